@@ -1,0 +1,123 @@
+"""The events table as CSV: the columns of `popclass.results.event_columns`, one row an event.
+
+UTF-8, commas, ``\\n`` line ends, a header even where there are no events; quotes only where a field needs them. A batch
+writes its ``events.csv`` with the same functions, one recording after the other. `read_events_csv` reads it back.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from popclass.errors import LabelError
+from popclass.formats.text import INTEGERS, decimals, fields, one_line
+from popclass.results import RecordingResult, event_columns
+
+
+class _Line:
+    """A file for `csv.writer` that hands the line back."""
+
+    def write(self, line: str) -> str:
+        # The writer only quotes a lone carriage return while its own line end contains one.
+        return line.removesuffix("\r\n") + "\n"
+
+
+def csv_line(cells: Iterable[Any]) -> str:
+    r"""One CSV line with its line end; None is an empty field.
+
+    Examples
+    --------
+    >>> csv_line(["left, right.wav", None, "0.000000"])
+    '"left, right.wav",,0.000000\n'
+    """
+    line: str = csv.writer(_Line(), lineterminator="\r\n").writerow(["" if cell is None else cell for cell in cells])
+    return line
+
+
+def csv_header(classes: Sequence[str]) -> str:
+    """The header line of an events table of a model with these classes."""
+    return csv_line(event_columns(tuple(classes)))
+
+
+def csv_rows(result: RecordingResult) -> Iterator[str]:
+    """The lines of one recording's events, without a header."""
+    for row in fields(result):
+        yield csv_line(cell(column, value) for column, value in row.items())
+
+
+def cell(column: str, value: Any) -> str | None:
+    """A value as it is written: fractions always with all decimals of their column."""
+    if value is None:
+        return None
+    places = decimals(column)
+    return str(value) if places is None else f"{value:.{places}f}"
+
+
+def events_csv(results: Sequence[RecordingResult], *, classes: Sequence[str] | None = None) -> Iterator[str]:
+    """The events of several recordings as CSV, header first.
+
+    Parameters
+    ----------
+    results : sequence of RecordingResult
+        All from models with the same classes.
+    classes : sequence of str, optional
+        The model's classes; by default those of the first result.
+
+    Raises
+    ------
+    ValueError
+        Where a result has other classes.
+    """
+    if classes is None:
+        classes = results[0].classes if results else ()
+    yield csv_header(classes)
+    for result in results:
+        if result.classes != tuple(classes):
+            raise ValueError(f"one table needs one set of classes: {tuple(classes)} and {result.classes}")
+        yield from csv_rows(result)
+
+
+def read_events_csv(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Read an events table back.
+
+    Returns
+    -------
+    list of dict
+        One an event, in the columns of the file: numbers as int and float, text as str, an empty field as None.
+
+    Raises
+    ------
+    LabelError
+        Where the file cannot be read or is no events table.
+    """
+    shown = one_line(os.fspath(path))
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, strict=True)
+            header = next(rows, [])
+            if tuple(header[:4]) != event_columns(())[:4]:
+                raise LabelError(f"{shown}: no events table: its first line must begin 'recording,event,burst,start_s'")
+            return [_parsed(shown, number, header, row) for number, row in enumerate(rows, start=2)]
+    except OSError as error:
+        raise LabelError(f"{shown}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LabelError(f"{shown}: no CSV in UTF-8: {error}") from error
+
+
+def _parsed(shown: str, number: int, header: list[str], row: list[str]) -> dict[str, Any]:
+    if len(row) != len(header):
+        raise LabelError(f"{shown}, row {number}: {len(row)} fields where the header has {len(header)}")
+    try:
+        return {column: _value(column, text) for column, text in zip(header, row, strict=True)}
+    except ValueError as error:
+        raise LabelError(f"{shown}, row {number}: {error}") from error
+
+
+def _value(column: str, text: str) -> Any:
+    if text == "":
+        return None
+    if column in INTEGERS:
+        return int(text)
+    return text if decimals(column) is None else float(text)

@@ -1,0 +1,262 @@
+"""The events as a table for people.
+
+One table a recording: what the recording is, what was noticed about it, a line an event, and a sentence that sums it
+up. Events of one movement are held together by a bracket. Notes say in words what weighs against a label: that no joint
+cavity was free, that the sound alone pointed elsewhere, that nothing in the training data is like it.
+
+`table` is plain text with one line an event, for pipes and files; `terminal_table` lays the same cells out with rich
+in the width of the terminal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from popclass.formats.text import one_line, rounded
+from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, SNAPPING, UNCERTAIN, Event, RecordingResult
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+# From here on the table mentions the novelty of an event; the model's own threshold lies at or above it.
+NOVELTY_SHOWN_FROM = 0.95
+
+COLUMNS = ("#", "burst", "time", "ch", "label", "prob", "SNR", "notes")
+_RIGHT = frozenset({"#", "time", "ch", "prob", "SNR"})
+_STYLES = {CAVITATION: "bold cyan", SNAPPING: "yellow", UNCERTAIN: "magenta"}
+
+
+def table(results: Sequence[RecordingResult]) -> Iterator[str]:
+    """The events of several recordings as plain text, in lines.
+
+    Examples
+    --------
+    >>> quiet = RecordingResult(recording="hip.wav", events=(), classes=(), duration_s=4, sample_rate=48000, channels=1)
+    >>> print("".join(table([quiet])), end="")
+    hip.wav
+    4 s, 48 kHz, mono
+    <BLANKLINE>
+    no events
+    """
+    for index, result in enumerate(results):
+        if index:
+            yield "\n"
+        yield f"{one_line(result.recording)}\n{description(result)}\n"
+        for warning in result.warnings:
+            yield f"warning: {one_line(warning)}\n"
+        yield "\n"
+        if result.events:
+            yield from _plain(result)
+            yield "\n"
+        yield f"{summary(result)}\n"
+    if len(results) > 1:
+        yield f"\n{total(results)}\n"
+
+
+def _plain(result: RecordingResult) -> Iterator[str]:
+    columns, rows = _cells(result)
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        padded = (
+            text.rjust(width) if name in _RIGHT else text.ljust(width)
+            for name, text, width in zip(columns, row, widths, strict=True)
+        )
+        yield "  ".join(padded).rstrip() + "\n"
+
+
+def terminal_table(results: Sequence[RecordingResult], *, width: int | None = None, colour: bool = True) -> str:
+    """The events of several recordings laid out for the terminal at hand.
+
+    Parameters
+    ----------
+    results : sequence of RecordingResult
+    width : int, optional
+        Columns to lay out for; by default those of the terminal.
+    colour : bool
+        Whether colours are welcome; rich also honours ``NO_COLOR`` and ``TERM``.
+    """
+    from rich.console import Console
+
+    console = Console(width=width, highlight=False, color_system="auto" if colour else None)
+    with console.capture() as capture:
+        for part in _renderables(results):
+            console.print(part)
+    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def _renderables(results: Sequence[RecordingResult]) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    for index, result in enumerate(results):
+        if index:
+            yield ""
+        yield Text(one_line(result.recording), style="bold")
+        yield Text(description(result), style="dim")
+        yield from (Text(f"warning: {one_line(warning)}", style="yellow") for warning in result.warnings)
+        yield ""
+        if result.events:
+            yield _rich_table(result)
+            yield ""
+        yield Text(summary(result), style="bold")
+    if len(results) > 1:
+        yield ""
+        yield Text(total(results), style="bold")
+
+
+def _rich_table(result: RecordingResult) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    columns, rows = _cells(result)
+    layout = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
+    for name in columns:
+        layout.add_column(name, justify="right" if name in _RIGHT else "left", no_wrap=name != "notes")
+    for event, row in zip(result.events, rows, strict=True):
+        layout.add_row(*(_styled(event, name, text) for name, text in zip(columns, row, strict=True)))
+    return layout
+
+
+def _styled(event: Event, column: str, text: str) -> Text:
+    from rich.text import Text
+
+    if column in ("label", "prob"):
+        return Text(text, style=_STYLES.get(event.label, ""))
+    if column == "notes" and event.timing == REFRACTORY:
+        return Text(text, style="red")
+    return Text(text, style="dim" if column in ("#", "burst", "SNR") else "")
+
+
+def _cells(result: RecordingResult) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Column names and the texts under them; the channel is named only where there are several."""
+    shown = [name != "ch" or result.channels > 1 for name in COLUMNS]
+    brackets = _brackets(result.events)
+    rows = [
+        (
+            str(event.event),
+            bracket,
+            clock(event.start_s),
+            str(event.channel),
+            one_line(event.label),
+            "" if event.p_label is None else f"{event.p_label:.2f}",
+            "" if rounded(event.snr_db, 1) is None else f"{event.snr_db:.0f} dB",
+            notes(event),
+        )
+        for event, bracket in zip(result.events, brackets, strict=True)
+    ]
+    kept = [tuple(text for text, keep in zip(row, shown, strict=True) if keep) for row in (COLUMNS, *rows)]
+    return kept[0], kept[1:]
+
+
+def _brackets(events: Sequence[Event]) -> list[str]:
+    """The burst number at its first event, and a bracket around the events of a burst that has several."""
+    found = []
+    for burst, group in groupby(events, key=lambda event: event.burst):
+        size = len(list(group))
+        lines = [" "] if size == 1 else ["┌", *"│" * (size - 2), "└"]
+        found += [f"{line} {burst if index == 0 and burst else ''}".rstrip() for index, line in enumerate(lines)]
+    return found
+
+
+def notes(event: Event) -> str:
+    """What is to be said of an event beyond its label.
+
+    Examples
+    --------
+    >>> notes(Event(0, 0, 0, 8000, 1, 20.0, -6.0, label="cavitation", timing="refractory", since_cavitation_s=252.0))
+    'refractory: 4.2 min after the last'
+    """
+    said = []
+    if event.timing in (CONSISTENT, REFRACTORY):
+        since = event.since_cavitation_s
+        said.append(event.timing if since is None else f"{event.timing}: {_span(since)} after the last")
+    if event.acoustic_label and event.label != event.acoustic_label:
+        probability = event.probabilities.get(event.acoustic_label)
+        said.append(
+            f"sounds like {one_line(event.acoustic_label)}" + ("" if probability is None else f" {probability:.2f}")
+        )
+    if event.novelty is not None and event.novelty >= NOVELTY_SHOWN_FROM:
+        said.append(
+            f"novel ({int(event.novelty * 1000) / 1000:.3f})"
+        )  # cut, so that it never seems to reach a threshold
+    return ", ".join(said)
+
+
+def clock(seconds: float) -> str:
+    """A time within a recording, to the millisecond.
+
+    Examples
+    --------
+    >>> clock(0.0), clock(59.9999), clock(3723.5)
+    ('0:00.000', '1:00.000', '1:02:03.500')
+    """
+    minutes, milliseconds = divmod(round(seconds * 1000), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    rest = f"{milliseconds / 1000:06.3f}"
+    return f"{hours}:{minutes:02d}:{rest}" if hours else f"{minutes}:{rest}"
+
+
+def _span(seconds: float) -> str:
+    """A stretch of time in the unit people would name it in."""
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    hours, rest = divmod(round(seconds), 3600)
+    parts = {"h": hours, "min": rest // 60, "s": rest % 60}
+    return " ".join(f"{amount} {unit}" for unit, amount in parts.items() if amount)
+
+
+def description(result: RecordingResult) -> str:
+    """A recording in one line: duration, rate, channels, site, subject, when."""
+    channels = {1: "mono", 2: "stereo"}.get(result.channels, f"{result.channels} channels")
+    said = [_duration(result.duration_s), f"{result.sample_rate / 1000:g} kHz", channels]
+    if result.site is not None:
+        said.append(f"site {one_line(result.site)}")
+    if result.subject is not None:
+        said.append(f"subject {one_line(result.subject)}")
+    if result.recorded_at is not None:
+        said.append(result.recorded_at.isoformat(sep=" ", timespec="seconds"))
+    return ", ".join(said)
+
+
+def summary(result: RecordingResult) -> str:
+    """The events of a recording in one sentence."""
+    said = _counted([result])
+    refractory = sum(event.timing == REFRACTORY for event in result.events)
+    if refractory:
+        said += f"; {refractory} within the refractory period"
+    cavitations = result.counts().get(CAVITATION, 0)
+    if cavitations and result.cavities_needed is not None:
+        subject = "the cavitation needs" if cavitations == 1 else "the cavitations need"
+        said += f"; {subject} {_number(result.cavities_needed, 'joint cavity', 'joint cavities')}"
+    return said
+
+
+def total(results: Sequence[RecordingResult]) -> str:
+    """The events of several recordings in one sentence."""
+    return f"{_number(len(results), 'recording', 'recordings')}, {_counted(results)}"
+
+
+def _counted(results: Sequence[RecordingResult]) -> str:
+    counts: Counter[str] = Counter()
+    for result in results:
+        counts.update(result.counts())
+    events = sum(len(result.events) for result in results)
+    labels = ", ".join(f"{count} {one_line(label)}" for label, count in counts.items() if count)
+    if not events:
+        return "no events"
+    return _number(events, "event", "events") + (f": {labels}" if labels else "")
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

@@ -1,0 +1,135 @@
+"""How a name, a number and a foreign text file become text: the rules all formats share.
+
+Names of recordings may hold bytes that are no UTF-8; Python carries them as lone surrogates, and every format writes
+them as ``\\xNN``. Times have six decimals, which tells neighbouring samples apart up to 192 kHz; probabilities and
+novelty four; decibels two. What is unknown or not finite is `None`: an empty field in a table, null in JSON, never 0.
+Label files written elsewhere are read as UTF-8 (with or without a byte-order mark) or as UTF-16 with one, and any line
+end is a line end.
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from popclass.errors import LabelError
+from popclass.results import RecordingResult
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+INTEGERS = frozenset({"event", "burst", "channel"})
+
+
+def visible(text: str) -> str:
+    r"""`text` as valid Unicode: a byte that is no UTF-8 becomes ``\xNN``.
+
+    Examples
+    --------
+    >>> visible("caf\udce9.wav")
+    'caf\\xe9.wav'
+    """
+    return _SURROGATE.sub(_escaped_surrogate, text)
+
+
+def _escaped_surrogate(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+def one_line(text: str) -> str:
+    r"""`visible`, with tabs, line breaks and other control characters written out, so that it stays on one line.
+
+    Examples
+    --------
+    >>> one_line("two\nlines.wav")
+    'two\\nlines.wav'
+    """
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), visible(text))
+
+
+def decimals(column: str) -> int | None:
+    """Decimals written in a column of the events table; None where it holds no fractions."""
+    if column.endswith("_s"):
+        return 6
+    if column == "novelty" or column.startswith("p_"):
+        return 4
+    return 2 if column.endswith(("_db", "_dbfs")) else None
+
+
+def rounded(value: float | None, places: int) -> float | None:
+    """`value` with that many decimals; None where it is unknown or not finite.
+
+    Examples
+    --------
+    >>> rounded(-0.0001, 2)
+    0.0
+    """
+    if value is None or not math.isfinite(value):
+        return None
+    return round(float(value), places) + 0.0  # the sum turns -0.0 into 0.0
+
+
+def fields(result: RecordingResult) -> Iterator[dict[str, Any]]:
+    """The events in the columns of `event_columns`, rounded and printable; what is unknown is None."""
+    for row in result.rows():
+        yield {column: _field(column, value) for column, value in row.items()}
+
+
+def _field(column: str, value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    places = decimals(column)
+    if places is not None:
+        return rounded(value, places)
+    return int(value) if column in INTEGERS else visible(str(value))
+
+
+def read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a tab-separated file with their numbers, counted from 1; blank ones are skipped.
+
+    Raises
+    ------
+    LabelError
+        Where the file cannot be read.
+    """
+    try:
+        data = Path(path).read_bytes()
+        encoding = "utf-16" if data.startswith(_UTF16_MARKS) else "utf-8-sig"
+        # Bytes in an older encoding survive as surrogates, as they do in file names.
+        text = data.decode(encoding, "strict" if encoding == "utf-16" else "surrogateescape")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is damaged UTF-16 text"
+        raise LabelError(f"{one_line(os.fspath(path))}: cannot be read: {reason}") from error
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
+        if line.strip():
+            yield number, line.split("\t")
+
+
+def number(text: str) -> float | None:
+    """The finite number a field holds, with a decimal point or comma; None where it holds none.
+
+    Examples
+    --------
+    >>> number("0,25"), number("cavitation")
+    (0.25, None)
+    """
+    text = text.strip()
+    if not _NUMBER.fullmatch(text):
+        return None
+    value = float(text.replace(",", "."))
+    return value if math.isfinite(value) else None
+
+
+def bad_row(path: str | os.PathLike[str], row: int, content: list[str], problem: str) -> LabelError:
+    """The error for a row of a label file: file, row, what is wrong, and the row itself."""
+    line = one_line("\t".join(content))
+    shown = line if len(line) <= 80 else line[:77] + "..."
+    return LabelError(f"{one_line(os.fspath(path))}, row {row}: {problem}; the row reads '{shown}'")
