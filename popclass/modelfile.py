@@ -1,0 +1,205 @@
+"""The container of a popclass model: an ONNX graph, a JSON and a seal, in one file that any ONNX tool can open.
+
+A model file is three stretches of bytes, one after the other:
+
+    graph    the classifier as skl2onnx wrote it
+    JSON     an ONNX `metadata_props` entry with the key `popclass`: everything else popclass knows about the model
+    seal     an ONNX `metadata_props` entry with the key `popclass.seal`: how long the JSON is (8 hexadecimal digits), a
+             colon, and the SHA-256 of every byte of the file before the digest
+
+Protocol buffers allow a repeated field to be appended, so the whole is a valid ONNX model. The digest is the last 64
+bytes and covers all others: no byte can change unnoticed. It shows damage, not forgery. Reading needs no ONNX library,
+opens no pickle and happens before any runtime sees the graph.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from popclass.errors import ModelError, OutputError
+from popclass.formats.text import one_line
+from popclass.formats.write import replacing
+
+SCHEMA_VERSION = 1
+LARGEST_FILE = 64 * 2**20  # bytes; the default model has less than a tenth of it
+
+_JSON_KEY = b"popclass"
+_SEAL_KEY = b"popclass.seal"
+_DIGEST = 64  # hexadecimal digits of a SHA-256
+_SEAL_VALUE = 8 + 1 + _DIGEST
+_METADATA_TAG = 14 << 3 | 2  # field 14 of ModelProto, metadata_props, length-delimited
+
+
+def join(graph: bytes, info: Mapping[str, Any]) -> bytes:
+    """The bytes of a model file: the same for the same graph and information, always.
+
+    Parameters
+    ----------
+    graph : bytes
+        A serialised ONNX model.
+    info : mapping
+        What goes into the JSON; no NaN or infinity.
+    """
+    text = json.dumps(info, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    sealed = graph + _entry(_JSON_KEY, text)
+    blank = _entry(_SEAL_KEY, b"%08x:" % len(text) + b"0" * _DIGEST)
+    sealed += blank[:-_DIGEST]
+    return sealed + _digest(sealed)
+
+
+def split(data: bytes, name: str) -> tuple[bytes, dict[str, Any]]:
+    """The graph and the JSON of a model file, after its seal was checked.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    name : str
+        What error messages call it.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged, newer than this popclass, or no popclass model.
+    """
+    _check_seal(data, name)
+    length = int(data[-_SEAL_VALUE : -_DIGEST - 1], 16)
+    end = len(data) - len(_entry(_SEAL_KEY, b"0" * _SEAL_VALUE))
+    text = data[end - length : end] if length <= end else b""
+    entry = _entry(_JSON_KEY, text)
+    if data[end - len(entry) : end] != entry:
+        raise ModelError(f"{name}: the model's JSON is not where its seal says; make the model anew")
+    return data[: end - len(entry)], _parse(text, name)
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a file that may be a model.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file, or it is too large to be a model.
+    """
+    shown = one_line(str(path))
+    if path.is_dir():
+        raise ModelError(f"{shown}: this is a folder; name the model file in it")
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise ModelError(f"{shown}: no such model file; `popclass train` makes one") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{shown}: the model cannot be read ({_reason(error)})") from None
+    if len(data) > LARGEST_FILE:
+        raise ModelError(f"{shown}: larger than {LARGEST_FILE // 2**20} MiB, so no popclass model")
+    return data
+
+
+def write(path: Path, data: bytes, *, force: bool = False) -> None:
+    """Write a model file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If something of that name exists and `force` is not set, or it cannot be written.
+    """
+    with replacing(path, force=force) as part:
+        try:
+            part.write_bytes(data)
+        except OSError as error:
+            raise OutputError(f"cannot write {one_line(str(path))}: {_reason(error)}") from None
+
+
+def pack(array: np.ndarray) -> dict[str, Any]:
+    """An array of numbers as JSON: its shape, and its values as little-endian float32 in base64.
+
+    Examples
+    --------
+    >>> pack(np.array([[0.0, 1.0]]))
+    {'float32': 'AAAAAAAAgD8=', 'shape': [1, 2]}
+    """
+    values = np.ascontiguousarray(array, dtype="<f4")
+    return {"float32": base64.b64encode(values.tobytes()).decode("ascii"), "shape": list(values.shape)}
+
+
+def unpack(packed: Mapping[str, Any]) -> np.ndarray:
+    """The float64 array that `pack` packed, rounded to float32.
+
+    Raises
+    ------
+    ValueError
+        If it is no packed array of finite numbers.
+    """
+    if not isinstance(packed, Mapping) or set(packed) != {"float32", "shape"}:
+        raise ValueError("expected a packed array with `float32` and `shape`")
+    try:
+        values = np.frombuffer(base64.b64decode(packed["float32"], validate=True), dtype="<f4")
+        array = values.reshape([int(n) for n in packed["shape"]]).astype(np.float64)
+    except (TypeError, binascii.Error) as error:
+        raise ValueError(f"broken packed array: {error}") from None
+    if not np.isfinite(array).all():
+        raise ValueError("a packed array holds NaN or infinity")
+    return array
+
+
+def _entry(key: bytes, value: bytes) -> bytes:
+    """One serialised `metadata_props` entry."""
+    body = b"\x0a" + _varint(len(key)) + key + b"\x12" + _varint(len(value)) + value
+    return _varint(_METADATA_TAG) + _varint(len(body)) + body
+
+
+def _varint(number: int) -> bytes:
+    """An unsigned integer as protocol buffers write it: seven bits a byte, lowest first."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode("ascii")
+
+
+def _check_seal(data: bytes, name: str) -> None:
+    if not data:
+        raise ModelError(f"{name}: the file is empty")
+    if re.match(rb"\x80[\x00-\x05]", data):
+        raise ModelError(f"{name}: this is a pickle, which may run code and is never opened; popclass reads ONNX")
+    if _SEAL_KEY not in data and _JSON_KEY not in data:
+        raise ModelError(f"{name}: no popclass model; `popclass train` makes one")
+    head = _entry(_SEAL_KEY, b"0" * _SEAL_VALUE)[:-_SEAL_VALUE]
+    seal = data[-len(head) - _SEAL_VALUE :]
+    if not seal.startswith(head) or not re.fullmatch(rb"[0-9a-f]{8}:[0-9a-f]{64}", seal[len(head) :]):
+        raise ModelError(f"{name}: damaged or cut short, or no popclass model; copy the file anew")
+    if _digest(data[:-_DIGEST]) != data[-_DIGEST:]:
+        raise ModelError(f"{name}: damaged, its content does not match its checksum; copy the file anew")
+
+
+def _parse(text: bytes, name: str) -> dict[str, Any]:
+    try:
+        info = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ModelError(f"{name}: the model's JSON cannot be read; make the model anew") from None
+    version = info.get("schema_version") if isinstance(info, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ModelError(f"{name}: the model does not say which schema it follows; make the model anew")
+    if version > SCHEMA_VERSION:
+        raise ModelError(
+            f"{name}: made by a newer popclass (schema {version}, known up to {SCHEMA_VERSION}); update popclass"
+        )
+    return dict(info)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
