@@ -1,0 +1,96 @@
+"""Durations as people write them: `20min`, `90s`, `1.5h`, `250ms`, `1h30min`.
+
+A duration always carries its unit, since 20 could be seconds or minutes. Largest unit first, each unit once, spaces
+allowed. What lies outside the limits is refused, never clamped.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from numbers import Real
+
+from popclass.errors import UsageError
+
+UNITS = {"h": 3600.0, "min": 60.0, "s": 1.0, "ms": 0.001}
+SHORTEST_S = 0.001
+LONGEST_S = 86400.0
+
+_NUMBER = r"\d+(?:\.\d+)?|\.\d+"
+_DURATION = re.compile(r"\s*".join(rf"(?:({_NUMBER})\s*{unit})?" for unit in UNITS), re.ASCII)
+_ALLOWED = "a number with a unit of h, min, s or ms, such as 20min, 90s or 1h30min"
+
+
+def parse_duration(
+    text: str, *, what: str = "duration", shortest_s: float = SHORTEST_S, longest_s: float = LONGEST_S
+) -> float:
+    """Seconds of a duration with its unit.
+
+    Parameters
+    ----------
+    text : str
+        Such as `20min`, `90s`, `1.5h`, `250ms` or `1h30min`.
+    what : str
+        Name of the option or field for the error message.
+    shortest_s, longest_s : float
+        Limits in seconds, both allowed.
+
+    Raises
+    ------
+    UsageError
+        Where the text is no duration, has no unit, or lies outside the limits.
+
+    Examples
+    --------
+    >>> parse_duration("20min")
+    1200.0
+    >>> parse_duration("1h30min")
+    5400.0
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if found is None or not any(found.groups()):
+        raise UsageError(f"{what} {text!r} is not a duration: write {_ALLOWED}")
+    parts = zip(found.groups(), UNITS.values(), strict=True)
+    seconds = math.fsum(float(number) * unit for number, unit in parts if number is not None)
+    return check_duration(seconds, what=what, shortest_s=shortest_s, longest_s=longest_s, written=text)
+
+
+def check_duration(
+    seconds: float,
+    *,
+    what: str = "duration",
+    shortest_s: float = SHORTEST_S,
+    longest_s: float = LONGEST_S,
+    written: str | None = None,
+) -> float:
+    """`seconds` itself, if it lies within the limits.
+
+    Raises
+    ------
+    UsageError
+        Where it is no number, not finite, or outside `shortest_s` to `longest_s`.
+    """
+    shown = f"{seconds} s" if written is None else repr(written)
+    if isinstance(seconds, bool) or not isinstance(seconds, Real):
+        raise UsageError(f"{what} {seconds!r} is not a number of seconds")
+    if not shortest_s <= seconds <= longest_s:
+        allowed = f"{format_duration(shortest_s)} to {format_duration(longest_s)}"
+        raise UsageError(f"{what} {shown} is out of range: allowed is {allowed}")
+    return float(seconds)
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest way to write a duration to the millisecond; `parse_duration` reads it back.
+
+    Examples
+    --------
+    >>> format_duration(1200.0), format_duration(5400.0), format_duration(0.25)
+    ('20min', '1h30min', '250ms')
+    """
+    left = round(seconds * 1000)
+    parts = []
+    for unit, length_s in UNITS.items():
+        count, left = divmod(left, round(length_s * 1000))
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"

@@ -1,0 +1,183 @@
+"""Which recordings share a timeline, and where on it each of them starts.
+
+Recordings of one subject and site form one timeline; a site that is unknown counts as one of its own. A recording
+stands alone where its subject or its starting time is unknown.
+
+Starting times with a time zone are compared with each other, and so are those without; the two are never mixed, since
+a clock without a zone may be hours away. They form separate timelines of the same subject and site, and that is said.
+
+Recordings may overlap in time, as with two phones in one room; a sound that both heard then counts twice. That is
+said as well, where the lengths of the recordings are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """What is known of a recording before its events are looked at.
+
+    Attributes
+    ----------
+    recording : str
+        Its name, for messages.
+    subject, site : str or None
+    recorded_at : datetime or None
+        When it started, with or without a time zone.
+    duration_s : float or None
+        Only for noticing overlaps.
+    """
+
+    recording: str
+    subject: str | None = None
+    site: str | None = None
+    recorded_at: datetime | None = None
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The events of a timeline in one row of arrays, recording after recording.
+
+    Attributes
+    ----------
+    time_s : ndarray of float64, (n,)
+        Onsets in seconds from the start of the timeline's first recording.
+    burst : ndarray of int64, (n,)
+        Numbers of bursts, unique on the timeline, counted from 1.
+    take : ndarray of int64, (n,)
+        Which of the recordings handed to `timelines` the event belongs to.
+    event : ndarray of int64, (n,)
+        Its position in that recording's arrays, from 0.
+    """
+
+    time_s: NDArray[np.float64]
+    burst: NDArray[np.int64]
+    take: NDArray[np.int64]
+    event: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Recordings whose events are checked against each other.
+
+    Attributes
+    ----------
+    subject, site : str or None
+    takes : tuple of int
+        Which of the recordings handed to `timelines`, in order of their start.
+    offsets_s : tuple of float
+        Start of each after the first, in seconds.
+    started_at : datetime or None
+        Start of the first.
+    """
+
+    subject: str | None
+    site: str | None
+    takes: tuple[int, ...]
+    offsets_s: tuple[float, ...]
+    started_at: datetime | None
+
+    def place(self, onsets: Sequence[ArrayLike], bursts: Sequence[ArrayLike]) -> Placed:
+        """The events of this timeline's recordings, given those of all recordings.
+
+        Parameters
+        ----------
+        onsets : sequence of array_like of float
+            For each recording handed to `timelines`, its onsets in seconds.
+        bursts : sequence of array_like of int
+            For each recording, the burst of each event.
+        """
+        time_s, burst, take, event = [np.empty(0)], [np.empty(0, np.int64)], [np.empty(0, int)], [np.empty(0, int)]
+        used = 0
+        for index, offset in zip(self.takes, self.offsets_s, strict=True):
+            onset = np.asarray(onsets[index], dtype=np.float64)
+            names, number = np.unique(np.asarray(bursts[index], dtype=np.int64), return_inverse=True)
+            time_s.append(onset + offset)
+            burst.append(number + used + 1)
+            take.append(np.full(len(onset), index))
+            event.append(np.arange(len(onset)))
+            used += len(names)
+        return Placed(*(np.concatenate(column) for column in (time_s, burst, take, event)))
+
+
+def timelines(takes: Iterable[Take]) -> list[Timeline]:
+    """Every recording on exactly one timeline, timelines in the order of their first recordings as handed in.
+
+    Recordings that start at the same moment are ordered by name. The timelines of one subject do not depend on the
+    recordings of another.
+    """
+    known = list(takes)
+    groups: dict[object, list[int]] = {}
+    for index, take in enumerate(known):
+        groups.setdefault(_key(index, take), []).append(index)
+    return [_timeline(known, members) for members in groups.values()]
+
+
+def warnings(takes: Iterable[Take]) -> list[list[str]]:
+    """For each recording, one line for each thing that limits what its timing can say; mostly none."""
+    known = list(takes)
+    said: list[list[str]] = [[] for _ in known]
+    regions: dict[tuple[str, str | None], list[int]] = {}
+    for index, take in enumerate(known):
+        if take.subject is not None:
+            regions.setdefault((take.subject, take.site), []).append(index)
+    for members in regions.values():
+        _warn_of_clocks(known, members, said)
+    for timeline in timelines(known):
+        _warn_of_overlaps(known, timeline, said)
+    return said
+
+
+def _key(index: int, take: Take) -> object:
+    if take.subject is None or take.recorded_at is None:
+        return index
+    return take.subject, take.site, _has_zone(take.recorded_at)
+
+
+def _has_zone(moment: datetime) -> bool:
+    return moment.utcoffset() is not None
+
+
+def _timeline(takes: Sequence[Take], members: Sequence[int]) -> Timeline:
+    first = takes[members[0]]
+    if first.recorded_at is None:
+        return Timeline(first.subject, first.site, tuple(members), (0.0,), None)
+    clock = {index: _clock(moment) for index in members if (moment := takes[index].recorded_at) is not None}
+    order = sorted(clock, key=lambda index: (clock[index], takes[index].recording))
+    offsets_s = tuple((clock[index] - clock[order[0]]).total_seconds() for index in order)
+    return Timeline(first.subject, first.site, tuple(order), offsets_s, takes[order[0]].recorded_at)
+
+
+def _clock(moment: datetime) -> timedelta:
+    """Time since 1970; plain subtraction would ignore a change to summer time between two moments of one zone."""
+    return moment.replace(tzinfo=None) - datetime(1970, 1, 1) - (moment.utcoffset() or timedelta())
+
+
+def _warn_of_clocks(takes: Sequence[Take], members: Sequence[int], said: list[list[str]]) -> None:
+    """Recordings of one subject and site that cannot be compared with all the others."""
+    zoned = [moment is not None and _has_zone(moment) for moment in (takes[index].recorded_at for index in members)]
+    for index in members:
+        moment = takes[index].recorded_at
+        if moment is None and len(members) > 1:
+            said[index].append("no starting time: timing was checked within this recording only")
+        elif moment is not None and not _has_zone(moment) and any(zoned):
+            said[index].append("starting time without a time zone: timing was checked apart from recordings with one")
+
+
+def _warn_of_overlaps(takes: Sequence[Take], timeline: Timeline, said: list[list[str]]) -> None:
+    """Recordings that start before the one of the same timeline that lasts longest so far has ended."""
+    until, holder = 0.0, -1
+    for index, offset in zip(timeline.takes, timeline.offsets_s, strict=True):
+        if holder >= 0 and offset < until:
+            said[index].append(f"overlaps in time with {takes[holder].recording}: a sound heard in both counts twice")
+        duration = takes[index].duration_s
+        if duration is not None and offset + duration > until:
+            until, holder = offset + duration, index

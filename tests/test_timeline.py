@@ -1,0 +1,115 @@
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from popclass.timing.timeline import Take, timelines, warnings
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def test_recordings_of_one_subject_and_site_share_a_timeline_in_order_of_their_start():
+    takes = [Take("b", "anna", "hip", NOON + timedelta(minutes=5)), Take("a", "anna", "hip", NOON)]
+    (line,) = timelines(takes)
+    assert line.takes == (1, 0)
+    assert line.offsets_s == (0.0, 300.0)
+    assert line.started_at == NOON
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("anna", "hip", NOON), ("ben", "hip", NOON)),
+        (("anna", "hip", NOON), ("anna", "knee", NOON)),
+        (("anna", "hip", NOON), ("anna", None, NOON)),
+        ((None, "hip", NOON), (None, "hip", NOON)),
+        (("anna", "hip", None), ("anna", "hip", None)),
+        (("anna", "hip", NOON), ("anna", "hip", None)),
+        (("anna", "hip", NOON), ("anna", "hip", NOON.replace(tzinfo=None))),
+    ],
+)
+def test_what_cannot_be_compared_stays_apart(first, second):
+    assert [line.takes for line in timelines([Take("a", *first), Take("b", *second)])] == [(0,), (1,)]
+
+
+def test_an_unknown_site_is_a_site_of_its_own():
+    assert [line.takes for line in timelines([Take("a", "anna", None, NOON), Take("b", "anna", None, NOON)])] == [
+        (0, 1)
+    ]
+
+
+def test_zones_are_compared_as_moments():
+    berlin = NOON.astimezone(timezone(timedelta(hours=2))) + timedelta(seconds=1)
+    (line,) = timelines([Take("a", "anna", "hip", NOON), Take("b", "anna", "hip", berlin)])
+    assert line.offsets_s == (0.0, 1.0)
+
+
+def test_a_change_to_summer_time_moves_no_clock():
+    zone = ZoneInfo("Europe/Berlin")
+    before, after = datetime(2026, 3, 29, 1, 50, tzinfo=zone), datetime(2026, 3, 29, 3, 10, tzinfo=zone)
+    (line,) = timelines([Take("a", "anna", "hip", before), Take("b", "anna", "hip", after)])
+    assert line.offsets_s == (0.0, 1200.0)
+
+
+def test_years_at_the_end_of_the_calendar_are_times_like_any():
+    edge = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
+    (line,) = timelines([Take("a", "anna", "hip", edge), Take("b", "anna", "hip", edge + timedelta(seconds=1))])
+    assert line.offsets_s == (0.0, 1.0)
+
+
+def test_events_are_placed_with_bursts_told_apart():
+    takes = [Take("b", "anna", "hip", NOON + timedelta(minutes=5)), Take("a", "anna", "hip", NOON), Take("c")]
+    shared, alone = timelines(takes)
+    onsets, bursts = [[0.5], [0.0, 0.1, 7.0], []], [[1], [1, 1, 2], []]
+    placed = shared.place(onsets, bursts)
+    np.testing.assert_array_equal(placed.time_s, [0.0, 0.1, 7.0, 300.5])
+    np.testing.assert_array_equal(placed.burst, [1, 1, 2, 3])
+    np.testing.assert_array_equal(placed.take, [1, 1, 1, 0])
+    np.testing.assert_array_equal(placed.event, [0, 1, 2, 0])
+    assert len(alone.place(onsets, bursts).time_s) == 0
+
+
+def test_what_limits_timing_is_said():
+    naive = NOON.replace(tzinfo=None)
+    takes = [
+        Take("a", "anna", "hip", NOON, 600.0),
+        Take("b", "anna", "hip", NOON + timedelta(minutes=5), 60.0),
+        Take("c", "anna", "hip", None, 60.0),
+        Take("d", "anna", "hip", naive, 60.0),
+        Take("e", "anna", "hip", NOON + timedelta(minutes=10), 60.0),
+        Take("f", "ben", "hip", None, 60.0),
+        Take("g", "cora", "hip", naive, 60.0),
+        Take("h", None, "hip", NOON, 60.0),
+    ]
+    said = warnings(takes)
+    assert [len(lines) for lines in said] == [0, 1, 1, 1, 0, 0, 0, 0]
+    assert "overlaps in time with a" in said[1][0]
+    assert "no starting time" in said[2][0]
+    assert "without a time zone" in said[3][0]
+
+
+moments = st.none() | st.datetimes() | st.datetimes(timezones=st.timezones())
+some_takes = st.builds(
+    Take,
+    recording=st.sampled_from("abcdef"),
+    subject=st.sampled_from([None, "anna", "ben"]),
+    site=st.sampled_from([None, "hip"]),
+    recorded_at=moments,
+    duration_s=st.none() | st.floats(0, 1e5),
+)
+
+
+@given(st.lists(some_takes, max_size=12))
+def test_every_recording_is_on_exactly_one_timeline(takes):
+    lines = timelines(takes)
+    assert sorted(index for line in lines for index in line.takes) == list(range(len(takes)))
+    assert all(list(line.offsets_s) == sorted(line.offsets_s) and line.offsets_s[0] == 0 for line in lines)
+    assert len(warnings(takes)) == len(takes)
+
+
+@given(st.lists(some_takes, max_size=8), st.lists(st.builds(Take, st.just("z"), st.just("zoe"), st.none(), moments)))
+def test_an_unrelated_subject_changes_nothing(takes, unrelated):
+    assert timelines([*takes, *unrelated])[: len(timelines(takes))] == timelines(takes)
