@@ -98,12 +98,10 @@ def _as_datetime(found: re.Match[str], *, century: int = 0) -> datetime | None:
     year = int(part["year"]) + century
     if year < EARLIEST_YEAR:
         return None
-    fraction = (part.get("fraction") or "").ljust(6, "0")[:6]
+    month, day, hour, minute, second = (int(part[name]) for name in ("month", "day", "hour", "minute", "second"))
+    micro = int((part.get("fraction") or "").ljust(6, "0")[:6])
     try:
-        time = datetime(
-            year, *(int(part[name]) for name in ("month", "day", "hour", "minute", "second")), int(fraction)
-        )
-        return time.replace(tzinfo=_zone(part.get("zone")))
+        return datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(part.get("zone")))
     except ValueError:
         return None
 

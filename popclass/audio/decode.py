@@ -37,6 +37,7 @@ TIMED_CONTAINERS = ("mov", "matroska", "asf")
 DURATION_TOLERANCE_S = 0.25
 """How far a container's duration may differ from the sound: priming, padding and rounding to milliseconds."""
 
+_UNKNOWN_FRAMES = 1 << 62
 _RAILS = {"PCM_U8": 127 / 128, "PCM_S8": 127 / 128, "ULAW": 32124 / 32768, "ALAW": 32256 / 32768}
 _RAIL_16_BIT = 32767 / 32768
 
@@ -47,7 +48,7 @@ class Decoder(Protocol):
     Attributes
     ----------
     frames : int or None
-        Number of frames, where it is known before the end.
+        Number of frames the file promises, where it does; a guess for some MP3.
     rail : float
         Largest value the encoding can hold; a sample there may have been clipped.
     unbounded : bool
@@ -69,6 +70,9 @@ class Decoder(Protocol):
     def missing(self, frames_read: int) -> float | None:
         """Seconds of sound the file promised beyond `frames_read`; None where it kept its word."""
 
+    def position(self) -> int:
+        """How far decoding came, in frames."""
+
     def close(self) -> None:
         """Let go of the file."""
 
@@ -83,11 +87,12 @@ class SoundFileDecoder:
         except TypeError as error:  # soundfile takes `.raw` for headerless samples and asks for their format
             raise AudioError(str(error)) from error
         except sf.LibsndfileError as error:
-            raise AudioError(error.error_string.rstrip(".").lower()) from error
+            raise AudioError(_reason(error)) from error
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
+        self.frames: int | None = self._file.frames if self._file.frames < _UNKNOWN_FRAMES else None
         # Of an MP3 without a table of contents libsndfile only guesses the length.
-        self.frames: int | None = None if self._file.format == "MP3" else self._file.frames
+        self._length_known = self.frames is not None and self._file.format != "MP3"
         self.rail = _RAILS.get(self._file.subtype, _RAIL_16_BIT)
         self.unbounded = self._file.subtype in ("FLOAT", "DOUBLE")
         self.tags: dict[str, str] = self._file.copy_metadata()
@@ -96,16 +101,25 @@ class SoundFileDecoder:
         try:
             block: Block = self._file.read(frames, dtype="float32", always_2d=True)
         except sf.LibsndfileError as error:
-            raise AudioError(error.error_string.rstrip(".").lower() or "the data is damaged") from error
+            raise AudioError(_reason(error)) from error
         return block
 
     def missing(self, frames_read: int) -> float | None:
-        if self.frames is None or frames_read >= self.frames:
+        if not self._length_known or frames_read >= self._file.frames:
             return None
-        return (self.frames - frames_read) / self.sample_rate
+        return float(self._file.frames - frames_read) / self.sample_rate
+
+    def position(self) -> int:
+        return int(self._file.tell())
 
     def close(self) -> None:
         self._file.close()
+
+
+def _reason(error: sf.LibsndfileError) -> str:
+    """What libsndfile says, as part of a sentence."""
+    reason = str(error.error_string).removeprefix("Error : ").strip(" .").lower()
+    return reason or "the data is damaged"
 
 
 class PyAVDecoder:
@@ -135,13 +149,15 @@ class PyAVDecoder:
             raise AudioError("it has no audio stream")
         self._stream = self._container.streams.audio[0]
         self._resampler = av.AudioResampler(format="flt")
+        self._decoded = 0
         self._pieces = self._decode()
         self._left: Block = np.empty((0, 0), np.float32)
         first = next(self._pieces, None)
         if first is None:
             raise AudioError("its audio stream is empty")
         self._left = first
-        self.frames: int | None = None
+        promised = self._promised_seconds()
+        self.frames: int | None = None if promised is None else round(promised * self.sample_rate)
         self.channels = first.shape[1]
         self.rail = _RAIL_16_BIT
         self.unbounded = (self._stream.codec_context.name or "").startswith("pcm_f")
@@ -160,9 +176,10 @@ class PyAVDecoder:
                 elif (frame.sample_rate, frame.layout.nb_channels) != (rate, channels):
                     raise AudioError("its sample rate or number of channels changes in the middle")
                 for piece in self._resampler.resample(frame):
+                    self._decoded += piece.samples
                     yield piece.to_ndarray().reshape(-1, frame.layout.nb_channels)
         except self._errors as error:
-            raise AudioError(f"the data is damaged ({error.strerror.lower()})") from error
+            raise AudioError(f"the data is damaged ({(error.strerror or 'unknown').lower()})") from error
 
     def read(self, frames: int) -> Block:
         pieces, held = [self._left], len(self._left)
@@ -189,6 +206,9 @@ class PyAVDecoder:
         if self._container.duration is None or len(self._container.streams) > 1:
             return None
         return float(self._container.duration) / 1_000_000
+
+    def position(self) -> int:
+        return self._decoded
 
     def close(self) -> None:
         self._pieces.close()  # type: ignore[attr-defined]
@@ -219,6 +239,9 @@ class ArrayDecoder:
 
     def missing(self, frames_read: int) -> float | None:
         return None
+
+    def position(self) -> int:
+        return self._at
 
     def close(self) -> None:
         self._samples = np.empty((0, self.channels), np.float32)

@@ -1,9 +1,9 @@
 """What the header of an audio file promises, held against what the file holds.
 
 Decoders read a file that was cut short, or whose recorder died before it could fill in the length, without a word.
-`read_header` walks the chunks of a WAV (also RF64, BW64, RIFX, W64), AIFF, CAF or AU file as far as they are needed,
-and finds the last page of an Ogg and the frame count of an MP3. It decodes nothing, reads a few kilobytes at most and
-returns None for what it does not know.
+`read_header` walks the chunks of a WAV (also RF64, BW64, RIFX, W64), AIFF, CAF, AU or mp4 (m4a, mov, 3gp)
+file as far as they are needed, and looks at the last page of an Ogg and the first frame of an MP3. It decodes nothing,
+reads a few kilobytes (of an Ogg 64) and returns None for what it does not know.
 
 - `cut_short`: the file ends before the sound its header promises. Nobody knows what is missing: it is refused.
 - `length_lost`: the header says that there is no sound, or less than 4 GiB of a longer file, and sound follows:
@@ -101,6 +101,8 @@ def read_header(file: BinaryIO) -> Header | None:
             return _read_caf(file, size)
         if magic[:4] == b".snd":
             return _read_au(size, magic)
+        if magic[4:8] == b"ftyp":
+            return _read_mp4(file, size)
         if magic[:4] == b"OggS":
             return _read_ogg(file, size)
         if magic[:3] == b"ID3" or (magic[:1] == b"\xff" and magic[1] & 0xE0 == 0xE0):
@@ -260,6 +262,29 @@ def _read_au(size: int, magic: bytes) -> Header:
     header = Header("AU")
     offset, length = struct.unpack(">II", magic[4:12])
     _judge(header, None if length == 0xFFFFFFFF else length, size - offset, more_follows=False)
+    return header
+
+
+def _read_mp4(file: BinaryIO, size: int) -> Header:
+    """An mp4 (m4a, mov, 3gp) is a row of boxes; recorders write the index, `moov`, last."""
+    header = Header("MP4")
+    names = set()
+    position = 0
+    while position < size and len(names) < MAX_CHUNKS:
+        file.seek(position)
+        head = file.read(16)
+        length, name = struct.unpack(">I", head[:4])[0], head[4:8]
+        names.add(name)
+        if length == 1:
+            length = struct.unpack(">Q", head[8:16])[0]
+        if length == 0 or not _is_chunk(name):
+            break
+        if position + length > size:
+            header.promised, header.present, header.cut_short = length, size - position, True
+            return header
+        position += max(length, 8)
+    if b"moov" not in names:
+        header.fault = "its index (moov) is missing: the recorder was stopped before it could write it"
     return header
 
 

@@ -114,7 +114,7 @@ class Recording:
         try:
             return self._decoder.read(frames)
         except AudioError as error:
-            seconds = self.frames_read / self.sample_rate
+            seconds = self._decoder.position() / self.sample_rate
             whole = f" of {self.frames / self.sample_rate:.2f} s" if self.frames else ""
             raise AudioError(
                 f"breaks off after about {seconds:.2f} s{whole}: {error}; repair the file or copy it again"
