@@ -180,9 +180,8 @@ def notes(event: Event) -> str:
             f"sounds like {one_line(event.acoustic_label)}" + ("" if probability is None else f" {probability:.2f}")
         )
     if event.novelty is not None and event.novelty >= NOVELTY_SHOWN_FROM:
-        said.append(
-            f"novel ({int(event.novelty * 1000) / 1000:.3f})"
-        )  # cut, so that it never seems to reach a threshold
+        # Cut, not rounded: 0.9899 must not look as if it had reached 0.99.
+        said.append(f"novelty {int(event.novelty * 100 + 1e-9) / 100:.2f}")
     return ", ".join(said)
 
 

@@ -1,0 +1,100 @@
+"""Results that show what the formats have to cope with, and their golden files in data/formats.
+
+`python tests/formats_samples.py` writes the golden files anew; look at the difference before you keep it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from popclass.formats import FORMATS
+from popclass.formats.recordings import RecordingRow, recordings_csv
+from popclass.formats.write import write_text
+from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingResult
+
+GOLDEN = Path(__file__).parent / "data" / "formats"
+CLASSES = ("cavitation", "snapping", "other")
+
+
+def event(number: int, burst: int, seconds: float, label: str, p_label: float, **fields: object) -> Event:
+    """An event of 6.25 ms at 48 kHz with plausible numbers in the fields that are not given."""
+    onset = round(seconds * 48000)
+    acoustic = str(fields.setdefault("acoustic_label", label if label != UNCERTAIN else "other"))
+    p_acoustic = float(str(fields.pop("p_acoustic", p_label)))
+    others = (1 - p_acoustic) / 2
+    return Event(
+        onset=onset,
+        peak=onset + 20,
+        end=onset + 300,
+        sample_rate=48000,
+        channel=int(str(fields.pop("channel", 1))),
+        snr_db=float(str(fields.pop("snr_db", 24.567))),
+        peak_dbfs=-3.25,
+        probabilities={name: p_acoustic if name == acoustic else others for name in CLASSES},
+        novelty=float(str(fields.pop("novelty", 0.3))),
+    ).gain(event=number, burst=burst, label=label, p_label=p_label, **fields)
+
+
+FULL = RecordingResult(
+    recording='hips/left, "first".m4a',
+    events=(
+        event(1, 1, 0.0, "other", 0.99),
+        event(2, 2, 3.0191, "cavitation", 0.93, timing=CONSISTENT),
+        event(3, 2, 3.0251, "cavitation", 0.88, timing=CONSISTENT),
+        event(4, 2, 3.07, "cavitation", 0.71, timing=CONSISTENT),
+        event(
+            *(5, 3, 255.2, "snapping", 0.61),
+            acoustic_label="cavitation",
+            p_acoustic=0.83,
+            timing=REFRACTORY,
+            since_cavitation_s=252.1809,
+        ),
+        event(6, 4, 300.0, UNCERTAIN, 0.45, acoustic_label="snapping", p_acoustic=0.5, novelty=0.9954, snr_db=8.0),
+        event(7, 5, 301.0, "cavitation", 0.97, timing=REFRACTORY, since_cavitation_s=297.981),
+    ),
+    classes=CLASSES,
+    duration_s=1500.25,
+    sample_rate=48000,
+    channels=1,
+    site="hip",
+    subject="S01",
+    recorded_at=datetime(2026, 3, 1, 10, 15, tzinfo=timezone(timedelta(hours=1))),
+    cavities_needed=3,
+    warnings=("the signal is clipped in 3 places", "a DC offset of 0.2 was removed"),
+)
+EMPTY = RecordingResult(
+    recording="quiet[1].wav", events=(), classes=CLASSES, duration_s=42.0, sample_rate=44100, channels=2
+)
+ODD = RecordingResult(
+    recording="R\xfccken/caf\udce9\ttwo\nlines.flac",
+    events=(event(1, 1, 4000.5, "cavitation", 0.97, timing=CONSISTENT, since_cavitation_s=1500.0, channel=2),),
+    classes=CLASSES,
+    duration_s=7300.0,
+    sample_rate=48000,
+    channels=2,
+    cavities_needed=1,
+)
+
+SETS = {"full": [FULL], "zero": [EMPTY], "several": [FULL, EMPTY, ODD]}
+SUFFIXES = {"table": "txt", "csv": "csv", "jsonl": "jsonl", "audacity": "txt", "raven": "txt"}
+
+
+def golden_names() -> list[tuple[str, str]]:
+    """Every (format, set of results) there is a golden file for."""
+    return [(name, which) for name in FORMATS for which in SETS if (name, which) != ("audacity", "several")]
+
+
+def golden_path(name: str, which: str) -> Path:
+    return GOLDEN / f"{name}_{which}.{SUFFIXES[name]}"
+
+
+def recording_rows() -> list[RecordingRow]:
+    failed = RecordingRow.from_failure("bad,\udcff.wav", "not audio:\nno header", subject="S02", warnings=["cut short"])
+    return [*map(RecordingRow.from_result, SETS["several"]), failed]
+
+
+if __name__ == "__main__":
+    for name, which in golden_names():
+        write_text(golden_path(name, which), FORMATS[name](SETS[which]))
+    write_text(GOLDEN / "recordings.csv", recordings_csv(recording_rows(), classes=CLASSES))

@@ -1,0 +1,97 @@
+"""The table for people: fits, says what matters, and cannot be broken by a name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from formats_samples import EMPTY, FULL, ODD, SETS, event
+from formats_strategies import results
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from popclass.formats.table import clock, notes, summary, table, terminal_table
+from popclass.results import CONSISTENT, REFRACTORY, RecordingResult
+
+
+def _words(text: str) -> set[str]:
+    return set(text.replace("─", " ").split())
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_terminal_table_fits_and_says_what_the_plain_one_says(width: int) -> None:
+    shown = terminal_table(SETS["several"], width=width, colour=False)
+    assert max(map(len, shown.splitlines())) <= width
+    assert _words(shown) == _words("".join(table(SETS["several"])))
+
+
+def test_the_usual_notes_fit_eighty_columns() -> None:
+    """A refractory event takes one line."""
+    shown = terminal_table([replace(FULL, events=FULL.events[-1:])], width=80, colour=False)
+    (line,) = [line for line in shown.splitlines() if "5:01.000" in line]
+    assert line.endswith("refractory: 5.0 min after the last")
+
+
+@settings(max_examples=30)
+@given(many=st.lists(results(), max_size=2))
+def test_any_result_can_be_shown(many: list[RecordingResult]) -> None:
+    shown = terminal_table(many, width=80, colour=False) + "".join(table(many))
+    assert not any(ord(character) < 32 and character != "\n" for character in shown)
+
+
+def test_a_name_cannot_send_commands_to_the_terminal() -> None:
+    name = "[red]a\x1b[2J\n.wav"
+    for shown in ("".join(table([replace(EMPTY, recording=name)])), terminal_table([replace(EMPTY, recording=name)])):
+        assert "[red]a\\x1b[2J\\n.wav" in shown
+
+
+def test_no_events_are_said_in_words() -> None:
+    assert "".join(table([EMPTY])) == "quiet[1].wav\n42 s, 44.1 kHz, stereo\n\nno events\n"
+
+
+def test_a_burst_of_several_is_bracketed() -> None:
+    lines = [line[3:8].rstrip() for line in table([FULL]) if line[:3].strip().isdigit()]
+    assert lines == ["  1", "┌ 2", "│", "└", "  3", "  4", "  5"]
+
+
+def test_the_channel_is_shown_where_there_are_several() -> None:
+    assert " ch " not in "".join(table([FULL]))
+    assert " ch " in "".join(table([ODD]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, ""),
+        ({"timing": CONSISTENT}, "consistent"),
+        ({"timing": CONSISTENT, "since_cavitation_s": 1500.0}, "consistent: 25.0 min after the last"),
+        ({"timing": REFRACTORY}, "refractory"),
+        ({"timing": REFRACTORY, "since_cavitation_s": 0.0}, "refractory: 0.0 s after the last"),
+        ({"acoustic_label": "snapping", "p_acoustic": 0.6}, "sounds like snapping 0.60"),
+        ({"novelty": 0.9499}, ""),
+        ({"novelty": 0.9899}, "novelty 0.98"),
+        ({"novelty": 0.99}, "novelty 0.99"),
+        ({"novelty": 1.0}, "novelty 1.00"),
+    ],
+)
+def test_notes_say_what_weighs_against_a_label(fields: dict[str, object], said: str) -> None:
+    assert notes(event(1, 1, 1.0, "cavitation", 0.9, **fields)) == said
+
+
+def test_the_summary_counts_and_says_what_the_cavitations_need() -> None:
+    assert summary(FULL) == (
+        "7 events: 4 cavitation, 1 snapping, 1 other, 1 uncertain; 2 within the refractory period; "
+        "the cavitations need 3 joint cavities"
+    )
+    assert summary(ODD) == "1 event: 1 cavitation; the cavitation needs 1 joint cavity"
+    assert summary(replace(ODD, cavities_needed=None)) == "1 event: 1 cavitation"
+
+
+@given(st.floats(0, 1e6))
+def test_clock_is_the_time_to_the_millisecond(seconds: float) -> None:
+    parts = [float(part) for part in clock(seconds).split(":")]
+    back = 0.0
+    for part in parts:
+        back = back * 60 + part
+    assert back == pytest.approx(seconds, abs=0.00051)
+    assert all(part < 60 for part in parts[1:])
