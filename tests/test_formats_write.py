@@ -83,6 +83,13 @@ def test_a_target_the_system_refuses_is_one_line(tmp_path: Path, name: str) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nobody may create files")
+def test_an_error_names_the_target_not_the_temporary_file() -> None:
+    for attempt in (lambda: check_writable("/proc/events.csv"), lambda: write_text("/proc/events.csv", "text")):
+        with pytest.raises(OutputError, match=r"^cannot write /proc/events\.csv: [^/]*$"):
+            attempt()
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_write_protection_is_respected(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"

@@ -88,7 +88,7 @@ def write_bytes(target: Target, data: bytes, *, force: bool = True) -> bool:
 def _write(target: Target, pieces: Iterable[bytes], *, force: bool) -> bool:
     if _is_stdout(target):
         return _write_stdout(pieces)
-    with replacing(target, force=force) as part, _opened(part) as file:
+    with replacing(target, force=force) as part, _opened(part, Path(target)) as file:
         for piece in pieces:
             _write_piece(file, piece, Path(target))
     return True
@@ -173,11 +173,11 @@ def _is_special(path: Path) -> bool:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path, target: Path) -> Iterator[BinaryIO]:
     try:
         file = path.open("wb" if _is_special(path) else "xb")
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise _cannot_write(target, error) from error
     try:
         yield file
     except BaseException:
@@ -187,7 +187,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         file.close()  # the last bytes may find a full disk only here
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise _cannot_write(target, error) from error
 
 
 def _write_piece(file: BinaryIO, piece: bytes, target: Path) -> None:
