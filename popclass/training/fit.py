@@ -1,0 +1,294 @@
+"""From labelled events to a model: folds, candidates, calibration, novelty, thresholds.
+
+`train` takes labelled recordings; `fit` takes features that somebody has already. Both give a finished `Model` whose
+`info["scores"]` come from held-out groups only: each event is judged by a classifier, a calibration and a novelty
+measure that have not seen its group. Nothing depends on the number of cores or on the clock: the same data, settings
+and library versions give the same bytes.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from popclass.errors import UsageError
+from popclass.model import Model
+from popclass.modelfile import SCHEMA_VERSION
+from popclass.results import OTHER
+from popclass.training.calibration import cross_calibrated, fit_calibration
+from popclass.training.classes import indexed
+from popclass.training.classifiers import BASELINE, KINDS, SETTINGS, enough_for, to_graph, train_classifier
+from popclass.training.folds import Folds, choose_groups, make_folds
+from popclass.training.novelty import fit_novelty
+from popclass.training.scores import score
+from popclass.training.thresholds import NOVELTY, min_probability, uncertain
+
+if TYPE_CHECKING:
+    from popclass.features.frontend import FrontEnd
+
+AUTO = "auto"
+WORKERS = 2  # threads; the result does not depend on how many
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+_SUMMARY = ("log_loss", "balanced_accuracy", "brier", "ece")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "librosa", "soxr")
+
+
+def train(
+    labelled: str | Path,
+    *,
+    classifier: str = AUTO,
+    folds: int = 5,
+    seed: int = 0,
+    base: Model | str | Path | None = None,
+    partial: bool = False,
+    progress: Progress | None = None,
+) -> Model:
+    """Train a model on labelled recordings.
+
+    Parameters
+    ----------
+    labelled : path
+        A folder per class of short clips, a CSV of labels, or a folder with a `labels.csv`; see
+        `popclass.training.labels`.
+    classifier : str
+        `logistic`, `svm`, `forest`, or `auto`, which takes the one with the least log loss on held-out groups.
+    folds : int
+        At least 2; fewer are made where a class has fewer subjects or recordings.
+    seed : int
+        Decides everything random.
+    base : Model or path, optional
+        A model whose front end and context weights are taken over.
+    partial : bool
+        Whether the recordings named are labelled only in part, so that what lies between labels is left out instead of
+        being `other`.
+    progress : callable, optional
+        Called with a description, how many steps are done, and how many there are.
+
+    Returns
+    -------
+    Model
+        Its scores are in `info["scores"]`, remarks on the data in `info["training"]["remarks"]`.
+
+    Raises
+    ------
+    LabelError
+        If the labels cannot be used, or do not suffice.
+    UsageError
+        If an option is outside what is allowed.
+
+    Examples
+    --------
+    >>> model = popclass.train("labelled/")                                  # doctest: +SKIP
+    >>> model.save("mine.onnx")                                              # doctest: +SKIP
+    """
+    from popclass.features.frontend import FrontEnd
+    from popclass.training.labels import read_labels
+    from popclass.training.samples import collect
+
+    _check_options(classifier, folds)
+    labels = read_labels(labelled)
+    base = base if base is None or isinstance(base, Model) else Model.load(base)
+    frontend = FrontEnd.build() if base is None else base.frontend
+    samples = collect(labels, frontend, partial=partial, progress=progress)
+    _, y = indexed(samples.labels)
+    kind, groups, remarks = choose_groups(y, samples.subjects, samples.recordings)
+    return fit(
+        samples.X,
+        samples.labels,
+        groups,
+        frontend=frontend,
+        classifier=classifier,
+        folds=folds,
+        seed=seed,
+        grouped_by=kind,
+        context=None if base is None else base.context,
+        provenance={**samples.provenance(), "partial": partial},
+        remarks=[*labels.warnings, *samples.warnings, *remarks],
+        progress=progress,
+    )
+
+
+def fit(
+    X: np.ndarray,
+    labels: Sequence[str],
+    groups: Sequence[str],
+    *,
+    frontend: FrontEnd,
+    classifier: str = AUTO,
+    folds: int = 5,
+    seed: int = 0,
+    grouped_by: str = "group",
+    context: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    remarks: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Model:
+    """Train a model on features.
+
+    Parameters
+    ----------
+    X : numpy.ndarray, shape (n, f)
+        As `frontend` makes them.
+    labels : sequence of str, length n
+        Names of the classes; at least two different ones.
+    groups : sequence of str, length n
+        What must not be on both sides of a fold: subjects, recordings, generator settings.
+    frontend : FrontEnd
+        Goes into the model.
+    grouped_by : str
+        What the groups are, for the report.
+    context : mapping, optional
+        Weights of the context stage, stored as they are.
+    provenance : mapping, optional
+        More about the data, stored under `training`.
+    remarks : sequence of str
+        What a reader of the scores should know.
+
+    The others are those of `train`, and so are the errors.
+    """
+    _check_options(classifier, folds)
+    X = _checked(X, len(labels), frontend)
+    classes, y = indexed(labels)
+    splits = make_folds(y, groups, folds=folds, seed=seed)
+    notes = list(remarks)
+    if len(splits) < folds:
+        notes.append(f"{len(splits)} folds instead of {folds}, for want of {grouped_by}s of each class")
+    kinds = _candidates(classifier, y, splits, notes)
+    with _one_blas_thread():
+        trial = _try_out(kinds, X, y, classes, splits, seed, progress)
+        graph = to_graph(train_classifier(trial.chosen, X, y, seed=seed), X.shape[1])
+        novelty, held_out_novelty = fit_novelty(X, y, splits, seed=seed)
+    joint = np.array([name != OTHER for name in classes])[y]
+    least = min_probability(trial.calibrated, held_out_novelty, joint)
+    doubtful = uncertain(trial.calibrated, held_out_novelty, least)
+    info = {
+        "schema_version": SCHEMA_VERSION,
+        "created_by": f"popclass {importlib.metadata.version('popclass')}",
+        "classes": list(classes),
+        "features": list(frontend.names),
+        "frontend": frontend.to_json(),
+        "classifier": {"kind": trial.chosen, "asked_for": classifier, "settings": SETTINGS[trial.chosen]},
+        "calibration": fit_calibration(trial.raw, y).to_json(),
+        "thresholds": {"min_probability": least, "novelty": NOVELTY},
+        "novelty": novelty.to_json(),
+        "context": context,
+        "training": {
+            **(provenance or {}),
+            "classes": _counted(labels, groups),
+            "folds": folds,
+            "seed": seed,
+            "remarks": notes,
+        },
+        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "scores": {
+            "folds": len(splits),
+            "grouped_by": grouped_by,
+            "groups": len(set(groups)),
+            "chosen": trial.chosen,
+            "candidates": {kind: {key: figures[key] for key in _SUMMARY} for kind, figures in trial.figures.items()},
+            "held_out": trial.figures[trial.chosen],
+            "uncertain": float(doubtful.mean()),
+            "uncertain_joint": float(doubtful[joint].mean()) if joint.any() else None,
+        },
+    }
+    return Model(graph, info)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What came out of trying classifiers on held-out groups."""
+
+    chosen: str
+    raw: np.ndarray  # of the chosen one: what it said
+    calibrated: np.ndarray  # and what that means, each fold calibrated by the others
+    figures: dict[str, dict[str, Any]]  # of each, the baseline included
+
+
+def _try_out(
+    kinds: Sequence[str],
+    X: np.ndarray,
+    y: np.ndarray,
+    classes: Sequence[str],
+    splits: Folds,
+    seed: int,
+    progress: Progress | None,
+) -> _Trial:
+    held_out = _held_out(kinds, X, y, splits, seed, progress)
+    tests = [test for _, test in splits]
+    calibrated = {kind: cross_calibrated(held_out[kind], y, tests) for kind in kinds if kind != BASELINE}
+    figures = {kind: score(y, p, classes) for kind, p in calibrated.items()}
+    chosen = min(figures, key=lambda kind: figures[kind]["log_loss"])
+    figures[BASELINE] = score(y, held_out[BASELINE], classes)
+    return _Trial(chosen, held_out[chosen], calibrated[chosen], figures)
+
+
+def _held_out(
+    kinds: Sequence[str], X: np.ndarray, y: np.ndarray, splits: Folds, seed: int, progress: Progress | None
+) -> dict[str, np.ndarray]:
+    """What each kind of classifier says of each event when it has not seen its group."""
+    from joblib import Parallel, delayed
+
+    def judge(kind: str, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        estimator = train_classifier(kind, X[train], y[train], seed=seed)
+        return np.asarray(estimator.predict_proba(X[test].astype(np.float32).astype(np.float64)))
+
+    jobs = [(kind, train, test) for kind in kinds for train, test in splits]
+    out = {kind: np.empty((len(y), int(y.max()) + 1)) for kind in kinds}
+    answers = Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(delayed(judge)(*job) for job in jobs)
+    for done, ((kind, _, test), answer) in enumerate(zip(jobs, answers, strict=True), start=1):
+        out[kind][test] = answer
+        if progress is not None:
+            progress("cross-validation", done, len(jobs))
+    return out
+
+
+def _candidates(classifier: str, y: np.ndarray, splits: Folds, notes: list[str]) -> list[str]:
+    if classifier != AUTO:
+        return [classifier, BASELINE]
+    kinds = [kind for kind in KINDS if all(enough_for(kind, y[train]) for train, _ in splits)]
+    notes += [f"{kind} was not tried: too few events of a class" for kind in KINDS if kind not in kinds]
+    return [*kinds, BASELINE]
+
+
+def _counted(labels: Sequence[str], groups: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Events and groups of each class."""
+    events, pairs = Counter(labels), set(zip(labels, groups, strict=True))
+    return {name: {"events": events[name], "groups": sum(1 for n, _ in pairs if n == name)} for name in sorted(events)}
+
+
+def _check_options(classifier: str, folds: int) -> None:
+    if classifier not in (AUTO, *KINDS):
+        raise UsageError(f"classifier '{classifier}': allowed are {AUTO}, {', '.join(KINDS)}")
+    if folds < 2:
+        raise UsageError(f"folds {folds}: at least 2 are needed to hold anything out")
+
+
+def _checked(X: np.ndarray, events: int, frontend: FrontEnd) -> np.ndarray:
+    """Features as float64 numbers that float32 holds exactly, which is what onnxruntime will see."""
+    X = np.asarray(X, dtype=np.float64)
+    if X.shape != (events, len(frontend.names)):
+        raise UsageError(f"features of shape {X.shape}, expected ({events}, {len(frontend.names)})")
+    with np.errstate(over="ignore"):
+        X = X.astype(np.float32).astype(np.float64)
+    if not np.isfinite(X).all():
+        raise UsageError("features must be finite and within the range of float32")
+    return X
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Sums are added in the same order on every machine, and the folds' threads do not fight over the cores."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield

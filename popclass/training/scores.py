@@ -1,0 +1,147 @@
+"""How good a classifier is on events it was not trained on, and the text that says so.
+
+Beside precision, recall and F1 of each class: balanced accuracy (mean recall), log loss (mean negative natural
+logarithm of the probability given to the truth), the Brier score (squared distance of the probabilities from the truth,
+summed over the classes, 0 to 2), and the expected calibration error of the largest probability over ten bins of equal
+width (Guo et al. 2017, ICML; Naeini et al. 2015, AAAI). Every figure goes with the number of events behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+BINS = 10
+_LEAST = 1e-15  # of a probability whose logarithm is taken
+
+
+def score(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """Scores as plain numbers; None where there is nothing to divide by.
+
+    Parameters
+    ----------
+    y : numpy.ndarray of int, shape (n,)
+        True classes, 0 to k - 1.
+    probabilities : numpy.ndarray, shape (n, k)
+    classes : sequence of str, length k
+
+    Examples
+    --------
+    >>> s = score(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), ["cavitation", "other"])
+    >>> s["confusion"], s["balanced_accuracy"], s["classes"]["other"]["precision"]
+    ([[1, 0], [1, 0]], 0.5, None)
+    """
+    n, k = len(y), len(classes)
+    answer = probabilities.argmax(axis=1)
+    confusion = np.zeros((k, k), dtype=int)
+    np.add.at(confusion, (y, answer), 1)
+    recalls = [_ratio(confusion[i, i], confusion[i].sum()) for i in range(k)]
+    known = [r for r in recalls if r is not None]
+    truth = np.eye(k)[y]
+    return {
+        "events": n,
+        "classes": {name: _class_scores(confusion, i) for i, name in enumerate(classes)},
+        "accuracy": _ratio(np.trace(confusion), n),
+        "balanced_accuracy": float(np.mean(known)) if known else None,
+        "log_loss": float(-np.log(np.maximum(probabilities[np.arange(n), y], _LEAST)).mean()) if n else None,
+        "brier": float(((probabilities - truth) ** 2).sum(axis=1).mean()) if n else None,
+        "ece": calibration_error(y, probabilities) if n else None,
+        "reliability": reliability(y, probabilities),
+        "confusion": confusion.tolist(),
+    }
+
+
+def reliability(y: np.ndarray, probabilities: np.ndarray) -> list[dict[str, Any]]:
+    """For each bin of the largest probability: how many events, how sure on average, how often right."""
+    sure = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == y
+    place = np.minimum((sure * BINS).astype(int), BINS - 1)
+    return [
+        {
+            "from": b / BINS,
+            "to": (b + 1) / BINS,
+            "events": int((place == b).sum()),
+            "probability": float(sure[place == b].mean()),
+            "right": float(right[place == b].mean()),
+        }
+        for b in np.unique(place).tolist()
+    ]
+
+
+def calibration_error(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """Expected calibration error: mean distance between how sure and how often right, over the bins' events."""
+    bins = reliability(y, probabilities)
+    return sum(b["events"] * abs(b["probability"] - b["right"]) for b in bins) / len(y)
+
+
+def describe(scores: Mapping[str, Any]) -> str:
+    """The scores of a trained model, as `Model.info["scores"]` holds them, as text for people."""
+    chosen = scores["chosen"]
+    held = scores["held_out"]
+    parts = [
+        f"{scores['folds']} folds by {scores['grouped_by']} ({scores['groups']} groups, {held['events']} events)",
+        describe_candidates(scores["candidates"], chosen),
+        f"{chosen}, held out:",
+        describe_score(held),
+        f"uncertain: {scores['uncertain_joint']:.1%} of joint events, {scores['uncertain']:.1%} of all",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def describe_candidates(candidates: Mapping[str, Mapping[str, Any]], chosen: str) -> str:
+    """The classifiers that were tried, best first, with the baseline that only knows how frequent each class is."""
+    rows = [["classifier", "log loss", "balanced accuracy", "Brier", "ECE", ""]]
+    for name, figures in sorted(candidates.items(), key=lambda item: item[1]["log_loss"]):
+        figure = [_figure(figures[key]) for key in ("log_loss", "balanced_accuracy", "brier", "ece")]
+        rows.append([name, *figure, "chosen" if name == chosen else ""])
+    return table(rows)
+
+
+def describe_score(figures: Mapping[str, Any]) -> str:
+    """One set of scores: classes, confusion, totals, reliability."""
+    names = list(figures["classes"])
+    per_class = [["class", "n", "precision", "recall", "F1"]]
+    for name, values in figures["classes"].items():
+        figure = [_figure(values[key]) for key in ("precision", "recall", "f1")]
+        per_class.append([name, str(values["events"]), *figure])
+    confusion = [["true \\ called", *names]]
+    confusion += [[name, *map(str, row)] for name, row in zip(names, figures["confusion"], strict=True)]
+    bins = [["probability", "n", "mean", "right"]]
+    for b in figures["reliability"]:
+        span = f"{b['from']:.1f}-{b['to']:.1f}"
+        bins.append([span, str(b["events"]), _figure(b["probability"]), _figure(b["right"])])
+    totals = (
+        f"balanced accuracy {_figure(figures['balanced_accuracy'])}, log loss {_figure(figures['log_loss'])}, "
+        f"Brier {_figure(figures['brier'])}, ECE {_figure(figures['ece'])} (n = {figures['events']})"
+    )
+    return "\n\n".join([table(per_class), table(confusion), totals, table(bins)])
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text in columns: the first to the left, numbers to the right; the first row is the head."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _class_scores(confusion: np.ndarray, i: int) -> dict[str, Any]:
+    hits, events, called = int(confusion[i, i]), int(confusion[i].sum()), int(confusion[:, i].sum())
+    return {
+        "events": events,
+        "precision": _ratio(hits, called),
+        "recall": _ratio(hits, events),
+        "f1": _ratio(2 * hits, events + called),
+    }
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
