@@ -1,0 +1,156 @@
+"""Every range the sample generator draws from, in one table: where a number is published, and where it is assumed.
+
+A `Parameter` is a distribution with a name, a unit and a source. A source that begins with a flag (`S`, `2`, `D`, `R`)
+is a published, derived or measured figure; `ASSUMPTION` marks what nothing published fixes, drawn wide on purpose. The
+documentation prints this table, so a number that is not here is not in the generator's sounds.
+
+Draws go through the quantile function, so a part of the range can be asked for: a session's `pitch` and `duration`
+regimes use the lower, middle or upper part, for every class alike, and folds can leave a part out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+ASSUMPTION = "ASSUMPTION"
+WHOLE = (0.0, 1.0)
+_NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One quantity and how it is distributed.
+
+    Attributes
+    ----------
+    name, unit, source : str
+    low, high : float
+        No draw lies outside.
+    law : str
+        `uniform`, `log` (uniform in the logarithm), `normal` or `lognormal` (both clipped to the range).
+    centre, spread : float
+        Mean and standard deviation of `normal`; median and sigma of the natural logarithm of `lognormal`.
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    law: str
+    source: str
+    centre: float = math.nan
+    spread: float = math.nan
+
+    def at(self, quantile: float) -> float:
+        """Value at a quantile in 0-1."""
+        if self.law == "uniform":
+            return self.low + quantile * (self.high - self.low)
+        if self.law == "log":
+            return float(self.low * (self.high / self.low) ** quantile)
+        z = _NORMAL.inv_cdf(min(max(quantile, 1e-6), 1.0 - 1e-6))
+        value = self.centre + self.spread * z if self.law == "normal" else self.centre * math.exp(self.spread * z)
+        return min(max(value, self.low), self.high)
+
+    def draw(self, rng: np.random.Generator, part: tuple[float, float] = WHOLE) -> float:
+        """One draw from the part of the distribution between two quantiles."""
+        return self.at(part[0] + (part[1] - part[0]) * float(rng.random()))
+
+
+TABLE: list[Parameter] = []
+
+
+def _add(
+    name: str,
+    unit: str,
+    low: float,
+    high: float,
+    law: str,
+    source: str,
+    centre: float = math.nan,
+    spread: float = math.nan,
+) -> Parameter:
+    parameter = Parameter(name, unit, low, high, law, source, centre, spread)
+    TABLE.append(parameter)
+    return parameter
+
+
+# --- cavitation -------------------------------------------------------------------------------------------------------
+CAVITY_FREQUENCY = _add(
+    "cavity frequency at the skin", "Hz", 86, 1830, "lognormal",
+    "S Reggars 1996: 86-1,830; D log-normal, median 215-260, sigma 0.7", 238, 0.7,
+)  # fmt: skip
+POP_DURATION = _add(
+    "cavity sound, time to -20 dB, contact", "s", 0.0018, 0.016, "lognormal",
+    "S Dunning 2013: 5.66 ms; D confined-disc estimate 1.8-16 ms, median 5.65", 0.0053, 0.38,
+)  # fmt: skip
+POP_CYCLES = _add(
+    "cycles in one pop to -20 dB, contact", "1", 0.9, 4.0, "uniform", "D 1.2-1.9, here bounds of a wider draw"
+)  # fmt: skip
+CAVITY_RADIUS = _add("cavity radius R0", "m", 0.0015, 0.005, "log", "D confined-disc estimate")
+SYNOVIAL_VISCOSITY = _add("synovial fluid viscosity", "Pa s", 0.02, 0.1, "log", "D confined-disc estimate")
+GAP_LENGTH = _add("half width of the joint gap L", "m", 0.007, 0.010, "uniform", "D confined-disc estimate")
+PRESSURE_ONSET = _add("tribonucleation pressure step, rise", "s", 0.00003, 0.0008, "log", ASSUMPTION)
+CAVITY_GROWTH = _add("frequency at the end over that at the start", "1", 0.6, 1.15, "uniform", ASSUMPTION)
+EMISSION_CONTACT = _add("emission at inception over the cavity sound, contact", "1", 0.02, 1.0, "log", ASSUMPTION)
+EMISSION_AIR = _add("cavity sound over the emission at inception, airborne", "1", 0.002, 0.6, "log", ASSUMPTION)
+CRACK_WIDTH = _add("emission pulse width, airborne", "s", 0.00005, 0.0005, "log", ASSUMPTION)
+CRACK_FREQUENCY = _add("strongest airborne mode", "Hz", 800, 7000, "log", "R peak frequency 0.9-6 kHz")
+CRACK_DECAY = _add(
+    "airborne click, time to -20 dB", "s", 0.0006, 0.006, "lognormal", "R 1-5 ms, typically 1-2", 0.0016, 0.45
+)  # fmt: skip
+CRACK_MODES = _add("airborne modes of one crack", "1", 2, 7, "uniform", ASSUMPTION)
+CRACK_PULSE_SHARE = _add("direct pulse over the modes", "1", 0.05, 2.0, "log", ASSUMPTION)
+SECOND_PEAK_SHARE = _add(
+    "pops with a second peak", "1", 0.15, 0.45, "uniform", "2 Meal & Scott 1986 (share ASSUMPTION)"
+)
+SECOND_PEAK_DELAY = _add("second peak after the first", "s", 0.0004, 0.0045, "log", ASSUMPTION)
+SECOND_PEAK_LEVEL = _add("second peak over the first", "1", 0.15, 1.2, "log", ASSUMPTION)
+GAP_SPINE = _add("gap between pops of a thrust", "s", 0.006, 0.12, "lognormal", "D mean 33-36 ms", 0.030, 0.55)
+GAP_AIR = _add("gap between clicks of a series, finger and wrist", "s", 0.006, 0.095, "log", "R 6-67 ms")
+SECOND_CAVITATION = _add(
+    "cavities that cavitate again within the period", "1", 0.0, 0.06, "uniform", "S Cramer 2011: 8 of 46 (two thrusts)"
+)  # fmt: skip
+REFRACTORY = _add("refractory period of one cavity", "s", 900, 1800, "uniform", "S about 20 min; 2 15-30 min")
+
+# --- snapping ---------------------------------------------------------------------------------------------------------
+SNAP_FREQUENCY = _add(
+    "first body mode, contact", "Hz", 45, 420, "lognormal", "S Ozmen 2021: 115 +- 44 Hz, widened", 125, 0.5
+)
+SNAP_DAMPING = _add(
+    "damping ratio of the body modes", "1", 0.03, 0.3, "lognormal", "S Ozmen 2021: 0.098 +- 0.022, widened", 0.1, 0.4
+)
+SNAP_RELEASE = _add("release time of the slip", "s", 0.0001, 0.003, "log", ASSUMPTION)
+SNAP_MODES = _add("body modes that ring", "1", 1, 5, "uniform", ASSUMPTION)
+SNAP_UPPER = _add("upper modes, airborne", "Hz", 250, 5000, "log", ASSUMPTION)
+SNAP_UPPER_DECAY = _add("upper modes, time to -20 dB", "s", 0.0012, 0.03, "log", ASSUMPTION)
+SNAP_TILT = _add("exponent of a mode's level over frequency", "1", -1.5, 0.8, "uniform", ASSUMPTION)
+SNAP_RUB = _add("rub while loading over the slip", "1", 0.003, 0.12, "log", ASSUMPTION)
+SNAP_RUB_LENGTH = _add("rub before the slip", "s", 0.02, 0.25, "log", ASSUMPTION)
+CADENCE = _add("movements per second", "Hz", 0.3, 1.5, "log", ASSUMPTION)
+CADENCE_JITTER = _add("relative jitter of the cadence", "1", 0.01, 0.18, "log", ASSUMPTION)
+SNAP_LIKENESS = _add(
+    "relative change from repeat to repeat", "1", 0.005, 0.12, "log", "S ICC 0.85-0.95 (Teague, Kalo); scale ASSUMPTION"
+)  # fmt: skip
+
+# --- other ------------------------------------------------------------------------------------------------------------
+CONTACT_TIME = _add("Hertzian contact time of an impact", "s", 0.00006, 0.006, "log", ASSUMPTION)
+OBJECT_FREQUENCY = _add("lowest mode of a struck object", "Hz", 70, 5000, "log", ASSUMPTION)
+OBJECT_DECAY = _add("struck object, time to -20 dB", "s", 0.0008, 0.12, "log", ASSUMPTION)
+OTHER_LIKENESS = _add(
+    "relative change from repeat to repeat of taps, clicks, clocks", "1", 0.003, 0.15, "log", ASSUMPTION
+)
+PRESS_RELEASE = _add("press to release of a button", "s", 0.04, 0.25, "log", ASSUMPTION)
+VOICE_PITCH = _add("voice pitch", "Hz", 75, 350, "log", ASSUMPTION)
+
+# --- the world, the same for every class ------------------------------------------------------------------------------
+SNR = _add("level over the floor, whole span", "dB", -6, 58, "uniform", "S Widmalm 2003: 62 dB; R 40-50 dB close-miked")
+PEAK_LEVEL = _add("loudest sound of a session", "dBFS", -45, -0.5, "uniform", ASSUMPTION)
+HIGH_PASS = _add("high-pass of phones", "Hz", 90, 200, "uniform", "S some phones high-pass at 90-200 Hz")
+LOW_PASS = _add("low-pass of a device", "Hz", 4000, 20000, "log", ASSUMPTION)
+TISSUE_CUTOFF = _add("tissue and sensor low-pass, contact", "Hz", 350, 5000, "log", ASSUMPTION)
+ABSORPTION = _add("energy absorption of the walls", "1", 0.12, 0.7, "uniform", ASSUMPTION)
+NOISE_SLOPE = _add("slope of the background", "dB/octave", -9, 3, "uniform", ASSUMPTION)

@@ -1,0 +1,131 @@
+"""One draw of everything that is the same throughout a session: sensor, room, device, level, background, processing.
+
+The named factors are drawn independently of what is heard, so that no class has a world of its own, and folds over
+them can train on some sensors, rooms and parameter ranges and test on others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from popclass.synthesis import parameters as p
+from popclass.synthesis.waves import Regime
+
+SENSORS = {
+    "airborne close": 0.3,
+    "airborne near": 0.2,
+    "airborne far": 0.1,
+    "contact": 0.28,
+    "contact air-coupled": 0.12,
+}
+ROOMS = {"open": 0.2, "small": 0.3, "medium": 0.3, "large": 0.2}
+DEVICES = {"flat": 0.3, "phone": 0.25, "webcam": 0.15, "laptop": 0.1, "wearable": 0.12, "narrow": 0.08}
+LEVELS = {"faint": (0.0, 0.4), "middle": (0.25, 0.75), "loud": (0.55, 1.0)}
+BACKGROUNDS = {
+    **{"white": 0.17, "pink": 0.2, "brown": 0.13, "hum": 0.13, "fan": 0.13},
+    **{"traffic": 0.09, "babble": 0.09, "webcam": 0.06},
+}
+PROCESSINGS = {"none": 0.55, "automatic gain": 0.18, "noise gate": 0.1, "clipping": 0.17}
+CODECS = {"none": 0.8, "mp3": 0.08, "aac": 0.09, "opus": 0.03}
+SAMPLE_RATES = {
+    **{44100: 0.36, 48000: 0.36, 96000: 0.05, 88200: 0.01},
+    **{32000: 0.06, 24000: 0.03, 22050: 0.05, 16000: 0.06, 8000: 0.02},
+}
+BITS = {16: 0.75, 24: 0.2, 12: 0.05}
+REGIMES = {"low": (0.0, 0.45), "middle": (0.2, 0.8), "high": (0.55, 1.0), "whole": (0.0, 1.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The circumstances of one session.
+
+    Attributes
+    ----------
+    sensor, room, device, level, background, processing, codec : str
+        Named kinds, the keys of the tables of this module.
+    pitch, duration : str
+        Which part of the frequency and duration ranges every class draws from.
+    site : str
+        Part of the body.
+    sample_rate, bits : int
+        Of the files; rate in hertz.
+    """
+
+    sensor: str
+    room: str
+    device: str
+    level: str
+    background: str
+    processing: str
+    codec: str
+    pitch: str
+    duration: str
+    site: str
+    sample_rate: int
+    bits: int
+
+    @property
+    def contact(self) -> bool:
+        """Whether the sensor touches the skin."""
+        return self.sensor.startswith("contact")
+
+    @property
+    def regime(self) -> Regime:
+        """The parts of the ranges to draw pitches and durations from."""
+        return Regime(pitch=REGIMES[self.pitch], duration=REGIMES[self.duration])
+
+    @property
+    def work_rate(self) -> int:
+        """Rate at which the sounds are computed: low rates are reached by resampling, as in a real converter."""
+        return self.sample_rate if self.sample_rate >= 44100 else 48000
+
+    def factors(self) -> dict[str, str]:
+        """The named settings that folds can leave out one value at a time."""
+        named = ("sensor", "room", "device", "level", "background", "processing", "codec", "pitch", "duration")
+        return {name: getattr(self, name) for name in named}
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings, ready for JSON."""
+        return asdict(self)
+
+
+def draw_settings(rng: np.random.Generator) -> Settings:
+    """One draw of the settings of a session.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> draw_settings(np.random.default_rng(0)).factors()["sensor"] in SENSORS
+    True
+    """
+    from popclass.timing.sites import SITES
+
+    codec = _one(rng, CODECS)
+    return Settings(
+        sensor=_one(rng, SENSORS),
+        room=_one(rng, ROOMS),
+        device=_one(rng, DEVICES),
+        level=_one(rng, dict.fromkeys(LEVELS, 1.0)),
+        background=_one(rng, BACKGROUNDS),
+        processing=_one(rng, PROCESSINGS),
+        codec=codec,
+        pitch=_one(rng, {"low": 0.2, "middle": 0.2, "high": 0.2, "whole": 0.4}),
+        duration=_one(rng, {"low": 0.2, "middle": 0.2, "high": 0.2, "whole": 0.4}),
+        site=str(_one(rng, {site.name: 3.0 if site.documented else 1.0 for site in SITES.values()})),
+        sample_rate=48000 if codec == "opus" else int(_one(rng, SAMPLE_RATES)),
+        bits=int(_one(rng, BITS)),
+    )
+
+
+def level_range(settings: Settings) -> tuple[float, float]:
+    """Lowest and highest level over the floor of the session's band, in decibels."""
+    low, high = LEVELS[settings.level]
+    return p.SNR.at(low), p.SNR.at(high)
+
+
+def _one(rng: np.random.Generator, shares: dict[Any, float]) -> Any:
+    weights = np.array(list(shares.values()))
+    return list(shares)[int(rng.choice(len(weights), p=weights / weights.sum()))]
