@@ -1,0 +1,266 @@
+"""The company an event keeps: whether it comes back alike, how regularly, and what else its burst holds.
+
+A sound that returns with every movement and looks alike is seldom a cavitation; a burst of unlike pops that does not
+come again often is. This module only measures; what a measure is worth is learnt from labelled sessions.
+
+An event is compared by likeness (see `popclass.timing.likeness`) with the nearest events of its own recording, up to
+`neighbours` on either side and within `window_s`. Those of its own burst are its *burst*, all others are *elsewhere*.
+
+Every measure is 0 where it has nothing to go by: an event alone has a row of zeros. Times are taken to the
+microsecond, so a recording gives the same measures wherever it lies on a timeline, and their order is of no account.
+Work grows with events times neighbours, memory does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from popclass.errors import UsageError
+from popclass.timing.likeness import Likeness
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+# name, unit, range, meaning; a name that ends in _ stands for one column a class.
+MEASURES = (
+    ("accompanied", "-", "0 or 1", "1 where there is an event elsewhere to compare with"),
+    ("alike_count", "log(1 + events)", "0-5.3", "events elsewhere that are alike"),
+    ("alike_share", "-", "0-1", "share of the events elsewhere that are alike"),
+    ("alike_best", "-", "0-1", "mean likeness of the three events elsewhere that are most alike"),
+    (
+        "regularity",
+        "-",
+        "0-1",
+        "1 less the median absolute deviation of the intervals between alike events, relative to their median; "
+        "one event a burst; 0 with fewer than three intervals",
+    ),
+    ("burst_size", "log(events)", "0 and up", "events of its burst, itself included"),
+    ("burst_unlikeness", "-", "0-1", "1 less the mean likeness of the events of its burst to each other"),
+    (
+        "pair_repeat",
+        "-",
+        "0-1",
+        "whether it belongs to a pair 40-200 ms apart, like press and release, that is found again elsewhere: mean "
+        "likeness of the three pairs most alike, in both sounds and in their distance",
+    ),
+    ("burst_rate", "log(1 + bursts)", "0 and up", "other bursts that start within 5 s before or after its own"),
+    ("alike_p_", "-", "-1/k to 1-1/k", "mean acoustic probability of the class over alike events, less 1/k"),
+    ("burst_p_", "-", "-1/k to 1-1/k", "the same over the other events of its burst"),
+)
+
+_MICROSECONDS = 1_000_000
+_AROUND_US = 5 * _MICROSECONDS
+_BEST = 3
+_ROWS = 512
+
+
+def context_names(classes: Sequence[str]) -> tuple[str, ...]:
+    """Names of the columns of `context_features`."""
+    plain = [name for name, *_ in MEASURES if not name.endswith("_")]
+    return (*plain, *(name + label for name, *_ in MEASURES if name.endswith("_") for label in classes))
+
+
+def context_features(
+    onset_s: ArrayLike,
+    burst: ArrayLike,
+    embedding: ArrayLike,
+    p_acoustic: ArrayLike,
+    *,
+    likeness: Likeness,
+    recording: ArrayLike | None = None,
+) -> Floats:
+    """What the company of each event shows, a row an event in the order given.
+
+    Parameters
+    ----------
+    onset_s : array_like of float, (n,)
+        Seconds, in any order.
+    burst : array_like of int, (n,)
+        Which movement an event belongs to, unique within its recording.
+    embedding : array_like of float, (n, d)
+        Standardised acoustic features without level.
+    p_acoustic : array_like of float, (n, k)
+        Probability of each class from the sound alone.
+    likeness : Likeness
+    recording : array_like of int, (n,), optional
+        Which recording an event is from; events of different recordings are not compared. All from one where missing.
+
+    Returns
+    -------
+    ndarray of float64, (n, 9 + 2 k)
+        Finite; the columns are `context_names`, explained in `MEASURES`.
+
+    Raises
+    ------
+    UsageError
+        Where shapes do not match or a value is not finite.
+    """
+    onset, points, chances = (np.asarray(values, dtype=np.float64) for values in (onset_s, embedding, p_acoustic))
+    movement = np.asarray(burst)
+    source = np.zeros(len(onset), dtype=np.int64) if recording is None else np.asarray(recording)
+    _validate(onset, movement, points, chances, source)
+    result = np.zeros((len(onset), len(MEASURES) - 2 + 2 * chances.shape[1]))
+    for name in np.unique(source):
+        own = np.flatnonzero(source == name)
+        order = own[np.lexsort((*chances[own].T, *points[own].T, movement[own], onset[own]))]
+        session = _Session(onset[order], movement[order], points[order], chances[order], likeness)
+        result[order] = session.measures()
+    return result
+
+
+def _validate(onset: Floats, burst: NDArray[Any], points: Floats, chances: Floats, source: NDArray[Any]) -> None:
+    n = len(onset)
+    if onset.ndim != 1 or burst.shape != (n,) or source.shape != (n,):
+        raise UsageError("onset_s, burst and recording must hold one value for each event")
+    for name, matrix in (("embedding", points), ("p_acoustic", chances)):
+        if matrix.ndim != 2 or len(matrix) != n or matrix.shape[1] == 0:
+            raise UsageError(f"{name} has shape {matrix.shape}: expected ({n}, at least 1)")
+    if not (np.isfinite(onset).all() and np.isfinite(points).all() and np.isfinite(chances).all()):
+        raise UsageError("onset_s, embedding and p_acoustic must be finite")
+    if (np.abs(onset) > 1e12).any():
+        raise UsageError("onset_s lies beyond 1e12 s")
+
+
+class _Session:
+    """The events of one recording in order of time."""
+
+    def __init__(self, onset: Floats, burst: NDArray[Any], points: Floats, chances: Floats, likeness: Likeness) -> None:
+        self.likeness, self.points, self.chances = likeness, points, chances
+        self.n, self.k = chances.shape
+        self.time = np.rint(onset * _MICROSECONDS).astype(np.int64)
+        self.starts, self.burst, self.size = self._bursts(burst)
+        self.partner = self._partners()
+
+    def measures(self) -> Floats:
+        blocks = [self._block(np.arange(at, min(at + _ROWS, self.n))) for at in range(0, self.n, _ROWS)]
+        elsewhere, within, pair, company = (np.concatenate(column) for column in zip(*blocks, strict=True))
+        columns = (elsewhere, self._inside(within), self._both(pair), self._rate(), company, self._burst_chances())
+        return np.column_stack(columns)
+
+    def _bursts(self, burst: NDArray[Any]) -> tuple[Whole, Whole, Whole]:
+        """First moment of each burst, the burst of each event, and the number of events of each burst."""
+        _, first, which, size = np.unique(burst, return_index=True, return_inverse=True, return_counts=True)
+        return self.time[first], which.astype(np.int64), size.astype(np.int64)
+
+    def _partners(self) -> Whole:
+        """The next event of the same burst at the distance of a pair, -1 where there is none."""
+        shortest, longest = (round(distance * _MICROSECONDS) for distance in self.likeness.pair_s)
+        after = np.searchsorted(self.time, self.time + shortest, side="left")
+        found = np.minimum(after, self.n - 1)
+        fits = (after < self.n) & (self.time[found] - self.time <= longest) & (self.burst[found] == self.burst)
+        return np.where(fits, found, -1)
+
+    def _block(self, rows: Whole) -> tuple[Floats, Floats, Floats, Floats]:
+        """Columns for a block of events, from those around them."""
+        around, near = self._around(rows)
+        alikeness = self._likeness(rows, around, near)
+        elsewhere = near & (self.burst[around] != self.burst[rows, None])
+        alike = elsewhere & (alikeness >= self.likeness.alike)
+        compared, count = elsewhere.sum(axis=1), alike.sum(axis=1)
+        train = alike | (around == rows[:, None]) & (count > 0)[:, None]
+        company = np.einsum("rc,rck->rk", alike, self.chances[around]) / np.maximum(count, 1)[:, None] - 1 / self.k
+        columns = (
+            compared > 0,
+            np.log1p(count),
+            count / np.maximum(compared, 1),
+            _best(alikeness, elsewhere),
+            _regularity(self.time[around], self.burst[around], train),
+        )
+        within = _mean(1 - alikeness, near & ~elsewhere)
+        pair = self._pairs(rows, around, elsewhere, alikeness)
+        return np.column_stack(columns).astype(np.float64), within, pair, np.where(count[:, None] > 0, company, 0.0)
+
+    def _around(self, rows: Whole) -> tuple[Whole, Flags]:
+        """Indices of the events around each row, itself in the middle, and which of them are to be compared."""
+        window = round(self.likeness.window_s * _MICROSECONDS)
+        before = rows - np.searchsorted(self.time, self.time[rows] - window, side="left")
+        behind = np.searchsorted(self.time, self.time[rows] + window, side="right") - 1 - rows
+        reach = min(self.likeness.neighbours, int(max(before.max(), behind.max())))
+        offset = np.arange(-reach, reach + 1)
+        near = (offset >= -before[:, None]) & (offset <= behind[:, None]) & (offset != 0)
+        return np.clip(rows[:, None] + offset, 0, self.n - 1), near
+
+    def _likeness(self, one: Whole, other: Whole, wanted: Flags) -> Floats:
+        """Likeness of each event to the others of its row, 0 where not wanted; a column at a time to save memory."""
+        result = np.zeros(other.shape)
+        for column in np.flatnonzero(wanted.any(axis=0)):
+            rows = np.flatnonzero(wanted[:, column])
+            result[rows, column] = self.likeness.between(self.points[one[rows]], self.points[other[rows, column]])
+        return result
+
+    def _pairs(self, rows: Whole, around: Whole, elsewhere: Flags, alikeness: Floats) -> Floats:
+        """Likeness of the pair an event begins to the pairs most alike elsewhere."""
+        wanted = elsewhere & (self.partner[rows] >= 0)[:, None] & (self.partner[around] >= 0)
+        second = self._likeness(self.partner[rows], self.partner[around], wanted)
+        gap = np.log(np.where(self.partner >= 0, self.time[self.partner] - self.time, 1))
+        stretch = (gap[around] - gap[rows, None]) / self.likeness.pair_spread
+        return _best(alikeness * second * np.exp(-(stretch**2) / 2), wanted)
+
+    def _both(self, pair: Floats) -> Floats:
+        """What was found of a pair goes to both its events."""
+        result = pair.copy()
+        first = np.flatnonzero(self.partner >= 0)
+        np.maximum.at(result, self.partner[first], pair[first])
+        return result
+
+    def _inside(self, within: Floats) -> Floats:
+        """Size of the burst, and its unlikeness averaged over its events."""
+        unlike = np.bincount(self.burst, weights=within, minlength=len(self.size)) / self.size
+        return np.column_stack((np.log(self.size), unlike))[self.burst]
+
+    def _rate(self) -> Floats:
+        starts = np.sort(self.starts)
+        own = self.starts[self.burst]
+        around = np.searchsorted(starts, own + _AROUND_US, "right") - np.searchsorted(starts, own - _AROUND_US, "left")
+        return np.asarray(np.log1p(around - 1))
+
+    def _burst_chances(self) -> Floats:
+        """Mean chances of the other events of a burst, less 1/k."""
+        total = np.zeros((len(self.size), self.k))
+        np.add.at(total, self.burst, self.chances)
+        others = (self.size - 1)[self.burst, None]
+        mean = (total[self.burst] - self.chances) / np.maximum(others, 1)
+        return np.where(others > 0, mean - 1 / self.k, 0.0)
+
+
+def _mean(values: Floats, where: Flags) -> Floats:
+    return np.asarray((values * where).sum(axis=1) / np.maximum(where.sum(axis=1), 1))
+
+
+def _best(values: Floats, where: Flags) -> Floats:
+    """Mean of the largest values of each row, of as many as there are up to three."""
+    kept = min(_BEST, values.shape[1])
+    top = np.partition(np.where(where, values, 0.0), -kept, axis=1)[:, -kept:]
+    return np.asarray(np.sort(top, axis=1).sum(axis=1) / np.clip(where.sum(axis=1), 1, _BEST))
+
+
+def _regularity(time: Whole, burst: Whole, train: Flags) -> Floats:
+    """How steadily the marked events of each row follow each other, one a burst."""
+    previous = _previous(train)
+    leads = train & ((previous < 0) | (np.take_along_axis(burst, previous, axis=1) != burst))
+    previous = _previous(leads)
+    interval = np.where(leads & (previous >= 0), time - np.take_along_axis(time, previous, axis=1), np.inf)
+    middle, count = _median(interval)
+    deviation, _ = _median(np.abs(interval - np.where(np.isfinite(middle), middle, 0.0)[:, None]))
+    steady = (count >= 3) & (middle > 0)
+    share = np.divide(deviation, middle, out=np.ones(len(middle)), where=steady)
+    return 1 - np.minimum(share, 1.0)
+
+
+def _previous(marked: Flags) -> Whole:
+    """For each place of a row, the last marked place before it, -1 where there is none."""
+    last = np.maximum.accumulate(np.where(marked, np.arange(marked.shape[1]), -1), axis=1)
+    return np.column_stack((np.full(len(last), -1), last[:, :-1]))
+
+
+def _median(values: Floats) -> tuple[Floats, Whole]:
+    """Median and number of the finite values of each row; infinite where there are none."""
+    count = np.isfinite(values).sum(axis=1)
+    ordered = np.sort(values, axis=1)
+    rows = np.arange(len(values))
+    return (ordered[rows, np.maximum(count - 1, 0) // 2] + ordered[rows, count // 2]) / 2, count
