@@ -107,7 +107,7 @@ def read_header(file: BinaryIO) -> Header | None:
             return _read_ogg(file, size)
         if magic[:3] == b"ID3" or (magic[:1] == b"\xff" and magic[1] & 0xE0 == 0xE0):
             return _read_mp3(file, size)
-    except (struct.error, IndexError):
+    except (struct.error, ValueError, IndexError, OverflowError):
         return None
     return None
 
@@ -171,13 +171,15 @@ def _read_riff(file: BinaryIO, size: int, magic: bytes) -> Header:
         promised = None if long_length >= 1 << 62 else long_length
     elif _is_unknown(length) and position + length > size:
         promised = None
-    _judge(header, promised, size - position, more_follows=_chunk_at(file, position + (promised or 0)), wraps=True)
+    _judge(
+        header, promised, size - position, more_follows=_chunk_at(file, size, position + (promised or 0)), wraps=True
+    )
     return header
 
 
-def _chunk_at(file: BinaryIO, position: int) -> bool:
+def _chunk_at(file: BinaryIO, size: int, position: int) -> bool:
     """Whether a chunk's name stands at `position` or, after a pad byte, next to it."""
-    file.seek(position)
+    file.seek(min(position, size))
     name = file.read(5)
     return _is_chunk(name[:4]) or _is_chunk(name[1:])
 
@@ -200,7 +202,7 @@ def _read_w64(file: BinaryIO, size: int) -> Header:
     header = Header("W64")
     position = 40
     for _ in range(MAX_CHUNKS):
-        file.seek(position)
+        file.seek(min(position, size))
         head = file.read(24)
         if len(head) < 24:
             break
@@ -231,7 +233,9 @@ def _read_aiff(file: BinaryIO, size: int) -> Header:
             if frames and rate:
                 header.byte_rate = promised / frames * rate
             unknown = _is_unknown(length) and promised > present
-            _judge(header, None if unknown else promised, present, more_follows=_chunk_at(file, position + length))
+            _judge(
+                header, None if unknown else promised, present, more_follows=_chunk_at(file, size, position + length)
+            )
             return header
     header.fault = "it has no sound chunk (SSND)"
     return header
@@ -241,7 +245,7 @@ def _read_caf(file: BinaryIO, size: int) -> Header:
     header = Header("CAF")
     position = 8
     for _ in range(MAX_CHUNKS):
-        file.seek(position)
+        file.seek(min(position, size))
         head = file.read(12)
         if len(head) < 12:
             break
@@ -251,7 +255,12 @@ def _read_caf(file: BinaryIO, size: int) -> Header:
             header.byte_rate = rate * packet_bytes / packet_frames if packet_frames else None
         if name == b"data":
             promised = None if length < 0 else length
-            _judge(header, promised, size - position - 12, more_follows=_chunk_at(file, position + 12 + max(length, 0)))
+            _judge(
+                header,
+                promised,
+                size - position - 12,
+                more_follows=_chunk_at(file, size, position + 12 + max(length, 0)),
+            )
             return header
         position += 12 + max(length, 0)
     header.fault = "it has no data chunk"
@@ -268,7 +277,7 @@ def _read_au(size: int, magic: bytes) -> Header:
 def _read_mp4(file: BinaryIO, size: int) -> Header:
     """An mp4 (m4a, mov, 3gp) is a row of boxes; recorders write the index, `moov`, last."""
     header = Header("MP4")
-    names = set()
+    names: set[bytes] = set()
     position = 0
     while position < size and len(names) < MAX_CHUNKS:
         file.seek(position)

@@ -1,0 +1,52 @@
+"""What several test files need: the real recordings, where there are some, and an encoder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+Encoder = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """Folder of real recordings: POPCLASS_REALDATA or ../shared/realdata beside the checkout; skips without it."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "realdata"
+    folder = Path(os.environ.get("POPCLASS_REALDATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"no real recordings at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encode() -> Encoder:
+    """`encode(path, codec, samples, sample_rate)`: write float samples (n,) or (n, channels) with PyAV."""
+    return _encode
+
+
+def _encode(
+    path: Path,
+    codec: str,
+    samples: np.ndarray,
+    sample_rate: int,
+    *,
+    options: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Path:
+    av = pytest.importorskip("av")
+    planar = np.atleast_2d(samples.T).astype(np.float32)
+    layout = {1: "mono", 2: "stereo"}[len(planar)]
+    with av.open(str(path), "w", options=dict(options or {})) as container:
+        container.metadata.update(metadata or {})
+        stream = container.add_stream(codec, rate=sample_rate, layout=layout)
+        for start in range(0, planar.shape[1], 1024):
+            piece = np.ascontiguousarray(planar[:, start : start + 1024])
+            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=layout)
+            frame.sample_rate, frame.pts = sample_rate, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path

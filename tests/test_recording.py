@@ -1,0 +1,456 @@
+"""Recordings of every kind are opened, read to the sample, and refused in one line when they are unusable."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from popclass.audio import open_recording
+from popclass.errors import AudioError, UsageError
+
+SUBTYPES = {  # worst rounding error of each, in full scale; of the two companded ones relative to the level
+    "PCM_U8": 2.0**-7,
+    "PCM_16": 2.0**-15,
+    "PCM_24": 2.0**-23,
+    "PCM_32": 2.0**-24,
+    "FLOAT": 0.0,
+    "DOUBLE": 0.0,
+    "ULAW": 0.04,
+    "ALAW": 0.04,
+}
+
+
+def noise(frames: int = 4800, channels: int = 1, level: float = 0.1, seed: int = 0) -> np.ndarray:
+    shape = (frames, channels) if channels > 1 else (frames,)
+    return (np.random.default_rng(seed).uniform(-level, level, shape)).astype(np.float32)
+
+
+def read(source, frames: int = 65_536, **options) -> tuple[np.ndarray, list[str]]:
+    with open_recording(source, **options) as recording:
+        blocks = list(recording.blocks(frames))
+        assert recording.frames_read == sum(len(block) for block in blocks)
+        for block in blocks:
+            assert block.dtype == np.float32
+            assert block.flags.c_contiguous
+            assert block.shape[1] == recording.channels
+        assert all(len(block) == frames for block in blocks[:-1])
+        return np.concatenate(blocks), recording.warnings
+
+
+def refusal(source, **options) -> str:
+    with pytest.raises(AudioError) as caught:
+        read(source, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+# Any WAV comes through
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    subtype=st.sampled_from(sorted(SUBTYPES)),
+    container=st.sampled_from(["WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU"]),
+    rate=st.integers(8_000, 192_000),
+    channels=st.integers(1, 8),
+    frames=st.integers(2_000, 9_000),
+    block=st.integers(1, 10_000),
+    seed=st.integers(0, 9),
+)
+def test_any_pcm_file_comes_through_whatever_the_block_size(subtype, container, rate, channels, frames, block, seed):
+    if container in ("AIFF", "CAF", "AU") and subtype == "PCM_U8":
+        subtype = "PCM_S8"
+    samples = noise(frames, channels, seed=seed)
+    block = max(block, frames // 200)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "any")
+        sf.write(path, samples, rate, subtype=subtype, format=container)
+        with open_recording(path) as recording:
+            assert (recording.sample_rate, recording.channels, recording.frames) == (rate, channels, frames)
+        got, warnings = read(path, block)
+    assert warnings == []
+    tolerance = SUBTYPES.get(subtype, 2.0**-7)
+    np.testing.assert_allclose(got, samples.reshape(frames, channels), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("extension", ["flac", "ogg", "mp3", "aiff", "caf"])
+def test_what_libsndfile_reads_is_as_long_as_it_was(tmp_path, extension):
+    path = tmp_path / f"a.{extension}"
+    sf.write(path, noise(48_000), 48_000)
+    assert len(read(path)[0]) == 48_000
+
+
+# Compressed recordings of phones and browsers
+
+CLICKS = (10_000, 30_000, 50_001, 77_777)
+
+
+def clicks() -> np.ndarray:
+    samples = noise(96_000, level=1e-4)
+    samples[list(CLICKS)] = 0.9
+    return samples
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.m4a", "aac"),
+        ("a.m4a", "alac"),
+        ("a.mp4", "aac"),
+        ("a.mov", "aac"),
+        ("a.mov", "pcm_s16le"),
+        ("a.3gp", "aac"),
+        ("a.webm", "libopus"),
+        ("a.mka", "aac"),
+        ("a.mp3", "libmp3lame"),
+        ("a.ogg", "libopus"),
+        ("a.caf", "alac"),
+    ],
+)
+def test_sounds_stay_at_their_sample_through_every_codec(tmp_path, encode, name, codec):
+    path = encode(tmp_path / name, codec, clicks(), 48_000)
+    with open_recording(path) as recording:
+        assert (recording.sample_rate, recording.channels) == (48_000, 1)
+    got = read(path, 1000)[0][:, 0]
+    assert abs(len(got) - 96_000) <= 1024
+    for position in CLICKS:
+        start = position - 2_000
+        assert start + np.argmax(np.abs(got[start : position + 2_000])) == position
+
+
+def test_amr_of_an_old_phone_opens(tmp_path, encode):
+    got, _ = read(encode(tmp_path / "a.amr", "libopencore_amrnb", noise(16_000), 8_000))
+    assert abs(len(got) - 16_000) <= 320
+
+
+def test_of_several_streams_the_first_audio_stream_is_read(tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=10)
+        video.width = video.height = 64
+        video.pix_fmt = "yuv420p"
+        streams = [container.add_stream("pcm_s16le", rate=8_000, layout="mono") for _ in range(2)]
+        picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        container.mux(video.encode(picture))
+        for number, stream in enumerate(streams):
+            wave = np.full((1, 1000), 1000 * (number + 1), np.int16) * np.sign(np.sin(np.arange(1000))).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
+            frame.sample_rate = 8_000
+            container.mux(stream.encode(frame))
+        for stream in (video, *streams):
+            container.mux(stream.encode(None))
+    assert np.abs(read(path)[0]).max() == pytest.approx(1000 / 32768)
+
+
+def test_phone_recordings_open(realdata):
+    paths = sorted((realdata / "negatives" / "taps").glob("*.m4a"))
+    assert paths
+    for path in paths:
+        with open_recording(path) as recording:
+            assert (recording.sample_rate, recording.channels) == (48_000, 2)
+            assert recording.recorded_at is not None
+            assert sum(len(block) for block in recording.blocks()) > 48_000 * 10
+
+
+def test_a_webcam_offset_is_said(realdata):
+    _, warnings = read(realdata / "cracks" / "wrist_crack.wav")
+    assert warnings == ["DC offset of +0.337 of full scale in channel 1"]
+
+
+# Streams and arrays
+
+
+def test_standard_input_is_a_recording(monkeypatch):
+    data = io.BytesIO()
+    sf.write(data, noise(), 8_000, format="WAV")
+    data.seek(0)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(data))
+    with open_recording("-") as recording:
+        assert recording.name == "-"
+        assert sum(len(block) for block in recording.blocks()) == 4800
+
+
+def test_the_copy_of_a_stream_goes_with_the_recording(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    data = io.BytesIO()
+    sf.write(data, noise(), 8_000, format="FLAC")
+    data.seek(0)
+    recording = open_recording(data, name="from the wire")
+    assert recording.name == "from the wire"
+    assert len(list(tmp_path.iterdir())) == 1
+    recording.close()
+    assert list(tmp_path.iterdir()) == []
+    assert "is empty" in refusal(io.BytesIO())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_named_pipe_is_read_like_standard_input(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no named pipes here")
+    path, source = tmp_path / "pipe", tmp_path / "a.wav"
+    sf.write(source, noise(), 8_000)
+    os.mkfifo(path)
+    if os.fork() == 0:
+        path.write_bytes(source.read_bytes())
+        os._exit(0)
+    assert len(read(path)[0]) == 4800
+    os.wait()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int8", "int16", "int32", "uint8", "uint16"])
+def test_arrays_of_any_type_have_the_same_full_scale(dtype):
+    samples = np.array([0.0, 0.5, -0.5, -1.0] * 50)
+    info = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else None
+    if info is None:
+        given = samples.astype(dtype)
+    else:
+        half = (int(info.max) - int(info.min) + 1) // 2
+        given = (samples * half + (half if info.min == 0 else 0)).astype(dtype)
+    for shape in ((-1,), (-1, 2)):
+        got, _ = read(given.reshape(shape), sample_rate=8_000)
+        np.testing.assert_array_equal(got.ravel(), samples.astype(np.float32))
+
+
+def test_an_array_is_not_touched_and_its_blocks_belong_to_the_caller():
+    samples = noise()
+    before = samples.copy()
+    with open_recording(samples, sample_rate=8_000) as recording:
+        for block in recording.blocks(100):
+            block[:] = 7
+    np.testing.assert_array_equal(samples, before)
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(UsageError, match="needs its sample_rate"):
+        open_recording(noise())
+    with pytest.raises(UsageError, match="belongs to an array"):
+        open_recording("a.wav", sample_rate=8_000)
+    with pytest.raises(UsageError, match="at least 1 frame"):
+        open_recording(noise(), sample_rate=8_000).blocks(0)
+    assert "type complex128" in refusal(noise().astype(complex), sample_rate=8_000)
+    assert "shape (1, 1, 4800)" in refusal(noise()[None, None], sample_rate=8_000)
+    assert "whole numbers" in refusal(noise(), sample_rate=8_000.5)
+
+
+def test_blocks_run_once():
+    recording = open_recording(noise(), sample_rate=8_000)
+    list(recording.blocks())
+    with pytest.raises(RuntimeError, match="once"):
+        recording.blocks()
+
+
+# Names
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
+@pytest.mark.parametrize("extension", ["wav", "m4a"])
+def test_names_that_are_no_utf8_open_and_are_shown_in_bytes(tmp_path, encode, extension):
+    plain = tmp_path / f"plain.{extension}"
+    if extension == "wav":
+        sf.write(plain, noise(), 48_000)
+    else:
+        encode(plain, "aac", noise(), 48_000)
+    path = os.fsdecode(os.path.join(os.fsencode(tmp_path), b"knie \xff." + extension.encode()))
+    os.rename(plain, path)
+    with open_recording(path) as recording:
+        assert recording.name == f"{tmp_path}/knie \\xff.{extension}"
+        assert sum(len(block) for block in recording.blocks()) >= 4800
+
+
+def test_the_extension_does_not_matter(tmp_path):
+    sf.write(tmp_path / "a.wav", noise(), 8_000)
+    for name in ("a.raw", "a.mp3", "a", "a.txt"):
+        os.replace(next(tmp_path.iterdir()), tmp_path / name)
+        assert len(read(tmp_path / name)[0]) == 4800
+
+
+# Unusable input
+
+
+def wav(tmp_path: Path, samples: np.ndarray, rate: int = 8_000, name: str = "a.wav", **options) -> Path:
+    path = tmp_path / name
+    sf.write(path, samples, rate, **options)
+    return path
+
+
+def test_paths_that_lead_nowhere(tmp_path):
+    assert refusal(tmp_path / "none.wav") == f"{tmp_path}/none.wav: no such file; check the path"
+    assert "is a folder" in refusal(tmp_path)
+    (tmp_path / "empty.wav").touch()
+    assert "is empty (0 bytes)" in refusal(tmp_path / "empty.wav")
+    assert "cannot be read" in refusal("a\0b.wav")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Dear diary, today my hip cracked.\n" * 50,
+        b"\0" * 5000,
+        b"RIFF" + b"\0" * 5000,
+        b"RIFF\x24\0\0\0WAVE",
+        b"OggS" + b"junk" * 500,
+        b"fLaC",
+        b"\x89PNG\r\n\x1a\n" + b"\0" * 500,
+        b"#EXTM3U\n#EXTINF:1,\nhttp://localhost/a.ts\n",
+        b"ffconcat version 1.0\nfile a.wav\n",
+        b"x",
+    ],
+)
+def test_what_is_no_audio_is_refused(tmp_path, content):
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    assert refusal(path).startswith(f"{path}: ")
+
+
+def test_a_video_without_sound_is_refused(tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    assert "no audio stream" in refusal(path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(container=st.sampled_from(["WAV", "RF64", "W64", "AIFF", "CAF", "AU"]), keep=st.floats(0.001, 0.999))
+def test_a_file_cut_anywhere_is_refused(container, keep):
+    with tempfile.TemporaryDirectory() as folder:
+        path = wav(Path(folder), noise(), format=container)
+        data = path.read_bytes()
+        path.write_bytes(data[: int(len(data) * keep)])
+        refusal(path)
+
+
+def test_a_cut_wav_says_how_much_is_there(tmp_path):
+    path = wav(tmp_path, noise(16_000))
+    path.write_bytes(path.read_bytes()[: 44 + 2 * 4_000])
+    message = refusal(path)
+    assert message.endswith(
+        "cut short: the header promises 2.00 s, the file holds 0.50 s; copy the file again or repair its header"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options", "says"),
+    [
+        ("a.flac", "flac", {}, r"breaks off after about [12]\.\d\d s of 4.00 s"),
+        ("a.mp3", "libmp3lame", {}, r"promises 4\.\d\d s, the file holds 2\.\d\d s"),
+        ("a.ogg", "libopus", {}, "last page is missing"),
+        ("a.m4a", "aac", {}, "cut short"),
+        ("a.m4a", "aac", {"movflags": "faststart"}, "cut short"),
+        ("a.webm", "libopus", {}, r"cut short: 4\.\d\d s are promised, [12]\.\d\d s are there"),
+    ],
+)
+def test_a_cut_compressed_file_is_refused(tmp_path, encode, name, codec, options, says):
+    path = encode(tmp_path / name, codec, noise(4 * 48_000), 48_000, options=options)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert re.search(says, refusal(path))
+
+
+def test_an_mp4_without_its_index_says_so(tmp_path, encode):
+    path = encode(tmp_path / "a.m4a", "aac", noise(48_000), 48_000)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"moov") - 4])
+    assert "index (moov) is missing" in refusal(path)
+
+
+def patched_length(path: Path, length: int) -> Path:
+    data = path.read_bytes()
+    at = data.index(b"data") + 4
+    path.write_bytes(data[:at] + struct.pack("<I", length) + data[at + 4 :])
+    return path
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "FLOAT", "ULAW"])
+def test_a_recorder_that_died_before_it_wrote_the_length_is_read_to_the_end(tmp_path, subtype):
+    samples = noise(channels=2)
+    whole = read(wav(tmp_path, samples, subtype=subtype))[0]
+    got, warnings = read(patched_length(tmp_path / "a.wav", 0))
+    np.testing.assert_array_equal(got, whole)
+    assert warnings == ["the WAV header gives a wrong length; read to the end of the file"]
+
+
+@pytest.mark.parametrize("length", [0xFFFFFFFF, 0x7FFFF000, 0x80000000, 0x7FFFFFFF - 36])
+def test_a_length_of_unknown_is_read_to_the_end(tmp_path, length):
+    whole = read(wav(tmp_path, noise()))[0]
+    got, warnings = read(patched_length(tmp_path / "a.wav", length))
+    np.testing.assert_array_equal(got, whole)
+    assert len(warnings) == 1
+    assert "does not say how long" in warnings[0]
+
+
+def test_a_format_chunk_that_contradicts_itself_is_refused(tmp_path):
+    path = wav(tmp_path, noise())
+    data = path.read_bytes()
+    path.write_bytes(data[:34] + struct.pack("<H", 17) + data[36:])
+    assert "17 bits, 1 channel(s), 2 bytes a frame" in refusal(path)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(7_999, 1), (192_001, 1), (1, 1), (48_000, 9)])
+def test_rates_and_channels_out_of_range_are_refused(tmp_path, rate, channels):
+    message = refusal(wav(tmp_path, noise(channels=channels), rate))
+    assert ("8000-192000 Hz" if channels == 1 else "allowed are 1-8") in message
+    assert refusal(noise(channels=channels), sample_rate=rate).startswith("array: ")
+
+
+@pytest.mark.parametrize("kind", ["file", "array"])
+@pytest.mark.parametrize(
+    ("samples", "says"),
+    [
+        (np.zeros(8_000), "silence"),
+        (np.full(8_000, 0.25), r"same value \(\+0\.25\)"),
+        (np.zeros(1), "1 sample"),
+        (np.full(79, 0.1), "9.88 ms of sound; at least 10 ms"),
+        (np.zeros(0), "holds no sound"),
+        (np.where(np.arange(8_000) == 4_000, np.nan, 0.1), r"at 0\.500000 s is not a number"),
+        (np.where(np.arange(8_000) == 4_001, -np.inf, 0.1), r"at 0\.500125 s is infinite"),
+        (np.where(np.arange(8_000) == 4_001, 1e300, 0.1), r"at 0\.500125 s is infinite"),
+        (np.clip(100 * np.sin(np.arange(8_000)), -1, 1), "clipped throughout: 99%"),
+    ],
+)
+def test_samples_without_a_sound_are_refused(tmp_path, kind, samples, says):
+    if kind == "file":
+        message = refusal(wav(tmp_path, samples, subtype="DOUBLE"))
+    else:
+        message = refusal(samples, sample_rate=8_000)
+    assert re.search(says, message)
+
+
+def test_the_verdict_comes_after_the_last_block():
+    with open_recording(np.zeros(1000), sample_rate=8_000) as recording:
+        blocks = recording.blocks(100)
+        assert sum(len(next(blocks)) for _ in range(10)) == 1000
+        with pytest.raises(AudioError, match="silence"):
+            next(blocks)
+
+
+@settings(max_examples=60, deadline=None)
+@given(kind=st.sampled_from(["WAV", "FLAC", "OGG", "AIFF", "CAF", "W64"]), data=st.data())
+def test_damaged_bytes_raise_nothing_but_audio_error(kind, data):
+    with tempfile.TemporaryDirectory() as folder:
+        path = wav(Path(folder), noise(2_000), format=kind)
+        content = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 4))):
+            content[data.draw(st.integers(0, min(len(content) - 1, 200)))] = data.draw(st.integers(0, 255))
+        path.write_bytes(content)
+        with contextlib.suppress(AudioError):
+            read(path)
