@@ -1,0 +1,150 @@
+"""Which frames could hold an onset: a likelihood ratio against the noise floor and against what was just heard.
+
+For every band the energy of the frames ahead is compared with a reference, the largest of
+
+- the floor: a low quantile of the band's energy over the last seconds, corrected to a mean;
+- what has been going on: the mean amplitude of the last 100 ms, so that running speech or a rattle does not fire at
+  each of its pulses, while a few clicks hardly raise it;
+- what has just been: the band's recent peaks, fading, so that a decaying ring or an echo is no new onset.
+
+For Gaussian noise of known variance the log-likelihood ratio of a raised variance is n/2 (r - 1 - ln r), with r the
+energy ratio and n the number of independent coefficients; the ratios of the bands add up. One threshold then serves
+every background, sample rate and bandwidth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.detection.bands import Floats
+
+SHORT = 2  # frames of the short window: 2.7 ms, about a click
+LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the time over which a sound's level is defined
+TRAILING = 75  # frames of "what has been going on": 100 ms
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """The detector's one default setting.
+
+    Attributes
+    ----------
+    threshold : float
+        Log-likelihood ratio (natural logarithm) from which a frame is a candidate. Stationary noise reaches about
+        10 in an hour.
+    floor_quantile : float
+        Quantile of the band energy that is taken for the floor.
+    trailing_gain : float
+        Energy ratio by which an onset must stand above the mean of the last 100 ms.
+    fading_gain, fading_per_frame : float
+        A recent peak masks this share of its energy, and this factor less with each frame.
+    quietest_rms : float
+        No floor is believed below this (relative to full scale): about a third of a step of 16 bits.
+    quietest_share : float
+        Nor below this share of the floors of all bands together: what a codec leaves above its cut-off is not silence
+        in which anything could be heard.
+    """
+
+    threshold: float = 22.0
+    floor_quantile: float = 0.3
+    trailing_gain: float = 8.0
+    fading_gain: float = 0.25
+    fading_per_frame: float = 0.87
+    quietest_rms: float = 1e-5
+    quietest_share: float = 0.01
+
+
+def moving_sum(values: Floats, length: int) -> Floats:
+    """Sum of each frame and the `length - 1` before it (a power of two); the first frames count what there is."""
+    total = values.copy()
+    span = 1
+    while span < length:
+        total[..., span:] += total[..., :-span].copy()
+        span *= 2
+    return total
+
+
+def noise_floor(energies: Floats, counts: NDArray[np.float64], frame: int, setting: Sensitivity) -> Floats:
+    """Mean energy a frame of the background in each band.
+
+    Parameters
+    ----------
+    energies : ndarray, shape (bands, frames)
+    counts : ndarray, shape (bands,)
+        Independent coefficients in a frame.
+    frame : int
+        Samples in a frame.
+
+    Returns
+    -------
+    ndarray, shape (bands, 1)
+        A low quantile, brought to the mean of a chi-square variable (Wilson and Hilferty's approximation).
+    """
+    length = LONG if energies.shape[1] >= 2 * LONG else 1
+    blocks = energies[:, : energies.shape[1] // length * length].reshape(len(energies), -1, length).mean(axis=2)
+    rank = int(setting.floor_quantile * (blocks.shape[1] - 1))
+    low = np.partition(blocks, rank, axis=1)[:, rank]
+    freedom = np.maximum(counts * length, 2.0)
+    spread = 2 / (9 * freedom)
+    to_mean = (1 - spread + NormalDist().inv_cdf(setting.floor_quantile) * np.sqrt(spread)) ** 3
+    floor = low / to_mean
+    quietest = np.maximum(counts * setting.quietest_rms**2, floor.sum() * setting.quietest_share)
+    return np.maximum(floor, quietest).astype(np.float32)[:, None]
+
+
+def reference(energies: Floats, floor: Floats, setting: Sensitivity) -> Floats:
+    """What the energy of each frame is compared with, from the frames before it; shapes (bands, frames)."""
+    running = np.cumsum(np.sqrt(energies), axis=1, dtype=np.float64)
+    running[:, TRAILING:] -= running[:, :-TRAILING].copy()
+    trailing = (running.astype(np.float32) / np.float32(TRAILING)) ** 2
+    going_on = np.maximum(trailing - floor, 0) * np.float32(setting.trailing_gain) + floor
+    fade = np.arange(energies.shape[1], dtype=np.float32) * np.float32(-np.log(setting.fading_per_frame))
+    smooth = moving_sum(energies, SHORT) * np.float32(0.5) + floor * np.float32(1e-6)
+    fading = np.exp(np.maximum.accumulate(np.log(smooth) + fade, axis=1) - fade) * np.float32(setting.fading_gain)
+    before = floor.copy()
+    before[:, 1:] = np.maximum(np.maximum(going_on, fading)[:, :-1], floor[:, 1:])
+    return before
+
+
+def log_likelihood(
+    energies: Floats, against: Floats, counts: NDArray[np.float64], length: int, setting: Sensitivity
+) -> Floats:
+    """Log-likelihood ratio of an onset at each frame, by band, from the `length` frames that begin with it.
+
+    Bands with less than two coefficients in the window say nothing. The last `length - 1` frames are zero.
+    """
+    evidence = np.zeros_like(energies)
+    number = (counts * length).astype(np.float32)[:, None]
+    heard = number[:, 0] >= 2
+    ahead = moving_sum(energies[heard], length)[:, length - 1 :]
+    valid = ahead.shape[1]
+    ratio = np.maximum(ahead / (against[heard, :valid] * np.float32(length)), 1)
+    evidence[heard, :valid] = (ratio - 1 - np.log(ratio)) * (number[heard] / 2)
+    return evidence
+
+
+def proposals(short: Floats, long: Floats, threshold: float) -> list[tuple[int, bool]]:
+    """Frames to look for an onset in, with True where the short window saw it, in order.
+
+    A frame is proposed where the short window's evidence is the largest of the three frames on either side, or,
+    where the short window is silent nearby, the long window's.
+    """
+    quick = _peaks(short, threshold, 3)
+    slow = _peaks(long, threshold, LONG)
+    nearby = (quick >= slow[:, None] - 1) & (quick <= slow[:, None] + LONG + 1)
+    alone = slow[~nearby.any(axis=1)]
+    return sorted([(int(frame), True) for frame in quick] + [(int(frame), False) for frame in alone])
+
+
+def _peaks(values: Floats, threshold: float, reach: int) -> NDArray[np.intp]:
+    """Positions of values above the threshold that nothing within `reach` exceeds (the first of equals)."""
+    hot = np.flatnonzero(values > threshold)
+    if not len(hot):
+        return hot
+    padded = np.pad(values, reach, constant_values=-np.inf)
+    around = padded[hot[:, None] + np.arange(2 * reach + 1)]
+    return hot[np.argmax(around, axis=1) == reach]

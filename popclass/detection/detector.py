@@ -1,0 +1,266 @@
+"""The streaming detector: blocks of samples in, short sounds out, each with the clip that holds it.
+
+Samples are gathered into chunks of a fixed number of frames whatever the size of the blocks, so the same recording
+gives the same sounds, to the sample, however it arrives. A sound is handed out once everything it needs has been
+heard: its clip, and the onset that follows it. Memory is bounded by two chunks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from popclass.detection.bands import BandSplitter, Floats, coefficients, frame_length
+from popclass.detection.candidates import (
+    LONG,
+    SHORT,
+    Sensitivity,
+    log_likelihood,
+    moving_sum,
+    noise_floor,
+    proposals,
+    reference,
+)
+from popclass.detection.onset import octave_detail, pick_onset
+from popclass.results import Event
+
+CHUNK = 1024  # frames decided at a time: 1.4 s
+CONTEXT = 128  # frames before them that the reference looks at
+UNDECIDED = 16  # frames at the end of a chunk whose neighbours have not been heard
+SEPARATION_S = 0.005  # onsets closer than this are one event
+BEFORE_S, AFTER_S = 0.030, 0.160  # how much of a sound's surroundings its clip holds
+LEVEL_S = 0.010  # the stretch after the onset over which snr_db is measured
+LONGEST_S = 0.250  # no event is longer
+FALL = 0.01  # an event ends where its energy has fallen by 20 dB
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A detected event with the samples around it.
+
+    Attributes
+    ----------
+    event : Event
+        Position and level are known, nothing else.
+    clip : ndarray, shape (n,), float32
+        The event's channel from 30 ms before the onset to 160 ms after it, less where the recording ends.
+    clip_start : int
+        Position of the clip's first sample in the recording.
+    next_onset : int or None
+        Where the following event begins, if that lies inside the clip.
+    """
+
+    event: Event
+    clip: Floats
+    clip_start: int
+    next_onset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """An onset that was located but whose sound is not complete: sample position, channel from 0, evidence in nats."""
+
+    sample: int
+    channel: int
+    evidence: float
+    floor_power: float
+
+
+class Detector:
+    """Finds short sounds in a stream.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    channels : int
+    setting : Sensitivity
+        The default serves every recording.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = np.random.default_rng(0).normal(0, 0.001, (48000, 1)).astype(np.float32)
+    >>> noise[24000:24048, 0] += np.hanning(48) * np.sin(np.arange(48))
+    >>> detector = Detector(48000, 1)
+    >>> sounds = detector.feed(noise) + detector.flush()
+    >>> [round(sound.event.start_s, 2) for sound in sounds]
+    [0.5]
+    """
+
+    def __init__(self, sample_rate: int, channels: int, setting: Sensitivity | None = None) -> None:
+        self.sample_rate = sample_rate
+        self.channels = channels
+        self.setting = setting if setting is not None else Sensitivity()
+        self.frame = frame_length(sample_rate)
+        self._counts = coefficients(self.frame)
+        self._chunk = CHUNK * self.frame
+        self._waiting: list[Floats] = []
+        self._waiting_samples = 0
+        self._splitters = [BandSplitter(self.frame) for _ in range(channels)]
+        self._samples = np.zeros((channels, 0), np.float32)  # what may still be cut into clips
+        self._samples_start = 0
+        self._energies = np.zeros((channels, len(self._counts), 0), np.float32)  # up to a chunk of history, then the newest chunk
+        self._floors = np.zeros((channels, len(self._counts), 0), np.float32)
+        self._frames = 0  # frames analysed
+        self._decided = 0  # frames decided
+        self._onsets: list[Onset] = []
+
+    def feed(self, block: Floats) -> list[Sound]:
+        """Take the next samples.
+
+        Parameters
+        ----------
+        block : ndarray, shape (n, channels), float32
+            Any number of samples, finite.
+
+        Returns
+        -------
+        list of Sound
+            The sounds that are complete by now, in order of onset.
+        """
+        self._waiting.append(np.asarray(block, np.float32))
+        self._waiting_samples += len(block)
+        found: list[Sound] = []
+        if self._waiting_samples >= self._chunk:
+            gathered = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
+            whole = len(gathered) // self._chunk * self._chunk
+            for start in range(0, whole, self._chunk):
+                found += self._advance(np.ascontiguousarray(gathered[start : start + self._chunk].T), last=False)
+            self._waiting = [gathered[whole:].copy()]
+            self._waiting_samples = len(gathered) - whole
+        return found
+
+    def flush(self) -> list[Sound]:
+        """The sounds that were still waiting for more; the stream ends here."""
+        rest = np.concatenate(self._waiting) if self._waiting else np.zeros((0, self.channels), np.float32)
+        self._waiting, self._waiting_samples = [], 0
+        return self._advance(np.ascontiguousarray(rest.T), last=True)
+
+    def _advance(self, samples: Floats, *, last: bool) -> list[Sound]:
+        self._samples = np.concatenate([self._samples, samples], axis=1)
+        self._analyse(samples)
+        until = self._frames if last else self._frames - UNDECIDED
+        self._onsets += self._decide(until)
+        sounds = self._hand_out(last=last)
+        self._forget()
+        return sounds
+
+    def _analyse(self, samples: Floats) -> None:
+        """Band energies and floors of the new samples; an unfinished frame is filled with its last sample."""
+        missing = -samples.shape[1] % self.frame
+        if missing:
+            samples = np.concatenate([samples, np.repeat(samples[:, -1:], missing, axis=1)], axis=1)
+        if not samples.shape[1]:
+            return
+        fresh = np.stack([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
+        self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
+        floors = np.stack([noise_floor(each, self._counts, self.frame, self.setting) for each in self._energies])
+        self._floors = np.concatenate([self._floors[:, :, -CHUNK:], np.repeat(floors, fresh.shape[2], axis=2)], axis=2)
+        self._frames += fresh.shape[2]
+
+    def _decide(self, until: int) -> list[Onset]:
+        """Onsets among the frames that are undecided and lie before `until`."""
+        held = self._energies.shape[2]
+        first_held = self._frames - held
+        begin = max(self._decided - CONTEXT, first_held)
+        window = slice(begin - first_held, held)
+        if until <= self._decided:
+            return []
+        scores = [self._score(energies[:, window], floors[:, window]) for energies, floors in
+                  zip(self._energies, self._floors, strict=True)]
+        short = np.stack([each[0].sum(axis=0) for each in scores])
+        long = np.stack([each[1].sum(axis=0) for each in scores])
+        onsets = []
+        for frame, quick in proposals(short.max(axis=0), long.max(axis=0), self.setting.threshold):
+            if not self._decided <= frame + begin < until:
+                continue
+            channel = int(np.argmax((short if quick else long)[:, frame]))
+            evidence = scores[channel][0 if quick else 1][:, frame]
+            onsets.append(self._locate(frame + begin, channel, evidence, quick=quick))
+        self._decided = until
+        return onsets
+
+    def _score(self, energies: Floats, floors: Floats) -> tuple[Floats, Floats]:
+        against = reference(energies, floors, self.setting)
+        short = log_likelihood(energies, against, self._counts, SHORT, self.setting)
+        return short, log_likelihood(energies, against, self._counts, LONG, self.setting)
+
+    def _locate(self, frame: int, channel: int, evidence: Floats, *, quick: bool) -> Onset:
+        """The onset's sample, from the highest octave that carries a good part of the evidence."""
+        octave = int(np.flatnonzero(evidence >= 0.25 * evidence.max())[0]) + 1
+        reach = SHORT if quick else LONG
+        begin = max((frame - 4) * self.frame - self._samples_start, 0)
+        end = (frame + reach + 1) * self.frame - self._samples_start
+        stretch = self._samples[channel, begin:end]
+        half = 2 ** (octave - 1)
+        sample = begin + pick_onset(octave_detail(stretch, octave)) + half // 2 + self._samples_start
+        at = frame - (self._frames - self._energies.shape[2])
+        floor = float(self._floors[channel, :, min(at, self._floors.shape[2] - 1)].sum()) / self.frame
+        return Onset(sample, channel, float(evidence.sum()), floor)
+
+    def _hand_out(self, *, last: bool) -> list[Sound]:
+        """The sounds of which the clip and the following onset are known."""
+        horizon = self._decided * self.frame - round(LONGEST_S * self.sample_rate) - UNDECIDED * self.frame
+        onsets = merge_close(self._onsets, round(SEPARATION_S * self.sample_rate))
+        ready = len(onsets) if last else sum(onset.sample < horizon for onset in onsets)
+        following = [onset.sample for onset in onsets[1:]] + [None] if onsets else []
+        sounds = [self._sound(*each) for each in zip(onsets[:ready], following[:ready], strict=True)]
+        self._onsets = onsets[ready:]
+        return sounds
+
+    def _sound(self, onset: Onset, following: int | None) -> Sound:
+        rate = self.sample_rate
+        clip_start = max(onset.sample - round(BEFORE_S * rate), self._samples_start)
+        channel = self._samples[onset.channel]
+        clip = channel[clip_start - self._samples_start :][: onset.sample - clip_start + round(AFTER_S * rate)].copy()
+        at = onset.sample - clip_start
+        level = float(np.var(clip[at : at + round(LEVEL_S * rate)], dtype=np.float64))
+        end = self._end(onset, following)
+        centred = np.abs(clip[at : max(end - clip_start, at + 1)] - np.median(clip))
+        peak = int(np.argmax(centred))
+        event = Event(
+            onset=onset.sample,
+            peak=onset.sample + peak,
+            end=end,
+            sample_rate=rate,
+            channel=onset.channel + 1,
+            snr_db=10 * float(np.log10(max(level, 1e-20) / onset.floor_power)),
+            peak_dbfs=20 * float(np.log10(max(float(centred[peak]), 1e-10))),
+        )
+        inside = following is not None and following < clip_start + len(clip)
+        return Sound(event, clip, clip_start, following if inside else None)
+
+    def _end(self, onset: Onset, following: int | None) -> int:
+        """Where the energy has fallen by 20 dB or into the floor, the next event begins, or 250 ms are over."""
+        first = self._frames - self._energies.shape[2]
+        frame = onset.sample // self.frame - first
+        reach = round(LONGEST_S * self.sample_rate) // self.frame
+        power = moving_sum(self._energies[onset.channel].sum(axis=0)[None], SHORT)[0, frame : frame + reach] / SHORT
+        loudest = int(np.argmax(power[:LONG]))
+        quiet = max(float(power[loudest]) * FALL, 2 * onset.floor_power * self.frame)
+        below = np.flatnonzero(power[loudest:] <= quiet)
+        frames = loudest + int(below[0]) if len(below) else len(power)
+        recorded = self._samples_start + self._samples.shape[1]
+        end = min((frame + first + max(frames, 1)) * self.frame, recorded)
+        return max(min(end, following) if following is not None else end, onset.sample + 1)
+
+    def _forget(self) -> None:
+        """Drop the samples that no clip can need any more."""
+        needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
+        keep = max(needed - round(BEFORE_S * self.sample_rate) - 2 * UNDECIDED * self.frame, self._samples_start)
+        self._samples = self._samples[:, keep - self._samples_start :]
+        self._samples_start = keep
+
+
+def merge_close(onsets: list[Onset], separation: int) -> list[Onset]:
+    """Onsets in order, those closer than `separation` samples to a stronger one dropped."""
+    merged: list[Onset] = []
+    for onset in sorted(onsets, key=lambda each: each.sample):
+        if merged and onset.sample - merged[-1].sample < separation:
+            if onset.evidence > merged[-1].evidence:
+                merged[-1] = onset
+        else:
+            merged.append(onset)
+    return merged
