@@ -73,7 +73,7 @@ def reliability(y: np.ndarray, probabilities: np.ndarray) -> list[dict[str, Any]
 def calibration_error(y: np.ndarray, probabilities: np.ndarray) -> float:
     """Expected calibration error: mean distance between how sure and how often right, over the bins' events."""
     bins = reliability(y, probabilities)
-    return sum(b["events"] * abs(b["probability"] - b["right"]) for b in bins) / len(y)
+    return float(sum(b["events"] * abs(b["probability"] - b["right"]) for b in bins) / len(y))
 
 
 def describe(scores: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ that are uncertain for their novelty. A joint event is one of any class but `oth
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 UNCERTAIN_SHARE = 0.1
@@ -30,7 +32,7 @@ def min_probability(probabilities: np.ndarray, novelty: np.ndarray, joint: np.nd
     float
         Between 1 / k, below which no largest probability can lie, and `HIGHEST`.
     """
-    k = probabilities.shape[1]
+    k: int = probabilities.shape[1]
     largest = probabilities.max(axis=1)
     allowed = int(UNCERTAIN_SHARE * joint.sum()) - int((joint & (novelty >= NOVELTY)).sum())
     familiar = np.sort(largest[joint & (novelty < NOVELTY)])
@@ -38,7 +40,7 @@ def min_probability(probabilities: np.ndarray, novelty: np.ndarray, joint: np.nd
         return 1.0 / k
     # the event at this place is the first that must still be named
     bound = float(familiar[allowed]) if allowed < len(familiar) else 1.0
-    return float(np.clip(np.floor(bound * 1e4) / 1e4, 1.0 / k, HIGHEST))
+    return min(max(math.floor(bound * 1e4) / 1e4, 1.0 / k), HIGHEST)
 
 
 def uncertain(probabilities: np.ndarray, novelty: np.ndarray, least: float) -> np.ndarray:

@@ -1,0 +1,176 @@
+"""From labelled recordings to a table of features: what a classifier learns from.
+
+Every recording is heard by the detector and the front end that `classify` uses. A recording that cannot be read, or a
+clip in which nothing is heard, costs itself and nothing else, is named in a warning and counted; a class that loses all
+its events that way stops the training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from popclass.errors import AudioError, LabelError
+from popclass.formats.text import one_line
+from popclass.results import OTHER, Event
+from popclass.training.labels import LabelledRecording, Labels
+from popclass.training.matching import TOLERANCE_S, match
+
+if TYPE_CHECKING:
+    from popclass.features.frontend import FrontEnd
+
+_SHOWN = 5  # recordings named in a warning
+
+
+@dataclass(slots=True)
+class Samples:
+    """Labelled events of many recordings.
+
+    Attributes
+    ----------
+    X : numpy.ndarray, shape (n, f)
+    labels : list of str, length n
+    subjects : list of (str or None), length n
+    recordings : list of str, length n
+        Names of the recordings the events are from.
+    hashes : list of str
+        SHA-256 of each recording that was used. Names would tell more about people than a model may.
+    missed : int
+        Labelled stretches in which nothing was detected.
+    ignored : int
+        Events that were left out, since no label says what they are.
+    warnings : list of str
+    """
+
+    X: np.ndarray
+    labels: list[str] = field(default_factory=list)
+    subjects: list[str | None] = field(default_factory=list)
+    recordings: list[str] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
+    missed: int = 0
+    ignored: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def provenance(self) -> dict[str, Any]:
+        """What a model file tells about its training data."""
+        return {
+            "recordings": len(self.hashes),
+            "subjects": len({s for s in self.subjects if s is not None}),
+            "sha256": sorted(self.hashes),
+            "labels_without_event": self.missed,
+            "events_left_out": self.ignored,
+        }
+
+
+def collect(
+    labels: Labels,
+    frontend: FrontEnd,
+    *,
+    partial: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Samples:
+    """Hear every labelled recording.
+
+    Raises
+    ------
+    LabelError
+        If a class is left without any event, or a label lies beyond the end of its recording.
+    """
+    samples = Samples(np.empty((0, len(frontend.names))))
+    rows, broken, silent = [], [], []
+    for done, recording in enumerate(labels.recordings, start=1):
+        try:
+            events, X, seconds = hear(recording.path, frontend)
+        except AudioError as error:
+            broken.append(str(error))
+            continue
+        finally:
+            if progress is not None:
+                progress("hearing recordings", done, len(labels.recordings))
+        _check_times(recording, seconds)
+        if recording.whole is not None and not events:
+            silent.append(recording.name)
+        rows.append(_add(samples, recording, events, X, partial=partial))
+    samples.X = np.concatenate([samples.X, *rows])
+    samples.warnings += _warnings(samples, broken, silent)
+    _check_classes(labels, samples)
+    return samples
+
+
+def hear(path: Path, frontend: FrontEnd) -> tuple[list[Event], np.ndarray, float]:
+    """The events of a recording, their features, and its length in seconds.
+
+    Raises
+    ------
+    AudioError
+        If it cannot be read to its end.
+    """
+    from popclass.audio import open_recording
+    from popclass.detection import Detector
+    from popclass.features.extract import extract
+
+    events: list[Event] = []
+    rows = [np.empty((0, len(frontend.names)))]
+    with open_recording(path) as recording:
+        detector = Detector(recording.sample_rate, recording.channels)
+        for sounds in (*map(detector.feed, recording.blocks()), detector.flush()):
+            if sounds:
+                events += [sound.event for sound in sounds]
+                rows.append(extract(sounds, frontend))
+        seconds = recording.frames_read / recording.sample_rate
+    return events, np.concatenate(rows), seconds
+
+
+def _add(
+    samples: Samples, recording: LabelledRecording, events: Sequence[Event], X: np.ndarray, *, partial: bool
+) -> np.ndarray:
+    """Note the labelled events of a recording; their features are returned."""
+    matched = match(events, recording, partial=partial)
+    kept = [i for i, label in enumerate(matched.labels) if label is not None]
+    samples.labels += [label for label in matched.labels if label is not None]
+    samples.subjects += [recording.subject] * len(kept)
+    samples.recordings += [recording.name] * len(kept)
+    samples.missed += len(matched.missed)
+    samples.ignored += len(events) - len(kept)
+    samples.hashes.append(_sha256(recording.path))
+    return X[kept]
+
+
+def _warnings(samples: Samples, broken: Sequence[str], silent: Sequence[str]) -> list[str]:
+    out = []
+    if broken:
+        out.append(f"{len(broken)} recordings left out because they cannot be read: {_some(broken, '; ')}")
+    if silent:
+        out.append(f"{len(silent)} clips left out because nothing is heard in them: {_some(silent, ', ')}")
+    if samples.missed:
+        out.append(f"{samples.missed} labels left out because nothing is heard within {TOLERANCE_S * 1e3:g} ms of them")
+    return out
+
+
+def _some(items: Sequence[str], between: str) -> str:
+    shown = between.join(one_line(item) for item in items[:_SHOWN])
+    return shown if len(items) <= _SHOWN else f"{shown}{between}and {len(items) - _SHOWN} more"
+
+
+def _check_times(recording: LabelledRecording, seconds: float) -> None:
+    last = max((row.start_s for row in recording.rows), default=0.0)
+    if last > seconds + TOLERANCE_S:
+        name = one_line(recording.name)
+        raise LabelError(f"{name}: a label starts at {last:g} s, but it lasts {seconds:.3f} s; times are in seconds")
+
+
+def _check_classes(labels: Labels, samples: Samples) -> None:
+    declared = {name for recording in labels.recordings for name in recording.classes}
+    for name in sorted(declared - {OTHER} - set(samples.labels)):
+        why = "; ".join(samples.warnings) if samples.warnings else "all of its labels were overridden"
+        raise LabelError(f"class '{name}' has no event to learn from: {why}")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

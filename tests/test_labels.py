@@ -1,0 +1,169 @@
+"""Promises of popclass.training.labels: what is read, and how what cannot be read is refused."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from popclass.errors import LabelError
+from popclass.training.labels import LabelRow, read_labels
+
+HEAD = "file,start_s,end_s,label,subject,site,recorded_at\n"
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def table(folder: Path, text: str) -> Path:
+    touch(folder, "a.wav", "b.wav")
+    (folder / "labels.csv").write_text(text, encoding="utf-8")
+    return folder
+
+
+def refusal(source: Path) -> str:
+    with pytest.raises(LabelError) as caught:
+        read_labels(source)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_folder_per_class_takes_audio_at_any_depth_and_nothing_hidden(tmp_path):
+    touch(
+        tmp_path,
+        "cavitation/b.WAV",
+        "cavitation/deep/er/a.m4a",
+        "snapping/c.flac",
+        "hip-snap_2/d.ogg",
+        "snapping/notes.txt",
+        "snapping/._c.flac",
+        "snapping/.hidden/e.wav",
+        ".git/f.wav",
+    )
+    labels = read_labels(tmp_path)
+    assert {(r.name, r.whole) for r in labels.recordings} == {
+        ("cavitation/b.WAV", "cavitation"),
+        ("cavitation/deep/er/a.m4a", "cavitation"),
+        ("hip-snap_2/d.ogg", "hip-snap_2"),
+        ("snapping/c.flac", "snapping"),
+    }
+    assert labels.warnings == ()
+    assert all(r.path.is_file() for r in labels.recordings)
+
+
+def test_folders_without_audio_and_loose_files_are_named(tmp_path):
+    touch(tmp_path, "cavitation/a.wav", "other/b.wav", "papers/c.pdf", "loose.wav")
+    labels = read_labels(tmp_path)
+    assert len(labels.recordings) == 2
+    assert any("papers" in w for w in labels.warnings)
+    assert any("loose.wav" in w for w in labels.warnings)
+
+
+def test_one_class_is_not_enough(tmp_path):
+    touch(tmp_path, "cavitation/a.wav")
+    assert "only 'cavitation'" in refusal(tmp_path)
+
+
+def test_folder_without_audio(tmp_path):
+    assert "none with audio" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["uncertain", "Cavitation", "hip snap", "höft"])
+def test_folder_that_cannot_be_a_class(tmp_path, name):
+    touch(tmp_path, f"{name}/a.wav", "other/b.wav")
+    assert f"'{name}' cannot be a class" in refusal(tmp_path)
+
+
+def test_missing_source_and_other_files(tmp_path):
+    assert "no such folder" in refusal(tmp_path / "nowhere")
+    touch(tmp_path, "labels.xlsx")
+    assert ".csv" in refusal(tmp_path / "labels.xlsx")
+
+
+def test_table_is_read_from_the_folder_or_by_its_own_name(tmp_path):
+    table(
+        tmp_path,
+        HEAD
+        + "a.wav,1.25,1.5,cavitation,P01,hip,2026-11-22T10:15:00+01:00\n"
+        + "a.wav,0.5,,snapping,P01,,\n"
+        + "b.wav,,,,P02,,\n",
+    )
+    labels = read_labels(tmp_path)
+    assert labels == read_labels(tmp_path / "labels.csv")
+    a, b = labels.recordings
+    assert a.rows == (LabelRow(0.5, 0.5, "snapping"), LabelRow(1.25, 1.5, "cavitation"))
+    assert (a.subject, a.site, a.recorded_at) == ("P01", "hip", datetime.fromisoformat("2026-11-22T10:15:00+01:00"))
+    assert (a.verified, b.verified, b.rows, b.subject) == (False, True, (), "P02")
+
+
+def test_row_without_times_labels_a_whole_clip(tmp_path):
+    labels = read_labels(table(tmp_path, "file,start_s,end_s,label\na.wav,,,cavitation\nb.wav,,,other\n"))
+    assert [r.whole for r in labels.recordings] == ["cavitation", "other"]
+
+
+def test_byte_order_mark_blank_lines_spaces_short_rows_and_further_columns_do_no_harm(tmp_path):
+    table(tmp_path, "")
+    text = "\ufeffLabel, file ,start_s,end_s,note\r\ncavitation, a.wav , 0.5,0.6\r\n\r\n,,,,\r\n"
+    (tmp_path / "labels.csv").write_bytes(text.encode("utf-8"))
+    (only,) = read_labels(tmp_path).recordings
+    assert (only.name, only.rows) == ("a.wav", (LabelRow(0.5, 0.6, "cavitation"),))
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("a.wav,1,2,Cavitation,,,", "row 2: 'Cavitation' cannot be a class"),
+        ("a.wav,1,2,uncertain,,,", "row 2: 'uncertain' cannot be a class"),
+        ("a.wav,2,1,cavitation,,,", "row 2: ends at 1 s, before it starts at 2 s"),
+        ("a.wav,,1,cavitation,,,", "an end without a start"),
+        ("a.wav,one,2,cavitation,,,", "start_s is 'one'; give seconds"),
+        ("a.wav,nan,2,cavitation,,,", "start_s is 'nan'"),
+        ("a.wav,-1,2,cavitation,,,", "start_s is '-1'"),
+        (",1,2,cavitation,,,", "row 2: no file"),
+        ("c.wav,1,2,cavitation,,,", "c.wav not found"),
+        ("a.wav,1,2,cavitation,,,,x", "8 fields"),
+        ("a.wav,1,2,cavitation,P1,,\na.wav,3,4,cavitation,P2,,", "row 3: subject 'P2' contradicts 'P1'"),
+        ("a.wav,1,2,cavitation,,,yesterday", "recorded_at 'yesterday'"),
+        ("a.wav,,,cavitation,,,\na.wav,1,2,snapping,,,", "labelled as a whole and otherwise"),
+        ("a.wav,,,cavitation,,,\na.wav,,,snapping,,,", "labelled as a whole and otherwise"),
+        ('a.wav,1,2,"cavitation,,,', "cannot be read as CSV"),
+        ("", "no rows"),
+    ],
+)
+def test_bad_row_is_refused_with_its_place(tmp_path, rows, says):
+    assert says in refusal(table(tmp_path, HEAD + rows + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        ("file;start_s;end_s;label", "separated by commas"),
+        ("file,start,end_s,label", "column start_s is missing"),
+        ("", "column file is missing"),
+        ("file,start_s,end_s,label,label", "named twice"),
+    ],
+)
+def test_bad_head_is_refused(tmp_path, head, says):
+    assert says in refusal(table(tmp_path, head + "\na.wav,1,2,cavitation\n"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.text(max_size=200))
+def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):
+    folder = tmp_path_factory.mktemp("labels")
+    for head in ("", HEAD):
+        (folder / "labels.csv").write_text(head + text, encoding="utf-8", errors="replace", newline="")
+        assert one_line_at_most(folder)
+
+
+def one_line_at_most(folder: Path) -> bool:
+    try:
+        read_labels(folder)
+    except LabelError as error:
+        return "\n" not in str(error)
+    return True

@@ -1,0 +1,83 @@
+"""Promises of popclass.training.matching: which event takes which label."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from popclass.results import Event
+from popclass.training.labels import LabelledRecording, LabelRow
+from popclass.training.matching import match
+
+
+def event(start_s: float, snr_db: float = 20.0) -> Event:
+    onset = round(start_s * 48_000)
+    return Event(onset, onset, onset + 100, 48_000, channel=1, snr_db=snr_db, peak_dbfs=-20.0)
+
+
+def recording(*rows: tuple[float, float, str], **fields) -> LabelledRecording:
+    return LabelledRecording(Path("a.wav"), "a.wav", tuple(LabelRow(*row) for row in rows), **fields)
+
+
+def test_strongest_event_of_a_clip_takes_its_label_and_the_rest_none():
+    clip = recording(whole="snapping")
+    assert match([event(0, 10), event(1, 30), event(2, 20)], clip).labels == (None, "snapping", None)
+    assert match([], clip).labels == ()
+
+
+def test_onset_up_to_10_ms_outside_belongs_to_the_stretch():
+    labelled = recording((1.0, 1.1, "cavitation"))
+    assert match([event(0.9905)], labelled).labels == ("cavitation",)
+    assert match([event(1.1095)], labelled).labels == ("cavitation",)
+    assert match([event(0.9890)], labelled).labels == ("other",)
+    assert match([event(1.1110)], labelled).labels == ("other",)
+
+
+def test_nearest_stretch_wins_when_two_are_in_reach():
+    labelled = recording((1.000, 1.001, "cavitation"), (1.008, 1.009, "snapping"))
+    matched = match([event(1.003), event(1.0075)], labelled)
+    assert matched.labels == ("cavitation", "snapping")
+    assert matched.missed == ()
+
+
+def test_in_overlapping_stretches_the_one_that_began_last_wins():
+    labelled = recording((0.0, 5.0, "other"), (1.0, 1.1, "cavitation"))
+    assert match([event(0.5), event(1.02)], labelled).labels == ("other", "cavitation")
+
+
+def test_strongest_of_several_takes_the_label_and_echoes_are_left_out():
+    labelled = recording((1.0, 1.2, "snapping"))
+    assert match([event(1.01, 5), event(1.05, 25), event(1.1, 15)], labelled).labels == (None, "snapping", None)
+
+
+def test_what_lies_elsewhere_is_other_unless_labels_are_partial_and_nobody_verified():
+    row = (1.0, 1.1, "cavitation")
+    assert match([event(3)], recording(row)).labels == ("other",)
+    assert match([event(3)], recording(row), partial=True).labels == (None,)
+    assert match([event(3)], recording(row, verified=True), partial=True).labels == ("other",)
+    assert match([event(3)], recording(verified=True)).labels == ("other",)
+
+
+def test_stretch_without_a_label_is_verified_other_even_where_labels_are_partial():
+    labelled = recording((1.0, 2.0, ""))
+    matched = match([event(1.2), event(1.4), event(3)], labelled, partial=True)
+    assert matched.labels == ("other", "other", None)
+    assert match([], labelled).missed == (), "nothing was promised there"
+
+
+def test_labels_without_an_event_are_reported():
+    labelled = recording((1.0, 1.1, "cavitation"), (2.0, 2.1, "snapping"))
+    assert match([event(2.0)], labelled).missed == (LabelRow(1.0, 1.1, "cavitation"),)
+
+
+times = st.floats(0, 3, allow_nan=False)
+
+
+@given(st.lists(times, max_size=20), st.lists(st.tuples(times, st.floats(0, 0.5)), max_size=8), st.booleans())
+def test_every_label_is_given_once_or_missed(onsets, spans, partial):
+    rows = sorted({(start, start + length) for start, length in spans})
+    labelled = recording(*((start, end, f"class-{i}") for i, (start, end) in enumerate(rows)))
+    matched = match([event(t) for t in onsets], labelled, partial=partial)
+    given_labels = [label for label in matched.labels if label not in (None, "other")]
+    assert len(matched.labels) == len(onsets)
+    assert sorted([*given_labels, *(row.label for row in matched.missed)]) == sorted(r.label for r in labelled.rows)
