@@ -18,7 +18,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from popclass.synthesis import parameters as p
-from popclass.synthesis.waves import LN10, FloatArray, Regime, Sounding, add, convolve, later, pulse, ring, unit
+from popclass.synthesis.waves import (
+    LN10,
+    FloatArray,
+    Regime,
+    Sounding,
+    add,
+    convolve,
+    later,
+    pulse,
+    radiated,
+    ring,
+    unit,
+)
 
 POLYTROPIC = 1.2
 DENSITY = 1010.0
@@ -125,9 +137,8 @@ def _emission(rng: np.random.Generator, rate: int, cavity: Cavity) -> FloatArray
     """A sharp pulse that rings the surroundings of the joint."""
     width = p.CRACK_WIDTH.draw(rng)
     sharp = pulse(rate, width)
-    change = np.diff(sharp, prepend=0.0, append=0.0) if rng.random() < 0.5 else sharp
     rung = convolve(ring(rate, cavity.modes_hz, cavity.decays_s, cavity.gains, cavity.phases), sharp)
-    return add(unit(rung), unit(change) * p.CRACK_PULSE_SHARE.draw(rng))
+    return add(unit(rung), unit(radiated(sharp)) * p.CRACK_PULSE_SHARE.draw(rng))
 
 
 def series(

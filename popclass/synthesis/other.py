@@ -28,6 +28,7 @@ from popclass.synthesis.waves import (
     envelope,
     later,
     pulse,
+    radiated,
     ring,
     unit,
 )
@@ -71,7 +72,7 @@ class Struck:
         force = pulse(rate, self.contact_s * math.exp(self.change * rng.standard_normal()) / brighter)
         gains = [gain * (1.0 if rng.random() < 0.5 else -1.0) ** (self.change > 0.1) for gain in vary(self.gains, 2.0)]
         body = ring(rate, vary(self.modes_hz, 0.3, brighter), vary(self.decays_s, 1.0), gains)
-        wave = add(unit(convolve(body, force)), unit(force) * self.direct)
+        wave = add(unit(convolve(body, force)), unit(radiated(force)) * self.direct)
         if self.noise > 0.0:
             shape = envelope(rate, 0.0002, 0.0, self.noise_s)
             wave = add(wave, self.noise * shape * band_noise(rng, rate, len(shape), 500.0, 14000.0))
@@ -267,7 +268,7 @@ def _drip(rng: np.random.Generator, rate: int, regime: Regime) -> Maker:
         f = pitch * math.exp(change * rng.standard_normal())
         time = np.arange(int(2.5 * decay * rate)) / rate
         bubble = np.exp(-2.303 * time / decay) * np.sin(2.0 * np.pi * f * (time + rise * time**2))
-        sharp = unit(pulse(rate, 0.0002)) * tick
+        sharp = unit(radiated(pulse(rate, 0.0003))) * tick
         return [
             Sounding(
                 add(later(bubble, int(wait * rate)) if tick > 0.2 else bubble, sharp), level_db=_level(rng, change)
@@ -308,6 +309,7 @@ def _fault(rng: np.random.Generator, rate: int, regime: Regime) -> Maker:
     del rate, regime
     kind = str(rng.choice(["sample", "samples", "jump", "dropout", "stuck"], p=[0.35, 0.2, 0.15, 0.15, 0.15]))
     count = int(rng.integers(2, 12))
+    filtered, edge = rng.random() < 0.5, float(rng.uniform(0.4, 0.95))
 
     def fault(rng: np.random.Generator) -> list[Sounding]:
         sign = float(rng.choice([-1.0, 1.0]))
@@ -316,7 +318,11 @@ def _fault(rng: np.random.Generator, rate: int, regime: Regime) -> Maker:
         if kind in ("dropout", "stuck"):
             return [Sounding(np.ones(int(rng.integers(24, 900))), digital=kind)]
         if kind == "jump":
-            return [Sounding(sign * np.exp(-np.arange(2000) / float(rng.uniform(60, 500))), digital="samples")]
+            fall = float(np.exp(rng.uniform(np.log(40.0), np.log(20000.0))))
+            return [Sounding(sign * np.exp(-np.arange(int(5 * fall)) / fall), digital="samples")]
+        if filtered:
+            time = np.arange(-24, 25) - rng.uniform(-0.5, 0.5)
+            return [Sounding(sign * np.sinc(edge * time) * np.hanning(49), release=24, digital="samples")]
         return [Sounding(np.array([sign]), digital="samples")]
 
     return fault

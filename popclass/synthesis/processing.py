@@ -105,7 +105,7 @@ def _aac(signal: Signal, rate: int, quality: float) -> Signal:
 
     memory = io.BytesIO()
     with av.open(memory, "w", format="mp4") as container:
-        stream = container.add_stream("aac", rate=rate, layout="mono")
+        stream = container.add_stream("aac", rate=rate, options={"aac_coder": "fast"}, layout="mono")
         stream.bit_rate = int(min(6 * rate, 40_000 + quality * 120_000))
         for start in range(0, len(signal), 1024):
             frame = av.AudioFrame.from_ndarray(

@@ -375,7 +375,7 @@ class _Recorder:
         at = int(planned.time_s * rate)
         energy = 10.0 ** (planned.snr_db / 10.0) * LEVEL_WINDOW_S * rate
         wave = planned.sound.wave * self.gain * math.sqrt(energy / float(np.sum(planned.sound.wave**2)))
-        stop = processing.fault(signal, at, planned.sound.digital, wave)
+        stop = processing.fault(signal, at - planned.sound.release, planned.sound.digital, wave)
         return Label(at / rate, stop / rate, planned.label, planned.kind, planned.snr_db)
 
 

@@ -16,7 +16,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from popclass.synthesis import parameters as p
-from popclass.synthesis.waves import LN10, FloatArray, Regime, Sounding, add, band_noise, convolve, pulse, ring, unit
+from popclass.synthesis.waves import (
+    LN10,
+    FloatArray,
+    Regime,
+    Sounding,
+    add,
+    band_noise,
+    convolve,
+    pulse,
+    radiated,
+    ring,
+    unit,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +64,13 @@ def draw_tendon(rng: np.random.Generator, regime: Regime, *, contact: bool) -> T
     """A tendon; in air the upper modes of the body carry the sound, at the skin the lowest."""
     first = p.SNAP_FREQUENCY.draw(rng, regime.pitch)
     count = int(p.SNAP_MODES.draw(rng)) + (0 if contact else 1)
-    modes, decays = (
-        [first],
-        [_decay_of(first, p.SNAP_DAMPING.draw(rng, (1 - regime.duration[1], 1 - regime.duration[0])))],
-    )
+    lightly = (1.0 - regime.duration[1], 1.0 - regime.duration[0])
+    modes, decays = [first], [_decay_of(first, p.SNAP_DAMPING.draw(rng, lightly))]
     for _ in range(count - 1):
         mode = p.SNAP_UPPER.draw(rng, regime.pitch)
         modes.append(mode if not contact else math.sqrt(first * mode))
-        decays.append(p.SNAP_UPPER_DECAY.draw(rng, regime.duration))
-    tilt = p.SNAP_TILT.draw(rng) + (0.0 if contact else 1.0)
+        decays.append(_decay_of(modes[-1], p.SNAP_UPPER_DAMPING.draw(rng, lightly)))
+    tilt = p.SNAP_TILT.draw(rng) + (0.0 if contact else p.RADIATION.draw(rng))
     gains = [(mode / first) ** tilt * math.exp(rng.normal(0.0, 0.6)) for mode in modes]
     return Tendon(
         modes_hz=tuple(modes),
@@ -89,7 +99,7 @@ def snap(rng: np.random.Generator, rate: int, tendon: Tendon) -> Sounding:
     modes, decays, gains = vary(tendon.modes_hz, 0.3), vary(tendon.decays_s, 1.0), vary(tendon.gains, 2.0)
     force = pulse(rate, tendon.release_s * math.exp(tendon.change * rng.standard_normal()))
     rung = unit(convolve(ring(rate, modes, decays, gains, tendon.phases), force))
-    slip = unit(add(rung, unit(np.diff(force, prepend=0.0, append=0.0)) * tendon.click))
+    slip = unit(add(rung, unit(radiated(force)) * tendon.click))
     level = float(rng.normal(0.0, 12.0 * tendon.change))
     if tendon.rub == 0.0:
         return Sounding(slip, level_db=level)

@@ -22,6 +22,7 @@ from popclass.synthesis.waves import (
     convolve,
     envelope,
     pulse,
+    radiated,
     ring,
     unit,
 )
@@ -144,7 +145,7 @@ def _mouth_pop(
         tube = np.exp(-LN10 * time / decay) * np.sin(2.0 * np.pi * f * glide)
         upper = ring(rate, [f * float(r) for r in ratios], [0.5 * decay] * 3, [float(g) for g in gains])
         force = pulse(rate, width)
-        wave = add(unit(convolve(add(tube, upper), force)), unit(force) * direct)
+        wave = add(unit(convolve(add(tube, upper), force)), unit(radiated(force)) * direct)
         return [Sounding(unit(wave), level_db=float(rng.normal(0.0, 12.0 * change)))]
 
     return say

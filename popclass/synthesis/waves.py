@@ -61,6 +61,11 @@ def pulse(rate: int, width_s: float) -> FloatArray:
     return np.asarray(force / force.sum(), dtype=np.float64)
 
 
+def radiated(force: FloatArray) -> FloatArray:
+    """What a force pulse sends into the air by itself: its change, so that no lasting pressure is left."""
+    return np.diff(force, prepend=0.0, append=0.0)
+
+
 def ring(
     rate: int,
     frequencies: Sequence[float],
