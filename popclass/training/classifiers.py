@@ -11,6 +11,7 @@ the features, the means and scales of the standardisation, and the thresholds of
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,9 @@ def to_graph(estimator: Any, features: int) -> bytes:
 
     _round_thresholds(estimator)
     example = np.zeros((1, features), dtype=np.float32)
-    onnx = to_onnx(estimator, example, options={"zipmap": False}, target_opset=ONNX_OPSETS, name="popclass")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # skl2onnx asks a support vector machine for its old attributes
+        onnx = to_onnx(estimator, example, options={"zipmap": False}, target_opset=ONNX_OPSETS, name="popclass")
     return bytes(onnx.SerializeToString(deterministic=True))
 
 

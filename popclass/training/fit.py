@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from popclass.errors import UsageError
+from popclass.errors import LabelError, UsageError
 from popclass.model import Model
 from popclass.modelfile import SCHEMA_VERSION
 from popclass.results import OTHER
@@ -159,6 +159,10 @@ def fit(
     _check_options(classifier, folds)
     X = _checked(X, len(labels), frontend)
     classes, y = indexed(labels)
+    counted = _counted(labels, groups)
+    for name, found in counted.items():
+        if found["groups"] < 2:
+            raise LabelError(f"class '{name}' comes from a single {grouped_by}; at least 2 are needed to hold one out")
     splits = make_folds(y, groups, folds=folds, seed=seed)
     notes = list(remarks)
     if len(splits) < folds:
@@ -184,7 +188,7 @@ def fit(
         "context": context,
         "training": {
             **(provenance or {}),
-            "classes": _counted(labels, groups),
+            "classes": counted,
             "folds": folds,
             "seed": seed,
             "remarks": notes,
