@@ -218,7 +218,7 @@ class Detector:
         at = onset.sample - clip_start
         level = float(np.var(clip[at : at + round(LEVEL_S * rate)], dtype=np.float64))
         end = self._end(onset, following)
-        centred = np.abs(clip[at : max(end - clip_start, at + 1)] - np.median(clip))
+        centred = np.abs(clip[at : max(end - clip_start, at + 1)] - clip.mean())
         peak = int(np.argmax(centred))
         event = Event(
             onset=onset.sample,

@@ -1,0 +1,7 @@
+"""Numbers that describe a short sound: definitions -> frontend -> spectral, transient -> extract."""
+
+from popclass.features.definitions import FEATURES, NAMES, Feature
+from popclass.features.extract import extract
+from popclass.features.frontend import FrontEnd
+
+__all__ = ["FEATURES", "NAMES", "Feature", "FrontEnd", "extract"]

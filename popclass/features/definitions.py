@@ -1,0 +1,75 @@
+"""The features, one by one: name, unit, range and meaning.
+
+`docs/features.md` is printed from this list. A value outside its range is set to the nearer bound, so every feature of
+every input is finite and in its range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COEFFICIENTS = 13  # MFCC, the zeroth among them
+OCTAVES = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)  # upper edges in hertz; the last band is what lies above
+THIRDS = (("low", 0.0, 800.0), ("mid", 800.0, 3000.0), ("high", 3000.0, 12000.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of the feature table."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    meaning: str
+
+
+def _band_name(index: int) -> str:
+    edges = (0.0, *OCTAVES)
+    upper = f"{OCTAVES[index]:.0f}" if index < len(OCTAVES) else "up"
+    return f"band_{edges[index]:.0f}_{upper}"
+
+
+FEATURES: tuple[Feature, ...] = (
+    *(
+        Feature(f"mfcc_attack_{k}", "1", -200, 200, f"MFCC {k} of the frame that begins 2 ms before the onset (21 ms)")
+        for k in range(1, COEFFICIENTS)
+    ),
+    *(
+        Feature(
+            f"mfcc_tail_{k}", "1", -500, 500, f"MFCC {k} averaged over the frames 11-48 ms after the onset, less the attack's"
+        )
+        for k in range(7)
+    ),
+    *(
+        Feature(
+            _band_name(k), "dB", -60, 0, "share of the attack's energy in this band of frequencies (hertz in the name)"
+        )
+        for k in range(len(OCTAVES) + 1)
+    ),
+    Feature("centroid", "log2 Hz", 5, 13.6, "energy-weighted mean frequency of the attack"),
+    Feature("bandwidth", "log2 Hz", 3, 13.6, "energy-weighted standard deviation of frequency in the attack"),
+    Feature("rolloff", "log2 Hz", 5, 13.6, "frequency below which 85 % of the attack's energy lies"),
+    Feature("flatness", "dB", -60, 0, "geometric over arithmetic mean of the attack's power spectrum: 0 is white"),
+    Feature("dominant", "log2 Hz", 5, 13.6, "frequency of the largest peak in the attack's spectrum"),
+    Feature("prominence", "dB", 0, 60, "the dominant peak over the mean of the attack's power spectrum"),
+    Feature("cycles", "log2", -3, 10, "periods of the dominant frequency within the time to -20 dB: its damping"),
+    Feature("rise", "log2 ms", -5, 5, "time the envelope takes from a tenth of its peak energy to the peak"),
+    Feature("fall_10", "log2 ms", -5, 7.5, "time from the peak until the envelope stays 10 dB below it"),
+    Feature("fall_20", "log2 ms", -5, 7.5, "time from the peak until the envelope stays 20 dB below it"),
+    Feature("duration", "log2 ms", -5, 7.5, "time that holds the middle 90 % of the energy"),
+    Feature("time_centroid", "log2 ms", -5, 7.5, "energy-weighted mean time after the onset"),
+    *(
+        Feature(f"fall_{name}", "log2 ms", -5, 7.5, f"effective duration of the energy between {low:.0f} and {high:.0f} Hz")
+        for name, low, high in THIRDS
+    ),
+    Feature("crest", "dB", 0, 40, "peak over rms of the 20 ms after the onset"),
+    Feature("peaks", "log2", 0, 6, "number of separate envelope peaks within 10 dB of the largest in 30 ms"),
+    Feature("peak_spacing", "log2 ms", -2, 5, "mean distance of these peaks; the lower bound where there is only one"),
+    Feature("second_peak", "dB", -40, 0, "largest envelope peak from 1.5 ms after the first, relative to it"),
+    Feature("late", "dB", -60, 20, "energy 20-80 ms after the onset over that of the first 20 ms"),
+    Feature("before", "dB", -60, 20, "energy of the 8 ms before the onset over that of the 8 ms after it"),
+    Feature("crossings", "log2 Hz", 5, 13.6, "half the rate of zero crossings in the first 5 ms"),
+    Feature("snr", "dB", -10, 60, "level over the local noise floor, as `snr_db` of the event"),
+)
+NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)

@@ -1,0 +1,134 @@
+"""The frozen numbers that turn a sound into features: rates, windows, mel filterbank and DCT.
+
+They are made once, at training time, by librosa and scipy (`FrontEnd.build`) and travel inside the model file, so that a
+model hears tomorrow exactly what it was trained on, whatever is installed. Nothing here depends on librosa when a model
+is used.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.features.definitions import FEATURES
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Everything that fixes the features of a sound.
+
+    Attributes
+    ----------
+    rate : int
+        Analysis rate in hertz; clips are resampled to it.
+    window : int
+        Samples in a spectral frame (Hann window, as long as the transform).
+    hop : int
+        Samples between frames.
+    mel : ndarray, shape (bands, window // 2 + 1)
+        Mel filterbank (librosa's, Slaney scale and norm).
+    dct : ndarray, shape (coefficients, bands)
+        Orthonormal DCT-II.
+    names : tuple of str
+        Names of the features, in the order of the columns.
+
+    Examples
+    --------
+    >>> frontend = FrontEnd.build()                                   # imports librosa
+    >>> FrontEnd.from_json(frontend.to_json()) == frontend
+    True
+    """
+
+    rate: int
+    window: int
+    hop: int
+    mel: Array
+    dct: Array
+    names: tuple[str, ...]
+
+    @classmethod
+    def build(cls, *, rate: int = 24000, window: int = 512, hop: int = 128, bands: int = 32) -> FrontEnd:
+        """The front end of this version of popclass (needs librosa).
+
+        24 kHz keeps what the cracks recorded through air hold (up to about 10 kHz) and what nearly every recorder
+        delivers; 512 samples (21 ms) resolve the low peaks of contact sensors.
+        """
+        if "NUMBA_CACHE_DIR" not in os.environ:  # librosa 0.11 cannot be imported where numba finds no cache
+            os.environ["NUMBA_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "popclass-numba")
+        import librosa
+        from scipy.fft import dct
+
+        mel = librosa.filters.mel(sr=rate, n_fft=window, n_mels=bands, fmin=50.0, fmax=rate / 2)
+        cosines = dct(np.eye(bands), axis=0, type=2, norm="ortho")[:MFCC]
+        return cls(rate, window, hop, _single(mel), _single(cosines), tuple(each.name for each in FEATURES))
+
+    def to_json(self) -> dict[str, Any]:
+        """The front end as JSON values; arrays in base64, little-endian float32."""
+        return {
+            "rate": self.rate,
+            "window": self.window,
+            "hop": self.hop,
+            "mel": _pack(self.mel),
+            "dct": _pack(self.dct),
+            "names": list(self.names),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> FrontEnd:
+        """The front end that `to_json` gave.
+
+        Raises
+        ------
+        ValueError
+            If the values are not a front end this version can compute.
+        """
+        try:
+            frontend = cls(
+                int(values["rate"]),
+                int(values["window"]),
+                int(values["hop"]),
+                _unpack(values["mel"]),
+                _unpack(values["dct"]),
+                tuple(values["names"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the front end is incomplete ({error})") from None
+        unknown = set(frontend.names) - {each.name for each in FEATURES}
+        if unknown:
+            raise ValueError(f"the front end asks for features unknown to this version: {', '.join(sorted(unknown))}")
+        bands = frontend.mel.shape[0]
+        if frontend.mel.shape != (bands, frontend.window // 2 + 1) or frontend.dct.shape != (MFCC, bands):
+            raise ValueError("the front end's filterbank and transform do not fit its window")
+        return frontend
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FrontEnd) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash((self.rate, self.window, self.hop, self.names))
+
+
+MFCC = 13
+
+
+def _single(values: Any) -> Array:
+    """Rounded to float32, which is what the model file keeps."""
+    return np.asarray(values, np.float32).astype(np.float64)
+
+
+def _pack(values: Array) -> dict[str, Any]:
+    data = base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
+    return {"shape": list(values.shape), "float32": data}
+
+
+def _unpack(packed: dict[str, Any]) -> Array:
+    values = np.frombuffer(base64.b64decode(packed["float32"], validate=True), "<f4")
+    return values.reshape(packed["shape"]).astype(np.float64)

@@ -1,0 +1,154 @@
+"""The course of a short sound in time: how it rises, falls, rings and repeats itself.
+
+The envelope is the energy in blocks of a third of a millisecond. What the background held before the onset is taken
+off, and nothing below four times that level counts as sound. Times are given as logarithms, since they span three
+decades.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.features.definitions import THIRDS
+from popclass.features.frontend import Array
+from popclass.features.spectral import decibels
+
+BLOCKS_PER_S = 3000
+RUMBLE_S = 0.012  # what a moving mean of this length follows is taken off: below about 60 Hz
+ATTACK_S = 0.020
+PEAKS_S = 0.030
+APART = 4  # blocks: peaks closer than 1.3 ms are one
+REST = 24  # blocks: a sound has fallen once it stays low for 8 ms
+AUDIBLE = 4.0  # times the background's energy
+SHORT_FRAME = 64  # samples of the frames in which ranges of frequency are followed: 2.7 ms
+
+
+def less_rumble(signal: Array, rate: int) -> Array:
+    """The signal less its moving mean, shape unchanged."""
+    half = round(RUMBLE_S * rate / 2)
+    padded = np.pad(signal, ((0, 0), (half + 1, half)), mode="edge")
+    sums = np.cumsum(padded, axis=1)
+    return np.asarray(signal - (sums[:, 2 * half + 1 :] - sums[:, : -2 * half - 1]) / (2 * half + 1))
+
+
+def envelope(signal: Array, rate: int) -> Array:
+    """Mean energy of blocks of a third of a millisecond; shape (events, blocks)."""
+    size = rate // BLOCKS_PER_S
+    whole = signal.shape[1] // size
+    blocks = signal[:, : whole * size].reshape(len(signal), whole, size)
+    return np.einsum("ijk,ijk->ij", blocks, blocks) / size
+
+
+def course(signal: Array, energy: Array, background: Array, rate: int) -> dict[str, Array]:
+    """Rise, falls, duration, crest, peaks and the like of sounds that begin at the first sample.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (events, samples)
+        From the onset on, zero after the sound's window.
+    energy : ndarray, shape (events, blocks)
+        Envelope of `signal`.
+    background : ndarray, shape (events, 1)
+        Mean envelope before the onset.
+    rate : int
+        In hertz.
+    """
+    ms = 1000 / BLOCKS_PER_S
+    heard = np.where(energy > AUDIBLE * background, energy - background, 0)
+    attack = round(ATTACK_S * BLOCKS_PER_S)
+    rows = np.arange(len(energy))
+    peak = np.argmax(heard[:, :attack], axis=1)
+    largest = heard[rows, peak] + 1e-30
+    total = heard.sum(axis=1) + 1e-30
+    running = np.cumsum(heard, axis=1)
+    early = (running >= 0.05 * total[:, None]).argmax(axis=1)
+    final = (running >= 0.95 * total[:, None]).argmax(axis=1)
+    late = running[:, round(0.08 * BLOCKS_PER_S)] - running[:, attack - 1]
+    return {
+        "rise": _rise(signal[:, : round(ATTACK_S * rate)], rate),
+        "fall_10": _log_ms(_fallen(heard, peak, 0.1 * largest) * ms),
+        "fall_20": _log_ms(_fallen(heard, peak, 0.01 * largest) * ms),
+        "duration": _log_ms((final - early + 1) * ms),
+        "time_centroid": _log_ms(heard @ (np.arange(heard.shape[1]) + 0.5) / total * ms),
+        "crest": _crest(signal[:, : round(ATTACK_S * rate)]),
+        "late": decibels(late / (running[:, attack - 1] + 1e-30)),
+        "crossings": _crossings(signal[:, : round(0.005 * rate)]),
+        **_pulses(heard[:, : round(PEAKS_S * BLOCKS_PER_S)], peak, largest),
+    }
+
+
+def falls(signal: Array, lead: int, rate: int) -> dict[str, Array]:
+    """Effective duration (sum e)^2 / sum e^2 of the energy in three ranges of frequency, as log2 ms.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (events, samples)
+        With background before sample `lead`, where the sounds begin.
+    """
+    hop = SHORT_FRAME // 2
+    framed = np.lib.stride_tricks.sliding_window_view(signal, SHORT_FRAME, axis=1)[:, lead % hop :: hop]
+    spectrum = np.fft.rfft(framed * np.hanning(SHORT_FRAME), axis=2)
+    powers = spectrum.real**2 + spectrum.imag**2
+    hertz = np.arange(powers.shape[2]) * rate / SHORT_FRAME
+    onset = lead // hop - 1
+    values = {}
+    for name, low, high in THIRDS:
+        energy = powers[:, :, (hertz >= low) & (hertz < high)].sum(axis=2)
+        before = energy[:, : onset - 1].mean(axis=1, keepdims=True)
+        heard = np.where(energy > AUDIBLE * before, energy - before, 0)[:, onset:]
+        spread = heard.sum(axis=1) ** 2 / ((heard**2).sum(axis=1) + 1e-30)
+        values[f"fall_{name}"] = _log_ms(spread * hop * 1000 / rate)
+    return values
+
+
+def _rise(attack: Array, rate: int) -> Array:
+    """From a tenth of the peak's energy to the peak, in samples of the waveform itself."""
+    energy = attack**2
+    peak = np.argmax(energy, axis=1)
+    largest = energy[np.arange(len(energy)), peak]
+    first = np.argmax(energy >= 0.1 * largest[:, None], axis=1)
+    return _log_ms((peak - first + 1) * 1000 / rate)
+
+
+def _crest(attack: Array) -> Array:
+    rms = np.sqrt(np.mean(attack**2, axis=1)) + 1e-30
+    return 2 * decibels(np.abs(attack).max(axis=1) / rms)
+
+
+def _crossings(start: Array) -> Array:
+    """log2 of half the rate of zero crossings; one crossing at least is counted."""
+    number = np.count_nonzero(np.diff(np.signbit(start), axis=1), axis=1)
+    return np.asarray(np.log2(np.maximum(number, 1) / 0.005 / 2))
+
+
+def _fallen(heard: Array, peak: NDArray[np.intp], level: Array) -> NDArray[np.intp]:
+    """Blocks from the peak until the envelope stays below the level for `REST` blocks."""
+    position = np.arange(heard.shape[1])
+    loud = (heard >= level[:, None]) & (position >= peak[:, None])
+    last = np.maximum.accumulate(np.where(loud, position, -1), axis=1)
+    resting = (position - last >= REST) & (position > peak[:, None])
+    until = np.where(resting.any(axis=1), resting.argmax(axis=1), heard.shape[1] - 1)
+    return np.maximum(last[np.arange(len(heard)), until] - peak + 1, 1)
+
+
+def _pulses(heard: Array, peak: NDArray[np.intp], largest: Array) -> dict[str, Array]:
+    """Number and spacing of separate envelope peaks, and the largest later one."""
+    padded = np.pad(heard, ((0, 0), (APART, APART)))
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * APART + 1, axis=1).max(axis=2)
+    top = (heard == around) & (heard > 0)
+    summit = top & (heard >= 0.1 * largest[:, None])
+    number = np.maximum(summit.sum(axis=1), 1)
+    first = np.argmax(summit, axis=1)
+    last = summit.shape[1] - 1 - np.argmax(summit[:, ::-1], axis=1)
+    spacing = np.where(number > 1, (last - first) / np.maximum(number - 1, 1), 0) * 1000 / BLOCKS_PER_S
+    later = np.arange(heard.shape[1]) > (peak + APART)[:, None]
+    return {
+        "peaks": np.log2(number),
+        "peak_spacing": _log_ms(spacing),
+        "second_peak": decibels(np.where(top & later, heard, 0).max(axis=1) / largest),
+    }
+
+
+def _log_ms(milliseconds: Array) -> Array:
+    return np.asarray(np.log2(np.maximum(milliseconds, 1e-3)))
