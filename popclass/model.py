@@ -23,6 +23,7 @@ import numpy as np
 
 from popclass import modelfile
 from popclass.calibration import Calibration
+from popclass.context import Context
 from popclass.errors import ModelError, UsageError
 from popclass.formats.text import one_line
 from popclass.novelty import Novelty
@@ -94,7 +95,7 @@ class Model:
         self.name = name
         self.graph = graph
         # through JSON and back, so that a fresh model and the same one loaded are alike to the last bit
-        self.info: dict[str, Any] = json.loads(json.dumps(info, allow_nan=False))
+        self.info: dict[str, Any] = json.loads(json.dumps(info, sort_keys=True, allow_nan=False))
         try:
             self._understand()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -229,7 +230,7 @@ class Model:
             min_probability=_share(info["thresholds"], "min_probability"),
             novelty=_share(info["thresholds"], "novelty"),
         )
-        self.context: dict[str, Any] | None = info["context"]
+        self.context = None if info["context"] is None else Context.from_json(info["context"], self.classes)
         self._calibration = Calibration.from_json(info["calibration"])
         self._novelty = Novelty.from_json(info["novelty"])
         if len(self._calibration.bias) != len(self.classes):

@@ -101,6 +101,7 @@ def test_saved_and_loaded_model_is_the_same_to_the_last_bit(model, tmp_path):
     X = np.random.default_rng(0).normal(size=(50, 2))
     assert again.to_bytes() == model.to_bytes() == (tmp_path / "m.onnx").read_bytes()
     assert again.info == model.info
+    assert str(again.info) == str(model.info), "the order of keys, too"
     assert np.array_equal(again.probabilities(X), model.probabilities(X))
     assert np.array_equal(again.novelty(X), model.novelty(X))
     assert (again.classes, again.features) == (tuple(CLASSES), tuple(FEATURES))

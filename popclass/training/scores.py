@@ -30,7 +30,7 @@ def score(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> d
     Examples
     --------
     >>> s = score(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]]), ["cavitation", "other"])
-    >>> s["confusion"], s["balanced_accuracy"], s["classes"]["other"]["precision"]
+    >>> s["confusion"], s["balanced_accuracy"], s["classes"][1]["precision"]
     ([[1, 0], [1, 0]], 0.5, None)
     """
     n, k = len(y), len(classes)
@@ -42,7 +42,7 @@ def score(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> d
     truth = np.eye(k)[y]
     return {
         "events": n,
-        "classes": {name: _class_scores(confusion, i) for i, name in enumerate(classes)},
+        "classes": [{"class": name, **_class_scores(confusion, i)} for i, name in enumerate(classes)],
         "accuracy": _ratio(np.trace(confusion), n),
         "balanced_accuracy": float(np.mean(known)) if known else None,
         "log_loss": float(-np.log(np.maximum(probabilities[np.arange(n), y], _LEAST)).mean()) if n else None,
@@ -82,41 +82,55 @@ def describe(scores: Mapping[str, Any]) -> str:
     held = scores["held_out"]
     parts = [
         f"{scores['folds']} folds by {scores['grouped_by']} ({scores['groups']} groups, {held['events']} events)",
-        describe_candidates(scores["candidates"], chosen),
-        f"{chosen}, held out:",
+        table(candidate_rows(scores["candidates"])),
+        f"{chosen} was chosen; held out:",
         describe_score(held),
         f"uncertain: {scores['uncertain_joint']:.1%} of joint events, {scores['uncertain']:.1%} of all",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def describe_candidates(candidates: Mapping[str, Mapping[str, Any]], chosen: str) -> str:
-    """The classifiers that were tried, best first, with the baseline that only knows how frequent each class is."""
-    rows = [["classifier", "log loss", "balanced accuracy", "Brier", "ECE", ""]]
-    for name, figures in sorted(candidates.items(), key=lambda item: item[1]["log_loss"]):
-        figure = [_figure(figures[key]) for key in ("log_loss", "balanced_accuracy", "brier", "ece")]
-        rows.append([name, *figure, "chosen" if name == chosen else ""])
-    return table(rows)
-
-
 def describe_score(figures: Mapping[str, Any]) -> str:
     """One set of scores: classes, confusion, totals, reliability."""
-    names = list(figures["classes"])
-    per_class = [["class", "n", "precision", "recall", "F1"]]
-    for name, values in figures["classes"].items():
-        figure = [_figure(values[key]) for key in ("precision", "recall", "f1")]
-        per_class.append([name, str(values["events"]), *figure])
-    confusion = [["true \\ called", *names]]
-    confusion += [[name, *map(str, row)] for name, row in zip(names, figures["confusion"], strict=True)]
-    bins = [["probability", "n", "mean", "right"]]
+    totals = (
+        f"balanced accuracy {figure(figures['balanced_accuracy'])}, log loss {figure(figures['log_loss'])}, "
+        f"Brier {figure(figures['brier'])}, ECE {figure(figures['ece'])} (n = {figures['events']})"
+    )
+    parts = [class_rows(figures), confusion_rows(figures), reliability_rows(figures)]
+    classes, confusion, bins = map(table, parts)
+    return "\n\n".join([classes, confusion, totals, bins])
+
+
+def candidate_rows(candidates: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """A head, and a row for each classifier, the one with the least log loss first."""
+    rows = [["classifier", "log loss", "balanced accuracy", "Brier", "ECE"]]
+    for name, figures in sorted(candidates.items(), key=lambda item: item[1]["log_loss"]):
+        rows.append([name, *(figure(figures[key]) for key in ("log_loss", "balanced_accuracy", "brier", "ece"))])
+    return rows
+
+
+def class_rows(figures: Mapping[str, Any]) -> list[list[str]]:
+    """A head, and a row for each class."""
+    rows = [["class", "n", "precision", "recall", "F1"]]
+    for one in figures["classes"]:
+        rows.append([one["class"], str(one["events"]), *(figure(one[key]) for key in ("precision", "recall", "f1"))])
+    return rows
+
+
+def confusion_rows(figures: Mapping[str, Any]) -> list[list[str]]:
+    """A head, and a row for each true class: how many of its events were called what."""
+    names = [one["class"] for one in figures["classes"]]
+    counts = zip(names, figures["confusion"], strict=True)
+    return [["true \\ called", *names], *([name, *map(str, row)] for name, row in counts)]
+
+
+def reliability_rows(figures: Mapping[str, Any]) -> list[list[str]]:
+    """A head, and a row for each bin of the largest probability."""
+    rows = [["probability", "n", "mean", "right"]]
     for b in figures["reliability"]:
         span = f"{b['from']:.1f}-{b['to']:.1f}"
-        bins.append([span, str(b["events"]), _figure(b["probability"]), _figure(b["right"])])
-    totals = (
-        f"balanced accuracy {_figure(figures['balanced_accuracy'])}, log loss {_figure(figures['log_loss'])}, "
-        f"Brier {_figure(figures['brier'])}, ECE {_figure(figures['ece'])} (n = {figures['events']})"
-    )
-    return "\n\n".join([table(per_class), table(confusion), totals, table(bins)])
+        rows.append([span, str(b["events"]), figure(b["probability"]), figure(b["right"])])
+    return rows
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
@@ -143,5 +157,6 @@ def _ratio(part: float, whole: float) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
+    """A score with three decimals; `-` where there is none."""
     return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,129 @@
+"""The model card: what a model is, knows and does not know, in Markdown, from nothing but its own JSON.
+
+It is short enough to be read before the model is used. Every figure stands with the number of events behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from popclass.model import Model
+from popclass.training.scores import candidate_rows, class_rows, confusion_rows, reliability_rows
+
+_PARAGRAPHS = {
+    "identity": "None: {least} or more held-out events, some of each class, are needed; the probabilities are as the "
+    "classifier gives them, every class taken to be as frequent as the others.",
+    "temperature": "Temperature scaling on {events} held-out events (Guo et al. 2017).",
+    "dirichlet": "Dirichlet calibration on {events} held-out events (Kull et al. 2019), pulled towards temperature "
+    "scaling.",
+}
+_LIMITS = (
+    "The scores were measured on groups held out of the same data. Another sensor, room or way of recording may do "
+    "worse; `popclass evaluate` measures it on recordings of your own.",
+    "A calibrated probability takes each class to be as frequent as in the training data; where a class is rarer, its "
+    "probability is too high.",
+    "The probabilities are of the sound alone; timing and context are weighed after them.",
+    "No openly available recordings labelled as cavitation against soft-tissue snapping were found to compare with.",
+    "This is no medical device and makes no diagnosis.",
+)
+
+
+def card(model: Model, *, title: str | None = None) -> str:
+    """The card of a model.
+
+    Parameters
+    ----------
+    model : Model
+    title : str, optional
+        Its heading; by default the model's name.
+    """
+    info = model.info
+    sections = [
+        f"# {title if title is not None else model.name}",
+        _summary(model),
+        "## Training data\n\n" + _data(model),
+        "## Scores on held-out groups\n\n" + _scores(info["scores"]),
+        "## Calibration\n\n" + _calibration(info),
+        "## Uncertain and new sounds\n\n" + _uncertain(model),
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in _LIMITS),
+        "## Making it again\n\n" + _origin(model),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _summary(model: Model) -> str:
+    kind = model.info["classifier"]["kind"]
+    names = ", ".join(f"`{name}`" for name in model.classes)
+    return (
+        f"Tells short sounds of a moving body apart: {names}. A {kind} classifier on {len(model.features)} features of "
+        f"each sound, made by {model.info['created_by']}; {len(model.to_bytes()) / 1e6:.2f} MB."
+    )
+
+
+def _data(model: Model) -> str:
+    training = model.info["training"]
+    counts = [(name, training["classes"][name]) for name in model.classes]
+    rows = [["class", "events", "groups"], *([name, str(n["events"]), str(n["groups"])] for name, n in counts)]
+    parts = [markdown_table(rows)]
+    if "recordings" in training:
+        known = training["subjects"]
+        people = f"{known} known subjects" if known else "subjects unknown"
+        parts.append(
+            f"{training['recordings']} recordings, {people}. Labels in which nothing was heard: "
+            f"{training['labels_without_event']}; events left out because no label says what they are: "
+            f"{training['events_left_out']}."
+        )
+    if training["remarks"]:
+        parts.append("\n".join(f"- {remark}" for remark in training["remarks"]))
+    return "\n\n".join(parts)
+
+
+def _scores(scores: Mapping[str, Any]) -> str:
+    held = scores["held_out"]
+    intro = (
+        f"{scores['folds']} folds by {scores['grouped_by']}, {scores['groups']} groups, n = {held['events']} events; "
+        f"no group is on both sides of a fold. Chosen: {scores['chosen']}. The baseline knows nothing but how frequent "
+        "each class is. ECE: expected calibration error over ten bins of the largest probability."
+    )
+    tables = (candidate_rows(scores["candidates"]), class_rows(held), confusion_rows(held), reliability_rows(held))
+    return "\n\n".join([intro, *map(markdown_table, tables)])
+
+
+def _calibration(info: Mapping[str, Any]) -> str:
+    from popclass.training.calibration import EVENTS_FOR_TEMPERATURE
+
+    stored = info["calibration"]
+    return _PARAGRAPHS[stored["method"]].format(events=stored["events"], least=EVENTS_FOR_TEMPERATURE)
+
+
+def _uncertain(model: Model) -> str:
+    scores, limits = model.info["scores"], model.thresholds
+    text = (
+        f"An event is `uncertain` where no class reaches a probability of {limits.min_probability:.2f}, or its novelty "
+        f"is {limits.novelty:g} or more: the share of held-out training events that lay closer to the training data."
+    )
+    if scores["uncertain_joint"] is None:
+        return text
+    return f"{text} Held out, {scores['uncertain_joint']:.1%} of joint events and {scores['uncertain']:.1%} of all are."
+
+
+def _origin(model: Model) -> str:
+    training, versions = model.info["training"], model.info["versions"]
+    lines = [
+        f"- file: SHA-256 `{model.sha256}`",
+        f"- classifier asked for: {model.info['classifier']['asked_for']}, folds {training['folds']}, "
+        f"seed {training['seed']}",
+        "- libraries: " + ", ".join(f"{name} {version}" for name, version in versions.items()),
+    ]
+    if "rebuild" in training:
+        lines.append(f"- command: `{training['rebuild']}`")
+    if "sha256" in training:
+        lines.append("- the SHA-256 of every training recording is in the model's JSON (`training.sha256`)")
+    return "\n".join(lines) + "\n\nThe same data, settings and libraries on one machine give the same bytes."
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text as a Markdown table; the first row is the head."""
+    rule = ["---", *["---:"] * (len(rows[0]) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])

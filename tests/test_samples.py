@@ -1,0 +1,166 @@
+"""Promises of popclass.training.samples, popclass.training.fit.train and popclass.training.card on real files."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from popclass.errors import LabelError, UsageError
+from popclass.features.frontend import FrontEnd
+from popclass.model import Model
+from popclass.training.card import card
+from popclass.training.fit import train
+from popclass.training.labels import read_labels
+from popclass.training.samples import collect
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def frontend():
+    return FrontEnd.build()
+
+
+def noise(seconds, seed):
+    return np.random.default_rng(seed).normal(0, 1e-3, round(seconds * RATE))
+
+
+def ring(hertz, decay_s, level=0.5):
+    t = np.arange(round(0.06 * RATE)) / RATE
+    return level * np.exp(-t / decay_s) * np.sin(2 * np.pi * hertz * t)
+
+
+def put(wave, at_s, sound):
+    start = round(at_s * RATE)
+    wave[start : start + len(sound)] += sound
+    return wave
+
+
+def clip(kind, seed):
+    """A clip with one sound of a kind, and a quieter one before it."""
+    rng = np.random.default_rng(seed)
+    hertz, decay = {"cavitation": (2000, 0.001), "snapping": (400, 0.012), "other": (3500, 0.006)}[kind]
+    wave = put(noise(0.8, seed), 0.2, ring(900, 0.004, 0.05))
+    return put(wave, 0.5, ring(hertz * rng.uniform(0.8, 1.2), decay * rng.uniform(0.8, 1.2)))
+
+
+@pytest.fixture
+def clips(tmp_path):
+    for number, kind in enumerate(("cavitation", "snapping", "other")):
+        (tmp_path / kind).mkdir()
+        for i in range(6):
+            sf.write(tmp_path / kind / f"{i}.wav", clip(kind, 10 * number + i), RATE)
+    return tmp_path
+
+
+def test_each_clip_gives_its_strongest_event(clips, frontend):
+    samples = collect(read_labels(clips), frontend)
+    assert sorted(samples.labels) == ["cavitation"] * 6 + ["other"] * 6 + ["snapping"] * 6
+    assert samples.X.shape == (18, len(frontend.names))
+    assert [name.split("/")[0] for name in samples.recordings] == samples.labels
+    assert samples.ignored >= 18, "the quieter sound of each clip is no sample"
+    assert samples.warnings == []
+    assert hashlib.sha256((clips / "other" / "0.wav").read_bytes()).hexdigest() in samples.hashes
+
+
+def test_broken_and_silent_clips_cost_themselves_and_are_named(clips, frontend):
+    (clips / "other" / "broken.wav").write_text("this is no audio")
+    sf.write(clips / "snapping" / "nothing.wav", noise(0.5, 99), RATE)
+    samples = collect(read_labels(clips), frontend)
+    assert len(samples.labels) == 18
+    broken, silent = samples.warnings
+    assert broken.startswith("1 recordings left out because they cannot be read")
+    assert "broken.wav" in broken
+    assert silent.endswith("snapping/nothing.wav")
+
+
+def test_class_that_loses_all_its_clips_stops_the_training(clips, frontend):
+    for path in (clips / "snapping").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(LabelError, match="class 'snapping' has no event") as caught:
+        collect(read_labels(clips), frontend)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def session(tmp_path):
+    """A recording with two labelled sounds and an unlabelled one, and one verified to hold nothing."""
+    wave = put(noise(4, 1), 1.0, ring(2000, 0.001))
+    wave = put(wave, 2.0, ring(400, 0.012))
+    sf.write(tmp_path / "a.wav", put(wave, 3.0, ring(3500, 0.006)), RATE)
+    sf.write(tmp_path / "b.wav", put(noise(1, 2), 0.5, ring(3500, 0.006)), RATE)
+    (tmp_path / "labels.csv").write_text(
+        "file,start_s,end_s,label,subject\n"
+        "a.wav,0.995,1.01,cavitation,P1\na.wav,1.99,2.05,snapping,P1\na.wav,3.5,3.6,snapping,P1\nb.wav,,,,P2\n"
+    )
+    return tmp_path
+
+
+def test_sounds_between_labels_are_other_unless_labels_are_partial(session, frontend):
+    samples = collect(read_labels(session), frontend)
+    assert samples.labels == ["cavitation", "snapping", "other", "other"]
+    assert samples.subjects == ["P1", "P1", "P1", "P2"]
+    assert samples.missed == 1
+    assert any("1 labels left out" in warning for warning in samples.warnings)
+    partial = collect(read_labels(session), frontend, partial=True)
+    assert partial.labels == ["cavitation", "snapping", "other"]
+    assert partial.recordings == ["a.wav", "a.wav", "b.wav"], "what is verified stays other"
+
+
+def test_label_beyond_the_end_is_refused(session, frontend):
+    with (session / "labels.csv").open("a") as file:
+        file.write("b.wav,500,501,cavitation,P2\n")
+    with pytest.raises(LabelError, match=r"b\.wav: a label starts at 500 s, but it lasts 1\.000 s"):
+        collect(read_labels(session), frontend)
+
+
+def test_train_makes_a_model_that_knows_its_clips_again(clips, tmp_path):
+    seen = []
+    model = train(clips, classifier="logistic", progress=lambda *step: seen.append(step))
+    model.save(tmp_path / "m.onnx")
+    again = Model.load(tmp_path / "m.onnx")
+    again.verify()
+    samples = collect(read_labels(clips), again.frontend)
+    named = [again.classes[i] for i in again.probabilities(samples.X).argmax(axis=1)]
+    assert named == samples.labels
+    assert again.info["scores"]["grouped_by"] == "recording"
+    assert again.info["training"]["recordings"] == 18
+    assert any("subjects are not known" in remark for remark in again.info["training"]["remarks"])
+    assert ("hearing recordings", 18, 18) in seen
+
+
+def test_model_does_not_tell_the_names_of_its_recordings(clips):
+    (clips / "other" / "0.wav").rename(clips / "other" / "jane-doe.wav")
+    assert b"jane-doe" not in train(clips, classifier="logistic").to_bytes()
+
+
+def test_base_gives_its_front_end_and_context(clips):
+    base = train(clips, classifier="logistic")
+    base = Model(base.graph, {**base.info, "context": {"w": [1.0]}})
+    model = train(clips, classifier="logistic", base=base)
+    assert model.frontend == base.frontend
+    assert model.context == {"w": [1.0]}
+
+
+def test_wrong_options_are_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(UsageError, match="classifier"):
+        train(tmp_path, classifier="magic")
+    with pytest.raises(UsageError, match="folds"):
+        train(tmp_path, folds=1)
+
+
+def test_card_is_written_from_the_model_alone(clips, tmp_path):
+    model = train(clips, classifier="logistic", seed=7)
+    text = card(model, title="My model")
+    assert text.startswith("# My model\n")
+    assert card(Model.from_bytes(model.to_bytes()), title="My model") == text
+    assert model.sha256 in text
+    assert "seed 7" in text
+    assert "| cavitation | 6 | 6 |" in text
+    assert "Chosen: logistic." in text
+    assert "| true \\ called | cavitation | snapping | other |" in text
+    assert "subjects are not known" in text
+    assert "None: 30 or more held-out events" in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert all(line.endswith("|") for line in rows)
