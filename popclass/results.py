@@ -179,5 +179,15 @@ def event_columns(classes: tuple[str, ...]) -> tuple[str, ...]:
     return (
         *("recording", "event", "burst", "start_s", "peak_s", "end_s", "label", "p_label", "acoustic_label"),
         *probabilities,
-        *("novelty", "timing", "since_cavitation_s", "snr_db", "peak_dbfs", "channel", "site", "subject", "recorded_at"),
+        *(
+            "novelty",
+            "timing",
+            "since_cavitation_s",
+            "snr_db",
+            "peak_dbfs",
+            "channel",
+            "site",
+            "subject",
+            "recorded_at",
+        ),
     )

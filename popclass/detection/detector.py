@@ -101,7 +101,9 @@ class Detector:
         self._splitters = [BandSplitter(self.frame) for _ in range(channels)]
         self._samples = np.zeros((channels, 0), np.float32)  # what may still be cut into clips
         self._samples_start = 0
-        self._energies = np.zeros((channels, len(self._counts), 0), np.float32)  # up to a chunk of history, then the newest chunk
+        self._energies = np.zeros(
+            (channels, len(self._counts), 0), np.float32
+        )  # up to a chunk of history, then the newest chunk
         self._floors = np.zeros((channels, len(self._counts), 0), np.float32)
         self._frames = 0  # frames analysed
         self._decided = 0  # frames decided
@@ -168,8 +170,10 @@ class Detector:
         window = slice(begin - first_held, held)
         if until <= self._decided:
             return []
-        scores = [self._score(energies[:, window], floors[:, window]) for energies, floors in
-                  zip(self._energies, self._floors, strict=True)]
+        scores = [
+            self._score(energies[:, window], floors[:, window])
+            for energies, floors in zip(self._energies, self._floors, strict=True)
+        ]
         short = np.stack([each[0].sum(axis=0) for each in scores])
         long = np.stack([each[1].sum(axis=0) for each in scores])
         onsets = []

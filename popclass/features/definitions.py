@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 COEFFICIENTS = 13  # MFCC, the zeroth among them
-OCTAVES = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)  # upper edges in hertz; the last band is what lies above
+OCTAVES = (
+    125.0,
+    250.0,
+    500.0,
+    1000.0,
+    2000.0,
+    4000.0,
+    8000.0,
+)  # upper edges in hertz; the last band is what lies above
 THIRDS = (("low", 0.0, 800.0), ("mid", 800.0, 3000.0), ("high", 3000.0, 12000.0))
 
 
@@ -37,7 +45,11 @@ FEATURES: tuple[Feature, ...] = (
     ),
     *(
         Feature(
-            f"mfcc_tail_{k}", "1", -500, 500, f"MFCC {k} averaged over the frames 11-48 ms after the onset, less the attack's"
+            f"mfcc_tail_{k}",
+            "1",
+            -500,
+            500,
+            f"MFCC {k} averaged over the frames 11-48 ms after the onset, less the attack's",
         )
         for k in range(7)
     ),
@@ -60,7 +72,9 @@ FEATURES: tuple[Feature, ...] = (
     Feature("duration", "log2 ms", -5, 7.5, "time that holds the middle 90 % of the energy"),
     Feature("time_centroid", "log2 ms", -5, 7.5, "energy-weighted mean time after the onset"),
     *(
-        Feature(f"fall_{name}", "log2 ms", -5, 7.5, f"effective duration of the energy between {low:.0f} and {high:.0f} Hz")
+        Feature(
+            f"fall_{name}", "log2 ms", -5, 7.5, f"effective duration of the energy between {low:.0f} and {high:.0f} Hz"
+        )
         for name, low, high in THIRDS
     ),
     Feature("crest", "dB", 0, 40, "peak over rms of the 20 ms after the onset"),

@@ -1,0 +1,53 @@
+"""popclass says which short sounds of a moving body are joint cavitation, which are snapping, and which are neither.
+
+    >>> import popclass
+    >>> result = popclass.classify("hip.m4a", site="hip")        # doctest: +SKIP
+    >>> model = popclass.train("labelled/")                       # doctest: +SKIP
+
+Everything is imported when it is first asked for: `import popclass` alone costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from popclass.batch import classify_folder as classify_folder
+    from popclass.detection import Detector as Detector
+    from popclass.model import Model as Model
+    from popclass.pipeline import classify as classify
+    from popclass.pipeline import extract_features as extract_features
+    from popclass.results import Event as Event
+    from popclass.results import RecordingResult as RecordingResult
+    from popclass.training import train as train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "classify": "popclass.pipeline",
+    "extract_features": "popclass.pipeline",
+    "classify_folder": "popclass.batch",
+    "train": "popclass.training",
+    "Model": "popclass.model",
+    "Detector": "popclass.detection",
+    "Event": "popclass.results",
+    "RecordingResult": "popclass.results",
+}
+__all__ = ["Detector", "Event", "Model", "RecordingResult", "classify", "classify_folder", "extract_features", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if not name.startswith("_"):
+        try:
+            return import_module(f"popclass.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"popclass.{name}":
+                raise
+    raise AttributeError(f"module 'popclass' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,220 @@
+"""From what each recording tells by itself to labels: company, timelines, refractory periods, doubt.
+
+Probabilities of the sound alone come in (`popclass.pipeline.analyse`); the company an event keeps in its recording is
+weighed first, then the timeline it belongs to. No event is dropped: one that timing speaks against gets its next best
+label or a flag, one that nothing explains is `uncertain`, and `acoustic_label` stays what the sound alone said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.errors import UsageError
+from popclass.model import Model
+from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN, UNCHECKED, Event, RecordingResult
+from popclass.timing import refractory
+from popclass.timing.duration import check_duration
+from popclass.timing.sites import REFRACTORY_S, check_cavities, lookup
+from popclass.timing.timeline import Placed, Take, Timeline, timelines, warnings
+
+if TYPE_CHECKING:
+    from popclass.pipeline import Analysis
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known about a recording beside its sound.
+
+    Attributes
+    ----------
+    site, subject : str or None
+    cavities : int or None
+        Joint cavities that may have sounded; the site's own number where None.
+    recorded_at : datetime or None
+        Start of the recording; what the recording itself says where None.
+    """
+
+    site: str | None = None
+    subject: str | None = None
+    cavities: int | None = None
+    recorded_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.site is not None:
+            lookup(self.site)
+        if self.cavities is not None:
+            check_cavities(self.cavities, what="cavities")
+
+    def capacity(self) -> int | None:
+        """How many cavities may be occupied at once; None where the site is unknown."""
+        if self.cavities is not None:
+            return self.cavities
+        return lookup(self.site).cavities if self.site is not None else None
+
+
+def conclude(
+    analyses: Sequence[Analysis],
+    circumstances: Sequence[Circumstances],
+    model: Model,
+    *,
+    refractory_s: float | None = None,
+    min_probability: float | None = None,
+) -> list[RecordingResult]:
+    """Weigh company and timing, and settle the labels.
+
+    Parameters
+    ----------
+    analyses, circumstances : sequences of the same length
+    model : Model
+        The one that analysed.
+    refractory_s : float, optional
+        Overrides the site's refractory period.
+    min_probability : float, optional
+        Least probability of a label that is not `uncertain`; the model's own where None.
+
+    Returns
+    -------
+    list of RecordingResult
+        In the order given.
+
+    Raises
+    ------
+    UsageError
+        If a parameter is outside what is allowed.
+    """
+    least = model.thresholds.min_probability if min_probability is None else _probability(min_probability)
+    if refractory_s is not None:
+        check_duration(refractory_s, what="refractory")
+    takes = [
+        Take(
+            a.recording, c.subject, c.site, c.recorded_at if c.recorded_at is not None else a.recorded_at, a.duration_s
+        )
+        for a, c in zip(analyses, circumstances, strict=True)
+    ]
+    believed = [_with_company(analysis, model) for analysis in analyses]
+    results: dict[int, RecordingResult] = {}
+    clocks = warnings(takes)
+    for line in timelines(takes):
+        settled = _settle(line, analyses, believed, circumstances, model, least, refractory_s)
+        for index, (events, needed) in settled.items():
+            analysis, take = analyses[index], takes[index]
+            results[index] = RecordingResult(
+                recording=analysis.recording,
+                events=events,
+                classes=model.classes,
+                duration_s=analysis.duration_s,
+                sample_rate=analysis.sample_rate,
+                channels=analysis.channels,
+                site=take.site,
+                subject=take.subject,
+                recorded_at=take.recorded_at,
+                cavities_needed=needed,
+                warnings=(*analysis.warnings, *clocks[index]),
+            )
+    return [results[index] for index in range(len(analyses))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What company and timing make of the events of a timeline, in the order they were placed."""
+
+    chances: Array
+    timing: tuple[str, ...]
+
+
+def _probability(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise UsageError(f"min probability {value} is out of range: allowed is 0 to 1")
+    return value
+
+
+def _with_company(analysis: Analysis, model: Model) -> Array:
+    """Probabilities after the company each event keeps in its recording was weighed."""
+    if model.context is None or not analysis.events:
+        return analysis.acoustic
+    onset = np.array([event.start_s for event in analysis.events])
+    burst = np.array([event.burst for event in analysis.events])
+    measures = model.context.measure(analysis.features, analysis.acoustic, onset, burst)
+    return model.context.apply(analysis.acoustic, measures)
+
+
+def _settle(
+    line: Timeline,
+    analyses: Sequence[Analysis],
+    believed: Sequence[Array],
+    circumstances: Sequence[Circumstances],
+    model: Model,
+    least: float,
+    period_s: float | None,
+) -> dict[int, tuple[tuple[Event, ...], int]]:
+    """The labelled events of each recording of a timeline, and the joint cavities they need."""
+    placed = line.place(
+        [[event.start_s for event in each.events] for each in analyses],
+        [[event.burst for event in each.events] for each in analyses],
+    )
+    known = [number for index in line.takes if (number := circumstances[index].capacity()) is not None]
+    capacity = max(known, default=None)
+    if period_s is None:
+        period_s = lookup(line.site).refractory_s if line.site is not None else REFRACTORY_S
+    chances = np.concatenate([believed[index] for index in line.takes])
+    novel = np.concatenate([analyses[index].novelty for index in line.takes]) >= model.thresholds.novelty
+    reading = _read(placed, chances, novel, model.classes, capacity, period_s)
+    best = reading.chances.argmax(axis=1)
+    p_label = reading.chances.max(axis=1)
+    doubtful = novel | (p_label < least)
+    labels = [UNCERTAIN if doubt else model.classes[at] for at, doubt in zip(best, doubtful, strict=True)]
+    cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
+    since = refractory.since_cavitation(placed.time_s, placed.burst, cavitation)
+    settled = {}
+    for index in line.takes:
+        own = np.flatnonzero(placed.take == index)
+        events = []
+        for at, event, acoustic, novelty in zip(
+            own, analyses[index].events, analyses[index].acoustic, analyses[index].novelty, strict=True
+        ):
+            events.append(
+                event.gain(
+                    probabilities=dict(zip(model.classes, acoustic.tolist(), strict=True)),
+                    acoustic_label=model.classes[int(acoustic.argmax())],
+                    label=labels[at],
+                    p_label=float(p_label[at]),
+                    novelty=float(novelty),
+                    timing=reading.timing[at],
+                    since_cavitation_s=since[at],
+                )
+            )
+        needed = refractory.cavities_needed(
+            placed.time_s[own], placed.burst[own], cavitation[own], refractory_s=period_s, burst_is_one=capacity is None
+        )
+        settled[index] = (tuple(events), needed)
+    return settled
+
+
+def _read(
+    placed: Placed,
+    chances: Array,
+    novel: NDArray[np.bool_],
+    classes: Sequence[str],
+    capacity: int | None,
+    period_s: float,
+) -> _Reading:
+    """Weigh the refractory period: a cavitation that finds no cavity free loses the price of an exception."""
+    if CAVITATION not in classes or not len(chances):
+        return _Reading(chances, (UNCHECKED,) * len(chances))
+    logits = np.log(np.maximum(chances, 1e-12))
+    column = classes.index(CAVITATION)
+    weight = logits[:, column] - np.delete(logits, column, axis=1).max(axis=1)
+    weight[novel] = np.minimum(weight[novel], 0.0)  # a sound like none in training occupies no cavity
+    verdict = refractory.check(placed.time_s, weight, placed.burst, capacity=capacity, refractory_s=period_s)
+    if capacity is not None:
+        logits[np.array(verdict.timing) == REFRACTORY, column] -= refractory.PRICE
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return _Reading(odds / odds.sum(axis=1, keepdims=True), verdict.timing)

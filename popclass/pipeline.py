@@ -1,0 +1,257 @@
+"""One recording to labelled events: every way into popclass goes through here.
+
+`analyse` hears one recording by itself: sounds, features, acoustic probabilities; it needs no other recording and can
+run anywhere. `popclass.conclusion` then weighs what the events of one or several recordings tell about each other.
+`classify` is both for one recording.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.audio import open_recording
+from popclass.conclusion import Circumstances, conclude
+from popclass.detection import Detector, Sound
+from popclass.features import FrontEnd, extract
+from popclass.model import Model
+from popclass.results import Event, RecordingResult
+
+Array = NDArray[np.float64]
+Source = str | os.PathLike[str] | BinaryIO | NDArray[Any]
+
+BURST_GAP_S = 0.250
+TOGETHER = 64  # sounds whose features are computed at a time; bounds the memory of a day with many events
+BLOCK = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What one recording tells by itself.
+
+    Attributes
+    ----------
+    recording : str
+    events : tuple of Event
+        With position, level, number and burst.
+    features : ndarray, shape (events, features)
+    acoustic : ndarray, shape (events, classes)
+        Calibrated probabilities of the sound alone.
+    novelty : ndarray, shape (events,)
+    duration_s, sample_rate, channels, recorded_at, warnings
+        Of the recording.
+    """
+
+    recording: str
+    events: tuple[Event, ...]
+    features: Array
+    acoustic: Array
+    novelty: Array
+    duration_s: float
+    sample_rate: int
+    channels: int
+    recorded_at: datetime | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """The events of a recording with their features, before any model has spoken."""
+
+    events: tuple[Event, ...]
+    features: Array
+    name: str
+    duration_s: float
+    sample_rate: int
+    channels: int
+    recorded_at: datetime | None
+    warnings: tuple[str, ...]
+
+
+def hear(
+    source: Source,
+    frontend: FrontEnd,
+    *,
+    sample_rate: int | None = None,
+    name: str | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Hearing:
+    """Find the short sounds of a recording and describe them.
+
+    Parameters
+    ----------
+    source : path, `-`, binary file or array
+        As `popclass.audio.open_recording`.
+    frontend : FrontEnd
+    sample_rate : int, optional
+        For arrays.
+    name : str, optional
+        What results call the recording.
+    progress : callable, optional
+        Called with the frames read and the frames there are (None where unknown).
+
+    Raises
+    ------
+    AudioError
+        If the recording is unusable.
+    """
+    events: list[Event] = []
+    tables: list[Array] = []
+    pending: list[Sound] = []
+
+    def describe(limit: int) -> None:
+        while len(pending) >= limit and pending:
+            some = pending[:TOGETHER]
+            events.extend(sound.event for sound in some)
+            tables.append(extract(some, frontend))
+            del pending[:TOGETHER]
+
+    with open_recording(source, sample_rate=sample_rate, name=name) as recording:
+        detector = Detector(recording.sample_rate, recording.channels)
+        for block in recording.blocks(BLOCK):
+            pending += detector.feed(block)
+            describe(TOGETHER)
+            if progress is not None:
+                progress(recording.frames_read, recording.frames)
+        pending += detector.flush()
+        describe(1)
+        return Hearing(
+            events=number(events),
+            features=np.concatenate(tables) if tables else np.zeros((0, len(frontend.names))),
+            name=recording.name,
+            duration_s=recording.frames_read / recording.sample_rate,
+            sample_rate=recording.sample_rate,
+            channels=recording.channels,
+            recorded_at=recording.recorded_at,
+            warnings=tuple(recording.warnings),
+        )
+
+
+def number(events: Sequence[Event]) -> tuple[Event, ...]:
+    """Events numbered from 1, and their bursts: an onset at most 250 ms after the one before continues its burst."""
+    numbered: list[Event] = []
+    burst = 0
+    for index, event in enumerate(events):
+        gap = event.onset - numbered[-1].onset if numbered else None
+        if gap is None or gap > BURST_GAP_S * event.sample_rate:
+            burst += 1
+        numbered.append(replace(event, event=index + 1, burst=burst))
+    return tuple(numbered)
+
+
+def analyse(
+    source: Source,
+    model: Model,
+    *,
+    sample_rate: int | None = None,
+    name: str | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Analysis:
+    """Hear one recording and say what each sound is likely to be by itself. Parameters and errors as `hear`."""
+    heard = hear(source, model.frontend, sample_rate=sample_rate, name=name, progress=progress)
+    return Analysis(
+        recording=heard.name,
+        events=heard.events,
+        features=heard.features,
+        acoustic=model.probabilities(heard.features),
+        novelty=model.novelty(heard.features) if heard.events else np.zeros(0),
+        duration_s=heard.duration_s,
+        sample_rate=heard.sample_rate,
+        channels=heard.channels,
+        recorded_at=heard.recorded_at,
+        warnings=heard.warnings,
+    )
+
+
+def classify(
+    source: Source,
+    *,
+    model: Model | str | os.PathLike[str] | None = None,
+    site: str | None = None,
+    cavities: int | None = None,
+    refractory: float | None = None,
+    subject: str | None = None,
+    recorded_at: datetime | None = None,
+    min_probability: float | None = None,
+    sample_rate: int | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> RecordingResult:
+    """Which short sounds of a recording are cavitation, which are snapping, and which are neither.
+
+    Parameters
+    ----------
+    source : path, `-`, binary file or ndarray of shape (n,) or (n, channels)
+        A recording of 8-192 kHz and 1-8 channels; arrays need `sample_rate`.
+    model : Model or path, optional
+        The model that comes with popclass where None.
+    site : str, optional
+        Where on the body, as listed by `popclass sites`.
+    cavities : int, optional
+        Joint cavities that may have sounded; overrides the site's.
+    refractory : float, optional
+        Refractory period in seconds; the site's (20 min) where None.
+    subject : str, optional
+    recorded_at : datetime, optional
+        Start of the recording.
+    min_probability : float, optional
+        Least probability of a label that is not `uncertain`, 0-1.
+    sample_rate : int, optional
+        In hertz, for arrays.
+
+    Returns
+    -------
+    RecordingResult
+
+    Raises
+    ------
+    AudioError
+        If the recording is unusable.
+    ModelError
+        If the model is.
+    UsageError
+        If an option is outside what is allowed.
+
+    Examples
+    --------
+    >>> result = popclass.classify("samples/demo/take1.flac", site="mcp")            # doctest: +SKIP
+    >>> [(event.start_s, event.label) for event in result.events]                     # doctest: +SKIP
+    """
+    around = Circumstances(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
+    chosen = load_model(model)
+    analysis = analyse(source, chosen, sample_rate=sample_rate, progress=progress)
+    settings = {"refractory_s": refractory, "min_probability": min_probability}
+    return conclude([analysis], [around], chosen, **settings)[0]
+
+
+def extract_features(
+    source: Source, *, model: Model | str | os.PathLike[str] | None = None, sample_rate: int | None = None
+) -> tuple[Array, tuple[str, ...]]:
+    """Features of the short sounds of a recording.
+
+    Parameters
+    ----------
+    source, sample_rate
+        As `classify`.
+    model : Model or path, optional
+        Whose front end to use; that of the default model where None.
+
+    Returns
+    -------
+    X : ndarray, shape (events, features), float64
+    names : tuple of str
+    """
+    frontend = load_model(model).frontend
+    return hear(source, frontend, sample_rate=sample_rate).features, frontend.names
+
+
+def load_model(model: Model | str | os.PathLike[str] | None) -> Model:
+    """The model named, loaded, or the default one."""
+    if isinstance(model, Model):
+        return model
+    return Model.default() if model is None else Model.load(os.fspath(model))
