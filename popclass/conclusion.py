@@ -93,12 +93,7 @@ def conclude(
     least = model.thresholds.min_probability if min_probability is None else _probability(min_probability)
     if refractory_s is not None:
         check_duration(refractory_s, what="refractory")
-    takes = [
-        Take(
-            a.recording, c.subject, c.site, c.recorded_at if c.recorded_at is not None else a.recorded_at, a.duration_s
-        )
-        for a, c in zip(analyses, circumstances, strict=True)
-    ]
+    takes = [_take(analysis, around) for analysis, around in zip(analyses, circumstances, strict=True)]
     believed = [_with_company(analysis, model) for analysis in analyses]
     results: dict[int, RecordingResult] = {}
     clocks = warnings(takes)
@@ -128,6 +123,11 @@ class _Reading:
 
     chances: Array
     timing: tuple[str, ...]
+
+
+def _take(analysis: Analysis, around: Circumstances) -> Take:
+    started = around.recorded_at if around.recorded_at is not None else analysis.recorded_at
+    return Take(analysis.recording, around.subject, around.site, started, analysis.duration_s)
 
 
 def _probability(value: float) -> float:

@@ -1,8 +1,8 @@
 """The frozen numbers that turn a sound into features: rates, windows, mel filterbank and DCT.
 
-They are made once, at training time, by librosa and scipy (`FrontEnd.build`) and travel inside the model file, so that a
-model hears tomorrow exactly what it was trained on, whatever is installed. Nothing here depends on librosa when a model
-is used.
+They are made once, at training time, by librosa and scipy (`FrontEnd.build`) and travel inside the model file, so that
+a model hears tomorrow exactly what it was trained on, whatever is installed. Nothing here depends on librosa when a
+model is used.
 """
 
 from __future__ import annotations
