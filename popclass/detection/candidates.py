@@ -93,7 +93,7 @@ def noise_floor(energies: Floats, counts: NDArray[np.float64], frame: int, setti
     to_mean = (1 - spread + NormalDist().inv_cdf(setting.floor_quantile) * np.sqrt(spread)) ** 3
     floor = low / to_mean
     quietest = np.maximum(counts * setting.quietest_rms**2, floor.sum() * setting.quietest_share)
-    return np.maximum(floor, quietest).astype(np.float32)[:, None]
+    return np.asarray(np.maximum(floor, quietest)[:, None], np.float32)
 
 
 def reference(energies: Floats, floor: Floats, setting: Sensitivity) -> Floats:
@@ -147,4 +147,4 @@ def _peaks(values: Floats, threshold: float, reach: int) -> NDArray[np.intp]:
         return hot
     padded = np.pad(values, reach, constant_values=-np.inf)
     around = padded[hot[:, None] + np.arange(2 * reach + 1)]
-    return hot[np.argmax(around, axis=1) == reach]
+    return np.asarray(hot[np.argmax(around, axis=1) == reach])

@@ -62,7 +62,7 @@ def _extract(sounds: Sequence[Sound], frontend: FrontEnd) -> Array:
     low = np.array([feature.low for feature in FEATURES])
     high = np.array([feature.high for feature in FEATURES])
     table = np.stack([values[name] for name in NAMES], axis=1)
-    return np.clip(np.nan_to_num(table, posinf=1e9, neginf=-1e9), low, high)
+    return np.asarray(np.clip(np.nan_to_num(table, posinf=1e9, neginf=-1e9), low, high))
 
 
 def _align(sound: Sound, rate: int) -> Array:

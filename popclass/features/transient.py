@@ -7,6 +7,8 @@ decades.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,7 +39,7 @@ def envelope(signal: Array, rate: int) -> Array:
     size = rate // BLOCKS_PER_S
     whole = signal.shape[1] // size
     blocks = signal[:, : whole * size].reshape(len(signal), whole, size)
-    return np.einsum("ijk,ijk->ij", blocks, blocks) / size
+    return np.asarray(np.einsum("ijk,ijk->ij", blocks, blocks) / size)
 
 
 def course(signal: Array, energy: Array, background: Array, rate: int) -> dict[str, Array]:
@@ -129,7 +131,7 @@ def _fallen(heard: Array, peak: NDArray[np.intp], level: Array) -> NDArray[np.in
     last = np.maximum.accumulate(np.where(loud, position, -1), axis=1)
     resting = (position - last >= REST) & (position > peak[:, None])
     until = np.where(resting.any(axis=1), resting.argmax(axis=1), heard.shape[1] - 1)
-    return np.maximum(last[np.arange(len(heard)), until] - peak + 1, 1)
+    return np.asarray(np.maximum(last[np.arange(len(heard)), until] - peak + 1, 1))
 
 
 def _pulses(heard: Array, peak: NDArray[np.intp], largest: Array) -> dict[str, Array]:
@@ -150,5 +152,5 @@ def _pulses(heard: Array, peak: NDArray[np.intp], largest: Array) -> dict[str, A
     }
 
 
-def _log_ms(milliseconds: Array) -> Array:
+def _log_ms(milliseconds: Array | NDArray[np.floating[Any]]) -> Array:
     return np.asarray(np.log2(np.maximum(milliseconds, 1e-3)))
