@@ -6,8 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.calibration import Calibration
+from popclass.context import Context
 from popclass.errors import LabelError, UsageError
 from popclass.model import Model
+from popclass.timing.likeness import Likeness
+from popclass.timing.repetition import context_names
 from popclass.training import fit as fit_module
 from popclass.training.calibration import cross_calibrated, fit_calibration
 from popclass.training.classifiers import BASELINE, KINDS, to_graph, train_classifier
@@ -122,7 +125,7 @@ def test_at_most_one_joint_event_in_ten_is_uncertain(auto):
 
 
 def test_model_says_what_it_was_trained_on():
-    training = fitted(provenance={"recordings": 3}, remarks=["mind the gap"], context={"w": [1.0]}).info["training"]
+    training = fitted(provenance={"recordings": 3}, remarks=["mind the gap"]).info["training"]
     _, labels, groups = events()
     assert training["recordings"] == 3
     assert training["remarks"] == ["mind the gap"]
@@ -132,7 +135,12 @@ def test_model_says_what_it_was_trained_on():
 
 
 def test_context_is_kept_as_it_is():
-    assert fitted(context={"w": [1.0]}).context == {"w": [1.0]}
+    names = context_names(CLASSES)
+    weights = np.arange(3.0 * len(names)).reshape(-1, 3)
+    context = Context((0, 2), np.zeros(2), np.ones(2), Likeness(scale=2.0), names, weights)
+    model = fitted(context=context.to_json())
+    assert model.info["context"] == context.to_json()
+    assert np.array_equal(model.context.weights, weights)
     assert fitted().context is None
 
 

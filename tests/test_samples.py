@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from popclass.context import Context
 from popclass.errors import LabelError, UsageError
 from popclass.features.frontend import FrontEnd
 from popclass.model import Model
+from popclass.timing.likeness import Likeness
+from popclass.timing.repetition import context_names
 from popclass.training.card import card
 from popclass.training.fit import train
 from popclass.training.labels import read_labels
@@ -135,12 +138,18 @@ def test_model_does_not_tell_the_names_of_its_recordings(clips):
     assert b"jane-doe" not in train(clips, classifier="logistic").to_bytes()
 
 
-def test_base_gives_its_front_end_and_context(clips):
+def test_base_gives_its_front_end_and_its_context_where_the_classes_are_the_same(clips):
     base = train(clips, classifier="logistic")
-    base = Model(base.graph, {**base.info, "context": {"w": [1.0]}})
+    names = context_names(base.classes)
+    context = Context((0, 1), np.zeros(2), np.ones(2), Likeness(), names, np.ones((len(names), 3))).to_json()
+    base = Model(base.graph, {**base.info, "context": context})
     model = train(clips, classifier="logistic", base=base)
     assert model.frontend == base.frontend
-    assert model.context == {"w": [1.0]}
+    assert model.info["context"] == context
+    (clips / "snapping").rename(clips / "tendon")
+    other = train(clips, classifier="logistic", base=base)
+    assert other.context is None
+    assert any("context weights of the base model" in remark for remark in other.info["training"]["remarks"])
 
 
 def test_wrong_options_are_refused_before_anything_is_read(tmp_path):

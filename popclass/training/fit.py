@@ -100,8 +100,12 @@ def train(
     base = base if base is None or isinstance(base, Model) else Model.load(base)
     frontend = FrontEnd.build() if base is None else base.frontend
     samples = collect(labels, frontend, partial=partial, progress=progress)
-    _, y = indexed(samples.labels)
+    classes, y = indexed(samples.labels)
     kind, groups, remarks = choose_groups(y, samples.subjects, samples.recordings)
+    context = None if base is None else base.info["context"]
+    if base is not None and base.classes != classes and context is not None:
+        context = None
+        remarks.append(f"the context weights of the base model are for {', '.join(base.classes)} and were left out")
     return fit(
         samples.X,
         samples.labels,
@@ -111,7 +115,7 @@ def train(
         folds=folds,
         seed=seed,
         grouped_by=kind,
-        context=None if base is None else base.context,
+        context=context,
         provenance={**samples.provenance(), "partial": partial},
         remarks=[*labels.warnings, *samples.warnings, *remarks],
         progress=progress,
@@ -148,7 +152,7 @@ def fit(
     grouped_by : str
         What the groups are, for the report.
     context : mapping, optional
-        Weights of the context stage, stored as they are.
+        What `popclass.context.Context.to_json` gives; stored as it is.
     provenance : mapping, optional
         More about the data, stored under `training`.
     remarks : sequence of str

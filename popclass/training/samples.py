@@ -17,6 +17,7 @@ import numpy as np
 
 from popclass.errors import AudioError, LabelError
 from popclass.formats.text import one_line
+from popclass.pipeline import hear
 from popclass.results import OTHER, Event
 from popclass.training.labels import LabelledRecording, Labels
 from popclass.training.matching import TOLERANCE_S, match
@@ -85,45 +86,21 @@ def collect(
     rows, broken, silent = [], [], []
     for done, recording in enumerate(labels.recordings, start=1):
         try:
-            events, X, seconds = hear(recording.path, frontend)
+            heard = hear(recording.path, frontend)
         except AudioError as error:
             broken.append(str(error))
             continue
         finally:
             if progress is not None:
                 progress("hearing recordings", done, len(labels.recordings))
-        _check_times(recording, seconds)
-        if recording.whole is not None and not events:
+        _check_times(recording, heard.duration_s)
+        if recording.whole is not None and not heard.events:
             silent.append(recording.name)
-        rows.append(_add(samples, recording, events, X, partial=partial))
+        rows.append(_add(samples, recording, heard.events, heard.features, partial=partial))
     samples.X = np.concatenate([samples.X, *rows])
     samples.warnings += _warnings(samples, broken, silent)
     _check_classes(labels, samples)
     return samples
-
-
-def hear(path: Path, frontend: FrontEnd) -> tuple[list[Event], np.ndarray, float]:
-    """The events of a recording, their features, and its length in seconds.
-
-    Raises
-    ------
-    AudioError
-        If it cannot be read to its end.
-    """
-    from popclass.audio import open_recording
-    from popclass.detection import Detector
-    from popclass.features.extract import extract
-
-    events: list[Event] = []
-    rows = [np.empty((0, len(frontend.names)))]
-    with open_recording(path) as recording:
-        detector = Detector(recording.sample_rate, recording.channels)
-        for sounds in (*map(detector.feed, recording.blocks()), detector.flush()):
-            if sounds:
-                events += [sound.event for sound in sounds]
-                rows.append(extract(sounds, frontend))
-        seconds = recording.frames_read / recording.sample_rate
-    return events, np.concatenate(rows), seconds
 
 
 def _add(
