@@ -47,7 +47,7 @@ class Background:
         self.tones = self._draw_tones(rng)
         self.sway = float(rng.uniform(0.0, 0.5)) if self.kind in ("traffic", "fan", "webcam") else 0.0
         self.voices = _pool(rng, self.rate) if self.kind == "babble" else []
-        self.voice_gain = float(rng.uniform(0.5, 3.0))
+        self.voice_gain = float(rng.uniform(0.3, 1.6))
         self.offset = float(rng.choice([0.0, rng.uniform(-1.0, 1.0) * 10.0 ** rng.uniform(-3.0, -0.4)], p=[0.7, 0.3]))
 
     def _draw_tones(self, rng: np.random.Generator) -> list[tuple[float, float]]:
@@ -124,6 +124,7 @@ def _pool(rng: np.random.Generator, rate: int) -> list[Signal]:
     return [syllable.astype(np.float32) for syllable in pool]
 
 
-def noise_floor_dbfs(bits: int) -> float:
-    """The lowest floor a recording of this many bits is given: two steps rms, so that it never reads as silence."""
-    return float(20.0 * np.log10(2.0 / 2 ** (bits - 1)))
+def noise_floor_dbfs(bits: int, codec: str) -> float:
+    """The lowest floor a recording is given: two steps rms, and -66 dBFS where a codec would take it for silence."""
+    lowest = float(20.0 * np.log10(2.0 / 2 ** (bits - 1)))
+    return lowest if codec == "none" else max(lowest, -66.0)

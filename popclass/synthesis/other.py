@@ -70,8 +70,7 @@ class Struck:
             return [scale * value * math.exp(share * self.change * rng.standard_normal()) for value in values]
 
         force = pulse(rate, self.contact_s * math.exp(self.change * rng.standard_normal()) / brighter)
-        gains = [gain * (1.0 if rng.random() < 0.5 else -1.0) ** (self.change > 0.1) for gain in vary(self.gains, 2.0)]
-        body = ring(rate, vary(self.modes_hz, 0.3, brighter), vary(self.decays_s, 1.0), gains)
+        body = ring(rate, vary(self.modes_hz, 0.3, brighter), vary(self.decays_s, 1.0), vary(self.gains, 2.0))
         wave = add(unit(convolve(body, force)), unit(radiated(force)) * self.direct)
         if self.noise > 0.0:
             shape = envelope(rate, 0.0002, 0.0, self.noise_s)

@@ -41,7 +41,8 @@ def _levels(signal: Signal, rate: int) -> NDArray[np.float64]:
 def _ride(signal: Signal, rate: int, down_s: float, up_s: float, wanted: Callable[[float], float]) -> Signal:
     """Move the gain towards what is wanted for the level of each 5 ms, with one time constant down and one up."""
     levels = _levels(signal, rate)
-    mean, gain, gains = float(np.mean(levels)), 0.0, []
+    mean, gains = float(np.mean(levels)), []
+    gain = wanted(float(np.median(levels)) - mean)
     down, up = 1.0 - np.exp(-0.005 / down_s), 1.0 - np.exp(-0.005 / up_s)
     for level in levels.tolist():
         gains.append(gain)
@@ -71,6 +72,12 @@ def fault(signal: Signal, at: int, kind: str, wave: NDArray[np.float64]) -> int:
     else:
         signal[at:stop] += wave[: stop - at].astype(np.float32)
     return stop
+
+
+def convert(rng: np.random.Generator, signal: Signal, bits: int) -> Signal:
+    """What a converter of this many bits makes of it: a little noise of its own, then clipped and rounded."""
+    noise = rng.standard_normal(len(signal), dtype=np.float32)
+    return quantise(signal + noise * np.float32(0.7 / 2 ** (bits - 1)), bits)
 
 
 def quantise(signal: Signal, bits: int) -> Signal:

@@ -155,7 +155,7 @@ def generate_session(rng: np.random.Generator, settings: Settings) -> Session:
         duration = float(rng.uniform(10.0, 40.0) if rng.random() < 0.5 else rng.uniform(10.0, 18.0))
         plans.append((start, duration, _plan(rng, settings, programme, body, start, duration)))
     gain = _gain(rng, settings, [sound.snr_db for _, _, plan in plans for sound in plan])
-    recorder = _Recorder(settings, world, background, gain, float(rng.random()))
+    recorder = _Recorder(settings, world, background, gain, float(rng.uniform(0.3, 1.0)))
     recordings = []
     for start, duration, plan in plans:
         samples, labels = recorder.record(rng, duration, plan)
@@ -321,7 +321,7 @@ def _gain(rng: np.random.Generator, settings: Settings, levels: list[float]) -> 
     wanted = p.PEAK_LEVEL.draw(rng)
     if settings.processing == "clipping":
         wanted = float(rng.uniform(0.0, 14.0))
-    floor = max(wanted - loudest, noise_floor_dbfs(settings.bits))
+    floor = max(wanted - loudest, noise_floor_dbfs(settings.bits, settings.codec))
     return float(10.0 ** (min(floor, -18.0) / 20.0))
 
 
@@ -348,7 +348,7 @@ class _Recorder:
         signal += np.float32(self.background.offset)
         signal = processing.resample(signal, rate, settings.sample_rate)
         labels += [self._break(signal, sound) for sound in plan if sound.sound.digital]
-        signal = processing.quantise(signal, settings.bits)
+        signal = processing.convert(rng, signal, settings.bits)
         if settings.codec != "none":
             signal = processing.code(signal, settings.sample_rate, settings.codec, self.quality)
             signal = processing.quantise(signal, settings.bits)

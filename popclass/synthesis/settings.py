@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from popclass.errors import UsageError
 from popclass.synthesis import parameters as p
 from popclass.synthesis.waves import Regime
 
@@ -26,7 +27,7 @@ DEVICES = {"flat": 0.3, "phone": 0.25, "webcam": 0.15, "laptop": 0.1, "wearable"
 LEVELS = {"faint": (0.0, 0.4), "middle": (0.25, 0.75), "loud": (0.55, 1.0)}
 BACKGROUNDS = {
     **{"white": 0.17, "pink": 0.2, "brown": 0.13, "hum": 0.13, "fan": 0.13},
-    **{"traffic": 0.09, "babble": 0.09, "webcam": 0.06},
+    **{"traffic": 0.09, "babble": 0.07, "webcam": 0.08},
 }
 PROCESSINGS = {"none": 0.55, "automatic gain": 0.18, "noise gate": 0.1, "clipping": 0.17}
 CODECS = {"none": 0.8, "mp3": 0.08, "aac": 0.09, "opus": 0.03}
@@ -35,7 +36,19 @@ SAMPLE_RATES = {
     **{32000: 0.06, 24000: 0.03, 22050: 0.05, 16000: 0.06, 8000: 0.02},
 }
 BITS = {16: 0.75, 24: 0.2, 12: 0.05}
+CODEC_RATES = {"mp3": (8000, 16000, 22050, 24000, 32000, 44100, 48000), "opus": (8000, 16000, 24000, 48000)}
 REGIMES = {"low": (0.0, 0.45), "middle": (0.2, 0.8), "high": (0.55, 1.0), "whole": (0.0, 1.0)}
+FACTORS: dict[str, tuple[str, ...]] = {
+    "sensor": tuple(SENSORS),
+    "room": tuple(ROOMS),
+    "device": tuple(DEVICES),
+    "level": tuple(LEVELS),
+    "background": tuple(BACKGROUNDS),
+    "processing": tuple(PROCESSINGS),
+    "codec": tuple(CODECS),
+    "pitch": tuple(REGIMES),
+    "duration": tuple(REGIMES),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,16 @@ class Settings:
     sample_rate: int
     bits: int
 
+    def __post_init__(self) -> None:
+        """Refuse names and rates that are not in the tables."""
+        for name, allowed in FACTORS.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise UsageError(f"{name} {value!r}: choose from {', '.join(allowed)}")
+        if self.codec in CODEC_RATES and self.sample_rate not in CODEC_RATES[self.codec]:
+            rates = ", ".join(str(rate) for rate in CODEC_RATES[self.codec])
+            raise UsageError(f"{self.codec} at {self.sample_rate} Hz: choose a sample rate of {rates}")
+
     @property
     def contact(self) -> bool:
         """Whether the sensor touches the skin."""
@@ -84,8 +107,7 @@ class Settings:
 
     def factors(self) -> dict[str, str]:
         """The named settings that folds can leave out one value at a time."""
-        named = ("sensor", "room", "device", "level", "background", "processing", "codec", "pitch", "duration")
-        return {name: getattr(self, name) for name in named}
+        return {name: getattr(self, name) for name in FACTORS}
 
     def to_dict(self) -> dict[str, Any]:
         """All settings, ready for JSON."""
@@ -103,7 +125,9 @@ def draw_settings(rng: np.random.Generator) -> Settings:
     """
     from popclass.timing.sites import SITES
 
-    codec = _one(rng, CODECS)
+    codec, rate = str(_one(rng, CODECS)), int(_one(rng, SAMPLE_RATES))
+    if rate not in CODEC_RATES.get(codec, SAMPLE_RATES):
+        rate = 48000
     return Settings(
         sensor=_one(rng, SENSORS),
         room=_one(rng, ROOMS),
@@ -115,7 +139,7 @@ def draw_settings(rng: np.random.Generator) -> Settings:
         pitch=_one(rng, {"low": 0.2, "middle": 0.2, "high": 0.2, "whole": 0.4}),
         duration=_one(rng, {"low": 0.2, "middle": 0.2, "high": 0.2, "whole": 0.4}),
         site=str(_one(rng, {site.name: 3.0 if site.documented else 1.0 for site in SITES.values()})),
-        sample_rate=48000 if codec == "opus" else int(_one(rng, SAMPLE_RATES)),
+        sample_rate=rate,
         bits=int(_one(rng, BITS)),
     )
 

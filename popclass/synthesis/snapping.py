@@ -79,7 +79,7 @@ def draw_tendon(rng: np.random.Generator, regime: Regime, *, contact: bool) -> T
         phases=tuple(float(a) for a in rng.uniform(-0.5, 1.2, len(modes))),
         release_s=p.SNAP_RELEASE.draw(rng),
         click=float(np.exp(rng.uniform(-4.0, 0.0))),
-        rub=p.SNAP_RUB.draw(rng) if rng.random() < 0.35 else 0.0,
+        rub=p.SNAP_RUB.draw(rng) if rng.random() < 0.25 else 0.0,
         rub_s=p.SNAP_RUB_LENGTH.draw(rng),
         change=p.SNAP_LIKENESS.draw(rng),
     )

@@ -1,0 +1,221 @@
+"""Generated sessions: labels that are true, cavities that keep silent, and one world for all classes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from popclass.errors import UsageError
+from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.synthesis import Session, Settings, draw_settings, generate_session, session_of
+from popclass.synthesis import session as module
+from popclass.synthesis.session import Label, extent, merge
+from popclass.timing.sites import SITES
+
+PLAIN = Settings(
+    sensor="airborne close",
+    room="open",
+    device="flat",
+    level="loud",
+    background="pink",
+    processing="none",
+    codec="none",
+    pitch="whole",
+    duration="whole",
+    site="lumbar",
+    sample_rate=44100,
+    bits=24,
+)
+
+
+def generated(settings: Settings, seed: int) -> Session:
+    return generate_session(np.random.default_rng(seed), settings)
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[Session]:
+    """Ten sessions of the generator as it is used."""
+    return [session_of(4, index) for index in range(10)]
+
+
+def test_same_seed_same_samples_and_labels() -> None:
+    first, second = session_of(7, 0), session_of(7, 0)
+    assert first.subject == second.subject
+    for a, b in zip(first.recordings, second.recordings, strict=True):
+        assert a.labels == b.labels
+        assert a.recorded_at == b.recorded_at
+        assert a.samples.tobytes() == b.samples.tobytes()
+
+
+def test_other_seed_other_session() -> None:
+    assert generated(PLAIN, 1).subject != generated(PLAIN, 2).subject
+
+
+def test_global_random_state_is_neither_used_nor_changed() -> None:
+    np.random.seed(5)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    first = generated(PLAIN, 1)
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    np.random.seed(6)  # noqa: NPY002
+    assert generated(PLAIN, 1).recordings[0].samples.tobytes() == first.recordings[0].samples.tobytes()
+
+
+def test_shape_of_a_session(sample: list[Session]) -> None:
+    for session in sample:
+        assert 3 <= len(session.recordings) <= 8
+        times = [recording.recorded_at for recording in session.recordings]
+        assert times == sorted(times)
+        assert (times[-1] - times[0]).total_seconds() <= 3600
+        for recording in session.recordings:
+            assert recording.samples.dtype == np.float32
+            assert recording.sample_rate == session.settings.sample_rate
+            assert 9.9 < len(recording.samples) / recording.sample_rate < 40.1
+            assert np.all(np.isfinite(recording.samples))
+            assert np.max(np.abs(recording.samples)) <= 1.0
+
+
+def test_recordings_of_one_session_never_overlap(sample: list[Session]) -> None:
+    for session in sample:
+        for earlier, later in pairwise(session.recordings):
+            length = len(earlier.samples) / earlier.sample_rate
+            assert (later.recorded_at - earlier.recorded_at).total_seconds() > length
+
+
+def test_labels_are_ordered_apart_and_inside(sample: list[Session]) -> None:
+    for session in sample:
+        for recording in session.recordings:
+            starts = [label.start_s for label in recording.labels]
+            assert all(b - a >= module.MERGE_S for a, b in pairwise(starts))
+            for label in recording.labels:
+                assert 0.0 < label.start_s < label.end_s <= len(recording.samples) / recording.sample_rate
+                assert label.label in (CAVITATION, SNAPPING, OTHER)
+                assert (label.cavity is not None) == (label.label == CAVITATION)
+
+
+@pytest.mark.parametrize("rate", [44100, 96000, 16000])
+@pytest.mark.parametrize("sensor", ["airborne close", "contact"])
+def test_sound_sets_in_within_a_millisecond_of_its_label(
+    monkeypatch: pytest.MonkeyPatch, rate: int, sensor: str
+) -> None:
+    """Without background, nothing is to be heard before a label and a tenth of the peak within 1 ms after it."""
+    quiet = lambda self, rng, length: np.zeros(length, dtype=np.float32)  # noqa: E731
+    monkeypatch.setattr(module.Background, "render", quiet)
+    monkeypatch.setattr(module.processing, "convert", lambda rng, signal, bits: signal)
+    checked = 0
+    for seed in range(4):
+        session = generated(replace(PLAIN, sensor=sensor, sample_rate=rate, room="small", device="phone"), seed)
+        for recording in session.recordings:
+            x = recording.samples - np.median(recording.samples)
+            ends = [0.0, *(label.end_s + 0.4 for label in recording.labels)]
+            for label, free in zip(recording.labels, ends, strict=False):
+                if label.start_s < free or label.kind in ("snap", "finger snap", "fault"):
+                    continue
+                start = round(label.start_s * rate)
+                stretch = np.abs(x[start - rate // 20 : start + rate // 50])
+                loud = np.flatnonzero(stretch >= 0.1 * stretch.max())[0] - rate // 20
+                assert abs(loud) <= 0.001 * rate, label
+                checked += 1
+    assert checked > 20
+
+
+def test_snap_is_labelled_at_its_release_not_at_its_rub() -> None:
+    rate = 48000
+    rub, slip = np.full(4800, 0.2), np.exp(-np.arange(2000) / 200.0)
+    start, end = extent(np.concatenate([rub, slip]), 4800, rate)
+    assert start == 4800
+    assert end - start == pytest.approx(200 * np.log(10.0), abs=2)
+
+
+def test_a_cavity_keeps_silent_for_its_refractory_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no exceptions drawn, two pops of one cavity are at least 15 minutes apart; without the rule they are not."""
+    monkeypatch.setattr(module, "PROGRAMMES", {(CAVITATION,): 1.0})
+    monkeypatch.setattr(module.p, "SECOND_CAVITATION", replace(module.p.SECOND_CAVITATION, high=0.0))
+    gaps = [gap for seed in range(5) for site in ("mcp", "hand") for gap in _gaps(replace(PLAIN, site=site), seed)]
+    assert min(gaps) >= 900.0 - 1.0
+    monkeypatch.setattr(module.p, "REFRACTORY", replace(module.p.REFRACTORY, low=0.0, high=0.0))
+    assert min(_gaps(replace(PLAIN, site="mcp"), 0)) < 900.0
+
+
+def _gaps(settings: Settings, seed: int) -> list[float]:
+    """Seconds between successive pops of each cavity of a session."""
+    moments = defaultdict(list)
+    for recording in generated(settings, seed).recordings:
+        for label in recording.labels:
+            moments[label.cavity].append(recording.recorded_at.timestamp() + label.start_s)
+    return [b - a for times in moments.values() for a, b in pairwise(times)]
+
+
+def test_no_more_cavities_than_the_site_has(sample: list[Session]) -> None:
+    for session in sample:
+        used = {label.cavity for recording in session.recordings for label in recording.labels} - {None}
+        assert len(used) <= SITES[session.site].cavities
+        assert all(cavity < SITES[session.site].cavities for cavity in used)
+
+
+def _planned(count: int) -> list[tuple[Settings, module._Planned]]:
+    """What many sessions plan, without rendering the recordings."""
+    found = []
+    for index in range(count):
+        rng = np.random.default_rng([11, index])
+        settings = replace(draw_settings(rng), sample_rate=44100, codec="none")
+        body = module._draw_body(rng, settings)
+        for start in module._starts(rng):
+            plan = module._plan(rng, settings, (CAVITATION, SNAPPING, OTHER), body, start, 20.0)
+            found += [(settings, sound) for sound in plan]
+    return found
+
+
+def test_levels_settings_and_processing_do_not_tell_the_class() -> None:
+    """Levels have one distribution for all classes, over 60 dB, and no factor of the settings prefers a class."""
+    planned = _planned(120)
+    gestures: dict[str, dict[tuple[int, float], float]] = defaultdict(dict)
+    for settings, sound in planned:
+        gestures[sound.label].setdefault((id(settings), round(sound.time_s)), sound.snr_db)
+    levels = {label: np.sort(list(values.values())) for label, values in gestures.items()}
+    grid = np.linspace(-6.0, 58.0, 129)
+    shares = {label: np.searchsorted(values, grid) / len(values) for label, values in levels.items()}
+    for label in (CAVITATION, SNAPPING):
+        assert np.max(np.abs(shares[label] - shares[OTHER])) < 0.13
+    everything = np.concatenate(list(levels.values()))
+    assert np.percentile(everything, 99) - np.percentile(everything, 1) > 55.0
+
+
+def test_every_class_is_heard_on_both_sensor_paths() -> None:
+    heard = {(sound.label, settings.contact) for settings, sound in _planned(40)}
+    assert heard == {(label, contact) for label in (CAVITATION, SNAPPING, OTHER) for contact in (True, False)}
+
+
+def test_no_digital_silence_but_in_faults(sample: list[Session]) -> None:
+    for session in sample:
+        for recording in session.recordings:
+            if any(label.kind == "fault" for label in recording.labels):
+                continue
+            quiet = np.flatnonzero(recording.samples != 0.0)
+            assert np.max(np.diff(quiet)) < max(0.002 * recording.sample_rate, 20)
+
+
+def test_close_sounds_are_one_row() -> None:
+    rows = merge(
+        [
+            Label(1.0030, 1.02, CAVITATION, "pop", 30.0, 2),
+            Label(1.0, 1.01, CAVITATION, "pop", 20.0, 1),
+            Label(1.0081, 1.03, OTHER, "tap", 9.0),
+        ]
+    )
+    assert [(row.start_s, row.label) for row in rows] == [(1.0, CAVITATION), (1.0081, OTHER)]
+    assert rows[0].end_s == 1.0081
+    assert rows[0].cavity == 2
+
+
+def test_merging_nothing_is_nothing() -> None:
+    assert merge([]) == ()
+
+
+@pytest.mark.parametrize("change", [{"sensor": "telepathy"}, {"codec": "mp3", "sample_rate": 96000}])
+def test_settings_outside_the_tables_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="choose"):
+        replace(PLAIN, **change)  # type: ignore[arg-type]
