@@ -12,6 +12,7 @@ from popclass.features.frontend import FrontEnd
 from popclass.model import Model
 from popclass.timing.likeness import Likeness
 from popclass.timing.repetition import context_names
+from popclass.training import samples as samples_module
 from popclass.training.card import card
 from popclass.training.fit import train
 from popclass.training.labels import read_labels
@@ -76,6 +77,15 @@ def test_broken_and_silent_clips_cost_themselves_and_are_named(clips, frontend):
     assert broken.startswith("1 recordings left out because they cannot be read")
     assert "broken.wav" in broken
     assert silent.endswith("snapping/nothing.wav")
+
+
+def test_outcome_does_not_depend_on_the_number_of_processes(clips, frontend, monkeypatch):
+    (clips / "other" / "broken.wav").write_text("this is no audio")
+    alone = collect(read_labels(clips), frontend)
+    monkeypatch.setattr(samples_module, "MANY", 1)
+    together = collect(read_labels(clips), frontend)
+    assert np.array_equal(alone.X, together.X)
+    assert (alone.labels, alone.recordings, alone.warnings) == (together.labels, together.recordings, together.warnings)
 
 
 def test_class_that_loses_all_its_clips_stops_the_training(clips, frontend):

@@ -8,7 +8,7 @@ its events that way stops the training.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from popclass.errors import AudioError, LabelError
 from popclass.formats.text import one_line
-from popclass.pipeline import hear
+from popclass.pipeline import Hearing, hear
 from popclass.results import OTHER, Event
 from popclass.training.labels import LabelledRecording, Labels
 from popclass.training.matching import TOLERANCE_S, match
@@ -25,6 +25,8 @@ from popclass.training.matching import TOLERANCE_S, match
 if TYPE_CHECKING:
     from popclass.features.frontend import FrontEnd
 
+WORKERS = 2  # processes; the outcome does not depend on how many
+MANY = 100  # recordings from which starting processes pays
 _SHOWN = 5  # recordings named in a warning
 
 
@@ -84,15 +86,12 @@ def collect(
     """
     samples = Samples(np.empty((0, len(frontend.names))))
     rows, broken, silent = [], [], []
-    for done, recording in enumerate(labels.recordings, start=1):
-        try:
-            heard = hear(recording.path, frontend)
-        except AudioError as error:
-            broken.append(str(error))
+    for done, (recording, heard) in enumerate(_hear_all(labels.recordings, frontend), start=1):
+        if progress is not None:
+            progress("hearing recordings", done, len(labels.recordings))
+        if isinstance(heard, str):
+            broken.append(heard)
             continue
-        finally:
-            if progress is not None:
-                progress("hearing recordings", done, len(labels.recordings))
         _check_times(recording, heard.duration_s)
         if recording.whole is not None and not heard.events:
             silent.append(recording.name)
@@ -101,6 +100,25 @@ def collect(
     samples.warnings += _warnings(samples, broken, silent)
     _check_classes(labels, samples)
     return samples
+
+
+def _hear_all(
+    recordings: Sequence[LabelledRecording], frontend: FrontEnd
+) -> Iterator[tuple[LabelledRecording, Hearing | str]]:
+    """Each recording with what was heard in it, or with the reason why nothing could be, in the order given."""
+    from joblib import Parallel, delayed
+
+    jobs = WORKERS if len(recordings) >= MANY else 1
+    paths = [recording.path for recording in recordings]
+    heard = Parallel(n_jobs=jobs, return_as="generator")(delayed(_hear)(path, frontend) for path in paths)
+    return zip(recordings, heard, strict=True)
+
+
+def _hear(path: Path, frontend: FrontEnd) -> Hearing | str:
+    try:
+        return hear(path, frontend)
+    except AudioError as error:
+        return str(error)
 
 
 def _add(
