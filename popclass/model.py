@@ -134,7 +134,7 @@ class Model:
         return modelfile.join(self.graph, self.info)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the model file, whole or not at all.
+        """Write the model file, whole or not at all; the model is called by its file's name from then on.
 
         Raises
         ------
@@ -142,6 +142,7 @@ class Model:
             If the file exists and `force` is not set, or cannot be written.
         """
         modelfile.write(Path(path), self.to_bytes(), force=force)
+        self.name = one_line(str(path))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # what a worker process gets is the sealed file, never a running session

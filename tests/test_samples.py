@@ -175,6 +175,8 @@ def test_card_is_written_from_the_model_alone(clips, tmp_path):
     assert text.startswith("# My model\n")
     assert card(Model.from_bytes(model.to_bytes()), title="My model") == text
     assert model.sha256 in text
+    model.save(tmp_path / "mine.onnx")
+    assert card(model).startswith("# mine\n")
     assert "seed 7" in text
     assert "| cavitation | 6 | 6 |" in text
     assert "Chosen: logistic." in text

@@ -6,6 +6,7 @@ It is short enough to be read before the model is used. Every figure stands with
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from popclass.model import Model
@@ -36,11 +37,11 @@ def card(model: Model, *, title: str | None = None) -> str:
     ----------
     model : Model
     title : str, optional
-        Its heading; by default the model's name.
+        Its heading; by default the name of the model's file.
     """
     info = model.info
     sections = [
-        f"# {title if title is not None else model.name}",
+        f"# {title if title is not None else Path(model.name).stem}",
         _summary(model),
         "## Training data\n\n" + _data(model),
         "## Scores on held-out groups\n\n" + _scores(info["scores"]),
