@@ -1,7 +1,7 @@
-"""From what each recording tells by itself to labels: company, timelines, refractory periods, doubt.
+"""From what each recording tells by itself to labels: timelines, refractory periods, doubt.
 
-Probabilities of the sound alone come in (`popclass.pipeline.analyse`); the company an event keeps in its recording is
-weighed first, then the timeline it belongs to. No event is dropped: one that timing speaks against gets its next best
+Probabilities of the sound, alone and in the company it keeps in its recording, come in (`popclass.pipeline.analyse`);
+the timeline it belongs to is weighed here. No event is dropped: one that timing speaks against gets its next best
 label or a flag, one that nothing explains is `uncertain`, and `acoustic_label` stays what the sound alone said.
 """
 
@@ -68,7 +68,7 @@ def conclude(
     refractory_s: float | None = None,
     min_probability: float | None = None,
 ) -> list[RecordingResult]:
-    """Weigh company and timing, and settle the labels.
+    """Weigh timing, and settle the labels.
 
     Parameters
     ----------
@@ -94,11 +94,13 @@ def conclude(
     if refractory_s is not None:
         check_duration(refractory_s, what="refractory")
     takes = [_take(analysis, around) for analysis, around in zip(analyses, circumstances, strict=True)]
-    believed = [_with_company(analysis, model) for analysis in analyses]
+    onsets = [[event.start_s for event in analysis.events] for analysis in analyses]
+    bursts = [[event.burst for event in analysis.events] for analysis in analyses]
     results: dict[int, RecordingResult] = {}
     clocks = warnings(takes)
     for line in timelines(takes):
-        settled = _settle(line, analyses, believed, circumstances, model, least, refractory_s)
+        placed = line.place(onsets, bursts)
+        settled = _settle(line, placed, analyses, circumstances, model, least, refractory_s)
         for index, (events, needed) in settled.items():
             analysis, take = analyses[index], takes[index]
             results[index] = RecordingResult(
@@ -136,35 +138,21 @@ def _probability(value: float) -> float:
     return value
 
 
-def _with_company(analysis: Analysis, model: Model) -> Array:
-    """Probabilities after the company each event keeps in its recording was weighed."""
-    if model.context is None or not analysis.events:
-        return analysis.acoustic
-    onset = np.array([event.start_s for event in analysis.events])
-    burst = np.array([event.burst for event in analysis.events])
-    measures = model.context.measure(analysis.features, analysis.acoustic, onset, burst)
-    return model.context.apply(analysis.acoustic, measures)
-
-
 def _settle(
     line: Timeline,
+    placed: Placed,
     analyses: Sequence[Analysis],
-    believed: Sequence[Array],
     circumstances: Sequence[Circumstances],
     model: Model,
     least: float,
     period_s: float | None,
 ) -> dict[int, tuple[tuple[Event, ...], int]]:
     """The labelled events of each recording of a timeline, and the joint cavities they need."""
-    placed = line.place(
-        [[event.start_s for event in each.events] for each in analyses],
-        [[event.burst for event in each.events] for each in analyses],
-    )
     known = [number for index in line.takes if (number := circumstances[index].capacity()) is not None]
     capacity = max(known, default=None)
     if period_s is None:
         period_s = lookup(line.site).refractory_s if line.site is not None else REFRACTORY_S
-    chances = np.concatenate([believed[index] for index in line.takes])
+    chances = np.concatenate([analyses[index].believed for index in line.takes])
     novel = np.concatenate([analyses[index].novelty for index in line.takes]) >= model.thresholds.novelty
     reading = _read(placed, chances, novel, model.classes, capacity, period_s)
     best = reading.chances.argmax(axis=1)

@@ -1,7 +1,7 @@
 """One recording to labelled events: every way into popclass goes through here.
 
-`analyse` hears one recording by itself: sounds, features, acoustic probabilities; it needs no other recording and can
-run anywhere. `popclass.conclusion` then weighs what the events of one or several recordings tell about each other.
+`analyse` hears one recording by itself: sounds, features, probabilities, the company its events keep; it needs no other
+recording and can run anywhere. `popclass.conclusion` then weighs what recordings of one timeline tell about each other.
 `classify` is both for one recording.
 """
 
@@ -40,9 +40,10 @@ class Analysis:
     recording : str
     events : tuple of Event
         With position, level, number and burst.
-    features : ndarray, shape (events, features)
     acoustic : ndarray, shape (events, classes)
         Calibrated probabilities of the sound alone.
+    believed : ndarray, shape (events, classes)
+        The same after the company each event keeps in this recording was weighed.
     novelty : ndarray, shape (events,)
     duration_s, sample_rate, channels, recorded_at, warnings
         Of the recording.
@@ -50,8 +51,8 @@ class Analysis:
 
     recording: str
     events: tuple[Event, ...]
-    features: Array
     acoustic: Array
+    believed: Array
     novelty: Array
     duration_s: float
     sample_rate: int
@@ -155,11 +156,12 @@ def analyse(
 ) -> Analysis:
     """Hear one recording and say what each sound is likely to be by itself. Parameters and errors as `hear`."""
     heard = hear(source, model.frontend, sample_rate=sample_rate, name=name, progress=progress)
+    acoustic = model.probabilities(heard.features)
     return Analysis(
         recording=heard.name,
         events=heard.events,
-        features=heard.features,
-        acoustic=model.probabilities(heard.features),
+        acoustic=acoustic,
+        believed=_with_company(heard, acoustic, model),
         novelty=model.novelty(heard.features) if heard.events else np.zeros(0),
         duration_s=heard.duration_s,
         sample_rate=heard.sample_rate,
@@ -167,6 +169,15 @@ def analyse(
         recorded_at=heard.recorded_at,
         warnings=heard.warnings,
     )
+
+
+def _with_company(heard: Hearing, acoustic: Array, model: Model) -> Array:
+    """Probabilities after the company each event keeps in its recording was weighed."""
+    if model.context is None or not heard.events:
+        return acoustic
+    onset = np.array([event.start_s for event in heard.events])
+    burst = np.array([event.burst for event in heard.events])
+    return model.context.apply(acoustic, model.context.measure(heard.features, acoustic, onset, burst))
 
 
 def classify(
