@@ -1,0 +1,93 @@
+"""Which files of a folder tree are recordings.
+
+A file is taken for a recording by the ending of its name, in upper or lower case. Hidden files and folders (a leading
+dot) are passed over, and so is the folder the results go to. Links to folders are followed, each folder is visited
+once, and what lies in the tree itself keeps its name there. A folder that cannot be read is reported, not passed over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from popclass.errors import UsageError
+from popclass.formats.text import one_line
+from popclass.training.labels import AUDIO_SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a folder tree holds.
+
+    Attributes
+    ----------
+    recordings : tuple of str
+        Paths relative to the folder with `/`, sorted.
+    unreadable : dict of str to str
+        Folders that could not be listed, and why.
+    """
+
+    recordings: tuple[str, ...]
+    unreadable: dict[str, str]
+
+
+def find_recordings(folder: Path, *, leave_out: Path) -> Found:
+    """The recordings below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    leave_out : Path
+        A folder inside it that holds results.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such folder, or no recording in it.
+    """
+    shown = one_line(os.fspath(folder))
+    if not folder.is_dir():
+        what = "is a file; popclass classify reads single recordings" if folder.exists() else "no such folder"
+        raise UsageError(f"{shown}: {what}")
+    recordings: list[str] = []
+    unreadable: dict[str, str] = {}
+    for place, names in _folders(folder, os.path.realpath(leave_out), unreadable):
+        below = Path(place).relative_to(folder).as_posix()
+        recordings += [name if below == "." else f"{below}/{name}" for name in names]
+    if not recordings and not unreadable:
+        raise UsageError(
+            f"{shown}: no recordings in this folder; looked for names that end in {' '.join(AUDIO_SUFFIXES)}"
+        )
+    return Found(tuple(sorted(recordings)), unreadable)
+
+
+def _folders(folder: Path, leave_out: str, unreadable: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """Each folder of the tree with the names of its recordings; links to folders come after all real ones."""
+    seen = {leave_out} - {os.path.realpath(folder)}
+    waiting, links = [os.fspath(folder)], list[str]()
+    while waiting or links:
+        place = waiting.pop() if waiting else links.pop(0)
+        real = os.path.realpath(place)
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError as error:
+            name = Path(place).relative_to(folder).as_posix()
+            unreadable[name] = f"this folder cannot be read ({(error.strerror or 'unknown').lower()})"
+            continue
+        shown = [entry for entry in entries if not entry.name.startswith(".")]
+        inner = [entry for entry in shown if entry.is_dir()]
+        waiting += [entry.path for entry in reversed(inner) if not entry.is_symlink()]
+        links += [entry.path for entry in inner if entry.is_symlink()]
+        yield place, [entry.name for entry in shown if _is_recording(entry)]
+
+
+def _is_recording(entry: os.DirEntry[str]) -> bool:
+    """A file, or a link that leads nowhere: that one fails by its name instead of vanishing."""
+    if not entry.name.lower().endswith(AUDIO_SUFFIXES):
+        return False
+    return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))

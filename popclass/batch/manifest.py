@@ -1,0 +1,124 @@
+"""What a manifest knows about the recordings of a batch: a CSV with `file` and any of `subject,site,cavities,...`.
+
+`file` is relative to the CSV. Further columns are `subject`, `site`, `cavities`, `recorded_at` (ISO 8601) and
+`symptoms`, each optional and each cell of them, too; `symptoms` says nothing about sounds and changes no label. Any
+other column is refused, since a mistyped one would be lost without a word; so are a file that is not there and one that
+is named twice.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from popclass.conclusion import Circumstances
+from popclass.errors import LabelError, UsageError
+from popclass.formats.text import one_line
+from popclass.timing.sites import lookup
+
+COLUMNS = ("file", "subject", "site", "cavities", "recorded_at", "symptoms")
+_EXAMPLE = "2026-11-22T10:15:00+01:00"
+
+Rows = Iterator[tuple[str, dict[str, str]]]
+
+
+def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: str | None) -> dict[str, Circumstances]:
+    """Circumstances of the recordings of a batch.
+
+    Parameters
+    ----------
+    path : Path
+        The manifest.
+    folder : Path
+        The folder of the batch.
+    recordings : sequence of str
+        What was found there, relative to it. Rows about recordings elsewhere are passed over.
+    site : str or None
+        Of recordings whose row names none.
+
+    Raises
+    ------
+    LabelError
+        With file and row, where the manifest cannot be used.
+    """
+    places = {os.path.realpath(folder / name): name for name in recordings}
+    rows: dict[str, str] = {}
+    known: dict[str, Circumstances] = {}
+    for where, cells in _rows(path):
+        if not cells["file"]:
+            raise LabelError(f"{where}: no file is named")
+        place = os.path.realpath(path.parent / cells["file"])
+        if place in rows:
+            raise LabelError(f"{where}: '{one_line(cells['file'])}' is named before, in {rows[place]}")
+        if not os.path.lexists(place):
+            raise LabelError(f"{where}: '{one_line(cells['file'])}' not found; paths are relative to the manifest")
+        rows[place] = where
+        around = _circumstances(where, cells, site)
+        if place in places:
+            known[places[place]] = around
+    return known
+
+
+def _rows(path: Path) -> Rows:
+    """Where each row is, and its cells by column."""
+    shown = one_line(os.fspath(path))
+    try:
+        # bytes in an older encoding survive as surrogates, as they do in file names
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            columns = [name.strip().lower() for name in next(reader, [])]
+            _check_columns(shown, columns)
+            for cells in reader:
+                where = f"{shown}, row {reader.line_num}"
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) > len(columns):
+                    raise LabelError(f"{where}: {len(cells)} fields, but the head names {len(columns)} columns")
+                padded = [cell.strip() for cell in cells] + [""] * (len(COLUMNS) - len(cells))
+                yield where, {**dict.fromkeys(COLUMNS, ""), **dict(zip(columns, padded, strict=False))}
+    except (OSError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise LabelError(f"{shown}: cannot be read as CSV: {reason}") from None
+
+
+def _check_columns(shown: str, columns: Sequence[str]) -> None:
+    if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
+        raise LabelError(f"{shown}: columns must be separated by commas")
+    if "file" not in columns:
+        raise LabelError(f"{shown}: column file is missing; a manifest has file and any of {', '.join(COLUMNS[1:])}")
+    if unknown := [name for name in columns if name not in COLUMNS]:
+        raise LabelError(f"{shown}: unknown column '{one_line(unknown[0])}': allowed are {', '.join(COLUMNS)}")
+    if len(set(columns)) < len(columns):
+        raise LabelError(f"{shown}: a column is named twice")
+
+
+def _circumstances(where: str, cells: dict[str, str], site: str | None) -> Circumstances:
+    try:
+        around = Circumstances(site=lookup(cells["site"]).name if cells["site"] else site)
+        if cells["cavities"]:
+            around = replace(around, cavities=_whole(cells["cavities"]))
+    except UsageError as error:
+        raise LabelError(f"{where}: {error}") from None
+    return replace(around, subject=cells["subject"] or None, recorded_at=_moment(where, cells["recorded_at"]))
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise UsageError(f"cavities '{one_line(text)}' is no whole number")
+    return int(text)
+
+
+def _moment(where: str, text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or ":" not in text:
+        raise LabelError(f"{where}: recorded_at '{one_line(text)}' is no date and time; write it like {_EXAMPLE}")
+    return moment

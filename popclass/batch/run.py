@@ -1,0 +1,287 @@
+"""A folder of recordings to `events.csv`, `recordings.csv` and `run.json`.
+
+Every recording is heard by itself, in one or several processes, and noted in the journal; then what the recordings of
+one subject and site tell about each other is concluded over all of them. Every file found has its row in
+`recordings.csv`, whether it could be used or not. The three files are written at the end, each in one move; until then
+those of an earlier run stay as they are. `events.csv` and `recordings.csv` depend on the recordings, the model and the
+parameters alone: not on the number of processes, nor on interruptions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from popclass import __version__
+from popclass.batch.files import Found, find_recordings
+from popclass.batch.journal import Journal, from_line
+from popclass.batch.manifest import read_manifest
+from popclass.batch.pool import Outcome, hear_all
+from popclass.conclusion import Circumstances, conclude
+from popclass.errors import OutputError, UsageError
+from popclass.formats.delimited import csv_header, csv_rows, read_events_csv
+from popclass.formats.recordings import FAILED, RecordingRow, recordings_csv
+from popclass.formats.text import one_line
+from popclass.formats.write import check_writable, write_text
+from popclass.model import Model
+from popclass.pipeline import load_model
+from popclass.results import SCHEMA_VERSION
+from popclass.timing.duration import check_duration
+from popclass.timing.sites import lookup
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EVENTS, RECORDINGS, RUN = "events.csv", "recordings.csv", "run.json"
+MOST_JOBS = 256
+
+Path_ = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What a batch found, and where it is written.
+
+    Attributes
+    ----------
+    recordings : tuple of RecordingRow
+        One for every file found, in the order of their paths.
+    classes : tuple of str
+        The model's.
+    results_dir : Path
+    resumed : int
+        How many recordings had been heard by an earlier run.
+    """
+
+    recordings: tuple[RecordingRow, ...]
+    classes: tuple[str, ...]
+    results_dir: Path
+    resumed: int = 0
+
+    @property
+    def failed(self) -> tuple[RecordingRow, ...]:
+        """The recordings that could not be used; each has a `reason`."""
+        return tuple(row for row in self.recordings if row.status == FAILED)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of events with each label."""
+        total: Counter[str] = Counter()
+        for row in self.recordings:
+            total.update(row.counts)
+        return dict(total)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events, read from `events.csv`: one dict an event, in its columns."""
+        return read_events_csv(self.results_dir / EVENTS)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """The events as a table, one row an event (needs pandas)."""
+        import pandas as pd
+
+        return pd.read_csv(self.results_dir / EVENTS)
+
+
+def classify_folder(
+    folder: Path_,
+    results_dir: Path_,
+    *,
+    model: Model | Path_ | None = None,
+    manifest: Path_ | None = None,
+    site: str | None = None,
+    refractory: float | None = None,
+    min_probability: float | None = None,
+    jobs: int = 1,
+    fresh: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> BatchResult:
+    """Classify every recording of a folder tree.
+
+    Parameters
+    ----------
+    folder : path
+        Searched for audio files, see `popclass.batch.files`.
+    results_dir : path
+        Where `events.csv`, `recordings.csv`, `run.json` and `journal.jsonl` go; made if need be. Given again, a batch
+        that was interrupted goes on where it stopped, and only new and changed files are heard.
+    model : Model or path, optional
+        The model that comes with popclass where None.
+    manifest : path, optional
+        A CSV of what is known about the recordings, see `popclass.batch.manifest`.
+    site : str, optional
+        Of the recordings for which the manifest names none.
+    refractory, min_probability : float, optional
+        As `popclass.classify`.
+    jobs : int
+        Processes, 1 to 256. A script that asks for more than one must do its work below `if __name__ == "__main__":`.
+    fresh : bool
+        Forget what an earlier run heard.
+    progress : callable, optional
+        Called with how many recordings are done and how many there are.
+
+    Returns
+    -------
+    BatchResult
+        Recordings that failed are in it, and are no exception.
+
+    Raises
+    ------
+    UsageError
+        If an option is outside what is allowed, or the folder holds no recordings.
+    LabelError
+        If the manifest cannot be used.
+    ModelError
+        If the model cannot.
+    OutputError
+        If the results cannot be written, or would replace those of something else.
+
+    Examples
+    --------
+    >>> table = popclass.classify_folder("recordings/", "results/", jobs=2)          # doctest: +SKIP
+    >>> [row.reason for row in table.failed]                                          # doctest: +SKIP
+    """
+    began = datetime.now(UTC)
+    clock = time.monotonic()
+    place, target = Path(folder), Path(results_dir)
+    _check_options(refractory, min_probability, jobs)
+    site = None if site is None else lookup(site).name
+    found = find_recordings(place, leave_out=target)
+    around = {} if manifest is None else read_manifest(Path(manifest), place, found.recordings, site=site)
+    circumstances = [around.get(name, Circumstances(site=site)) for name in found.recordings]
+    chosen = load_model(model)
+    _prepare(target, fresh=fresh)
+    made_by = {"popclass": __version__, "model": chosen.sha256, "folder": os.path.realpath(place)}
+    with Journal(target, made_by, fresh=fresh) as journal:
+        reasons, resumed = _hear(place, found, chosen, journal, jobs, progress)
+        rows, events = _conclude(found, circumstances, journal.lines, reasons, chosen, refractory, min_probability)
+        result = BatchResult(tuple(rows), chosen.classes, target, resumed)
+        write_text(target / EVENTS, [csv_header(chosen.classes), *events])
+        write_text(target / RECORDINGS, recordings_csv(rows, classes=chosen.classes))
+        about = {
+            "popclass": __version__,
+            "schema_version": SCHEMA_VERSION,
+            "libraries": _libraries(),
+            "model": {"name": chosen.name, "sha256": chosen.sha256},
+            "parameters": {
+                "folder": one_line(os.fspath(folder)),
+                "manifest": None if manifest is None else one_line(os.fspath(manifest)),
+                "site": site,
+                "refractory_s": refractory,
+                "min_probability": min_probability,
+                "jobs": jobs,
+                "fresh": fresh,
+            },
+            "counts": {
+                "recordings": len(rows),
+                "failed": len(result.failed),
+                "heard_before": resumed,
+                "events": sum(result.counts.values()),
+                "labels": result.counts,
+            },
+            "times": {
+                "began": began.isoformat(timespec="seconds"),
+                "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - clock, 3),
+            },
+        }
+        write_text(target / RUN, json.dumps(about, indent=2) + "\n")
+    return result
+
+
+def _check_options(refractory: float | None, min_probability: float | None, jobs: int) -> None:
+    if refractory is not None:
+        check_duration(refractory, what="refractory")
+    if min_probability is not None and not 0 <= min_probability <= 1:
+        raise UsageError(f"min probability {min_probability} is out of range: allowed is 0 to 1")
+    if not 1 <= jobs <= MOST_JOBS:
+        raise UsageError(f"jobs {jobs} is out of range: allowed is 1 to {MOST_JOBS}")
+
+
+def _prepare(target: Path, *, fresh: bool) -> None:
+    """Make the folder of results; refuse one whose tables some other program wrote."""
+    shown = one_line(os.fspath(target))
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OutputError(f"{shown} is a file; name a folder for the results") from None
+    except OSError as error:
+        raise OutputError(f"cannot write {shown}: {error.strerror or error}") from None
+    for name in (EVENTS, RECORDINGS, RUN):
+        check_writable(target / name)
+        if not fresh and (target / name).exists() and not (target / "journal.jsonl").exists():
+            raise OutputError(
+                f"{shown} holds a {name}, but no journal of a batch; name another folder, or say --fresh to replace it"
+            )
+
+
+def _hear(
+    folder: Path,
+    found: Found,
+    model: Model,
+    journal: Journal,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[dict[str, str], int]:
+    """Hear what the journal does not hold; why recordings failed, and how many had been heard before."""
+    todo = [name for name in found.recordings if not journal.holds(name, folder / name)]
+    done = resumed = len(found.recordings) - len(todo)
+    reasons = dict(found.unreadable)
+    for name in todo:
+        journal.lines.pop(name, None)  # of the file as it was before
+
+    def note(outcomes: list[Outcome]) -> None:
+        nonlocal done
+        heard = {outcome.recording: outcome.line for outcome in outcomes if outcome.line is not None}
+        reasons.update({outcome.recording: outcome.reason for outcome in outcomes if outcome.reason is not None})
+        journal.add(heard)
+        done += len(outcomes)
+        if progress is not None:
+            progress(done, len(found.recordings))
+
+    hear_all(folder, todo, model, jobs=jobs, each=note)
+    return reasons, resumed
+
+
+def _conclude(
+    found: Found,
+    circumstances: Sequence[Circumstances],
+    lines: dict[str, str],
+    reasons: dict[str, str],
+    model: Model,
+    refractory: float | None,
+    min_probability: float | None,
+) -> tuple[list[RecordingRow], list[str]]:
+    """The row of every file, and the lines of all events, both in the order of the paths."""
+    around = dict(zip(found.recordings, circumstances, strict=True))
+    heard = [name for name in found.recordings if name not in reasons]
+    results = conclude(
+        [from_line(lines[name], classes=len(model.classes)) for name in heard],
+        [around[name] for name in heard],
+        model,
+        refractory_s=refractory,
+        min_probability=min_probability,
+    )
+    rows = [RecordingRow.from_result(result) for result in results]
+    for name, reason in reasons.items():
+        known = around.get(name, Circumstances())
+        rows.append(
+            RecordingRow.from_failure(
+                name, reason, subject=known.subject, site=known.site, recorded_at=known.recorded_at
+            )
+        )
+    rows.sort(key=lambda row: row.recording)
+    return rows, [line for result in results for line in csv_rows(result)]
+
+
+def _libraries() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("numpy", "soundfile", "soxr", "onnxruntime", "av")}

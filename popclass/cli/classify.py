@@ -1,0 +1,117 @@
+"""popclass classify: the events of recordings, labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import click
+
+from popclass.cli import options
+from popclass.cli.messages import say
+from popclass.cli.recordings import Progress, check_paths, exit_code, hear_all
+from popclass.errors import UsageError
+from popclass.formats.text import one_line
+from popclass.formats.write import STDOUT
+
+if TYPE_CHECKING:
+    from popclass.pipeline import Analysis
+    from popclass.results import RecordingResult
+
+TABLE = "table"
+FORMATS = (TABLE, "csv", "jsonl", "audacity", "raven")
+_BY_ENDING = {".csv": "csv", ".jsonl": "jsonl"}
+
+_EPILOG = """\b
+Examples:
+  popclass classify hip.m4a --site hip
+  popclass classify take1.wav take2.wav --subject P07 --site mcp -o events.csv
+  popclass classify knuckles.flac --format audacity -o knuckles.txt
+  ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
+
+\b
+Several recordings of one --subject and --site form one timeline; when each began is read from its
+metadata or file name.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
+@options.model_option()
+@options.site_option()
+@options.cavities_option()
+@options.refractory_option()
+@click.option("--subject", type=options.SUBJECT, metavar="ID", help="Whose sounds these are.")
+@click.option(
+    "--recorded-at",
+    type=options.MOMENT,
+    metavar="ISO",
+    help="When the recording began, such as 2026-11-22T10:15:00+01:00; left out, as the recording says.",
+)
+@options.min_probability_option()
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(FORMATS),
+    help="How to write the events; left out, by the ending of OUT (.csv, .jsonl), else table.",
+)
+@click.option("-o", "output", type=options.PATH, metavar="OUT", default=STDOUT, help="File to write; - is stdout.")
+def classify(
+    recordings: tuple[str, ...],
+    model: str | None,
+    site: str | None,
+    cavities: int | None,
+    refractory: float | None,
+    subject: str | None,
+    recorded_at: datetime | None,
+    min_probability: float | None,
+    style: str | None,
+    output: str,
+) -> int:
+    """Say what each short sound in recordings is.
+
+    A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
+    channels), or - for standard input.
+    """
+    style = style if style is not None else _BY_ENDING.get(PurePath(output).suffix.lower(), TABLE)
+    _check(recordings, recorded_at, style, output)
+
+    from popclass.conclusion import Circumstances, conclude
+    from popclass.formats import write_results
+    from popclass.pipeline import analyse, load_model
+
+    around = Circumstances(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
+    chosen = load_model(model)
+
+    def hear(recording: str, progress: Progress) -> Analysis:
+        return analyse(recording, chosen, progress=progress)
+
+    heard, failures = hear_all(recordings, hear)
+    if heard:
+        results = conclude(
+            heard, [around] * len(heard), chosen, refractory_s=refractory, min_probability=min_probability
+        )
+        write_results(results, format=style, target=output)
+        if style != TABLE or output != STDOUT:
+            _warn(results)
+    return exit_code(failures, len(heard))
+
+
+def _check(recordings: Sequence[str], recorded_at: datetime | None, style: str, output: str) -> None:
+    """What can be known to be wrong before anything is heard."""
+    from popclass.formats.write import check_writable
+
+    check_paths(recordings, output)
+    if recorded_at is not None and len(recordings) > 1:
+        raise UsageError("--recorded-at belongs to a single recording: classify them one by one, or use popclass batch")
+    if style == "audacity" and len(recordings) > 1:
+        raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
+    check_writable(output)
+
+
+def _warn(results: Sequence[RecordingResult]) -> None:
+    for result in results:
+        for warning in result.warnings:
+            say(f"{one_line(result.recording)}: warning: {warning}")

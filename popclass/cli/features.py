@@ -1,0 +1,54 @@
+"""popclass features: the numbers by which sounds are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from popclass.cli import options
+from popclass.cli.recordings import Progress, check_paths, exit_code, hear_all
+from popclass.formats.write import STDOUT, check_writable, write_text
+
+if TYPE_CHECKING:
+    from popclass.pipeline import Hearing
+
+_EPILOG = """\b
+Examples:
+  popclass features hip.m4a -o features.csv
+  popclass features *.wav | head
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
+@click.option("-o", "output", type=options.PATH, metavar="CSV", default=STDOUT, help="File to write; - is stdout.")
+def features(recordings: tuple[str, ...], output: str) -> int:
+    """Write the features of every short sound as CSV.
+
+    One row an event, one column a feature.
+    """
+    check_paths(recordings, output)
+    check_writable(output)
+
+    from popclass.pipeline import hear, load_model
+
+    frontend = load_model(None).frontend
+
+    def hear_one(recording: str, progress: Progress) -> Hearing:
+        return hear(recording, frontend, progress=progress)
+
+    heard, failures = hear_all(recordings, hear_one)
+    if heard:
+        write_text(output, _lines(heard, frontend.names))
+    return exit_code(failures, len(heard))
+
+
+def _lines(heard: Sequence[Hearing], names: Sequence[str]) -> Iterator[str]:
+    from popclass.formats.delimited import csv_line
+
+    yield csv_line(["recording", "event", "start_s", *names])
+    for each in heard:
+        for event, row in zip(each.events, each.features.tolist(), strict=True):
+            yield csv_line([each.name, event.event, f"{event.start_s:.6f}", *row])

@@ -1,0 +1,45 @@
+"""popclass sites: where on the body, and how many joint cavities there are."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from popclass.formats.write import STDOUT, write_text
+
+_PIPED_WIDTH = 200
+_EPILOG = """\b
+Add sites of your own in sites.toml in the configuration folder of popclass, or in the file that the
+environment variable POPCLASS_SITES names:
+
+\b
+  [thumb]
+  cavities = 2
+  refractory = "25min"
+"""
+
+
+@click.command(epilog=_EPILOG)
+def sites() -> int:
+    """List the sites and their joint cavities.
+
+    'documented' says whether audible cavitation is documented there in the sources popclass rests on.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from popclass.timing.sites import describe
+
+    rows = describe()
+    layout = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in rows[0]:
+        layout.add_column(column, justify="right" if column == "cavities" else "left")
+    for row in rows:
+        layout.add_row(*row.values())
+    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, markup=False, highlight=False)
+    with console.capture() as capture:
+        console.print(layout)
+    write_text(STDOUT, (f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+    return 0

@@ -1,0 +1,87 @@
+"""popclass train: a model from labelled recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from popclass.cli import options
+from popclass.cli.messages import progress_bar, say
+from popclass.errors import UsageError
+from popclass.formats.text import one_line
+from popclass.formats.write import STDOUT, check_writable, write_text
+
+CLASSIFIERS = ("auto", "logistic", "svm", "forest")
+LARGEST_SEED = 2**32 - 1
+
+_EPILOG = """\b
+Examples:
+  popclass train labelled/
+  popclass train labels.csv -o mine.onnx --classifier forest
+  popclass train labels.csv --base models/default.onnx --partial
+
+\b
+LABELLED is a folder with a folder of short clips per class (labelled/cavitation/*.wav, labelled/snapping/,
+labelled/other/), or a CSV with the columns file,start_s,end_s,label and, where known, subject,site,recorded_at.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("labelled", type=options.PATH)
+@click.option(
+    "-o",
+    "output",
+    type=options.PATH,
+    metavar="MODEL.onnx",
+    default="model.onnx",
+    help="File to write; its card (.md) is written beside it.",
+)
+@click.option("--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto takes the best on held-out.")
+@click.option("--base", type=options.PATH, metavar="MODEL.onnx", help="Model whose front end and context to take over.")
+@click.option("--partial", is_flag=True, help="Sounds without a label are left out instead of being 'other'.")
+@click.option("--folds", type=click.IntRange(min=2), default=5, metavar="N", help="Folds of cross-validation.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, LARGEST_SEED),
+    default=0,
+    metavar="S",
+    help="Decides everything random.",
+)
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
+def train(
+    labelled: str, output: str, classifier: str, base: str | None, partial: bool, folds: int, seed: int, force: bool
+) -> int:
+    """Train a model on labelled recordings.
+
+    How good it is on recordings it has not seen is reported; its card says the same.
+    """
+    path = Path(output)
+    if output == STDOUT or path.suffix.lower() != ".onnx":
+        raise UsageError(
+            f"-o {one_line(output)!r}: a model is a file whose name ends in .onnx; its card goes beside it"
+        )
+    card_path = path.with_suffix(".md")
+    check_writable(path, force=force)
+    check_writable(card_path, force=force)
+
+    from popclass.training import fit, scores
+    from popclass.training.card import card
+
+    with progress_bar("training") as report:
+        model = fit.train(
+            labelled,
+            classifier=classifier,
+            folds=folds,
+            seed=seed,
+            base=base,
+            partial=partial,
+            progress=lambda what, done, total: report(done, total, what),
+        )
+    model.save(path, force=force)
+    write_text(card_path, card(model, title=path.stem), force=force)
+    write_text(STDOUT, scores.describe(model.info["scores"]))
+    for remark in model.info["training"]["remarks"]:
+        say(f"note: {remark}")
+    say(f"wrote {one_line(str(path))} and {one_line(str(card_path))}")
+    return 0
