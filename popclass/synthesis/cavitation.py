@@ -129,7 +129,7 @@ def _oscillation(rng: np.random.Generator, rate: int, cavity: Cavity) -> FloatAr
     time = np.arange(length) / rate
     glide = p.CAVITY_GROWTH.draw(rng) ** np.minimum(time / cavity.duration_s, 1.5)
     angle = 2.0 * np.pi * cavity.frequency_hz * np.cumsum(glide) / rate
-    free = np.exp(-LN10 / cavity.duration_s * time) * np.sin(angle + rng.uniform(-0.3, 0.9))
+    free = np.exp(-LN10 / cavity.duration_s * time) * np.sin(angle + rng.uniform(-0.4, 0.5))
     return convolve(free, pulse(rate, p.PRESSURE_ONSET.draw(rng)))
 
 

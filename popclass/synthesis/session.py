@@ -9,7 +9,7 @@ for its refractory period, a few percent excepted. A label row starts where the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -119,7 +119,6 @@ class _Body:
     again: float
     tendons: list[snapping.Tendon]
     things: list[tuple[str, other.Maker]]
-    fresh: list[str] = field(default_factory=list)
 
 
 def generate_session(rng: np.random.Generator, settings: Settings) -> Session:
@@ -264,10 +263,10 @@ def _free_cavities(rng: np.random.Generator, settings: Settings, body: _Body, no
     """The cavities one thrust makes pop, marked as used for their refractory period."""
     wanted = cavitation.pops_in_thrust(rng, settings.site)
     order = rng.permutation(len(body.cavities))
-    ready = [i for i in order if body.free_at[i] <= now or rng.random() < body.again]
-    chosen = [int(i) for i in ready[:wanted]]
+    chosen = [int(i) for i in order if body.free_at[i] <= now][:wanted]
     for i in chosen:
-        body.free_at[i] = now + p.REFRACTORY.draw(rng)
+        period = p.REFRACTORY.draw(rng)
+        body.free_at[i] = now if rng.random() < body.again else now + period
     return [body.cavities[i] for i in chosen]
 
 
