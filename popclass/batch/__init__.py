@@ -1,5 +1,6 @@
 """A folder of recordings to tables: files and manifest -> journal <- pool of workers; then one conclusion over all."""
 
-from popclass.batch.run import BatchResult, classify_folder
+from popclass.batch.result import BatchResult
+from popclass.batch.run import classify_folder
 
 __all__ = ["BatchResult", "classify_folder"]

@@ -49,15 +49,18 @@ class Stamp:
 
     @classmethod
     def of(cls, path: Path) -> Stamp:
-        """Raises OSError where there is no such file."""
-        found = path.stat()
+        """The stamp of a file; of one that cannot be asked, a stamp that no file has."""
+        try:
+            found = path.stat()
+        except OSError:
+            return cls(-1, -1)
         return cls(found.st_size, found.st_mtime_ns)
 
 
-def to_line(analysis: Analysis, stamp: Stamp) -> str:
+def to_line(recording: str, analysis: Analysis, stamp: Stamp) -> str:
     """What a recording told by itself, as a line of the journal with its line end."""
     entry = {
-        "recording": analysis.recording,
+        "recording": recording,
         "size": stamp.size,
         "mtime_ns": stamp.mtime_ns,
         "duration_s": analysis.duration_s,
@@ -137,9 +140,7 @@ class Journal:
 
     def holds(self, recording: str, path: Path) -> bool:
         """Whether this very file was heard."""
-        with suppress(OSError):
-            return recording in self.lines and Stamp.of(path) == self._stamps[recording]
-        return False
+        return recording in self.lines and self._stamps.get(recording) == Stamp.of(path)
 
     def add(self, lines: Mapping[str, str]) -> None:
         """Append the lines of recordings."""

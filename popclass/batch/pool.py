@@ -14,12 +14,13 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from popclass.batch.journal import Stamp, to_line
-from popclass.errors import AudioError, PopclassError
-from popclass.formats.text import one_line
+from popclass.errors import AudioError, UsageError
+from popclass.formats.text import one_line, visible
 from popclass.model import Model
 from popclass.pipeline import analyse
 
@@ -38,9 +39,10 @@ class Outcome:
     reason: str | None = None
 
 
-def hear_all(
-    folder: Path, recordings: Sequence[str], model: Model, *, jobs: int, each: Callable[[list[Outcome]], None]
-) -> None:
+Each = Callable[[list[Outcome]], None]
+
+
+def hear_all(folder: Path, recordings: Sequence[str], model: Model, *, jobs: int, each: Each) -> None:
     """Hear recordings and hand the outcomes on as they come, in no particular order.
 
     Parameters
@@ -69,11 +71,11 @@ def hear_chunk(folder: Path, recordings: Sequence[str], model: Model) -> list[Ou
 
 def _hear(folder: Path, recording: str, model: Model) -> Outcome:
     path = folder / recording
+    stamp = Stamp.of(path)
     try:
-        stamp = Stamp.of(path) if path.exists() else Stamp(0, 0)
-        return Outcome(recording, line=to_line(analyse(path, model, name=recording), stamp))
+        return Outcome(recording, line=to_line(recording, analyse(path, model, name=recording), stamp))
     except AudioError as error:
-        return Outcome(recording, reason=str(error).removeprefix(f"{recording}: "))
+        return Outcome(recording, reason=str(error).removeprefix(f"{visible(recording)}: "))
     except Exception as error:  # one recording never costs the others
         kind = type(error).__name__
         return Outcome(recording, reason=f"a bug in popclass, please report it: {kind}: {one_line(str(error))}")
@@ -84,7 +86,7 @@ def _chunks(folder: Path, recordings: Sequence[str], jobs: int) -> Iterator[list
     chunk: list[str] = []
     held = 0
     for recording in recordings:
-        size = _size(folder / recording)
+        size = Stamp.of(folder / recording).size
         if chunk and (len(chunk) >= most or held + size > CHUNK_BYTES):
             yield chunk
             chunk, held = [], 0
@@ -94,17 +96,10 @@ def _chunks(folder: Path, recordings: Sequence[str], jobs: int) -> Iterator[list
         yield chunk
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
 class _Pool:
     """Processes that hear chunks, started anew where one of them dies."""
 
-    def __init__(self, folder: Path, model: Model, jobs: int, each: Callable[[list[Outcome]], None]) -> None:
+    def __init__(self, folder: Path, model: Model, jobs: int, each: Each) -> None:
         self._setup = (os.fspath(folder), model.to_bytes(), model.name)
         self._jobs = jobs
         self._each = each
@@ -113,60 +108,67 @@ class _Pool:
         left = list(chunks)
         while left:
             suspects = self._until_broken(left)
-            for recording in [name for chunk in suspects for name in chunk]:
-                self._alone(recording)
+            self._one_by_one([recording for chunk in suspects for recording in chunk])
 
     def _until_broken(self, left: list[list[str]]) -> list[list[str]]:
         """Work through chunks, which are taken off the list; those under way when a process died are returned."""
         under_way: dict[Future[list[Outcome]], list[str]] = {}
-        with self._processes(self._jobs) as pool:
+        with _processes(self._jobs, self._setup) as pool:
             while left or under_way:
                 while left and len(under_way) < self._jobs * CHUNKS_AHEAD:
-                    under_way[pool.submit(_work, left[0])] = left[0]
-                    left.pop(0)
+                    chunk = left.pop(0)
+                    try:
+                        under_way[pool.submit(_work, chunk)] = chunk
+                    except BrokenProcessPool:
+                        return [chunk, *under_way.values()]
                 done, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in done:
                     if isinstance(future.exception(), BrokenProcessPool):
                         return list(under_way.values())
-                    self._each(future.result())
                     del under_way[future]
+                    self._each(future.result())
         return []
 
-    def _alone(self, recording: str) -> None:
-        with self._processes(1) as pool:
-            try:
-                outcomes = pool.submit(_work, [recording]).result()
-            except BrokenProcessPool:
-                outcomes = [Outcome(recording, reason=CRASHED)]
-        self._each(outcomes)
+    def _one_by_one(self, recordings: list[str]) -> None:
+        """Find out which recordings kill their process."""
+        left = list(recordings)
+        while left:
+            with _processes(1, self._setup) as pool:
+                alive = True
+                while left and alive:
+                    recording = left.pop(0)
+                    try:
+                        outcomes = pool.submit(_work, [recording]).result()
+                    except BrokenProcessPool:
+                        outcomes, alive = [Outcome(recording, reason=CRASHED)], False
+                    self._each(outcomes)
 
-    def _processes(self, jobs: int) -> _Processes:
-        return _Processes(jobs, self._setup)
 
-
-class _Processes:
+@contextmanager
+def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPoolExecutor]:
     """A pool that has been seen to start, and that is stopped at once when something goes wrong."""
-
-    def __init__(self, jobs: int, setup: tuple[str, bytes, str]) -> None:
-        before = set(multiprocessing.active_children())
-        self._pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_begin, initargs=setup)
+    others = set(multiprocessing.active_children())
+    with _one_blas_thread():
+        pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_begin, initargs=setup)
         try:
-            self._pool.submit(os.getpid).result()
-        except BrokenProcessPool:
-            raise PopclassError(
-                "no worker process can be started; a script that asks for jobs must do its work below "
-                "`if __name__ == '__main__':`, and popclass must be importable there"
-            ) from None
-        self._children = set(multiprocessing.active_children()) - before
-
-    def __enter__(self) -> ProcessPoolExecutor:
-        return self._pool
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            for child in set(multiprocessing.active_children()) & self._children:
+            _await_start(pool)
+            yield pool
+        except BaseException:
+            for child in set(multiprocessing.active_children()) - others:
                 child.terminate()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _await_start(pool: ProcessPoolExecutor) -> None:
+    try:
+        pool.submit(os.getpid).result()
+    except BrokenProcessPool:
+        raise UsageError(
+            "no worker process can be started; a script that asks for several jobs must do its work below "
+            "`if __name__ == '__main__':`"
+        ) from None
 
 
 def _context() -> multiprocessing.context.BaseContext:
@@ -174,8 +176,24 @@ def _context() -> multiprocessing.context.BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["popclass.batch.pool", "onnxruntime", "soxr", "soundfile"])
+    context.set_forkserver_preload(["popclass.batch.pool", "onnxruntime", "soxr"])
     return context
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Processes started meanwhile do not fight over the cores with threads of their own."""
+    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 _folder: Path

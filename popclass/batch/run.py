@@ -11,91 +11,42 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from popclass import __version__
 from popclass.batch.files import Found, find_recordings
+from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Journal, from_line
 from popclass.batch.manifest import read_manifest
 from popclass.batch.pool import Outcome, hear_all
+from popclass.batch.result import TABLES, BatchResult, write_tables
 from popclass.conclusion import Circumstances, conclude
 from popclass.errors import OutputError, UsageError
-from popclass.formats.delimited import csv_header, csv_rows, read_events_csv
-from popclass.formats.recordings import FAILED, RecordingRow, recordings_csv
+from popclass.formats.delimited import csv_rows
+from popclass.formats.recordings import RecordingRow
 from popclass.formats.text import one_line
-from popclass.formats.write import check_writable, write_text
+from popclass.formats.write import check_writable
 from popclass.model import Model
 from popclass.pipeline import load_model
 from popclass.results import SCHEMA_VERSION
 from popclass.timing.duration import check_duration
 from popclass.timing.sites import lookup
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-EVENTS, RECORDINGS, RUN = "events.csv", "recordings.csv", "run.json"
 MOST_JOBS = 256
 
-Path_ = str | os.PathLike[str]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchResult:
-    """What a batch found, and where it is written.
-
-    Attributes
-    ----------
-    recordings : tuple of RecordingRow
-        One for every file found, in the order of their paths.
-    classes : tuple of str
-        The model's.
-    results_dir : Path
-    resumed : int
-        How many recordings had been heard by an earlier run.
-    """
-
-    recordings: tuple[RecordingRow, ...]
-    classes: tuple[str, ...]
-    results_dir: Path
-    resumed: int = 0
-
-    @property
-    def failed(self) -> tuple[RecordingRow, ...]:
-        """The recordings that could not be used; each has a `reason`."""
-        return tuple(row for row in self.recordings if row.status == FAILED)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of events with each label."""
-        total: Counter[str] = Counter()
-        for row in self.recordings:
-            total.update(row.counts)
-        return dict(total)
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """The events, read from `events.csv`: one dict an event, in its columns."""
-        return read_events_csv(self.results_dir / EVENTS)
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """The events as a table, one row an event (needs pandas)."""
-        import pandas as pd
-
-        return pd.read_csv(self.results_dir / EVENTS)
+PathLike = str | os.PathLike[str]
 
 
 def classify_folder(
-    folder: Path_,
-    results_dir: Path_,
+    folder: PathLike,
+    results_dir: PathLike,
     *,
-    model: Model | Path_ | None = None,
-    manifest: Path_ | None = None,
+    model: Model | PathLike | None = None,
+    manifest: PathLike | None = None,
     site: str | None = None,
     refractory: float | None = None,
     min_probability: float | None = None,
@@ -149,50 +100,30 @@ def classify_folder(
     >>> [row.reason for row in table.failed]                                          # doctest: +SKIP
     """
     began = datetime.now(UTC)
-    clock = time.monotonic()
     place, target = Path(folder), Path(results_dir)
     _check_options(refractory, min_probability, jobs)
     site = None if site is None else lookup(site).name
     found = find_recordings(place, leave_out=target)
-    around = {} if manifest is None else read_manifest(Path(manifest), place, found.recordings, site=site)
-    circumstances = [around.get(name, Circumstances(site=site)) for name in found.recordings]
+    around = {name: Circumstances(site=site) for name in found.recordings}
+    if manifest is not None:
+        around |= read_manifest(Path(manifest), place, found.recordings, site=site)
     chosen = load_model(model)
     _prepare(target, fresh=fresh)
     made_by = {"popclass": __version__, "model": chosen.sha256, "folder": os.path.realpath(place)}
     with Journal(target, made_by, fresh=fresh) as journal:
         reasons, resumed = _hear(place, found, chosen, journal, jobs, progress)
-        rows, events = _conclude(found, circumstances, journal.lines, reasons, chosen, refractory, min_probability)
+        rows, events = _conclude(around, journal.lines, reasons, chosen, refractory, min_probability)
         result = BatchResult(tuple(rows), chosen.classes, target, resumed)
-        write_text(target / EVENTS, [csv_header(chosen.classes), *events])
-        write_text(target / RECORDINGS, recordings_csv(rows, classes=chosen.classes))
-        about = {
-            "popclass": __version__,
-            "schema_version": SCHEMA_VERSION,
-            "libraries": _libraries(),
-            "model": {"name": chosen.name, "sha256": chosen.sha256},
-            "parameters": {
-                "folder": one_line(os.fspath(folder)),
-                "manifest": None if manifest is None else one_line(os.fspath(manifest)),
-                "site": site,
-                "refractory_s": refractory,
-                "min_probability": min_probability,
-                "jobs": jobs,
-                "fresh": fresh,
-            },
-            "counts": {
-                "recordings": len(rows),
-                "failed": len(result.failed),
-                "heard_before": resumed,
-                "events": sum(result.counts.values()),
-                "labels": result.counts,
-            },
-            "times": {
-                "began": began.isoformat(timespec="seconds"),
-                "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-                "seconds": round(time.monotonic() - clock, 3),
-            },
+        parameters = {
+            "folder": one_line(os.fspath(folder)),
+            "manifest": None if manifest is None else one_line(os.fspath(manifest)),
+            "site": site,
+            "refractory_s": refractory,
+            "min_probability": min_probability,
+            "jobs": jobs,
+            "fresh": fresh,
         }
-        write_text(target / RUN, json.dumps(about, indent=2) + "\n")
+        write_tables(result, events, _about(result, chosen, parameters, began))
     return result
 
 
@@ -214,9 +145,9 @@ def _prepare(target: Path, *, fresh: bool) -> None:
         raise OutputError(f"{shown} is a file; name a folder for the results") from None
     except OSError as error:
         raise OutputError(f"cannot write {shown}: {error.strerror or error}") from None
-    for name in (EVENTS, RECORDINGS, RUN):
+    for name in TABLES:
         check_writable(target / name)
-        if not fresh and (target / name).exists() and not (target / "journal.jsonl").exists():
+        if not fresh and (target / name).exists() and not (target / JOURNAL).exists():
             raise OutputError(
                 f"{shown} holds a {name}, but no journal of a batch; name another folder, or say --fresh to replace it"
             )
@@ -251,17 +182,15 @@ def _hear(
 
 
 def _conclude(
-    found: Found,
-    circumstances: Sequence[Circumstances],
-    lines: dict[str, str],
-    reasons: dict[str, str],
+    around: Mapping[str, Circumstances],
+    lines: Mapping[str, str],
+    reasons: Mapping[str, str],
     model: Model,
     refractory: float | None,
     min_probability: float | None,
 ) -> tuple[list[RecordingRow], list[str]]:
     """The row of every file, and the lines of all events, both in the order of the paths."""
-    around = dict(zip(found.recordings, circumstances, strict=True))
-    heard = [name for name in found.recordings if name not in reasons]
+    heard = [name for name in around if name not in reasons]
     results = conclude(
         [from_line(lines[name], classes=len(model.classes)) for name in heard],
         [around[name] for name in heard],
@@ -271,7 +200,7 @@ def _conclude(
     )
     rows = [RecordingRow.from_result(result) for result in results]
     for name, reason in reasons.items():
-        known = around.get(name, Circumstances())
+        known = around.get(name, Circumstances())  # a folder that cannot be read is no recording
         rows.append(
             RecordingRow.from_failure(
                 name, reason, subject=known.subject, site=known.site, recorded_at=known.recorded_at
@@ -281,7 +210,27 @@ def _conclude(
     return rows, [line for result in results for line in csv_rows(result)]
 
 
-def _libraries() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("numpy", "soundfile", "soxr", "onnxruntime", "av")}
+def _about(result: BatchResult, model: Model, parameters: Mapping[str, Any], began: datetime) -> str:
+    """What `run.json` says."""
+    ended = datetime.now(UTC)
+    counts = result.counts
+    about = {
+        "popclass": __version__,
+        "schema_version": SCHEMA_VERSION,
+        "libraries": {name: version(name) for name in ("numpy", "soundfile", "soxr", "onnxruntime", "av")},
+        "model": {"name": model.name, "sha256": model.sha256},
+        "parameters": parameters,
+        "counts": {
+            "recordings": len(result.recordings),
+            "failed": len(result.failed),
+            "heard_before": result.resumed,
+            "events": sum(counts.values()),
+            "labels": counts,
+        },
+        "times": {
+            "began": began.isoformat(timespec="seconds"),
+            "ended": ended.isoformat(timespec="seconds"),
+            "seconds": round((ended - began).total_seconds(), 3),
+        },
+    }
+    return json.dumps(about, indent=2) + "\n"

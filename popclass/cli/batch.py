@@ -84,6 +84,6 @@ def _summary(result: BatchResult) -> str:
     labels = ", ".join(f"{count} {label}" for label, count in result.counts.items() if count)
     events = sum(result.counts.values())
     return (
-        f"{all_ - failed} of {all_} recordings heard{before}, {failed} failed; {events} events"
+        f"{all_ - failed} of {all_} recordings heard{before}, {failed} failed; {events} event{'' if events == 1 else 's'}"
         f"{f': {labels}' if labels else ''}; see {one_line(str(result.results_dir))}"
     )
