@@ -209,12 +209,16 @@ class _ZeroRuns:
         if self._began is None and block[-1].any() and probes.any(axis=1).all():
             return
         silent = ~block.any(axis=1)
-        edges = np.diff(np.concatenate(([self._began is not None], silent)).astype(np.int8))
-        for edge in np.flatnonzero(edges):
-            if edges[edge] > 0:
-                self._began = at + int(edge)
-            else:
-                self._end(at + int(edge))
+        edges = np.flatnonzero(np.diff(np.concatenate(([self._began is not None], silent)).astype(np.int8)))
+        if self._began is not None and len(edges):
+            self._end(at + int(edges[0]))
+            edges = edges[1:]
+        starts, ends = edges[0::2][: len(edges) // 2], edges[1::2]
+        for index in np.flatnonzero(ends - starts >= self._rate * DROPOUT_S):
+            self._began = at + int(starts[index])
+            self._end(at + int(ends[index]))
+        if len(edges) % 2:
+            self._began = at + int(edges[-1])
 
     def _end(self, frame: int) -> None:
         assert self._began is not None

@@ -18,6 +18,7 @@ Floats = NDArray[np.float32]
 FRAME_S = 1 / 750
 LOW_BANDS = 2
 FIRST_DIFFERENCES = 2
+REACH = 6  # frames that the lowest band looks back
 
 
 def frame_length(sample_rate: int) -> int:
@@ -63,8 +64,10 @@ class BandSplitter:
         ndarray, shape (bands, frames)
             Highest octave first.
         """
-        if self._past is None:  # as if the first sample had always been there: a DC offset is no onset
-            self._past = [np.full(6, samples[0] * 2.0**octave, np.float32) for octave in range(self._octaves + 1)]
+        beginning = self._past is None
+        if self._past is None:
+            mean = float(samples[: self.frame].mean())
+            self._past = [np.full(REACH, mean * 2.0**octave, np.float32) for octave in range(self._octaves + 1)]
         frames = len(samples) // self.frame
         energies = np.empty((self._octaves + LOW_BANDS, frames), np.float32)
         sums = samples
@@ -85,11 +88,14 @@ class BandSplitter:
         wide = 2 * pairs[3:-2] - pairs[1:-4] - pairs[5:]
         energies[-2] = near * near * np.float32(0.5 / (6 * self.frame))
         energies[-1] = wide * wide * np.float32(0.25 / (12 * self.frame))
+        if beginning:  # second differences would take what came before for an onset: a level, a slope
+            energies[FIRST_DIFFERENCES:, :1] = 0
+            energies[-LOW_BANDS:, :REACH] = 0
         return energies
 
     def _continue(self, sums: Floats, octave: int) -> Floats:
-        """The sums with the last six of the stretch before in front."""
+        """The sums with the last of the stretch before in front."""
         assert self._past is not None
         history = np.concatenate([self._past[octave], sums])
-        self._past[octave] = history[-6:]
+        self._past[octave] = history[-REACH:]
         return history

@@ -1,0 +1,157 @@
+"""popclass.detection.detector: the promises of the streaming detector."""
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from signals import click, matched, noise, with_clicks
+
+from popclass.detection import Detector
+
+
+def detect(samples, rate=48000, block=65536):
+    samples = np.asarray(samples, np.float32)
+    samples = samples[:, None] if samples.ndim == 1 else samples
+    detector = Detector(rate, samples.shape[1])
+    found = []
+    for start in range(0, len(samples), block):
+        found += detector.feed(samples[start : start + block])
+    return found + detector.flush()
+
+
+def onsets(samples, rate=48000, block=65536):
+    return [sound.event.onset for sound in detect(samples, rate, block)]
+
+
+@pytest.mark.parametrize("colour", ["white", "pink"])
+def test_clicks_at_6_db_are_found_and_nothing_else(colour):
+    rng = np.random.default_rng(0)
+    signal, true = with_clicks(noise(rng, 60, colour=colour), rng, 6)
+    found = onsets(signal * 0.01)
+    hit, right, _ = matched(found, true, 240)
+    assert hit / len(true) >= 0.99
+    assert right / len(found) >= 0.99
+
+
+def test_clicks_at_0_db_in_white_noise_are_found():
+    rng = np.random.default_rng(1)
+    signal, true = with_clicks(noise(rng, 60), rng, 0)
+    assert matched(onsets(signal * 0.01), true, 480)[0] / len(true) >= 0.95
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100, 192000])
+def test_onsets_are_good_to_a_millisecond_at_20_db(rate):
+    rng = np.random.default_rng(2)
+    signal, true = with_clicks(noise(rng, 20, rate), rng, 20, rate, hertz=(300, 3000))
+    hit, _, errors = matched(onsets(signal * 0.01, rate), true, rate // 100)
+    assert hit == len(true)
+    assert np.median(np.abs(errors)) < rate / 1000
+
+
+@pytest.mark.parametrize("colour", ["white", "pink", "brown"])
+def test_stationary_noise_holds_no_event(colour):
+    assert onsets(noise(np.random.default_rng(3), 120, colour=colour) * 0.01) == []
+
+
+@settings(max_examples=15, deadline=None)
+@given(blocks=st.lists(st.integers(1, 200_000), min_size=1, max_size=6), seed=st.integers(0, 3))
+def test_the_same_sounds_whatever_the_blocks(blocks, seed):
+    rng = np.random.default_rng(seed)
+    signal = np.stack([with_clicks(noise(rng, 5), rng, snr)[0] for snr in (3, 12)], axis=1).astype(np.float32) * 0.01
+    detector, found, start, turn = Detector(48000, 2), [], 0, 0
+    while start < len(signal):
+        size = blocks[turn % len(blocks)]
+        found += detector.feed(signal[start : start + size])
+        start, turn = start + size, turn + 1
+    found += detector.flush()
+    expected = detect(signal)
+    assert [sound.event for sound in found] == [sound.event for sound in expected]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.clip, other.clip)
+        assert (one.clip_start, one.next_onset) == (other.clip_start, other.next_onset)
+
+
+def test_two_pops_6_ms_apart_are_two_and_3_ms_apart_are_one():
+    for gap, number in ((288, 2), (144, 1)):
+        rng = np.random.default_rng(4)
+        signal = noise(rng, 2) * 1e-3
+        for onset in (48000, 48000 + gap):
+            signal[onset : onset + 1440] += click(rng, fall_ms=(1, 1.2)) * 0.1
+        assert len(onsets(signal)) == number
+
+
+def test_an_event_at_the_first_sample_is_found_there():
+    rng = np.random.default_rng(5)
+    signal = noise(rng, 1) * 1e-3
+    signal[:1440] += click(rng) * 0.1
+    assert abs(onsets(signal)[0]) <= 24
+
+
+def test_an_event_at_the_last_moment_is_found():
+    rng = np.random.default_rng(6)
+    signal = noise(rng, 1) * 1e-3
+    signal[-100:] += click(rng)[:100] * 0.1
+    assert abs(onsets(signal)[-1] - (len(signal) - 100)) <= 24
+
+
+def test_dc_and_rumble_do_not_hide_a_click():
+    rng = np.random.default_rng(7)
+    time = np.arange(96000) / 48000
+    signal = 0.34 + 0.1 * np.sin(2 * np.pi * 9 * time) + noise(rng, 2) * 1e-3
+    signal[48000:49440] += click(rng) * 0.03
+    assert [round(onset / 48000, 3) for onset in onsets(signal)] == [1.0]
+
+
+def test_the_channel_that_hears_it_is_named():
+    rng = np.random.default_rng(8)
+    signal = np.stack([noise(rng, 1) for _ in range(4)], axis=1) * 1e-3
+    signal[24000:25440, 2] += click(rng) * 0.05
+    sounds = detect(signal)
+    assert [sound.event.channel for sound in sounds] == [3]
+
+
+def test_the_level_is_that_of_the_first_10_ms_over_the_floor():
+    rng = np.random.default_rng(9)
+    signal, true = with_clicks(noise(rng, 30), rng, 20)
+    levels = [sound.event.snr_db for sound in detect(signal * 0.01)]
+    assert len(levels) == len(true)
+    assert np.median(levels) == pytest.approx(20, abs=1)
+
+
+def test_events_are_in_order_inside_the_recording_and_do_not_overlap():
+    rng = np.random.default_rng(10)
+    signal = noise(rng, 20)
+    for onset in np.cumsum(rng.integers(100, 4000, 450)):
+        signal[onset : onset + 1440] += click(rng, fall_ms=(2, 20)) * rng.uniform(3, 100)
+    events = [sound.event for sound in detect(signal * 0.01)]
+    assert len(events) > 100
+    for event, following in zip(events, [*events[1:], None], strict=True):
+        assert 0 <= event.onset <= event.peak < event.end <= len(signal)
+        assert following is None or (event.end <= following.onset and following.onset - event.onset >= 240)
+
+
+@pytest.mark.parametrize("samples", [1, 63, 64, 65, 1000, 65536, 65537, 131072])
+def test_any_length_is_taken(samples):
+    detect(np.random.default_rng(11).standard_normal(samples) * 0.01)
+
+
+def test_memory_does_not_grow_with_the_recording():
+    detector = Detector(8000, 1)
+    rng = np.random.default_rng(12)
+    for _ in range(200):
+        detector.feed(rng.standard_normal((8000, 1)).astype(np.float32) * 0.01)
+        held = detector._samples.nbytes + detector._energies.nbytes + detector._floors.nbytes
+        assert held < 1_000_000
+
+
+class TestRealRecordings:
+    def test_the_wrist_crack_is_found_within_2_ms_and_is_the_strongest(self, realdata):
+        samples, rate = soundfile.read(realdata / "cracks" / "wrist_crack.wav")
+        strongest = max((sound.event for sound in detect(samples, rate)), key=lambda event: event.snr_db)
+        assert strongest.start_s == pytest.approx(3.0191, abs=0.002)
+
+    def test_four_cracks_are_four_onsets(self, realdata):
+        samples, rate = soundfile.read(realdata / "cracks" / "four_cracks.wav")
+        loud = [sound.event.start_s for sound in detect(samples, rate) if sound.event.snr_db > 20]
+        assert loud == pytest.approx([0.0310, 0.0372, 0.1263, 0.2188], abs=0.002)
