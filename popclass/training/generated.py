@@ -1,0 +1,175 @@
+"""Generated sessions as training data: every event that is heard in them, with what it truly is.
+
+A session depends on nothing but the seed and its number, so sessions are generated and heard in any number of
+processes with the same outcome. Events stay in the order of sessions, recordings and onsets; those that no label
+explains but that follow a labelled sound closely (its echoes) have no label and serve as company only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.errors import AudioError
+from popclass.features import FrontEnd
+from popclass.pipeline import hear
+from popclass.results import OTHER
+from popclass.synthesis import draw_settings, generate_session
+from popclass.synthesis.session import Label
+
+MATCH_S = 0.006  # between the true onset and the detected one
+ECHO_S = 0.120  # after a labelled sound, an event without a label is taken for its echo
+UNKNOWN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Events of generated sessions.
+
+    Attributes
+    ----------
+    X : ndarray, shape (n, features)
+    label : ndarray of str, shape (n,)
+        Class, or empty for an echo.
+    kind : ndarray of str, shape (n,)
+        What made the sound; empty where it is noise.
+    session, recording : ndarray of int, shape (n,)
+        Number of the session; number of the recording over all sessions.
+    onset_s : ndarray, shape (n,)
+    burst : ndarray of int, shape (n,)
+    true_snr_db : ndarray, shape (n,)
+        As drawn; NaN for noise.
+    factors : tuple of dict
+        Named settings of each session.
+    labels, missed : int
+        Labelled sounds, and those in which nothing was detected.
+    """
+
+    X: NDArray[np.float64]
+    label: NDArray[np.str_]
+    kind: NDArray[np.str_]
+    session: NDArray[np.int64]
+    recording: NDArray[np.int64]
+    onset_s: NDArray[np.float64]
+    burst: NDArray[np.int64]
+    true_snr_db: NDArray[np.float64]
+    factors: tuple[dict[str, str], ...]
+    labels: int
+    missed: int
+
+    def group(self, factor: str) -> NDArray[np.str_]:
+        """The value of a factor for each event."""
+        return np.array([each[factor] for each in self.factors])[self.session]
+
+
+def hear_sessions(
+    sessions: int,
+    seed: int,
+    frontend: FrontEnd,
+    *,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Heard:
+    """Generate sessions and hear them.
+
+    Parameters
+    ----------
+    sessions : int
+    seed : int
+    frontend : FrontEnd
+    jobs : int
+        Processes; the outcome does not depend on it.
+    progress : callable, optional
+        Called with sessions done and sessions in all.
+    """
+    tasks = [(seed, number, frontend) for number in range(sessions)]
+    parts = []
+    if jobs == 1:
+        for task in tasks:
+            parts.append(_hear_session(*task))
+            if progress is not None:
+                progress(len(parts), sessions)
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            for part in pool.map(_hear_session, *zip(*tasks, strict=True), chunksize=4):
+                parts.append(part)
+                if progress is not None:
+                    progress(len(parts), sessions)
+    return _joined(parts)
+
+
+def _hear_session(seed: int, number: int, frontend: FrontEnd) -> dict[str, Any]:
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
+    settings = draw_settings(rng)
+    session = generate_session(rng, settings)
+    rows: list[tuple[Any, ...]] = []
+    tables = [np.zeros((0, len(frontend.names)))]
+    labels = missed = 0
+    for index, recording in enumerate(session.recordings):
+        try:
+            heard = hear(recording.samples, frontend, sample_rate=recording.sample_rate)
+        except AudioError:  # a gate that closed on everything leaves silence
+            continue
+        onsets = np.array([event.start_s for event in heard.events])
+        truth = match_onsets(onsets, recording.labels)
+        labels += len(recording.labels)
+        missed += len(recording.labels) - len({each.start_s for each in truth if each is not None})
+        for event, label in zip(heard.events, truth, strict=True):
+            if label is not None:
+                said = (label.label, label.kind, label.snr_db)
+            else:
+                said = (UNKNOWN if _is_echo(event.start_s, recording.labels) else OTHER, "", np.nan)
+            rows.append((index, event.start_s, event.burst, *said))
+        tables.append(heard.features)
+    return {
+        "X": np.concatenate(tables),
+        "rows": rows,
+        "factors": settings.factors(),
+        "recordings": len(session.recordings),
+        "labels": labels,
+        "missed": missed,
+    }
+
+
+def match_onsets(onsets: NDArray[np.float64], labels: tuple[Label, ...]) -> list[Label | None]:
+    """The label of each onset: the nearest within 6 ms, each label given once, to the nearest onset."""
+    truth: list[Label | None] = [None] * len(onsets)
+    for label in labels:
+        if not len(onsets):
+            break
+        nearest = int(np.argmin(np.abs(onsets - label.start_s)))
+        distance = abs(onsets[nearest] - label.start_s)
+        other = truth[nearest]
+        if distance <= MATCH_S and (other is None or distance < abs(onsets[nearest] - other.start_s)):
+            truth[nearest] = label
+    return truth
+
+
+def _is_echo(onset_s: float, labels: tuple[Label, ...]) -> bool:
+    return any(label.start_s - MATCH_S <= onset_s <= label.end_s + ECHO_S for label in labels)
+
+
+def _joined(parts: list[dict[str, Any]]) -> Heard:
+    rows = [row for part in parts for row in part["rows"]]
+    first = np.cumsum([0] + [part["recordings"] for part in parts])
+    session = np.repeat(np.arange(len(parts)), [len(part["rows"]) for part in parts])
+    index, onset_s, burst, label, kind, snr = zip(*rows, strict=True)
+    return Heard(
+        X=np.concatenate([part["X"] for part in parts]),
+        label=np.array(label),
+        kind=np.array(kind),
+        session=session,
+        recording=np.array(index) + first[session],
+        onset_s=np.array(onset_s),
+        burst=np.array(burst),
+        true_snr_db=np.array(snr, dtype=float),
+        factors=tuple(part["factors"] for part in parts),
+        labels=sum(part["labels"] for part in parts),
+        missed=sum(part["missed"] for part in parts),
+    )
