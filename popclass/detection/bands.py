@@ -50,6 +50,7 @@ class BandSplitter:
         self.frame = frame
         self._octaves = frame.bit_length() - 1
         self._past: list[Floats] | None = None
+        self._frames = 0
 
     def split(self, samples: Floats) -> Floats:
         """Energy of each band in each frame.
@@ -64,7 +65,6 @@ class BandSplitter:
         ndarray, shape (bands, frames)
             Highest octave first.
         """
-        beginning = self._past is None
         if self._past is None:
             mean = float(samples[: self.frame].mean())
             self._past = [np.full(REACH, mean * 2.0**octave, np.float32) for octave in range(self._octaves + 1)]
@@ -88,9 +88,10 @@ class BandSplitter:
         wide = 2 * pairs[3:-2] - pairs[1:-4] - pairs[5:]
         energies[-2] = near * near * np.float32(0.5 / (6 * self.frame))
         energies[-1] = wide * wide * np.float32(0.25 / (12 * self.frame))
-        if beginning:  # second differences would take what came before for an onset: a level, a slope
-            energies[FIRST_DIFFERENCES:, :1] = 0
-            energies[-LOW_BANDS:, :REACH] = 0
+        # at the very beginning second differences would take the level or slope that is already there for an onset
+        energies[FIRST_DIFFERENCES:, : max(1 - self._frames, 0)] = 0
+        energies[-LOW_BANDS:, : max(REACH - self._frames, 0)] = 0
+        self._frames += frames
         return energies
 
     def _continue(self, sums: Floats, octave: int) -> Floats:
