@@ -31,6 +31,9 @@ PLAIN = Settings(
     bits=24,
 )
 
+# A rub or a swell has no sharp beginning, and a fault is not filtered.
+SWELLING = ("snap", "finger snap", "fault", "voiced", "unvoiced", "cloth rub", "cable rub", "puff", "cough")
+
 
 def generated(settings: Settings, seed: int) -> Session:
     return generate_session(np.random.default_rng(seed), settings)
@@ -112,7 +115,7 @@ def test_sound_sets_in_within_a_millisecond_of_its_label(
             x = recording.samples - np.median(recording.samples)
             ends = [0.0, *(label.end_s + 0.4 for label in recording.labels)]
             for label, free in zip(recording.labels, ends, strict=False):
-                if label.start_s < free or label.kind in ("snap", "finger snap", "fault"):
+                if label.start_s < free or label.kind in SWELLING:
                     continue
                 start = round(label.start_s * rate)
                 stretch = np.abs(x[start - rate // 20 : start + rate // 50])
@@ -190,7 +193,8 @@ def test_every_class_is_heard_on_both_sensor_paths() -> None:
 
 
 def test_no_digital_silence_but_in_faults(sample: list[Session]) -> None:
-    for session in sample:
+    """Lossy codecs mute what they take for silence, as they do elsewhere; nothing else leaves runs of zeros."""
+    for session in (session for session in sample if session.settings.codec == "none"):
         for recording in session.recordings:
             if any(label.kind == "fault" for label in recording.labels):
                 continue
@@ -219,3 +223,10 @@ def test_merging_nothing_is_nothing() -> None:
 def test_settings_outside_the_tables_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="choose"):
         replace(PLAIN, **change)  # type: ignore[arg-type]
+
+
+def test_loudness_is_of_the_first_ten_milliseconds_and_minds_a_swell() -> None:
+    sharp = np.concatenate([np.full(480, 0.5), np.full(4800, 0.1)])
+    assert module.loudness(sharp, 48000) == pytest.approx(0.5)
+    swell = np.concatenate([np.full(480, 0.001), np.full(4800, 0.8)])
+    assert module.loudness(swell, 48000) == pytest.approx(0.2)

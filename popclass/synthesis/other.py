@@ -248,7 +248,7 @@ def _zip(rng: np.random.Generator, rate: int, regime: Regime) -> Maker:
 def _crepitus(rng: np.random.Generator, rate: int, regime: Regime) -> Maker:
     """Grating of rough surfaces: S 20-300 ms, 30-3,000 Hz; stick-slip train about 16 Hz (Widmalm 1996, Prinz 1998)."""
     slip = _struck(rng, regime, (40, 900), (0.003, 0.025), (0.0004, 0.003), noise=0.5)
-    count, speed = int(rng.integers(2, 8)), float(rng.uniform(11, 24))
+    count, speed = int(rng.integers(2, 6)), float(rng.uniform(11, 24))
 
     def grate(rng: np.random.Generator) -> list[Sounding]:
         times = np.maximum((np.arange(count) + 0.12 * rng.standard_normal(count)) / speed, 0.0)

@@ -47,13 +47,15 @@ class Parameter:
 
     def at(self, quantile: float) -> float:
         """Value at a quantile in 0-1."""
+        return min(max(self._unbounded(quantile), self.low), self.high)
+
+    def _unbounded(self, quantile: float) -> float:
         if self.law == "uniform":
             return self.low + quantile * (self.high - self.low)
         if self.law == "log":
             return float(self.low * (self.high / self.low) ** quantile)
         z = _NORMAL.inv_cdf(min(max(quantile, 1e-6), 1.0 - 1e-6))
-        value = self.centre + self.spread * z if self.law == "normal" else self.centre * math.exp(self.spread * z)
-        return min(max(value, self.low), self.high)
+        return self.centre + self.spread * z if self.law == "normal" else self.centre * math.exp(self.spread * z)
 
     def draw(self, rng: np.random.Generator, part: tuple[float, float] = WHOLE) -> float:
         """One draw from the part of the distribution between two quantiles."""

@@ -33,12 +33,12 @@ LEVEL_WINDOW_S = 0.010
 
 # Which classes a session holds and how often: ASSUMPTION.
 PROGRAMMES: dict[tuple[str, ...], float] = {
-    (OTHER,): 0.16,
-    (SNAPPING,): 0.08,
-    (CAVITATION,): 0.14,
-    (SNAPPING, OTHER): 0.16,
-    (CAVITATION, OTHER): 0.2,
-    (CAVITATION, SNAPPING): 0.1,
+    (OTHER,): 0.14,
+    (SNAPPING,): 0.07,
+    (CAVITATION,): 0.16,
+    (SNAPPING, OTHER): 0.13,
+    (CAVITATION, OTHER): 0.22,
+    (CAVITATION, SNAPPING): 0.12,
     (CAVITATION, SNAPPING, OTHER): 0.16,
 }
 
@@ -358,9 +358,7 @@ class _Recorder:
         rate, sound = self.settings.work_rate, planned.sound
         wave = self.world.hear(sound.wave, planned.place)
         start, end = extent(wave, sound.release, rate)
-        window = wave[start : start + max(1, int(LEVEL_WINDOW_S * rate))]
-        level = math.sqrt(float(np.mean(window**2)))
-        wave = wave * (10.0 ** (planned.snr_db / 20.0) / max(level, 1e-12))
+        wave = wave * (10.0 ** (planned.snr_db / 20.0) / max(loudness(wave[start:], rate), 1e-12))
         onset = int(planned.time_s * rate)
         place = onset - start
         first, last = max(0, place), min(len(signal), place + len(wave))
@@ -378,10 +376,21 @@ class _Recorder:
         return Label(at / rate, stop / rate, planned.label, planned.kind, planned.snr_db)
 
 
+def loudness(wave: FloatArray, rate: int) -> float:
+    """Rms of the first 10 ms, but not less than 12 dB under the loudest 10 ms, for sounds that swell."""
+    size = max(1, int(LEVEL_WINDOW_S * rate))
+    count = -(-len(wave) // size)
+    power = np.zeros(count * size)
+    power[: len(wave)] = wave**2
+    windows = power.reshape(count, size).mean(axis=1)
+    return math.sqrt(max(float(windows[0]), float(windows.max()) / 16.0))
+
+
 def extent(wave: FloatArray, release: int, rate: int) -> tuple[int, int]:
     """Where a clean sound sets in after its release, and where it has fallen by 20 dB for good.
 
-    It sets in where it first reaches a tenth of the largest sample of the 20 ms after the release.
+    It sets in where it first reaches a tenth of the largest sample of the 20 ms after the release; the beginning of a
+    sound that swells more slowly is a matter of definition, and this is it.
     """
     size = np.abs(wave[release:])
     near = float(size[: max(1, int(0.020 * rate))].max())
