@@ -1,4 +1,4 @@
-"""Small recordings of clicks in noise, and a model that tells three kinds of them apart: quick to make, easy to tell."""
+"""Small recordings of clicks in noise, and a model that tells three kinds of them apart; quick to make."""
 
 from __future__ import annotations
 

@@ -20,14 +20,8 @@ from contextlib import suppress
 import click
 
 from popclass import __version__
-from popclass.cli.batch import batch
-from popclass.cli.classify import classify
-from popclass.cli.features import features
+from popclass.cli import batch, classify, features, model, sites, synth, train
 from popclass.cli.messages import complain
-from popclass.cli.model import model
-from popclass.cli.sites import sites
-from popclass.cli.synth import synth
-from popclass.cli.train import train
 from popclass.errors import PopclassError
 
 __all__ = ["main"]
@@ -61,8 +55,13 @@ def commands(context: click.Context) -> int:
     return FINE
 
 
-for _command in (classify, batch, train, features, model, sites, synth):
-    commands.add_command(_command)
+commands.add_command(classify.classify)
+commands.add_command(batch.batch)
+commands.add_command(train.train)
+commands.add_command(features.features)
+commands.add_command(model.model)
+commands.add_command(sites.sites)
+commands.add_command(synth.synth)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

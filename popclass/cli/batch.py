@@ -79,11 +79,10 @@ def batch(
 
 
 def _summary(result: BatchResult) -> str:
-    all_, failed = len(result.recordings), len(result.failed)
+    found, failed, events = len(result.recordings), len(result.failed), sum(result.counts.values())
     before = f" ({result.resumed} of them by an earlier run)" if result.resumed else ""
     labels = ", ".join(f"{count} {label}" for label, count in result.counts.items() if count)
-    events = sum(result.counts.values())
     return (
-        f"{all_ - failed} of {all_} recordings heard{before}, {failed} failed; {events} event{'' if events == 1 else 's'}"
-        f"{f': {labels}' if labels else ''}; see {one_line(str(result.results_dir))}"
+        f"{found - failed} of {found} recordings heard{before}, {failed} failed; {events} event"
+        f"{'' if events == 1 else 's'}{f': {labels}' if labels else ''}; see {one_line(str(result.results_dir))}"
     )
