@@ -113,35 +113,30 @@ class _Pool:
     def _until_broken(self, left: list[list[str]]) -> list[list[str]]:
         """Work through chunks, which are taken off the list; those under way when a process died are returned."""
         under_way: dict[Future[list[Outcome]], list[str]] = {}
-        with _processes(self._jobs, self._setup) as pool:
-            while left or under_way:
-                while left and len(under_way) < self._jobs * CHUNKS_AHEAD:
-                    chunk = left.pop(0)
-                    try:
-                        under_way[pool.submit(_work, chunk)] = chunk
-                    except BrokenProcessPool:
-                        return [chunk, *under_way.values()]
-                done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-                for future in done:
-                    if isinstance(future.exception(), BrokenProcessPool):
-                        return list(under_way.values())
-                    del under_way[future]
-                    self._each(future.result())
+        try:
+            with _processes(self._jobs, self._setup) as pool:
+                while left or under_way:
+                    while left and len(under_way) < self._jobs * CHUNKS_AHEAD:
+                        under_way[pool.submit(_work, left[0])] = left[0]
+                        left.pop(0)
+                    done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        self._each(future.result())
+                        del under_way[future]
+        except BrokenProcessPool:
+            return list(under_way.values())
         return []
 
-    def _one_by_one(self, recordings: list[str]) -> None:
+    def _one_by_one(self, left: list[str]) -> None:
         """Find out which recordings kill their process."""
-        left = list(recordings)
         while left:
-            with _processes(1, self._setup) as pool:
-                alive = True
-                while left and alive:
-                    recording = left.pop(0)
-                    try:
-                        outcomes = pool.submit(_work, [recording]).result()
-                    except BrokenProcessPool:
-                        outcomes, alive = [Outcome(recording, reason=CRASHED)], False
-                    self._each(outcomes)
+            try:
+                with _processes(1, self._setup) as pool:
+                    while left:
+                        self._each(pool.submit(_work, [left[0]]).result())
+                        left.pop(0)
+            except BrokenProcessPool:
+                self._each([Outcome(left.pop(0), reason=CRASHED)])
 
 
 @contextmanager
@@ -154,6 +149,7 @@ def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPool
             _await_start(pool)
             yield pool
         except BaseException:
+            # Also where the pool broke: it would wait for ever for a process that it was just starting.
             for child in set(multiprocessing.active_children()) - others:
                 child.terminate()
             raise
