@@ -25,6 +25,8 @@ from popclass.detection.bands import Floats
 SHORT = 2  # frames of the short window: 2.7 ms, about a click
 LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the time over which a sound's level is defined
 TRAILING = 75  # frames of "what has been going on": 100 ms
+FEWEST_BLOCKS = 24  # of the long window; with fewer the steadiness of the background cannot be told
+UNSURE_STEADINESS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Sensitivity:
         Energy ratio by which an onset must stand above the mean of the last 100 ms.
     fading_gain, fading_per_frame : float
         A recent peak masks this share of its energy, and this factor less with each frame.
+    least_steadiness : float
+        However unsteady the background, at least this share of the independent values is counted.
     quietest_rms : float
         No floor is believed below this (relative to full scale): about a third of a step of 16 bits.
     quietest_share : float
@@ -49,13 +53,14 @@ class Sensitivity:
         in which anything could be heard.
     """
 
-    threshold: float = 22.0
+    threshold: float = 25.0
     floor_quantile: float = 0.3
-    trailing_gain: float = 8.0
+    trailing_gain: float = 4.0
     fading_gain: float = 0.25
     fading_per_frame: float = 0.87
     quietest_rms: float = 1e-5
     quietest_share: float = 0.01
+    least_steadiness: float = 0.1
 
 
 def moving_sum(values: Floats, length: int) -> Floats:
@@ -68,32 +73,46 @@ def moving_sum(values: Floats, length: int) -> Floats:
     return total
 
 
-def noise_floor(energies: Floats, counts: NDArray[np.float64], frame: int, setting: Sensitivity) -> Floats:
-    """Mean energy a frame of the background in each band.
+def background(
+    energies: Floats, counts: NDArray[np.float64], frame: int, setting: Sensitivity
+) -> tuple[Floats, Floats]:
+    """What the background is like in each band: its mean energy a frame, and how steady it is.
 
     Parameters
     ----------
     energies : ndarray, shape (bands, frames)
     counts : ndarray, shape (bands,)
-        Independent coefficients in a frame.
+        Independent values in a frame of white noise.
     frame : int
         Samples in a frame.
 
     Returns
     -------
-    ndarray, shape (bands, 1)
+    floor : ndarray, shape (bands, 1)
         A low quantile, brought to the mean of a chi-square variable (Wilson and Hilferty's approximation).
+    freedom : ndarray, shape (bands, 1)
+        Independent values in a frame as the scatter of the energy tells: fewer than in white noise where neighbouring
+        values are alike, as in noise without high frequencies, or where the background itself rises and falls.
     """
     length = LONG if energies.shape[1] >= 2 * LONG else 1
     blocks = energies[:, : energies.shape[1] // length * length].reshape(len(energies), -1, length).mean(axis=2)
-    rank = int(setting.floor_quantile * (blocks.shape[1] - 1))
-    low = np.partition(blocks, rank, axis=1)[:, rank]
-    freedom = np.maximum(counts * length, 2.0)
-    spread = 2 / (9 * freedom)
-    to_mean = (1 - spread + NormalDist().inv_cdf(setting.floor_quantile) * np.sqrt(spread)) ** 3
+    ranks = [int(share * (blocks.shape[1] - 1)) for share in (setting.floor_quantile, 1 - setting.floor_quantile)]
+    low, high = np.partition(blocks, ranks, axis=1)[:, ranks].T
+    normal = NormalDist().inv_cdf(1 - setting.floor_quantile)
+    usual = 2 / (9 * np.maximum(counts * length, 2.0))
+    if blocks.shape[1] >= FEWEST_BLOCKS:
+        # the cube root of a chi-square variable over its mean is normal with variance 2 / (9 freedom)
+        lower, upper = np.cbrt(low), np.cbrt(high)
+        scatter = ((upper - lower) / np.maximum(upper + lower, 1e-30) / normal) ** 2
+        steadiness = np.clip(usual / np.maximum(scatter, 1e-12), setting.least_steadiness, 1.0)
+    else:
+        steadiness = np.full(len(counts), UNSURE_STEADINESS)
+    spread = usual / steadiness
+    to_mean = np.maximum(1 - spread - normal * np.sqrt(spread), 0.3) ** 3
     floor = low / to_mean
     quietest = np.maximum(counts * setting.quietest_rms**2, floor.sum() * setting.quietest_share)
-    return np.asarray(np.maximum(floor, quietest)[:, None], np.float32)
+    floor = np.maximum(floor, quietest).astype(np.float32)
+    return floor[:, None], (counts * steadiness).astype(np.float32)[:, None]
 
 
 def reference(energies: Floats, floor: Floats, setting: Sensitivity) -> Floats:
@@ -111,19 +130,18 @@ def reference(energies: Floats, floor: Floats, setting: Sensitivity) -> Floats:
 
 
 def log_likelihood(
-    energies: Floats, against: Floats, counts: NDArray[np.float64], length: int, setting: Sensitivity
+    energies: Floats, against: Floats, counts: NDArray[np.float64], freedom: Floats, length: int
 ) -> Floats:
     """Log-likelihood ratio of an onset at each frame, by band, from the `length` frames that begin with it.
 
     Bands with less than two coefficients in the window say nothing. The last `length - 1` frames are zero.
     """
     evidence = np.zeros_like(energies)
-    number = (counts * length).astype(np.float32)[:, None]
-    heard = number[:, 0] >= 2
+    heard = counts * length >= 2
     ahead = moving_sum(energies[heard], length)[:, length - 1 :]
     valid = ahead.shape[1]
     ratio = np.maximum(ahead / (against[heard, :valid] * np.float32(length)), 1)
-    evidence[heard, :valid] = (ratio - 1 - np.log(ratio)) * (number[heard] / 2)
+    evidence[heard, :valid] = (ratio - 1 - np.log(ratio)) * (freedom[heard, :valid] * np.float32(length / 2))
     return evidence
 
 

@@ -16,9 +16,9 @@ from popclass.detection.candidates import (
     LONG,
     SHORT,
     Sensitivity,
+    background,
     log_likelihood,
     moving_sum,
-    noise_floor,
     proposals,
     reference,
 )
@@ -105,6 +105,7 @@ class Detector:
             (channels, len(self._counts), 0), np.float32
         )  # up to a chunk of history, then the newest chunk
         self._floors = np.zeros((channels, len(self._counts), 0), np.float32)
+        self._freedom = np.zeros((channels, len(self._counts), 0), np.float32)
         self._frames = 0  # frames analysed
         self._decided = 0  # frames decided
         self._onsets: list[Onset] = []
@@ -158,8 +159,10 @@ class Detector:
             return
         fresh = np.stack([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
-        floors = np.stack([noise_floor(each, self._counts, self.frame, self.setting) for each in self._energies])
-        self._floors = np.concatenate([self._floors[:, :, -CHUNK:], np.repeat(floors, fresh.shape[2], axis=2)], axis=2)
+        backgrounds = [background(each, self._counts, self.frame, self.setting) for each in self._energies]
+        floors, freedom = (np.repeat(np.stack(each), fresh.shape[2], axis=2) for each in zip(*backgrounds, strict=True))
+        self._floors = np.concatenate([self._floors[:, :, -CHUNK:], floors], axis=2)
+        self._freedom = np.concatenate([self._freedom[:, :, -CHUNK:], freedom], axis=2)
         self._frames += fresh.shape[2]
 
     def _decide(self, until: int) -> list[Onset]:
@@ -171,8 +174,8 @@ class Detector:
         if until <= self._decided:
             return []
         scores = [
-            self._score(energies[:, window], floors[:, window])
-            for energies, floors in zip(self._energies, self._floors, strict=True)
+            self._score(*(each[:, window] for each in channel))
+            for channel in zip(self._energies, self._floors, self._freedom, strict=True)
         ]
         short = np.stack([each[0].sum(axis=0) for each in scores])
         long = np.stack([each[1].sum(axis=0) for each in scores])
@@ -186,10 +189,10 @@ class Detector:
         self._decided = until
         return onsets
 
-    def _score(self, energies: Floats, floors: Floats) -> tuple[Floats, Floats]:
+    def _score(self, energies: Floats, floors: Floats, freedom: Floats) -> tuple[Floats, Floats]:
         against = reference(energies, floors, self.setting)
-        short = log_likelihood(energies, against, self._counts, SHORT, self.setting)
-        return short, log_likelihood(energies, against, self._counts, LONG, self.setting)
+        short = log_likelihood(energies, against, self._counts, freedom, SHORT)
+        return short, log_likelihood(energies, against, self._counts, freedom, LONG)
 
     def _locate(self, frame: int, channel: int, evidence: Floats, *, quick: bool) -> Onset:
         """The onset's sample, from the highest octave that carries a good part of the evidence."""
