@@ -47,10 +47,10 @@ class Context:
     names: tuple[str, ...]
     weights: Array
 
-    def measure(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64]) -> Array:
+    def measure(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array) -> Array:
         """The company of each event of one recording, shape (events, measures)."""
         embedding = (X[:, self.columns] - self.mean) / self.spread
-        return context_features(onset_s, burst, embedding, acoustic, likeness=self.likeness)
+        return context_features(onset_s, burst, embedding, acoustic, likeness=self.likeness, level_db=level_db)
 
     def apply(self, acoustic: Array, measures: Array) -> Array:
         """Probabilities of sound and company together, shape (events, classes)."""

@@ -33,6 +33,8 @@ class Likeness:
         Events further apart are not compared.
     neighbours : int
         How many events on either side are compared at most.
+    quieter_db : float
+        Events that much weaker are no company.
     pair_s : tuple of float
         Shortest and longest distance of a pair, in seconds.
     pair_spread : float
@@ -43,6 +45,7 @@ class Likeness:
     alike: float = 0.8
     window_s: float = 60.0
     neighbours: int = 100
+    quieter_db: float = 20.0
     pair_s: tuple[float, float] = (0.04, 0.2)
     pair_spread: float = 0.3
 
@@ -51,6 +54,8 @@ class Likeness:
             raise UsageError(f"scale {self.scale} and pair_spread {self.pair_spread} must be greater than 0")
         if not (0 < self.alike <= 1 and 0 < self.window_s <= 1e6 and 1 <= self.neighbours <= 10_000):
             raise UsageError("alike must lie in 0-1, window_s in 0-1e6 s, neighbours in 1-10000")
+        if not 0 <= self.quieter_db <= 200:
+            raise UsageError(f"quieter_db {self.quieter_db} must lie in 0-200")
         if not 0 < self.pair_s[0] < self.pair_s[1] <= 1e3:
             raise UsageError(f"pair_s {self.pair_s} must be a shorter and a longer distance in seconds")
 

@@ -3,8 +3,9 @@
 A sound that returns with every movement and looks alike is seldom a cavitation; a burst of unlike pops that does not
 come again often is. This module only measures; what a measure is worth is learnt from labelled sessions.
 
-An event is compared by likeness (see `popclass.timing.likeness`) with the nearest events of its own recording, up to
-`neighbours` on either side and within `window_s`. Those of its own burst are its *burst*, all others are *elsewhere*.
+An event is compared by likeness (see `popclass.timing.likeness`) with the nearest events of its own recording: up to
+`neighbours` on either side, within `window_s`, and at most `quieter_db` weaker, since what it drowns is no company.
+Those of its own burst are its *burst*, all others are *elsewhere*.
 
 Every measure is 0 where it has nothing to go by: an event alone has a row of zeros. Times are taken to the
 microsecond, so a recording gives the same measures wherever it lies on a timeline, and their order is of no account.
@@ -39,8 +40,8 @@ MEASURES = (
         "1 less the median absolute deviation of the intervals between alike events, relative to their median; "
         "one event a burst; 0 with fewer than three intervals",
     ),
-    ("burst_size", "log(events)", "0 and up", "events of its burst, itself included"),
-    ("burst_unlikeness", "-", "0-1", "1 less the mean likeness of the events of its burst to each other"),
+    ("burst_size", "log(events)", "0-5.3", "events of its burst, itself included"),
+    ("burst_unlikeness", "-", "0-1", "1 less its mean likeness to the other events of its burst"),
     (
         "pair_repeat",
         "-",
@@ -48,7 +49,7 @@ MEASURES = (
         "whether it belongs to a pair 40-200 ms apart, like press and release, that is found again elsewhere: mean "
         "likeness of the three pairs most alike, in both sounds and in their distance",
     ),
-    ("burst_rate", "log(1 + bursts)", "0 and up", "other bursts that start within 5 s before or after its own"),
+    ("burst_rate", "log(1 + bursts)", "0-5.3", "other bursts that have events within 5 s before or after it"),
     ("alike_p_", "-", "-1/k to 1-1/k", "mean acoustic probability of the class over alike events, less 1/k"),
     ("burst_p_", "-", "-1/k to 1-1/k", "the same over the other events of its burst"),
 )
@@ -72,6 +73,7 @@ def context_features(
     p_acoustic: ArrayLike,
     *,
     likeness: Likeness,
+    level_db: ArrayLike | None = None,
     recording: ArrayLike | None = None,
 ) -> Floats:
     """What the company of each event shows, a row an event in the order given.
@@ -87,6 +89,8 @@ def context_features(
     p_acoustic : array_like of float, (n, k)
         Probability of each class from the sound alone.
     likeness : Likeness
+    level_db : array_like of float, (n,), optional
+        Level of each event; all the same where missing.
     recording : array_like of int, (n,), optional
         Which recording an event is from; events of different recordings are not compared. All from one where missing.
 
@@ -103,25 +107,28 @@ def context_features(
     onset, points, chances = (np.asarray(values, dtype=np.float64) for values in (onset_s, embedding, p_acoustic))
     movement = np.asarray(burst)
     source = np.zeros(len(onset), dtype=np.int64) if recording is None else np.asarray(recording)
-    _validate(onset, movement, points, chances, source)
+    level = np.zeros(len(onset)) if level_db is None else np.asarray(level_db, dtype=np.float64)
+    _validate(onset, movement, points, chances, source, level)
     result = np.zeros((len(onset), len(MEASURES) - 2 + 2 * chances.shape[1]))
     for name in np.unique(source):
         own = np.flatnonzero(source == name)
-        order = own[np.lexsort((*chances[own].T, *points[own].T, movement[own], onset[own]))]
-        session = _Session(onset[order], movement[order], points[order], chances[order], likeness)
+        order = own[np.lexsort((*chances[own].T, *points[own].T, level[own], movement[own], onset[own]))]
+        session = _Session(onset[order], movement[order], points[order], chances[order], level[order], likeness)
         result[order] = session.measures()
     return result
 
 
-def _validate(onset: Floats, burst: NDArray[Any], points: Floats, chances: Floats, source: NDArray[Any]) -> None:
+def _validate(
+    onset: Floats, burst: NDArray[Any], points: Floats, chances: Floats, source: NDArray[Any], level: Floats
+) -> None:
     n = len(onset)
-    if onset.ndim != 1 or burst.shape != (n,) or source.shape != (n,):
-        raise UsageError("onset_s, burst and recording must hold one value for each event")
+    if onset.ndim != 1 or burst.shape != (n,) or source.shape != (n,) or level.shape != (n,):
+        raise UsageError("onset_s, burst, level_db and recording must hold one value for each event")
     for name, matrix in (("embedding", points), ("p_acoustic", chances)):
         if matrix.ndim != 2 or len(matrix) != n or matrix.shape[1] == 0:
             raise UsageError(f"{name} has shape {matrix.shape}: expected ({n}, at least 1)")
-    if not (np.isfinite(onset).all() and np.isfinite(points).all() and np.isfinite(chances).all()):
-        raise UsageError("onset_s, embedding and p_acoustic must be finite")
+    if not all(np.isfinite(values).all() for values in (onset, points, chances, level)):
+        raise UsageError("onset_s, embedding, p_acoustic and level_db must be finite")
     if (np.abs(onset) > 1e12).any():
         raise UsageError("onset_s lies beyond 1e12 s")
 
@@ -129,23 +136,28 @@ def _validate(onset: Floats, burst: NDArray[Any], points: Floats, chances: Float
 class _Session:
     """The events of one recording in order of time."""
 
-    def __init__(self, onset: Floats, burst: NDArray[Any], points: Floats, chances: Floats, likeness: Likeness) -> None:
-        self.likeness, self.points, self.chances = likeness, points, chances
+    def __init__(
+        self,
+        onset: Floats,
+        burst: NDArray[Any],
+        points: Floats,
+        chances: Floats,
+        level: Floats,
+        likeness: Likeness,
+    ) -> None:
+        self.likeness, self.points, self.chances, self.level = likeness, points, chances, level
         self.n, self.k = chances.shape
         self.time = np.rint(onset * _MICROSECONDS).astype(np.int64)
-        self.starts, self.burst, self.size = self._bursts(burst)
+        _, which = np.unique(burst, return_inverse=True)
+        self.burst = which.astype(np.int64)
         self.partner = self._partners()
 
     def measures(self) -> Floats:
         blocks = [self._block(np.arange(at, min(at + _ROWS, self.n))) for at in range(0, self.n, _ROWS)]
-        elsewhere, within, pair, company = (np.concatenate(column) for column in zip(*blocks, strict=True))
-        columns = (elsewhere, self._inside(within), self._both(pair), self._rate(), company, self._burst_chances())
-        return np.column_stack(columns)
-
-    def _bursts(self, burst: NDArray[Any]) -> tuple[Whole, Whole, Whole]:
-        """First moment of each burst, the burst of each event, and the number of events of each burst."""
-        _, first, which, size = np.unique(burst, return_index=True, return_inverse=True, return_counts=True)
-        return self.time[first], which.astype(np.int64), size.astype(np.int64)
+        elsewhere, inside, pair, rate, company, chances = (
+            np.concatenate(column) for column in zip(*blocks, strict=True)
+        )
+        return np.column_stack((elsewhere, inside, self._both(pair), rate, company, chances))
 
     def _partners(self) -> Whole:
         """The next event of the same burst at the distance of a pair, -1 where there is none."""
@@ -155,7 +167,7 @@ class _Session:
         fits = (after < self.n) & (self.time[found] - self.time <= longest) & (self.burst[found] == self.burst)
         return np.where(fits, found, -1)
 
-    def _block(self, rows: Whole) -> tuple[Floats, Floats, Floats, Floats]:
+    def _block(self, rows: Whole) -> tuple[Floats, ...]:
         """Columns for a block of events, from those around them."""
         around, near = self._around(rows)
         alikeness = self._likeness(rows, around, near)
@@ -171,9 +183,18 @@ class _Session:
             _best(alikeness, elsewhere),
             _regularity(self.time[around], self.burst[around], train),
         )
-        within = _mean(1 - alikeness, near & ~elsewhere)
+        own = near & ~elsewhere
+        inside = np.column_stack((np.log1p(own.sum(axis=1)), _mean(1 - alikeness, own)))
         pair = self._pairs(rows, around, elsewhere, alikeness)
-        return np.column_stack(columns).astype(np.float64), within, pair, np.where(count[:, None] > 0, company, 0.0)
+        rate = self._rate(rows, around, elsewhere)
+        return (
+            np.column_stack(columns).astype(np.float64),
+            inside,
+            pair,
+            rate,
+            np.where(count[:, None] > 0, company, 0.0),
+            self._chances_of(around, own),
+        )
 
     def _around(self, rows: Whole) -> tuple[Whole, Flags]:
         """Indices of the events around each row, itself in the middle, and which of them are to be compared."""
@@ -183,7 +204,9 @@ class _Session:
         reach = min(self.likeness.neighbours, int(max(before.max(), behind.max())))
         offset = np.arange(-reach, reach + 1)
         near = (offset >= -before[:, None]) & (offset <= behind[:, None]) & (offset != 0)
-        return np.clip(rows[:, None] + offset, 0, self.n - 1), near
+        around = np.clip(rows[:, None] + offset, 0, self.n - 1)
+        near &= self.level[around] >= self.level[rows, None] - self.likeness.quieter_db
+        return around, near
 
     def _likeness(self, one: Whole, other: Whole, wanted: Flags) -> Floats:
         """Likeness of each event to the others of its row, 0 where not wanted; a column at a time to save memory."""
@@ -208,24 +231,19 @@ class _Session:
         np.maximum.at(result, self.partner[first], pair[first])
         return result
 
-    def _inside(self, within: Floats) -> Floats:
-        """Size of the burst, and its unlikeness averaged over its events."""
-        unlike = np.bincount(self.burst, weights=within, minlength=len(self.size)) / self.size
-        return np.column_stack((np.log(self.size), unlike))[self.burst]
+    def _rate(self, rows: Whole, around: Whole, elsewhere: Flags) -> Floats:
+        """Bursts elsewhere within 5 s, counted by the first event of each that is company."""
+        close = elsewhere & (np.abs(self.time[around] - self.time[rows, None]) <= _AROUND_US)
+        burst = self.burst[around]
+        previous = _previous(close)
+        first = close & ((previous < 0) | (np.take_along_axis(burst, previous, axis=1) != burst))
+        return np.asarray(np.log1p(first.sum(axis=1)))
 
-    def _rate(self) -> Floats:
-        starts = np.sort(self.starts)
-        own = self.starts[self.burst]
-        around = np.searchsorted(starts, own + _AROUND_US, "right") - np.searchsorted(starts, own - _AROUND_US, "left")
-        return np.asarray(np.log1p(around - 1))
-
-    def _burst_chances(self) -> Floats:
-        """Mean chances of the other events of a burst, less 1/k."""
-        total = np.zeros((len(self.size), self.k))
-        np.add.at(total, self.burst, self.chances)
-        others = (self.size - 1)[self.burst, None]
-        mean = (total[self.burst] - self.chances) / np.maximum(others, 1)
-        return np.where(others > 0, mean - 1 / self.k, 0.0)
+    def _chances_of(self, around: Whole, own: Flags) -> Floats:
+        """Mean chances of the other events of the burst, less 1/k."""
+        number = own.sum(axis=1)[:, None]
+        mean = np.einsum("rc,rck->rk", own, self.chances[around]) / np.maximum(number, 1)
+        return np.where(number > 0, mean - 1 / self.k, 0.0)
 
 
 def _mean(values: Floats, where: Flags) -> Floats:

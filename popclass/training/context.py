@@ -43,12 +43,14 @@ def blank_context(X: Array, session: Whole, names: Sequence[str], classes: Seque
     return Context(columns, mean, spread, Likeness(scale=scale), measures, np.zeros((len(measures), len(classes))))
 
 
-def measure_all(context: Context, X: Array, acoustic: Array, recording: Whole, onset_s: Array, burst: Whole) -> Array:
+def measure_all(
+    context: Context, X: Array, acoustic: Array, recording: Whole, onset_s: Array, burst: Whole, level_db: Array
+) -> Array:
     """The measures of events of many recordings, which lie together."""
     measured = np.zeros((len(X), len(context.names)))
     for start, stop in _runs(recording):
         own = slice(start, stop)
-        measured[own] = context.measure(X[own], acoustic[own], onset_s[own], burst[own])
+        measured[own] = context.measure(X[own], acoustic[own], onset_s[own], burst[own], level_db[own])
     return measured
 
 

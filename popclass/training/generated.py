@@ -2,7 +2,8 @@
 
 A session depends on nothing but the seed and its number, so sessions are generated and heard in any number of
 processes with the same outcome. Events stay in the order of sessions, recordings and onsets; those that no label
-explains but that follow a labelled sound closely (its echoes) have no label and serve as company only.
+explains but that belong to a labelled sound (its echoes, the rub before a snap) have no label and serve as company
+only.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from numpy.typing import NDArray
 from popclass.errors import AudioError
 from popclass.features import FrontEnd
 from popclass.pipeline import hear
-from popclass.results import OTHER
+from popclass.results import OTHER, SNAPPING
 from popclass.synthesis import draw_settings, generate_session
 from popclass.synthesis.session import Label
 
 MATCH_S = 0.006  # between the true onset and the detected one
 ECHO_S = 0.120  # after a labelled sound, an event without a label is taken for its echo
+RUB_S = 0.250  # before a snap, for the rub that leads to it
 UNKNOWN = ""
 
 
@@ -43,6 +45,8 @@ class Heard:
         Number of the session; number of the recording over all sessions.
     onset_s : ndarray, shape (n,)
     burst : ndarray of int, shape (n,)
+    level_db : ndarray, shape (n,)
+        `snr_db` as heard.
     true_snr_db : ndarray, shape (n,)
         As drawn; NaN for noise.
     factors : tuple of dict
@@ -58,6 +62,7 @@ class Heard:
     recording: NDArray[np.int64]
     onset_s: NDArray[np.float64]
     burst: NDArray[np.int64]
+    level_db: NDArray[np.float64]
     true_snr_db: NDArray[np.float64]
     factors: tuple[dict[str, str], ...]
     labels: int
@@ -124,8 +129,8 @@ def _hear_session(seed: int, number: int, frontend: FrontEnd) -> dict[str, Any]:
             if label is not None:
                 said = (label.label, label.kind, label.snr_db)
             else:
-                said = (UNKNOWN if _is_echo(event.start_s, recording.labels) else OTHER, "", np.nan)
-            rows.append((index, event.start_s, event.burst, *said))
+                said = (UNKNOWN if _belongs(event.start_s, recording.labels) else OTHER, "", np.nan)
+            rows.append((index, event.start_s, event.burst, event.snr_db, *said))
         tables.append(heard.features)
     return {
         "X": np.concatenate(tables),
@@ -151,15 +156,18 @@ def match_onsets(onsets: NDArray[np.float64], labels: tuple[Label, ...]) -> list
     return truth
 
 
-def _is_echo(onset_s: float, labels: tuple[Label, ...]) -> bool:
-    return any(label.start_s - MATCH_S <= onset_s <= label.end_s + ECHO_S for label in labels)
+def _belongs(onset_s: float, labels: tuple[Label, ...]) -> bool:
+    return any(
+        label.start_s - (RUB_S if label.label == SNAPPING else MATCH_S) <= onset_s <= label.end_s + ECHO_S
+        for label in labels
+    )
 
 
 def _joined(parts: list[dict[str, Any]]) -> Heard:
     rows = [row for part in parts for row in part["rows"]]
     first = np.cumsum([0] + [part["recordings"] for part in parts])
     session = np.repeat(np.arange(len(parts)), [len(part["rows"]) for part in parts])
-    index, onset_s, burst, label, kind, snr = zip(*rows, strict=True)
+    index, onset_s, burst, level, label, kind, snr = zip(*rows, strict=True)
     return Heard(
         X=np.concatenate([part["X"] for part in parts]),
         label=np.array(label),
@@ -168,6 +176,7 @@ def _joined(parts: list[dict[str, Any]]) -> Heard:
         recording=np.array(index) + first[session],
         onset_s=np.array(onset_s),
         burst=np.array(burst),
+        level_db=np.array(level),
         true_snr_db=np.array(snr, dtype=float),
         factors=tuple(part["factors"] for part in parts),
         labels=sum(part["labels"] for part in parts),
