@@ -186,6 +186,19 @@ def test_a_recording_that_kills_its_process_costs_one_row(archive, model, tmp_pa
     assert failed["LOUD.FLAC"] == pool.CRASHED
 
 
+def test_a_script_without_a_main_guard_is_told_so(archive, model, tmp_path):
+    model.save(tmp_path / "m.onnx")
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import popclass\npopclass.classify_folder({os.fspath(archive)!r}, 'out', model='m.onnx', jobs=2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "UsageError: no worker process can be started" in done.stderr.splitlines()[-1]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [JOURNAL]
+
+
 def test_a_bug_costs_one_row_and_names_itself(archive, model, tmp_path, monkeypatch):
     def broken(path, *rest, name, **options):
         if name == "LOUD.FLAC":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -160,7 +161,7 @@ def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPool
 def _await_start(pool: ProcessPoolExecutor) -> None:
     try:
         pool.submit(os.getpid).result()
-    except BrokenProcessPool:
+    except (BrokenProcessPool, BrokenPipeError):
         raise UsageError(
             "no worker process can be started; a script that asks for several jobs must do its work below "
             "`if __name__ == '__main__':`"
@@ -200,7 +201,16 @@ def _begin(folder: str, model: bytes, name: str) -> None:
     """Load the model once a process; interruptions are the parent's business."""
     global _folder, _model
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _folder, _model = Path(folder), Model.from_bytes(model, name=name)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed could not say so; without this its workers would wait for it for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(recordings: list[str]) -> list[Outcome]:

@@ -20,14 +20,13 @@ from typing import Any
 from popclass import __version__
 from popclass.batch.files import Found, find_recordings
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Journal, from_line
+from popclass.batch.journal import Journal
 from popclass.batch.manifest import read_manifest
 from popclass.batch.pool import Outcome, hear_all
 from popclass.batch.result import TABLES, BatchResult, write_tables
-from popclass.conclusion import Circumstances, conclude
+from popclass.batch.settled import Settled
+from popclass.conclusion import Circumstances
 from popclass.errors import OutputError, UsageError
-from popclass.formats.delimited import csv_rows
-from popclass.formats.recordings import RecordingRow
 from popclass.formats.text import one_line
 from popclass.formats.write import check_writable
 from popclass.model import Model
@@ -111,9 +110,10 @@ def classify_folder(
     _prepare(target, fresh=fresh)
     made_by = {"popclass": __version__, "model": chosen.sha256, "folder": os.path.realpath(place)}
     with Journal(target, made_by, fresh=fresh) as journal:
-        reasons, resumed = _hear(place, found, chosen, journal, jobs, progress)
-        rows, events = _conclude(around, journal.lines, reasons, chosen, refractory, min_probability)
-        result = BatchResult(tuple(rows), chosen.classes, target, resumed)
+        settled = Settled(around, chosen, refractory=refractory, min_probability=min_probability)
+        resumed = _hear(place, found, chosen, journal, settled, jobs, progress)
+        settled.finish()
+        result = BatchResult(settled.rows(), chosen.classes, target, resumed)
         parameters = {
             "folder": one_line(os.fspath(folder)),
             "manifest": None if manifest is None else one_line(os.fspath(manifest)),
@@ -123,7 +123,7 @@ def classify_folder(
             "jobs": jobs,
             "fresh": fresh,
         }
-        write_tables(result, events, _about(result, chosen, parameters, began))
+        write_tables(result, settled.event_lines(), _about(result, chosen, parameters, began))
     return result
 
 
@@ -158,56 +158,29 @@ def _hear(
     found: Found,
     model: Model,
     journal: Journal,
+    settled: Settled,
     jobs: int,
     progress: Callable[[int, int], None] | None,
-) -> tuple[dict[str, str], int]:
-    """Hear what the journal does not hold; why recordings failed, and how many had been heard before."""
-    todo = [name for name in found.recordings if not journal.holds(name, folder / name)]
-    done = resumed = len(found.recordings) - len(todo)
-    reasons = dict(found.unreadable)
-    for name in todo:
-        journal.lines.pop(name, None)  # of the file as it was before
+) -> int:
+    """Hear what the journal does not hold, and settle what can be; how many had been heard before."""
+    before = {name: journal.lines[name] for name in found.recordings if journal.holds(name, folder / name)}
+    todo = [name for name in found.recordings if name not in before]
+    done = len(before)
 
     def note(outcomes: list[Outcome]) -> None:
         nonlocal done
-        heard = {outcome.recording: outcome.line for outcome in outcomes if outcome.line is not None}
-        reasons.update({outcome.recording: outcome.reason for outcome in outcomes if outcome.reason is not None})
-        journal.add(heard)
+        lines = {outcome.recording: outcome.line for outcome in outcomes if outcome.line is not None}
+        journal.add(lines)
+        settled.add(lines)
+        settled.fail({outcome.recording: outcome.reason for outcome in outcomes if outcome.reason is not None})
         done += len(outcomes)
         if progress is not None:
             progress(done, len(found.recordings))
 
+    settled.fail(found.unreadable)
+    settled.add(before)
     hear_all(folder, todo, model, jobs=jobs, each=note)
-    return reasons, resumed
-
-
-def _conclude(
-    around: Mapping[str, Circumstances],
-    lines: Mapping[str, str],
-    reasons: Mapping[str, str],
-    model: Model,
-    refractory: float | None,
-    min_probability: float | None,
-) -> tuple[list[RecordingRow], list[str]]:
-    """The row of every file, and the lines of all events, both in the order of the paths."""
-    heard = [name for name in around if name not in reasons]
-    results = conclude(
-        [from_line(lines[name], classes=len(model.classes)) for name in heard],
-        [around[name] for name in heard],
-        model,
-        refractory_s=refractory,
-        min_probability=min_probability,
-    )
-    rows = [RecordingRow.from_result(result) for result in results]
-    for name, reason in reasons.items():
-        known = around.get(name, Circumstances())  # a folder that cannot be read is no recording
-        rows.append(
-            RecordingRow.from_failure(
-                name, reason, subject=known.subject, site=known.site, recorded_at=known.recorded_at
-            )
-        )
-    rows.sort(key=lambda row: row.recording)
-    return rows, [line for result in results for line in csv_rows(result)]
+    return len(before)
 
 
 def _about(result: BatchResult, model: Model, parameters: Mapping[str, Any], began: datetime) -> str:
