@@ -7,7 +7,8 @@ the company of training events would seem to know more than it does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,76 @@ from popclass.timing.repetition import context_names
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
+Judge = Callable[[NDArray[np.intp], Array], Array]
 SHRINKAGE = 3.0  # of the squared standardised weights, in nats
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """All events of labelled sessions, those that nobody can name included.
+
+    Attributes
+    ----------
+    X : ndarray, shape (m, features)
+    group : ndarray of str, shape (m,)
+        What must not be on both sides of a fold.
+    session, recording : ndarray of int, shape (m,)
+        Events of one recording lie together.
+    onset_s, level_db : ndarray, shape (m,)
+    burst : ndarray of int, shape (m,)
+    rows : ndarray of int, shape (n,)
+        Which of them are the training events, in their order.
+    """
+
+    X: Array
+    group: NDArray[np.str_]
+    session: Whole
+    recording: Whole
+    onset_s: Array
+    burst: Whole
+    level_db: Array
+    rows: Whole
+
+
+def learn_context(
+    company: Company,
+    y: Whole,
+    classes: Sequence[str],
+    names: Sequence[str],
+    folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    judge: Judge,
+    *,
+    seed: int = 0,
+) -> tuple[Context, Array]:
+    """The context stage, and what it makes of each training event while its group is held out.
+
+    Parameters
+    ----------
+    company : Company
+    y : ndarray of int, shape (n,)
+        Classes of the training events.
+    classes, names : sequences of str
+        Of the classes; of the features.
+    folds : sequence of (training indices, held-out indices)
+    judge : callable
+        Given training indices and events, the calibrated probabilities of these events by a classifier trained on
+        nothing else.
+    """
+    acoustic = np.zeros((len(company.X), len(classes)))
+    groups = company.group[company.rows]
+    for train, test in folds:
+        held_out = np.isin(company.group, np.unique(groups[test]))
+        acoustic[held_out] = judge(train, company.X[held_out])
+    blank = blank_context(company.X[company.rows], company.session[company.rows], names, classes, seed=seed)
+    measured = measure_all(
+        blank, company.X, acoustic, company.recording, company.onset_s, company.burst, company.level_db
+    )[company.rows]
+    alone = acoustic[company.rows]
+    believed = np.zeros_like(alone)
+    for train, test in folds:
+        weights = fit_weights(alone[train], measured[train], y[train])
+        believed[test] = replace(blank, weights=weights).apply(alone[test], measured[test])
+    return replace(blank, weights=fit_weights(alone, measured, y)), believed
 
 
 def blank_context(X: Array, session: Whole, names: Sequence[str], classes: Sequence[str], *, seed: int = 0) -> Context:

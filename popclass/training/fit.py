@@ -25,6 +25,7 @@ from popclass.results import OTHER
 from popclass.training.calibration import cross_calibrated, fit_calibration
 from popclass.training.classes import indexed
 from popclass.training.classifiers import BASELINE, KINDS, SETTINGS, enough_for, to_graph, train_classifier
+from popclass.training.context import Company, Judge, learn_context
 from popclass.training.folds import Folds, choose_groups, make_folds
 from popclass.training.novelty import fit_novelty
 from popclass.training.scores import score
@@ -133,6 +134,7 @@ def fit(
     seed: int = 0,
     grouped_by: str = "group",
     context: Mapping[str, Any] | None = None,
+    company: Company | None = None,
     provenance: Mapping[str, Any] | None = None,
     remarks: Sequence[str] = (),
     progress: Progress | None = None,
@@ -153,6 +155,8 @@ def fit(
         What the groups are, for the report.
     context : mapping, optional
         What `popclass.context.Context.to_json` gives; stored as it is.
+    company : Company, optional
+        The sessions the events are from, where the context stage is to be learnt.
     provenance : mapping, optional
         More about the data, stored under `training`.
     remarks : sequence of str
@@ -176,9 +180,14 @@ def fit(
         trial = _try_out(kinds, X, y, classes, splits, seed, progress)
         graph = to_graph(train_classifier(trial.chosen, X, y, seed=seed), X.shape[1])
         novelty, held_out_novelty = fit_novelty(X, y, splits, seed=seed)
+        believed = trial.calibrated
+        if company is not None:
+            judge = _judge(trial, X, y, seed)
+            stage, believed = learn_context(company, y, classes, frontend.names, splits, judge, seed=seed)
+            context = stage.to_json()
     joint = np.array([name != OTHER for name in classes])[y]
-    least = min_probability(trial.calibrated, held_out_novelty, joint)
-    doubtful = uncertain(trial.calibrated, held_out_novelty, least)
+    least = min_probability(believed, held_out_novelty, joint)
+    doubtful = uncertain(believed, held_out_novelty, least)
     info = {
         "schema_version": SCHEMA_VERSION,
         "created_by": f"popclass {importlib.metadata.version('popclass')}",
@@ -205,6 +214,7 @@ def fit(
             "chosen": trial.chosen,
             "candidates": {kind: {key: figures[key] for key in _SUMMARY} for kind, figures in trial.figures.items()},
             "held_out": trial.figures[trial.chosen],
+            "with_company": score(y, believed, classes) if company is not None else None,
             "uncertain": float(doubtful.mean()),
             "uncertain_joint": float(doubtful[joint].mean()) if joint.any() else None,
         },
@@ -238,6 +248,17 @@ def _try_out(
     chosen = min(figures, key=lambda kind: figures[kind]["log_loss"])
     figures[BASELINE] = score(y, held_out[BASELINE], classes)
     return _Trial(chosen, held_out[chosen], calibrated[chosen], figures)
+
+
+def _judge(trial: _Trial, X: np.ndarray, y: np.ndarray, seed: int) -> Judge:
+    """What the chosen kind, trained on some events and calibrated on what it said of them held out, says of others."""
+
+    def judge(train: np.ndarray, events: np.ndarray) -> np.ndarray:
+        estimator = train_classifier(trial.chosen, X[train], y[train], seed=seed)
+        raw = np.asarray(estimator.predict_proba(events.astype(np.float32).astype(np.float64)))
+        return fit_calibration(trial.raw[train], y[train]).apply(raw)
+
+    return judge
 
 
 def _held_out(

@@ -1,0 +1,129 @@
+"""What the default model makes of real recordings, none of which it was trained on.
+
+    python benchmarks/real.py FOLDER [--model M] [--write]
+
+FOLDER holds `cracks/` with recordings and `truth.csv` (file, onset_s, label), and `negatives/KIND/`, in which every
+cavitation or snapping label is a false alarm. A label counts as confident where it is not `uncertain`, that is at the
+model's own threshold. `--write` keeps the figures in `models/real.json`, from which the model card takes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from popclass.model import Model
+from popclass.pipeline import classify, load_model
+from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN, RecordingResult
+
+NEAR_S = 0.003
+AUDIO = (".wav", ".flac", ".ogg", ".m4a", ".mp3")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Score, print, and write where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args(argv)
+    model = load_model(options.model)
+    figures = {
+        "model_sha256": model.sha256,
+        "cracks": cracks(options.folder / "cracks", model),
+        "negatives": negatives(options.folder / "negatives", model),
+    }
+    print(text(figures))
+    if options.write:
+        target = Path(__file__).resolve().parents[1] / "models" / "real.json"
+        target.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    return 0
+
+
+def cracks(folder: Path, model: Model) -> list[dict[str, Any]]:
+    """Each recording of cracks: how many of its onsets are found, and what they and all other events are called."""
+    truth: dict[str, list[float]] = {path.name: [] for path in sorted(folder.glob("*.wav"))}
+    with (folder / "truth.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            truth[row["file"]].append(float(row["onset_s"]))
+    rows = []
+    for name, onsets in sorted(truth.items()):
+        result = classify(folder / name, model=model)
+        near = [each for each in result.events if any(abs(each.start_s - onset) <= NEAR_S for onset in onsets)]
+        rest = [each for each in result.events if each not in near]
+        rows.append(
+            {
+                "recording": name,
+                "cracks": len(onsets),
+                "found": len(near),
+                "called": _counts([event.label for event in near]),
+                "by_sound_alone": _counts([event.acoustic_label for event in near]),
+                "p_cavitation": sorted(round(event.probabilities[CAVITATION], 2) for event in near),
+                "novelty": sorted(round(event.novelty, 2) for event in near if event.novelty is not None),
+                "other_events": _counts([event.label for event in rest]),
+            }
+        )
+    return rows
+
+
+def negatives(folder: Path, model: Model) -> list[dict[str, Any]]:
+    """False joint labels of each kind of recording in which nothing is a joint."""
+    kinds: dict[str, list[RecordingResult]] = defaultdict(list)
+    for path in sorted(each for each in folder.rglob("*") if each.suffix.lower() in AUDIO):
+        kinds["/".join(path.relative_to(folder).parts[:-1])].append(classify(path, model=model))
+    rows = [{"kind": kind, **_alarms(results, model.thresholds.novelty)} for kind, results in sorted(kinds.items())]
+    rows.append({"kind": "all", **_alarms([each for results in kinds.values() for each in results], model.thresholds.novelty)})
+    return rows
+
+
+def _alarms(results: list[RecordingResult], limit: float) -> dict[str, Any]:
+    minutes = sum(result.duration_s for result in results) / 60
+    events = [event for result in results for event in result.events]
+    counts = _counts([event.label for event in events])
+    novelty = [event.novelty for event in events if event.novelty is not None]
+    joint = counts[CAVITATION] + counts[SNAPPING]
+    return {
+        "recordings": len(results),
+        "minutes": round(minutes, 2),
+        "events": len(events),
+        **counts,
+        "joint_per_minute": round(joint / minutes, 2),
+        "novelty_median": round(float(np.median(novelty)), 2) if novelty else None,
+        "novel": sum(value >= limit for value in novelty),
+    }
+
+
+def _counts(labels: list[str]) -> dict[str, int]:
+    return {label: labels.count(label) for label in (CAVITATION, SNAPPING, OTHER, UNCERTAIN)}
+
+
+def text(figures: dict[str, Any]) -> str:
+    """The figures as two tables."""
+    lines = ["real cracks (onsets read off the waveform)", ""]
+    for row in figures["cracks"]:
+        called = ", ".join(f"{number} {label}" for label, number in row["called"].items() if number)
+        rest = ", ".join(f"{number} {label}" for label, number in row["other_events"].items() if number)
+        lines.append(
+            f"  {row['recording']}: {row['found']} of {row['cracks']} found, called {called or 'nothing'}; "
+            f"p(cavitation) by sound {row['p_cavitation']}, novelty {row['novelty']}; other events: {rest or 'none'}"
+        )
+    head = ("kind", "minutes", "events", CAVITATION, SNAPPING, UNCERTAIN, "joint/min", "novelty")
+    lines += ["", "real negatives: every cavitation or snapping is a false alarm", "", _row(head)]
+    keys = ("kind", "minutes", "events", CAVITATION, SNAPPING, UNCERTAIN, "joint_per_minute", "novelty_median")
+    lines += [_row(tuple(str(row[key]) for key in keys)) for row in figures["negatives"]]
+    return "\n".join(lines)
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return f"{cells[0]:24s}" + "".join(f"{cell:>11s}" for cell in cells[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
