@@ -1,0 +1,33 @@
+# A Python environment with popclass[dev] is taken to be active: pip install -e '.[dev]'
+.DEFAULT_GOAL := help
+.PHONY: help check format test docs bench model samples ci
+
+help:     ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+check:    ## lint, format and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+format:   ## put the code into shape
+	ruff check --fix .
+	ruff format .
+
+test:     ## tests, docstring examples among them
+	pytest
+
+docs:     ## run the commands of README.md and docs/ and write their real output into them
+	python docs/refresh.py
+
+bench:    ## run every benchmark, one after the other
+	set -e; for script in benchmarks/*.py; do echo "== $$script"; python $$script; done
+
+model:    ## rebuild models/default.onnx and its card from the generator
+	python -m popclass.training.default
+
+samples:  ## rebuild samples/ from the generator
+	python samples/make.py
+
+ci:       ## what must hold before a change is taken, in fresh environments
+	.ci/run
