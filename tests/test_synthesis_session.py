@@ -12,6 +12,7 @@ import pytest
 from popclass.errors import UsageError
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Session, Settings, draw_settings, generate_session, session_of
+from popclass.synthesis import plan as planning
 from popclass.synthesis import session as module
 from popclass.synthesis.session import Label, extent, merge
 from popclass.timing.sites import SITES
@@ -135,11 +136,11 @@ def test_snap_is_labelled_at_its_release_not_at_its_rub() -> None:
 
 def test_a_cavity_keeps_silent_for_its_refractory_period(monkeypatch: pytest.MonkeyPatch) -> None:
     """With no exceptions drawn, two pops of one cavity are at least 15 minutes apart; without the rule they are not."""
-    monkeypatch.setattr(module, "PROGRAMMES", {(CAVITATION,): 1.0})
-    monkeypatch.setattr(module.p, "SECOND_CAVITATION", replace(module.p.SECOND_CAVITATION, high=0.0))
+    monkeypatch.setattr(planning, "PROGRAMMES", {(CAVITATION,): 1.0})
+    monkeypatch.setattr(planning.p, "SECOND_CAVITATION", replace(planning.p.SECOND_CAVITATION, high=0.0))
     gaps = [gap for seed in range(5) for site in ("mcp", "hand") for gap in _gaps(replace(PLAIN, site=site), seed)]
     assert min(gaps) >= 900.0 - 1.0
-    monkeypatch.setattr(module.p, "REFRACTORY", replace(module.p.REFRACTORY, low=0.0, high=0.0))
+    monkeypatch.setattr(planning.p, "REFRACTORY", replace(planning.p.REFRACTORY, low=0.0, high=0.0))
     assert min(_gaps(replace(PLAIN, site="mcp"), 0)) < 900.0
 
 
@@ -159,15 +160,15 @@ def test_no_more_cavities_than_the_site_has(sample: list[Session]) -> None:
         assert all(cavity < SITES[session.site].cavities for cavity in used)
 
 
-def _planned(count: int) -> list[tuple[Settings, module._Planned]]:
+def _planned(count: int) -> list[tuple[Settings, planning.Planned]]:
     """What many sessions plan, without rendering the recordings."""
     found = []
     for index in range(count):
         rng = np.random.default_rng([11, index])
         settings = replace(draw_settings(rng), sample_rate=44100, codec="none")
-        body = module._draw_body(rng, settings)
-        for start in module._starts(rng):
-            plan = module._plan(rng, settings, (CAVITATION, SNAPPING, OTHER), body, start, 20.0)
+        body = planning.draw_body(rng, settings)
+        for start in planning.draw_starts(rng):
+            plan = planning.plan_recording(rng, settings, (CAVITATION, SNAPPING, OTHER), body, start, 20.0)
             found += [(settings, sound) for sound in plan]
     return found
 
