@@ -79,7 +79,8 @@ def negatives(folder: Path, model: Model) -> list[dict[str, Any]]:
     for path in sorted(each for each in folder.rglob("*") if each.suffix.lower() in AUDIO):
         kinds["/".join(path.relative_to(folder).parts[:-1])].append(classify(path, model=model))
     rows = [{"kind": kind, **_alarms(results, model.thresholds.novelty)} for kind, results in sorted(kinds.items())]
-    rows.append({"kind": "all", **_alarms([each for results in kinds.values() for each in results], model.thresholds.novelty)})
+    everything = [result for results in kinds.values() for result in results]
+    rows.append({"kind": "all", **_alarms(everything, model.thresholds.novelty)})
     return rows
 
 

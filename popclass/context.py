@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.errors import UsageError
-from popclass.modelfile import pack, unpack
+from popclass.packing import pack, unpack
 from popclass.timing.likeness import Likeness
 from popclass.timing.repetition import context_features, context_names
 

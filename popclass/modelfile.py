@@ -14,16 +14,12 @@ opens no pickle and happens before any runtime sees the graph.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from popclass.errors import ModelError, OutputError
 from popclass.formats.text import one_line
@@ -117,38 +113,6 @@ def write(path: Path, data: bytes, *, force: bool = False) -> None:
             part.write_bytes(data)
         except OSError as error:
             raise OutputError(f"cannot write {one_line(str(path))}: {_reason(error)}") from None
-
-
-def pack(array: np.ndarray) -> dict[str, Any]:
-    """An array of numbers as JSON: its shape, and its values as little-endian float32 in base64.
-
-    Examples
-    --------
-    >>> pack(np.array([[0.0, 1.0]]))
-    {'float32': 'AAAAAAAAgD8=', 'shape': [1, 2]}
-    """
-    values = np.ascontiguousarray(array, dtype="<f4")
-    return {"float32": base64.b64encode(values.tobytes()).decode("ascii"), "shape": list(values.shape)}
-
-
-def unpack(packed: Mapping[str, Any]) -> np.ndarray:
-    """The float64 array that `pack` packed, rounded to float32.
-
-    Raises
-    ------
-    ValueError
-        If it is no packed array of finite numbers.
-    """
-    if not isinstance(packed, Mapping) or set(packed) != {"float32", "shape"}:
-        raise ValueError("expected a packed array with `float32` and `shape`")
-    try:
-        values = np.frombuffer(base64.b64decode(packed["float32"], validate=True), dtype="<f4")
-        array = values.reshape([int(n) for n in packed["shape"]]).astype(np.float64)
-    except (TypeError, binascii.Error) as error:
-        raise ValueError(f"broken packed array: {error}") from None
-    if not np.isfinite(array).all():
-        raise ValueError("a packed array holds NaN or infinity")
-    return array
 
 
 def _entry(key: bytes, value: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from popclass.modelfile import pack, unpack
+from popclass.packing import pack, unpack
 
 _ROWS_AT_ONCE = 512  # 512 events against 1,000 references in float64 are 4 MB
 
@@ -56,7 +56,7 @@ class Novelty:
         numpy.ndarray, shape (n,)
             0 to 1; exactly 1 beyond every held-out event.
         """
-        return np.interp(self.distance(X), self.distances, self.shares, left=0.0, right=1.0)
+        return np.asarray(np.interp(self.distance(X), self.distances, self.shares, left=0.0, right=1.0))
 
     def distance(self, X: np.ndarray) -> np.ndarray:
         """Mean whitened distance to the nearest references, shape (n,)."""

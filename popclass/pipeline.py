@@ -22,6 +22,7 @@ from popclass.detection import Detector, Sound
 from popclass.features import FrontEnd, extract
 from popclass.model import Model
 from popclass.results import Event, RecordingResult
+from popclass.timing.sites import lookup
 
 Array = NDArray[np.float64]
 Source = str | os.PathLike[str] | BinaryIO | NDArray[Any]
@@ -234,6 +235,7 @@ def classify(
     >>> result = popclass.classify("samples/demo/take1.flac", site="mcp")            # doctest: +SKIP
     >>> [(event.start_s, event.label) for event in result.events]                     # doctest: +SKIP
     """
+    site = None if site is None else lookup(site).name
     around = Circumstances(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
     chosen = load_model(model)
     analysis = analyse(source, chosen, sample_rate=sample_rate, progress=progress)

@@ -314,23 +314,3 @@ def test_novelty_is_between_0_and_1(X):
     score = a_novelty().score(X)
     assert score.shape == (len(X),)
     assert ((score >= 0) & (score <= 1)).all()
-
-
-@given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=5), elements=st.floats(-1e6, 1e6, width=32)))
-def test_packed_arrays_come_back_exactly(array):
-    assert np.array_equal(modelfile.unpack(json.loads(json.dumps(modelfile.pack(array)))), array)
-
-
-@pytest.mark.parametrize(
-    "packed",
-    [
-        {"float32": "AAAAAAAAgD8=", "shape": [3]},
-        {"float32": "not base64", "shape": [1]},
-        {"float32": "AADAfw==", "shape": [1]},  # NaN
-        {"float32": "AAAAAA=="},
-        [0.0],
-    ],
-)
-def test_broken_packed_array_is_refused(packed):
-    with pytest.raises(ValueError, match=r"packed array|reshape|base64"):
-        modelfile.unpack(packed)

@@ -7,7 +7,6 @@ model is used.
 
 from __future__ import annotations
 
-import base64
 import os
 import tempfile
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.features.definitions import FEATURES
+from popclass.packing import pack, unpack
 
 Array = NDArray[np.float64]
 
@@ -76,8 +76,8 @@ class FrontEnd:
             "rate": self.rate,
             "window": self.window,
             "hop": self.hop,
-            "mel": _pack(self.mel),
-            "dct": _pack(self.dct),
+            "mel": pack(self.mel),
+            "dct": pack(self.dct),
             "names": list(self.names),
         }
 
@@ -95,8 +95,8 @@ class FrontEnd:
                 int(values["rate"]),
                 int(values["window"]),
                 int(values["hop"]),
-                _unpack(values["mel"]),
-                _unpack(values["dct"]),
+                unpack(values["mel"]),
+                unpack(values["dct"]),
                 tuple(values["names"]),
             )
         except (KeyError, TypeError) as error:
@@ -122,13 +122,3 @@ MFCC = 13
 def _single(values: Any) -> Array:
     """Rounded to float32, which is what the model file keeps."""
     return np.asarray(values, np.float32).astype(np.float64)
-
-
-def _pack(values: Array) -> dict[str, Any]:
-    data = base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
-    return {"shape": list(values.shape), "float32": data}
-
-
-def _unpack(packed: dict[str, Any]) -> Array:
-    values = np.frombuffer(base64.b64decode(packed["float32"], validate=True), "<f4")
-    return values.reshape(packed["shape"]).astype(np.float64)

@@ -23,15 +23,15 @@ HOUR_S = 3600.0
 
 # Which classes a session holds and how often: ASSUMPTION. Most short sounds are nobody's joint.
 PROGRAMMES: dict[tuple[str, ...], float] = {
-    (OTHER,): 0.3,
+    (OTHER,): 0.24,
     (SNAPPING,): 0.06,
-    (CAVITATION,): 0.1,
-    (SNAPPING, OTHER): 0.14,
-    (CAVITATION, OTHER): 0.18,
+    (CAVITATION,): 0.16,
+    (SNAPPING, OTHER): 0.12,
+    (CAVITATION, OTHER): 0.2,
     (CAVITATION, SNAPPING): 0.08,
     (CAVITATION, SNAPPING, OTHER): 0.14,
 }
-PATTERNS = {"once": 0.28, "cadence": 0.27, "random": 0.17, "quick": 0.12, "swarm": 0.16}  # ASSUMPTION
+PATTERNS = {"once": 0.17, "cadence": 0.36, "random": 0.18, "quick": 0.13, "swarm": 0.16}  # ASSUMPTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def draw_body(rng: np.random.Generator, settings: Settings) -> Body:
         free_at=[0.0 if rng.random() < 0.85 else float(rng.uniform(0.0, 1500.0)) for _ in range(count)],
         again=p.SECOND_CAVITATION.draw(rng),
         tendons=[snapping.draw_tendon(rng, regime, contact=settings.contact) for _ in range(int(rng.integers(1, 4)))],
-        things=[_draw_thing(rng, settings) for _ in range(int(rng.integers(2, 6)))],
+        things=[_draw_thing(rng, settings) for _ in range(int(rng.integers(1, 5)))],
     )
 
 
@@ -131,7 +131,7 @@ def _gesture(
         kind, sounds = "snap", _movement(rng, settings, body, duration - begin)
     else:
         kind, sounds = _something(rng, settings, body, duration - begin)
-        place = str(rng.choice(["joint", "object", "elsewhere"], p=[0.4, 0.4, 0.2]))
+        place = str(rng.choice(["joint", "object", "elsewhere"], p=[0.6, 0.28, 0.12]))
     return [
         Planned(begin + s.delay_s, s, label, kind, place, float(np.clip(base + s.level_db, lowest, highest)))
         for s in sounds

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from popclass.model import Model
-from popclass.training.scores import candidate_rows, class_rows, confusion_rows, reliability_rows
+from popclass.training.scores import candidate_rows, class_rows, confusion_rows, figure, reliability_rows
 
 _PARAGRAPHS = {
     "identity": "None: {least} or more held-out events, some of each class, are needed; the probabilities are as the "
@@ -21,16 +21,21 @@ _PARAGRAPHS = {
 }
 _LIMITS = (
     "The scores were measured on groups held out of the same data. Another sensor, room or way of recording may do "
-    "worse; `popclass evaluate` measures it on recordings of your own.",
+    "worse.",
     "A calibrated probability takes each class to be as frequent as in the training data; where a class is rarer, its "
     "probability is too high.",
     "The probabilities are of the sound alone; timing and context are weighed after them.",
     "No openly available recordings labelled as cavitation against soft-tissue snapping were found to compare with.",
     "This is no medical device and makes no diagnosis.",
 )
+_TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("ECE", "ece"), ("Brier", "brier"))
+_GENERATED = (
+    "It was trained on generated sounds alone. They rest on the few published figures and on many assumptions "
+    "(`docs/synthesis.md`). How well snapping is recognised in real recordings is unknown: none is openly available.",
+)
 
 
-def card(model: Model, *, title: str | None = None) -> str:
+def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | None = None) -> str:
     """The card of a model.
 
     Parameters
@@ -38,16 +43,21 @@ def card(model: Model, *, title: str | None = None) -> str:
     model : Model
     title : str, optional
         Its heading; by default the name of the model's file.
+    real : mapping, optional
+        Scores on real recordings, as `benchmarks/real.py` measures them; they are shown if they are this model's.
     """
     info = model.info
+    limits = (*(_GENERATED if info["training"].get("source") == "generated" else ()), *_LIMITS)
     sections = [
         f"# {title if title is not None else Path(model.name).stem}",
         _summary(model),
         "## Training data\n\n" + _data(model),
         "## Scores on held-out groups\n\n" + _scores(info["scores"]),
+        *(["## Scores on settings left out\n\n" + _left_out(info["scores"])] if "left_out" in info["scores"] else []),
+        *(["## Real recordings\n\n" + _real(real)] if real and real["model_sha256"] == model.sha256 else []),
         "## Calibration\n\n" + _calibration(info),
         "## Uncertain and new sounds\n\n" + _uncertain(model),
-        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in _LIMITS),
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits),
         "## Making it again\n\n" + _origin(model),
     ]
     return "\n\n".join(sections) + "\n"
@@ -88,7 +98,55 @@ def _scores(scores: Mapping[str, Any]) -> str:
         "each class is. ECE: expected calibration error over ten bins of the largest probability."
     )
     tables = (candidate_rows(scores["candidates"]), class_rows(held), confusion_rows(held), reliability_rows(held))
-    return "\n\n".join([intro, *map(markdown_table, tables)])
+    parts = ["By the sound alone:", intro, *map(markdown_table, tables)]
+    if scores["with_company"] is not None:
+        figures = scores["with_company"]
+        totals = ", ".join(f"{name} {figure(figures[key])}" for name, key in _TOTALS)
+        described = (class_rows(figures), confusion_rows(figures), reliability_rows(figures))
+        parts += ["With the company an event keeps:", f"{totals} (n = {figures['events']})."]
+        parts += list(map(markdown_table, described))
+    return "\n\n".join(parts)
+
+
+def _left_out(scores: Mapping[str, Any]) -> str:
+    head = ["left out", "n", "joint events", *(name for name, _ in _TOTALS[:3])]
+    rows = [
+        [f"{row['setting']}: {row['value']}", str(row["events"]), str(row["joint_events"])]
+        + [figure(row[key]) for _, key in _TOTALS[:3]]
+        for row in scores["left_out"]
+    ]
+    return (
+        "Each value of each setting of the generator was left out of training once, company included; "
+        "`all` are the events of a setting's values together, each scored while its value was left out.\n\n"
+    ) + markdown_table([head, *rows])
+
+
+def _real(real: Mapping[str, Any]) -> str:
+    cracks = [["cracks", "cracks in it", "found", "cavitation", "snapping", "other", "uncertain"]]
+    for row in real["cracks"]:
+        called = [str(row["called"][label]) for label in cracks[0][3:]]
+        cracks.append([row["recording"], str(row["cracks"]), str(row["found"]), *called])
+    keys = (
+        "recordings",
+        "minutes",
+        "events",
+        "cavitation",
+        "snapping",
+        "uncertain",
+        "joint_per_minute",
+        "novelty_median",
+    )
+    head = ["no joint in it", *keys[:6], "joint labels a minute", "median novelty"]
+    rows = [[row["kind"], *(str(row[key]) for key in keys)] for row in real["negatives"]]
+    return "\n\n".join(
+        [
+            "Recordings of real cracks, as counts (onsets read off the waveform by eye, not annotated by a panel):",
+            markdown_table(cracks),
+            "Recordings without any joint: every cavitation or snapping here is a false alarm.",
+            markdown_table([head, *rows]),
+            "None of these recordings was used in training; they were looked at while the generator was made.",
+        ]
+    )
 
 
 def _calibration(info: Mapping[str, Any]) -> str:

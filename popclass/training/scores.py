@@ -85,9 +85,15 @@ def describe(scores: Mapping[str, Any]) -> str:
         table(candidate_rows(scores["candidates"])),
         f"{chosen} was chosen; held out:",
         describe_score(held),
+        *_with_company(scores),
         f"uncertain: {scores['uncertain_joint']:.1%} of joint events, {scores['uncertain']:.1%} of all",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _with_company(scores: Mapping[str, Any]) -> list[str]:
+    figures = scores.get("with_company")
+    return ["with the company an event keeps:", describe_score(figures)] if figures else []
 
 
 def describe_score(figures: Mapping[str, Any]) -> str:
