@@ -1,0 +1,170 @@
+"""Make the samples again: `python samples/make.py` writes `samples/demo/` and `samples/labelled/` anew.
+
+Both are cut from sessions that `popclass synth` would write, chosen by what was generated (settings and labels), never
+by what a model makes of them. The rules are `is_demo` and `usable`; the first sessions that meet them are taken.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+from popclass.audio.checks import DC_BOUND
+from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.synthesis import GeneratedRecording, Label, Session, Settings, draw_settings, session_of
+from popclass.synthesis.write import LABEL_COLUMNS
+from popclass.timing.sites import REFRACTORY_S
+
+SAMPLES = Path(__file__).resolve().parent
+CLASSES = (CAVITATION, SNAPPING, OTHER)
+DEMO_SEED, LABELLED_SEED = 1, 2
+CLIPS, CLIPS_A_SESSION = 24, 3  # of each class
+BEFORE_S, AFTER_S = 0.1, 0.25  # a clip around its onset
+AUDIBLE_DB = 15.0
+MOST_SOUNDS = 18  # in the demo, so that its table can be read
+
+
+def main() -> int:
+    """Write both folders."""
+    demo = write_demo(SAMPLES / "demo")
+    labelled = write_labelled(SAMPLES / "labelled")
+    sys.stdout.write(f"demo is session {demo} of seed {DEMO_SEED}; clips are from {labelled} sessions\n")
+    return 0
+
+
+def settings_of(seed: int, index: int) -> Settings:
+    """The settings of a session, without the time it takes to make its sounds."""
+    return draw_settings(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,))))
+
+
+# --- demo -------------------------------------------------------------------------------------------------------------
+
+
+def write_demo(folder: Path) -> int:
+    """Write the demo session with its labels; the number of the session is returned."""
+    index = next(i for i in range(1_000_000) if plain(settings_of(DEMO_SEED, i)) and is_demo(session_of(DEMO_SEED, i)))
+    session = session_of(DEMO_SEED, index)
+    _empty(folder)
+    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(LABEL_COLUMNS)
+        for recording in session.recordings:
+            name = f"knuckle_{recording.recorded_at:%Y%m%d_%H%M%SZ}.flac"
+            _write(folder / name, recording.samples, recording)
+            around = ["demo", session.site, recording.recorded_at.isoformat()]
+            rows = [[f"{x.start_s:.6f}", f"{x.end_s:.6f}", x.label] for x in recording.labels] or [["", "", ""]]
+            table.writerows([name, *row, *around] for row in rows)
+    with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
+        manifest = csv.writer(file, lineterminator="\n")
+        manifest.writerow(["file", "subject", "site"])
+        manifest.writerows([path.name, "demo", session.site] for path in sorted(folder.glob("*.flac")))
+    return index
+
+
+def plain(settings: Settings) -> bool:
+    """A knuckle, a microphone close by, and nothing that spoils the sound afterwards."""
+    return (
+        settings.site == "mcp"
+        and settings.sensor == "airborne close"
+        and settings.level != "faint"
+        and (settings.processing, settings.codec, settings.bits) == ("none", "none", 16)
+        and settings.sample_rate in (44100, 48000)
+    )
+
+
+def is_demo(session: Session) -> bool:
+    """All three classes, a joint that cavitates again after it has rested, and something within its rest."""
+    sounds = [(at, label) for at, label in _timeline(session) if label.snr_db >= AUDIBLE_DB]
+    kinds = Counter(label.label for _, label in sounds)
+    pops = [at for at, label in sounds if label.label == CAVITATION]
+    gaps = np.diff(pops)
+    return (
+        3 <= len(session.recordings) <= 4
+        and all(kinds[name] >= 2 for name in CLASSES)
+        and sum(kinds.values()) <= MOST_SOUNDS
+        and bool((gaps >= REFRACTORY_S).any())
+        and any(0 < at - pops[0] < REFRACTORY_S for at, label in sounds if label.label != CAVITATION)
+        and centred(session)
+    )
+
+
+def centred(session: Session) -> bool:
+    """Whether the device has no DC offset worth a warning."""
+    return all(abs(float(recording.samples.mean())) < DC_BOUND for recording in session.recordings)
+
+
+def _timeline(session: Session) -> list[tuple[float, Label]]:
+    start = session.recordings[0].recorded_at
+    return [
+        ((recording.recorded_at - start).total_seconds() + label.start_s, label)
+        for recording in session.recordings
+        for label in recording.labels
+    ]
+
+
+# --- labelled clips ---------------------------------------------------------------------------------------------------
+
+
+def write_labelled(folder: Path) -> int:
+    """Write a folder of clips per class; the number of sessions they are from is returned."""
+    _empty(folder)
+    made: Counter[str] = Counter()
+    subjects = set()
+    for index in range(1_000_000):
+        if min(made[name] for name in CLASSES) >= CLIPS:
+            break
+        if not usable(settings_of(LABELLED_SEED, index)):
+            continue
+        session = session_of(LABELLED_SEED, index)
+        of_session: Counter[str] = Counter()
+        for recording, label in clean(session):
+            name = label.label
+            if made[name] >= CLIPS or of_session[name] >= CLIPS_A_SESSION:
+                continue
+            made[name] += 1
+            of_session[name] += 1
+            subjects.add(session.subject)
+            path = folder / name / f"{session.subject}_{session.site}_{of_session[name]}.flac"
+            path.parent.mkdir(exist_ok=True)
+            _write(path, _cut(recording, label), recording)
+    return len(subjects)
+
+
+def usable(settings: Settings) -> bool:
+    """Sounds well above the floor, and no codec."""
+    return settings.level != "faint" and settings.codec == "none" and settings.processing in ("none", "automatic gain")
+
+
+def clean(session: Session) -> Iterator[tuple[GeneratedRecording, Label]]:
+    """Audible sounds of a device without DC offset, around which there is no sound of another class."""
+    for recording in session.recordings if centred(session) else ():
+        for label in recording.labels:
+            near = [x for x in recording.labels if -BEFORE_S <= x.start_s - label.start_s <= AFTER_S]
+            inside = BEFORE_S < label.start_s < len(recording.samples) / recording.sample_rate - AFTER_S
+            if inside and label.snr_db >= AUDIBLE_DB and all(x.label == label.label for x in near):
+                yield recording, label
+
+
+def _cut(recording: GeneratedRecording, label: Label) -> np.ndarray:
+    rate = recording.sample_rate
+    return recording.samples[round((label.start_s - BEFORE_S) * rate) : round((label.start_s + AFTER_S) * rate)]
+
+
+def _write(path: Path, samples: np.ndarray, recording: GeneratedRecording) -> None:
+    sf.write(path, samples, recording.sample_rate, subtype="PCM_16", format="FLAC")
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""README.md and docs/ say what is so: their commands run, their output is the real one, their links lead somewhere."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import popclass
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
+
+import refresh  # noqa: E402
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MODULES = sorted(module.name for module in pkgutil.walk_packages(popclass.__path__, "popclass."))
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+def by_name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", refresh.pages(), ids=by_name)
+def test_a_page_shows_what_its_commands_print(page: Path) -> None:
+    """Word for word; numbers may differ by rounding, since machines add up in different orders."""
+    shown = refresh.held(page.read_text("utf-8")).splitlines()
+    real = refresh.held(refresh.refreshed(page)).splitlines()
+    wrong = [(old, new) for old, new in zip(shown, real, strict=False) if not alike(old, new)]
+    assert not wrong, f"{by_name(page)} is out of date (python docs/refresh.py): {wrong[:3]}"
+    assert len(shown) == len(real), f"{by_name(page)} is out of date: run python docs/refresh.py"
+
+
+def alike(shown: str, real: str) -> bool:
+    """The same words, and numbers that differ by two in the last decimal shown at most."""
+    if _words(shown) != _words(real):
+        return False
+    pairs = zip(_NUMBER.findall(shown), _NUMBER.findall(real), strict=True)
+    return all(abs(float(a) - float(b)) <= 2.001 * 10.0 ** -len(a.partition(".")[2]) for a, b in pairs)
+
+
+def _words(line: str) -> list[str]:
+    return _NUMBER.sub("0", line).split()
+
+
+@pytest.mark.parametrize(
+    ("shown", "real", "same"),
+    [
+        ("2 events: 1 other  0.53", "2 events: 1 other   0.52", True),
+        ("0:03.019  other  0.84", "0:03.019  snapping  0.84", False),
+        ("0:03.019  other  0.84", "0:03.019  other  0.80", False),
+        ("no events", "no events at all", False),
+    ],
+)
+def test_only_rounding_is_forgiven(shown: str, real: str, same: bool) -> None:
+    assert alike(shown, real) is same
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_run(name: str) -> None:
+    if name == "popclass.__main__":
+        return
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_python_examples_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("samples", "models"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    failed, _ = doctest.testfile(
+        str(page), module_relative=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    )
+    assert failed == 0
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "samples" / "README.md"], ids=by_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in _LINK.findall(page.read_text("utf-8")):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, part = target.partition("#")
+        place = (page.parent / path).resolve() if path else page
+        assert place.exists(), f"{target}: there is no {path}"
+        if part:
+            assert part in _anchors(place), f"{target}: {path or page.name} has no such heading"
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = _HEADING.findall(page.read_text("utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_setup_command_classifies_what_the_output_below_it_shows() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    setup = re.search(r"^python3 -m venv .venv && \.venv/bin/pip install \. && \.venv/bin/(.*)$", readme, re.MULTILINE)
+    assert setup is not None
+    assert setup[1] == refresh.commands(ROOT / "README.md")[0]
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
+
+
+def test_every_command_has_its_help_in_the_reference() -> None:
+    from popclass.cli import commands
+
+    shown = refresh.commands(ROOT / "docs" / "reference-commands.md")
+    wanted = {"popclass --help", *(f"popclass {name} --help" for name in commands.commands if name != "model")}
+    assert wanted | {"popclass model show --help", "popclass model verify --help"} <= set(shown)
+
+
+def test_every_column_option_and_exception_is_in_the_reference() -> None:
+    from popclass import errors
+    from popclass.formats.raven import COLUMNS
+    from popclass.formats.recordings import recording_columns
+    from popclass.results import event_columns
+
+    text = (ROOT / "docs" / "reference-formats.md").read_text("utf-8")
+    missing = [name for name in {*event_columns(()), *recording_columns(())} if f"`{name}`" not in text]
+    assert not missing
+    assert not [name for name in COLUMNS if name not in text]
+    python = (ROOT / "docs" / "reference-python.md").read_text("utf-8")
+    assert not [name for name in popclass.__all__ if f"popclass.{name}" not in python]
+    assert not [name for name in vars(errors) if name.endswith("Error") and f"`{name}`" not in python]
+
+
+def test_the_table_of_sites_is_that_of_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    from popclass.timing.sites import describe
+
+    monkeypatch.setenv("POPCLASS_SITES", "")
+    text = (ROOT / "docs" / "reference-formats.md").read_text("utf-8")
+    for row in describe():
+        cells = [f"`{row['site']}`", row["cavities"], row["refractory"], row["documented"], row["note"], row["source"]]
+        assert f"| {' | '.join(cells)} |" in text
+
+
+def test_make_help_lists_every_target() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8")
+    targets = re.findall(r"^([a-z]+):", text, re.MULTILINE)
+    assert {"check", "test", "bench", "docs", "model", "samples"} <= set(targets)
+    assert all(re.search(rf"^{target}:.*## \S", text, re.MULTILINE) for target in targets)
+
+
+def test_refresh_refuses_what_it_does_not_know() -> None:
+    done = subprocess.run([sys.executable, ROOT / "docs" / "refresh.py", "--no"], capture_output=True, check=False)
+    assert done.returncode == 2
