@@ -1,0 +1,93 @@
+"""What is installed is complete: dependencies declared, default model found, versions of one mind."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import popclass
+from popclass.model import Model
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+
+
+def imported(*folders: str) -> set[str]:
+    """Third-party packages that Python files import, wherever in the file, by the names of their distributions."""
+    found = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
+                names = [node.module]
+            found |= {name.partition(".")[0] for name in names}
+    return {DISTRIBUTIONS.get(name, name) for name in found - set(sys.stdlib_module_names) - {"popclass"}}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    return {re.match(r"[\w-]+", line)[0].lower() for line in requirements}  # type: ignore[index]
+
+
+def test_everything_the_package_imports_is_declared() -> None:
+    optional = {"pandas"}  # imported by to_dataframe alone, whose docstring says so
+    assert imported("popclass") - optional <= declared(PROJECT["dependencies"])
+
+
+def test_everything_that_is_declared_is_used() -> None:
+    used_by_others = {"onnx"}  # skl2onnx makes its graphs with it; the model file says which version
+    assert declared(PROJECT["dependencies"]) - used_by_others <= imported("popclass")
+
+
+def test_what_tests_benchmarks_and_scripts_import_is_in_the_dev_extra() -> None:
+    known = declared(PROJECT["dependencies"]) | declared(PROJECT["optional-dependencies"]["dev"])
+    own = {path.stem for folder in ("tests", "docs") for path in (ROOT / folder).glob("*.py")}
+    # distributions are named with hyphens, what is imported with underscores
+    others = {name.replace("_", "-") for name in imported("tests", "benchmarks", "samples", "docs") - own}
+    assert others - known - {"benchmarks"} == {*()}
+
+
+def test_every_dependency_has_a_reason_beside_it() -> None:
+    lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
+    needed = [line for line in lines if re.match(r'    "[\w-]+[<>=]', line)]
+    assert len(needed) == len(PROJECT["dependencies"]) + sum(map(len, PROJECT["optional-dependencies"].values()))
+    assert all("# " in line for line in needed)
+
+
+def test_versions_agree() -> None:
+    assert popclass.__version__ == PROJECT["version"] == importlib.metadata.version("popclass")
+
+
+def test_the_default_model_comes_along_and_works() -> None:
+    model = Model.default()
+    model.verify()
+    assert {"cavitation", "snapping", "other"} == set(model.classes)
+
+
+def test_the_default_model_is_small_and_has_its_card() -> None:
+    assert (ROOT / "models" / "default.onnx").stat().st_size <= 5_000_000
+    assert Model.default().sha256 in (ROOT / "models" / "default.md").read_text("utf-8")
+
+
+def test_the_lock_file_names_the_versions_the_default_model_was_built_with() -> None:
+    lines = (ROOT / "models" / "requirements.lock").read_text("utf-8").splitlines()
+    locked = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert Model.default().info["versions"].items() <= locked.items()
+    assert declared(PROJECT["dependencies"]) <= set(locked)
+
+
+def test_samples_are_small() -> None:
+    size = sum(path.stat().st_size for path in (ROOT / "samples").rglob("*") if path.is_file())
+    assert size < 20_000_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no executable bit")
+def test_ci_run_can_be_run() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
