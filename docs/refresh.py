@@ -7,7 +7,7 @@ A fenced block that begins ```console holds commands, each on a line that begins
 on standard output and standard error. The commands of a page run one after the other in a scratch folder of that page,
 in which `samples` and `models` are those of the checkout, and each must end with exit code 0. ```console example says
 that the output may differ on another machine (training with other library versions). A block that begins ```sh is never
-run.
+run. Between `<!-- figures -->` and `<!-- end -->` stand the figures of the default model (`docs/figures.py`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import figures
+
 ROOT = Path(__file__).resolve().parents[1]
 PROMPT = "$ "
+_FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _BLOCK = re.compile(r"^```console( example)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -36,7 +39,8 @@ def refreshed(page: Path) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("samples", "models"):
             (Path(scratch) / name).symlink_to(ROOT / name)
-        return _replace(_text(page), lambda block: "".join(_outputs(block, scratch)))
+        text = _replace(_text(page), lambda block: "".join(_outputs(block, scratch)))
+    return _FIGURES.sub(lambda _: figures.text(), text) if _FIGURES.search(text) else text
 
 
 def held(text: str) -> str:
