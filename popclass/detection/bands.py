@@ -76,8 +76,9 @@ class BandSplitter:
             if octave < FIRST_DIFFERENCES:
                 detail, scale = even - odd, 0.5 / 2**octave
             else:
-                slope = np.diff(self._continue(sums, octave)[4:])
-                detail, scale = np.diff(slope), 0.5 / (6 * 2**octave)
+                history = self._continue(sums, octave)
+                slope = history[5:] - history[4:-1]
+                detail, scale = slope[1:] - slope[:-1], 0.5 / (6 * 2**octave)
             grouped = detail.reshape(frames, -1)
             np.einsum("ij,ij->i", grouped, grouped, out=energies[octave])
             energies[octave] *= np.float32(scale)

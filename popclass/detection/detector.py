@@ -18,6 +18,7 @@ from popclass.detection.candidates import (
     Sensitivity,
     background,
     log_likelihood,
+    may_hold_onset,
     moving_sum,
     proposals,
     reference,
@@ -167,12 +168,15 @@ class Detector:
 
     def _decide(self, until: int) -> list[Onset]:
         """Onsets among the frames that are undecided and lie before `until`."""
-        held = self._energies.shape[2]
-        first_held = self._frames - held
-        begin = max(self._decided - CONTEXT, first_held)
-        window = slice(begin - first_held, held)
         if until <= self._decided:
             return []
+        held = self._energies.shape[2]
+        first_held = self._frames - held
+        if not self._worth_scoring(slice(self._decided - first_held, held)):
+            self._decided = until
+            return []
+        begin = max(self._decided - CONTEXT, first_held)
+        window = slice(begin - first_held, held)
         scores = [
             self._score(*(each[:, window] for each in channel))
             for channel in zip(self._energies, self._floors, self._freedom, strict=True)
@@ -188,6 +192,12 @@ class Detector:
             onsets.append(self._locate(frame + begin, channel, evidence, quick=quick))
         self._decided = until
         return onsets
+
+    def _worth_scoring(self, window: slice) -> bool:
+        return any(
+            may_hold_onset(energies[:, window], floors[:, window], self._counts, freedom[:, window], self.setting.threshold)
+            for energies, floors, freedom in zip(self._energies, self._floors, self._freedom, strict=True)
+        )
 
     def _score(self, energies: Floats, floors: Floats, freedom: Floats) -> tuple[Floats, Floats]:
         against = reference(energies, floors, self.setting)
