@@ -1,9 +1,10 @@
 # A Python environment with popclass[dev] is taken to be active: pip install -e '.[dev]'
 .DEFAULT_GOAL := help
-.PHONY: help check format test docs bench model samples ci
+.PHONY: help check format test docs bench model real synthesis samples ci
+MODEL_FIGURES := benchmarks/real.py benchmarks/synthesis_figures.py
 
 help:     ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 check:    ## lint, format and types
 	ruff check .
@@ -20,11 +21,18 @@ test:     ## tests, docstring examples among them
 docs:     ## run the commands of README.md and docs/ and write their real output into them
 	python docs/refresh.py
 
-bench:    ## run every benchmark, one after the other
-	set -e; for script in benchmarks/*.py; do echo "== $$script"; python $$script; done
+bench:    ## run the benchmarks, each of which holds one bound
+	set -e; for script in $(filter-out $(MODEL_FIGURES),$(wildcard benchmarks/*.py)); do \
+		echo "== $$script"; python $$script; done
 
 model:    ## rebuild models/default.onnx and its card from the generator
 	python -m popclass.training.default
+
+real:     ## score the default model on real recordings: make real REALDATA=FOLDER
+	python benchmarks/real.py $(REALDATA) --write
+
+synthesis: ## print published figures beside generated ones into docs/synthesis.md
+	python benchmarks/synthesis_figures.py > docs/synthesis.md
 
 samples:  ## rebuild samples/ from the generator
 	python samples/make.py

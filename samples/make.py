@@ -28,7 +28,8 @@ DEMO_SEED, LABELLED_SEED = 1, 2
 CLIPS, CLIPS_A_SESSION = 24, 3  # of each class
 BEFORE_S, AFTER_S = 0.1, 0.25  # a clip around its onset
 AUDIBLE_DB = 15.0
-MOST_SOUNDS = 18  # in the demo, so that its table can be read
+MOST_SOUNDS = 20  # in the demo, so that its table can be read
+APART_S = 60.0  # two cavitations closer than this may be one gesture
 
 
 def main() -> int:
@@ -80,17 +81,17 @@ def plain(settings: Settings) -> bool:
 
 
 def is_demo(session: Session) -> bool:
-    """All three classes, a joint that cavitates again after it has rested, and something within its rest."""
+    """A few sounds of all three classes, and a joint that cavitates twice within its refractory period of 20 minutes.
+
+    That is an exception: in the generator as in bodies the period differs from joint to joint.
+    """
     sounds = [(at, label) for at, label in _timeline(session) if label.snr_db >= AUDIBLE_DB]
-    kinds = Counter(label.label for _, label in sounds)
     pops = [at for at, label in sounds if label.label == CAVITATION]
-    gaps = np.diff(pops)
     return (
         3 <= len(session.recordings) <= 4
-        and all(kinds[name] >= 2 for name in CLASSES)
-        and sum(kinds.values()) <= MOST_SOUNDS
-        and bool((gaps >= REFRACTORY_S).any())
-        and any(0 < at - pops[0] < REFRACTORY_S for at, label in sounds if label.label != CAVITATION)
+        and {label.label for _, label in sounds} == set(CLASSES)
+        and sum(len(recording.labels) for recording in session.recordings) <= MOST_SOUNDS
+        and any(APART_S < gap < REFRACTORY_S for gap in np.diff(pops))
         and centred(session)
     )
 
