@@ -86,7 +86,7 @@ def test_every_measure_keeps_to_its_range(session, likeness):
     for name in ("accompanied", "alike_share", "alike_best", "regularity", "burst_unlikeness", "pair_repeat"):
         assert ((found[name] >= 0) & (found[name] <= 1)).all(), name
     assert (found["alike_count"] <= np.log1p(2 * likeness.neighbours)).all()
-    for name in NAMES[9:]:
+    for name in NAMES[10:]:
         assert ((found[name] >= -1 / 3 - 1e-12) & (found[name] <= 2 / 3 + 1e-12)).all(), name
 
 
@@ -240,3 +240,9 @@ def test_what_is_not_allowed_is_named(change, said):
     values = {"onset_s": [0.0], "burst": [1], "embedding": [[0.0]], "p_acoustic": [[1.0]], "likeness": Likeness()}
     with pytest.raises(UsageError, match=said):
         context_features(**(values | change))
+
+
+def test_more_events_than_a_thrust_has_pops_are_a_crowd():
+    few, many = np.arange(9) * 0.3, np.arange(36) * 0.2
+    assert (measure(few, sounds(9))["crowd"] == 0).all()
+    assert measure(many, sounds(36))["crowd"][18] == pytest.approx(np.log(36 / 9))

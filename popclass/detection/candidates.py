@@ -138,7 +138,7 @@ def log_likelihood(
     Bands with less than two coefficients in the window say nothing. The last `length - 1` frames are zero.
     """
     evidence = np.zeros_like(energies)
-    heard = slice(0, int(np.count_nonzero(counts * length >= 2)))  # the highest bands hold the most coefficients
+    heard = _heard(counts, length)
     ahead = moving_sum(energies[heard], length)[:, length - 1 :]
     valid = ahead.shape[1]
     ratio = np.maximum(ahead / (against[heard, :valid] * np.float32(length)), 1)
@@ -147,17 +147,27 @@ def log_likelihood(
 
 
 def may_hold_onset(
-    energies: Floats, floor: Floats, counts: NDArray[np.float64], freedom: Floats, threshold: float
+    energies: Floats, floors: Floats, counts: NDArray[np.float64], freedom: Floats, threshold: float
 ) -> bool:
-    """Whether any frame reaches the threshold against the floor alone; no reference lies below that.
+    """Whether any frame could reach the threshold: the evidence against the least floor alone, or more.
 
-    Spares most of a quiet recording the reference, which takes longer than all the rest.
+    No reference lies below the floor, so what fails here would fail against the reference too. That spares most of a
+    quiet recording the reference, which takes longer than everything else. Shapes are (bands, frames).
     """
+    floor, weight = floors.min(axis=1, keepdims=True), freedom.max(axis=1)
     for length in (SHORT, LONG):
-        evidence = log_likelihood(energies, floor, counts, freedom, length)
-        if evidence.sum(axis=0).max() > 0.99 * threshold:  # the margin is for rounding
+        heard = _heard(counts, length)
+        ahead = moving_sum(energies[heard], length)[:, length - 1 :]
+        ratio = np.maximum(ahead * (1 / (floor[heard] * np.float32(length))), 1)
+        evidence = (weight[heard] * np.float32(length / 2)) @ (ratio - 1 - np.log(ratio))
+        if evidence.max(initial=0) > 0.99 * threshold:  # the margin is for rounding
             return True
     return False
+
+
+def _heard(counts: NDArray[np.float64], length: int) -> slice:
+    """Bands with at least two coefficients in the window: the highest ones."""
+    return slice(0, int(np.count_nonzero(counts * length >= 2)))
 
 
 def proposals(short: Floats, long: Floats, threshold: float) -> list[tuple[int, bool]]:

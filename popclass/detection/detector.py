@@ -132,7 +132,7 @@ class Detector:
             whole = len(gathered) // self._chunk * self._chunk
             for start in range(0, whole, self._chunk):
                 found += self._advance(np.ascontiguousarray(gathered[start : start + self._chunk].T), last=False)
-            self._waiting = [gathered[whole:].copy()]
+            self._waiting = [gathered[whole:].copy()] if whole < len(gathered) else []
             self._waiting_samples = len(gathered) - whole
         return found
 
@@ -195,7 +195,9 @@ class Detector:
 
     def _worth_scoring(self, window: slice) -> bool:
         return any(
-            may_hold_onset(energies[:, window], floors[:, window], self._counts, freedom[:, window], self.setting.threshold)
+            may_hold_onset(
+                energies[:, window], floors[:, window], self._counts, freedom[:, window], self.setting.threshold
+            )
             for energies, floors, freedom in zip(self._energies, self._floors, self._freedom, strict=True)
         )
 

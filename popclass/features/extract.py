@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from popclass.detection import Sound
-from popclass.features.definitions import COEFFICIENTS, FEATURES, NAMES
+from popclass.features.definitions import COEFFICIENTS, FEATURES, NAMES, TAIL_COEFFICIENTS
 from popclass.features.frontend import Array, FrontEnd
 from popclass.features.spectral import decibels, frames, less_background, mfcc, power, shape
 from popclass.features.transient import course, envelope, falls, less_rumble
@@ -107,7 +107,7 @@ def _spectral(aligned: Array, inside: Array, at: int, frontend: FrontEnd) -> dic
     bands = described.pop("bands")
     return {
         **{f"mfcc_attack_{k}": attack[:, k] for k in range(1, COEFFICIENTS)},
-        **{f"mfcc_tail_{k}": tail[:, k] for k in range(7)},
+        **{f"mfcc_tail_{k}": tail[:, k] for k in range(TAIL_COEFFICIENTS)},
         **{name: bands[:, k] for k, name in enumerate(n for n in NAMES if n.startswith("band_"))},
         **described,
     }

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.features.definitions import FEATURES
+from popclass.features.definitions import COEFFICIENTS, FEATURES
 from popclass.packing import pack, unpack
 
 Array = NDArray[np.float64]
@@ -67,7 +67,7 @@ class FrontEnd:
         from scipy.fft import dct
 
         mel = librosa.filters.mel(sr=rate, n_fft=window, n_mels=bands, fmin=50.0, fmax=rate / 2)
-        cosines = dct(np.eye(bands), axis=0, type=2, norm="ortho")[:MFCC]
+        cosines = dct(np.eye(bands), axis=0, type=2, norm="ortho")[:COEFFICIENTS]
         return cls(rate, window, hop, _single(mel), _single(cosines), tuple(each.name for each in FEATURES))
 
     def to_json(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class FrontEnd:
         if unknown:
             raise ValueError(f"the front end asks for features unknown to this version: {', '.join(sorted(unknown))}")
         bands = frontend.mel.shape[0]
-        if frontend.mel.shape != (bands, frontend.window // 2 + 1) or frontend.dct.shape != (MFCC, bands):
+        if frontend.mel.shape != (bands, frontend.window // 2 + 1) or frontend.dct.shape != (COEFFICIENTS, bands):
             raise ValueError("the front end's filterbank and transform do not fit its window")
         return frontend
 
@@ -114,9 +114,6 @@ class FrontEnd:
 
     def __hash__(self) -> int:
         return hash((self.rate, self.window, self.hop, self.names))
-
-
-MFCC = 13
 
 
 def _single(values: Any) -> Array:

@@ -44,6 +44,9 @@ POPS_PER_THRUST = {
 }
 
 
+MOST_PEAKS = 3  # of one pop: ASSUMPTION
+
+
 @dataclass(frozen=True, slots=True)
 class Cavity:
     """One joint cavity with everything that fixes its sound.
@@ -99,20 +102,22 @@ def _emission_modes(rng: np.random.Generator, regime: Regime) -> tuple[tuple[flo
 
 
 def pop(rng: np.random.Generator, rate: int, cavity: Cavity, *, contact: bool) -> FloatArray:
-    """The sound of one cavity forming, with a second peak in some.
+    """The sound of one cavity forming, with a second peak in some and a third in a few.
 
     Parameters
     ----------
     contact : bool
         At the skin over the joint; otherwise in air.
     """
-    second = rng.random() < p.SECOND_PEAK_SHARE.draw(rng)
-    first = _single(rng, rate, cavity, contact=contact)
-    if not second:
-        return first
-    delay = max(1, round(p.SECOND_PEAK_DELAY.draw(rng) * rate))
-    collapse = _single(rng, rate, cavity, contact=contact)
-    return add(first, later(collapse * p.SECOND_PEAK_LEVEL.draw(rng) * rng.choice([-1.0, 1.0]), delay))
+    wave = _single(rng, rate, cavity, contact=contact)
+    share = p.SECOND_PEAK_SHARE.draw(rng)
+    for _ in range(MOST_PEAKS - 1):
+        if rng.random() >= share:
+            break
+        delay = max(1, round(p.SECOND_PEAK_DELAY.draw(rng) * rate))
+        collapse = _single(rng, rate, cavity, contact=contact)
+        wave = add(wave, later(collapse * p.SECOND_PEAK_LEVEL.draw(rng) * rng.choice([-1.0, 1.0]), delay))
+    return wave
 
 
 def _single(rng: np.random.Generator, rate: int, cavity: Cavity, *, contact: bool) -> FloatArray:

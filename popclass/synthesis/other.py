@@ -362,3 +362,8 @@ KINDS: dict[str, Callable[[np.random.Generator, int, Regime], Maker]] = {
 }
 # At the skin much of the above is not heard; these are, by touch.
 TOUCHING = ("tap", "pad tap", "nail tap", "cloth rub", "cable rub", "microphone bump", "crepitus", "footstep", "fault")
+# What hands, feet and clocks strike again and again.
+STRUCK = (
+    *("tap", "pad tap", "nail tap", "footstep", "wood knock", "table knock"),
+    *("clock", "key", "mouse click", "pen click", "switch", "finger snap"),
+)

@@ -104,13 +104,11 @@ CRACK_FREQUENCY = _add(
     "strongest airborne mode", "Hz", 500, 8000, "lognormal", "R peak frequency 0.9-6 kHz, widened", 2600, 0.65
 )  # fmt: skip
 CRACK_DECAY = _add(
-    "airborne click, time to -20 dB", "s", 0.0006, 0.012, "lognormal", "R 1-5 ms, typically 1-2, widened", 0.0019, 0.65
+    "airborne click, time to -20 dB", "s", 0.0006, 0.02, "lognormal", "R 1-5 ms, typically 1-2, widened", 0.002, 0.8
 )  # fmt: skip
 CRACK_MODES = _add("airborne modes of one crack", "1", 2, 7, "uniform", ASSUMPTION)
 CRACK_PULSE_SHARE = _add("direct pulse over the modes", "1", 0.1, 4.0, "log", ASSUMPTION)
-SECOND_PEAK_SHARE = _add(
-    "pops with a second peak", "1", 0.15, 0.6, "uniform", "2 Meal & Scott 1986 (share ASSUMPTION)"
-)
+SECOND_PEAK_SHARE = _add("pops with a second peak", "1", 0.15, 0.6, "uniform", "2 Meal & Scott 1986 (share ASSUMPTION)")
 SECOND_PEAK_DELAY = _add("second peak after the first", "s", 0.0004, 0.0045, "log", ASSUMPTION)
 SECOND_PEAK_LEVEL = _add("second peak over the first", "1", 0.15, 1.2, "log", ASSUMPTION)
 GAP_SPINE = _add("gap between pops of a thrust", "s", 0.006, 0.12, "lognormal", "D mean 33-36 ms", 0.030, 0.55)

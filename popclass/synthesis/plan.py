@@ -23,14 +23,15 @@ HOUR_S = 3600.0
 
 # Which classes a session holds and how often: ASSUMPTION. Most short sounds are nobody's joint.
 PROGRAMMES: dict[tuple[str, ...], float] = {
-    (OTHER,): 0.24,
+    (OTHER,): 0.3,
     (SNAPPING,): 0.06,
-    (CAVITATION,): 0.16,
-    (SNAPPING, OTHER): 0.12,
-    (CAVITATION, OTHER): 0.2,
+    (CAVITATION,): 0.13,
+    (SNAPPING, OTHER): 0.11,
+    (CAVITATION, OTHER): 0.18,
     (CAVITATION, SNAPPING): 0.08,
     (CAVITATION, SNAPPING, OTHER): 0.14,
 }
+STEADY_SHARE = 0.6  # of what comes at a cadence: struck things, as hands, feet and clocks strike them: ASSUMPTION
 PATTERNS = {"once": 0.17, "cadence": 0.36, "random": 0.18, "quick": 0.13, "swarm": 0.16}  # ASSUMPTION
 
 
@@ -189,6 +190,10 @@ def _something(rng: np.random.Generator, settings: Settings, body: Body, left_s:
         times = [0.0]
     elif pattern == "cadence":
         times = _at_cadence(rng, length)
+        if kind not in other.STRUCK and rng.random() < STEADY_SHARE:
+            struck = [each for each in other.STRUCK if not settings.contact or each in other.TOUCHING]
+            kind = struck[int(rng.integers(len(struck)))]
+            maker = other.KINDS[kind](rng, settings.work_rate, settings.regime)
     elif pattern == "random":
         times = sorted(float(t) for t in rng.uniform(0.0, length, int(rng.integers(2, 7))))
     else:

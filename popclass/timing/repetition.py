@@ -50,6 +50,13 @@ MEASURES = (
         "likeness of the three pairs most alike, in both sounds and in their distance",
     ),
     ("burst_rate", "log(1 + bursts)", "0-5.3", "other bursts that have events within 5 s before or after it"),
+    (
+        "crowd",
+        "log(events / 9)",
+        "0-3.1",
+        "events within 5 s before or after it, its burst included, as far as they outnumber the nine pops of a thrust; "
+        "0 up to nine",
+    ),
     ("alike_p_", "-", "-1/k to 1-1/k", "mean acoustic probability of the class over alike events, less 1/k"),
     ("burst_p_", "-", "-1/k to 1-1/k", "the same over the other events of its burst"),
 )
@@ -57,6 +64,7 @@ MEASURES = (
 _MICROSECONDS = 1_000_000
 _AROUND_US = 5 * _MICROSECONDS
 _BEST = 3
+_POPS_IN_THRUST = 9  # at most: 2-9 at L5-S1, fewer elsewhere (Mourad 2019, Dunning 2013, Reggars 1996)
 _ROWS = 512
 
 
@@ -96,7 +104,7 @@ def context_features(
 
     Returns
     -------
-    ndarray of float64, (n, 9 + 2 k)
+    ndarray of float64, (n, 10 + 2 k)
         Finite; the columns are `context_names`, explained in `MEASURES`.
 
     Raises
@@ -186,7 +194,7 @@ class _Session:
         own = near & ~elsewhere
         inside = np.column_stack((np.log1p(own.sum(axis=1)), _mean(1 - alikeness, own)))
         pair = self._pairs(rows, around, elsewhere, alikeness)
-        rate = self._rate(rows, around, elsewhere)
+        rate = np.column_stack((self._rate(rows, around, elsewhere), self._crowd(rows, around, near)))
         return (
             np.column_stack(columns).astype(np.float64),
             inside,
@@ -238,6 +246,11 @@ class _Session:
         previous = _previous(close)
         first = close & ((previous < 0) | (np.take_along_axis(burst, previous, axis=1) != burst))
         return np.asarray(np.log1p(first.sum(axis=1)))
+
+    def _crowd(self, rows: Whole, around: Whole, near: Flags) -> Floats:
+        """How far the events within 5 s outnumber the pops that one thrust can have."""
+        close = near & (np.abs(self.time[around] - self.time[rows, None]) <= _AROUND_US)
+        return np.asarray(np.log(np.maximum((close.sum(axis=1) + 1) / _POPS_IN_THRUST, 1)))
 
     def _chances_of(self, around: Whole, own: Flags) -> Floats:
         """Mean chances of the other events of the burst, less 1/k."""

@@ -3,6 +3,8 @@
 - `logistic`: standardised features, multinomial logistic regression. Hard to beat with few events.
 - `svm`: standardised features, a support vector machine with a Gaussian kernel and Platt's sigmoid for probabilities.
 - `forest`: extremely randomised trees (Geurts, Ernst & Wehenkel 2006), bounded so that the file stays under 5 MB.
+- `blend`: the mean of forest and support vector machine, for large sets: the trees find what differs sharply, the
+  kernel keeps the answer smooth between what was heard. The default model is one.
 
 Rare classes weigh as much as frequent ones (`class_weight="balanced"`); the calibration afterwards puts back how
 frequent each class was. onnxruntime computes in float32, so everything is fitted on numbers that float32 holds exactly:
@@ -20,6 +22,7 @@ from popclass.errors import LabelError, UsageError
 
 BASELINE = "baseline"
 KINDS = ("logistic", "svm", "forest")
+BLEND = "blend"
 ONNX_OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for every onnxruntime that popclass allows
 SVM_EVENTS = 4000  # a support vector machine's time grows with the square of the events
 PLATT_FOLDS = 3
@@ -28,7 +31,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "logistic": {"C": 0.3, "max_iter": 2000, "class_weight": "balanced"},
     "svm": {"C": 3.0, "kernel": "rbf", "gamma": "scale", "class_weight": "balanced", "cache_size": 500},
     "forest": {
-        "n_estimators": 150,
+        "n_estimators": 120,
         "max_leaf_nodes": 256,
         "min_samples_leaf": 2,
         "max_features": "sqrt",
@@ -36,6 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     BASELINE: {"strategy": "prior"},
 }
+SETTINGS[BLEND] = {kind: SETTINGS[kind] for kind in ("forest", "svm")}
 
 
 def train_classifier(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int = 0) -> Any:
@@ -69,6 +73,8 @@ def train_classifier(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int = 0) 
     if kind == "svm":
         chosen = _thin_out(y, SVM_EVENTS, seed)
         return _scaled(X[chosen], y[chosen], _svm(y[chosen], seed))
+    if kind == BLEND:
+        return _blend(y, [(part, train_classifier(part, X, y, seed=seed)) for part in SETTINGS[BLEND]])
     raise UsageError(f"there is no classifier {kind!r}; allowed are auto, {', '.join(KINDS)}")
 
 
@@ -119,6 +125,18 @@ def _svm(y: np.ndarray, seed: int) -> Any:
     return CalibratedClassifierCV(SVC(**SETTINGS["svm"]), method="sigmoid", cv=split, ensemble=False)
 
 
+def _blend(y: np.ndarray, fitted: list[tuple[str, Any]]) -> Any:
+    """Mean of the probabilities of classifiers that are fitted already (each on what it can take)."""
+    from sklearn.ensemble import VotingClassifier
+    from sklearn.preprocessing import LabelEncoder
+
+    blend = VotingClassifier(fitted, voting="soft", flatten_transform=False)
+    blend.estimators_ = [estimator for _, estimator in fitted]
+    blend.le_ = LabelEncoder().fit(y)
+    blend.classes_ = blend.le_.classes_
+    return blend
+
+
 def _scaled(X: np.ndarray, y: np.ndarray, classifier: Any) -> Any:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
@@ -152,6 +170,9 @@ def _even_quota(counts: np.ndarray, most: int) -> int:
 def _round_thresholds(estimator: Any) -> None:
     """Round the thresholds of trees down to float32, which changes no decision on float32 features."""
     for tree in getattr(estimator, "estimators_", []):
+        if not hasattr(tree, "tree_"):
+            _round_thresholds(tree)
+            continue
         threshold = tree.tree_.threshold
         down = threshold.astype(np.float32)
         above = down.astype(np.float64) > threshold

@@ -24,7 +24,7 @@ from popclass.modelfile import SCHEMA_VERSION
 from popclass.results import OTHER
 from popclass.training.calibration import cross_calibrated, fit_calibration
 from popclass.training.classes import indexed
-from popclass.training.classifiers import BASELINE, KINDS, SETTINGS, enough_for, to_graph, train_classifier
+from popclass.training.classifiers import BASELINE, BLEND, KINDS, SETTINGS, enough_for, to_graph, train_classifier
 from popclass.training.context import Company, Judge, learn_context
 from popclass.training.folds import Folds, choose_groups, make_folds
 from popclass.training.novelty import fit_novelty
@@ -296,7 +296,7 @@ def _counted(labels: Sequence[str], groups: Sequence[str]) -> dict[str, dict[str
 
 
 def _check_options(classifier: str, folds: int) -> None:
-    if classifier not in (AUTO, *KINDS):
+    if classifier not in (AUTO, *KINDS, BLEND):
         raise UsageError(f"classifier '{classifier}': allowed are {AUTO}, {', '.join(KINDS)}")
     if folds < 2:
         raise UsageError(f"folds {folds}: at least 2 are needed to hold anything out")
