@@ -147,19 +147,24 @@ def log_likelihood(
 
 
 def may_hold_onset(
-    energies: Floats, floors: Floats, counts: NDArray[np.float64], freedom: Floats, threshold: float
+    energies: Floats, floor: Floats, freedom: Floats, counts: NDArray[np.float64], threshold: float
 ) -> bool:
-    """Whether any frame could reach the threshold: the evidence against the least floor alone, or more.
+    """Whether any frame could reach the threshold: whether the evidence against the floor alone does.
 
     No reference lies below the floor, so what fails here would fail against the reference too. That spares most of a
-    quiet recording the reference, which takes longer than everything else. Shapes are (bands, frames).
+    quiet recording the reference, which takes longer than everything else.
+
+    Parameters
+    ----------
+    energies : ndarray, shape (bands, frames)
+    floor, freedom : ndarray, shape (bands,)
+        The least and the largest of these frames.
     """
-    floor, weight = floors.min(axis=1, keepdims=True), freedom.max(axis=1)
     for length in (SHORT, LONG):
         heard = _heard(counts, length)
         ahead = moving_sum(energies[heard], length)[:, length - 1 :]
-        ratio = np.maximum(ahead * (1 / (floor[heard] * np.float32(length))), 1)
-        evidence = (weight[heard] * np.float32(length / 2)) @ (ratio - 1 - np.log(ratio))
+        ratio = np.maximum(ahead * (1 / (floor[heard, None] * np.float32(length))), 1)
+        evidence = (freedom[heard] * np.float32(length / 2)) @ (ratio - 1 - np.log(ratio))
         if evidence.max(initial=0) > 0.99 * threshold:  # the margin is for rounding
             return True
     return False
@@ -188,6 +193,6 @@ def _peaks(values: Floats, threshold: float, reach: int) -> NDArray[np.intp]:
     hot = np.flatnonzero(values > threshold)
     if not len(hot):
         return hot
-    padded = np.pad(values, reach, constant_values=-np.inf)
-    around = padded[hot[:, None] + np.arange(2 * reach + 1)]
+    edge = np.full(reach, -np.inf, np.float32)
+    around = np.concatenate([edge, values, edge])[hot[:, None] + np.arange(2 * reach + 1)]
     return np.asarray(hot[np.argmax(around, axis=1) == reach])

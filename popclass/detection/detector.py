@@ -102,11 +102,11 @@ class Detector:
         self._splitters = [BandSplitter(self.frame) for _ in range(channels)]
         self._samples = np.zeros((channels, 0), np.float32)  # what may still be cut into clips
         self._samples_start = 0
-        self._energies = np.zeros(
-            (channels, len(self._counts), 0), np.float32
-        )  # up to a chunk of history, then the newest chunk
-        self._floors = np.zeros((channels, len(self._counts), 0), np.float32)
-        self._freedom = np.zeros((channels, len(self._counts), 0), np.float32)
+        # the energies of the chunk before the newest one and of the newest; a floor and a freedom for each of the two
+        self._energies = np.zeros((channels, len(self._counts), 0), np.float32)
+        self._floors = np.full((channels, len(self._counts), 2), np.inf, np.float32)
+        self._freedom = np.zeros((channels, len(self._counts), 2), np.float32)
+        self._newest = 0  # frames of the newest chunk
         self._frames = 0  # frames analysed
         self._decided = 0  # frames decided
         self._onsets: list[Onset] = []
@@ -161,10 +161,11 @@ class Detector:
         fresh = np.stack([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
         backgrounds = [background(each, self._counts, self.frame, self.setting) for each in self._energies]
-        floors, freedom = (np.repeat(np.stack(each), fresh.shape[2], axis=2) for each in zip(*backgrounds, strict=True))
-        self._floors = np.concatenate([self._floors[:, :, -CHUNK:], floors], axis=2)
-        self._freedom = np.concatenate([self._freedom[:, :, -CHUNK:], freedom], axis=2)
-        self._frames += fresh.shape[2]
+        floors, freedom = (np.stack(each) for each in zip(*backgrounds, strict=True))
+        self._floors = np.concatenate([self._floors[:, :, 1:], floors], axis=2)
+        self._freedom = np.concatenate([self._freedom[:, :, 1:], freedom], axis=2)
+        self._newest = fresh.shape[2]
+        self._frames += self._newest
 
     def _decide(self, until: int) -> list[Onset]:
         """Onsets among the frames that are undecided and lie before `until`."""
@@ -172,14 +173,13 @@ class Detector:
             return []
         held = self._energies.shape[2]
         first_held = self._frames - held
-        if not self._worth_scoring(slice(self._decided - first_held, held)):
+        if not self._worth_scoring(self._energies[:, :, self._decided - first_held :]):
             self._decided = until
             return []
         begin = max(self._decided - CONTEXT, first_held)
-        window = slice(begin - first_held, held)
         scores = [
-            self._score(*(each[:, window] for each in channel))
-            for channel in zip(self._energies, self._floors, self._freedom, strict=True)
+            self._score(*(each[:, begin - first_held :] for each in channel))
+            for channel in zip(self._energies, *self._by_frame(), strict=True)
         ]
         short = np.stack([each[0].sum(axis=0) for each in scores])
         long = np.stack([each[1].sum(axis=0) for each in scores])
@@ -193,13 +193,16 @@ class Detector:
         self._decided = until
         return onsets
 
-    def _worth_scoring(self, window: slice) -> bool:
+    def _worth_scoring(self, energies: Floats) -> bool:
         return any(
-            may_hold_onset(
-                energies[:, window], floors[:, window], self._counts, freedom[:, window], self.setting.threshold
-            )
-            for energies, floors, freedom in zip(self._energies, self._floors, self._freedom, strict=True)
+            may_hold_onset(*channel, self._counts, self.setting.threshold)
+            for channel in zip(energies, self._floors.min(axis=2), self._freedom.max(axis=2), strict=True)
         )
+
+    def _by_frame(self) -> list[Floats]:
+        """Floors and freedoms for each frame whose energies are held."""
+        spans = [self._energies.shape[2] - self._newest, self._newest]
+        return [np.repeat(each, spans, axis=2) for each in (self._floors, self._freedom)]
 
     def _score(self, energies: Floats, floors: Floats, freedom: Floats) -> tuple[Floats, Floats]:
         against = reference(energies, floors, self.setting)
@@ -215,8 +218,7 @@ class Detector:
         stretch = self._samples[channel, begin:end]
         half = 2 ** (octave - 1)
         sample = begin + pick_onset(octave_detail(stretch, octave)) + half // 2 + self._samples_start
-        at = frame - (self._frames - self._energies.shape[2])
-        floor = float(self._floors[channel, :, min(at, self._floors.shape[2] - 1)].sum()) / self.frame
+        floor = float(self._floors[channel, :, int(frame >= self._frames - self._newest)].sum()) / self.frame
         return Onset(sample, channel, float(evidence.sum()), floor)
 
     def _hand_out(self, *, last: bool) -> list[Sound]:
