@@ -37,7 +37,6 @@ KIND = "blend"
 MOST_ALIKE = 10  # events of one kind from one recording: a fire crackles a hundred times, and is one thing to learn
 SETTINGS_LEFT_OUT = ("sensor", "room", "device", "background", "processing", "pitch", "duration")
 WORKERS = 2
-ALL = slice(None)
 COMMAND = "python -m popclass.training.default"
 
 Progress = Callable[[str, int, int], None]
@@ -123,7 +122,10 @@ def leave_out(
         folds = [(np.flatnonzero(own != each), np.flatnonzero(own == each)) for each in np.unique(own)]
         aside = replace(company, group=value)
         _, believed = learn_context(aside, y, model.classes, model.features, folds, judge, seed=seed % 2**32)
-        parts = [*((str(each), test) for each, (_, test) in zip(np.unique(own), folds, strict=True)), ("all", ALL)]
+        parts: list[tuple[str, Any]] = [
+            *((str(each), test) for each, (_, test) in zip(np.unique(own), folds, strict=True)),
+            ("all", slice(None)),
+        ]
         return [
             {
                 "setting": factor,
