@@ -8,7 +8,6 @@ is named twice.
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from popclass.conclusion import Circumstances
 from popclass.errors import LabelError, UsageError
+from popclass.formats.columns import read_columns
 from popclass.formats.text import one_line
 from popclass.timing.sites import lookup
 
@@ -64,36 +64,16 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
 
 
 def _rows(path: Path) -> Rows:
-    """Where each row is, and its cells by column."""
-    shown = one_line(os.fspath(path))
-    try:
-        # bytes in an older encoding survive as surrogates, as they do in file names
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            columns = [name.strip().lower() for name in next(reader, [])]
-            _check_columns(shown, columns)
-            for cells in reader:
-                where = f"{shown}, row {reader.line_num}"
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if len(cells) > len(columns):
-                    raise LabelError(f"{where}: {len(cells)} fields, but the head names {len(columns)} columns")
-                padded = [cell.strip() for cell in cells] + [""] * (len(COLUMNS) - len(cells))
-                yield where, {**dict.fromkeys(COLUMNS, ""), **dict(zip(columns, padded, strict=False))}
-    except (OSError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise LabelError(f"{shown}: cannot be read as CSV: {reason}") from None
+    """Where each row is, and its cells by column, empty where the manifest has no such column."""
+    for where, cells in read_columns(path, _check_columns):
+        yield where, {**dict.fromkeys(COLUMNS, ""), **cells}
 
 
 def _check_columns(shown: str, columns: Sequence[str]) -> None:
-    if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
-        raise LabelError(f"{shown}: columns must be separated by commas")
     if "file" not in columns:
         raise LabelError(f"{shown}: column file is missing; a manifest has file and any of {', '.join(COLUMNS[1:])}")
     if unknown := [name for name in columns if name not in COLUMNS]:
         raise LabelError(f"{shown}: unknown column '{one_line(unknown[0])}': allowed are {', '.join(COLUMNS)}")
-    if len(set(columns)) < len(columns):
-        raise LabelError(f"{shown}: a column is named twice")
 
 
 def _circumstances(where: str, cells: dict[str, str], site: str | None) -> Circumstances:

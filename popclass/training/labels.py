@@ -12,7 +12,6 @@ Nothing is opened but the label files; which event of a recording a label means 
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from popclass.errors import LabelError
+from popclass.formats.columns import read_columns
 from popclass.formats.text import number, one_line
 from popclass.training.classes import check_class_name
 
@@ -143,7 +143,7 @@ def read_table(path: Path) -> Labels:
         With file, row and reason, if a row cannot be used or a recording is missing.
     """
     grouped: dict[str, list[tuple[str, dict[str, str]]]] = {}
-    for where, cells in _table_rows(path):
+    for where, cells in read_columns(path, _check_columns):
         if not cells["file"]:
             raise LabelError(f"{where}: no file is named")
         grouped.setdefault(Path(cells["file"]).as_posix(), []).append((where, cells))
@@ -155,36 +155,10 @@ def read_table(path: Path) -> Labels:
     return Labels(tuple(recordings))
 
 
-def _table_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Where each row is, and its cells by column."""
-    shown = one_line(str(path))
-    try:
-        # bytes in an older encoding survive as surrogates, as they do in file names
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            columns = [name.strip().lower() for name in next(reader, [])]
-            _check_columns(shown, columns)
-            for cells in reader:
-                where = f"{shown}, row {reader.line_num}"
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if len(cells) > len(columns):
-                    raise LabelError(f"{where}: {len(cells)} fields, but the head names {len(columns)} columns")
-                padded = [cell.strip() for cell in cells] + [""] * (len(columns) - len(cells))
-                yield where, dict(zip(columns, padded, strict=True))
-    except (OSError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise LabelError(f"{shown}: cannot be read as CSV: {reason}") from None
-
-
 def _check_columns(shown: str, columns: Sequence[str]) -> None:
-    if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
-        raise LabelError(f"{shown}: columns must be separated by commas")
     if missing := [name for name in NEEDED if name not in columns]:
         found = one_line(", ".join(columns))[:80] or "nothing"
         raise LabelError(f"{shown}: column {missing[0]} is missing; needed are {', '.join(NEEDED)}, found: {found}")
-    if len(set(columns)) < len(columns):
-        raise LabelError(f"{shown}: a column is named twice")
 
 
 def _recording(folder: Path, name: str, rows: Sequence[tuple[str, dict[str, str]]]) -> LabelledRecording:
