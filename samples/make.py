@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,15 @@ from popclass.audio.checks import DC_BOUND
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import GeneratedRecording, Label, Session, Settings, draw_settings, session_of
 from popclass.synthesis.write import LABEL_COLUMNS
-from popclass.timing.sites import REFRACTORY_S
 
 SAMPLES = Path(__file__).resolve().parent
 CLASSES = (CAVITATION, SNAPPING, OTHER)
 DEMO_SEED, LABELLED_SEED = 1, 2
+DEMO_SESSION = 55376  # where the search begins: none before it met the rules when it was made
 CLIPS, CLIPS_A_SESSION = 24, 3  # of each class
 BEFORE_S, AFTER_S = 0.1, 0.25  # a clip around its onset
 AUDIBLE_DB = 15.0
-MOST_SOUNDS = 20  # in the demo, so that its table can be read
+MOST_SOUNDS = 24  # in the demo, so that its table can be read
 APART_S = 60.0  # two cavitations closer than this may be one gesture
 
 
@@ -50,8 +51,8 @@ def settings_of(seed: int, index: int) -> Settings:
 
 def write_demo(folder: Path) -> int:
     """Write the demo session with its labels; the number of the session is returned."""
-    index = next(i for i in range(1_000_000) if plain(settings_of(DEMO_SEED, i)) and is_demo(session_of(DEMO_SEED, i)))
-    session = session_of(DEMO_SEED, index)
+    sessions = ((i, session_of(DEMO_SEED, i)) for i in count(DEMO_SESSION) if plain(settings_of(DEMO_SEED, i)))
+    index, session = next((i, session) for i, session in sessions if is_demo(session))
     _empty(folder)
     with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -81,17 +82,14 @@ def plain(settings: Settings) -> bool:
 
 
 def is_demo(session: Session) -> bool:
-    """A few sounds of all three classes, and a joint that cavitates twice within its refractory period of 20 minutes.
-
-    That is an exception: in the generator as in bodies the period differs from joint to joint.
-    """
+    """A few sounds of all three classes, and a joint that cavitates again, after its rest or too soon."""
     sounds = [(at, label) for at, label in _timeline(session) if label.snr_db >= AUDIBLE_DB]
     pops = [at for at, label in sounds if label.label == CAVITATION]
     return (
-        3 <= len(session.recordings) <= 4
+        len(session.recordings) <= 4
         and {label.label for _, label in sounds} == set(CLASSES)
         and sum(len(recording.labels) for recording in session.recordings) <= MOST_SOUNDS
-        and any(APART_S < gap < REFRACTORY_S for gap in np.diff(pops))
+        and bool((np.diff(pops) > APART_S).any())
         and centred(session)
     )
 
