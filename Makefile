@@ -1,7 +1,6 @@
 # A Python environment with popclass[dev] is taken to be active: pip install -e '.[dev]'
 .DEFAULT_GOAL := help
 .PHONY: help check format test docs bench model real synthesis samples ci
-MODEL_FIGURES := benchmarks/real.py benchmarks/synthesis_figures.py
 
 help:     ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,7 +21,7 @@ docs:     ## run the commands of README.md and docs/ and write their real output
 	python docs/refresh.py
 
 bench:    ## run the benchmarks, each of which holds one bound
-	set -e; for script in $(filter-out $(MODEL_FIGURES),$(wildcard benchmarks/*.py)); do \
+	set -e; for script in $$(grep -l __main__ benchmarks/*.py | grep -v -e real.py -e synthesis_figures.py); do \
 		echo "== $$script"; python $$script; done
 
 model:    ## rebuild models/default.onnx and its card from the generator
