@@ -174,7 +174,7 @@ def analyse(
 
 def _with_company(heard: Hearing, acoustic: Array, model: Model) -> Array:
     """Probabilities after the company each event keeps in its recording was weighed."""
-    if model.context is None or not heard.events:
+    if model.context is None or len(heard.events) < 2:  # nothing to be compared with weighs nothing
         return acoustic
     onset = np.array([event.start_s for event in heard.events])
     burst = np.array([event.burst for event in heard.events])

@@ -21,6 +21,8 @@ ATTACK_LEAD_S = 0.002  # the attack's frame begins this long before the onset
 FADE_S = 0.0005
 TAIL_FRAMES = slice(2, 6)
 TOGETHER = 256  # events computed at a time
+LOWEST = np.array([feature.low for feature in FEATURES])
+HIGHEST = np.array([feature.high for feature in FEATURES])
 
 
 def extract(sounds: Sequence[Sound], frontend: FrontEnd) -> Array:
@@ -59,10 +61,8 @@ def _extract(sounds: Sequence[Sound], frontend: FrontEnd) -> Array:
         "snr": np.array([sound.event.snr_db for sound in sounds]),
     }
     values["cycles"] = values["dominant"] + values["fall_20"] - np.log2(1000)
-    low = np.array([feature.low for feature in FEATURES])
-    high = np.array([feature.high for feature in FEATURES])
     table = np.stack([values[name] for name in NAMES], axis=1)
-    return np.asarray(np.clip(np.nan_to_num(table, posinf=1e9, neginf=-1e9), low, high))
+    return np.asarray(np.clip(np.nan_to_num(table, posinf=1e9, neginf=-1e9), LOWEST, HIGHEST))
 
 
 def _align(sound: Sound, rate: int) -> Array:

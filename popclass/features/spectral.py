@@ -6,6 +6,8 @@ Powers are of Hann-windowed frames. What the frames before the onset hold is tak
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,9 +26,13 @@ def frames(signal: Array, frontend: FrontEnd) -> Array:
 
 def power(framed: Array, frontend: FrontEnd) -> Array:
     """Power spectra of frames, shape (..., window // 2 + 1); periodic Hann window, no scaling, as librosa's."""
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frontend.window) / frontend.window)
-    spectrum = np.fft.rfft(framed * window, axis=-1)
+    spectrum = np.fft.rfft(framed * _hann(frontend.window), axis=-1)
     return np.asarray(spectrum.real**2 + spectrum.imag**2)
+
+
+@cache
+def _hann(size: int) -> Array:
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size))
 
 
 def mfcc(powers: Array, frontend: FrontEnd) -> Array:

@@ -29,8 +29,8 @@ SHORT_FRAME = 64  # samples of the frames in which ranges of frequency are follo
 def less_rumble(signal: Array, rate: int) -> Array:
     """The signal less its moving mean, shape unchanged."""
     half = round(RUMBLE_S * rate / 2)
-    padded = np.pad(signal, ((0, 0), (half + 1, half)), mode="edge")
-    sums = np.cumsum(padded, axis=1)
+    first, last = signal[:, :1], signal[:, -1:]
+    sums = np.cumsum(np.concatenate([np.repeat(first, half + 1, 1), signal, np.repeat(last, half, 1)], axis=1), axis=1)
     return np.asarray(signal - (sums[:, 2 * half + 1 :] - sums[:, : -2 * half - 1]) / (2 * half + 1))
 
 
@@ -136,7 +136,8 @@ def _fallen(heard: Array, peak: NDArray[np.intp], level: Array) -> NDArray[np.in
 
 def _pulses(heard: Array, peak: NDArray[np.intp], largest: Array) -> dict[str, Array]:
     """Number and spacing of separate envelope peaks, and the largest later one."""
-    padded = np.pad(heard, ((0, 0), (APART, APART)))
+    edge = np.zeros((len(heard), APART))
+    padded = np.concatenate([edge, heard, edge], axis=1)
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * APART + 1, axis=1).max(axis=2)
     top = (heard == around) & (heard > 0)
     summit = top & (heard >= 0.1 * largest[:, None])
