@@ -109,7 +109,7 @@ def leave_out(
     from joblib import Parallel, delayed
 
     X, labels = company.X[company.rows], heard.label[company.rows]
-    y = np.searchsorted(model.classes, labels)
+    y = np.array([model.classes.index(label) for label in labels])
     calibration = Calibration.from_json(model.info["calibration"])
 
     def judge(train: Any, events: Any) -> Any:
