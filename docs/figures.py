@@ -48,10 +48,14 @@ def on_real(real: Mapping[str, Any]) -> str:
     """Counts on real recordings, none of them used in training."""
     if not real:
         return "**Real recordings**: not measured for this model.\n"
-    cracks = [["real cracks", "n", "found", "called cavitation", "snapping", "other", "uncertain"]]
+    cracks = [
+        ["real cracks", "n", "found", "called cavitation", "snapping", "other", "uncertain", "other joint labels"]
+    ]
     for row in real["cracks"]:
         called = [str(row["called"][label]) for label in ("cavitation", "snapping", "other", "uncertain")]
-        cracks.append([f"`{row['recording']}`", str(row["cracks"]), str(row["found"]), *called])
+        rest = row["other_events"]
+        elsewhere = f"{rest['cavitation'] + rest['snapping']} of {sum(rest.values())} sounds"
+        cracks.append([f"`{row['recording']}`", str(row["cracks"]), str(row["found"]), *called, elsewhere])
     alarms = [["nothing of a joint in it", "minutes", "n", "cavitation", "snapping", "false joint labels a minute"]]
     for row in real["negatives"]:
         if row["kind"] == "all":
