@@ -1,0 +1,145 @@
+"""What popclass costs beside only reading the same audio, and how much memory it takes.
+
+    python benchmarks/throughput.py [--runs N] [--events N] [--hours H] [--clips N]
+
+- an hour of 48 kHz noise with an event every half minute, as FLAC and as WAV: CPU of `popclass classify` over that of a
+  script that decodes it with soundfile, both as whole processes;
+- memory of a day over that of an hour: 24 h of 8 kHz in one file, an event every half minute, against its first hour;
+- a folder of clips of 1 s: CPU of `popclass batch` over that of a script that reads each with soundfile and takes one
+  rfft; and two jobs against one, by the wall clock (needs two idle cores).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from measure import Cost, Verdicts, in_turn, median, popclass, python, run
+
+RATE = 48_000
+DECODE = """
+import sys, soundfile
+with soundfile.SoundFile(sys.argv[1]) as file:
+    while len(file.read(65536, dtype="float32")):
+        pass
+"""
+READ_CLIPS = """
+import sys
+from pathlib import Path
+import numpy as np, soundfile
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    np.fft.rfft(soundfile.read(path)[0])
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print, and give 1 where a bound is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3, help="how often each is measured")
+    parser.add_argument("--events", type=int, default=120, help="events in an hour")
+    parser.add_argument("--hours", type=int, default=24, help="length of the long recording")
+    parser.add_argument("--clips", type=int, default=2000)
+    options = parser.parse_args(argv)
+    verdicts = Verdicts()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        an_hour(folder, options.events, options.runs, verdicts)
+        a_day(folder, options.events, options.hours, verdicts)
+        many_clips(folder, options.clips, options.runs, verdicts)
+    return verdicts.exit_code
+
+
+def an_hour(folder: Path, events: int, runs: int, verdicts: Verdicts) -> None:
+    """CPU beside decoding."""
+    for ending, bound in (("flac", 1.8), ("wav", 6.0)):
+        path = folder / f"hour.{ending}"
+        write_noise(path, RATE, 60, events / 60)
+        commands = {"decode": python(DECODE, str(path)), "classify": popclass("classify", str(path))}
+        costs = in_turn(commands, runs)
+        path.unlink()
+        for each in commands:
+            print(f"  {ending} {each:10s} {median(costs[each], 'cpu_s'):6.2f} s CPU")
+        ratio = median(costs["classify"], "cpu_s") / median(costs["decode"], "cpu_s")
+        verdicts.at_most(f"1 h of {ending.upper()}: CPU of classify / decode", ratio, bound)
+
+
+def a_day(folder: Path, events: int, hours: int, verdicts: Verdicts) -> None:
+    """Memory beside that of an hour."""
+    costs: dict[int, Cost] = {}
+    for length in (1, hours):
+        path = folder / "long.wav"
+        write_noise(path, 8_000, 60 * length, events / 60)
+        costs[length] = run(popclass("classify", str(path), "--format", "jsonl"))
+        path.unlink()
+        print(f"  {length:2d} h {costs[length].mib:8.1f} MiB {costs[length].cpu_s:8.2f} s CPU")
+    # a twentieth for the allocator's mood, and for the results of 24 times the events
+    verdicts.at_most(f"memory of {hours} h / 1 h", costs[hours].mib / costs[1].mib, 1.05)
+    verdicts.at_most(f"memory of {hours} h", costs[hours].mib, 200, " MiB")
+
+
+def many_clips(folder: Path, clips: int, runs: int, verdicts: Verdicts) -> None:
+    """CPU beside reading, and what a second process gains."""
+    source = folder / "clips"
+    write_clips(source, clips)
+    results = (str(folder / f"results{number}") for number in itertools.count())
+    costs: dict[str, list[Cost]] = {"read": [], "one job": [], "two jobs": []}
+    for _ in range(runs):
+        costs["read"].append(run(python(READ_CLIPS, str(source))))
+        for name, jobs in (("one job", "1"), ("two jobs", "2")):
+            target = next(results)
+            costs[name].append(run(popclass("batch", str(source), "-o", target, "--jobs", jobs, "--quiet")))
+            shutil.rmtree(target)
+    for name, each in costs.items():
+        print(f"  {clips} clips, {name:10s} {median(each, 'wall_s'):6.2f} s, CPU {median(each, 'cpu_s'):6.2f} s")
+    ratio = median(costs["one job"], "cpu_s") / median(costs["read"], "cpu_s")
+    verdicts.at_most(f"{clips} clips: CPU of batch / reading and one rfft each", ratio, 2.5)
+    gain = median(costs["one job"], "wall_s") / median(costs["two jobs"], "wall_s")
+    if (os.cpu_count() or 1) < 2:
+        print("  a single core: two jobs cannot be faster than one")
+    else:
+        verdicts.at_least(f"{clips} clips: two jobs faster than one by", gain, 1.8)
+
+
+def write_noise(path: Path, rate: int, minutes: int, events_per_minute: float) -> None:
+    """Ten different minutes of quiet noise with clicks, over and over."""
+    rng = np.random.default_rng(0)
+    pieces = [noisy_minute(rng, rate, events_per_minute) for _ in range(min(minutes, 10))]
+    with soundfile.SoundFile(path, "w", rate, 1, "PCM_16") as file:
+        for minute in range(minutes):
+            file.write(pieces[minute % len(pieces)])
+
+
+def noisy_minute(rng: np.random.Generator, rate: int, events: float) -> np.ndarray:
+    """A minute of noise at -50 dB; clicks 10-40 dB above it, as many as asked for on average."""
+    samples = rng.normal(0, 0.003, 60 * rate)
+    for onset in rng.integers(0, len(samples) - rate // 10, rng.poisson(events)):
+        samples[onset : onset + rate // 10] += click(rng, rate) * 0.003 * 10 ** (rng.uniform(10, 40) / 20)
+    return samples.clip(-1, 1)
+
+
+def click(rng: np.random.Generator, rate: int) -> np.ndarray:
+    """A damped sine of 0.1 s that falls by 20 dB in 1-10 ms; unit rms over its first 10 ms."""
+    time = np.arange(rate // 10) / rate
+    wave = np.sin(2 * np.pi * rng.uniform(300, 0.3 * rate) * time) * np.exp(-time * 2.3 / rng.uniform(0.001, 0.01))
+    return wave / np.sqrt(np.mean(wave[: rate // 100] ** 2))
+
+
+def write_clips(folder: Path, clips: int) -> None:
+    """Clips of 1 s, 48 kHz, each with one click."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(clips):
+        samples = rng.normal(0, 0.003, RATE)
+        samples[RATE // 2 : RATE // 2 + RATE // 10] += click(rng, RATE) * 0.05
+        soundfile.write(folder / f"{number:05d}.wav", samples.clip(-1, 1), RATE, subtype="PCM_16")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

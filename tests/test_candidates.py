@@ -1,0 +1,140 @@
+"""popclass.detection.candidates: the floor, the reference, and the evidence against both."""
+
+import numpy as np
+import pytest
+
+from popclass.detection.bands import coefficients
+from popclass.detection.candidates import (
+    LONG,
+    SHORT,
+    Sensitivity,
+    background,
+    log_likelihood,
+    may_hold_onset,
+    moving_sum,
+    proposals,
+    reference,
+)
+
+FRAME = 64
+COUNTS = coefficients(FRAME)
+SETTING = Sensitivity()
+
+
+def noise_energies(frames, seed=0, power=1e-4):
+    """Band energies of white noise: chi-square with as many degrees of freedom as there are coefficients."""
+    rng = np.random.default_rng(seed)
+    return (rng.chisquare(np.maximum(COUNTS, 1)[:, None], (len(COUNTS), frames)) * power).astype(np.float32)
+
+
+def test_the_moving_sum_counts_what_there_is():
+    np.testing.assert_array_equal(moving_sum(np.ones((2, 5), np.float32), 4), [[1, 2, 3, 4, 4]] * 2)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_floor_of_noise_is_its_mean(seed):
+    energies = noise_energies(2048, seed)
+    floor, _ = background(energies, COUNTS, FRAME, SETTING)
+    np.testing.assert_allclose(floor[:6, 0], energies[:6].mean(axis=1), rtol=0.1)
+
+
+def test_clicks_do_not_raise_the_floor():
+    energies = noise_energies(2048)
+    with_clicks = energies.copy()
+    with_clicks[:, ::50] *= 1000
+    floor, _ = background(with_clicks, COUNTS, FRAME, SETTING)
+    plain, _ = background(energies, COUNTS, FRAME, SETTING)
+    np.testing.assert_allclose(floor[:6], plain[:6], rtol=0.25)
+
+
+def test_an_unsteady_background_gives_less_evidence():
+    steady = noise_energies(2048)
+    swelling = steady * (1 + 0.9 * np.sin(np.arange(2048) / 60)).astype(np.float32)
+    assert (background(swelling, COUNTS, FRAME, SETTING)[1] < 0.5 * background(steady, COUNTS, FRAME, SETTING)[1])[
+        :4
+    ].all()
+
+
+def test_no_floor_is_believed_below_the_quietest():
+    floor, _ = background(np.zeros((len(COUNTS), 100), np.float32), COUNTS, FRAME, SETTING)
+    np.testing.assert_allclose(floor[:, 0], COUNTS * SETTING.quietest_rms**2, rtol=1e-5)
+
+
+def test_the_reference_is_never_below_the_floor_and_looks_only_back():
+    energies = noise_energies(400)
+    floor = np.repeat(background(energies, COUNTS, FRAME, SETTING)[0], 400, axis=1)
+    before = reference(energies, floor, SETTING)
+    assert (before >= floor).all()
+    changed = energies.copy()
+    changed[:, 300:] *= 1e4
+    np.testing.assert_array_equal(reference(changed, floor, SETTING)[:, :301], before[:, :301])
+
+
+def test_a_peak_is_masked_for_a_while_and_then_forgotten():
+    energies = noise_energies(400)
+    energies[:, 200] *= 1e4
+    floor = np.repeat(background(energies, COUNTS, FRAME, SETTING)[0], 400, axis=1)
+    raised = (reference(energies, floor, SETTING) / floor)[0]
+    assert raised[201] > 500
+    assert (np.diff(raised[202:220]) < 0).all()
+    assert raised[300] < 3
+
+
+def test_evidence_is_zero_at_or_below_the_reference_and_grows_with_the_ratio():
+    against = np.ones((len(COUNTS), 50), np.float32)
+    freedom = np.repeat(COUNTS.astype(np.float32)[:, None], 50, axis=1)
+    evidence = [
+        log_likelihood(against * np.float32(ratio), against, COUNTS, freedom, SHORT).sum(axis=0)[0]
+        for ratio in (0.5, 1.0, 1.5, 2.0, 10.0)
+    ]
+    assert evidence[:2] == [0, 0]
+    assert (np.diff(evidence[1:]) > 0).all()
+
+
+def test_evidence_is_the_log_likelihood_ratio_of_a_raised_variance():
+    against = np.ones((len(COUNTS), 20), np.float32)
+    freedom = np.repeat(COUNTS.astype(np.float32)[:, None], 20, axis=1)
+    found = log_likelihood(against * np.float32(3), against, COUNTS, freedom, LONG)[:, 0]
+    expected = np.where(COUNTS * LONG >= 2, COUNTS * LONG / 2 * (3 - 1 - np.log(3)), 0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_the_last_frames_have_no_evidence_since_their_window_is_not_whole():
+    against = np.ones((len(COUNTS), 20), np.float32)
+    freedom = against * np.float32(10)
+    assert (log_likelihood(against * 9, against, COUNTS, freedom, LONG)[:, -(LONG - 1) :] == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_the_floor_alone_rules_out_has_no_candidate(seed):
+    """The screen never hides a frame that the full evidence would propose."""
+    rng = np.random.default_rng(seed)
+    energies = noise_energies(600, seed)
+    energies[:, rng.integers(0, 600, 4)] *= np.float32(10 ** rng.uniform(0, 1))
+    floor, freedom = background(energies, COUNTS, FRAME, SETTING)
+    floors, freedoms = (np.repeat(each, 600, axis=1) for each in (floor, freedom))
+    against = reference(energies, floors, SETTING)
+    most = max(
+        float(log_likelihood(energies, against, COUNTS, freedoms, length).sum(axis=0).max()) for length in (SHORT, LONG)
+    )
+    assert may_hold_onset(energies, floor[:, 0], freedom[:, 0], COUNTS, most)
+
+
+def test_noise_is_screened_out():
+    energies = noise_energies(1024)
+    floor, freedom = background(energies, COUNTS, FRAME, SETTING)
+    assert not may_hold_onset(energies, floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold)
+
+
+def test_proposals_are_the_largest_of_their_neighbours():
+    short, long = np.zeros(100, np.float32), np.zeros(100, np.float32)
+    short[[20, 22, 60]] = 30, 40, 50
+    long[[58, 80]] = 90, 35
+    assert proposals(short, long, 25.0) == [(22, True), (60, True), (80, False)]
+    assert proposals(short, long, 60.0) == [(58, False)]
+
+
+def test_of_equal_neighbours_the_first_is_proposed():
+    short = np.zeros(50, np.float32)
+    short[[20, 21]] = 30
+    assert proposals(short, np.zeros(50, np.float32), 25.0) == [(20, True)]
