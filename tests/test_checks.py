@@ -119,8 +119,9 @@ def test_clipped_throughout_is_refused_at_whatever_level_the_rail_lies(samples):
         np.clip(np.sin(np.arange(RATE))[:, None] * 1.2, -1, 1).astype(np.float32),
         np.sign(noise()) * np.float32(2**-15),
         clipped(*range(0, 30_000, 500), length=100),
+        noise() * np.float32(1e-4) + np.float32(0.34),
     ],
-    ids=["hot noise", "tone", "hot tone", "last bit only", "clipped clicks"],
+    ids=["hot noise", "tone", "hot tone", "last bit only", "clipped clicks", "quiet on a DC offset"],
 )
 def test_a_hot_recording_is_not_refused(samples):
     lines(samples)

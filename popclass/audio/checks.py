@@ -128,7 +128,9 @@ class SampleCheck:
             level = ", ".join(f"{value:+.3g}" for value in np.asarray(self._first))
             raise AudioError(f"every sample has the same value ({level}): no sound; check microphone and cable")
         share = self._saturated / (self._frames * len(self._sum))
-        if self._peak >= SATURATED_PEAK and share > SATURATED_SHARE:
+        offset = float(np.abs(self._sum / self._frames).max())
+        beside_zero = self._peak < self._rail and offset > self._peak / 2  # a quiet recording on a DC offset
+        if self._peak >= SATURATED_PEAK and share > SATURATED_SHARE and not beside_zero:
             raise AudioError(
                 f"clipped throughout: {share:.0%} of all samples lie at the peak (at most {SATURATED_SHARE:.0%} are "
                 "allowed); record it again with a lower level"

@@ -83,7 +83,7 @@ def _add(
 # --- cavitation -------------------------------------------------------------------------------------------------------
 CAVITY_FREQUENCY = _add(
     "cavity frequency at the skin", "Hz", 86, 1830, "lognormal",
-    "S Reggars 1996: 86-1,830; D log-normal, median 215-260, sigma 0.7", 300, 0.62,
+    "S Reggars 1996: 86-1,830; D log-normal, median 215-260, sigma 0.7", 280, 0.66,
 )  # fmt: skip
 POP_DURATION = _add(
     "cavity sound, time to -20 dB, contact", "s", 0.0018, 0.016, "lognormal",
