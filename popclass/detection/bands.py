@@ -76,15 +76,15 @@ class BandSplitter:
             if octave < FIRST_DIFFERENCES:
                 detail, scale = even - odd, 0.5 / 2**octave
             else:
-                history = self._continue(sums, octave)
-                slope = history[5:] - history[4:-1]
+                slope = self._slope(sums, octave)
                 detail, scale = slope[1:] - slope[:-1], 0.5 / (6 * 2**octave)
             grouped = detail.reshape(frames, -1)
             np.einsum("ij,ij->i", grouped, grouped, out=energies[octave])
             energies[octave] *= np.float32(scale)
             sums = even + odd
         history = self._continue(sums, self._octaves)
-        near = np.diff(history[4:], 2)
+        slope = history[5:] - history[4:-1]
+        near = slope[1:] - slope[:-1]
         pairs = history[1:] + history[:-1]
         wide = 2 * pairs[3:-2] - pairs[1:-4] - pairs[5:]
         energies[-2] = near * near * np.float32(0.5 / (6 * self.frame))
@@ -94,6 +94,16 @@ class BandSplitter:
         energies[-LOW_BANDS:, : max(REACH - self._frames, 0)] = 0
         self._frames += frames
         return energies
+
+    def _slope(self, sums: Floats, octave: int) -> Floats:
+        """Each sum less the one before, from the last of the stretch before on; one more than there are sums."""
+        assert self._past is not None
+        slope = np.empty(len(sums) + 1, np.float32)
+        before, last = self._past[octave][-2:]
+        slope[:2] = last - before, sums[0] - last
+        np.subtract(sums[1:], sums[:-1], out=slope[2:])
+        self._past[octave] = np.concatenate([self._past[octave], sums[-REACH:]])[-REACH:]
+        return slope
 
     def _continue(self, sums: Floats, octave: int) -> Floats:
         """The sums with the last of the stretch before in front."""

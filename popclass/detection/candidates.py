@@ -15,6 +15,7 @@ every background, sample rate and bandwidth.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -99,13 +100,13 @@ def background(
     blocks = np.einsum("ijk->ij", grouped) / np.float32(length)  # four times faster than mean(axis=2)
     ranks = [int(share * (blocks.shape[1] - 1)) for share in (setting.floor_quantile, 1 - setting.floor_quantile)]
     low, high = np.sort(blocks, axis=1)[:, ranks].T
-    normal = NormalDist().inv_cdf(1 - setting.floor_quantile)
+    normal = _deviate(setting.floor_quantile)
     usual = 2 / (9 * np.maximum(counts * length, 2.0))
     if blocks.shape[1] >= FEWEST_BLOCKS:
         # the cube root of a chi-square variable over its mean is normal with variance 2 / (9 freedom)
         lower, upper = np.cbrt(low), np.cbrt(high)
         scatter = ((upper - lower) / np.maximum(upper + lower, 1e-30) / normal) ** 2
-        steadiness = np.clip(usual / np.maximum(scatter, 1e-12), setting.least_steadiness, 1.0)
+        steadiness = np.maximum(np.minimum(usual / np.maximum(scatter, 1e-12), 1.0), setting.least_steadiness)
     else:
         steadiness = np.full(len(counts), UNSURE_STEADINESS)
     spread = usual / steadiness
@@ -114,6 +115,12 @@ def background(
     quietest = np.maximum(counts * setting.quietest_rms**2, floor.sum() * setting.quietest_share)
     floor = np.maximum(floor, quietest).astype(np.float32)
     return floor[:, None], (counts * steadiness).astype(np.float32)[:, None]
+
+
+@cache
+def _deviate(quantile: float) -> float:
+    """By how many standard deviations a quantile lies below the median of a normal variable."""
+    return NormalDist().inv_cdf(1 - quantile)
 
 
 def reference(energies: Floats, floor: Floats, setting: Sensitivity) -> Floats:
@@ -160,14 +167,23 @@ def may_hold_onset(
     floor, freedom : ndarray, shape (bands,)
         The least and the largest of these frames.
     """
-    for length in (SHORT, LONG):
-        heard = _heard(counts, length)
-        ahead = moving_sum(energies[heard], length)[:, length - 1 :]
-        ratio = np.maximum(ahead * (1 / (floor[heard, None] * np.float32(length))), 1)
-        evidence = (freedom[heard] * np.float32(length / 2)) @ (ratio - 1 - np.log(ratio))
-        if evidence.max(initial=0) > 0.99 * threshold:  # the margin is for rounding
-            return True
-    return False
+    threshold *= 0.99  # the margin is for rounding
+    short = _against_floor(energies, floor, freedom, SHORT)
+    if short.max(initial=0) > threshold:
+        return True
+    # the evidence of a window is at most that of its parts together, since r - 1 - ln r is convex
+    parts = [short[start : len(short) - LONG + SHORT + start] for start in range(0, LONG, SHORT)]
+    if sum(parts[1:], parts[0]).max(initial=0) <= threshold:
+        return False
+    heard = _heard(counts, LONG)
+    return bool(_against_floor(energies[heard], floor[heard], freedom[heard], LONG).max(initial=0) > threshold)
+
+
+def _against_floor(energies: Floats, floor: Floats, freedom: Floats, length: int) -> Floats:
+    """Evidence of windows of `length` frames against the floor, all bands together."""
+    ahead = moving_sum(energies, length)[:, length - 1 :]
+    ratio = np.maximum(ahead * (1 / (floor[:, None] * np.float32(length))), 1)
+    return np.asarray((freedom * np.float32(length / 2)) @ (ratio - 1 - np.log(ratio)))
 
 
 def _heard(counts: NDArray[np.float64], length: int) -> slice:

@@ -101,6 +101,7 @@ class Detector:
         self._waiting_samples = 0
         self._splitters = [BandSplitter(self.frame) for _ in range(channels)]
         self._samples = np.zeros((channels, 0), np.float32)  # what may still be cut into clips
+        self._ahead = np.zeros((channels, 0), np.float32)  # what follows it, joined to it once something is heard
         self._samples_start = 0
         # the energies of the chunk before the newest one and of the newest; a floor and a freedom for each of the two
         self._energies = np.zeros((channels, len(self._counts), 0), np.float32)
@@ -143,7 +144,7 @@ class Detector:
         return self._advance(np.ascontiguousarray(rest.T), last=True)
 
     def _advance(self, samples: Floats, *, last: bool) -> list[Sound]:
-        self._samples = np.concatenate([self._samples, samples], axis=1)
+        self._ahead = samples
         self._analyse(samples)
         until = self._frames if last else self._frames - UNDECIDED
         self._onsets += self._decide(until)
@@ -158,10 +159,10 @@ class Detector:
             samples = np.concatenate([samples, np.repeat(samples[:, -1:], missing, axis=1)], axis=1)
         if not samples.shape[1]:
             return
-        fresh = np.stack([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
+        fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
         backgrounds = [background(each, self._counts, self.frame, self.setting) for each in self._energies]
-        floors, freedom = (np.stack(each) for each in zip(*backgrounds, strict=True))
+        floors, freedom = (np.array(each) for each in zip(*backgrounds, strict=True))
         self._floors = np.concatenate([self._floors[:, :, 1:], floors], axis=2)
         self._freedom = np.concatenate([self._freedom[:, :, 1:], freedom], axis=2)
         self._newest = fresh.shape[2]
@@ -176,6 +177,7 @@ class Detector:
         if not self._worth_scoring(self._energies[:, :, self._decided - first_held :]):
             self._decided = until
             return []
+        self._join()
         begin = max(self._decided - CONTEXT, first_held)
         scores = [
             self._score(*(each[:, begin - first_held :] for each in channel))
@@ -198,6 +200,11 @@ class Detector:
             may_hold_onset(*channel, self._counts, self.setting.threshold)
             for channel in zip(energies, self._floors.min(axis=2), self._freedom.max(axis=2), strict=True)
         )
+
+    def _join(self) -> None:
+        if self._ahead.shape[1]:
+            self._samples = np.concatenate([self._samples, self._ahead], axis=1)
+            self._ahead = self._ahead[:, :0]
 
     def _by_frame(self) -> list[Floats]:
         """Floors and freedoms for each frame whose energies are held."""
@@ -223,10 +230,13 @@ class Detector:
 
     def _hand_out(self, *, last: bool) -> list[Sound]:
         """The sounds of which the clip and the following onset are known."""
+        if not self._onsets:
+            return []
+        self._join()
         horizon = self._decided * self.frame - round(LONGEST_S * self.sample_rate) - UNDECIDED * self.frame
         onsets = merge_close(self._onsets, round(SEPARATION_S * self.sample_rate))
         ready = len(onsets) if last else sum(onset.sample < horizon for onset in onsets)
-        following = [onset.sample for onset in onsets[1:]] + [None] if onsets else []
+        following = [onset.sample for onset in onsets[1:]] + [None]
         sounds = [self._sound(*each) for each in zip(onsets[:ready], following[:ready], strict=True)]
         self._onsets = onsets[ready:]
         return sounds
@@ -271,7 +281,12 @@ class Detector:
         """Drop the samples that no clip can need any more."""
         needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
         keep = max(needed - round(BEFORE_S * self.sample_rate) - 2 * UNDECIDED * self.frame, self._samples_start)
-        self._samples = self._samples[:, keep - self._samples_start :]
+        drop = keep - self._samples_start - self._samples.shape[1]
+        if drop < 0:
+            self._join()
+            self._samples = self._samples[:, keep - self._samples_start :].copy()
+        else:
+            self._samples, self._ahead = self._ahead[:, drop:].copy(), self._ahead[:, :0]
         self._samples_start = keep
 
 
