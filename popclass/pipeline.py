@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 Source = str | os.PathLike[str] | BinaryIO | NDArray[Any]
 
 BURST_GAP_S = 0.250
-TOGETHER = 64  # sounds whose features are computed at a time; bounds the memory of a day with many events
+TOGETHER = 64  # events described and judged at a time; bounds the memory of a day with many of them
 BLOCK = 65536
 
 
@@ -157,19 +157,25 @@ def analyse(
 ) -> Analysis:
     """Hear one recording and say what each sound is likely to be by itself. Parameters and errors as `hear`."""
     heard = hear(source, model.frontend, sample_rate=sample_rate, name=name, progress=progress)
-    acoustic = model.probabilities(heard.features)
+    acoustic = _in_parts(model.probabilities, heard.features)
     return Analysis(
         recording=heard.name,
         events=heard.events,
         acoustic=acoustic,
         believed=_with_company(heard, acoustic, model),
-        novelty=model.novelty(heard.features) if heard.events else np.zeros(0),
+        novelty=_in_parts(model.novelty, heard.features),
         duration_s=heard.duration_s,
         sample_rate=heard.sample_rate,
         channels=heard.channels,
         recorded_at=heard.recorded_at,
         warnings=heard.warnings,
     )
+
+
+def _in_parts(judge: Callable[[Array], Array], features: Array) -> Array:
+    """What a model says of many events, asked about a few at a time: a kernel classifier's memory grows with them."""
+    starts = range(0, max(len(features), 1), TOGETHER)
+    return np.concatenate([judge(features[start : start + TOGETHER]) for start in starts])
 
 
 def _with_company(heard: Hearing, acoustic: Array, model: Model) -> Array:
