@@ -1,0 +1,55 @@
+"""popclass.training.context: what the company of an event is worth is learnt from held-out probabilities."""
+
+import numpy as np
+import pytest
+
+from popclass.training.context import Company, fit_weights, learn_context
+
+CLASSES = ("cavitation", "snapping", "other")
+NAMES = tuple(f"f{i}" for i in range(6))
+
+
+def test_measures_that_say_nothing_get_no_weight_and_telling_ones_do():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 600)
+    measured = np.column_stack([rng.normal(size=600), (y == 1) * 1.0])
+    weights = fit_weights(np.full((600, 3), 1 / 3), measured, y)
+    assert np.abs(weights[0]).max() < 0.3
+    assert weights[1, 1] > weights[1, [0, 2]].max() + 1
+
+
+def test_probabilities_that_are_right_leave_nothing_to_learn():
+    rng = np.random.default_rng(1)
+    acoustic = rng.dirichlet(np.ones(3), 3000)
+    y = np.array([rng.choice(3, p=p) for p in acoustic])
+    assert np.abs(fit_weights(acoustic, rng.normal(size=(3000, 2)), y)).max() < 0.2
+
+
+def sessions(rng):
+    """Ten recordings: in half of them one sound comes again and again, in the others every sound is another."""
+    X, y, recording, onset = [], [], [], []
+    for number in range(10):
+        again = number % 2 == 0
+        base = rng.normal(size=6)
+        for beat in range(12):
+            X.append(base + 0.05 * rng.normal(size=6) if again else rng.normal(size=6))
+            y.append(1 if again else 2)
+            recording.append(number)
+            onset.append(beat * 1.0)
+    return np.array(X), np.array(y), np.array(recording), np.array(onset)
+
+
+def test_repetition_is_learnt_and_told_of_recordings_held_out():
+    rng = np.random.default_rng(2)
+    X, y, recording, onset = sessions(rng)
+    n = len(y)
+    company = Company(
+        X, recording.astype(str), recording, recording, onset, np.arange(n), np.zeros(n), rows=np.arange(n)
+    )
+    folds = [(np.flatnonzero(recording % 5 != k), np.flatnonzero(recording % 5 == k)) for k in range(5)]
+    context, believed = learn_context(
+        company, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
+    )
+    assert (believed.argmax(axis=1) == y).mean() > 0.9
+    assert context.weights.shape == (len(context.names), 3)
+    assert believed.sum(axis=1) == pytest.approx(np.ones(n))
