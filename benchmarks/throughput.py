@@ -79,7 +79,7 @@ def a_day(folder: Path, events: int, hours: int, verdicts: Verdicts) -> None:
         costs[length] = run(popclass("classify", str(path), "--format", "jsonl"))
         path.unlink()
         print(f"  {length:2d} h {costs[length].mib:8.1f} MiB {costs[length].cpu_s:8.2f} s CPU")
-    # a twentieth for the allocator's mood, and for the results of 24 times the events
+    # a twentieth for the results of 24 times the events, 2 KiB each
     verdicts.at_most(f"memory of {hours} h / 1 h", costs[hours].mib / costs[1].mib, 1.05)
     verdicts.at_most(f"memory of {hours} h", costs[hours].mib, 200, " MiB")
 
