@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from popclass.audio.suffixes import AUDIO_SUFFIXES
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
-from popclass.training.labels import AUDIO_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)

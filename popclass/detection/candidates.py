@@ -38,7 +38,7 @@ class Sensitivity:
     ----------
     threshold : float
         Log-likelihood ratio (natural logarithm) from which a frame is a candidate. Stationary noise reaches about
-        10 in an hour.
+        15 in a minute.
     floor_quantile : float
         Quantile of the band energy that is taken for the floor.
     trailing_gain : float

@@ -47,8 +47,6 @@ class Heard:
     burst : ndarray of int, shape (n,)
     level_db : ndarray, shape (n,)
         `snr_db` as heard.
-    true_snr_db : ndarray, shape (n,)
-        As drawn; NaN for noise.
     factors : tuple of dict
         Named settings of each session.
     labels, missed : int
@@ -63,7 +61,6 @@ class Heard:
     onset_s: NDArray[np.float64]
     burst: NDArray[np.int64]
     level_db: NDArray[np.float64]
-    true_snr_db: NDArray[np.float64]
     factors: tuple[dict[str, str], ...]
     labels: int
     missed: int
@@ -127,9 +124,9 @@ def _hear_session(seed: int, number: int, frontend: FrontEnd) -> dict[str, Any]:
         missed += len(recording.labels) - len({each.start_s for each in truth if each is not None})
         for event, label in zip(heard.events, truth, strict=True):
             if label is not None:
-                said = (label.label, label.kind, label.snr_db)
+                said = (label.label, label.kind)
             else:
-                said = (UNKNOWN if _belongs(event.start_s, recording.labels) else OTHER, "", np.nan)
+                said = (UNKNOWN if _belongs(event.start_s, recording.labels) else OTHER, "")
             rows.append((index, event.start_s, event.burst, event.snr_db, *said))
         tables.append(heard.features)
     return {
@@ -167,7 +164,7 @@ def _joined(parts: list[dict[str, Any]]) -> Heard:
     rows = [row for part in parts for row in part["rows"]]
     first = np.cumsum([0] + [part["recordings"] for part in parts])
     session = np.repeat(np.arange(len(parts)), [len(part["rows"]) for part in parts])
-    index, onset_s, burst, level, label, kind, snr = zip(*rows, strict=True)
+    index, onset_s, burst, level, label, kind = zip(*rows, strict=True)
     return Heard(
         X=np.concatenate([part["X"] for part in parts]),
         label=np.array(label),
@@ -177,7 +174,6 @@ def _joined(parts: list[dict[str, Any]]) -> Heard:
         onset_s=np.array(onset_s),
         burst=np.array(burst),
         level_db=np.array(level),
-        true_snr_db=np.array(snr, dtype=float),
         factors=tuple(part["factors"] for part in parts),
         labels=sum(part["labels"] for part in parts),
         missed=sum(part["missed"] for part in parts),

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from popclass.audio.suffixes import AUDIO_SUFFIXES
 from popclass.errors import LabelError
 from popclass.formats.columns import read_columns
 from popclass.formats.text import number, one_line
@@ -25,10 +26,6 @@ from popclass.training.classes import check_class_name
 
 TABLE = "labels.csv"
 NEEDED = ("file", "start_s", "end_s", "label")
-AUDIO_SUFFIXES = (
-    *(".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf"),
-    *(".au", ".snd", ".m4a", ".mp4", ".mov", ".3gp", ".3g2", ".aac", ".amr", ".webm", ".mka", ".mkv", ".wma", ".ac3"),
-)
 _SHOWN = 3  # names in a message that could list hundreds
 
 
