@@ -154,4 +154,5 @@ PEAK_LEVEL = _add("loudest sound of a session", "dBFS", -45, -0.5, "uniform", AS
 HIGH_PASS = _add("high-pass of phones", "Hz", 90, 200, "uniform", "S some phones high-pass at 90-200 Hz")
 LOW_PASS = _add("low-pass of a device", "Hz", 4000, 20000, "log", ASSUMPTION)
 TISSUE_CUTOFF = _add("tissue and sensor low-pass, contact", "Hz", 350, 5000, "log", ASSUMPTION)
+HOUSING_CUTOFF = _add("low-pass of the recorder's housing, touched", "Hz", 600, 12000, "log", ASSUMPTION)
 ABSORPTION = _add("energy absorption of the walls", "1", 0.12, 0.7, "uniform", ASSUMPTION)

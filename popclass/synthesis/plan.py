@@ -15,11 +15,14 @@ from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import cavitation, other, snapping
 from popclass.synthesis import parameters as p
 from popclass.synthesis.settings import Settings, level_range
-from popclass.synthesis.waves import Sounding
+from popclass.synthesis.waves import Maker, Sounding
 from popclass.timing.sites import SITES
 
 APART_S = 0.03
 HOUR_S = 3600.0
+DURATIONS_S = ((0.6, 4.0), (10.0, 18.0), (10.0, 40.0))
+DURATION_SHARES = (0.15, 0.42, 0.43)
+SHORT_S = 6.0  # below it a recording is a clip with one gesture, cut close
 
 # Which classes a session holds and how often: ASSUMPTION. Most short sounds are nobody's joint.
 PROGRAMMES: dict[tuple[str, ...], float] = {
@@ -31,6 +34,9 @@ PROGRAMMES: dict[tuple[str, ...], float] = {
     (CAVITATION, SNAPPING): 0.08,
     (CAVITATION, SNAPPING, OTHER): 0.14,
 }
+AT_THE_RECORDER = 0.3  # of touches and bumps: on the recorder itself: ASSUMPTION
+CRACKLES_ON = 0.5  # of crackles: part of a fire, a bag or gravel that goes on, loud and faint: ASSUMPTION
+RUMMAGING = 0.5  # of quick bursts: of unlike things, as unlike as the pops of a thrust: ASSUMPTION
 STEADY_SHARE = 0.6  # of what comes at a cadence: struck things, as hands, feet and clocks strike them: ASSUMPTION
 PATTERNS = {"once": 0.17, "cadence": 0.36, "random": 0.18, "quick": 0.13, "swarm": 0.16}  # ASSUMPTION
 
@@ -55,7 +61,7 @@ class Body:
     free_at: list[float]
     again: float
     tendons: list[snapping.Tendon]
-    things: list[tuple[str, other.Maker]]
+    things: list[tuple[str, Maker]]
 
 
 def draw_programme(rng: np.random.Generator) -> tuple[str, ...]:
@@ -70,6 +76,12 @@ def draw_starts(rng: np.random.Generator) -> list[float]:
     return [float(round(t + 60.0 * i)) for i, t in enumerate(np.sort(rng.uniform(0.0, free, count)))]
 
 
+def draw_duration(rng: np.random.Generator) -> float:
+    """Seconds of a recording: mostly a stretch of movement, sometimes a clip cut around one gesture: ASSUMPTION."""
+    low, high = DURATIONS_S[int(rng.choice(len(DURATIONS_S), p=DURATION_SHARES))]
+    return float(rng.uniform(low, high))
+
+
 def draw_body(rng: np.random.Generator, settings: Settings) -> Body:
     count = SITES[settings.site].cavities
     regime = settings.regime
@@ -82,11 +94,12 @@ def draw_body(rng: np.random.Generator, settings: Settings) -> Body:
     )
 
 
-def _draw_thing(rng: np.random.Generator, settings: Settings) -> tuple[str, other.Maker]:
+def _draw_thing(rng: np.random.Generator, settings: Settings) -> tuple[str, Maker]:
     kinds = list(other.KINDS)
     if settings.contact and rng.random() < 0.6:
         kinds = list(other.TOUCHING)
-    kind = kinds[int(rng.integers(len(kinds)))]
+    weights = np.array([other.FREQUENT.get(kind, 1.0) for kind in kinds])
+    kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
     return kind, other.KINDS[kind](rng, settings.work_rate, settings.regime)
 
 
@@ -99,12 +112,14 @@ def plan_recording(
     duration: float,
 ) -> list[Planned]:
     """All sounds of one recording in order, none within `APART_S` of one of another gesture."""
-    count = int(rng.choice([0, 1, 2, 3, 4, 5], p=[0.12, 0.22, 0.24, 0.2, 0.13, 0.09]))
+    clip = duration < SHORT_S
+    count = 1 if clip else int(rng.choice([0, 1, 2, 3, 4, 5], p=[0.12, 0.22, 0.24, 0.2, 0.13, 0.09]))
+    first, last = (0.02, duration - 0.05) if clip else (0.05, duration - 0.3)
     kept: list[Planned] = []
     for _ in range(count):
-        begin = float(rng.uniform(0.3, duration - 1.0))
+        begin = float(rng.uniform(first, 0.5 * duration) if clip else rng.uniform(0.3, duration - 1.0))
         for sound in _gesture(rng, settings, programme, body, start, begin, duration):
-            within = 0.05 < sound.time_s < duration - 0.3
+            within = first < sound.time_s < last
             if within and all(
                 abs(sound.time_s - earlier.time_s) > APART_S for earlier in kept if earlier.kind != sound.kind
             ):
@@ -133,6 +148,8 @@ def _gesture(
     else:
         kind, sounds = _something(rng, settings, body, duration - begin)
         place = str(rng.choice(["joint", "object", "elsewhere"], p=[0.6, 0.28, 0.12]))
+        if kind in other.TOUCHING and rng.random() < AT_THE_RECORDER:
+            place = "recorder"
     return [
         Planned(begin + s.delay_s, s, label, kind, place, float(np.clip(base + s.level_db, lowest, highest)))
         for s in sounds
@@ -183,6 +200,8 @@ def _something(rng: np.random.Generator, settings: Settings, body: Body, left_s:
     else:
         kind, maker = _draw_thing(rng, settings)
     pattern = str(rng.choice(list(PATTERNS), p=list(PATTERNS.values())))
+    if kind == "crackle" and rng.random() < CRACKLES_ON:
+        pattern = "swarm"
     length = min(left_s, float(np.exp(rng.uniform(np.log(2.0), np.log(20.0)))))
     if pattern == "swarm":
         return kind, _swarm(rng, settings, kind, left_s)
@@ -197,9 +216,21 @@ def _something(rng: np.random.Generator, settings: Settings, body: Body, left_s:
     elif pattern == "random":
         times = sorted(float(t) for t in rng.uniform(0.0, length, int(rng.integers(2, 7))))
     else:
-        gap = float(np.exp(rng.uniform(np.log(0.02), np.log(0.3))))
+        gap = float(np.exp(rng.uniform(np.log(0.008), np.log(0.3))))
         times = [gap * (i + 0.2 * float(rng.standard_normal())) for i in range(int(rng.integers(2, 8)))]
+        if rng.random() < RUMMAGING:
+            return "rummage", _rummage(rng, settings, times)
     return kind, [_moved(sound, max(time, 0.0)) for time in times for sound in maker(rng)]
+
+
+def _rummage(rng: np.random.Generator, settings: Settings, times: list[float]) -> list[Sounding]:
+    """Things handled: each sound of the burst comes from another one."""
+    makers = [_draw_thing(rng, settings)[1] for _ in times]
+    return [
+        _moved(sound, max(time, 0.0), float(rng.normal(0.0, 4.0)))
+        for maker, time in zip(makers, times, strict=True)
+        for sound in maker(rng)[:1]
+    ]
 
 
 def _swarm(rng: np.random.Generator, settings: Settings, kind: str, left_s: float) -> list[Sounding]:
@@ -207,7 +238,7 @@ def _swarm(rng: np.random.Generator, settings: Settings, kind: str, left_s: floa
     makers = [other.KINDS[kind](rng, settings.work_rate, settings.regime) for _ in range(int(rng.integers(2, 9)))]
     length = min(left_s, float(np.exp(rng.uniform(np.log(3.0), np.log(40.0)))))
     number = min(int(rng.poisson(length * np.exp(rng.uniform(np.log(0.7), np.log(9.0))))), 120)
-    spread = float(rng.uniform(2.0, 9.0))
+    spread = float(rng.uniform(2.0, 13.0))
     sounds = []
     for time in np.sort(rng.uniform(0.0, length, number)):
         louder = float(rng.normal(0.0, spread))

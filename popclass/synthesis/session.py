@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from popclass.synthesis import parameters as p
 from popclass.synthesis import processing
 from popclass.synthesis.background import Background, noise_floor_dbfs
-from popclass.synthesis.plan import Planned, draw_body, draw_programme, draw_starts, plan_recording
+from popclass.synthesis.plan import Planned, draw_body, draw_duration, draw_programme, draw_starts, plan_recording
 from popclass.synthesis.settings import Settings
 from popclass.synthesis.waves import FloatArray
 from popclass.synthesis.world import World, build_world
@@ -113,7 +113,7 @@ def generate_session(rng: np.random.Generator, settings: Settings) -> Session:
     )
     plans = []
     for start in starts:
-        duration = float(rng.uniform(10.0, 40.0) if rng.random() < 0.5 else rng.uniform(10.0, 18.0))
+        duration = draw_duration(rng)
         plans.append((start, duration, plan_recording(rng, settings, programme, body, start, duration)))
     gain = _gain(rng, settings, [sound.snr_db for _, _, plan in plans for sound in plan])
     recorder = _Recorder(settings, world, background, gain, float(rng.uniform(0.3, 1.0)))
@@ -155,8 +155,8 @@ class _Recorder:
             signal = processing.automatic_gain(rng, signal, rate)
         elif settings.processing == "noise gate":
             signal = processing.noise_gate(rng, signal, rate)
-        signal += np.float32(self.background.offset)
         signal = processing.resample(signal, rate, settings.sample_rate)
+        signal += np.float32(self.background.offset)  # not before: the edges of a raised signal ring in the resampler
         labels += [self._break(signal, sound) for sound in plan if sound.sound.digital]
         signal = processing.convert(rng, signal, settings.bits)
         if settings.codec != "none":

@@ -16,10 +16,10 @@ from popclass.synthesis import parameters as p
 from popclass.synthesis.waves import Regime
 
 SENSORS = {
-    "airborne close": 0.26,
-    "airborne near": 0.26,
-    "airborne far": 0.1,
-    "contact": 0.26,
+    "airborne close": 0.2,
+    "airborne near": 0.34,
+    "airborne far": 0.16,
+    "contact": 0.18,
     "contact air-coupled": 0.12,
 }
 ROOMS = {"open": 0.2, "small": 0.3, "medium": 0.3, "large": 0.2}

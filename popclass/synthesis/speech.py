@@ -7,7 +7,6 @@ formants under an envelope. Each function draws a maker, a mouth that says its s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from popclass.synthesis import parameters as p
 from popclass.synthesis.waves import (
     LN10,
     FloatArray,
+    Maker,
     Regime,
     Sounding,
     add,
@@ -26,8 +26,6 @@ from popclass.synthesis.waves import (
     ring,
     unit,
 )
-
-Maker = Callable[[np.random.Generator], list[Sounding]]
 
 
 def _formants(rng: np.random.Generator) -> list[float]:
@@ -112,6 +110,27 @@ def cough(rng: np.random.Generator, rate: int, regime: Regime) -> Maker:
         return [Sounding(one(rng), delay_s=i * gap, level_db=float(rng.normal(-2.0 * i, 1.5))) for i in range(count)]
 
     return say
+
+
+def call(rng: np.random.Generator, rate: int, regime: Regime) -> Maker:
+    """A cry, a bark or a crow: a loud harmonic voice that sets in at once or swells, glides and turns rough."""
+    pitch = float(180.0 * 8.0 ** rng.uniform(*regime.pitch))
+    length, attack = float(0.05 * 20.0 ** rng.uniform(*regime.duration)), float(np.exp(rng.uniform(-6.5, -3.0)))
+    slope, rough, formants = float(rng.uniform(0.3, 1.6)), float(rng.uniform(0.0, 0.6)), _formants(rng)
+    arch, vibrato = float(rng.normal(0.0, 0.35)), float(rng.uniform(0.0, 0.04))
+
+    def cry(rng: np.random.Generator) -> list[Sounding]:
+        shape = envelope(rate, attack, 0.6 * length, 0.4 * length)
+        time = np.arange(len(shape)) / rate
+        bend = arch * np.sin(np.pi * np.minimum(time / length, 1.0)) + vibrato * np.sin(2.0 * np.pi * 6.0 * time)
+        angle = 2.0 * np.pi * np.cumsum(pitch * np.exp(bend)) / rate
+        top = int(min(0.45 * rate, 9000.0) / (pitch * math.exp(abs(arch) + vibrato)))
+        source = sum((np.sin(k * angle) / k**slope for k in range(1, max(2, top))), np.zeros(len(shape)))
+        source = source * (1.0 + rough * band_noise(rng, rate, len(shape), 20.0, 150.0))
+        wave = _through(rate, source, formants, 150.0)[: len(shape)] * shape
+        return [Sounding(unit(wave), level_db=float(rng.normal(0.0, 2.0)))]
+
+    return cry
 
 
 def tongue_click(rng: np.random.Generator, rate: int, regime: Regime) -> Maker:

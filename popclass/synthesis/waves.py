@@ -7,7 +7,7 @@ arrays that begin at the instant of the sound (sample 0 is the onset) and work a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,10 @@ class Sounding:
     level_db: float = 0.0
     cavity: int | None = None
     digital: str = ""
+
+
+Maker = Callable[[np.random.Generator], list[Sounding]]
+"""Renders the sound of one thing, hand or mouth, as often as it is asked to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The way from a source to the microphone: room or tissue, then the device. One world for all classes.
 
 Every source of a session sounds from one of a few places (`PLACES`); a place has one impulse response, the room's image
-sources (pyroomacoustics) or the tissue's low-pass, together with the device's response. All device and tissue filters
-are minimum-phase and the direct path is put at sample 0, so that a sound arrives when its label says.
+sources (pyroomacoustics), the tissue's low-pass or the recorder's own housing, together with the device's response.
+All device and tissue filters are minimum-phase and the direct path is put at sample 0, so that a sound arrives when its
+label says.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from popclass.synthesis import parameters as p
 from popclass.synthesis.settings import Settings
 from popclass.synthesis.waves import FloatArray, convolve
 
-PLACES = ("joint", "object", "elsewhere")
+PLACES = ("joint", "object", "elsewhere", "recorder")
 FILTER_SIZE = 8192
 FILTER_TAPS = 3072
 
 # Distance from the source to an airborne microphone in metres, by kind of sensor: ASSUMPTION.
-DISTANCES = {"airborne close": (0.01, 0.12), "airborne near": (0.15, 0.8), "airborne far": (0.8, 3.5)}
+DISTANCES = {"airborne close": (0.01, 0.12), "airborne near": (0.15, 1.0), "airborne far": (0.8, 4.0)}
 # Largest and smallest edge of a room in metres, order of its image sources: ASSUMPTION.
 SIZES = {"small": (1.8, 3.5, 9), "medium": (3.0, 7.0, 8), "large": (6.0, 18.0, 6)}
 
@@ -53,9 +54,10 @@ def build_world(rng: np.random.Generator, settings: Settings) -> World:
     rate = settings.work_rate
     device = minimum_phase(_device_gain(rng, settings.device, _grid(rate)))
     if settings.contact:
-        paths = {place: minimum_phase(_tissue_gain(rng, place, settings.sensor, _grid(rate))) for place in PLACES}
+        paths = {place: minimum_phase(_tissue_gain(rng, place, settings.sensor, _grid(rate))) for place in PLACES[:3]}
     else:
         paths = _room_responses(rng, settings)
+    paths["recorder"] = minimum_phase(_housing_gain(rng, _grid(rate)))
     return World({place: _trim(convolve(path, device)) for place, path in paths.items()}, _trim(device))
 
 
@@ -117,6 +119,12 @@ def _tissue_gain(rng: np.random.Generator, place: str, sensor: str, f: FloatArra
     if sensor == "contact air-coupled":
         gain = gain * high_pass(f, rng.uniform(20, 60), 1) + 10.0 ** (rng.uniform(-45, -15) / 20.0)
     return np.asarray(gain)
+
+
+def _housing_gain(rng: np.random.Generator, f: FloatArray) -> FloatArray:
+    """Through the recorder's own housing, without any room: what touches it, a hand on a phone."""
+    resonant = _wavy(rng, f, 6.0, 8)
+    return resonant * low_pass(f, p.HOUSING_CUTOFF.draw(rng), 1) * high_pass(f, rng.uniform(10, 200), 1)
 
 
 @contextmanager
