@@ -41,16 +41,21 @@ TOLERANCES = {
     "fall_low": 0.2,
     "fall_mid": 0.3,
     "fall_high": 0.15,
+    "stage": 0.7,
+    "start": 0.7,
+    "start_centroid": 0.05,
     "crest": 1.0,
     "peaks": 0.1,
     "peak_spacing": 0.1,
     "second_peak": 0.5,
     "late": 0.1,
     "before": 0.3,
+    "fill_before": 1.0,
+    "fill_after": 1.0,
     "crossings": 0.4,
     "snr": 1.0,
 }
-GROUPS = ("mfcc_attack", "mfcc_tail", "band")
+GROUPS = ("mfcc_attack", "mfcc_tail", "band", "stage", "start")
 
 TOP = """# The features, one by one
 
@@ -113,7 +118,7 @@ def page() -> str:
 
 def group(name: str) -> str:
     """The key of a feature in `TOLERANCES`."""
-    return next((each for each in GROUPS if name.startswith(f"{each}_")), name)
+    return name if name in TOLERANCES else next(each for each in GROUPS if name.startswith(f"{each}_"))
 
 
 def _rows() -> Iterator[str]:

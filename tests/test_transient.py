@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from popclass.features.transient import course, envelope, falls, less_rumble
+from popclass.features.transient import course, envelope, falls, fills, less_rumble
 
 RATE = 24000
 SIZE = 3600
@@ -92,3 +92,37 @@ def test_rumble_is_taken_off_and_a_click_is_not():
     left = less_rumble((rumble + click)[None], RATE)[0]
     assert left[1800] == pytest.approx(1, abs=0.03)
     assert np.abs(np.delete(left, 1800)[200:-200]).max() < 0.03
+
+
+def test_power_is_followed_in_stretches_after_the_onset():
+    values = described(ring(10))
+    # 20 dB in 10 ms are 2 dB a millisecond; the stretches 0-2, 2-5 and 5-10 ms of an exponential, by integration
+    power = lambda start, end: (10 ** (-0.2 * start) - 10 ** (-0.2 * end)) / (end - start)  # noqa: E731
+    for start, end in ((2, 5), (5, 10), (10, 20)):
+        expected = 10 * np.log10(power(start, end) / power(0, 2))
+        assert values[f"stage_{start}_{end}"] == pytest.approx(expected, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("hertz", "band"), [(200, "0_500"), (900, "500_1500"), (2200, "1500_3000"), (4500, "3000_6000"), (9000, "6000_up")]
+)
+def test_the_first_milliseconds_have_a_spectrum_of_their_own(hertz, band):
+    signal = ring(10, hertz)
+    signal[round(0.005 * RATE) :] += np.random.default_rng(0).normal(size=SIZE - round(0.005 * RATE))  # later, anything
+    values = described(signal)
+    shares = {name: value for name, value in values.items() if name.startswith("start_") and name != "start_centroid"}
+    assert max(shares, key=shares.get) == f"start_{band}"
+    assert 2 ** values["start_centroid"] == pytest.approx(hertz, rel=0.35)
+
+
+def test_pops_leave_quiet_between_them_and_a_voice_does_not():
+    lead = round(0.024 * RATE)
+    pops, voice = np.zeros((2, lead + SIZE))
+    for at in range(6):
+        begin = lead + round(0.020 * RATE) * at
+        pops[begin : begin + 240] += ring(3)[:240]
+        voice[begin : begin + 480] += ring(40, 300)[:480]
+    found = fills(np.stack([pops, voice]), lead, RATE)
+    assert found["fill_after"][0] < -40
+    assert found["fill_after"][1] > -15
+    assert (found["fill_before"] < -60).all()

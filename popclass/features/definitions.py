@@ -7,6 +7,7 @@ every input is finite and in its range.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 COEFFICIENTS = 6  # MFCC, the zeroth among them: more of them describe the room, and do worse on settings left out
 TAIL_COEFFICIENTS = 3
@@ -19,6 +20,10 @@ OCTAVES = (
     4000.0,
     8000.0,
 )  # upper edges in hertz; the last band is what lies above
+STAGES_MS = (0, 2, 5, 10, 20, 40, 80)  # edges of the stretches in which the energy is followed
+STAGE_NAMES = tuple(f"stage_{start}_{end}" for start, end in pairwise(STAGES_MS[1:]))
+START_BANDS = (500.0, 1500.0, 3000.0, 6000.0)  # upper edges in hertz for the first 4 ms, which no room has answered yet
+START_NAMES = ("start_0_500", "start_500_1500", "start_1500_3000", "start_3000_6000", "start_6000_up")
 THIRDS = (("low", 0.0, 800.0), ("mid", 800.0, 3000.0), ("high", 3000.0, 12000.0))
 
 
@@ -78,12 +83,23 @@ FEATURES: tuple[Feature, ...] = (
         )
         for name, low, high in THIRDS
     ),
+    *(
+        Feature(name, "dB", -60, 20, "power in this stretch (milliseconds after the onset) over that of the first 2 ms")
+        for name in STAGE_NAMES
+    ),
+    *(
+        Feature(name, "dB", -60, 0, "share of the energy of the first 4 ms in this band (hertz in the name)")
+        for name in START_NAMES
+    ),
+    Feature("start_centroid", "log2 Hz", 5, 13.6, "energy-weighted mean frequency of the first 4 ms"),
     Feature("crest", "dB", 0, 40, "peak over rms of the 20 ms after the onset"),
     Feature("peaks", "log2", 0, 6, "number of separate envelope peaks within 10 dB of the largest in 30 ms"),
     Feature("peak_spacing", "log2 ms", -2, 5, "mean distance of these peaks; the lower bound where there is only one"),
     Feature("second_peak", "dB", -40, 0, "largest envelope peak from 1.5 ms after the first, relative to it"),
     Feature("late", "dB", -60, 20, "energy 20-80 ms after the onset over that of the first 20 ms"),
     Feature("before", "dB", -60, 20, "energy of the 8 ms before the onset over that of the 8 ms after it"),
+    Feature("fill_before", "dB", -60, 20, "median level of the 20 ms before the onset over the sound's peak level"),
+    Feature("fill_after", "dB", -60, 20, "median level 10-100 ms after the onset over the sound's peak level"),
     Feature("crossings", "log2 Hz", 5, 13.6, "half the rate of zero crossings in the first 5 ms"),
     Feature("snr", "dB", -10, 60, "level over the local noise floor, as `snr_db` of the event"),
 )

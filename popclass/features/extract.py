@@ -14,7 +14,7 @@ from popclass.detection import Sound
 from popclass.features.definitions import COEFFICIENTS, FEATURES, NAMES, TAIL_COEFFICIENTS
 from popclass.features.frontend import Array, FrontEnd
 from popclass.features.spectral import decibels, frames, less_background, mfcc, power, shape
-from popclass.features.transient import course, envelope, falls, less_rumble
+from popclass.features.transient import course, envelope, falls, fills, less_rumble
 
 BEFORE_S, AFTER_S = 0.024, 0.150
 ATTACK_LEAD_S = 0.002  # the attack's frame begins this long before the onset
@@ -121,6 +121,7 @@ def _temporal(signal: Array, inside: Array, at: int, rate: int) -> dict[str, Arr
     after = (sound[:, at : at + near] ** 2).sum(axis=1)
     return {
         **course(sound[:, at:], envelope(sound[:, at:], rate), background, rate),
+        **fills(signal, at, rate),
         **falls(sound, at, rate),
         "before": decibels(before / (after + 1e-30)),
     }

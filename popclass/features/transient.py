@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.features.definitions import THIRDS
+from popclass.features.definitions import STAGE_NAMES, STAGES_MS, START_BANDS, START_NAMES, THIRDS
 from popclass.features.frontend import Array
 from popclass.features.spectral import decibels
 
@@ -20,6 +20,7 @@ BLOCKS_PER_S = 3000
 RUMBLE_S = 0.012  # what a moving mean of this length follows is taken off: below about 60 Hz
 ATTACK_S = 0.020
 PEAKS_S = 0.030
+START_S = 0.004
 APART = 4  # blocks: peaks closer than 1.3 ms are one
 REST = 24  # blocks: a sound has fallen once it stays low for 8 ms
 AUDIBLE = 4.0  # times the background's energy
@@ -76,7 +77,25 @@ def course(signal: Array, energy: Array, background: Array, rate: int) -> dict[s
         "crest": _crest(signal[:, : round(ATTACK_S * rate)]),
         "late": decibels(late / (running[:, attack - 1] + 1e-30)),
         "crossings": _crossings(signal[:, : round(0.005 * rate)]),
+        **_stages(running),
+        **_start(signal[:, : round(START_S * rate)], rate),
         **_pulses(heard[:, : round(PEAKS_S * BLOCKS_PER_S)], peak, largest),
+    }
+
+
+def fills(signal: Array, lead: int, rate: int) -> dict[str, Array]:
+    """How much goes on around a sound, further onsets included: medians of the envelope over the sound's peak.
+
+    Between the pops of a thrust it is quiet, between the pulses of a voice it is not.
+    """
+    energy = envelope(signal, rate)
+    onset = round(lead * BLOCKS_PER_S / rate)
+    peak = energy[:, onset : onset + round(ATTACK_S * BLOCKS_PER_S)].max(axis=1) + 1e-30
+    after = energy[:, onset + round(0.010 * BLOCKS_PER_S) : onset + round(0.100 * BLOCKS_PER_S)]
+    before = energy[:, onset - round(0.020 * BLOCKS_PER_S) : onset - 2]
+    return {
+        "fill_before": decibels(np.median(before, axis=1) / peak),
+        "fill_after": decibels(np.median(after, axis=1) / peak),
     }
 
 
@@ -102,6 +121,27 @@ def falls(signal: Array, lead: int, rate: int) -> dict[str, Array]:
         spread = heard.sum(axis=1) ** 2 / ((heard**2).sum(axis=1) + 1e-30)
         values[f"fall_{name}"] = _log_ms(spread * hop * 1000 / rate)
     return values
+
+
+def _stages(running: Array) -> dict[str, Array]:
+    """Mean power of stretches after the onset over that of the first."""
+    edges = [round(ms / 1000 * BLOCKS_PER_S) for ms in STAGES_MS]
+    total = np.concatenate([np.zeros((len(running), 1)), running], axis=1)[:, edges]
+    power = np.diff(total, axis=1) / np.diff(edges)
+    return {name: decibels(power[:, i] / (power[:, 0] + 1e-30)) for i, name in enumerate(STAGE_NAMES, start=1)}
+
+
+def _start(first: Array, rate: int) -> dict[str, Array]:
+    """The spectrum of the first milliseconds, before the room answers."""
+    size = first.shape[1]
+    fading = np.cos(np.linspace(0.0, np.pi / 2, size)) ** 2
+    spectrum = np.fft.rfft(first * fading, 2 * size, axis=1)
+    powers = spectrum.real**2 + spectrum.imag**2 + 1e-30
+    hertz = np.arange(powers.shape[1]) * rate / (2 * size)
+    edges = np.searchsorted(hertz, (0.0, *START_BANDS))
+    shares = decibels(np.add.reduceat(powers, edges, axis=1) / powers.sum(axis=1, keepdims=True))
+    centroid = np.log2(np.maximum(powers @ hertz / powers.sum(axis=1), 1e-3))
+    return {**{name: shares[:, i] for i, name in enumerate(START_NAMES)}, "start_centroid": centroid}
 
 
 def _rise(attack: Array, rate: int) -> Array:
