@@ -6,19 +6,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from popclass.context import Context
+from popclass.context import Context, Weighing
 from popclass.timing.likeness import Likeness
 from popclass.timing.repetition import context_names
 
 CLASSES = ("cavitation", "snapping", "other")
 NAMES = context_names(CLASSES)
+MEASURES = len(NAMES)
 COLUMNS = (0, 2, 3)
 
 
-def a_context(weights=None):
+def a_weighing(measures=MEASURES, classes=3, units=4):
     rng = np.random.default_rng(0)
-    weights = rng.normal(size=(len(NAMES), 3)).astype(np.float32) if weights is None else weights
-    return Context(COLUMNS, np.zeros(3), np.ones(3), Likeness(scale=1.5), NAMES, weights)
+    shapes = [(measures, classes), (measures, units), (classes, units), (units,), (units, classes)]
+    return Weighing(*(rng.normal(size=shape).astype(np.float32) for shape in shapes))
+
+
+def a_context(weights=None):
+    weighing = a_weighing() if weights is None else Weighing.of_weights(weights)
+    return Context(COLUMNS, np.zeros(3), np.ones(3), Likeness(scale=1.5), NAMES, weighing)
 
 
 def a_session(events=12, seed=1):
@@ -56,6 +62,29 @@ def test_a_measure_adds_its_weight_in_log_odds():
     assert moved.sum() == pytest.approx(1)
 
 
+def test_what_one_measure_is_worth_can_depend_on_another():
+    weighing = Weighing(
+        linear=np.zeros((2, 2)),
+        inner=np.array([[2.0], [2.0]]),
+        sound=np.zeros((2, 1)),
+        bias=np.array([-3.0]),
+        outer=np.array([[1.0, -1.0]]),
+    )
+    even = np.full((4, 2), 0.5)
+    neither, one, other, both = weighing.log_odds(even, np.array([[0, 0], [1, 0], [0, 1], [1, 1]], float))[:, 0]
+    assert neither == 0
+    assert one == other
+    assert both > 3 * one
+
+
+def test_a_row_does_not_depend_on_the_rows_beside_it():
+    rng = np.random.default_rng(5)
+    acoustic, measures = rng.dirichlet(np.ones(3), 40), rng.normal(size=(40, len(NAMES)))
+    together = a_context().apply(acoustic, measures)
+    alone = np.concatenate([a_context().apply(acoustic[i : i + 1], measures[i : i + 1]) for i in range(40)])
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_certainty_of_the_sound_stays_finite():
     acoustic = np.array([[1.0, 0.0, 0.0]])
     moved = a_context().apply(acoustic, np.ones((1, len(NAMES))))
@@ -85,8 +114,10 @@ def test_json_gives_the_same_context():
     context = a_context()
     again = Context.from_json(json.loads(json.dumps(context.to_json())), CLASSES)
     assert (again.columns, again.names, again.likeness) == (context.columns, context.names, context.likeness)
-    for name in ("mean", "spread", "weights"):
+    for name in ("mean", "spread"):
         np.testing.assert_array_equal(getattr(again, name), getattr(context, name))
+    for name in ("linear", "inner", "sound", "bias", "outer"):
+        np.testing.assert_array_equal(getattr(again.weighing, name), getattr(context.weighing, name))
 
 
 @pytest.mark.parametrize("classes", [("snapping", "cavitation", "other"), ("cavitation", "other"), (*CLASSES, "rub")])
@@ -102,7 +133,14 @@ def test_measures_this_version_does_not_take_are_refused():
 
 
 @pytest.mark.parametrize(
-    "changed", [{"mean": np.zeros(2)}, {"spread": np.ones(4)}, {"weights": np.zeros((len(NAMES), 2))}]
+    "changed",
+    [
+        {"mean": np.zeros(2)},
+        {"spread": np.ones(4)},
+        {"weighing": a_weighing(classes=2)},
+        {"weighing": a_weighing(measures=3)},
+        {"weighing": replace(a_weighing(), bias=np.zeros(3))},
+    ],
 )
 def test_arrays_that_do_not_fit_are_refused(changed):
     with pytest.raises(ValueError, match="do not fit"):

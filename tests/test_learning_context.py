@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from popclass.training.context import Company, fit_weights, learn_context
+from popclass.training.context import Company, fit_weighing, learn_context
 
 CLASSES = ("cavitation", "snapping", "other")
 NAMES = tuple(f"f{i}" for i in range(6))
@@ -13,16 +13,31 @@ def test_measures_that_say_nothing_get_no_weight_and_telling_ones_do():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 600)
     measured = np.column_stack([rng.normal(size=600), (y == 1) * 1.0])
-    weights = fit_weights(np.full((600, 3), 1 / 3), measured, y)
-    assert np.abs(weights[0]).max() < 0.3
-    assert weights[1, 1] > weights[1, [0, 2]].max() + 1
+    even = np.full((600, 3), 1 / 3)
+    weighing = fit_weighing(even, measured, y)
+    idle = weighing.log_odds(even, np.column_stack([measured[:, 0], np.zeros(600)]))
+    assert np.abs(idle - idle.mean(axis=1, keepdims=True)).mean() < 0.3
+    telling = weighing.log_odds(even[:1], np.array([[0.0, 1.0]]))[0]
+    assert telling[1] > telling[[0, 2]].max() + 1
+
+
+def test_two_measures_that_tell_only_together_are_learnt():
+    rng = np.random.default_rng(4)
+    measured = rng.integers(0, 2, (3000, 2)).astype(float)
+    y = (measured.sum(axis=1) == 1).astype(int)  # one of the two, not both
+    even = np.full((3000, 2), 0.5)
+    added = fit_weighing(even, measured, y).log_odds(even, measured)
+    right = (added.argmax(axis=1) == y)[measured.sum(axis=1) > 0]
+    assert right.all()
 
 
 def test_probabilities_that_are_right_leave_nothing_to_learn():
     rng = np.random.default_rng(1)
     acoustic = rng.dirichlet(np.ones(3), 3000)
     y = np.array([rng.choice(3, p=p) for p in acoustic])
-    assert np.abs(fit_weights(acoustic, rng.normal(size=(3000, 2)), y)).max() < 0.2
+    measured = rng.normal(size=(3000, 2))
+    added = fit_weighing(acoustic, measured, y).log_odds(acoustic, measured)
+    assert np.abs(added - added.mean(axis=1, keepdims=True)).mean() < 0.1
 
 
 def sessions(rng):
@@ -51,5 +66,5 @@ def test_repetition_is_learnt_and_told_of_recordings_held_out():
         company, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
     )
     assert (believed.argmax(axis=1) == y).mean() > 0.9
-    assert context.weights.shape == (len(context.names), 3)
+    assert context.weighing.fits(len(context.names), 3)
     assert believed.sum(axis=1) == pytest.approx(np.ones(n))

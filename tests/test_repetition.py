@@ -246,3 +246,9 @@ def test_more_events_than_a_thrust_has_pops_are_a_crowd():
     few, many = np.arange(9) * 0.3, np.arange(36) * 0.2
     assert (measure(few, sounds(9))["crowd"] == 0).all()
     assert measure(many, sounds(36))["crowd"][18] == pytest.approx(np.log(36 / 9))
+
+
+def test_what_is_too_weak_for_company_is_counted_apart():
+    found = measure([0.0, 1.0, 2.0, 9.0], sounds(4), level_db=[40.0, 20.0, 25.0, 20.0])
+    np.testing.assert_allclose(found["faint_crowd"], np.log1p([2, 0, 0, 0]))
+    assert found["accompanied"].tolist() == [0, 1, 1, 1]

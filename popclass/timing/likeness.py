@@ -45,7 +45,7 @@ class Likeness:
     alike: float = 0.8
     window_s: float = 60.0
     neighbours: int = 100
-    quieter_db: float = 15.0
+    quieter_db: float = 8.0
     pair_s: tuple[float, float] = (0.04, 0.2)
     pair_spread: float = 0.3
 

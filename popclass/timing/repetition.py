@@ -57,6 +57,12 @@ MEASURES = (
         "events within 5 s before or after it, its burst included, as far as they outnumber the nine pops of a thrust; "
         "0 up to nine",
     ),
+    (
+        "faint_crowd",
+        "log(1 + events)",
+        "0-5.3",
+        "events within 5 s before or after it that are too weak to be company: it may be the loudest of a fire",
+    ),
     ("alike_p_", "-", "-1/k to 1-1/k", "mean acoustic probability of the class over alike events, less 1/k"),
     ("burst_p_", "-", "-1/k to 1-1/k", "the same over the other events of its burst"),
 )
@@ -104,7 +110,7 @@ def context_features(
 
     Returns
     -------
-    ndarray of float64, (n, 10 + 2 k)
+    ndarray of float64, (n, 11 + 2 k)
         Finite; the columns are `context_names`, explained in `MEASURES`.
 
     Raises
@@ -177,7 +183,7 @@ class _Session:
 
     def _block(self, rows: Whole) -> tuple[Floats, ...]:
         """Columns for a block of events, from those around them."""
-        around, near = self._around(rows)
+        around, near, faint = self._around(rows)
         alikeness = self._likeness(rows, around, near)
         elsewhere = near & (self.burst[around] != self.burst[rows, None])
         alike = elsewhere & (alikeness >= self.likeness.alike)
@@ -194,7 +200,13 @@ class _Session:
         own = near & ~elsewhere
         inside = np.column_stack((np.log1p(own.sum(axis=1)), _mean(1 - alikeness, own)))
         pair = self._pairs(rows, around, elsewhere, alikeness)
-        rate = np.column_stack((self._rate(rows, around, elsewhere), self._crowd(rows, around, near)))
+        rate = np.column_stack(
+            (
+                self._rate(rows, around, elsewhere),
+                self._crowd(rows, around, near),
+                np.log1p(self._close(rows, around, faint).sum(axis=1)),
+            )
+        )
         return (
             np.column_stack(columns).astype(np.float64),
             inside,
@@ -204,8 +216,8 @@ class _Session:
             self._chances_of(around, own),
         )
 
-    def _around(self, rows: Whole) -> tuple[Whole, Flags]:
-        """Indices of the events around each row, itself in the middle, and which of them are to be compared."""
+    def _around(self, rows: Whole) -> tuple[Whole, Flags, Flags]:
+        """Indices of the events around each row, itself in the middle; which are company, and which too weak for it."""
         window = round(self.likeness.window_s * _MICROSECONDS)
         before = rows - np.searchsorted(self.time, self.time[rows] - window, side="left")
         behind = np.searchsorted(self.time, self.time[rows] + window, side="right") - 1 - rows
@@ -213,8 +225,8 @@ class _Session:
         offset = np.arange(-reach, reach + 1)
         near = (offset >= -before[:, None]) & (offset <= behind[:, None]) & (offset != 0)
         around = np.clip(rows[:, None] + offset, 0, self.n - 1)
-        near &= self.level[around] >= self.level[rows, None] - self.likeness.quieter_db
-        return around, near
+        loud = self.level[around] >= self.level[rows, None] - self.likeness.quieter_db
+        return around, near & loud, near & ~loud
 
     def _likeness(self, one: Whole, other: Whole, wanted: Flags) -> Floats:
         """Likeness of each event to the others of its row, 0 where not wanted; a column at a time to save memory."""
@@ -239,9 +251,13 @@ class _Session:
         np.maximum.at(result, self.partner[first], pair[first])
         return result
 
+    def _close(self, rows: Whole, around: Whole, some: Flags) -> Flags:
+        """Which of some events lie within 5 s."""
+        return np.asarray(some & (np.abs(self.time[around] - self.time[rows, None]) <= _AROUND_US))
+
     def _rate(self, rows: Whole, around: Whole, elsewhere: Flags) -> Floats:
         """Bursts elsewhere within 5 s, counted by the first event of each that is company."""
-        close = elsewhere & (np.abs(self.time[around] - self.time[rows, None]) <= _AROUND_US)
+        close = self._close(rows, around, elsewhere)
         burst = self.burst[around]
         previous = _previous(close)
         first = close & ((previous < 0) | (np.take_along_axis(burst, previous, axis=1) != burst))
@@ -249,7 +265,7 @@ class _Session:
 
     def _crowd(self, rows: Whole, around: Whole, near: Flags) -> Floats:
         """How far the events within 5 s outnumber the pops that one thrust can have."""
-        close = near & (np.abs(self.time[around] - self.time[rows, None]) <= _AROUND_US)
+        close = self._close(rows, around, near)
         return np.asarray(np.log(np.maximum((close.sum(axis=1) + 1) / _POPS_IN_THRUST, 1)))
 
     def _chances_of(self, around: Whole, own: Flags) -> Floats:

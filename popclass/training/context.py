@@ -1,7 +1,7 @@
 """Learning what the company of an event is worth.
 
-The weights are those of a multinomial logistic regression whose offset is the logarithm of the acoustic probability, so
-that they speak only of what the sound alone does not say. Acoustic probabilities must be those of held-out groups, or
+The weighing is fitted as a multinomial regression whose offset is the logarithm of the acoustic probability, so that it
+speaks only of what the sound alone does not say. Acoustic probabilities must be those of held-out groups, or
 the company of training events would seem to know more than it does.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from popclass.context import Context
+from popclass.context import Context, Weighing, sound_logs
 from popclass.timing.likeness import Likeness, likeness_scale
 from popclass.timing.repetition import context_names
 
@@ -22,7 +22,11 @@ Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 Judge = Callable[[NDArray[np.intp], Array], Array]
-SHRINKAGE = 3.0  # of the squared standardised weights, in nats
+SHRINKAGE = 20.0  # of the squared standardised weights, in nats
+UNITS = 16
+STEPS = 200
+MOST_EVENTS = 20_000  # enough for a few hundred numbers
+WORKERS = 2  # threads; the outcome does not depend on how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,8 @@ def learn_context(
         Given training indices and events, the calibrated probabilities of these events by a classifier trained on
         nothing else.
     """
+    from joblib import Parallel, delayed
+
     acoustic = np.zeros((len(company.X), len(classes)))
     groups = company.group[company.rows]
     for train, test in folds:
@@ -87,10 +93,19 @@ def learn_context(
     )[company.rows]
     alone = acoustic[company.rows]
     believed = np.zeros_like(alone)
-    for train, test in folds:
-        weights = fit_weights(alone[train], measured[train], y[train])
-        believed[test] = replace(blank, weights=weights).apply(alone[test], measured[test])
-    return replace(blank, weights=fit_weights(alone, measured, y)), believed
+    parts = [*(train for train, _ in folds), np.arange(len(y))]
+    *aside, final = Parallel(n_jobs=WORKERS, prefer="threads")(
+        delayed(_weighing_of)(part, alone, measured, y, seed) for part in parts
+    )
+    for weighing, (_, test) in zip(aside, folds, strict=True):
+        believed[test] = replace(blank, weighing=weighing).apply(alone[test], measured[test])
+    return replace(blank, weighing=final), believed
+
+
+def _weighing_of(part: NDArray[np.intp], acoustic: Array, measured: Array, y: Whole, seed: int) -> Weighing:
+    if len(part) > MOST_EVENTS:
+        part = np.sort(np.random.default_rng(seed).permutation(part)[:MOST_EVENTS])
+    return fit_weighing(acoustic[part], measured[part], y[part], seed=seed)
 
 
 def blank_context(X: Array, session: Whole, names: Sequence[str], classes: Sequence[str], *, seed: int = 0) -> Context:
@@ -110,7 +125,8 @@ def blank_context(X: Array, session: Whole, names: Sequence[str], classes: Seque
     mean, spread = chosen.mean(axis=0), chosen.std(axis=0) + 1e-6
     scale = likeness_scale((chosen - mean) / spread, session, seed=seed)
     measures = context_names(classes)
-    return Context(columns, mean, spread, Likeness(scale=scale), measures, np.zeros((len(measures), len(classes))))
+    nothing = Weighing.of_weights(np.zeros((len(measures), len(classes))))
+    return Context(columns, mean, spread, Likeness(scale=scale), measures, nothing)
 
 
 def measure_all(
@@ -124,8 +140,8 @@ def measure_all(
     return measured
 
 
-def fit_weights(acoustic: Array, measured: Array, y: Whole) -> Array:
-    """Weights of the measures, shape (measures, classes).
+def fit_weighing(acoustic: Array, measured: Array, y: Whole, *, units: int = UNITS, seed: int = 0) -> Weighing:
+    """The weighing of the measures under which the truth is most likely, shrunk towards none.
 
     Parameters
     ----------
@@ -133,22 +149,46 @@ def fit_weights(acoustic: Array, measured: Array, y: Whole) -> Array:
         Calibrated probabilities of held-out events.
     measured : ndarray, shape (n, measures)
     y : ndarray of int, shape (n,)
+    units : int
+        Hidden units; with few events none of them pays.
+    seed : int
+        Decides where the search begins.
     """
+    measures, classes = measured.shape[1], acoustic.shape[1]
     scale = np.sqrt((measured**2).mean(axis=0)) + 1e-9  # about zero, which is what no company measures
-    inputs, offset = measured / scale, np.log(np.maximum(acoustic, 1e-12))
-    truth = np.eye(acoustic.shape[1])[y]
-    shape = (measured.shape[1], acoustic.shape[1])
+    inputs, sound, offset = measured / scale, sound_logs(acoustic), np.log(np.maximum(acoustic, 1e-12))
+    truth = np.eye(classes)[y]
+    shapes = [(measures, classes), (measures, units), (classes, units), (units,), (units, classes)]
+    places = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
+
+    def parts(flat: Array) -> list[Array]:
+        return [flat[places[i] : places[i + 1]].reshape(shape) for i, shape in enumerate(shapes)]
 
     def loss(flat: Array) -> tuple[float, Array]:
-        weights = flat.reshape(shape)
-        logits = offset + inputs @ weights
+        linear, inner, alone, bias, outer = parts(flat)
+        base = sound @ alone + bias
+        with_company, without = np.tanh(inputs @ inner + base), np.tanh(base)
+        logits = offset + inputs @ linear + (with_company - without) @ outer
         logits -= logits.max(axis=1, keepdims=True)
-        norm = np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        gradient = inputs.T @ (np.exp(logits - norm) - truth) + 2 * SHRINKAGE * weights
-        return float(-(truth * (logits - norm)).sum() + SHRINKAGE * (weights**2).sum()), gradient.ravel()
+        log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        off = np.exp(log_p) - truth
+        back = off @ outer.T
+        back_company = back * (1 - with_company**2)
+        back_base = back_company - back * (1 - without**2)
+        slopes = [
+            *(inputs.T @ off, inputs.T @ back_company, sound.T @ back_base),
+            *(back_base.sum(axis=0), (with_company - without).T @ off),
+        ]
+        gradient = np.concatenate([slope.ravel() for slope in slopes]) + 2 * shrinkage * flat
+        return float(-(truth * log_p).sum() + (shrinkage * flat**2).sum()), gradient
 
-    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 500})
-    return np.asarray(found.x.reshape(shape) / scale[:, None])
+    shrinkage = np.full(places[-1], SHRINKAGE)
+    shrinkage[places[3] : places[4]] = 0.0  # where a unit bends costs nothing
+    start = np.random.default_rng(seed).normal(0.0, 0.3, places[-1])
+    start[: places[1]] = start[places[4] :] = 0.0  # nothing is believed of company before anything is learnt
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "maxfun": 2 * STEPS})
+    linear, inner, alone, bias, outer = parts(found.x)
+    return Weighing(linear / scale[:, None], inner / scale[:, None], alone, bias, outer)
 
 
 def _runs(recording: Whole) -> list[tuple[int, int]]:
