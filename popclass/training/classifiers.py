@@ -3,12 +3,12 @@
 - `logistic`: standardised features, multinomial logistic regression. Hard to beat with few events.
 - `svm`: standardised features, a support vector machine with a Gaussian kernel and Platt's sigmoid for probabilities.
 - `forest`: extremely randomised trees (Geurts, Ernst & Wehenkel 2006), bounded so that the file stays under 5 MB.
-- `blend`: the mean of forest and support vector machine, for large sets: the trees find what differs sharply, the
-  kernel keeps the answer smooth between what was heard. The default model is one.
+- `boosting`: gradient boosted trees over histograms (Ke et al. 2017, NeurIPS), for thousands of events and more. The
+  default model is one.
 
-Rare classes weigh as much as frequent ones (`class_weight="balanced"`); the calibration afterwards puts back how
-frequent each class was. onnxruntime computes in float32, so everything is fitted on numbers that float32 holds exactly:
-the features, the means and scales of the standardisation, and the thresholds of the trees.
+Rare classes weigh as much as frequent ones (`class_weight="balanced"`), in all but boosting; the calibration afterwards
+puts back how frequent each class was. onnxruntime computes in float32, so everything is fitted on numbers that float32
+holds exactly: the features, the means and scales of the standardisation, and the thresholds of the trees.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from popclass.errors import LabelError, UsageError
 
 BASELINE = "baseline"
 KINDS = ("logistic", "svm", "forest")
-BLEND = "blend"
+BOOSTING = "boosting"
 ONNX_OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for every onnxruntime that popclass allows
 SVM_EVENTS = 4000  # a support vector machine's time grows with the square of the events
 PLATT_FOLDS = 3
@@ -37,9 +37,17 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "max_features": "sqrt",
         "class_weight": "balanced",
     },
+    BOOSTING: {
+        "max_iter": 180,
+        "learning_rate": 0.06,
+        "max_leaf_nodes": 15,
+        "min_samples_leaf": 60,
+        "max_features": 0.3,
+        "l2_regularization": 5.0,
+        "early_stopping": False,
+    },
     BASELINE: {"strategy": "prior"},
 }
-SETTINGS[BLEND] = {kind: SETTINGS[kind] for kind in ("forest", "svm")}
 
 
 def train_classifier(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int = 0) -> Any:
@@ -73,8 +81,8 @@ def train_classifier(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int = 0) 
     if kind == "svm":
         chosen = _thin_out(y, SVM_EVENTS, seed)
         return _scaled(X[chosen], y[chosen], _svm(y[chosen], seed))
-    if kind == BLEND:
-        return _blend(y, [(part, train_classifier(part, X, y, seed=seed)) for part in SETTINGS[BLEND]])
+    if kind == BOOSTING:
+        return _boosting(seed).fit(X, y)
     raise UsageError(f"there is no classifier {kind!r}; allowed are auto, {', '.join(KINDS)}")
 
 
@@ -85,14 +93,41 @@ def enough_for(kind: str, y: np.ndarray) -> bool:
 
 def to_graph(estimator: Any, features: int) -> bytes:
     """A fitted estimator as a serialised ONNX model with the output `probabilities`, the same bytes every time."""
-    from skl2onnx import to_onnx
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
     _round_thresholds(estimator)
-    example = np.zeros((1, features), dtype=np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # skl2onnx asks a support vector machine for its old attributes
-        onnx = to_onnx(estimator, example, options={"zipmap": False}, target_opset=ONNX_OPSETS, name="popclass")
+        onnx = convert_sklearn(
+            estimator,
+            "popclass",
+            [("X", FloatTensorType([None, features]))],
+            options={"zipmap": False},
+            target_opset=ONNX_OPSETS,
+            custom_conversion_functions={HistGradientBoostingClassifier: _convert_boosting},
+        )
     return bytes(onnx.SerializeToString(deterministic=True))
+
+
+def _convert_boosting(scope: Any, operator: Any, container: Any) -> None:
+    """skl2onnx's own conversion, with whole numbers where it writes booleans, which onnx has come to refuse."""
+    from skl2onnx.operator_converters.random_forest import convert_sklearn_random_forest_classifier
+
+    plain = container.add_node
+
+    def add_node(kind: str, inputs: Any, outputs: Any, **attributes: Any) -> Any:
+        for name in ("nodes_missing_value_tracks_true",):
+            if name in attributes:
+                attributes[name] = [int(value) for value in attributes[name]]
+        return plain(kind, inputs, outputs, **attributes)
+
+    container.add_node = add_node
+    try:
+        convert_sklearn_random_forest_classifier(scope, operator, container)
+    finally:
+        del container.add_node
 
 
 def _baseline() -> Any:
@@ -125,16 +160,10 @@ def _svm(y: np.ndarray, seed: int) -> Any:
     return CalibratedClassifierCV(SVC(**SETTINGS["svm"]), method="sigmoid", cv=split, ensemble=False)
 
 
-def _blend(y: np.ndarray, fitted: list[tuple[str, Any]]) -> Any:
-    """Mean of the probabilities of classifiers that are fitted already (each on what it can take)."""
-    from sklearn.ensemble import VotingClassifier
-    from sklearn.preprocessing import LabelEncoder
+def _boosting(seed: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
-    blend = VotingClassifier(fitted, voting="soft", flatten_transform=False)
-    blend.estimators_ = [estimator for _, estimator in fitted]
-    blend.le_ = LabelEncoder().fit(y)
-    blend.classes_ = blend.le_.classes_
-    return blend
+    return HistGradientBoostingClassifier(random_state=seed, **SETTINGS[BOOSTING])
 
 
 def _scaled(X: np.ndarray, y: np.ndarray, classifier: Any) -> Any:
@@ -170,10 +199,14 @@ def _even_quota(counts: np.ndarray, most: int) -> int:
 def _round_thresholds(estimator: Any) -> None:
     """Round the thresholds of trees down to float32, which changes no decision on float32 features."""
     for tree in getattr(estimator, "estimators_", []):
-        if not hasattr(tree, "tree_"):
-            _round_thresholds(tree)
-            continue
-        threshold = tree.tree_.threshold
-        down = threshold.astype(np.float32)
-        above = down.astype(np.float64) > threshold
-        threshold[:] = np.where(above, np.nextafter(down, np.float32(-np.inf)), down)
+        tree.tree_.threshold[:] = _down(tree.tree_.threshold)
+    for stage in getattr(estimator, "_predictors", []):
+        for predictor in stage:
+            predictor.nodes["num_threshold"] = _down(predictor.nodes["num_threshold"])
+
+
+def _down(threshold: np.ndarray) -> np.ndarray:
+    """The largest float32 not above each number."""
+    down = threshold.astype(np.float32)
+    above = down.astype(np.float64) > threshold
+    return np.where(above, np.nextafter(down, np.float32(-np.inf)), down)

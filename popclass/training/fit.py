@@ -24,7 +24,7 @@ from popclass.modelfile import SCHEMA_VERSION
 from popclass.results import OTHER
 from popclass.training.calibration import cross_calibrated, fit_calibration
 from popclass.training.classes import indexed
-from popclass.training.classifiers import BASELINE, BLEND, KINDS, SETTINGS, enough_for, to_graph, train_classifier
+from popclass.training.classifiers import BASELINE, BOOSTING, KINDS, SETTINGS, enough_for, to_graph, train_classifier
 from popclass.training.context import Company, Judge, learn_context
 from popclass.training.folds import Folds, choose_groups, make_folds
 from popclass.training.novelty import fit_novelty
@@ -185,8 +185,9 @@ def fit(
             judge = _judge(trial, X, y, seed)
             stage, believed = learn_context(company, y, classes, frontend.names, splits, judge, seed=seed)
             context = stage.to_json()
-    joint = np.array([name != OTHER for name in classes])[y]
-    least = min_probability(believed, held_out_novelty, joint)
+    joints = np.array([name != OTHER for name in classes])
+    joint = joints[y]
+    least = np.where(joints, min_probability(believed, held_out_novelty, joint, joints), 0.0)
     doubtful = uncertain(believed, held_out_novelty, least)
     info = {
         "schema_version": SCHEMA_VERSION,
@@ -196,7 +197,10 @@ def fit(
         "frontend": frontend.to_json(),
         "classifier": {"kind": trial.chosen, "asked_for": classifier, "settings": SETTINGS[trial.chosen]},
         "calibration": fit_calibration(trial.raw, y).to_json(),
-        "thresholds": {"min_probability": least, "novelty": NOVELTY},
+        "thresholds": {
+            "min_probability": dict(zip(classes, least.tolist(), strict=True)),
+            "novelty": NOVELTY,
+        },
         "novelty": novelty.to_json(),
         "context": context,
         "training": {
@@ -296,7 +300,7 @@ def _counted(labels: Sequence[str], groups: Sequence[str]) -> dict[str, dict[str
 
 
 def _check_options(classifier: str, folds: int) -> None:
-    if classifier not in (AUTO, *KINDS, BLEND):
+    if classifier not in (AUTO, *KINDS, BOOSTING):
         raise UsageError(f"classifier '{classifier}': allowed are {AUTO}, {', '.join(KINDS)}")
     if folds < 2:
         raise UsageError(f"folds {folds}: at least 2 are needed to hold anything out")

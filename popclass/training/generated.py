@@ -2,8 +2,7 @@
 
 A session depends on nothing but the seed and its number, so sessions are generated and heard in any number of
 processes with the same outcome. Events stay in the order of sessions, recordings and onsets; those that no label
-explains but that belong to a labelled sound (its echoes, the rub before a snap) have no label and serve as company
-only.
+explains but that belong to a joint's sound (its echoes, the rub before a snap) have no label and serve as company only.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from popclass.synthesis import draw_settings, generate_session
 from popclass.synthesis.session import Label
 
 MATCH_S = 0.006  # between the true onset and the detected one
-ECHO_S = 0.120  # after a labelled sound, an event without a label is taken for its echo
+ECHO_S = 0.120  # after a labelled sound, an event without a label is taken for a part of it
 RUB_S = 0.250  # before a snap, for the rub that leads to it
 UNKNOWN = ""
 
@@ -40,7 +39,7 @@ class Heard:
     label : ndarray of str, shape (n,)
         Class, or empty for an echo.
     kind : ndarray of str, shape (n,)
-        What made the sound; empty where it is noise.
+        What made the sound; `after` it, where another sound goes on; empty where it is noise.
     session, recording : ndarray of int, shape (n,)
         Number of the session; number of the recording over all sessions.
     onset_s : ndarray, shape (n,)
@@ -123,10 +122,7 @@ def _hear_session(seed: int, number: int, frontend: FrontEnd) -> dict[str, Any]:
         labels += len(recording.labels)
         missed += len(recording.labels) - len({each.start_s for each in truth if each is not None})
         for event, label in zip(heard.events, truth, strict=True):
-            if label is not None:
-                said = (label.label, label.kind)
-            else:
-                said = (UNKNOWN if _belongs(event.start_s, recording.labels) else OTHER, "")
+            said = _unlabelled(event.start_s, recording.labels) if label is None else (label.label, label.kind)
             rows.append((index, event.start_s, event.burst, event.snr_db, *said))
         tables.append(heard.features)
     return {
@@ -153,11 +149,20 @@ def match_onsets(onsets: NDArray[np.float64], labels: tuple[Label, ...]) -> list
     return truth
 
 
-def _belongs(onset_s: float, labels: tuple[Label, ...]) -> bool:
-    return any(
-        label.start_s - (RUB_S if label.label == SNAPPING else MATCH_S) <= onset_s <= label.end_s + ECHO_S
-        for label in labels
-    )
+def _unlabelled(onset_s: float, labels: tuple[Label, ...]) -> tuple[str, str]:
+    """Class and kind of an event that no label explains.
+
+    What is heard within or soon after a sound belongs to it: an echo, a syllable's next pulse. That of a joint's sound
+    has no class; that of another sound is as little a joint's as that sound itself.
+    """
+    around = [label for label in labels if _begins(label) <= onset_s <= label.end_s + ECHO_S]
+    if any(label.label != OTHER for label in around):
+        return UNKNOWN, ""
+    return OTHER, f"after {around[0].kind}" if around else ""
+
+
+def _begins(label: Label) -> float:
+    return label.start_s - (RUB_S if label.label == SNAPPING else MATCH_S)
 
 
 def _joined(parts: list[dict[str, Any]]) -> Heard:
