@@ -56,14 +56,16 @@ def on_real(real: Mapping[str, Any]) -> str:
         rest = row["other_events"]
         elsewhere = f"{rest['cavitation'] + rest['snapping']} of {sum(rest.values())} sounds"
         cracks.append([f"`{row['recording']}`", str(row["cracks"]), str(row["found"]), *called, elsewhere])
-    alarms = [["nothing of a joint in it", "minutes", "n", "cavitation", "snapping", "false joint labels a minute"]]
+    head = ["nothing of a joint in it", "minutes", "n", "cavitation", "snapping", "false joint labels a minute"]
+    alarms = [[*head, f"with p of {real['confident']:g} or more"]]
     for row in real["negatives"]:
         if row["kind"] == "all":
-            keys = ("minutes", "events", "cavitation", "snapping", "joint_per_minute")
+            keys = ("minutes", "events", "cavitation", "snapping", "joint_per_minute", "confident_per_minute")
             alarms.append([f"{row['recordings']} recordings", *(str(row[key]) for key in keys)])
     return (
-        "**Real recordings**, none used in training; n counts cracks or sounds. The cracks are too few for a rate,\n"
-        "and no recording of real snapping is openly available.\n\n"
+        "**Real recordings**, none used in training, but all looked at while generator and features were chosen; n\n"
+        "counts cracks or sounds. The cracks are too few for a rate, and no recording of real snapping is openly\n"
+        "available.\n\n"
         f"{markdown_table(cracks)}\n\n{markdown_table(alarms)}\n"
     )
 

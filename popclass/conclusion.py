@@ -78,7 +78,7 @@ def conclude(
     refractory_s : float, optional
         Overrides the site's refractory period.
     min_probability : float, optional
-        Least probability of a label that is not `uncertain`; the model's own where None.
+        Least probability of any label that is not `uncertain`; the model's own, one a class, where None.
 
     Returns
     -------
@@ -90,7 +90,10 @@ def conclude(
     UsageError
         If a parameter is outside what is allowed.
     """
-    least = model.thresholds.min_probability if min_probability is None else _probability(min_probability)
+    if min_probability is None:
+        least = np.array(model.thresholds.min_probability)
+    else:
+        least = np.full(len(model.classes), _probability(min_probability))
     if refractory_s is not None:
         check_duration(refractory_s, what="refractory")
     takes = [_take(analysis, around) for analysis, around in zip(analyses, circumstances, strict=True)]
@@ -144,7 +147,7 @@ def _settle(
     analyses: Sequence[Analysis],
     circumstances: Sequence[Circumstances],
     model: Model,
-    least: float,
+    least: Array,
     period_s: float | None,
 ) -> dict[int, tuple[tuple[Event, ...], int]]:
     """The labelled events of each recording of a timeline, and the joint cavities they need."""
@@ -157,7 +160,7 @@ def _settle(
     reading = _read(placed, chances, novel, model.classes, capacity, period_s)
     best = reading.chances.argmax(axis=1)
     p_label = reading.chances.max(axis=1)
-    doubtful = novel | (p_label < least)
+    doubtful = novel | (p_label < least[best])
     labels = [UNCERTAIN if doubt else model.classes[at] for at, doubt in zip(best, doubtful, strict=True)]
     cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
     since = refractory.since_cavitation(placed.time_s, placed.burst, cavitation)

@@ -58,13 +58,13 @@ class Thresholds:
 
     Attributes
     ----------
-    min_probability : float
-        Below it no class is likely enough.
+    min_probability : tuple of float
+        Of each class, in the order of the model's classes: below it the class is not likely enough to be named.
     novelty : float
         From it on the sound is too unlike the training data.
     """
 
-    min_probability: float
+    min_probability: tuple[float, ...]
     novelty: float
 
 
@@ -227,10 +227,6 @@ class Model:
         self.features = tuple(_names(info["features"], "features"))
         if len(self.classes) < 2 or UNCERTAIN in self.classes or not all(map(CLASS_NAME.fullmatch, self.classes)):
             raise ValueError(f"classes {self.classes} are not allowed")
-        self.thresholds = Thresholds(
-            min_probability=_share(info["thresholds"], "min_probability"),
-            novelty=_share(info["thresholds"], "novelty"),
-        )
         self.context = None if info["context"] is None else Context.from_json(info["context"], self.classes)
         self._calibration = Calibration.from_json(info["calibration"])
         self._novelty = Novelty.from_json(info["novelty"])
@@ -238,6 +234,13 @@ class Model:
             raise ValueError("the calibration does not fit the classes")
         if len(self._novelty.mean) != len(self.features):
             raise ValueError("the novelty measure does not fit the features")
+        least = info["thresholds"]["min_probability"]
+        if sorted(least) != sorted(self.classes):
+            raise ValueError("min_probability must name every class once")
+        self.thresholds = Thresholds(
+            min_probability=tuple(_share(least, name) for name in self.classes),
+            novelty=_share(info["thresholds"], "novelty"),
+        )
 
     def _check(self, X: np.ndarray) -> np.ndarray:
         X = np.asarray(X, dtype=np.float64)

@@ -1,7 +1,7 @@
 """Make the samples again: `python samples/make.py` writes `samples/demo/` and `samples/labelled/` anew.
 
-Both are cut from sessions that `popclass synth` would write, chosen by what was generated (settings and labels), never
-by what a model makes of them. The rules are `is_demo` and `usable`; the first sessions that meet them are taken.
+Both come from the generator of `popclass synth` and are chosen by what was generated (settings and labels), never by
+what a model makes of them. The rules are `is_demo` and `usable`; the first sessions that meet them are taken.
 """
 
 from __future__ import annotations
@@ -19,25 +19,38 @@ import soundfile as sf
 
 from popclass.audio.checks import DC_BOUND
 from popclass.results import CAVITATION, OTHER, SNAPPING
-from popclass.synthesis import GeneratedRecording, Label, Session, Settings, draw_settings, session_of
+from popclass.synthesis import GeneratedRecording, Label, Session, Settings, draw_settings, generate_session, session_of
 from popclass.synthesis.write import LABEL_COLUMNS
 
 SAMPLES = Path(__file__).resolve().parent
 CLASSES = (CAVITATION, SNAPPING, OTHER)
-DEMO_SEED, LABELLED_SEED = 1, 2
-DEMO_SESSION = 55376  # where the search begins: none before it met the rules when it was made
+LABELLED_SEED = 2
+DEMO = Settings(  # a knuckle, a microphone close by, and nothing that spoils the sound afterwards
+    sensor="airborne close",
+    room="small",
+    device="flat",
+    level="middle",
+    background="pink",
+    processing="none",
+    codec="none",
+    pitch="whole",
+    duration="whole",
+    site="mcp",
+    sample_rate=48000,
+    bits=16,
+)
 CLIPS, CLIPS_A_SESSION = 24, 3  # of each class
 BEFORE_S, AFTER_S = 0.1, 0.25  # a clip around its onset
 AUDIBLE_DB = 15.0
-MOST_SOUNDS = 24  # in the demo, so that its table can be read
-APART_S = 60.0  # two cavitations closer than this may be one gesture
+MOST_RECORDINGS, MOST_SOUNDS, FEWEST_SNAPS = 5, 24, 4  # in the demo, so that its table can be read
+REST_S = 1200.0  # about what a finger joint needs before it can crack again (Unsworth 1971)
 
 
 def main() -> int:
     """Write both folders."""
     demo = write_demo(SAMPLES / "demo")
     labelled = write_labelled(SAMPLES / "labelled")
-    sys.stdout.write(f"demo is session {demo} of seed {DEMO_SEED}; clips are from {labelled} sessions\n")
+    sys.stdout.write(f"the demo has seed {demo}; clips are from {labelled} sessions\n")
     return 0
 
 
@@ -50,9 +63,9 @@ def settings_of(seed: int, index: int) -> Settings:
 
 
 def write_demo(folder: Path) -> int:
-    """Write the demo session with its labels; the number of the session is returned."""
-    sessions = ((i, session_of(DEMO_SEED, i)) for i in count(DEMO_SESSION) if plain(settings_of(DEMO_SEED, i)))
-    index, session = next((i, session) for i, session in sessions if is_demo(session))
+    """Write the demo session with its labels; its seed is returned."""
+    sessions = ((seed, generate_session(np.random.default_rng(seed), DEMO)) for seed in count())
+    seed, session = next((seed, session) for seed, session in sessions if is_demo(session))
     _empty(folder)
     with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -67,29 +80,23 @@ def write_demo(folder: Path) -> int:
         manifest = csv.writer(file, lineterminator="\n")
         manifest.writerow(["file", "subject", "site"])
         manifest.writerows([path.name, "demo", session.site] for path in sorted(folder.glob("*.flac")))
-    return index
-
-
-def plain(settings: Settings) -> bool:
-    """A knuckle, a microphone close by, and nothing that spoils the sound afterwards."""
-    return (
-        settings.site == "mcp"
-        and settings.sensor == "airborne close"
-        and settings.level != "faint"
-        and (settings.processing, settings.codec, settings.bits) == ("none", "none", 16)
-        and settings.sample_rate in (44100, 48000)
-    )
+    return seed
 
 
 def is_demo(session: Session) -> bool:
-    """A few sounds of all three classes, and a joint that cavitates again, after its rest or too soon."""
+    """Audible sounds of all three classes, few enough for a table, and all that timing and company tell by.
+
+    A joint that cavitates, and again after its rest; a tendon that snaps with several movements; something else.
+    """
     sounds = [(at, label) for at, label in _timeline(session) if label.snr_db >= AUDIBLE_DB]
     pops = [at for at, label in sounds if label.label == CAVITATION]
+    snaps = [label for _, label in sounds if label.label == SNAPPING]
     return (
-        len(session.recordings) <= 4
+        len(session.recordings) <= MOST_RECORDINGS
+        and len(sounds) == sum(len(recording.labels) for recording in session.recordings) <= MOST_SOUNDS
         and {label.label for _, label in sounds} == set(CLASSES)
-        and sum(len(recording.labels) for recording in session.recordings) <= MOST_SOUNDS
-        and bool((np.diff(pops) > APART_S).any())
+        and len(snaps) >= FEWEST_SNAPS
+        and bool((np.diff(pops) > REST_S).any())
         and centred(session)
     )
 

@@ -14,7 +14,7 @@ from popclass.pipeline import Analysis, number
 from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, UNCHECKED, Event
 
 CLASSES = ("cavitation", "snapping", "other")
-MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=0.5, novelty=0.99))
+MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99))
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 CRACK, SNAP, TAP = (0.9, 0.08, 0.02), (0.1, 0.8, 0.1), (0.05, 0.05, 0.9)
 RATE = 48000

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.calibration import Calibration
-from popclass.context import Context
+from popclass.context import Context, Weighing
 from popclass.errors import LabelError, UsageError
 from popclass.model import Model
 from popclass.timing.likeness import Likeness
@@ -120,7 +120,9 @@ def test_labels_that_mean_nothing_score_like_the_baseline():
 
 def test_at_most_one_joint_event_in_ten_is_uncertain(auto):
     assert auto.info["scores"]["uncertain_joint"] <= 0.1
-    assert 1 / 3 <= auto.thresholds.min_probability <= HIGHEST
+    least = dict(zip(auto.classes, auto.thresholds.min_probability, strict=True))
+    assert 1 / 3 <= least["cavitation"] == least["snapping"] <= HIGHEST
+    assert least["other"] == 0, "doubt is spent where a sound is called a joint's"
     assert auto.thresholds.novelty == NOVELTY
 
 
@@ -137,10 +139,10 @@ def test_model_says_what_it_was_trained_on():
 def test_context_is_kept_as_it_is():
     names = context_names(CLASSES)
     weights = np.arange(3.0 * len(names)).reshape(-1, 3)
-    context = Context((0, 2), np.zeros(2), np.ones(2), Likeness(scale=2.0), names, weights)
+    context = Context((0, 2), np.zeros(2), np.ones(2), Likeness(scale=2.0), names, Weighing.of_weights(weights))
     model = fitted(context=context.to_json())
     assert model.info["context"] == context.to_json()
-    assert np.array_equal(model.context.weights, weights)
+    assert np.array_equal(model.context.weighing.linear, weights)
     assert fitted().context is None
 
 
@@ -298,22 +300,35 @@ def test_novelty_holds_with_fewer_events_than_features_and_with_constant_ones(n)
     assert novelty.score(X + 100 * X.std(axis=0)).min() == 1.0
 
 
+BOTH = np.array([True, True])
+EITHER = np.array([True, False])
+
+
 def test_threshold_fills_its_share_and_counts_the_novel():
     joint, familiar = np.ones(40, dtype=bool), np.zeros(40)
     p = np.column_stack([0.5 + np.arange(40) / 200, 0.5 - np.arange(40) / 200])
-    least = min_probability(p, familiar, joint)
-    assert uncertain(p, familiar, least).sum() == 4
+    least = min_probability(p, familiar, joint, BOTH)
+    assert uncertain(p, familiar, np.full(2, least)).sum() == 4
     half_novel = familiar.copy()
     half_novel[-2:] = 1.0
-    least = min_probability(p, half_novel, joint)
-    assert uncertain(p, half_novel, least).sum() == 4
-    assert min_probability(p, np.ones(40), joint) == 0.5, "novelty alone fills the share"
+    least = min_probability(p, half_novel, joint, BOTH)
+    assert uncertain(p, half_novel, np.full(2, least)).sum() == 4
+    assert min_probability(p, np.ones(40), joint, BOTH) == 0.5, "novelty alone fills the share"
+
+
+def test_doubt_is_spent_on_joint_labels_alone():
+    p = np.column_stack([np.linspace(0.3, 0.9, 60), np.linspace(0.7, 0.1, 60)])
+    joint, familiar = np.ones(60, dtype=bool), np.zeros(60)
+    least = min_probability(p, familiar, joint, EITHER)
+    doubtful = uncertain(p, familiar, np.array([least, 0.0]))
+    assert doubtful.sum() == 6
+    assert not doubtful[p.argmax(axis=1) == 1].any(), "other is named whenever it is the most likely"
 
 
 def test_threshold_of_a_perfect_classifier_stays_reasonable():
     p = np.tile([0.999, 0.001], (50, 1))
-    assert min_probability(p, np.zeros(50), np.ones(50, dtype=bool)) == HIGHEST
-    assert min_probability(p, np.zeros(50), np.zeros(50, dtype=bool)) == 0.5, "no joint events to go by"
+    assert min_probability(p, np.zeros(50), np.ones(50, dtype=bool), BOTH) == HIGHEST
+    assert min_probability(p, np.zeros(50), np.zeros(50, dtype=bool), BOTH) == 0.5, "no joint events to go by"
 
 
 def test_identity_is_kept_in_the_file_and_named():

@@ -61,7 +61,7 @@ def information(**changes):
         "frontend": {},
         "classifier": {"kind": "logistic"},
         "calibration": Calibration("temperature", np.eye(3) / 2, np.zeros(3), 50).to_json(),
-        "thresholds": {"min_probability": 0.45, "novelty": 0.99},
+        "thresholds": {"min_probability": dict.fromkeys(CLASSES, 0.45), "novelty": 0.99},
         "novelty": a_novelty().to_json(),
         "context": None,
         "training": {"seed": 0},
@@ -105,7 +105,7 @@ def test_saved_and_loaded_model_is_the_same_to_the_last_bit(model, tmp_path):
     assert np.array_equal(again.probabilities(X), model.probabilities(X))
     assert np.array_equal(again.novelty(X), model.novelty(X))
     assert (again.classes, again.features) == (tuple(CLASSES), tuple(FEATURES))
-    assert (again.thresholds.min_probability, again.thresholds.novelty) == (0.45, 0.99)
+    assert (again.thresholds.min_probability, again.thresholds.novelty) == ((0.45,) * 3, 0.99)
 
 
 def test_sha256_is_that_of_the_file(model, tmp_path):
@@ -174,7 +174,8 @@ def test_newer_schema_asks_for_an_update(graph):
         ({"classes": ["cavitation", "other"]}, "calibration"),
         ({"features": ["rise_ms"]}, "novelty"),
         ({"features": "rise"}, "features"),
-        ({"thresholds": {"min_probability": 1.5, "novelty": 0.99}}, "min_probability"),
+        ({"thresholds": {"min_probability": dict.fromkeys(CLASSES, 1.5), "novelty": 0.99}}, "allowed are 0 to 1"),
+        ({"thresholds": {"min_probability": {"other": 0.5}, "novelty": 0.99}}, "name every class"),
         ({"thresholds": {"novelty": 0.99}}, "min_probability"),
         ({"calibration": None}, "calibration|NoneType"),
         ({"novelty": {"neighbours": 1}}, "mean"),

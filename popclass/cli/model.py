@@ -59,7 +59,8 @@ def _summary(loaded: Model) -> Iterator[str]:
     yield ""
     yield f"sha256           {loaded.sha256}"
     yield f"classifier       {info['classifier']['kind']} on {len(loaded.features)} features"
-    yield f"min probability  {thresholds.min_probability:.2f}"
+    bounds = zip(loaded.classes, thresholds.min_probability, strict=True)
+    yield f"min probability  {', '.join(f'{name} {bound:.2f}' for name, bound in bounds)}"
     yield f"novelty          uncertain from {thresholds.novelty:g} on"
     yield f"calibration      {info['calibration']['method']}"
     yield f"context          {'weighed' if loaded.context is not None else 'not weighed'}"

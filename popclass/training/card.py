@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from popclass.model import Model
+from popclass.training.novelty import SHOWN_QUANTILES
 from popclass.training.scores import candidate_rows, class_rows, confusion_rows, figure, reliability_rows
+from popclass.training.thresholds import NOVELTY
 
 _PARAGRAPHS = {
     "identity": "None: {least} or more held-out events, some of each class, are needed; the probabilities are as the "
@@ -115,10 +117,20 @@ def _left_out(scores: Mapping[str, Any]) -> str:
         + [figure(row[key]) for _, key in _TOTALS[:3]]
         for row in scores["left_out"]
     ]
-    return (
-        "Each value of each setting of the generator was left out of training once, company included; "
-        "`all` are the events of a setting's values together, each scored while its value was left out.\n\n"
-    ) + markdown_table([head, *rows])
+    novelty = [
+        (f"{row['setting']} left out", row["events"], row["novelty"])
+        for row in scores["left_out"]
+        if row["value"] == "all"
+    ]
+    return "\n\n".join(
+        [
+            "Each value of each setting of the generator was left out of training once, company included; "
+            "`all` are the events of a setting's values together, each scored while its value was left out.",
+            markdown_table([head, *rows]),
+            "How new those sounds are to a model that has not met their setting (an ordinary sound has 0.5):",
+            _novelty_table(novelty),
+        ]
+    )
 
 
 def _real(real: Mapping[str, Any]) -> str:
@@ -127,16 +139,10 @@ def _real(real: Mapping[str, Any]) -> str:
         called = [str(row["called"][label]) for label in cracks[0][3:]]
         cracks.append([row["recording"], str(row["cracks"]), str(row["found"]), *called])
     keys = (
-        "recordings",
-        "minutes",
-        "events",
-        "cavitation",
-        "snapping",
-        "uncertain",
-        "joint_per_minute",
-        "novelty_median",
+        *("recordings", "minutes", "events", "cavitation", "snapping", "uncertain"),
+        *("joint_per_minute", "confident_per_minute"),
     )
-    head = ["no joint in it", *keys[:6], "joint labels a minute", "median novelty"]
+    head = ["no joint in it", *keys[:6], "joint labels a minute", f"with p of {real['confident']:g} or more"]
     rows = [[row["kind"], *(str(row[key]) for key in keys)] for row in real["negatives"]]
     return "\n\n".join(
         [
@@ -144,9 +150,23 @@ def _real(real: Mapping[str, Any]) -> str:
             markdown_table(cracks),
             "Recordings without any joint: every cavitation or snapping here is a false alarm.",
             markdown_table([head, *rows]),
-            "None of these recordings was used in training; they were looked at while the generator was made.",
+            "How new the sounds are (share of held-out training events that lay closer to the training data; "
+            f"from {NOVELTY:g} on an event is `uncertain`):",
+            _novelty_table([(row["sounds"], row["events"], row["novelty"]) for row in real["novelty"]]),
+            "None of these recordings was used in training; they were looked at while the generator, the features and "
+            "the measures of company were chosen, so another set may do worse.",
         ]
     )
+
+
+def _novelty_table(rows: Sequence[tuple[str, int, Mapping[str, Any]]]) -> str:
+    """Rows of name, number of events, and what `popclass.training.novelty.distribution` gave."""
+    head = ["novelty of", "n", *(f"{share:.0%}" for share in SHOWN_QUANTILES), "novel"]
+    cells = [
+        [name, str(events), *(f"{value:.2f}" for value in found["quantiles"]), f"{found['novel']:.1%}"]
+        for name, events, found in rows
+    ]
+    return markdown_table([head, *cells])
 
 
 def _calibration(info: Mapping[str, Any]) -> str:
@@ -158,9 +178,12 @@ def _calibration(info: Mapping[str, Any]) -> str:
 
 def _uncertain(model: Model) -> str:
     scores, limits = model.info["scores"], model.thresholds
+    named = zip(model.classes, limits.min_probability, strict=True)
+    bounds = ", ".join(f"`{name}` {bound:.2f}" for name, bound in named if bound > 0)
     text = (
-        f"An event is `uncertain` where no class reaches a probability of {limits.min_probability:.2f}, or its novelty "
-        f"is {limits.novelty:g} or more: the share of held-out training events that lay closer to the training data."
+        f"An event is `uncertain` where the most likely class does not reach its least probability ({bounds}), or its "
+        f"novelty is {limits.novelty:g} or more: the share of held-out training events that lay closer to the training "
+        "data."
     )
     if scores["uncertain_joint"] is None:
         return text

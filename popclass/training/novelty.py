@@ -8,13 +8,17 @@ ordinary sounds are not called new.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from popclass.novelty import Novelty
+from popclass.training.thresholds import NOVELTY
 
 REFERENCES = 1000  # at 70 features 280 kB in the model file
 NEIGHBOURS = 3
 QUANTILES = 512
+SHOWN_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # in reports
 NARROWEST = 0.1  # of a feature's whole spread: a feature constant inside the classes must not decide alone
 SMALLEST_EIGENVALUE = 1e-3  # of the mean one
 
@@ -47,6 +51,14 @@ def fit_novelty(X: np.ndarray, y: np.ndarray, folds: Folds, *, seed: int = 0) ->
     )
     novelty = Novelty.from_json(novelty.to_json())  # the numbers as they will be stored
     return novelty, np.interp(distance, novelty.distances, novelty.shares, left=0.0, right=1.0)
+
+
+def distribution(novelty: np.ndarray) -> dict[str, Any]:
+    """Quantiles of the novelty of some events, and how many of them are `uncertain` for it, as plain numbers."""
+    return {
+        "quantiles": np.quantile(novelty, SHOWN_QUANTILES).round(3).tolist() if len(novelty) else [],
+        "novel": float((novelty >= NOVELTY).mean()) if len(novelty) else 0.0,
+    }
 
 
 def _space(X: np.ndarray, y: np.ndarray, seed: int) -> Novelty:

@@ -1,7 +1,9 @@
 """Where `uncertain` begins.
 
-As high as it can be while at most one joint event in ten of the training folds falls into `uncertain`, counting those
-that are uncertain for their novelty. A joint event is one of any class but `other`.
+What is called a joint's sound should be one, so doubt is spent there: the least probability with which a joint class is
+named is as high as it can be while at most one joint event in ten of the training folds falls into `uncertain`,
+counting those that are uncertain for their novelty. `other` is named whenever it is the most likely class. A joint
+class is any but `other`.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ NOVELTY = 0.99
 HIGHEST = 0.8  # a classifier that separates everything must not call 0.9 uncertain to fill its share
 
 
-def min_probability(probabilities: np.ndarray, novelty: np.ndarray, joint: np.ndarray) -> float:
-    """The least probability with which a class is named.
+def min_probability(
+    probabilities: np.ndarray, novelty: np.ndarray, joint: np.ndarray, joint_classes: np.ndarray
+) -> float:
+    """The least probability with which a joint class is named.
 
     Parameters
     ----------
@@ -26,6 +30,8 @@ def min_probability(probabilities: np.ndarray, novelty: np.ndarray, joint: np.nd
         Of the same events while held out.
     joint : numpy.ndarray of bool, shape (n,)
         Which of them are joint events.
+    joint_classes : numpy.ndarray of bool, shape (k,)
+        Which classes are those of joints.
 
     Returns
     -------
@@ -34,15 +40,17 @@ def min_probability(probabilities: np.ndarray, novelty: np.ndarray, joint: np.nd
     """
     k: int = probabilities.shape[1]
     largest = probabilities.max(axis=1)
+    called_joint = joint_classes[probabilities.argmax(axis=1)]
     allowed = int(UNCERTAIN_SHARE * joint.sum()) - int((joint & (novelty >= NOVELTY)).sum())
-    familiar = np.sort(largest[joint & (novelty < NOVELTY)])
-    if allowed < 0 or not len(familiar):
+    doubtful = np.sort(largest[joint & called_joint & (novelty < NOVELTY)])
+    if allowed < 0 or not len(doubtful):
         return 1.0 / k
     # the event at this place is the first that must still be named
-    bound = float(familiar[allowed]) if allowed < len(familiar) else 1.0
+    bound = float(doubtful[allowed]) if allowed < len(doubtful) else 1.0
     return min(max(math.floor(bound * 1e4) / 1e4, 1.0 / k), HIGHEST)
 
 
-def uncertain(probabilities: np.ndarray, novelty: np.ndarray, least: float) -> np.ndarray:
-    """Which events are `uncertain` from their sound alone, shape (n,)."""
-    return np.asarray((probabilities.max(axis=1) < least) | (novelty >= NOVELTY))
+def uncertain(probabilities: np.ndarray, novelty: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Which events are `uncertain`, shape (n,); `least` holds the least probability of each class."""
+    named = probabilities.max(axis=1) >= least[probabilities.argmax(axis=1)]
+    return np.asarray(~named | (novelty >= NOVELTY))
