@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from popclass.context import Context
+from popclass.context import Context, Weighing
 from popclass.errors import LabelError, UsageError
 from popclass.features.frontend import FrontEnd
 from popclass.model import Model
@@ -151,7 +151,9 @@ def test_model_does_not_tell_the_names_of_its_recordings(clips):
 def test_base_gives_its_front_end_and_its_context_where_the_classes_are_the_same(clips):
     base = train(clips, classifier="logistic")
     names = context_names(base.classes)
-    context = Context((0, 1), np.zeros(2), np.ones(2), Likeness(), names, np.ones((len(names), 3))).to_json()
+    context = Context(
+        (0, 1), np.zeros(2), np.ones(2), Likeness(), names, Weighing.of_weights(np.ones((len(names), 3)))
+    ).to_json()
     base = Model(base.graph, {**base.info, "context": context})
     model = train(clips, classifier="logistic", base=base)
     assert model.frontend == base.frontend
