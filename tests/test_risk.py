@@ -1,5 +1,7 @@
 """popclass.training.risk: answering only where one is sure."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,5 +28,5 @@ def test_the_whole_curve_ends_at_the_error_of_all(n, k, seed):
     y, p = rng.integers(0, k, n), rng.dirichlet(np.ones(k), n)
     curve = risk_coverage(y, p)
     assert curve[-1] == {"coverage": 1.0, "probability": p.max(axis=1).min(), "risk": (p.argmax(axis=1) != y).mean()}
-    assert all(a["coverage"] < b["coverage"] for a, b in zip(curve, curve[1:], strict=False))
-    assert all(a["probability"] >= b["probability"] for a, b in zip(curve, curve[1:], strict=False))
+    assert all(a["coverage"] < b["coverage"] for a, b in pairwise(curve))
+    assert all(a["probability"] >= b["probability"] for a, b in pairwise(curve))
