@@ -17,7 +17,7 @@ from popclass.training.classifiers import BASELINE, KINDS, to_graph, train_class
 from popclass.training.fit import fit
 from popclass.training.folds import choose_groups, make_folds
 from popclass.training.novelty import fit_novelty
-from popclass.training.thresholds import HIGHEST, NOVELTY, min_probability, uncertain
+from popclass.training.thresholds import NOVELTY, joint_precision, min_probability, uncertain
 
 CLASSES = ("cavitation", "snapping", "other")
 WIDTH = 12
@@ -121,7 +121,7 @@ def test_labels_that_mean_nothing_score_like_the_baseline():
 def test_at_most_one_joint_event_in_ten_is_uncertain(auto):
     assert auto.info["scores"]["uncertain_joint"] <= 0.1
     least = dict(zip(auto.classes, auto.thresholds.min_probability, strict=True))
-    assert 1 / 3 <= least["cavitation"] == least["snapping"] <= HIGHEST
+    assert 1 / 3 <= least["cavitation"] == least["snapping"] < 1
     assert least["other"] == 0, "doubt is spent where a sound is called a joint's"
     assert auto.thresholds.novelty == NOVELTY
 
@@ -300,35 +300,47 @@ def test_novelty_holds_with_fewer_events_than_features_and_with_constant_ones(n)
     assert novelty.score(X + 100 * X.std(axis=0)).min() == 1.0
 
 
-BOTH = np.array([True, True])
-EITHER = np.array([True, False])
+EITHER = np.array([True, False])  # the first class is a joint's
 
 
-def test_threshold_fills_its_share_and_counts_the_novel():
-    joint, familiar = np.ones(40, dtype=bool), np.zeros(40)
-    p = np.column_stack([0.5 + np.arange(40) / 200, 0.5 - np.arange(40) / 200])
-    least = min_probability(p, familiar, joint, BOTH)
-    assert uncertain(p, familiar, np.full(2, least)).sum() == 4
-    half_novel = familiar.copy()
-    half_novel[-2:] = 1.0
-    least = min_probability(p, half_novel, joint, BOTH)
-    assert uncertain(p, half_novel, np.full(2, least)).sum() == 4
-    assert min_probability(p, np.ones(40), joint, BOTH) == 0.5, "novelty alone fills the share"
+def believed(n=60):
+    p = np.linspace(0.3, 0.9, n)
+    return np.column_stack([p, 1 - p])
 
 
-def test_doubt_is_spent_on_joint_labels_alone():
-    p = np.column_stack([np.linspace(0.3, 0.9, 60), np.linspace(0.7, 0.1, 60)])
-    joint, familiar = np.ones(60, dtype=bool), np.zeros(60)
-    least = min_probability(p, familiar, joint, EITHER)
-    doubtful = uncertain(p, familiar, np.array([least, 0.0]))
+def test_doubt_is_spent_on_joint_labels_and_at_most_on_a_tenth_of_joint_events():
+    p, joint = believed(), np.zeros(60, dtype=int)
+    least = min_probability(p, np.zeros(60), joint, EITHER, precision=1.01)  # never reached
+    doubtful = uncertain(p, np.zeros(60), np.array([least, 0.0]))
     assert doubtful.sum() == 6
     assert not doubtful[p.argmax(axis=1) == 1].any(), "other is named whenever it is the most likely"
 
 
-def test_threshold_of_a_perfect_classifier_stays_reasonable():
+def test_novel_events_count_as_doubtful():
+    p, joint = believed(), np.zeros(60, dtype=int)
+    novel = np.zeros(60)
+    novel[-2:] = 1.0
+    least = min_probability(p, novel, joint, EITHER, precision=1.01)
+    assert uncertain(p, novel, np.array([least, 0.0])).sum() == 6
+    assert min_probability(p, np.ones(60), joint, EITHER) == 0.5, "novelty alone fills the share"
+
+
+def test_no_more_doubt_than_the_wanted_precision_needs():
+    p = believed(600)
+    y = (np.arange(600) % 10 >= 9).astype(int)  # nine in ten are the joint's, whatever the probability
+    assert min_probability(p, np.zeros(600), y, EITHER, precision=0.8) == 0.5
+    y = (np.arange(600) < 230).astype(int)  # joint from 0.53 on: the few below cost precision
+    least = min_probability(p, np.zeros(600), y, EITHER, precision=0.99)
+    assert 0.52 < least < 0.54
+    reached = joint_precision(p, np.zeros(600), y, np.array([least, 0.0]))
+    assert reached["precision"] >= 0.99
+    assert reached["labels"] == (p[:, 0] >= least).sum()
+
+
+def test_a_classifier_that_is_always_right_needs_no_doubt():
     p = np.tile([0.999, 0.001], (50, 1))
-    assert min_probability(p, np.zeros(50), np.ones(50, dtype=bool), BOTH) == HIGHEST
-    assert min_probability(p, np.zeros(50), np.zeros(50, dtype=bool), BOTH) == 0.5, "no joint events to go by"
+    assert min_probability(p, np.zeros(50), np.zeros(50, dtype=int), EITHER) == 0.5
+    assert min_probability(p, np.zeros(50), np.ones(50, dtype=int), EITHER) == 0.5, "no joint events to go by"
 
 
 def test_identity_is_kept_in_the_file_and_named():

@@ -83,6 +83,7 @@ def test_description_shows_choice_baseline_classes_and_counts():
             "chosen": "forest",
             "candidates": {"baseline": worse, "forest": held},
             "held_out": held,
+            "joint_labels": {"wanted": 0.8, "precision": 0.81, "labels": 100},
             "uncertain": 0.05,
             "uncertain_joint": 0.1,
         }

@@ -187,6 +187,11 @@ def _uncertain(model: Model) -> str:
     )
     if scores["uncertain_joint"] is None:
         return text
+    reached = scores["joint_labels"]
+    text += (
+        f" {reached['wanted']:.0%} of the joint labels should be right; held out, {reached['precision']:.1%} of "
+        f"{reached['labels']} were."
+    )
     return f"{text} Held out, {scores['uncertain_joint']:.1%} of joint events and {scores['uncertain']:.1%} of all are."
 
 

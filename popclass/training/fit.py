@@ -29,7 +29,7 @@ from popclass.training.context import Company, Judge, learn_context
 from popclass.training.folds import Folds, choose_groups, make_folds
 from popclass.training.novelty import fit_novelty
 from popclass.training.scores import score
-from popclass.training.thresholds import NOVELTY, min_probability, uncertain
+from popclass.training.thresholds import NOVELTY, PRECISION, joint_precision, min_probability, uncertain
 
 if TYPE_CHECKING:
     from popclass.features.frontend import FrontEnd
@@ -187,7 +187,7 @@ def fit(
             context = stage.to_json()
     joints = np.array([name != OTHER for name in classes])
     joint = joints[y]
-    least = np.where(joints, min_probability(believed, held_out_novelty, joint, joints), 0.0)
+    least = np.where(joints, min_probability(believed, held_out_novelty, y, joints), 0.0)
     doubtful = uncertain(believed, held_out_novelty, least)
     info = {
         "schema_version": SCHEMA_VERSION,
@@ -219,6 +219,7 @@ def fit(
             "candidates": {kind: {key: figures[key] for key in _SUMMARY} for kind, figures in trial.figures.items()},
             "held_out": trial.figures[trial.chosen],
             "with_company": score(y, believed, classes) if company is not None else None,
+            "joint_labels": {"wanted": PRECISION, **joint_precision(believed, held_out_novelty, y, least)},
             "uncertain": float(doubtful.mean()),
             "uncertain_joint": float(doubtful[joint].mean()) if joint.any() else None,
         },

@@ -86,9 +86,17 @@ def describe(scores: Mapping[str, Any]) -> str:
         f"{chosen} was chosen; held out:",
         describe_score(held),
         *_with_company(scores),
-        f"uncertain: {scores['uncertain_joint']:.1%} of joint events, {scores['uncertain']:.1%} of all",
+        _doubt(scores),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _doubt(scores: Mapping[str, Any]) -> str:
+    named = scores["joint_labels"]
+    return (
+        f"joint labels: {named['precision']:.1%} of {named['labels']} right (wanted {named['wanted']:.0%}); "
+        f"uncertain: {scores['uncertain_joint']:.1%} of joint events, {scores['uncertain']:.1%} of all"
+    )
 
 
 def _with_company(scores: Mapping[str, Any]) -> list[str]:

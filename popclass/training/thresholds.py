@@ -1,9 +1,9 @@
 """Where `uncertain` begins.
 
-What is called a joint's sound should be one, so doubt is spent there: the least probability with which a joint class is
-named is as high as it can be while at most one joint event in ten of the training folds falls into `uncertain`,
-counting those that are uncertain for their novelty. `other` is named whenever it is the most likely class. A joint
-class is any but `other`.
+What is called a joint's sound should be one, so doubt is spent there: a joint class is named from that probability on
+at which a stated share of the joint labels is right on held-out groups, as far as at most one joint event in ten falls
+into `uncertain`, counting those that are uncertain for their novelty. `other` is named whenever it is the most likely
+class. A joint class is any but `other`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import math
 
 import numpy as np
 
+PRECISION = 0.8  # of joint labels, wanted
 UNCERTAIN_SHARE = 0.1
 NOVELTY = 0.99
-HIGHEST = 0.8  # a classifier that separates everything must not call 0.9 uncertain to fill its share
 
 
 def min_probability(
-    probabilities: np.ndarray, novelty: np.ndarray, joint: np.ndarray, joint_classes: np.ndarray
+    probabilities: np.ndarray, novelty: np.ndarray, y: np.ndarray, joints: np.ndarray, *, precision: float = PRECISION
 ) -> float:
     """The least probability with which a joint class is named.
 
@@ -28,26 +28,49 @@ def min_probability(
         Calibrated, of held-out events.
     novelty : numpy.ndarray, shape (n,)
         Of the same events while held out.
-    joint : numpy.ndarray of bool, shape (n,)
-        Which of them are joint events.
-    joint_classes : numpy.ndarray of bool, shape (k,)
+    y : numpy.ndarray of int, shape (n,)
+        Their true classes.
+    joints : numpy.ndarray of bool, shape (k,)
         Which classes are those of joints.
+    precision : float
+        Share of the joint labels that should be right.
 
     Returns
     -------
     float
-        Between 1 / k, below which no largest probability can lie, and `HIGHEST`.
+        1 / k, below which no largest probability can lie, or more.
     """
     k: int = probabilities.shape[1]
-    largest = probabilities.max(axis=1)
-    called_joint = joint_classes[probabilities.argmax(axis=1)]
-    allowed = int(UNCERTAIN_SHARE * joint.sum()) - int((joint & (novelty >= NOVELTY)).sum())
-    doubtful = np.sort(largest[joint & called_joint & (novelty < NOVELTY)])
+    largest, answer = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    familiar = novelty < NOVELTY
+    called = joints[answer] & familiar
+    wanted = _reaching(largest[called], (answer == y)[called], precision)
+    allowed = int(UNCERTAIN_SHARE * joints[y].sum()) - int((joints[y] & ~familiar).sum())
+    doubtful = np.sort(largest[called & joints[y]])
     if allowed < 0 or not len(doubtful):
         return 1.0 / k
     # the event at this place is the first that must still be named
-    bound = float(doubtful[allowed]) if allowed < len(doubtful) else 1.0
-    return min(max(math.floor(bound * 1e4) / 1e4, 1.0 / k), HIGHEST)
+    highest = float(doubtful[allowed]) if allowed < len(doubtful) else 1.0
+    return max(math.floor(min(wanted, highest) * 1e4) / 1e4, 1.0 / k)
+
+
+def _reaching(sure: np.ndarray, right: np.ndarray, precision: float) -> float:
+    """The smallest probability from which on so large a share is right; 0 where that is so of all, 1 where of none."""
+    order = np.argsort(-sure, kind="stable")
+    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    enough = np.flatnonzero(share >= precision)
+    if not len(enough):
+        return 1.0
+    return float(sure[order[enough[-1]]]) if enough[-1] < len(order) - 1 else 0.0
+
+
+def joint_precision(
+    probabilities: np.ndarray, novelty: np.ndarray, y: np.ndarray, least: np.ndarray
+) -> dict[str, float]:
+    """How many events are given a joint label under these bounds, and which share of the labels is right."""
+    answer = probabilities.argmax(axis=1)
+    named = (least[answer] > 0) & ~uncertain(probabilities, novelty, least)
+    return {"labels": int(named.sum()), "precision": float((answer == y)[named].mean()) if named.any() else 0.0}
 
 
 def uncertain(probabilities: np.ndarray, novelty: np.ndarray, least: np.ndarray) -> np.ndarray:
