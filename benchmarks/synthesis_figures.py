@@ -262,8 +262,9 @@ No acoustics of a snapping hip, scapula or ankle tendon are published; the figur
 ## Assumptions
 
 Nothing published fixes these; the ranges are guesses. So are the shares of programmes, sensors, rooms, devices and
-codecs (`popclass/synthesis/settings.py`, `session.py`), the sizes of rooms and the distances (`world.py`), the modes of
-the things in `other.py` and `speech.py`, and that a second peak follows within 5 ms and so belongs to its pop.
+codecs (`popclass/synthesis/settings.py`, `plan.py`), the sizes of rooms and the distances (`world.py`), the modes of
+the things in `other.py`, `struck.py` and `speech.py`, and that a second peak follows within 5 ms and so belongs to its
+pop.
 
 {assumed}
 """

@@ -149,7 +149,7 @@ KINDS: dict[str, Callable[[np.random.Generator, int, Regime], Maker]] = {
     "zip": struck.zip_teeth,
     "crepitus": struck.crepitus,
 }
-# How much more often than the others these are met where there are many of them, as in a fire, a room or a talk.
+# How much more often than the others these are met: ASSUMPTION.
 FREQUENT = {"crackle": 3.0, "latch": 3.0, "call": 2.0, "voiced": 2.0}
 # At the skin much of the above is not heard; these are, by touch.
 TOUCHING = ("tap", "pad tap", "nail tap", "cloth rub", "cable rub", "microphone bump", "crepitus", "footstep", "fault")
