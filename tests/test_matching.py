@@ -1,13 +1,13 @@
-"""Promises of popclass.training.matching: which event takes which label."""
+"""Promises of popclass.labels.matching: which event takes which label."""
 
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from popclass.labels import LabelledRecording, LabelRow
+from popclass.labels.matching import match
 from popclass.results import Event
-from popclass.training.labels import LabelledRecording, LabelRow
-from popclass.training.matching import match
 
 
 def event(start_s: float, snr_db: float = 20.0) -> Event:

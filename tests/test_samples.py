@@ -9,13 +9,13 @@ import soundfile as sf
 from popclass.context import Context, Weighing
 from popclass.errors import LabelError, UsageError
 from popclass.features.frontend import FrontEnd
+from popclass.labels import read_labels
 from popclass.model import Model
 from popclass.timing.likeness import Likeness
 from popclass.timing.repetition import context_names
 from popclass.training import samples as samples_module
 from popclass.training.card import card
 from popclass.training.fit import train
-from popclass.training.labels import read_labels
 from popclass.training.samples import collect
 
 RATE = 16_000

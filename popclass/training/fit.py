@@ -59,8 +59,8 @@ def train(
     Parameters
     ----------
     labelled : path
-        A folder per class of short clips, a CSV of labels, or a folder with a `labels.csv`; see
-        `popclass.training.labels`.
+        A folder per class of short clips, a CSV of labels or a folder with a `labels.csv`, or recordings with label tracks
+        beside them; see `popclass.labels.read`.
     classifier : str
         `logistic`, `svm`, `forest`, or `auto`, which takes the one with the least log loss on held-out groups.
     folds : int
@@ -93,7 +93,7 @@ def train(
     >>> model.save("mine.onnx")                                              # doctest: +SKIP
     """
     from popclass.features.frontend import FrontEnd
-    from popclass.training.labels import read_labels
+    from popclass.labels.read import read_labels
     from popclass.training.samples import collect
 
     _check_options(classifier, folds)
