@@ -25,12 +25,12 @@ def test_strongest_event_of_a_clip_takes_its_label_and_the_rest_none():
     assert match([], clip).labels == ()
 
 
-def test_onset_up_to_10_ms_outside_belongs_to_the_stretch():
+def test_onset_up_to_15_ms_outside_belongs_to_the_stretch():
     labelled = recording((1.0, 1.1, "cavitation"))
-    assert match([event(0.9905)], labelled).labels == ("cavitation",)
-    assert match([event(1.1095)], labelled).labels == ("cavitation",)
-    assert match([event(0.9890)], labelled).labels == ("other",)
-    assert match([event(1.1110)], labelled).labels == ("other",)
+    assert match([event(0.9855)], labelled).labels == ("cavitation",)
+    assert match([event(1.1145)], labelled).labels == ("cavitation",)
+    assert match([event(0.9840)], labelled).labels == ("other",)
+    assert match([event(1.1160)], labelled).labels == ("other",)
 
 
 def test_nearest_stretch_wins_when_two_are_in_reach():

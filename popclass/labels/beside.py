@@ -1,10 +1,10 @@
 """Which label track belongs to which recording, by their names.
 
 `REC.txt` belongs to `REC.wav` (or any other recording `REC.*`) in the same folder, and so do `REC.wav.txt`,
-`REC.Table.1.selections.txt`, `REC.selections.txt` and other names that begin with `REC.` and end like a selection table.
-What is in a `.txt` decides what it is: a Raven selection table has a head, anything else beside a recording is taken for
-an Audacity track. A selection table beside no recording may still name its recordings inside; a text file beside none
-that looks like a track is reported, and any other text is nobody's label.
+`REC.Table.1.selections.txt`, `REC.selections.txt` and other names that begin with `REC.` and end like a selection
+table. What is in a `.txt` decides what it is: a Raven selection table has a head, anything else beside a recording is
+taken for an Audacity track. A selection table beside no recording may still name its recordings inside; a text file
+beside none that looks like a track is reported, and any other text is nobody's label.
 """
 
 from __future__ import annotations

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from popclass.formats.text import one_line
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, in_order, some
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
+
+_OVERLAP = "labels of different classes overlap, and an onset in both goes to the one that begins nearest to it"
 
 
 def checked(recordings: Sequence[LabelledRecording], warnings: Sequence[str] = ()) -> Labels:
@@ -27,13 +29,10 @@ def checked(recordings: Sequence[LabelledRecording], warnings: Sequence[str] = (
     for recording in recordings:
         name = one_line(recording.name)
         if twice := [row for row, count in Counter(recording.rows).items() if count > 1]:
-            told.append(f"{name}: labels that stand there more than once are used once: {_places(twice)}")
+            told.append(Note("labels that stand there more than once are used once", f"{name}, {_places(twice)}"))
         if pairs := overlaps(in_order(list(set(recording.rows)))):
             listed = some([f"{first.place} and {second.place}" for first, second in pairs])
-            told.append(
-                f"{name}: labels of different classes overlap, and an onset in both goes to the one that begins nearest "
-                f"to it: {listed}"
-            )
+            told.append(Note(_OVERLAP, f"{name}, {listed}"))
     once = tuple(replace(recording, rows=in_order(list(set(recording.rows)))) for recording in recordings)
     return Labels(once, tuple(told))
 

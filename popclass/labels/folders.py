@@ -1,6 +1,7 @@
 """Labels that are names of folders: `LABELLED/cavitation/*.wav`, `LABELLED/snapping/...`, `LABELLED/other/...`.
 
-Clips lie in any depth. Each holds one sound of its class: its strongest onset. Hidden files and folders are passed over.
+Clips lie in any depth. Each holds one sound of its class: its strongest onset. Hidden files and folders are passed
+over.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from popclass.audio.suffixes import AUDIO_SUFFIXES
 from popclass.errors import LabelError
 from popclass.formats.text import one_line
 from popclass.labels.names import check_class_name
-from popclass.labels.records import LabelledRecording, Labels, some
+from popclass.labels.records import LabelledRecording, Labels, Note, some
 
 
 def read_class_folders(folder: Path) -> Labels:
@@ -25,11 +26,12 @@ def read_class_folders(folder: Path) -> Labels:
         If fewer than two folders hold audio, or a folder's name cannot be a class.
     """
     shown = one_line(str(folder))
-    recordings, warnings = [], []
+    recordings: list[LabelledRecording] = []
+    warnings: list[str] = []
     for inner in inner_folders(folder):
         clips = sorted(path for path in files_in(inner) if is_audio(path))
         if not clips:
-            warnings.append(f"{one_line(str(inner))}: no audio in this folder, so it is no class")
+            warnings.append(Note("a folder without audio is no class", one_line(str(inner))))
             continue
         check_class_name(inner.name, where=shown)
         recordings += [LabelledRecording(clip, clip.relative_to(folder).as_posix(), whole=inner.name) for clip in clips]
@@ -37,11 +39,11 @@ def read_class_folders(folder: Path) -> Labels:
     if len(classes) < 2:
         found = f"only '{classes[0]}'" if classes else "none with audio"
         raise LabelError(
-            f"{shown}: expected a folder per class, at least two, or a labels.csv, or recordings with label tracks beside "
-            f"them (REC.txt for REC.wav); of class folders there is {found}"
+            f"{shown}: expected a folder per class, at least two, or a labels.csv, or recordings with label tracks "
+            f"beside them (REC.txt for REC.wav); of class folders there is {found}"
         )
     if loose := [path.name for path in listed(folder) if path.is_file() and is_audio(path)]:
-        warnings.append(f"{shown}: {some(loose)} lie outside the folders of the classes and are left out")
+        warnings.append(Note("recordings outside the folders of the classes are left out", some(loose)))
     return Labels(tuple(recordings), tuple(warnings))
 
 

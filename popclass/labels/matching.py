@@ -1,7 +1,7 @@
 """Which event of a recording a label means.
 
-Hand-made labels miss the onset by some milliseconds, and detection has its own tolerance. So an event belongs to a label
-if its onset lies in the labelled stretch or at most 15 ms outside, to the nearest where there are several.
+Hand-made labels miss the onset by some milliseconds, and detection has its own tolerance. So an event belongs to a
+label if its onset lies in the labelled stretch or at most 15 ms outside, to the nearest where there are several.
 
 - A **point** marks a moment: of the onsets within 15 ms of it, the nearest takes the label.
 - A **stretch** is one sound: its strongest event takes the label, since a stretch drawn by hand begins in the echo or
@@ -36,8 +36,8 @@ class Matched:
     missed : tuple of LabelRow
         Labels near which nothing was detected.
     uncovered : tuple of int
-        Indices of the events that no label covers: `other`, or None where labels are partial. A clip that is labelled as a
-        whole covers all its events.
+        Indices of the events that no label covers: `other`, or None where labels are partial. The label of a whole clip
+        covers all its events.
     """
 
     labels: tuple[str | None, ...]
@@ -81,7 +81,7 @@ def _claims(events: Sequence[Event], rows: Sequence[LabelRow]) -> tuple[list[lis
     """The events that belong to each row, and those that belong to none."""
     starts, ends = np.array([row.start_s for row in rows]), np.array([row.end_s for row in rows])
     claimed: list[list[int]] = [[] for _ in rows]
-    uncovered = []
+    uncovered: list[int] = []
     for i, event in enumerate(events):
         place = _nearest(event.start_s, starts, ends)
         (uncovered if place is None else claimed[place]).append(i)
@@ -96,7 +96,7 @@ def _meant(row: LabelRow, inside: Sequence[int], events: Sequence[Event]) -> int
 
 
 def _nearest(onset_s: float, starts: np.ndarray, ends: np.ndarray) -> int | None:
-    """Index of the row an onset belongs to: the nearest, and of several it lies in the one that begins nearest to it."""
+    """Index of the row an onset belongs to: the nearest, and of several around it the one that begins nearest."""
     if not len(starts):
         return None
     outside = np.maximum(np.maximum(starts - onset_s, onset_s - ends), 0.0)

@@ -35,11 +35,11 @@ class Names:
     --------
     >>> names = Names()
     >>> for row, text in enumerate(["cavitation", "Crack?", "pop!", "Crack?"], start=1):
-    ...     names.take(text, f"a.txt, row {row}")
+    ...     names.take(text, f"row {row}")
     >>> names.check()
     Traceback (most recent call last):
-    popclass.errors.LabelError: a.txt, row 2: 'Crack?' cannot be a class, and 1 other text neither: 'Crack?' (2 times), \
-'pop!' (1 time, first in a.txt, row 3); allowed are lower-case letters, digits, _ and -, but not uncertain
+    popclass.errors.LabelError: row 2: 'Crack?' (2 times) cannot be a class, nor can 'pop!' (1 time, first in row 3); \
+allowed are lower-case letters, digits, _ and -, but not uncertain
     """
 
     def __init__(self) -> None:
@@ -62,13 +62,11 @@ class Names:
             return
         (text, (count, first)), *others = self._refused.items()
         if not others:
-            times = "" if count == 1 else f" ({count} labels)"
-            raise LabelError(f"{first}: '{_shown(text)}' cannot be a class{times}; {_objection(text)}")
-        listed = [f"'{_shown(text)}' ({_times(count)})"]
-        listed += [f"'{_shown(text)}' ({_times(count)}, first in {where})" for text, (count, where) in others]
-        neither = "1 other text" if len(others) == 1 else f"{len(others)} other texts"
+            times = "" if count == 1 else f" ({_times(count)})"
+            raise LabelError(f"{first}: '{_shown(text)}'{times} cannot be a class; {_objection(text)}")
+        listed = ", ".join(f"'{_shown(other)}' ({_times(n)}, first in {where})" for other, (n, where) in others)
         raise LabelError(
-            f"{first}: '{_shown(text)}' cannot be a class, and {neither} neither: {', '.join(listed)}; {_ALLOWED}, "
+            f"{first}: '{_shown(text)}' ({_times(count)}) cannot be a class, nor can {listed}; {_ALLOWED}, "
             f"but not {UNCERTAIN}"
         )
 

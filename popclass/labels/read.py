@@ -18,7 +18,7 @@ from popclass.errors import LabelError
 from popclass.formats.text import one_line
 from popclass.labels.beside import Beside
 from popclass.labels.folders import files_in, inner_folders, is_audio, read_class_folders
-from popclass.labels.records import Labels, some
+from popclass.labels.records import Labels, Note, some
 from popclass.labels.table import TABLE, read_table
 from popclass.labels.tracks import read_one_recording, read_one_track, read_tracks
 from popclass.results import CAVITATION, OTHER, SNAPPING
@@ -77,7 +77,7 @@ def _read_folder(folder: Path) -> Labels:
         if not beside.tracked:
             return labels
         names = some([path.relative_to(folder).as_posix() for path in sorted(beside.tracked)])
-        told = f"{one_line(str(table))} is read; the label tracks beside recordings are not: {names}"
+        told = Note(f"{TABLE} is read; the label tracks beside recordings are not", names)
         return replace(labels, warnings=(told, *labels.warnings))
     if not beside.tracks:
         return read_class_folders(folder)
@@ -92,6 +92,6 @@ def _refuse_both(folder: Path, beside: Beside) -> None:
     if both:
         track = min(beside.tracks).relative_to(folder).as_posix()
         raise LabelError(
-            f"{one_line(str(folder))}: labelled in two ways: folders named like classes ({some(both)}) and label tracks "
-            f"({one_line(track)}); move one of them elsewhere, rename the folders, or write a {TABLE}"
+            f"{one_line(str(folder))}: labelled in two ways: folders named like classes ({some(both)}) and label "
+            f"tracks ({one_line(track)}); move one of them elsewhere, rename the folders, or write a {TABLE}"
         )

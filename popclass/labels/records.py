@@ -88,6 +88,27 @@ class Labels:
     warnings: tuple[str, ...] = ()
 
 
+class Note(str):
+    """A warning that names recordings, and `brief`, its beginning, which does not and may be kept in a model.
+
+    Examples
+    --------
+    >>> note = Note("2 recordings are left out", "jane.wav, john.wav")
+    >>> print(note), note.brief
+    2 recordings are left out: jane.wav, john.wav
+    (None, '2 recordings are left out')
+    """
+
+    __slots__ = ("brief",)
+    brief: str
+
+    def __new__(cls, brief: str, names: str) -> Note:
+        """Put both parts together."""
+        note = super().__new__(cls, f"{brief}: {names}")
+        note.brief = brief
+        return note
+
+
 def in_order(rows: Sequence[LabelRow]) -> tuple[LabelRow, ...]:
     """Rows sorted by start, end and label."""
     return tuple(sorted(rows, key=lambda row: (row.start_s, row.end_s, row.label)))

@@ -23,7 +23,7 @@ from popclass.labels.beside import Beside, one_owner
 from popclass.labels.checks import checked
 from popclass.labels.folders import files_in
 from popclass.labels.names import Names
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, in_order, some
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
 
 Found = dict[Path, list[LabelRow]]
 """Rows of each recording that has a track, even an empty one."""
@@ -45,13 +45,13 @@ def read_tracks(folder: Path, beside: Beside) -> Labels:
         With file, row and what stands there, if a label cannot be used, or it is not clear which recording it is of.
     """
     labels = _read(folder, beside)
-    warnings = []
+    warnings: list[str] = []
     known = {recording.path for recording in labels.recordings}
     if unlabelled := [path.relative_to(folder).as_posix() for path in beside.recordings if path not in known]:
-        warnings.append(f"{len(unlabelled)} recordings without a label track are left out: {some(unlabelled)}")
+        warnings.append(Note(f"{len(unlabelled)} recordings without a label track are left out", some(unlabelled)))
     if beside.strays:
         names = some([path.relative_to(folder).as_posix() for path in beside.strays])
-        warnings.append(f"{len(beside.strays)} label tracks belong to no recording beside them: {names}")
+        warnings.append(Note(f"{len(beside.strays)} label tracks belong to no recording beside them", names))
     return Labels(labels.recordings, (*warnings, *labels.warnings))
 
 
@@ -70,8 +70,8 @@ def read_one_recording(recording: Path) -> Labels:
     if not labels.recordings:
         stem = one_line(recording.stem)
         raise LabelError(
-            f"{one_line(str(recording))}: no label track beside it; {stem}.txt (Audacity) or {stem}.selections.txt (Raven) "
-            "is expected"
+            f"{one_line(str(recording))}: no label track beside it; expected is {stem}.txt (Audacity) or "
+            f"{stem}.selections.txt (Raven)"
         )
     return labels
 
@@ -142,8 +142,8 @@ def _raven(track: Path, owners: list[Path], index: dict[str, list[Path]]) -> Ite
 def _row(where: str, label: AudacityLabel | RavenSelection) -> LabelRow:
     if label.start_s < 0:
         raise LabelError(
-            f"{where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; move the label, "
-            "or the recording back to 0 s before its labels are exported"
+            f"{where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; move the "
+            "label, or the recording back to 0 s before its labels are exported"
         )
     return LabelRow(label.start_s, label.end_s, label_name(label.text))
 
@@ -153,8 +153,8 @@ def _check_offsets(track: Path, selections: Iterable[RavenSelection]) -> None:
     files = {(each.path, each.file) for each in selections if each.file is not None}
     if len(files) > 1 and not _has_offsets(track):
         raise LabelError(
-            f"{one_line(str(track))}: selections in {len(files)} recordings, but no column 'File Offset (s)' to say where in "
-            "each; add it in Raven and save the table again"
+            f"{one_line(str(track))}: selections in {len(files)} recordings, but no column 'File Offset (s)' to say "
+            "where in each; add it in Raven and save the table again"
         )
 
 

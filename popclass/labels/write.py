@@ -1,4 +1,4 @@
-"""Writing labels: as a CSV, as Audacity label tracks, as Raven selection tables, each of which `read_labels` reads back.
+"""Writing labels: as a CSV, as Audacity label tracks, as Raven selection tables. `read_labels` reads each of them back.
 
 Times have six decimals. A file is written whole or not at all, and where there are several, none is moved to its place
 before all of them are complete. What a format cannot hold is an error, never left out: only a CSV can say that a clip
@@ -103,8 +103,8 @@ def write_tracks(labels: Labels, target: Target | None = None, *, force: bool = 
     ----------
     labels : Labels
     target : path, optional
-        The folder for the tracks, laid out like the recordings in theirs; by default each goes beside its recording, where
-        `read_labels` looks for it. For a single recording it may be the track itself, a `.txt`.
+        The folder for the tracks, laid out like the recordings in theirs; by default each goes beside its recording,
+        where `read_labels` looks for it. For a single recording it may be the track itself, a `.txt`.
     force : bool
         Whether files that are already there may be replaced.
 
@@ -164,8 +164,8 @@ def _planned(labels: Labels, target: Target | None, ending: str) -> dict[Path, L
         if Path(target).suffix.lower() == ".txt" and len(labels.recordings) == 1:
             return {Path(target): labels.recordings[0]}
         raise OutputError(
-            f"{one_line(os.fspath(target))}: the labels of {len(labels.recordings)} recordings go into a folder, which must "
-            "be there, or those of one into a .txt file"
+            f"{one_line(os.fspath(target))}: the labels of {len(labels.recordings)} recordings go into a folder, which "
+            "must be there, or those of one into a .txt file"
         )
     places = [each.path if target is None else Path(target) / each.name for each in labels.recordings]
     stems = Counter(place.with_suffix("") for place in places)
@@ -181,9 +181,7 @@ def _check_fits(recording: LabelledRecording) -> None:
     if recording.whole is not None:
         raise LabelError(f"{name}: it is labelled as a whole, without times; only a CSV can hold that (write_table)")
     if empty := [row for row in recording.rows if not row.label]:
-        raise LabelError(
-            f"{name}: a stretch without a label ({empty[0].place}); only a CSV can hold that (write_table)"
-        )
+        raise LabelError(f"{name}: no label for a stretch ({empty[0].place}); only a CSV can hold that (write_table)")
     if not recording.rows and not recording.verified:
         raise LabelError(f"{name}: nothing is known about it; an empty track would say that nothing is heard in it")
     if recording.rows and recording.verified:

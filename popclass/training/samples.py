@@ -20,7 +20,7 @@ import numpy as np
 from popclass.errors import AudioError, LabelError
 from popclass.formats.text import one_line
 from popclass.labels.matching import TOLERANCE_S, Matched, match
-from popclass.labels.records import LabelledRecording, Labels
+from popclass.labels.records import LabelledRecording, Labels, Note
 from popclass.pipeline import Hearing, hear
 from popclass.results import OTHER, Event
 
@@ -48,8 +48,8 @@ class Samples:
     matches : list of (str, Matched)
         Name of each recording that was heard, and what its labels made of its events.
     ignored : int
-        Events that were left out, since no label says what they are: those next to a label's own, and the uncovered ones
-        where labels are partial.
+        Events that were left out, since no label says what they are: those next to a label's own, and the uncovered
+        ones where labels are partial.
     warnings : list of str
     """
 
@@ -119,9 +119,8 @@ def collect(
             broken.append(heard)
             continue
         _check_times(recording, heard.duration_s)
-        late += [
-            f"{recording.name} ({row.place})" for row in recording.rows if row.end_s > heard.duration_s + TOLERANCE_S
-        ]
+        last = heard.duration_s + TOLERANCE_S
+        late += [f"{recording.name} ({row.place})" for row in recording.rows if row.end_s > last]
         if recording.whole is not None and not heard.events:
             silent.append(recording.name)
         rows.append(_add(samples, recording, heard.events, heard.features, partial=partial))
@@ -170,24 +169,23 @@ def _uncovered(matched: Matched, label: str | None) -> int:
 
 
 def _warnings(samples: Samples, broken: Sequence[str], silent: Sequence[str], late: Sequence[str]) -> list[str]:
-    out = []
+    out: list[str] = []
     if broken:
-        out.append(f"{len(broken)} recordings left out because they cannot be read: {_some(broken, '; ')}")
+        out.append(Note(f"{len(broken)} recordings left out because they cannot be read", _some(broken, "; ")))
     if silent:
-        out.append(f"{len(silent)} clips left out because nothing is heard in them: {_some(silent, ', ')}")
+        out.append(Note(f"{len(silent)} clips left out because nothing is heard in them", _some(silent, ", ")))
     if late:
-        out.append(f"{len(late)} labels end after their recording does: {_some(late, ', ')}")
+        out.append(Note(f"{len(late)} labels end after their recording does", _some(late, ", ")))
     if samples.missed:
         classes = ", ".join(f"{name} {count}" for name, count in samples.missed_by_class.items())
-        out.append(
-            f"{samples.missed} labels left out because nothing is heard within {TOLERANCE_S * 1e3:g} ms of them: {classes} "
-            f"({_where(samples, lambda matched: len(matched.missed))})"
-        )
+        reach = f"{TOLERANCE_S * 1e3:g} ms"
+        brief = f"{samples.missed} labels left out because nothing is heard within {reach} of them ({classes})"
+        out.append(Note(brief, _where(samples, lambda matched: len(matched.missed))))
     for label, became in ((OTHER, "are taken for 'other'"), (None, "are left out, since labels are partial")):
         found = _where(samples, with_fixed(_uncovered, label=label))
         total = samples.became_other if label == OTHER else samples.left_unknown
         if total:
-            out.append(f"{total} sounds that no label covers {became} ({found})")
+            out.append(Note(f"{total} sounds that no label covers {became}", found))
     return out
 
 
