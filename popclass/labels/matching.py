@@ -21,7 +21,7 @@ import numpy as np
 from popclass.labels.records import LabelledRecording, LabelRow
 from popclass.results import OTHER, Event
 
-TOLERANCE_S = 0.015  # a few times the error of a label set by hand, and less than most gaps between pops
+TOLERANCE_S = 0.015  # chosen, not measured: wider than the error of a label set by hand, narrower than most gaps
 _ROUNDING_S = 1e-9
 
 
