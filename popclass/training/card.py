@@ -88,12 +88,11 @@ def _data(model: Model) -> str:
             f"{training['events_left_out']}."
         )
     if "uncovered_other" in training:
-        missed = training["labels_without_event_by_class"]
+        by_class = [f"`{name}` {count}" for name, count in training["labels_without_event_by_class"].items()]
         parts.append(
             f"Sounds that no label covers: {training['uncovered_other']} taken for `other`, "
-            f"{training['uncovered_left_out']} left out. Labels in which nothing was heard, by class: "
-            + (", ".join(f"`{name}` {count}" for name, count in missed.items()) or "none")
-            + "."
+            f"{training['uncovered_left_out']} left out."
+            + (f" Labels in which nothing was heard, by class: {', '.join(by_class)}." if by_class else "")
         )
     if training["remarks"]:
         parts.append("\n".join(f"- {remark}" for remark in training["remarks"]))
