@@ -1,13 +1,17 @@
 """Promises of popclass.labels.tracks, .beside and .checks: labels beside recordings, in each tool's own dialect."""
 
+import pickle
 import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from popclass.errors import LabelError
 from popclass.labels import LabelRow, read_labels
 from popclass.labels.checks import overlaps
+from popclass.labels.records import Note
 
 DATA = Path(__file__).parent / "data"
 HEAD = "Selection\tBegin Time (s)\tEnd Time (s)\tLabel\n"
@@ -191,6 +195,32 @@ def test_overlap_needs_shared_time_and_different_labels():
 def test_labels_that_are_numbers_are_doubted(tmp_path):
     put_all(tmp_path, {"a.wav": "", "a.txt": "1\t1\t2\n2\t2\t10\n"})
     assert read_labels(tmp_path).warnings == ("labels that are mere numbers (2, 10) are taken for names of classes",)
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text(max_size=120) | st.text("0123456789.,-\t\n\\\\ac", max_size=60), head=st.sampled_from(("", HEAD)))
+def test_any_text_beside_a_recording_is_read_or_refused_in_one_line(tmp_path_factory, text, head):
+    folder = tmp_path_factory.mktemp("tracks")
+    (folder / "a.wav").touch()
+    (folder / "a.txt").write_text(head + text, encoding="utf-8", errors="replace", newline="")
+    said = outcome(folder)
+    assert said is None or ("a.txt" in said and "\n" not in said)
+
+
+def outcome(folder: Path) -> str | None:
+    """What is said against the labels of the only recording in a folder; None where they are read."""
+    try:
+        (only,) = read_labels(folder).recordings
+    except LabelError as error:
+        return str(error)
+    assert only.verified is not bool(only.rows)
+    return None
+
+
+def test_a_note_survives_copying():
+    note = Note("1 recording is left out", "jane: 1.wav")
+    again = pickle.loads(pickle.dumps(note))
+    assert (again, again.brief) == (note, note.brief)
 
 
 def test_real_tracks_of_phone_recordings_are_read(realdata):

@@ -67,10 +67,20 @@ def listed(folder: Path) -> list[Path]:
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """All files in a folder and the folders below it, without hidden ones."""
-    for place, inner, files in os.walk(folder):
+    """All files in a folder and the folders below it, without hidden ones.
+
+    Raises
+    ------
+    LabelError
+        If one of the folders cannot be read.
+    """
+    for place, inner, files in os.walk(folder, onerror=_unreadable):
         inner[:] = [name for name in inner if not name.startswith(".")]
         yield from (Path(place) / name for name in files if not name.startswith("."))
+
+
+def _unreadable(error: OSError) -> None:
+    raise LabelError(f"{one_line(str(error.filename))}: cannot be read: {error.strerror}") from None
 
 
 def is_audio(path: Path) -> bool:

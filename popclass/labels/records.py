@@ -108,6 +108,10 @@ class Note(str):
         note.brief = brief
         return note
 
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """Both parts, for pickling and copying."""
+        return self.brief, self[len(self.brief) + 2 :]
+
 
 def in_order(rows: Sequence[LabelRow]) -> tuple[LabelRow, ...]:
     """Rows sorted by start, end and label."""

@@ -21,7 +21,7 @@ from popclass.formats.raven import RavenSelection, is_raven, numbered_selections
 from popclass.formats.text import one_line, read_rows
 from popclass.labels.beside import Beside, one_owner
 from popclass.labels.checks import checked
-from popclass.labels.folders import files_in
+from popclass.labels.folders import files_in, listed
 from popclass.labels.names import Names
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
 
@@ -89,7 +89,7 @@ def read_one_track(track: Path) -> Labels:
 
 
 def _neighbours(path: Path) -> Iterator[Path]:
-    return (each for each in path.parent.iterdir() if not each.name.startswith(".") and each.is_file())
+    return (each for each in listed(path.parent) if not each.name.startswith(".") and each.is_file())
 
 
 def _read(folder: Path, beside: Beside, *, only: Path | None = None) -> Labels:
