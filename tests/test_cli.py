@@ -380,6 +380,25 @@ def test_train_reports_and_writes_a_model_with_its_card(run, labelled, take, tmp
     assert code == 0
 
 
+def test_train_on_label_tracks_names_recordings_in_its_notes_but_not_in_the_model(run, tmp_path):
+    takes = tmp_path / "takes"
+    for index in range(4):
+        recordings.write(takes / f"jane{index}.wav", ["cavitation", "snapping"], seed=index)
+        listed = run("classify", takes / f"jane{index}.wav", "--format", "csv")[1].splitlines()[1:]
+        starts = [line.split(",")[3] for line in listed]
+        assert len(starts) == 2
+        tracks = [f"{start}\t{start}\t{kind}\n" for start, kind in zip(starts, ("cavitation", "snapping"), strict=True)]
+        (takes / f"jane{index}.txt").write_text("".join(tracks))
+    (takes / "jane3.txt").unlink()
+    target = tmp_path / "m.onnx"
+    code, _, err = run("train", takes, "-o", target, "--classifier", "logistic")
+    assert code == 0
+    brief = "1 recordings without a label track are left out"
+    assert [line for line in err if brief in line] == [f"note: {brief}: jane3.wav"]
+    assert brief in (tmp_path / "m.md").read_text()
+    assert b"jane" not in target.read_bytes()
+
+
 def test_train_refuses_what_cannot_work(run, labelled, tmp_path):
     refused(run("train", labelled, "-o", "model.pkl"), ".onnx")
     refused(run("train", labelled, "-o", "-"), ".onnx")

@@ -54,7 +54,7 @@ def test_a_table_with_zero_selections_is_read() -> None:
 
 def test_our_own_table_is_read() -> None:
     selections = read_raven(golden_path("raven", "full"))
-    assert selections[0] == RavenSelection(0.0, 0.00625, "other", 'left, "first".m4a')
+    assert selections[0] == RavenSelection(*(0.0, 0.00625, "other", 'left, "first".m4a', 'hips/left, "first".m4a'))
     assert len(selections) == len(FULL.events)
 
 

@@ -9,13 +9,13 @@ import soundfile as sf
 from popclass.context import Context, Weighing
 from popclass.errors import LabelError, UsageError
 from popclass.features.frontend import FrontEnd
+from popclass.labels import read_labels
 from popclass.model import Model
 from popclass.timing.likeness import Likeness
 from popclass.timing.repetition import context_names
 from popclass.training import samples as samples_module
 from popclass.training.card import card
 from popclass.training.fit import train
-from popclass.training.labels import read_labels
 from popclass.training.samples import collect
 
 RATE = 16_000
@@ -116,7 +116,18 @@ def test_sounds_between_labels_are_other_unless_labels_are_partial(session, fron
     assert samples.subjects == ["P1", "P1", "P1", "P2"]
     assert samples.missed == 1
     assert any("1 labels left out" in warning for warning in samples.warnings)
+    assert (samples.became_other, samples.left_unknown) == (2, 0)
+    assert samples.missed_by_class == {"snapping": 1}
+    assert [(name, len(matched.missed), len(matched.uncovered)) for name, matched in samples.matches] == [
+        ("a.wav", 1, 1),
+        ("b.wav", 0, 1),
+    ]
+    assert "2 sounds that no label covers are taken for 'other': a.wav 1, b.wav 1" in samples.warnings
     partial = collect(read_labels(session), frontend, partial=True)
+    assert (partial.became_other, partial.left_unknown) == (1, 1)
+    provenance = partial.provenance()
+    assert (provenance["uncovered_other"], provenance["uncovered_left_out"]) == (1, 1)
+    assert provenance["labels_without_event_by_class"] == {"snapping": 1}
     assert partial.labels == ["cavitation", "snapping", "other"]
     assert partial.recordings == ["a.wav", "a.wav", "b.wav"], "what is verified stays other"
 
@@ -126,6 +137,33 @@ def test_label_beyond_the_end_is_refused(session, frontend):
         file.write("b.wav,500,501,cavitation,P2\n")
     with pytest.raises(LabelError, match=r"b\.wav: a label starts at 500 s, but it lasts 1\.000 s"):
         collect(read_labels(session), frontend)
+
+
+def test_a_label_that_ends_after_its_recording_is_told_and_kept(session, frontend):
+    with (session / "labels.csv").open("a") as file:
+        file.write("b.wav,0.49,1.5,snapping,P2\n")
+    samples = collect(read_labels(session), frontend)
+    assert "1 labels end after their recording does: b.wav (snapping at 0.49-1.5 s)" in samples.warnings
+    assert samples.labels.count("snapping") == 2
+
+
+def test_model_and_card_count_what_was_left_out_and_name_nobody(tmp_path):
+    told = []
+    for i in range(4):
+        wave = put(put(noise(3, i), 1.0, ring(2000, 0.001)), 2.0, ring(400, 0.012))
+        sf.write(tmp_path / f"jane-doe-{i}.wav", put(wave, 2.5, ring(3500, 0.006)), RATE)
+        (tmp_path / f"jane-doe-{i}.txt").write_text("1.0\t1.0\tcavitation\n1.99\t2.1\tsnapping\n")
+    (tmp_path / "jane-doe-3.txt").write_text("1.0\t1.0\tcavitation 0.93\n0.5\t0.5\tsnapping\n")
+    model = train(tmp_path, classifier="logistic", notice=told.append)
+    training = model.info["training"]
+    assert training["labels_without_event_by_class"] == {"snapping": 1}
+    assert training["uncovered_other"] == 5
+    assert "5 sounds that no label covers are taken for 'other'" in training["remarks"]
+    assert any("jane-doe-3.wav 2" in warning for warning in told)
+    assert b"jane-doe" not in model.to_bytes()
+    text = card(model)
+    assert "Sounds that no label covers: 5 taken for `other`, 0 left out." in text
+    assert "by class: `snapping` 1." in text
 
 
 def test_train_makes_a_model_that_knows_its_clips_again(clips, tmp_path):

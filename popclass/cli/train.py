@@ -19,11 +19,17 @@ _EPILOG = """\b
 Examples:
   popclass train labelled/
   popclass train labels.csv -o mine.onnx --classifier forest
+  popclass train takes/ -o mine.onnx                    # takes/REC.wav with takes/REC.txt
   popclass train labels.csv --base models/default.onnx --partial
 
 \b
-LABELLED is a folder with a folder of short clips per class (labelled/cavitation/*.wav, labelled/snapping/,
-labelled/other/), or a CSV with the columns file,start_s,end_s,label and, where known, subject,site,recorded_at.
+LABELLED is one of
+  a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
+  a CSV, or a folder with a labels.csv: file,start_s,end_s,label and, where known, subject,site,recorded_at
+  a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
+    (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
+In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
+hold nothing but 'other'. What is labelled only in part needs --partial.
 """
 
 
@@ -68,6 +74,7 @@ def train(
     from popclass.training import fit, scores
     from popclass.training.card import card
 
+    warnings: list[str] = []
     with progress_bar("training") as report:
         model = fit.train(
             labelled,
@@ -77,11 +84,14 @@ def train(
             base=base,
             partial=partial,
             progress=lambda what, done, total: report(done, total, what),
+            notice=warnings.append,
         )
     model.save(path, force=force)
     write_text(card_path, card(model, title=path.stem), force=force)
     write_text(STDOUT, scores.describe(model.info["scores"]))
-    for remark in model.info["training"]["remarks"]:
+    # What a model keeps of a warning is its beginning, without the names that stand after it.
+    others = [kept for kept in model.info["training"]["remarks"] if not any(full.startswith(kept) for full in warnings)]
+    for remark in (*warnings, *others):
         say(f"note: {remark}")
     say(f"wrote {one_line(str(path))} and {one_line(str(card_path))}")
     return 0

@@ -49,7 +49,7 @@ def _lines(results: Sequence[RecordingResult]) -> Iterator[str]:
     for result in results:
         for event in result.events:
             probability = "" if event.p_label is None else f" {event.p_label:.2f}"
-            yield f"{event.start_s:.6f}\t{event.end_s:.6f}\t{single_field(event.label + probability)}\n"
+            yield audacity_line(event.start_s, event.end_s, event.label + probability)
 
 
 def single_field(text: str) -> str:
@@ -87,14 +87,30 @@ def read_audacity(path: str | os.PathLike[str]) -> list[AudacityLabel]:
     LabelError
         Where the file cannot be read or a row is no label; it names the file, the row and what stands there.
     """
-    labels: list[AudacityLabel] = []
+    return [label for _, label in numbered_labels(path)]
+
+
+def numbered_labels(path: str | os.PathLike[str]) -> Iterator[tuple[int, AudacityLabel]]:
+    """`read_audacity`, each label with the number of its row in the file, counted from 1."""
+    before = False
     for row, content in read_rows(path):
         if content[0].strip() == "\\":
-            if not labels:
+            if not before:
                 raise bad_row(path, row, content, "a frequency range without a label before it")
             continue
-        labels.append(_label(path, row, content))
-    return labels
+        before = True
+        yield row, _label(path, row, content)
+
+
+def audacity_line(start_s: float, end_s: float, text: str) -> str:
+    r"""A line of a label track with its line end.
+
+    Examples
+    --------
+    >>> audacity_line(1.5, 1.75, "cavitation")
+    '1.500000\t1.750000\tcavitation\n'
+    """
+    return f"{start_s:.6f}\t{end_s:.6f}\t{single_field(text)}\n"
 
 
 def _label(path: str | os.PathLike[str], row: int, content: list[str]) -> AudacityLabel:

@@ -1,6 +1,6 @@
 """Tables that people write: CSV with a head of named columns, read row by row with where each row is.
 
-Label tables (`popclass.training.labels`) and batch manifests (`popclass.batch.manifest`) are such tables; which columns
+Label tables (`popclass.labels`) and batch manifests (`popclass.batch.manifest`) are such tables; which columns
 they need is their own affair.
 """
 

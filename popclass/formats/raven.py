@@ -31,26 +31,28 @@ _BEGIN, _END, _OFFSET = "begin time (s)", "end time (s)", "file offset (s)"
 
 
 class RavenSelection(NamedTuple):
-    """One selection: seconds from the start of its file, the text of its label, and the file where it is named."""
+    """One selection: seconds from the start of its file, the text of its label, and the file and its path, if named."""
 
     start_s: float
     end_s: float
     text: str
     file: str | None
+    path: str | None = None
 
 
 def raven(results: Sequence[RecordingResult]) -> Iterator[str]:
     """The events of several recordings as one selection table, header first."""
-    yield _line(COLUMNS)
+    yield raven_line(COLUMNS)
     selection, elapsed = 0, 0.0
     for result in results:
         for event in result.events:
             selection += 1
-            yield _line(_cells(selection, elapsed, result, event))
+            yield raven_line(_cells(selection, elapsed, result, event))
         elapsed += result.duration_s
 
 
-def _line(cells: Sequence[str | None]) -> str:
+def raven_line(cells: Sequence[str | None]) -> str:
+    """A line of a selection table with its line end; what is unknown is an empty field."""
     return "\t".join("" if text is None else single_field(text) for text in cells) + "\n"
 
 
@@ -96,12 +98,32 @@ def read_raven(path: str | os.PathLike[str], *, label_column: str | None = None)
     LabelError
         Where the file cannot be read, a column is missing or a row is no selection; it names the file and the row.
     """
+    return [selection for _, selection in numbered_selections(path, label_column=label_column)]
+
+
+def is_raven(path: str | os.PathLike[str]) -> bool:
+    """Whether the first line of a text file names the columns of a selection table.
+
+    Raises
+    ------
+    LabelError
+        If the file cannot be read.
+    """
+    _, header = next(read_rows(path), (0, []))
+    return _BEGIN in (name.strip().casefold() for name in header)
+
+
+def numbered_selections(
+    path: str | os.PathLike[str], *, label_column: str | None = None
+) -> list[tuple[int, RavenSelection]]:
+    """`read_raven`, each selection with the number of its (first) row in the file, counted from 1."""
     rows = read_rows(path)
     _, header = next(rows, (0, []))
     names = [name.strip().casefold() for name in header]
-    label = _label_column(path, names, label_column)
-    selections: dict[tuple[str, ...], RavenSelection] = {}
+    _check_header(path, names)
+    selections: dict[tuple[str, ...], tuple[int, RavenSelection]] = {}
     for row, content in rows:
+        label = _label_column(path, names, label_column)
         if len(content) > len(names):
             raise bad_row(path, row, content, f"{len(content)} fields where the header has {len(names)}")
         # A spreadsheet drops the empty fields at the end of a row.
@@ -109,21 +131,26 @@ def read_raven(path: str | os.PathLike[str], *, label_column: str | None = None)
         fields = dict(zip(names, padded, strict=True))
         selection = _selection(path, row, content, fields, fields[label])
         views = (fields.get("selection", ""), fields.get("begin file", ""), fields[_BEGIN], fields[_END])
-        selections.setdefault(views if fields.get("selection") else (*views, selection.text), selection)
+        key = views if fields.get("selection") else (*views, selection.text)
+        selections.setdefault(key, (row, selection))
     return list(selections.values())
 
 
-def _label_column(path: str | os.PathLike[str], names: Sequence[str], wanted: str | None) -> str:
-    shown = one_line(os.fspath(path))
+def _check_header(path: str | os.PathLike[str], names: Sequence[str]) -> None:
     for column in ("Begin Time (s)", "End Time (s)"):
         if column.casefold() not in names:
-            raise LabelError(f"{shown}: no Raven selection table: its first line has no column '{column}'")
+            raise LabelError(
+                f"{one_line(os.fspath(path))}: no Raven selection table: its first line has no column '{column}'"
+            )
+
+
+def _label_column(path: str | os.PathLike[str], names: Sequence[str], wanted: str | None) -> str:
     candidates = LABEL_COLUMNS if wanted is None else (wanted.casefold(),)
     for name in candidates:
         if name in names:
             return name
     raise LabelError(
-        f"{shown}: no column {' or '.join(repr(name) for name in candidates)} for the labels; "
+        f"{one_line(os.fspath(path))}: no column {' or '.join(repr(name) for name in candidates)} for the labels; "
         f"it has {one_line(', '.join(names))}"
     )
 
@@ -144,4 +171,4 @@ def _selection(
         offset = found
     # Nine decimals undo the rounding of the sum and keep every sample apart.
     finish = end if offset == begin else round(offset + (end - begin), 9)
-    return RavenSelection(offset, finish, text, fields.get("begin file") or None)
+    return RavenSelection(offset, finish, text, fields.get("begin file") or None, fields.get("begin path") or None)

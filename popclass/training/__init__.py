@@ -1,4 +1,4 @@
-"""Making models: labels -> matching -> samples -> fit, with what fit is made of, and the card."""
+"""Making models: labels -> samples -> fit, with what fit is made of, and the card."""
 
 from popclass.training.fit import train
 

@@ -87,6 +87,13 @@ def _data(model: Model) -> str:
             f"{training['labels_without_event']}; events left out because no label says what they are: "
             f"{training['events_left_out']}."
         )
+    if "uncovered_other" in training:
+        by_class = [f"`{name}` {count}" for name, count in training["labels_without_event_by_class"].items()]
+        parts.append(
+            f"Sounds that no label covers: {training['uncovered_other']} taken for `other`, "
+            f"{training['uncovered_left_out']} left out."
+            + (f" Labels in which nothing was heard, by class: {', '.join(by_class)}." if by_class else "")
+        )
     if training["remarks"]:
         parts.append("\n".join(f"- {remark}" for remark in training["remarks"]))
     return "\n\n".join(parts)

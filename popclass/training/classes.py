@@ -1,4 +1,4 @@
-"""What a class may be called, and in which order a model lists its classes."""
+"""In which order a model lists its classes, and how many events each needs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from popclass.errors import LabelError
-from popclass.formats.text import one_line
-from popclass.model import CLASS_NAME
-from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN
+from popclass.labels.names import check_class_name
+from popclass.results import CAVITATION, OTHER, SNAPPING
 
 _PLACE = {CAVITATION: 0, SNAPPING: 1, OTHER: 3}  # the user's own names in between, by alphabet
 _EVENTS_NEEDED = 2
-
-
-def check_class_name(name: str, where: str = "class") -> None:
-    """Raise LabelError if a class may not be called `name`; `where` begins the message."""
-    if name == UNCERTAIN:
-        raise LabelError(f"{where}: '{UNCERTAIN}' cannot be a class; it is what popclass says when it does not know")
-    if not CLASS_NAME.fullmatch(name):
-        shown = one_line(name)
-        raise LabelError(f"{where}: '{shown}' cannot be a class; allowed are lower-case letters, digits, _ and -")
 
 
 def indexed(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from popclass.errors import LabelError, UsageError
+from popclass.labels.records import Note
 from popclass.model import Model
 from popclass.modelfile import SCHEMA_VERSION
 from popclass.results import OTHER
@@ -53,14 +54,15 @@ def train(
     base: Model | str | Path | None = None,
     partial: bool = False,
     progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> Model:
     """Train a model on labelled recordings.
 
     Parameters
     ----------
     labelled : path
-        A folder per class of short clips, a CSV of labels, or a folder with a `labels.csv`; see
-        `popclass.training.labels`.
+        A folder per class of short clips, a CSV of labels or a folder with a `labels.csv`, or recordings with label
+        tracks beside them; see `popclass.labels.read`.
     classifier : str
         `logistic`, `svm`, `forest`, or `auto`, which takes the one with the least log loss on held-out groups.
     folds : int
@@ -74,6 +76,9 @@ def train(
         being `other`.
     progress : callable, optional
         Called with a description, how many steps are done, and how many there are.
+    notice : callable, optional
+        Called with each warning about labels and recordings in full. The model keeps them without the names of
+        recordings, which would tell more about people than a model may.
 
     Returns
     -------
@@ -93,7 +98,7 @@ def train(
     >>> model.save("mine.onnx")                                              # doctest: +SKIP
     """
     from popclass.features.frontend import FrontEnd
-    from popclass.training.labels import read_labels
+    from popclass.labels.read import read_labels
     from popclass.training.samples import collect
 
     _check_options(classifier, folds)
@@ -101,6 +106,9 @@ def train(
     base = base if base is None or isinstance(base, Model) else Model.load(base)
     frontend = FrontEnd.build() if base is None else base.frontend
     samples = collect(labels, frontend, partial=partial, progress=progress)
+    if notice is not None:
+        for warning in (*labels.warnings, *samples.warnings):
+            notice(warning)
     classes, y = indexed(samples.labels)
     kind, groups, remarks = choose_groups(y, samples.subjects, samples.recordings)
     context = None if base is None else base.info["context"]
@@ -118,9 +126,13 @@ def train(
         grouped_by=kind,
         context=context,
         provenance={**samples.provenance(), "partial": partial},
-        remarks=[*labels.warnings, *samples.warnings, *remarks],
+        remarks=[*_without_names([*labels.warnings, *samples.warnings]), *remarks],
         progress=progress,
     )
+
+
+def _without_names(warnings: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(warning.brief if isinstance(warning, Note) else warning for warning in warnings))
 
 
 def fit(

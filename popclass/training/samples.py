@@ -8,8 +8,10 @@ its events that way stops the training.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial as with_fixed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +19,10 @@ import numpy as np
 
 from popclass.errors import AudioError, LabelError
 from popclass.formats.text import one_line
+from popclass.labels.matching import TOLERANCE_S, Matched, match
+from popclass.labels.records import LabelledRecording, Labels, Note
 from popclass.pipeline import Hearing, hear
 from popclass.results import OTHER, Event
-from popclass.training.labels import LabelledRecording, Labels
-from popclass.training.matching import TOLERANCE_S, match
 
 if TYPE_CHECKING:
     from popclass.features.frontend import FrontEnd
@@ -43,10 +45,11 @@ class Samples:
         Names of the recordings the events are from.
     hashes : list of str
         SHA-256 of each recording that was used. Names would tell more about people than a model may.
-    missed : int
-        Labelled stretches in which nothing was detected.
+    matches : list of (str, Matched)
+        Name of each recording that was heard, and what its labels made of its events.
     ignored : int
-        Events that were left out, since no label says what they are.
+        Events that were left out, since no label says what they are: those next to a label's own, and the uncovered
+        ones where labels are partial.
     warnings : list of str
     """
 
@@ -55,9 +58,29 @@ class Samples:
     subjects: list[str | None] = field(default_factory=list)
     recordings: list[str] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
-    missed: int = 0
+    matches: list[tuple[str, Matched]] = field(default_factory=list)
     ignored: int = 0
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def missed(self) -> int:
+        """Labels near which nothing was detected."""
+        return sum(len(matched.missed) for _, matched in self.matches)
+
+    @property
+    def missed_by_class(self) -> dict[str, int]:
+        """How many labels of each class nothing was detected near; classes without any are not in it."""
+        return dict(sorted(Counter(row.label for _, matched in self.matches for row in matched.missed).items()))
+
+    @property
+    def became_other(self) -> int:
+        """Events that no label covers and that are `other` therefore."""
+        return sum(_uncovered(matched, OTHER) for _, matched in self.matches)
+
+    @property
+    def left_unknown(self) -> int:
+        """Events that no label covers and that were left out, since labels are partial."""
+        return sum(_uncovered(matched, None) for _, matched in self.matches)
 
     def provenance(self) -> dict[str, Any]:
         """What a model file tells about its training data."""
@@ -66,7 +89,10 @@ class Samples:
             "subjects": len({s for s in self.subjects if s is not None}),
             "sha256": sorted(self.hashes),
             "labels_without_event": self.missed,
+            "labels_without_event_by_class": self.missed_by_class,
             "events_left_out": self.ignored,
+            "uncovered_other": self.became_other,
+            "uncovered_left_out": self.left_unknown,
         }
 
 
@@ -85,7 +111,7 @@ def collect(
         If a class is left without any event, or a label lies beyond the end of its recording.
     """
     samples = Samples(np.empty((0, len(frontend.names))))
-    rows, broken, silent = [], [], []
+    rows, broken, silent, late = [], [], [], []
     for done, (recording, heard) in enumerate(_hear_all(labels.recordings, frontend), start=1):
         if progress is not None:
             progress("hearing recordings", done, len(labels.recordings))
@@ -93,11 +119,13 @@ def collect(
             broken.append(heard)
             continue
         _check_times(recording, heard.duration_s)
+        last = heard.duration_s + TOLERANCE_S
+        late += [f"{recording.name} ({row.place})" for row in recording.rows if row.end_s > last]
         if recording.whole is not None and not heard.events:
             silent.append(recording.name)
         rows.append(_add(samples, recording, heard.events, heard.features, partial=partial))
     samples.X = np.concatenate([samples.X, *rows])
-    samples.warnings += _warnings(samples, broken, silent)
+    samples.warnings += _warnings(samples, broken, silent, late)
     _check_classes(labels, samples)
     return samples
 
@@ -130,21 +158,41 @@ def _add(
     samples.labels += [label for label in matched.labels if label is not None]
     samples.subjects += [recording.subject] * len(kept)
     samples.recordings += [recording.name] * len(kept)
-    samples.missed += len(matched.missed)
+    samples.matches.append((recording.name, matched))
     samples.ignored += len(events) - len(kept)
     samples.hashes.append(_sha256(recording.path))
     return X[kept]
 
 
-def _warnings(samples: Samples, broken: Sequence[str], silent: Sequence[str]) -> list[str]:
-    out = []
+def _uncovered(matched: Matched, label: str | None) -> int:
+    return sum(matched.labels[i] == label for i in matched.uncovered)
+
+
+def _warnings(samples: Samples, broken: Sequence[str], silent: Sequence[str], late: Sequence[str]) -> list[str]:
+    out: list[str] = []
     if broken:
-        out.append(f"{len(broken)} recordings left out because they cannot be read: {_some(broken, '; ')}")
+        out.append(Note(f"{len(broken)} recordings left out because they cannot be read", _some(broken, "; ")))
     if silent:
-        out.append(f"{len(silent)} clips left out because nothing is heard in them: {_some(silent, ', ')}")
+        out.append(Note(f"{len(silent)} clips left out because nothing is heard in them", _some(silent, ", ")))
+    if late:
+        out.append(Note(f"{len(late)} labels end after their recording does", _some(late, ", ")))
     if samples.missed:
-        out.append(f"{samples.missed} labels left out because nothing is heard within {TOLERANCE_S * 1e3:g} ms of them")
+        classes = ", ".join(f"{name} {count}" for name, count in samples.missed_by_class.items())
+        reach = f"{TOLERANCE_S * 1e3:g} ms"
+        brief = f"{samples.missed} labels left out because nothing is heard within {reach} of them ({classes})"
+        out.append(Note(brief, _where(samples, lambda matched: len(matched.missed))))
+    for label, became in ((OTHER, "are taken for 'other'"), (None, "are left out, since labels are partial")):
+        found = _where(samples, with_fixed(_uncovered, label=label))
+        total = samples.became_other if label == OTHER else samples.left_unknown
+        if total:
+            out.append(Note(f"{total} sounds that no label covers {became}", found))
     return out
+
+
+def _where(samples: Samples, count: Callable[[Matched], int]) -> str:
+    """Recordings with how many each has, most first."""
+    counts = [(count(matched), name) for name, matched in samples.matches]
+    return _some([f"{name} {n}" for n, name in sorted(counts, key=lambda each: (-each[0], each[1])) if n], ", ")
 
 
 def _some(items: Sequence[str], between: str) -> str:

@@ -1,13 +1,12 @@
-"""Promises of popclass.training.matching: which event takes which label."""
+"""Promises of popclass.labels.matching: which event takes which label."""
 
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from popclass.labels import LabelledRecording, LabelRow, match
 from popclass.results import Event
-from popclass.training.labels import LabelledRecording, LabelRow
-from popclass.training.matching import match
 
 
 def event(start_s: float, snr_db: float = 20.0) -> Event:
@@ -25,12 +24,12 @@ def test_strongest_event_of_a_clip_takes_its_label_and_the_rest_none():
     assert match([], clip).labels == ()
 
 
-def test_onset_up_to_10_ms_outside_belongs_to_the_stretch():
+def test_onset_up_to_15_ms_outside_belongs_to_the_stretch():
     labelled = recording((1.0, 1.1, "cavitation"))
-    assert match([event(0.9905)], labelled).labels == ("cavitation",)
-    assert match([event(1.1095)], labelled).labels == ("cavitation",)
-    assert match([event(0.9890)], labelled).labels == ("other",)
-    assert match([event(1.1110)], labelled).labels == ("other",)
+    assert match([event(0.9855)], labelled).labels == ("cavitation",)
+    assert match([event(1.1145)], labelled).labels == ("cavitation",)
+    assert match([event(0.9840)], labelled).labels == ("other",)
+    assert match([event(1.1160)], labelled).labels == ("other",)
 
 
 def test_nearest_stretch_wins_when_two_are_in_reach():
@@ -70,6 +69,34 @@ def test_labels_without_an_event_are_reported():
     assert match([event(2.0)], labelled).missed == (LabelRow(1.0, 1.1, "cavitation"),)
 
 
+def test_a_point_takes_the_nearest_onset_and_a_stretch_the_strongest():
+    """The same three sounds, labelled by a point at the first and by a stretch around all of them."""
+    sounds = [event(1.000, 10), event(1.008, 30), event(1.012, 20)]
+    assert match(sounds, recording((1.001, 1.001, "snapping"))).labels == ("snapping", None, None)
+    assert match(sounds, recording((1.000, 1.014, "snapping"))).labels == (None, "snapping", None)
+
+
+def test_a_point_reaches_15_ms_to_both_sides():
+    labelled = recording((1.0, 1.0, "cavitation"))
+    assert match([event(0.985), event(1.5)], labelled).labels == ("cavitation", "other")
+    assert match([event(1.015)], labelled).labels == ("cavitation",)
+    late = match([event(1.0155)], labelled)
+    assert (late.labels, late.missed, late.uncovered) == (("other",), labelled.rows, (0,))
+
+
+def test_points_6_ms_apart_take_an_onset_each():
+    labelled = recording((1.000, 1.000, "cavitation"), (1.006, 1.006, "snapping"))
+    assert match([event(0.998), event(1.0045)], labelled).labels == ("cavitation", "snapping")
+
+
+def test_events_that_no_label_covers_are_told_whatever_becomes_of_them():
+    labelled = recording((1.0, 1.1, "cavitation"), (2.0, 3.0, ""))
+    events = [event(0.5), event(1.01, 30), event(1.05, 10), event(2.5), event(4)]
+    assert match(events, labelled).uncovered == (0, 4)
+    assert match(events, labelled, partial=True).uncovered == (0, 4)
+    assert match(events, recording(whole="snapping")).uncovered == ()
+
+
 times = st.floats(0, 3, allow_nan=False)
 
 
@@ -80,4 +107,5 @@ def test_every_label_is_given_once_or_missed(onsets, spans, partial):
     matched = match([event(t) for t in onsets], labelled, partial=partial)
     given_labels = [label for label in matched.labels if label not in (None, "other")]
     assert len(matched.labels) == len(onsets)
+    assert all(matched.labels[i] == (None if partial else "other") for i in matched.uncovered)
     assert sorted([*given_labels, *(row.label for row in matched.missed)]) == sorted(r.label for r in labelled.rows)

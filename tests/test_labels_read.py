@@ -1,4 +1,4 @@
-"""Promises of popclass.training.labels: what is read, and how what cannot be read is refused."""
+"""Promises of popclass.labels: what is read, and how what cannot be read is refused."""
 
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
-from popclass.training.labels import LabelRow, read_labels
+from popclass.labels import LabelRow, read_labels
 
 HEAD = "file,start_s,end_s,label,subject,site,recorded_at\n"
 

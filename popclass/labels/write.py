@@ -1,0 +1,207 @@
+"""Writing labels: as a CSV, as Audacity label tracks, as Raven selection tables. `read_labels` reads each of them back.
+
+Times have six decimals. A file is written whole or not at all, and where there are several, none is moved to its place
+before all of them are complete. What a format cannot hold is an error, never left out: only a CSV can say that a clip
+is labelled as a whole, that a stretch holds nothing of a joint, and whose recording it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from popclass.errors import LabelError, OutputError
+from popclass.formats.audacity import audacity_line, single_field
+from popclass.formats.delimited import csv_line
+from popclass.formats.raven import VIEW, raven_line
+from popclass.formats.text import one_line
+from popclass.formats.write import check_writable, replacing, write_bytes
+from popclass.labels.records import LabelledRecording, Labels
+from popclass.labels.table import COLUMNS, TABLE
+
+RAVEN_COLUMNS = (
+    *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)"),
+    *("Begin File", "File Offset (s)", "Label"),
+)
+TRACK_END = ".txt"
+SELECTIONS_END = ".Table.1.selections.txt"  # as Raven calls the table of a sound
+
+Target = str | os.PathLike[str]
+
+
+def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
+    """Write labels as a CSV with the columns `file,start_s,end_s,label,subject,site,recorded_at`.
+
+    Parameters
+    ----------
+    labels : Labels
+    target : path
+        The CSV, or a folder, in which it will be `labels.csv`. The recordings are named relative to where it is.
+    force : bool
+        Whether a file that is already there may be replaced.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    LabelError
+        If a recording's labels, or its name, do not fit into a CSV.
+    OutputError
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from popclass.labels import LabelledRecording, LabelRow
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     take = LabelledRecording(Path(folder, "a.wav"), "a.wav", (LabelRow(0.5, 0.5, "snapping"),), subject="P07")
+    ...     print(write_table(Labels((take,)), folder).read_text(), end="")
+    file,start_s,end_s,label,subject,site,recorded_at
+    a.wav,0.500000,0.500000,snapping,P07,,
+    """
+    path = Path(target) / TABLE if Path(target).is_dir() else Path(target)
+    lines = [csv_line(COLUMNS)]
+    for recording in labels.recordings:
+        lines += _table_lines(recording, path.parent)
+    # File names that are no UTF-8 go in as the bytes they are; visible escapes would name another file.
+    write_bytes(path, "".join(lines).encode("utf-8", "surrogateescape"), force=force)
+    return path
+
+
+def _table_lines(recording: LabelledRecording, folder: Path) -> Iterator[str]:
+    name = _relative(recording.path, folder)
+    when = None if recording.recorded_at is None else recording.recorded_at.isoformat()
+    known = (recording.subject, recording.site, when)
+    for text in (name, recording.subject or "", recording.site or ""):
+        if text != text.strip():
+            raise LabelError(f"'{one_line(text)}': spaces at its ends would be lost in a CSV; rename it")
+    if not recording.rows and recording.whole is None and not recording.verified:
+        raise LabelError(f"{one_line(recording.name)}: nothing is known about it; a row of its own would verify it")
+    for row in recording.rows:
+        yield csv_line((name, f"{row.start_s:.6f}", f"{row.end_s:.6f}", row.label, *known))
+    if recording.whole is not None or recording.verified:
+        yield csv_line((name, None, None, recording.whole, *known))
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive
+        return path.absolute().as_posix()
+
+
+def write_tracks(labels: Labels, target: Target | None = None, *, force: bool = False) -> list[Path]:
+    r"""Write an Audacity label track for each recording, an empty one where nothing of a joint is heard.
+
+    Parameters
+    ----------
+    labels : Labels
+    target : path, optional
+        The folder for the tracks, laid out like the recordings in theirs; by default each goes beside its recording,
+        where `read_labels` looks for it. For a single recording it may be the track itself, a `.txt`.
+    force : bool
+        Whether files that are already there may be replaced.
+
+    Returns
+    -------
+    list of Path
+        What was written: `REC.txt` for `REC.wav`, or `REC.wav.txt` where there is a `REC.flac`, too.
+
+    Raises
+    ------
+    LabelError
+        If a track cannot hold a recording's labels.
+    OutputError
+        If one of the files cannot be written; none is then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from popclass.labels import LabelledRecording, LabelRow
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     take = LabelledRecording(Path(folder, "a.wav"), "a.wav", (LabelRow(0.5, 0.75, "snapping"),))
+    ...     track, = write_tracks(Labels((take,)))
+    ...     track.name, track.read_text()
+    ('a.txt', '0.500000\t0.750000\tsnapping\n')
+    """
+    return _write_all(_planned(labels, target, TRACK_END), _track_lines, force=force)
+
+
+def write_raven(labels: Labels, target: Target | None = None, *, force: bool = False) -> list[Path]:
+    """Write a Raven selection table for each recording, with only a head where nothing of a joint is heard.
+
+    The parameters and errors are those of `write_tracks`; a table is called `REC.Table.1.selections.txt`.
+    """
+    return _write_all(_planned(labels, target, SELECTIONS_END), _raven_lines, force=force)
+
+
+def _track_lines(recording: LabelledRecording) -> Iterator[str]:
+    for row in recording.rows:
+        yield audacity_line(row.start_s, row.end_s, row.label)
+
+
+def _raven_lines(recording: LabelledRecording) -> Iterator[str]:
+    yield raven_line(RAVEN_COLUMNS)
+    name = recording.path.name
+    if single_field(name) != name:
+        raise LabelError(f"{one_line(recording.name)}: a Raven table cannot hold this name; rename the recording")
+    for selection, row in enumerate(recording.rows, start=1):
+        begin, end = f"{row.start_s:.6f}", f"{row.end_s:.6f}"
+        yield raven_line((str(selection), VIEW, "1", begin, end, None, None, name, begin, row.label))
+
+
+def _planned(labels: Labels, target: Target | None, ending: str) -> dict[Path, LabelledRecording]:
+    """The file each recording's labels go to."""
+    for recording in labels.recordings:
+        _check_fits(recording)
+    if target is not None and not Path(target).is_dir():
+        if Path(target).suffix.lower() == ".txt" and len(labels.recordings) == 1:
+            return {Path(target): labels.recordings[0]}
+        raise OutputError(
+            f"{one_line(os.fspath(target))}: the labels of {len(labels.recordings)} recordings go into a folder, which "
+            "must be there, or those of one into a .txt file"
+        )
+    places = [each.path if target is None else Path(target) / each.name for each in labels.recordings]
+    stems = Counter(place.with_suffix("") for place in places)
+    planned = {}
+    for place, recording in zip(places, labels.recordings, strict=True):
+        base = place.name if stems[place.with_suffix("")] > 1 else place.stem
+        planned[place.with_name(base + ending)] = recording
+    return planned
+
+
+def _check_fits(recording: LabelledRecording) -> None:
+    name = one_line(recording.name)
+    if recording.whole is not None:
+        raise LabelError(f"{name}: it is labelled as a whole, without times; only a CSV can hold that (write_table)")
+    if empty := [row for row in recording.rows if not row.label]:
+        raise LabelError(f"{name}: no label for a stretch ({empty[0].place}); only a CSV can hold that (write_table)")
+    if not recording.rows and not recording.verified:
+        raise LabelError(f"{name}: nothing is known about it; an empty track would say that nothing is heard in it")
+    if recording.rows and recording.verified:
+        raise LabelError(f"{name}: verified to be labelled completely; only a CSV can say so (write_table)")
+
+
+def _write_all(
+    planned: Mapping[Path, LabelledRecording],
+    lines: Callable[[LabelledRecording], Iterable[str]],
+    *,
+    force: bool,
+) -> list[Path]:
+    texts = {path: "".join(lines(recording)) for path, recording in planned.items()}
+    for path in texts:
+        check_writable(path, force=force)
+    with ExitStack() as stack:
+        for path, text in texts.items():
+            part = stack.enter_context(replacing(path, force=force))
+            try:
+                part.write_text(text, encoding="utf-8", newline="\n")
+            except OSError as error:
+                raise OutputError(f"cannot write {one_line(os.fspath(path))}: {error.strerror or error}") from error
+    return list(texts)
