@@ -123,7 +123,11 @@ def conclude(
 
 
 def probabilities(
-    analyses: Sequence[Analysis], circumstances: Sequence[Circumstances], model: Model, *, refractory_s: float | None = None
+    analyses: Sequence[Analysis],
+    circumstances: Sequence[Circumstances],
+    model: Model,
+    *,
+    refractory_s: float | None = None,
 ) -> list[Array]:
     """What `conclude` takes for how likely each class is: after company and timing, before doubt.
 
