@@ -2,8 +2,8 @@
 
 `sound` is the acoustic classifier alone; `company` weighs the other events of the recording, too; `timing` weighs the
 refractory period, but not the company; `both` weighs everything, and its labels are those that `popclass classify`
-gives. Their difference is what each kind of evidence is worth. Scores are those of training (`popclass.training.scores`),
-with 95 % intervals by bootstrap over groups; `uncertain` answers are counted beside them.
+gives. Their difference is what each kind of evidence is worth. Scores are those of `popclass.training.scores`, with 95 %
+intervals by bootstrap over groups; `uncertain` answers are counted beside them.
 """
 
 from __future__ import annotations
@@ -90,8 +90,9 @@ def chances_of(cases: Sequence[Case], reading: str, classes: int) -> Array:
 
 def doubtful(cases: Sequence[Case], chances: Array, least: Array, novelty: float) -> NDArray[np.bool_]:
     """Which cases would be called `uncertain` under these probabilities, by the rule of `popclass.conclusion`."""
-    novel = np.array([case.event is not None and (case.event.novelty or 0.0) >= novelty for case in cases], dtype=bool)
-    return novel | (chances.max(axis=1, initial=0.0) < least[chances.argmax(axis=1)])
+    novel = np.array([_novelty(case) >= novelty for case in cases], dtype=bool)
+    faint = chances.max(axis=1, initial=0.0) < least[chances.argmax(axis=1)]
+    return np.asarray(novel | faint)
 
 
 def label_counts(cases: Sequence[Case], classes: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -129,3 +130,7 @@ def _with_intervals(
 
 def _share(flags: NDArray[np.bool_]) -> float | None:
     return float(flags.mean()) if len(flags) else None
+
+
+def _novelty(case: Case) -> float:
+    return 0.0 if case.event is None or case.event.novelty is None else case.event.novelty

@@ -71,7 +71,7 @@ def score_detection(cases: Sequence[Case], groups: Sequence[str], *, partial: bo
 
 
 def onset_errors(cases: Sequence[Case]) -> dict[str, Any]:
-    """Median and 95 % quantile of the distance between onset and label, in milliseconds, and their median difference."""
+    """Median and 95 % quantile of the distance between onset and label, in milliseconds, and the median lateness."""
     errors = [1e3 * case.onset_error_s for case in cases if case.onset_error_s is not None]
     if not errors:
         return {"n": 0, "median": None, "p95": None, "bias": None}

@@ -15,6 +15,7 @@ from popclass.evaluation.figures import new_figure, save_figure
 from popclass.results import Event
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 AROUND_S = 0.25  # on either side
@@ -38,7 +39,7 @@ def excerpt(path: Path, event: Event) -> tuple[NDArray[np.float32], float]:
     return np.concatenate(pieces), (first - event.onset) / event.sample_rate
 
 
-def caption(case: Case, classes: Sequence[str]) -> str:
+def caption(case: Case) -> str:
     """Where it is, what it is, and what it was called."""
     event = case.event
     assert event is not None
@@ -55,32 +56,24 @@ def picture(case: Case, classes: Sequence[str]) -> Figure:
     made.suptitle(_title(case, event, classes), fontsize=9)
     wave, spectrum = made.subplots(2, 1, sharex=True, height_ratios=[1, 1.4])
     wave.plot(start_s + np.arange(len(samples)) / rate, samples, color="#333333", linewidth=0.5)
-    wave.axvline(0, color="#d62728", linewidth=0.8, linestyle="--")
+    # beside the sound, not over it
+    wave.plot(0, 1, marker="v", color="#d62728", clip_on=False, transform=wave.get_xaxis_transform())
     wave.set(ylabel="amplitude")
     _spectrogram(spectrum, samples, rate, start_s)
     spectrum.set(xlabel="seconds from the onset", ylabel="kHz", xlim=(-AROUND_S, AROUND_S))
     return made
 
 
-def _spectrogram(axes: object, samples: NDArray[np.float32], rate: int, start_s: float) -> None:
-    from matplotlib.axes import Axes
+def _spectrogram(axes: Axes, samples: NDArray[np.float32], rate: int, start_s: float) -> None:
     from matplotlib.mlab import specgram
 
-    assert isinstance(axes, Axes)
     size = min(max(round(_WINDOW_S * rate), 32), len(samples))
-    power, hertz, middle = specgram(samples, NFFT=size, Fs=rate, noverlap=int(_OVERLAP * size))
+    spectrum = specgram(samples, NFFT=size, Fs=rate, noverlap=int(_OVERLAP * size))
+    power, hertz, middle = (np.asarray(part, dtype=float) for part in spectrum)
     level = 10 * np.log10(np.maximum(power, 1e-20))
     top = float(level.max())
-    axes.pcolormesh(
-        start_s + middle,
-        hertz / 1e3,
-        level,
-        cmap="magma",
-        vmin=top - _RANGE_DB,
-        vmax=top,
-        shading="nearest",
-        rasterized=True,
-    )
+    shown = {"cmap": "magma", "vmin": top - _RANGE_DB, "vmax": top, "shading": "nearest", "rasterized": True}
+    axes.pcolormesh(start_s + middle, hertz / 1e3, level, **shown)
 
 
 def _title(case: Case, event: Event, classes: Sequence[str]) -> str:
@@ -89,7 +82,7 @@ def _title(case: Case, event: Event, classes: Sequence[str]) -> str:
         [
             where if len(where) <= 100 else f"...{where[-97:]}",
             f"true: {case.truth}    label: {event.label}    SNR {event.snr_db:.0f} dB",
-            f"sound alone: {_listed(case.chances['sound'], classes)}    with both: {_listed(case.chances['both'], classes)}",
+            "    ".join(f"{name}: {_listed(case.chances[name], classes)}" for name in ("sound", "both")),
         ]
     )
 
@@ -104,5 +97,5 @@ def save_pictures(cases: Sequence[Case], classes: Sequence[str], folder: Path) -
     for number, case in enumerate(cases, start=1):
         name = f"error_{number:02d}.png"
         save_figure(picture(case, classes), folder / name)
-        captions[name] = caption(case, classes)
+        captions[name] = caption(case)
     return captions
