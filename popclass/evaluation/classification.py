@@ -2,8 +2,8 @@
 
 `sound` is the acoustic classifier alone; `company` weighs the other events of the recording, too; `timing` weighs the
 refractory period, but not the company; `both` weighs everything, and its labels are those that `popclass classify`
-gives. Their difference is what each kind of evidence is worth. Scores are those of `popclass.training.scores`, with 95 %
-intervals by bootstrap over groups; `uncertain` answers are counted beside them.
+gives. Their difference is what each kind of evidence is worth. Scores are those of `popclass.training.scores`,
+with 95 % intervals by bootstrap over groups; `uncertain` answers are counted beside them.
 """
 
 from __future__ import annotations

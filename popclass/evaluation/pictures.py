@@ -65,6 +65,7 @@ def picture(case: Case, classes: Sequence[str]) -> Figure:
 
 
 def _spectrogram(axes: Axes, samples: NDArray[np.float32], rate: int, start_s: float) -> None:
+    from matplotlib.colors import Normalize
     from matplotlib.mlab import specgram
 
     size = min(max(round(_WINDOW_S * rate), 32), len(samples))
@@ -72,8 +73,8 @@ def _spectrogram(axes: Axes, samples: NDArray[np.float32], rate: int, start_s: f
     power, hertz, middle = (np.asarray(part, dtype=float) for part in spectrum)
     level = 10 * np.log10(np.maximum(power, 1e-20))
     top = float(level.max())
-    shown = {"cmap": "magma", "vmin": top - _RANGE_DB, "vmax": top, "shading": "nearest", "rasterized": True}
-    axes.pcolormesh(start_s + middle, hertz / 1e3, level, **shown)
+    norm = Normalize(top - _RANGE_DB, top)
+    axes.pcolormesh(start_s + middle, hertz / 1e3, level, cmap="magma", norm=norm, shading="nearest", rasterized=True)
 
 
 def _title(case: Case, event: Event, classes: Sequence[str]) -> str:
