@@ -29,7 +29,7 @@ COMMANDS = (
     ["sites"],
     ["synth"],
 )
-HEAVY = ("numpy", "scipy", "soundfile", "onnxruntime", "rich", "sklearn", "librosa", "pandas")
+HEAVY = ("numpy", "scipy", "soundfile", "onnxruntime", "rich", "sklearn", "librosa", "pandas", "matplotlib", "mir_eval")
 
 
 @pytest.fixture(scope="module")

@@ -168,7 +168,9 @@ def _circumstances(recording: LabelledRecording) -> Circumstances:
 
 def _hear(recordings: Sequence[LabelledRecording], model: Model, progress: Progress | None) -> _Heard:
     heard = _Heard()
-    for done, recording in enumerate(recordings, start=1):
+    for done, recording in enumerate(recordings):
+        if progress is not None:
+            progress("hearing recordings", done, len(recordings))
         try:
             analysis = analyse(recording.path, model, name=one_line(recording.name))
         except AudioError as error:
@@ -179,8 +181,6 @@ def _hear(recordings: Sequence[LabelledRecording], model: Model, progress: Progr
         check_times(recording, analysis.duration_s)
         heard.recordings.append(recording)
         heard.analyses.append(analysis)
-        if progress is not None:
-            progress("hearing recordings", done, len(recordings))
     if not heard.recordings:
         raise AudioError(f"none of {len(recordings)} recordings can be read; the first: {heard.failed[0]}")
     return heard
