@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from popclass.batch import classify_folder as classify_folder
     from popclass.detection import Detector as Detector
+    from popclass.evaluation import evaluate as evaluate
     from popclass.model import Model as Model
     from popclass.pipeline import classify as classify
     from popclass.pipeline import extract_features as extract_features
@@ -29,12 +30,23 @@ _HOMES = {
     "extract_features": "popclass.pipeline",
     "classify_folder": "popclass.batch",
     "train": "popclass.training",
+    "evaluate": "popclass.evaluation",
     "Model": "popclass.model",
     "Detector": "popclass.detection",
     "Event": "popclass.results",
     "RecordingResult": "popclass.results",
 }
-__all__ = ["Detector", "Event", "Model", "RecordingResult", "classify", "classify_folder", "extract_features", "train"]
+__all__ = [
+    "Detector",
+    "Event",
+    "Model",
+    "RecordingResult",
+    "classify",
+    "classify_folder",
+    "evaluate",
+    "extract_features",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -122,6 +122,38 @@ def conclude(
     return [results[index] for index in range(len(analyses))]
 
 
+def probabilities(
+    analyses: Sequence[Analysis],
+    circumstances: Sequence[Circumstances],
+    model: Model,
+    *,
+    refractory_s: float | None = None,
+) -> list[Array]:
+    """What `conclude` takes for how likely each class is: after company and timing, before doubt.
+
+    For timing without company, hand in analyses whose `believed` is their `acoustic`.
+
+    Parameters
+    ----------
+    analyses, circumstances, model, refractory_s
+        As `conclude`.
+
+    Returns
+    -------
+    list of ndarray, shape (events, classes)
+        Of each recording, in the order given.
+    """
+    takes = [_take(analysis, around) for analysis, around in zip(analyses, circumstances, strict=True)]
+    onsets = [[event.start_s for event in analysis.events] for analysis in analyses]
+    bursts = [[event.burst for event in analysis.events] for analysis in analyses]
+    found: dict[int, Array] = {}
+    for line in timelines(takes):
+        placed = line.place(onsets, bursts)
+        reading = _weigh(line, placed, analyses, circumstances, model, refractory_s)[0]
+        found.update({index: reading.chances[placed.take == index] for index in line.takes})
+    return [found[index] for index in range(len(analyses))]
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """What company and timing make of the events of a timeline, in the order they were placed."""
@@ -151,13 +183,7 @@ def _settle(
     period_s: float | None,
 ) -> dict[int, tuple[tuple[Event, ...], int]]:
     """The labelled events of each recording of a timeline, and the joint cavities they need."""
-    known = [number for index in line.takes if (number := circumstances[index].capacity()) is not None]
-    capacity = max(known, default=None)
-    if period_s is None:
-        period_s = lookup(line.site).refractory_s if line.site is not None else REFRACTORY_S
-    chances = np.concatenate([analyses[index].believed for index in line.takes])
-    novel = np.concatenate([analyses[index].novelty for index in line.takes]) >= model.thresholds.novelty
-    reading = _read(placed, chances, novel, model.classes, capacity, period_s)
+    reading, novel, capacity, period_s = _weigh(line, placed, analyses, circumstances, model, period_s)
     best = reading.chances.argmax(axis=1)
     p_label = reading.chances.max(axis=1)
     doubtful = novel | (p_label < least[best])
@@ -187,6 +213,24 @@ def _settle(
         )
         settled[index] = (tuple(events), needed)
     return settled
+
+
+def _weigh(
+    line: Timeline,
+    placed: Placed,
+    analyses: Sequence[Analysis],
+    circumstances: Sequence[Circumstances],
+    model: Model,
+    period_s: float | None,
+) -> tuple[_Reading, NDArray[np.bool_], int | None, float]:
+    """The reading of a timeline, which of its events are novel, its capacity and its refractory period."""
+    known = [number for index in line.takes if (number := circumstances[index].capacity()) is not None]
+    capacity = max(known, default=None)
+    if period_s is None:
+        period_s = lookup(line.site).refractory_s if line.site is not None else REFRACTORY_S
+    chances = np.concatenate([analyses[index].believed for index in line.takes])
+    novel = np.concatenate([analyses[index].novelty for index in line.takes]) >= model.thresholds.novelty
+    return _read(placed, chances, novel, model.classes, capacity, period_s), novel, capacity, period_s
 
 
 def _read(

@@ -18,8 +18,18 @@ from popclass.cli import main
 from popclass.cli import synth as synth_command
 from popclass.cli import train as train_command
 
-COMMANDS = (["classify"], ["train"], ["batch"], ["features"], ["model"], ["model", "show"], ["sites"], ["synth"])
-HEAVY = ("numpy", "scipy", "soundfile", "onnxruntime", "rich", "sklearn", "librosa", "pandas")
+COMMANDS = (
+    ["classify"],
+    ["train"],
+    ["evaluate"],
+    ["batch"],
+    ["features"],
+    ["model"],
+    ["model", "show"],
+    ["sites"],
+    ["synth"],
+)
+HEAVY = ("numpy", "scipy", "soundfile", "onnxruntime", "rich", "sklearn", "librosa", "pandas", "matplotlib", "mir_eval")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.conclusion import Circumstances, conclude
+from popclass.conclusion import Circumstances, conclude, probabilities
 from popclass.errors import UsageError
 from popclass.pipeline import Analysis, number
 from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, UNCHECKED, Event
@@ -269,3 +269,17 @@ def test_parameters_out_of_range_are_refused(options, message):
 def test_circumstances_out_of_range_are_refused(around, message):
     with pytest.raises(UsageError, match=message):
         Circumstances(**around)
+
+
+def test_probabilities_are_those_the_labels_were_taken_from():
+    first = heard([0.5], [CRACK], name="a", recorded_at=START)
+    second = heard([0.5, 2.0], [CRACK, SNAP], name="b", recorded_at=START + timedelta(minutes=4))
+    around = [Circumstances(site="mcp", subject="P1")] * 2
+    tables = probabilities([second, first], around, MODEL)
+    results = conclude([second, first], around, MODEL)
+    for table, result in zip(tables, results, strict=True):
+        assert table.sum(axis=1) == pytest.approx(1.0)
+        assert table.max(axis=1).tolist() == [event.p_label for event in result.events]
+    assert tables[0][0, 0] < CRACK[0]  # a second crack within the period
+    assert tables[1][0] == pytest.approx(CRACK)
+    assert probabilities([heard([], [])], [Circumstances()], MODEL)[0].shape == (0, 3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from popclass.training.intervals import bootstrap
+from popclass.training.intervals import bootstrap, bootstrap_all
 
 
 def mean_of(values):
@@ -41,3 +41,11 @@ def test_a_figure_that_is_mostly_undefined_has_no_interval():
 def test_the_same_seed_gives_the_same_interval():
     values, groups = np.arange(20.0), [str(i % 5) for i in range(20)]
     assert bootstrap(mean_of(values), groups, seed=3) == bootstrap(mean_of(values), groups, seed=3)
+
+
+def test_figures_drawn_together_have_the_intervals_they_have_alone():
+    values, groups = np.arange(20.0), [str(i % 5) for i in range(20)]
+    both = bootstrap_all(lambda i: {"mean": float(values[i].mean()), "least": float(values[i].min())}, groups, seed=3)
+    assert both["mean"] == bootstrap(mean_of(values), groups, seed=3)
+    assert both["least"] == bootstrap(lambda i: float(values[i].min()), groups, seed=3)
+    assert bootstrap_all(lambda i: {"mean": 1.0}, ["one"] * 5) == {}

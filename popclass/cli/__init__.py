@@ -20,7 +20,7 @@ from contextlib import suppress
 import click
 
 from popclass import __version__
-from popclass.cli import batch, classify, features, model, sites, synth, train
+from popclass.cli import batch, classify, evaluate, features, model, sites, synth, train
 from popclass.cli.messages import complain
 from popclass.errors import PopclassError
 
@@ -58,6 +58,7 @@ def commands(context: click.Context) -> int:
 commands.add_command(classify.classify)
 commands.add_command(batch.batch)
 commands.add_command(train.train)
+commands.add_command(evaluate.evaluate)
 commands.add_command(features.features)
 commands.add_command(model.model)
 commands.add_command(sites.sites)

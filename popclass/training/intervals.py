@@ -7,7 +7,7 @@ groups the interval is wide, and with a single one there is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,16 +50,41 @@ def bootstrap(
     >>> 0.5 <= low < 0.75 < high <= 1.0
     True
     """
+    return bootstrap_all(lambda drawn: {"": figure(drawn)}, groups, draws=draws, level=level, seed=seed).get("")
+
+
+def bootstrap_all(
+    figures: Callable[[NDArray[np.intp]], Mapping[str, float | None]],
+    groups: Sequence[str] | NDArray[np.str_],
+    *,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> dict[str, tuple[float, float] | None]:
+    """`bootstrap` of several figures that are computed together, by their names; empty where there is a single group.
+
+    Examples
+    --------
+    >>> right = np.array([1.0, 1.0, 0.0, 1.0])
+    >>> mean = lambda i: {"right": float(right[i].mean()), "never": None}
+    >>> bootstrap_all(mean, ["a", "a", "b", "b"])
+    {'right': (0.5, 1.0), 'never': None}
+    """
     _, place = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     count = int(place.max()) + 1 if len(place) else 0
     if count < 2:
-        return None
+        return {}
     order = np.argsort(place, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(place))[:-1])
     rng = np.random.default_rng(seed)
-    found = (figure(np.concatenate([members[g] for g in rng.integers(0, count, count)])) for _ in range(draws))
+    found = [figures(np.concatenate([members[g] for g in rng.integers(0, count, count)])) for _ in range(draws)]
+    return {name: _interval([one[name] for one in found], level) for name in found[0]}
+
+
+def _interval(found: Sequence[float | None], level: float) -> tuple[float, float] | None:
+    """Between the quantiles of the values there are; None where most are missing."""
     values = [value for value in found if value is not None]
-    if len(values) < draws / 2:
+    if len(values) < len(found) / 2:
         return None
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

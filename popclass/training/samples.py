@@ -118,7 +118,7 @@ def collect(
         if isinstance(heard, str):
             broken.append(heard)
             continue
-        _check_times(recording, heard.duration_s)
+        check_times(recording, heard.duration_s)
         last = heard.duration_s + TOLERANCE_S
         late += [f"{recording.name} ({row.place})" for row in recording.rows if row.end_s > last]
         if recording.whole is not None and not heard.events:
@@ -200,7 +200,8 @@ def _some(items: Sequence[str], between: str) -> str:
     return shown if len(items) <= _SHOWN else f"{shown}{between}and {len(items) - _SHOWN} more"
 
 
-def _check_times(recording: LabelledRecording, seconds: float) -> None:
+def check_times(recording: LabelledRecording, seconds: float) -> None:
+    """Raise LabelError if a label starts after the recording, which lasts so many seconds, has ended."""
     last = max((row.start_s for row in recording.rows), default=0.0)
     if last > seconds + TOLERANCE_S:
         name = one_line(recording.name)

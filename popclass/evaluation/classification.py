@@ -1,0 +1,136 @@
+"""What labelled sounds that were found are called, read four ways.
+
+`sound` is the acoustic classifier alone; `company` weighs the other events of the recording, too; `timing` weighs the
+refractory period, but not the company; `both` weighs everything, and its labels are those that `popclass classify`
+gives. Their difference is what each kind of evidence is worth. Scores are those of `popclass.training.scores`,
+with 95 % intervals by bootstrap over groups; `uncertain` answers are counted beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.evaluation.cases import Case
+from popclass.results import UNCERTAIN
+from popclass.training.intervals import bootstrap_all
+from popclass.training.risk import risk_coverage
+from popclass.training.scores import score
+
+READINGS = ("sound", "company", "timing", "both")
+TOTALS = ("accuracy", "balanced_accuracy", "log_loss", "brier", "ece")
+PER_CLASS = ("precision", "recall", "f1")
+
+Array = NDArray[np.float64]
+
+
+def score_readings(
+    cases: Sequence[Case], groups: Sequence[str], classes: Sequence[str], least: Array, novelty: float
+) -> dict[str, Any]:
+    """Scores of each reading, and how often each class was given each label.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Matched, of classes that the model knows.
+    groups : sequence of str
+        What each is from, for the intervals.
+    classes : sequence of str
+        Of the model.
+    least : ndarray, shape (classes,)
+        Probabilities below which a class is not named.
+    novelty : float
+        From which on an event is `uncertain`.
+    """
+    y = truths(cases, classes)
+    readings = {}
+    for name in READINGS:
+        chances = chances_of(cases, name, len(classes))
+        readings[name] = {
+            **_with_intervals(y, chances, classes, groups),
+            "uncertain": _share(doubtful(cases, chances, least, novelty)),
+            "risk_coverage": risk_coverage(y, chances),
+        }
+    return {"events": len(y), "groups": len(set(groups)), "readings": readings, "labels": label_counts(cases, classes)}
+
+
+def score_parts(
+    parts: Mapping[str, Sequence[Case]], classes: Sequence[str], least: Array, novelty: float
+) -> list[dict[str, Any]]:
+    """Scores of `both` for each subject, site or the like, without intervals."""
+    rows = []
+    for name, cases in sorted(parts.items()):
+        chances = chances_of(cases, "both", len(classes))
+        figures = score(truths(cases, classes), chances, classes)
+        totals = {key: figures[key] for key in TOTALS}
+        rows.append(
+            {
+                "name": name,
+                "events": len(cases),
+                **totals,
+                "uncertain": _share(doubtful(cases, chances, least, novelty)),
+            }
+        )
+    return rows
+
+
+def truths(cases: Sequence[Case], classes: Sequence[str]) -> NDArray[np.intp]:
+    """The place of each case's class, shape (n,)."""
+    place = {name: i for i, name in enumerate(classes)}
+    return np.array([place[case.truth] for case in cases if case.truth is not None], dtype=np.intp)
+
+
+def chances_of(cases: Sequence[Case], reading: str, classes: int) -> Array:
+    """The probabilities of one reading, shape (n, classes)."""
+    return np.array([case.chances[reading] for case in cases], dtype=float).reshape(len(cases), classes)
+
+
+def doubtful(cases: Sequence[Case], chances: Array, least: Array, novelty: float) -> NDArray[np.bool_]:
+    """Which cases would be called `uncertain` under these probabilities, by the rule of `popclass.conclusion`."""
+    novel = np.array([_novelty(case) >= novelty for case in cases], dtype=bool)
+    faint = chances.max(axis=1, initial=0.0) < least[chances.argmax(axis=1)]
+    return np.asarray(novel | faint)
+
+
+def label_counts(cases: Sequence[Case], classes: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How often each class was given each label, `uncertain` among them."""
+    counts = {truth: dict.fromkeys((*classes, UNCERTAIN), 0) for truth in classes}
+    for case in cases:
+        if case.truth is not None and case.event is not None:
+            counts[case.truth][case.event.label] += 1
+    return counts
+
+
+def worst(cases: Sequence[Case], classes: Sequence[str], count: int) -> list[Case]:
+    """Cases in which another class is more likely than the truth, the least likely truth first."""
+    y, chances = truths(cases, classes), chances_of(cases, "both", len(classes))
+    given = chances[np.arange(len(y)), y]
+    wrong = np.flatnonzero(chances.argmax(axis=1) != y)
+    return [cases[i] for i in wrong[np.argsort(given[wrong], kind="stable")][:count]]
+
+
+def _with_intervals(
+    y: NDArray[np.intp], chances: Array, classes: Sequence[str], groups: Sequence[str]
+) -> dict[str, Any]:
+    def figures(at: NDArray[np.intp]) -> dict[str, float | None]:
+        drawn = score(y[at], chances[at], classes)
+        each = {f"{one['class']} {key}": one[key] for one in drawn["classes"] for key in PER_CLASS}
+        return {**{key: drawn[key] for key in TOTALS}, **each}
+
+    spans = {name: None if span is None else list(span) for name, span in bootstrap_all(figures, groups).items()}
+    scores = score(y, chances, classes)
+    scores["intervals"] = {key: spans.get(key) for key in TOTALS}
+    for one in scores["classes"]:
+        one["intervals"] = {key: spans.get(f"{one['class']} {key}") for key in PER_CLASS}
+    return scores
+
+
+def _share(flags: NDArray[np.bool_]) -> float | None:
+    return float(flags.mean()) if len(flags) else None
+
+
+def _novelty(case: Case) -> float:
+    return 0.0 if case.event is None or case.event.novelty is None else case.event.novelty
