@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 BINS = 10
-_LEAST = 1e-15  # of a probability whose logarithm is taken
+LEAST = 1e-15  # of a probability whose logarithm is taken
 
 
 def score(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
@@ -45,12 +45,17 @@ def score(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> d
         "classes": [{"class": name, **_class_scores(confusion, i)} for i, name in enumerate(classes)],
         "accuracy": _ratio(np.trace(confusion), n),
         "balanced_accuracy": float(np.mean(known)) if known else None,
-        "log_loss": float(-np.log(np.maximum(probabilities[np.arange(n), y], _LEAST)).mean()) if n else None,
+        "log_loss": log_loss(y, probabilities) if n else None,
         "brier": float(((probabilities - truth) ** 2).sum(axis=1).mean()) if n else None,
         "ece": calibration_error(y, probabilities) if n else None,
         "reliability": reliability(y, probabilities),
         "confusion": confusion.tolist(),
     }
+
+
+def log_loss(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean negative natural logarithm of the probability given to the truth."""
+    return float(-np.log(np.maximum(probabilities[np.arange(len(y)), y], LEAST)).mean())
 
 
 def reliability(y: np.ndarray, probabilities: np.ndarray) -> list[dict[str, Any]]:
