@@ -11,7 +11,7 @@ from popclass.errors import LabelError, UsageError
 from popclass.model import Model
 from popclass.timing.likeness import Likeness
 from popclass.timing.repetition import context_names
-from popclass.training import fit as fit_module
+from popclass.training import trial as trial_module
 from popclass.training.calibration import cross_calibrated, fit_calibration
 from popclass.training.classifiers import BASELINE, KINDS, to_graph, train_classifier
 from popclass.training.fit import fit
@@ -89,7 +89,7 @@ def test_a_forest_on_noise_stays_under_5_mb():
 
 def test_same_data_gives_the_same_bytes_however_many_workers(monkeypatch):
     first = fitted(classifier="auto").to_bytes()
-    monkeypatch.setattr(fit_module, "WORKERS", 1)
+    monkeypatch.setattr(trial_module, "WORKERS", 1)
     assert fitted(classifier="auto").to_bytes() == first
     assert fitted(classifier="auto", seed=1).to_bytes() != first
 

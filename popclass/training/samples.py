@@ -144,9 +144,7 @@ def _hear(path: Path, frontend: FrontEnd, by_hand: bool) -> tuple[Hearing | str,
     return heard, np.concatenate(clips) if by_hand else None
 
 
-def _add(
-    samples: Samples, recording: LabelledRecording, events: Sequence[Event], *, partial: bool
-) -> list[int]:
+def _add(samples: Samples, recording: LabelledRecording, events: Sequence[Event], *, partial: bool) -> list[int]:
     """Note the labelled events of a recording; which they are is returned."""
     matched = match(events, recording, partial=partial)
     kept = [i for i, label in enumerate(matched.labels) if label is not None]

@@ -21,9 +21,13 @@ from popclass.training.baseline import BY_HAND, train_by_hand
 from popclass.training.calibration import cross_calibrated, fit_calibration
 from popclass.training.classifiers import BASELINE, enough_for, train_classifier
 from popclass.training.folds import Folds
+from popclass.training.risk import risk_coverage
 from popclass.training.scores import log_loss, score
+from popclass.training.sureness import score_intervals
 
 WORKERS = 2  # threads; the result does not depend on how many
+
+_SUMMARY = ("log_loss", "balanced_accuracy", "brier", "ece")
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -190,3 +194,37 @@ def _nested(
         answers[test] = fit_calibration(inner[best][i][train], y[train]).apply(held_out[best][test])
         chosen.append(best)
     return Nested(answers, tuple(chosen))
+
+
+def trial_scores(
+    trial: Trial, y: np.ndarray, classes: Sequence[str], groups: Sequence[str], *, seed: int = 0
+) -> dict[str, Any]:
+    """What a model file tells about the trial: `held_out` is the headline."""
+    return {
+        "chosen": trial.chosen,
+        "candidates": {kind: {key: figures[key] for key in _SUMMARY} for kind, figures in trial.figures.items()},
+        "nested": None if trial.nested is None else {"chosen": list(trial.nested.chosen)},
+        "held_out": scored(y, trial.honest, classes, groups, seed=seed),
+        "risk_coverage": risk_coverage(y, trial.honest),
+    }
+
+
+def scored(
+    y: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], groups: Sequence[str], *, seed: int = 0
+) -> dict[str, Any]:
+    """Scores with their intervals."""
+    spans = score_intervals(y, probabilities, classes, groups, seed=seed)
+    return {**score(y, probabilities, classes), "intervals": spans}
+
+
+def remarks_on(trial: Trial, candidates: int, by_hand: bool) -> list[str]:
+    """What a reader of the scores should know about how they came about."""
+    out = []
+    if candidates > 1 and trial.nested is None:
+        out.append(
+            "the scores are those of the classifier they chose, so a little too good: choosing cannot be held out, too, "
+            "with fewer than three folds, or where two of them hold all the events of a class"
+        )
+    if not by_hand:
+        out.append(f"{BY_HAND}, the baseline made by hand, was not tried: there were features but no clips")
+    return out
