@@ -115,7 +115,7 @@ class FrontEnd:
 
 
 def import_librosa() -> Any:
-    """librosa, which is for training and figures only; the first import after an installation compiles for some 20 s."""
+    """librosa, which is for training and figures only; the first import after installation compiles for some 20 s."""
     if "NUMBA_CACHE_DIR" not in os.environ:  # librosa 0.11 cannot be imported where numba finds no cache
         os.environ["NUMBA_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "popclass-numba")
     import librosa

@@ -239,7 +239,7 @@ def _band(band: Mapping[str, Any] | None) -> str:
     if not band["events"]:
         return f" No joint label lay in the uncertain band, {band['from']:.2f} to {band['to']:.2f}."
     return (
-        f" The uncertain band is {band['from']:.2f} to {band['to']:.2f}: n = {band['events']}, of which the most likely "
+        f" The uncertain band is {band['from']:.2f} to {band['to']:.2f}: n = {band['events']}, of which the likeliest "
         f"class was right for {band['right']:.1%}."
     )
 

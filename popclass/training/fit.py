@@ -28,8 +28,8 @@ from popclass.training.classifiers import BOOSTING, KINDS, SETTINGS, enough_for,
 from popclass.training.context import Company, Judge, learn_context
 from popclass.training.folds import Folds, choose_groups, make_folds
 from popclass.training.novelty import fit_novelty
-from popclass.training.trial import Progress, Trial, remarks_on, scored, trial_scores, try_out
 from popclass.training.thresholds import NOVELTY, PRECISION, doubtful_band, joint_precision, min_probability, uncertain
+from popclass.training.trial import Progress, Trial, remarks_on, scored, trial_scores, try_out
 
 if TYPE_CHECKING:
     from popclass.features.frontend import FrontEnd

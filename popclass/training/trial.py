@@ -3,8 +3,8 @@
 Each candidate answers each event once without having seen its group. Where there are several, the one with the least
 log loss is taken, and its own score is then a little too good: the luckiest of several was picked by it. So the choice
 itself is held out, too (nested cross-validation; Varma & Simon 2006, BMC Bioinformatics; Cawley & Talbot 2010, JMLR).
-The inner folds of an outer fold are the other outer folds. A classifier trained without folds a and b then serves twice:
-it judges b where a is held out, and a where b is held out. Ten trainings a candidate are enough for five folds, none
+The inner folds of an outer fold are the other outer folds. A classifier trained without folds a and b serves twice: it
+judges b where a is held out, and a where b is held out. Ten trainings a candidate are enough for five folds, none
 of which has seen the outer fold's events or their labels, and neither have the choice and the calibration made from it.
 """
 
@@ -222,8 +222,8 @@ def remarks_on(trial: Trial, candidates: int, by_hand: bool) -> list[str]:
     out = []
     if candidates > 1 and trial.nested is None:
         out.append(
-            "the scores are those of the classifier they chose, so a little too good: choosing cannot be held out, too, "
-            "with fewer than three folds, or where two of them hold all the events of a class"
+            "the scores are those of the classifier they chose, so a little too good: choosing cannot be held out, "
+            "too, with fewer than three folds, or where two of them hold all the events of a class"
         )
     if not by_hand:
         out.append(f"{BY_HAND}, the baseline made by hand, was not tried: there were features but no clips")
