@@ -83,6 +83,7 @@ def hear(
     sample_rate: int | None = None,
     name: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    notice: Callable[[Sequence[Sound]], None] | None = None,
 ) -> Hearing:
     """Find the short sounds of a recording and describe them.
 
@@ -97,6 +98,8 @@ def hear(
         What results call the recording.
     progress : callable, optional
         Called with the frames read and the frames there are (None where unknown).
+    notice : callable, optional
+        Called with the sounds, a few at a time and in the order of the events, for whoever needs their samples.
 
     Raises
     ------
@@ -112,6 +115,8 @@ def hear(
             some = pending[:TOGETHER]
             events.extend(sound.event for sound in some)
             tables.append(extract(some, frontend))
+            if notice is not None:
+                notice(some)
             del pending[:TOGETHER]
 
     with open_recording(source, sample_rate=sample_rate, name=name) as recording:

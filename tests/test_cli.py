@@ -424,6 +424,36 @@ def test_train_refuses_what_cannot_work(run, labelled, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["labelled"]
 
 
+def test_an_interrupted_training_leaves_nothing(run, labelled, tmp_path, monkeypatch):
+    from popclass.training import fit
+
+    train = fit.train
+
+    def interrupted(*args, progress, **options):
+        def stop(what, done, total):
+            if what == "cross-validation":
+                raise KeyboardInterrupt
+
+        return train(*args, progress=stop, **options)
+
+    monkeypatch.setattr(fit, "train", interrupted)
+    code, _, _ = run("train", labelled, "-o", tmp_path / "m.onnx", "--classifier", "logistic", "--folds", "2")
+    assert code == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["labelled"]
+
+
+def test_model_show_shows_a_model_made_before_there_were_intervals(run, model, tmp_path):
+    from popclass.model import Model
+
+    old = Model.load(model)
+    scores = {k: v for k, v in old.info["scores"].items() if k not in ("joint_labels", "nested", "risk_coverage")}
+    scores["held_out"] = {k: v for k, v in scores["held_out"].items() if k != "intervals"}
+    Model(old.graph, {**old.info, "scores": scores}).save(tmp_path / "old.onnx")
+    code, out, err = run("model", "show", tmp_path / "old.onnx")
+    assert (code, err) == (0, [])
+    assert "balanced accuracy" in out
+
+
 def test_model_show_and_verify(run, model, tmp_path):
     import hashlib
 
@@ -433,6 +463,9 @@ def test_model_show_and_verify(run, model, tmp_path):
     assert (code, err) == (0, [])
     for word in (digest, "cavitation", "3 folds", "min probability"):
         assert word in out
+    for section in ("Use", "Training data", "Calibration", "Limits", "baseline"):
+        assert section in out
+    assert "\x1b" not in out, "no escape codes in a pipe"
     data = bytearray(Path(model).read_bytes())
     data[1000] ^= 1
     (tmp_path / "damaged.onnx").write_bytes(data)

@@ -11,9 +11,10 @@ from popclass.errors import LabelError, UsageError
 from popclass.model import Model
 from popclass.timing.likeness import Likeness
 from popclass.timing.repetition import context_names
-from popclass.training import fit as fit_module
+from popclass.training import trial as trial_module
+from popclass.training.baseline import BY_HAND
 from popclass.training.calibration import cross_calibrated, fit_calibration
-from popclass.training.classifiers import BASELINE, KINDS, to_graph, train_classifier
+from popclass.training.classifiers import BASELINE, BOOSTING, KINDS, to_graph, train_classifier
 from popclass.training.fit import fit
 from popclass.training.folds import choose_groups, make_folds
 from popclass.training.novelty import fit_novelty
@@ -89,7 +90,7 @@ def test_a_forest_on_noise_stays_under_5_mb():
 
 def test_same_data_gives_the_same_bytes_however_many_workers(monkeypatch):
     first = fitted(classifier="auto").to_bytes()
-    monkeypatch.setattr(fit_module, "WORKERS", 1)
+    monkeypatch.setattr(trial_module, "WORKERS", 1)
     assert fitted(classifier="auto").to_bytes() == first
     assert fitted(classifier="auto", seed=1).to_bytes() != first
 
@@ -118,6 +119,78 @@ def test_labels_that_mean_nothing_score_like_the_baseline():
     assert candidates["forest"]["balanced_accuracy"] < 0.45
 
 
+@pytest.mark.parametrize("kind", [*KINDS, BOOSTING])
+def test_probabilities_of_the_file_are_the_classifiers_calibrated_by_held_out_answers(kind):
+    X, labels, groups = events()
+    y = np.array([CLASSES.index(label) for label in labels])
+    model = fit(X, labels, groups, frontend=FakeFrontEnd(), classifier=kind, folds=3)
+    names = sorted(CLASSES)
+    y = np.array([names.index(label) for label in labels]) if model.classes == tuple(names) else y
+    X = X.astype(np.float32).astype(np.float64)
+    raw = np.empty((len(y), 3))
+    for train, test in make_folds(y, groups, folds=3):
+        raw[test] = train_classifier(kind, X[train], y[train]).predict_proba(X[test])
+    new = events(seed=1)[0].astype(np.float32).astype(np.float64)
+    expected = fit_calibration(raw, y).apply(train_classifier(kind, X, y).predict_proba(new))
+    np.testing.assert_allclose(model.probabilities(new), expected, atol=1e-5)
+
+
+def test_labels_that_mean_nothing_score_like_the_baseline_though_the_best_was_chosen():
+    X, labels, groups = events(400)
+    shuffled = list(np.random.default_rng(3).permutation(labels))
+    scores = fit(X, shuffled, groups, frontend=FakeFrontEnd()).info["scores"]
+    assert len(scores["nested"]["chosen"]) == 5
+    assert scores["held_out"]["log_loss"] > scores["candidates"][BASELINE]["log_loss"] - 0.01
+    assert scores["held_out"]["balanced_accuracy"] < 0.4
+
+
+def test_the_headline_of_auto_is_nested_and_has_intervals(auto):
+    scores = auto.info["scores"]
+    held, chosen = scores["held_out"], scores["candidates"][scores["chosen"]]
+    assert set(scores["nested"]["chosen"]) <= set(KINDS)
+    assert held["log_loss"] != chosen["log_loss"]
+    for key in ("log_loss", "balanced_accuracy", "ece", "brier"):
+        assert held["intervals"][key][0] < held["intervals"][key][1]
+    assert scores["risk_coverage"][-1]["risk"] == pytest.approx(1 - held["accuracy"])
+
+
+def test_one_classifier_or_two_folds_have_no_nested_score_and_the_latter_is_said():
+    assert fitted().info["scores"]["nested"] is None
+    model = fitted(classifier="auto", folds=2)
+    assert model.info["scores"]["nested"] is None
+    assert any("a little too good" in remark for remark in model.info["training"]["remarks"])
+
+
+def test_an_outer_folds_labels_change_nothing_that_judges_it(monkeypatch):
+    X, labels, groups = events()
+    y = np.array([CLASSES.index(label) for label in labels])
+    X = X.astype(np.float32).astype(np.float64)
+    splits = make_folds(y, groups, folds=3)
+    changed = y.copy()
+    test = splits[0][1]
+    changed[test] = (y[test] + 1) % 3
+    kinds = ("logistic", "forest")
+    before, after = (trial_module.try_out(kinds, X, each, CLASSES, splits).nested for each in (y, changed))
+    assert before.chosen[0] == after.chosen[0]
+    assert np.array_equal(before.answers[test], after.answers[test])
+    assert not np.allclose(before.answers[splits[1][1]], after.answers[splits[1][1]])
+
+
+def test_the_baseline_made_by_hand_is_tried_where_there_are_clips():
+    mfcc = np.random.default_rng(0).normal(size=(240, 40))
+    scores = fitted(mfcc=mfcc).info["scores"]
+    assert set(scores["candidates"]) == {"logistic", BASELINE, BY_HAND}
+    assert scores["chosen"] == "logistic"
+
+
+def test_a_higher_precision_wants_a_higher_bound():
+    named = [fitted(precision=p).info["scores"]["joint_labels"] for p in (0.5, 1.0)]
+    assert [each["wanted"] for each in named] == [0.5, 1.0]
+    assert named[0]["band"]["to"] <= named[1]["band"]["to"]
+    with pytest.raises(UsageError, match=r"0\.5 to 1"):
+        fitted(precision=0.4)
+
+
 def test_at_most_one_joint_event_in_ten_is_uncertain(auto):
     assert auto.info["scores"]["uncertain_joint"] <= 0.1
     least = dict(zip(auto.classes, auto.thresholds.min_probability, strict=True))
@@ -130,7 +203,8 @@ def test_model_says_what_it_was_trained_on():
     training = fitted(provenance={"recordings": 3}, remarks=["mind the gap"]).info["training"]
     _, labels, groups = events()
     assert training["recordings"] == 3
-    assert training["remarks"] == ["mind the gap"]
+    assert training["remarks"][0] == "mind the gap"
+    assert training["remarks"][1].startswith("MFCC + forest, the baseline made by hand, was not tried")
     for name in CLASSES:
         mine = {g for g, label in zip(groups, labels, strict=True) if label == name}
         assert training["classes"][name] == {"events": labels.count(name), "groups": len(mine)}

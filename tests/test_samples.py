@@ -219,7 +219,7 @@ def test_card_is_written_from_the_model_alone(clips, tmp_path):
     assert card(model).startswith("# mine\n")
     assert "seed 7" in text
     assert "| cavitation | 6 | 6 |" in text
-    assert "Chosen: logistic." in text
+    assert "logistic was chosen" in text
     assert "| true \\ called | cavitation | snapping | other |" in text
     assert "subjects are not known" in text
     assert "None: 30 or more held-out events" in text

@@ -34,7 +34,7 @@ def show(path: str) -> int:
     """Show classes, training data, scores and thresholds of a model."""
     from popclass.model import Model
 
-    write_text(STDOUT, (f"{line}\n" for line in _summary(Model.load(path))))
+    write_text(STDOUT, _rendered(Model.load(path)))
     return 0
 
 
@@ -50,25 +50,28 @@ def verify(path: str) -> int:
     return 0
 
 
-def _summary(loaded: Model) -> Iterator[str]:
-    from popclass.training.scores import describe
+def _rendered(loaded: Model) -> str:
+    """The card laid out by rich for the terminal at hand, and as plain text without colours elsewhere."""
+    from rich.console import Console
+    from rich.markdown import Markdown
 
-    info = loaded.info
-    training, thresholds = info["training"], loaded.thresholds
-    yield f"{loaded.name}, made by {info['created_by']}"
-    yield ""
-    yield f"sha256           {loaded.sha256}"
-    yield f"classifier       {info['classifier']['kind']} on {len(loaded.features)} features"
+    from popclass.training.card import card
+
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        for name, value in _facts(loaded):
+            console.print(f"{name:<16} {value}", markup=False, soft_wrap=True)
+        console.print(Markdown(card(loaded)))
+    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def _facts(loaded: Model) -> Iterator[tuple[str, str]]:
+    """What one looks for first; each on one line, so that it can be searched for."""
+    info, thresholds = loaded.info, loaded.thresholds
     bounds = zip(loaded.classes, thresholds.min_probability, strict=True)
-    yield f"min probability  {', '.join(f'{name} {bound:.2f}' for name, bound in bounds)}"
-    yield f"novelty          uncertain from {thresholds.novelty:g} on"
-    yield f"calibration      {info['calibration']['method']}"
-    yield f"context          {'weighed' if loaded.context is not None else 'not weighed'}"
-    for name in loaded.classes:
-        counted = training["classes"][name]
-        yield f"trained on       {counted['events']} {name} from {counted['groups']} groups"
-    yield f"libraries        {', '.join(f'{name} {version}' for name, version in info['versions'].items())}"
-    for remark in training["remarks"]:
-        yield f"note             {remark}"
-    yield ""
-    yield describe(info["scores"]).rstrip("\n")
+    scores = info["scores"]
+    yield "model", f"{loaded.name}, made by {info['created_by']}"
+    yield "sha256", loaded.sha256
+    yield "min probability", ", ".join(f"{name} {bound:.2f}" for name, bound in bounds)
+    yield "scores", f"{scores['folds']} folds by {scores['grouped_by']}, {scores['groups']} groups"
+    yield "context", "weighed" if loaded.context is not None else "not weighed"

@@ -61,11 +61,9 @@ class FrontEnd:
         24 kHz keeps what the cracks recorded through air hold (up to about 10 kHz) and what nearly every recorder
         delivers; 512 samples (21 ms) resolve the low peaks of contact sensors.
         """
-        if "NUMBA_CACHE_DIR" not in os.environ:  # librosa 0.11 cannot be imported where numba finds no cache
-            os.environ["NUMBA_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "popclass-numba")
-        import librosa
         from scipy.fft import dct
 
+        librosa = import_librosa()
         mel = librosa.filters.mel(sr=rate, n_fft=window, n_mels=bands, fmin=50.0, fmax=rate / 2)
         cosines = dct(np.eye(bands), axis=0, type=2, norm="ortho")[:COEFFICIENTS]
         return cls(rate, window, hop, _single(mel), _single(cosines), tuple(each.name for each in FEATURES))
@@ -114,6 +112,15 @@ class FrontEnd:
 
     def __hash__(self) -> int:
         return hash((self.rate, self.window, self.hop, self.names))
+
+
+def import_librosa() -> Any:
+    """librosa, which is for training and figures only; the first import after installation compiles for some 20 s."""
+    if "NUMBA_CACHE_DIR" not in os.environ:  # librosa 0.11 cannot be imported where numba finds no cache
+        os.environ["NUMBA_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "popclass-numba")
+    import librosa
+
+    return librosa
 
 
 def _single(values: Any) -> Array:

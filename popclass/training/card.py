@@ -10,8 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from popclass.model import Model
+from popclass.training.baseline import BY_HAND
+from popclass.training.classifiers import BASELINE
 from popclass.training.novelty import SHOWN_QUANTILES
-from popclass.training.scores import candidate_rows, class_rows, confusion_rows, figure, reliability_rows
+from popclass.training.scores import (
+    candidate_rows,
+    class_rows,
+    confusion_rows,
+    figure,
+    headline,
+    interval_note,
+    reliability_rows,
+    risk_rows,
+    total_rows,
+)
 from popclass.training.thresholds import NOVELTY
 
 _PARAGRAPHS = {
@@ -30,7 +42,13 @@ _LIMITS = (
     "No openly available recordings labelled as cavitation against soft-tissue snapping were found to compare with.",
     "This is no medical device and makes no diagnosis.",
 )
-_TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("ECE", "ece"), ("Brier", "brier"))
+_USE = (
+    "Intended: finding and sorting the short sounds of a moving body in recordings like those it was trained on, for "
+    "counting, for review by a person, for comparing recordings made alike.",
+    "Out of scope: diagnosis, or any decision about a person's health; counting without review where a wrong count "
+    "matters; classes, sites or sensors that the training data did not have.",
+)
+_TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("ECE", "ece"))
 _GENERATED = (
     "It was trained on generated sounds alone. They rest on the few published figures and on many assumptions "
     "(`docs/synthesis.md`). How well snapping is recognised in real recordings is unknown: none is openly available.",
@@ -53,7 +71,9 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
     sections = [
         f"# {title if title is not None else Path(model.name).stem}",
         _summary(model),
+        "## Use\n\n" + "\n".join(f"- {use}" for use in _USE),
         "## Training data\n\n" + _data(model),
+        "## Classifier and features\n\n" + _classifier(model),
         "## Scores on held-out groups\n\n" + _scores(info["scores"]),
         *(["## Scores on settings left out\n\n" + _left_out(info["scores"])] if "left_out" in info["scores"] else []),
         *(["## Real recordings\n\n" + _real(real)] if real and real["model_sha256"] == model.sha256 else []),
@@ -103,25 +123,39 @@ def _scores(scores: Mapping[str, Any]) -> str:
     held = scores["held_out"]
     intro = (
         f"{scores['folds']} folds by {scores['grouped_by']}, {scores['groups']} groups, n = {held['events']} events; "
-        f"no group is on both sides of a fold. Chosen: {scores['chosen']}. The baseline knows nothing but how frequent "
-        "each class is. ECE: expected calibration error over ten bins of the largest probability."
+        f"no group is on both sides of a fold. `{BASELINE}` knows nothing but how frequent each class is; `{BY_HAND}`, "
+        "where it is there, is what people do by hand: mean and spread of MFCC and a random forest, calibrated like "
+        "the others. ECE: expected calibration error over ten bins of the largest probability."
     )
-    tables = (candidate_rows(scores["candidates"]), class_rows(held), confusion_rows(held), reliability_rows(held))
-    parts = ["By the sound alone:", intro, *map(markdown_table, tables)]
-    if scores["with_company"] is not None:
+    parts = ["By the sound alone:", intro, markdown_table(candidate_rows(scores["candidates"]))]
+    parts += [headline(scores), *_figures(held)]
+    if curve := scores.get("risk_coverage"):
+        parts += ["Answering only where it is surest (risk and coverage):", markdown_table(risk_rows(curve))]
+    if scores.get("with_company") is not None:
         figures = scores["with_company"]
-        totals = ", ".join(f"{name} {figure(figures[key])}" for name, key in _TOTALS)
-        described = (class_rows(figures), confusion_rows(figures), reliability_rows(figures))
-        parts += ["With the company an event keeps:", f"{totals} (n = {figures['events']})."]
-        parts += list(map(markdown_table, described))
+        parts += ["With the company an event keeps:", *_figures(figures), markdown_table(reliability_rows(figures))]
     return "\n\n".join(parts)
 
 
+def _figures(figures: Mapping[str, Any]) -> list[str]:
+    parts = [markdown_table(rows) for rows in (total_rows(figures), class_rows(figures), confusion_rows(figures))]
+    return [*parts, interval_note(figures["intervals"])] if "intervals" in figures else parts
+
+
+def _classifier(model: Model) -> str:
+    stored = model.info["classifier"]
+    settings = ", ".join(f"{key} {value}" for key, value in stored["settings"].items())
+    return (
+        f"{stored['kind']}: {settings}.\n\nFeatures, in this order (`docs/features.md` says what they are): "
+        f"{', '.join(f'`{name}`' for name in model.features)}."
+    )
+
+
 def _left_out(scores: Mapping[str, Any]) -> str:
-    head = ["left out", "n", "joint events", *(name for name, _ in _TOTALS[:3])]
+    head = ["left out", "n", "joint events", *(name for name, _ in _TOTALS)]
     rows = [
         [f"{row['setting']}: {row['value']}", str(row["events"]), str(row["joint_events"])]
-        + [figure(row[key]) for _, key in _TOTALS[:3]]
+        + [figure(row[key]) for _, key in _TOTALS]
         for row in scores["left_out"]
     ]
     novelty = [
@@ -180,7 +214,9 @@ def _calibration(info: Mapping[str, Any]) -> str:
     from popclass.training.calibration import EVENTS_FOR_TEMPERATURE
 
     stored = info["calibration"]
-    return _PARAGRAPHS[stored["method"]].format(events=stored["events"], least=EVENTS_FOR_TEMPERATURE)
+    said = _PARAGRAPHS[stored["method"]].format(events=stored["events"], least=EVENTS_FOR_TEMPERATURE)
+    table = markdown_table(reliability_rows(info["scores"]["held_out"]))
+    return f"{said}\n\nHow sure and how often right, of held-out events, by the sound alone:\n\n{table}"
 
 
 def _uncertain(model: Model) -> str:
@@ -194,12 +230,25 @@ def _uncertain(model: Model) -> str:
     )
     if scores["uncertain_joint"] is None:
         return text
-    reached = scores["joint_labels"]
-    text += (
-        f" {reached['wanted']:.0%} of the joint labels should be right; held out, {reached['precision']:.1%} of "
-        f"{reached['labels']} were."
-    )
+    reached = scores.get("joint_labels")
+    if reached is not None:
+        text += (
+            f" {reached['wanted']:.0%} of the joint labels should be right; held out, {reached['precision']:.1%} of "
+            f"{reached['labels']} were, on the events that the bound was set on."
+        )
+        text += _band(reached.get("band"))
     return f"{text} Held out, {scores['uncertain_joint']:.1%} of joint events and {scores['uncertain']:.1%} of all are."
+
+
+def _band(band: Mapping[str, Any] | None) -> str:
+    if band is None:
+        return ""
+    if not band["events"]:
+        return f" No joint label lay in the uncertain band, {band['from']:.2f} to {band['to']:.2f}."
+    return (
+        f" The uncertain band is {band['from']:.2f} to {band['to']:.2f}: n = {band['events']}, of which the likeliest "
+        f"class was right for {band['right']:.1%}."
+    )
 
 
 def _origin(model: Model) -> str:

@@ -63,7 +63,7 @@ def build(*, sessions: int = SESSIONS, seed: int = SEED, jobs: int = 2, progress
         if progress is not None:
             progress("hearing generated sessions", done, total)
 
-    heard = hear_sessions(sessions, seed, frontend, jobs=jobs, progress=heard_so_far)
+    heard = hear_sessions(sessions, seed, frontend, jobs=jobs, by_hand=True, progress=heard_so_far)
     company = company_of(heard, seed)
     labels = heard.label[company.rows].tolist()
     model = fit(
@@ -75,6 +75,7 @@ def build(*, sessions: int = SESSIONS, seed: int = SEED, jobs: int = 2, progress
         seed=seed % 2**32,
         grouped_by="generator setting (sensor in room)",
         company=company,
+        mfcc=None if heard.mfcc is None else heard.mfcc[company.rows],
         provenance=_provenance(heard, sessions, seed),
         progress=progress,
     )

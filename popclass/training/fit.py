@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,25 +22,21 @@ from popclass.labels.records import Note
 from popclass.model import Model
 from popclass.modelfile import SCHEMA_VERSION
 from popclass.results import OTHER
-from popclass.training.calibration import cross_calibrated, fit_calibration
+from popclass.training.baseline import WIDTH
+from popclass.training.calibration import fit_calibration
 from popclass.training.classes import indexed
-from popclass.training.classifiers import BASELINE, BOOSTING, KINDS, SETTINGS, enough_for, to_graph, train_classifier
+from popclass.training.classifiers import BOOSTING, KINDS, SETTINGS, enough_for, to_graph, train_classifier
 from popclass.training.context import Company, Judge, learn_context
 from popclass.training.folds import Folds, choose_groups, make_folds
 from popclass.training.novelty import fit_novelty
-from popclass.training.scores import score
-from popclass.training.thresholds import NOVELTY, PRECISION, joint_precision, min_probability, uncertain
+from popclass.training.thresholds import NOVELTY, PRECISION, doubtful_band, joint_precision, min_probability, uncertain
+from popclass.training.trial import Progress, Trial, remarks_on, scored, trial_scores, try_out
 
 if TYPE_CHECKING:
     from popclass.features.frontend import FrontEnd
 
 AUTO = "auto"
-WORKERS = 2  # threads; the result does not depend on how many
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
-
-_SUMMARY = ("log_loss", "balanced_accuracy", "brier", "ece")
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "librosa", "soxr")
 
 
@@ -53,6 +48,7 @@ def train(
     seed: int = 0,
     base: Model | str | Path | None = None,
     partial: bool = False,
+    precision: float = PRECISION,
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Model:
@@ -74,6 +70,8 @@ def train(
     partial : bool
         Whether the recordings named are labelled only in part, so that what lies between labels is left out instead of
         being `other`.
+    precision : float
+        Share of the joint labels that should be right, 0.5 to 1; it sets the least probability of a joint label.
     progress : callable, optional
         Called with a description, how many steps are done, and how many there are.
     notice : callable, optional
@@ -101,11 +99,11 @@ def train(
     from popclass.labels.read import read_labels
     from popclass.training.samples import collect
 
-    _check_options(classifier, folds)
+    _check_options(classifier, folds, precision)
     labels = read_labels(labelled)
     base = base if base is None or isinstance(base, Model) else Model.load(base)
     frontend = FrontEnd.build() if base is None else base.frontend
-    samples = collect(labels, frontend, partial=partial, progress=progress)
+    samples = collect(labels, frontend, partial=partial, by_hand=True, progress=progress)
     if notice is not None:
         for warning in (*labels.warnings, *samples.warnings):
             notice(warning)
@@ -125,6 +123,8 @@ def train(
         seed=seed,
         grouped_by=kind,
         context=context,
+        mfcc=samples.mfcc,
+        precision=precision,
         provenance={**samples.provenance(), "partial": partial},
         remarks=[*_without_names([*labels.warnings, *samples.warnings]), *remarks],
         progress=progress,
@@ -147,6 +147,8 @@ def fit(
     grouped_by: str = "group",
     context: Mapping[str, Any] | None = None,
     company: Company | None = None,
+    mfcc: np.ndarray | None = None,
+    precision: float = PRECISION,
     provenance: Mapping[str, Any] | None = None,
     remarks: Sequence[str] = (),
     progress: Progress | None = None,
@@ -169,6 +171,9 @@ def fit(
         What `popclass.context.Context.to_json` gives; stored as it is.
     company : Company, optional
         The sessions the events are from, where the context stage is to be learnt.
+    mfcc : numpy.ndarray, shape (n, 40), optional
+        Of the same events, from `popclass.training.baseline.describe`; without it the scores have no baseline made by
+        hand, and a remark says so.
     provenance : mapping, optional
         More about the data, stored under `training`.
     remarks : sequence of str
@@ -176,8 +181,9 @@ def fit(
 
     The others are those of `train`, and so are the errors.
     """
-    _check_options(classifier, folds)
+    _check_options(classifier, folds, precision)
     X = _checked(X, len(labels), frontend)
+    _check_mfcc(mfcc, len(labels))
     classes, y = indexed(labels)
     counted = _counted(labels, groups)
     for name, found in counted.items():
@@ -189,7 +195,7 @@ def fit(
         notes.append(f"{len(splits)} folds instead of {folds}, for want of {grouped_by}s of each class")
     kinds = _candidates(classifier, y, splits, notes)
     with _one_blas_thread():
-        trial = _try_out(kinds, X, y, classes, splits, seed, progress)
+        trial = try_out(kinds, X, y, classes, splits, mfcc=mfcc, seed=seed, progress=progress)
         graph = to_graph(train_classifier(trial.chosen, X, y, seed=seed), X.shape[1])
         novelty, held_out_novelty = fit_novelty(X, y, splits, seed=seed)
         believed = trial.calibrated
@@ -197,10 +203,16 @@ def fit(
             judge = _judge(trial, X, y, seed)
             stage, believed = learn_context(company, y, classes, frontend.names, splits, judge, seed=seed)
             context = stage.to_json()
-    joints = np.array([name != OTHER for name in classes])
-    joint = joints[y]
-    least = np.where(joints, min_probability(believed, held_out_novelty, y, joints), 0.0)
-    doubtful = uncertain(believed, held_out_novelty, least)
+    notes += remarks_on(trial, len(kinds), mfcc is not None)
+    doubt = _doubt(believed, held_out_novelty, y, classes, precision)
+    scores = {
+        "folds": len(splits),
+        "grouped_by": grouped_by,
+        "groups": len(set(groups)),
+        **trial_scores(trial, y, classes, groups, seed=seed),
+        "with_company": scored(y, believed, classes, groups, seed=seed) if company is not None else None,
+        **{key: doubt[key] for key in ("joint_labels", "uncertain", "uncertain_joint")},
+    }
     info = {
         "schema_version": SCHEMA_VERSION,
         "created_by": f"popclass {importlib.metadata.version('popclass')}",
@@ -209,65 +221,35 @@ def fit(
         "frontend": frontend.to_json(),
         "classifier": {"kind": trial.chosen, "asked_for": classifier, "settings": SETTINGS[trial.chosen]},
         "calibration": fit_calibration(trial.raw, y).to_json(),
-        "thresholds": {
-            "min_probability": dict(zip(classes, least.tolist(), strict=True)),
-            "novelty": NOVELTY,
-        },
+        "thresholds": {"min_probability": doubt["min_probability"], "novelty": NOVELTY},
         "novelty": novelty.to_json(),
         "context": context,
-        "training": {
-            **(provenance or {}),
-            "classes": counted,
-            "folds": folds,
-            "seed": seed,
-            "remarks": notes,
-        },
+        "training": {**(provenance or {}), "classes": counted, "folds": folds, "seed": seed, "remarks": notes},
         "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
-        "scores": {
-            "folds": len(splits),
-            "grouped_by": grouped_by,
-            "groups": len(set(groups)),
-            "chosen": trial.chosen,
-            "candidates": {kind: {key: figures[key] for key in _SUMMARY} for kind, figures in trial.figures.items()},
-            "held_out": trial.figures[trial.chosen],
-            "with_company": score(y, believed, classes) if company is not None else None,
-            "joint_labels": {"wanted": PRECISION, **joint_precision(believed, held_out_novelty, y, least)},
-            "uncertain": float(doubtful.mean()),
-            "uncertain_joint": float(doubtful[joint].mean()) if joint.any() else None,
-        },
+        "scores": scores,
     }
     return Model(graph, info)
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """What came out of trying classifiers on held-out groups."""
-
-    chosen: str
-    raw: np.ndarray  # of the chosen one: what it said
-    calibrated: np.ndarray  # and what that means, each fold calibrated by the others
-    figures: dict[str, dict[str, Any]]  # of each, the baseline included
-
-
-def _try_out(
-    kinds: Sequence[str],
-    X: np.ndarray,
-    y: np.ndarray,
-    classes: Sequence[str],
-    splits: Folds,
-    seed: int,
-    progress: Progress | None,
-) -> _Trial:
-    held_out = _held_out(kinds, X, y, splits, seed, progress)
-    tests = [test for _, test in splits]
-    calibrated = {kind: cross_calibrated(held_out[kind], y, tests) for kind in kinds if kind != BASELINE}
-    figures = {kind: score(y, p, classes) for kind, p in calibrated.items()}
-    chosen = min(figures, key=lambda kind: figures[kind]["log_loss"])
-    figures[BASELINE] = score(y, held_out[BASELINE], classes)
-    return _Trial(chosen, held_out[chosen], calibrated[chosen], figures)
+def _doubt(
+    believed: np.ndarray, novelty: np.ndarray, y: np.ndarray, classes: Sequence[str], precision: float
+) -> dict[str, Any]:
+    """Where `uncertain` begins, and what that does to held-out events."""
+    joints = np.array([name != OTHER for name in classes])
+    joint = joints[y]
+    bound = min_probability(believed, novelty, y, joints, precision=precision)
+    least = np.where(joints, bound, 0.0)
+    doubtful = uncertain(believed, novelty, least)
+    named = joint_precision(believed, novelty, y, least)
+    return {
+        "min_probability": dict(zip(classes, least.tolist(), strict=True)),
+        "joint_labels": {"wanted": precision, **named, "band": doubtful_band(believed, novelty, y, joints, bound)},
+        "uncertain": float(doubtful.mean()),
+        "uncertain_joint": float(doubtful[joint].mean()) if joint.any() else None,
+    }
 
 
-def _judge(trial: _Trial, X: np.ndarray, y: np.ndarray, seed: int) -> Judge:
+def _judge(trial: Trial, X: np.ndarray, y: np.ndarray, seed: int) -> Judge:
     """What the chosen kind, trained on some events and calibrated on what it said of them held out, says of others."""
 
     def judge(train: np.ndarray, events: np.ndarray) -> np.ndarray:
@@ -278,32 +260,12 @@ def _judge(trial: _Trial, X: np.ndarray, y: np.ndarray, seed: int) -> Judge:
     return judge
 
 
-def _held_out(
-    kinds: Sequence[str], X: np.ndarray, y: np.ndarray, splits: Folds, seed: int, progress: Progress | None
-) -> dict[str, np.ndarray]:
-    """What each kind of classifier says of each event when it has not seen its group."""
-    from joblib import Parallel, delayed
-
-    def judge(kind: str, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        estimator = train_classifier(kind, X[train], y[train], seed=seed)
-        return np.asarray(estimator.predict_proba(X[test].astype(np.float32).astype(np.float64)))
-
-    jobs = [(kind, train, test) for kind in kinds for train, test in splits]
-    out = {kind: np.empty((len(y), int(y.max()) + 1)) for kind in kinds}
-    answers = Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(delayed(judge)(*job) for job in jobs)
-    for done, ((kind, _, test), answer) in enumerate(zip(jobs, answers, strict=True), start=1):
-        out[kind][test] = answer
-        if progress is not None:
-            progress("cross-validation", done, len(jobs))
-    return out
-
-
 def _candidates(classifier: str, y: np.ndarray, splits: Folds, notes: list[str]) -> list[str]:
     if classifier != AUTO:
-        return [classifier, BASELINE]
+        return [classifier]
     kinds = [kind for kind in KINDS if all(enough_for(kind, y[train]) for train, _ in splits)]
     notes += [f"{kind} was not tried: too few events of a class" for kind in KINDS if kind not in kinds]
-    return [*kinds, BASELINE]
+    return kinds
 
 
 def _counted(labels: Sequence[str], groups: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -312,11 +274,18 @@ def _counted(labels: Sequence[str], groups: Sequence[str]) -> dict[str, dict[str
     return {name: {"events": events[name], "groups": sum(1 for n, _ in pairs if n == name)} for name in sorted(events)}
 
 
-def _check_options(classifier: str, folds: int) -> None:
+def _check_options(classifier: str, folds: int, precision: float) -> None:
     if classifier not in (AUTO, *KINDS, BOOSTING):
         raise UsageError(f"classifier '{classifier}': allowed are {AUTO}, {', '.join(KINDS)}")
     if folds < 2:
         raise UsageError(f"folds {folds}: at least 2 are needed to hold anything out")
+    if not 0.5 <= precision <= 1:
+        raise UsageError(f"precision {precision:g}: the share of joint labels that should be right is 0.5 to 1")
+
+
+def _check_mfcc(mfcc: np.ndarray | None, events: int) -> None:
+    if mfcc is not None and mfcc.shape != (events, WIDTH):
+        raise UsageError(f"mfcc of shape {mfcc.shape}, expected ({events}, {WIDTH})")
 
 
 def _checked(X: np.ndarray, events: int, frontend: FrontEnd) -> np.ndarray:

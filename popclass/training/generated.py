@@ -7,21 +7,24 @@ explains but that belong to a joint's sound (its echoes, the rub before a snap) 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.detection import Sound
 from popclass.errors import AudioError
 from popclass.features import FrontEnd
 from popclass.pipeline import hear
 from popclass.results import OTHER, SNAPPING
 from popclass.synthesis import draw_settings, generate_session
 from popclass.synthesis.session import Label
+from popclass.training.baseline import Clips, Described, clips_of
 
 MATCH_S = 0.006  # between the true onset and the detected one
 ECHO_S = 0.120  # after a labelled sound, an event without a label is taken for a part of it
@@ -50,6 +53,8 @@ class Heard:
         Named settings of each session.
     labels, missed : int
         Labelled sounds, and those in which nothing was detected.
+    mfcc : ndarray, shape (n, 40), or None
+        What `popclass.training.baseline.describe` says of the events, where it was asked for.
     """
 
     X: NDArray[np.float64]
@@ -63,6 +68,7 @@ class Heard:
     factors: tuple[dict[str, str], ...]
     labels: int
     missed: int
+    mfcc: NDArray[np.float64] | None = None
 
     def group(self, factor: str) -> NDArray[np.str_]:
         """The value of a factor for each event."""
@@ -75,6 +81,7 @@ def hear_sessions(
     frontend: FrontEnd,
     *,
     jobs: int = 1,
+    by_hand: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Heard:
     """Generate sessions and hear them.
@@ -86,10 +93,12 @@ def hear_sessions(
     frontend : FrontEnd
     jobs : int
         Processes; the outcome does not depend on it.
+    by_hand : bool
+        Whether the clips of the events are described by MFCC, too, for the baseline made by hand.
     progress : callable, optional
         Called with sessions done and sessions in all.
     """
-    tasks = [(seed, number, frontend) for number in range(sessions)]
+    tasks = [(seed, number, frontend, by_hand) for number in range(sessions)]
     parts = []
     if jobs == 1:
         for task in tasks:
@@ -105,16 +114,19 @@ def hear_sessions(
     return _joined(parts)
 
 
-def _hear_session(seed: int, number: int, frontend: FrontEnd) -> dict[str, Any]:
+def _hear_session(seed: int, number: int, frontend: FrontEnd, by_hand: bool) -> dict[str, Any]:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
     settings = draw_settings(rng)
     session = generate_session(rng, settings)
     rows: list[tuple[Any, ...]] = []
     tables = [np.zeros((0, len(frontend.names)))]
+    described = Described() if by_hand else None
     labels = missed = 0
     for index, recording in enumerate(session.recordings):
         try:
-            heard = hear(recording.samples, frontend, sample_rate=recording.sample_rate)
+            clips: list[Clips] = []
+            notice = None if described is None else partial(_note, clips)
+            heard = hear(recording.samples, frontend, sample_rate=recording.sample_rate, notice=notice)
         except AudioError:  # a gate that closed on everything leaves silence
             continue
         onsets = np.array([event.start_s for event in heard.events])
@@ -125,14 +137,21 @@ def _hear_session(seed: int, number: int, frontend: FrontEnd) -> dict[str, Any]:
             said = _unlabelled(event.start_s, recording.labels) if label is None else (label.label, label.kind)
             rows.append((index, event.start_s, event.burst, event.snr_db, *said))
         tables.append(heard.features)
+        if described is not None:
+            described.add(np.concatenate([clips_of([]), *clips]))
     return {
         "X": np.concatenate(tables),
+        "mfcc": None if described is None else described.table(),
         "rows": rows,
         "factors": settings.factors(),
         "recordings": len(session.recordings),
         "labels": labels,
         "missed": missed,
     }
+
+
+def _note(clips: list[Clips], sounds: Sequence[Sound]) -> None:
+    clips.append(clips_of(sounds))
 
 
 def match_onsets(onsets: NDArray[np.float64], labels: tuple[Label, ...]) -> list[Label | None]:
@@ -182,4 +201,5 @@ def _joined(parts: list[dict[str, Any]]) -> Heard:
         factors=tuple(part["factors"] for part in parts),
         labels=sum(part["labels"] for part in parts),
         missed=sum(part["missed"] for part in parts),
+        mfcc=np.concatenate([part["mfcc"] for part in parts]) if parts[0]["mfcc"] is not None else None,
     )

@@ -7,7 +7,7 @@ groups the interval is wide, and with a single one there is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def bootstrap(
     >>> 0.5 <= low < 0.75 < high <= 1.0
     True
     """
-    return bootstrap_all(lambda drawn: {"": figure(drawn)}, groups, draws=draws, level=level, seed=seed).get("")
+    return bootstrap_all(lambda chosen: {"": figure(chosen)}, groups, draws=draws, level=level, seed=seed).get("")
 
 
 def bootstrap_all(
@@ -74,15 +74,23 @@ def bootstrap_all(
     count = int(place.max()) + 1 if len(place) else 0
     if count < 2:
         return {}
-    order = np.argsort(place, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(place))[:-1])
     rng = np.random.default_rng(seed)
-    found = [figures(np.concatenate([members[g] for g in rng.integers(0, count, count)])) for _ in range(draws)]
-    return {name: _interval([one[name] for one in found], level) for name in found[0]}
+    found = [figures(drawn) for drawn in _drawn(place, count, draws, rng)]
+    return {name: _interval([each[name] for each in found], level) for name in found[0]}
+
+
+def _drawn(place: NDArray[np.intp], count: int, draws: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Indices of the events of as many groups as there are, drawn with replacement."""
+    order, sizes = np.argsort(place, kind="stable"), np.bincount(place)
+    starts = np.cumsum(sizes) - sizes
+    for _ in range(draws):
+        groups = rng.integers(0, count, count)
+        many = sizes[groups]
+        first = np.repeat(starts[groups] - (np.cumsum(many) - many), many)
+        yield order[first + np.arange(len(first))]
 
 
 def _interval(found: Sequence[float | None], level: float) -> tuple[float, float] | None:
-    """Between the quantiles of the values there are; None where most are missing."""
     values = [value for value in found if value is not None]
     if len(values) < len(found) / 2:
         return None

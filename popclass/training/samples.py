@@ -23,6 +23,7 @@ from popclass.labels.matching import TOLERANCE_S, Matched, match
 from popclass.labels.records import LabelledRecording, Labels, Note
 from popclass.pipeline import Hearing, hear
 from popclass.results import OTHER, Event
+from popclass.training.baseline import Clips, Described, clips_of
 
 if TYPE_CHECKING:
     from popclass.features.frontend import FrontEnd
@@ -51,6 +52,8 @@ class Samples:
         Events that were left out, since no label says what they are: those next to a label's own, and the uncovered
         ones where labels are partial.
     warnings : list of str
+    mfcc : numpy.ndarray, shape (n, 40), or None
+        What `popclass.training.baseline.describe` says of the same events, where it was asked for.
     """
 
     X: np.ndarray
@@ -61,6 +64,7 @@ class Samples:
     matches: list[tuple[str, Matched]] = field(default_factory=list)
     ignored: int = 0
     warnings: list[str] = field(default_factory=list)
+    mfcc: np.ndarray | None = None
 
     @property
     def missed(self) -> int:
@@ -101,9 +105,21 @@ def collect(
     frontend: FrontEnd,
     *,
     partial: bool = False,
+    by_hand: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Samples:
     """Hear every labelled recording.
+
+    Parameters
+    ----------
+    labels : Labels
+    frontend : FrontEnd
+    partial : bool
+        Whether what lies between labels is left out instead of being `other`.
+    by_hand : bool
+        Whether the clips of the events are described by MFCC, too, for the baseline made by hand.
+    progress : callable, optional
+        Called with what is being done, recordings done and recordings in all.
 
     Raises
     ------
@@ -112,7 +128,8 @@ def collect(
     """
     samples = Samples(np.empty((0, len(frontend.names))))
     rows, broken, silent, late = [], [], [], []
-    for done, (recording, heard) in enumerate(_hear_all(labels.recordings, frontend), start=1):
+    described = Described() if by_hand else None
+    for done, (recording, heard, clips) in enumerate(_hear_all(labels.recordings, frontend, by_hand), start=1):
         if progress is not None:
             progress("hearing recordings", done, len(labels.recordings))
         if isinstance(heard, str):
@@ -123,36 +140,40 @@ def collect(
         late += [f"{recording.name} ({row.place})" for row in recording.rows if row.end_s > last]
         if recording.whole is not None and not heard.events:
             silent.append(recording.name)
-        rows.append(_add(samples, recording, heard.events, heard.features, partial=partial))
+        kept = _add(samples, recording, heard.events, partial=partial)
+        rows.append(heard.features[kept])
+        if described is not None and clips is not None:
+            described.add(clips[kept])
     samples.X = np.concatenate([samples.X, *rows])
+    samples.mfcc = None if described is None else described.table()
     samples.warnings += _warnings(samples, broken, silent, late)
     _check_classes(labels, samples)
     return samples
 
 
 def _hear_all(
-    recordings: Sequence[LabelledRecording], frontend: FrontEnd
-) -> Iterator[tuple[LabelledRecording, Hearing | str]]:
-    """Each recording with what was heard in it, or with the reason why nothing could be, in the order given."""
+    recordings: Sequence[LabelledRecording], frontend: FrontEnd, by_hand: bool
+) -> Iterator[tuple[LabelledRecording, Hearing | str, Clips | None]]:
+    """Each recording with what was heard in it and its clips, or with the reason why nothing could be, in order."""
     from joblib import Parallel, delayed
 
     jobs = WORKERS if len(recordings) >= MANY else 1
     paths = [recording.path for recording in recordings]
-    heard = Parallel(n_jobs=jobs, return_as="generator")(delayed(_hear)(path, frontend) for path in paths)
-    return zip(recordings, heard, strict=True)
+    heard = Parallel(n_jobs=jobs, return_as="generator")(delayed(_hear)(path, frontend, by_hand) for path in paths)
+    return ((recording, *found) for recording, found in zip(recordings, heard, strict=True))
 
 
-def _hear(path: Path, frontend: FrontEnd) -> Hearing | str:
+def _hear(path: Path, frontend: FrontEnd, by_hand: bool) -> tuple[Hearing | str, Clips | None]:
+    clips = [clips_of([])]
     try:
-        return hear(path, frontend)
+        heard = hear(path, frontend, notice=(lambda some: clips.append(clips_of(some))) if by_hand else None)
     except AudioError as error:
-        return str(error)
+        return str(error), None
+    return heard, np.concatenate(clips) if by_hand else None
 
 
-def _add(
-    samples: Samples, recording: LabelledRecording, events: Sequence[Event], X: np.ndarray, *, partial: bool
-) -> np.ndarray:
-    """Note the labelled events of a recording; their features are returned."""
+def _add(samples: Samples, recording: LabelledRecording, events: Sequence[Event], *, partial: bool) -> list[int]:
+    """Note the labelled events of a recording; which they are is returned."""
     matched = match(events, recording, partial=partial)
     kept = [i for i, label in enumerate(matched.labels) if label is not None]
     samples.labels += [label for label in matched.labels if label is not None]
@@ -161,7 +182,7 @@ def _add(
     samples.matches.append((recording.name, matched))
     samples.ignored += len(events) - len(kept)
     samples.hashes.append(_sha256(recording.path))
-    return X[kept]
+    return kept
 
 
 def _uncovered(matched: Matched, label: str | None) -> int:

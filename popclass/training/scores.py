@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 BINS = 10
-_LEAST = 1e-15  # of a probability whose logarithm is taken
+TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("Brier", "brier"), ("ECE", "ece"))
+LEAST = 1e-15  # of a probability whose logarithm is taken
 
 
 def score(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
@@ -45,12 +46,17 @@ def score(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> d
         "classes": [{"class": name, **_class_scores(confusion, i)} for i, name in enumerate(classes)],
         "accuracy": _ratio(np.trace(confusion), n),
         "balanced_accuracy": float(np.mean(known)) if known else None,
-        "log_loss": float(-np.log(np.maximum(probabilities[np.arange(n), y], _LEAST)).mean()) if n else None,
+        "log_loss": log_loss(y, probabilities) if n else None,
         "brier": float(((probabilities - truth) ** 2).sum(axis=1).mean()) if n else None,
         "ece": calibration_error(y, probabilities) if n else None,
         "reliability": reliability(y, probabilities),
         "confusion": confusion.tolist(),
     }
+
+
+def log_loss(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean negative natural logarithm of the probability given to the truth."""
+    return float(-np.log(np.maximum(probabilities[np.arange(len(y)), y], LEAST)).mean())
 
 
 def reliability(y: np.ndarray, probabilities: np.ndarray) -> list[dict[str, Any]]:
@@ -78,25 +84,38 @@ def calibration_error(y: np.ndarray, probabilities: np.ndarray) -> float:
 
 def describe(scores: Mapping[str, Any]) -> str:
     """The scores of a trained model, as `Model.info["scores"]` holds them, as text for people."""
-    chosen = scores["chosen"]
     held = scores["held_out"]
     parts = [
         f"{scores['folds']} folds by {scores['grouped_by']} ({scores['groups']} groups, {held['events']} events)",
         table(candidate_rows(scores["candidates"])),
-        f"{chosen} was chosen; held out:",
+        headline(scores),
         describe_score(held),
         *_with_company(scores),
-        _doubt(scores),
+        *_doubt(scores),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _doubt(scores: Mapping[str, Any]) -> str:
-    named = scores["joint_labels"]
+def headline(scores: Mapping[str, Any]) -> str:
+    """What the scores that follow are scores of."""
+    chosen, nested = scores["chosen"], scores.get("nested")
+    if nested is None:
+        return f"{chosen} was chosen; held out:"
+    picked = ", ".join(nested["chosen"])
     return (
+        f"{chosen} was chosen. Its own score above was used to choose it; what follows is the score of choosing and "
+        f"training together, on folds that saw neither (nested; chosen there: {picked}):"
+    )
+
+
+def _doubt(scores: Mapping[str, Any]) -> list[str]:
+    named = scores.get("joint_labels")
+    if named is None or scores["uncertain_joint"] is None:
+        return []
+    return [
         f"joint labels: {named['precision']:.1%} of {named['labels']} right (wanted {named['wanted']:.0%}); "
         f"uncertain: {scores['uncertain_joint']:.1%} of joint events, {scores['uncertain']:.1%} of all"
-    )
+    ]
 
 
 def _with_company(scores: Mapping[str, Any]) -> list[str]:
@@ -105,14 +124,35 @@ def _with_company(scores: Mapping[str, Any]) -> list[str]:
 
 
 def describe_score(figures: Mapping[str, Any]) -> str:
-    """One set of scores: classes, confusion, totals, reliability."""
-    totals = (
-        f"balanced accuracy {figure(figures['balanced_accuracy'])}, log loss {figure(figures['log_loss'])}, "
-        f"Brier {figure(figures['brier'])}, ECE {figure(figures['ece'])} (n = {figures['events']})"
-    )
-    parts = [class_rows(figures), confusion_rows(figures), reliability_rows(figures)]
-    classes, confusion, bins = map(table, parts)
-    return "\n\n".join([classes, confusion, totals, bins])
+    """One set of scores: classes, confusion, totals with their intervals, reliability."""
+    shown = [class_rows(figures), confusion_rows(figures), total_rows(figures), reliability_rows(figures)]
+    parts = [table(rows) for rows in shown]
+    if "intervals" in figures:
+        parts.insert(3, interval_note(figures["intervals"]))
+    return "\n\n".join(parts)
+
+
+def total_rows(figures: Mapping[str, Any]) -> list[list[str]]:
+    """A head, and a row for each figure over all classes, with its interval where there is one."""
+    spans = figures.get("intervals") or {}
+    rows = [["of all", "n", "score", "95 % interval"]]
+    for name, key in TOTALS:
+        rows.append([name, str(figures["events"]), figure(figures[key]), interval(spans.get(key))])
+    return rows
+
+
+def interval_note(spans: Mapping[str, Any] | None) -> str:
+    """How the intervals were found, or why there are none."""
+    if spans is None:
+        return "No intervals: fewer than five groups say too little about another one."
+    return f"Intervals: {spans['level']:.0%}, bootstrap over {spans['groups']} groups, {spans['draws']} draws."
+
+
+def risk_rows(curve: Sequence[Mapping[str, float]]) -> list[list[str]]:
+    """A head, and every fourth point of a risk-coverage curve, the last one included."""
+    rows = [["answered", "from probability", "wrong"]]
+    shown = [at for i, at in enumerate(curve, start=1) if i % 4 == 0 or i == len(curve)]
+    return rows + [[f"{at['coverage']:.0%}", figure(at["probability"]), f"{at['risk']:.1%}"] for at in shown]
 
 
 def candidate_rows(candidates: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
@@ -125,9 +165,12 @@ def candidate_rows(candidates: Mapping[str, Mapping[str, Any]]) -> list[list[str
 
 def class_rows(figures: Mapping[str, Any]) -> list[list[str]]:
     """A head, and a row for each class."""
+    spans = figures.get("intervals")
+    known = spans["classes"] if spans else [{} for _ in figures["classes"]]
     rows = [["class", "n", "precision", "recall", "F1"]]
-    for one in figures["classes"]:
-        rows.append([one["class"], str(one["events"]), *(figure(one[key]) for key in ("precision", "recall", "f1"))])
+    for one, span in zip(figures["classes"], known, strict=True):
+        cells = [with_interval(one[key], span.get(key)) for key in ("precision", "recall", "f1")]
+        rows.append([one["class"], str(one["events"]), *cells])
     return rows
 
 
@@ -174,3 +217,13 @@ def _ratio(part: float, whole: float) -> float | None:
 def figure(value: float | None) -> str:
     """A score with three decimals; `-` where there is none."""
     return "-" if value is None else f"{value:.3f}"
+
+
+def interval(span: Sequence[float] | None) -> str:
+    """Both ends of an interval; `-` where there is none."""
+    return "-" if span is None else f"{span[0]:.3f}-{span[1]:.3f}"
+
+
+def with_interval(value: float | None, span: Sequence[float] | None) -> str:
+    """A score, and its interval behind it where there is one."""
+    return figure(value) if span is None else f"{figure(value)} ({interval(span)})"

@@ -73,6 +73,23 @@ def joint_precision(
     return {"labels": int(named.sum()), "precision": float((answer == y)[named].mean()) if named.any() else 0.0}
 
 
+def doubtful_band(
+    probabilities: np.ndarray, novelty: np.ndarray, y: np.ndarray, joints: np.ndarray, bound: float
+) -> dict[str, float | int | None]:
+    """What lies between the least a largest probability can be and the bound: joint labels that are not given.
+
+    Returns
+    -------
+    dict
+        `from` (1 / k) and `to` (the bound), how many familiar `events` a joint class was the most likely for there,
+        and the share of them it was `right` for, None where there are none.
+    """
+    largest, answer = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    inside = joints[answer] & (novelty < NOVELTY) & (largest < bound)
+    right = float((answer == y)[inside].mean()) if inside.any() else None
+    return {"from": 1.0 / probabilities.shape[1], "to": bound, "events": int(inside.sum()), "right": right}
+
+
 def uncertain(probabilities: np.ndarray, novelty: np.ndarray, least: np.ndarray) -> np.ndarray:
     """Which events are `uncertain`, shape (n,); `least` holds the least probability of each class."""
     named = probabilities.max(axis=1) >= least[probabilities.argmax(axis=1)]
