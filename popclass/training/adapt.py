@@ -275,6 +275,7 @@ def _ancestry(base: Model) -> dict[str, Any]:
 def _scores(
     held_out: Mapping[str, np.ndarray], y: np.ndarray, base: Model, kind: str, novelty: np.ndarray
 ) -> dict[str, Any]:
+    # held out is the whole way of choosing: in some folds it may have left the base as it is, or corrected it otherwise
     figures = {name: score(y, answers, base.classes) for name, answers in held_out.items()}
     least = np.array(base.thresholds.min_probability)
     joint = np.array([name != OTHER for name in base.classes])[y]
