@@ -18,7 +18,7 @@ import numpy as np
 
 from popclass.features import FrontEnd
 from popclass.model import Model
-from popclass.training.adapt import choose_correction
+from popclass.training.adapt import STRENGTH, choose_correction
 from popclass.training.classifiers import train_classifier
 from popclass.training.correction import RECALIBRATION, base_answers, fit_correction, scale_of
 from popclass.training.default import company_of
@@ -28,7 +28,6 @@ from popclass.training.generated import hear_sessions
 SESSIONS, SEED = 240, 777
 SIZES = (5, 10, 20, 50, 100, 200, 500)
 DRAWS = 12
-FIXED = 300.0  # strength of the correction that is not chosen
 WAYS = ("base", "scratch", "recalibrated", "corrected", "as features", "popclass")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "learning-curve.md"
 
@@ -106,11 +105,11 @@ def curve(world: Any, choose: Any) -> str:
 def ways(p: Any, X: Any, y: Any, own: Any, test: Any, group: Any, scale: Any) -> dict[str, Any]:
     """What each way answers on the events of the test."""
     out = {"base": p[test]}
-    for name, strength in (("recalibrated", RECALIBRATION), ("corrected", FIXED)):
+    for name, strength in (("recalibrated", RECALIBRATION), ("corrected", STRENGTH)):
         out[name] = fit_correction(p[own], X[own], y[own], *scale, strength).apply(p[test], X[test])
     groups = group[own].astype(str).tolist()
     chosen = choose_correction(p[own], X[own], y[own], groups, scale)
-    out["popclass"] = p[test] if chosen is None else chosen[1].apply(p[test], X[test])
+    out["popclass"] = p[test] if chosen is None else chosen.apply(p[test], X[test])
     if len(np.unique(y[own])) == p.shape[1]:
         both = np.hstack([X, np.log(p)])
         out["scratch"] = train_classifier("forest", X[own], y[own]).predict_proba(X[test])

@@ -1,9 +1,10 @@
 """Few labels: a base model's answers, corrected as far as the labels show that a correction helps.
 
-How strongly the correction (`popclass.training.correction`) is shrunk is chosen on held-out groups, and where none is
-better than the base by more than the standard error over the groups, the base's answers stay as they are. So a few
-labels do no harm. From some hundred events on, classifiers of one's own are tried on the same folds, and the first of
-them that is clearly better replaces the correction. Scores are nested: the choice is made anew without each fold.
+The correction (`popclass.training.correction`) is shrunk so strongly that a few labels can do little harm, and where
+held-out groups speak against it, by more than the standard error over the groups, the base's answers stay as they are.
+Choosing the strength on so few labels did worse than one strength for all. From 200 events on,
+classifiers of one's own are tried on the same folds, and one that is clearly better replaces the correction. Scores are
+nested: whether to correct is decided anew without each fold.
 
 The adapted model keeps the base's front end, thresholds, context weights and novelty measure; the new events join its
 references, so that a person's own sounds are not called new any more.
@@ -26,7 +27,6 @@ from popclass.results import OTHER
 from popclass.training.calibration import cross_calibrated
 from popclass.training.classifiers import BASELINE, KINDS, enough_for, train_classifier
 from popclass.training.correction import (
-    RECALIBRATION,
     Correction,
     base_answers,
     corrected_graph,
@@ -38,7 +38,7 @@ from popclass.training.scores import score
 from popclass.training.thresholds import PRECISION, joint_precision, uncertain
 
 BASE, CORRECTED = "base", "corrected"
-STRENGTHS = (RECALIBRATION, 1000.0, 300.0, 100.0)  # of the shrinkage, the strongest first
+STRENGTH = 300.0  # of the shrinkage of the slopes, in events
 INNER_FOLDS = 3
 EVENTS_FOR_OWN = 200  # fewer never made a better model of their own (docs/learning-curve.md)
 MOST_REFERENCES = 500  # added to the base's novelty measure
@@ -59,11 +59,10 @@ def choose_correction(
     groups: Sequence[str],
     scale: tuple[np.ndarray, np.ndarray],
     *,
-    strengths: Sequence[float] = STRENGTHS,
     folds: int = INNER_FOLDS,
     seed: int = 0,
-) -> tuple[float, Correction] | None:
-    """The correction that held-out groups speak for, or None where they speak for none.
+) -> Correction | None:
+    """The correction fitted on all events, or None where held-out groups speak against correcting.
 
     Parameters
     ----------
@@ -78,22 +77,20 @@ def choose_correction(
 
     Returns
     -------
-    (float, Correction) or None
-        The strength and the correction, fitted on all events. None too where a class has a single group.
+    Correction or None
+        Where a class has a single group nothing can be held out, and the correction stands.
     """
     try:
         splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=folds, seed=seed)
     except LabelError:
-        return None
-    losses = {strength: np.empty(len(y)) for strength in strengths}
+        return fit_correction(p, X, y, *scale, STRENGTH)
+    loss = np.empty(len(y))
     for train, test in splits:
-        for strength, loss in losses.items():
-            correction = fit_correction(p[train], X[train], y[train], *scale, strength)
-            loss[test] = _losses(correction.apply(p[test], X[test]), y[test])
-    best = min(strengths, key=lambda strength: float(losses[strength].mean()))
-    if not clearly_better(losses[best], _losses(p, y), groups):
+        correction = fit_correction(p[train], X[train], y[train], *scale, STRENGTH)
+        loss[test] = _losses(correction.apply(p[test], X[test]), y[test])
+    if clearly_better(_losses(p, y), loss, groups):
         return None
-    return best, fit_correction(p, X, y, *scale, best)
+    return fit_correction(p, X, y, *scale, STRENGTH)
 
 
 def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -> bool:
@@ -131,8 +128,7 @@ def adapt(
     labels : sequence of str, length n
         At least two different ones, all of them classes of the base.
     groups : sequence of str, length n
-        What must not be on both sides of a fold. Where `grouped_by` is `event`, a correction by features could learn
-        the recording by heart, so only sharpness and biases are fitted.
+        What must not be on both sides of a fold.
 
     The others are those of `popclass.training.fit.fit`.
 
@@ -157,16 +153,15 @@ def adapt(
     y = np.array([base.classes.index(label) for label in labels])
     p, scale = base_answers(base, X), scale_of(base)
     splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=folds, seed=seed)
-    strengths = (RECALIBRATION,) if grouped_by == "event" else STRENGTHS
 
-    def chosen(rows: np.ndarray) -> tuple[float, Correction] | None:
+    def chosen(rows: np.ndarray) -> Correction | None:
         own = [groups[i] for i in rows]
-        return choose_correction(p[rows], X[rows], y[rows], own, scale, strengths=strengths, seed=seed)
+        return choose_correction(p[rows], X[rows], y[rows], own, scale, seed=seed)
 
     held_out = {BASE: p, CORRECTED: p.copy()}
     for done, (train, test) in enumerate(splits, start=1):
         if found := chosen(train):
-            held_out[CORRECTED][test] = found[1].apply(p[test], X[test])
+            held_out[CORRECTED][test] = found.apply(p[test], X[test])
         if progress is not None:
             progress("adapting", done, len(splits))
     if len(y) >= EVENTS_FOR_OWN and len(set(labels)) == len(base.classes):
@@ -185,7 +180,7 @@ def adapt(
         "classifier": {
             "kind": kind,
             "asked_for": "auto",
-            "settings": {"strength": None if not found or np.isinf(found[0]) else found[0]},
+            "settings": {"strength": STRENGTH if found else None},
         },
         "novelty": novelty.to_json(),
         "training": {
@@ -208,17 +203,16 @@ def adapt(
         return Model(base.graph, info)
     identity = {"method": "identity", "weights": np.eye(len(base.classes)).tolist(), "events": 0}
     info["calibration"] = {**identity, "bias": [0.0] * len(base.classes)}
-    return Model(corrected_graph(base, found[1]), info)
+    return Model(corrected_graph(base, found), info)
 
 
-def _remark(events: int, found: tuple[float, Correction] | None, grouped_by: str) -> str:
+def _remark(events: int, found: Correction | None, grouped_by: str) -> str:
     if found is None:
-        return (
-            f"{events} events: the base's answers as they are, since no correction was clearly better on held-out data"
-        )
-    kind = "sharpness and class biases" if np.isinf(found[0]) else "features, sharpness and class biases"
-    bare = "; it was checked within recordings only, not on others" if grouped_by == "event" else ""
-    return f"{events} events: the base's answers with a shrunk correction by {kind}{bare}"
+        return f"{events} events: the base's answers as they are, since held-out data speak against a correction"
+    bare = (
+        "; too few recordings to hold any out, so nothing is known of other recordings" if grouped_by == "event" else ""
+    )
+    return f"{events} events: the base's answers with a shrunk correction{bare}"
 
 
 def _own(X: np.ndarray, y: np.ndarray, splits: Folds, seed: int) -> dict[str, np.ndarray]:
