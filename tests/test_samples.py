@@ -225,3 +225,15 @@ def test_card_is_written_from_the_model_alone(clips, tmp_path):
     assert "None: 30 or more held-out events" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert all(line.endswith("|") for line in rows)
+
+
+def test_a_base_is_adapted_by_default_and_other_classes_train_from_scratch_with_a_remark(clips):
+    base = train(clips, classifier="logistic")
+    adapted = train(clips, base=base, folds=2)
+    assert adapted.info["training"]["base"]["sha256"] == base.sha256
+    assert {"base", "corrected"} <= set(adapted.info["scores"]["candidates"])
+    assert adapted.frontend == base.frontend
+    (clips / "snapping").rename(clips / "tendon")
+    other = train(clips, base=base, folds=2)
+    assert "base" not in other.info["training"]
+    assert any("from scratch" in remark for remark in other.info["training"]["remarks"])

@@ -44,7 +44,7 @@ hold nothing but 'other'. What is labelled only in part needs --partial.
     help="File to write; its card (.md) is written beside it.",
 )
 @click.option("--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto takes the best on held-out.")
-@click.option("--base", type=options.PATH, metavar="MODEL.onnx", help="Model whose front end and context to take over.")
+@click.option("--base", type=options.PATH, metavar="MODEL.onnx", help="Model to start from: adapted to few labels.")
 @click.option("--partial", is_flag=True, help="Sounds without a label are left out instead of being 'other'.")
 @click.option("--folds", type=click.IntRange(min=2), default=5, metavar="N", help="Folds of cross-validation.")
 @click.option(

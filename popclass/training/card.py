@@ -67,7 +67,7 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         Scores on real recordings, as `benchmarks/real.py` measures them; they are shown if they are this model's.
     """
     info = model.info
-    limits = (*(_GENERATED if info["training"].get("source") == "generated" else ()), *_LIMITS)
+    limits = (*(_GENERATED if _generated(info["training"]) else ()), *_LIMITS)
     sections = [
         f"# {title if title is not None else Path(model.name).stem}",
         _summary(model),
@@ -83,6 +83,11 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         "## Making it again\n\n" + _origin(model),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _generated(training: Mapping[str, Any]) -> bool:
+    """Whether a model was trained on generated sounds, or adapted from one that was."""
+    return training.get("source") == "generated" or ("base" in training and _generated(training["base"]["training"]))
 
 
 def _summary(model: Model) -> str:
@@ -114,9 +119,19 @@ def _data(model: Model) -> str:
             f"{training['uncovered_left_out']} left out."
             + (f" Labels in which nothing was heard, by class: {', '.join(by_class)}." if by_class else "")
         )
+    if "base" in training:
+        parts.append(_base(training["base"]))
     if training["remarks"]:
         parts.append("\n".join(f"- {remark}" for remark in training["remarks"]))
     return "\n\n".join(parts)
+
+
+def _base(base: Mapping[str, Any]) -> str:
+    training = base["training"]
+    counts = ", ".join(f"{found['events']} `{name}`" for name, found in training["classes"].items())
+    source = "generated sounds" if training.get("source") == "generated" else "labelled recordings"
+    text = f"Adapted from a base model, SHA-256 `{base['sha256']}`, trained on {source}: {counts}."
+    return f"{text} {_base(training['base'])}" if "base" in training else text
 
 
 def _scores(scores: Mapping[str, Any]) -> str:
@@ -214,6 +229,8 @@ def _calibration(info: Mapping[str, Any]) -> str:
     from popclass.training.calibration import EVENTS_FOR_TEMPERATURE
 
     stored = info["calibration"]
+    if info["classifier"]["kind"] == "corrected":
+        return "The base's own, inside the graph, with the correction after it."
     said = _PARAGRAPHS[stored["method"]].format(events=stored["events"], least=EVENTS_FOR_TEMPERATURE)
     table = markdown_table(reliability_rows(info["scores"]["held_out"]))
     return f"{said}\n\nHow sure and how often right, of held-out events, by the sound alone:\n\n{table}"

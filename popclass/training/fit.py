@@ -22,6 +22,7 @@ from popclass.labels.records import Note
 from popclass.model import Model
 from popclass.modelfile import SCHEMA_VERSION
 from popclass.results import OTHER
+from popclass.training.adapt import adapt, can_adapt
 from popclass.training.baseline import WIDTH
 from popclass.training.calibration import fit_calibration
 from popclass.training.classes import indexed
@@ -66,7 +67,8 @@ def train(
     seed : int
         Decides everything random.
     base : Model or path, optional
-        A model whose front end and context weights are taken over.
+        A model whose front end and context weights are taken over. With `auto` its answers are corrected by the
+        labels, until a model of their own is clearly better; see `popclass.training.adapt`.
     partial : bool
         Whether the recordings named are labelled only in part, so that what lies between labels is left out instead of
         being `other`.
@@ -113,6 +115,25 @@ def train(
     if base is not None and base.classes != classes and context is not None:
         context = None
         remarks.append(f"the context weights of the base model are for {', '.join(base.classes)} and were left out")
+    if base is not None and classifier == AUTO:
+        if can_adapt(base, samples.labels):
+            adapted = adapt(
+                base,
+                samples.X,
+                samples.labels,
+                groups,
+                folds=folds,
+                seed=seed,
+                grouped_by=kind,
+                provenance={**samples.provenance(), "partial": partial},
+                remarks=[*_without_names([*labels.warnings, *samples.warnings]), *remarks],
+                progress=progress,
+            )
+            if adapted is not None:
+                return adapted
+            remarks.append("a model of its own was clearly better on held-out groups than the base with a correction")
+        else:
+            remarks.append(f"trained from scratch: the base model knows only {', '.join(base.classes)}")
     return fit(
         samples.X,
         samples.labels,

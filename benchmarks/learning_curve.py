@@ -1,0 +1,139 @@
+"""How much a few labels help a base model.
+
+    python benchmarks/learning_curve.py
+
+Generated sessions that the base has not met; a session stands for a person. Labels of one person are tested on other
+recordings of the same person, labels of other people on people left out. In the shifted world the base is trained on
+sessions without a contact sensor and meets contact sessions. Writes docs/learning-curve.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from popclass.features import FrontEnd
+from popclass.model import Model
+from popclass.training.adapt import STRENGTH, choose_correction
+from popclass.training.classifiers import train_classifier
+from popclass.training.correction import RECALIBRATION, base_answers, fit_correction, scale_of
+from popclass.training.default import company_of
+from popclass.training.fit import fit
+from popclass.training.generated import hear_sessions
+
+SESSIONS, SEED = 240, 777
+SIZES = (5, 10, 20, 50, 100, 200, 500)
+DRAWS = 12
+WAYS = ("base", "scratch", "recalibrated", "corrected", "as features", "popclass")
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "learning-curve.md"
+
+
+def main() -> int:
+    """Measure, print and write the page."""
+    frontend = FrontEnd.build()
+    heard = hear_sessions(SESSIONS, SEED, frontend)
+    rows = company_of(heard, SEED).rows
+    X, labels = heard.X[rows].astype(np.float32).astype(float), heard.label[rows]
+    person, recording = heard.session[rows], heard.recording[rows]
+    contact = heard.group("sensor")[rows] == "contact"
+    away = np.flatnonzero(~contact)
+    people = person[away].astype(str).tolist()
+    shifted = fit(X[away], labels[away].tolist(), people, frontend=frontend, classifier="boosting", folds=3)
+    parts = []
+    for title, base, some in (
+        ("The default model, new sessions", Model.default(), np.arange(len(X))),
+        ("A base without contact sensors, contact sessions", shifted, np.flatnonzero(contact)),
+    ):
+        y = np.array([base.classes.index(label) for label in labels[some]])
+        world = (base, X[some], y, person[some], recording[some])
+        parts.append(f"## {title}\n\nLabels of other people:\n\n{curve(world, others)}")
+        parts.append(f"Labels of the same person:\n\n{curve(world, same)}")
+    text = "\n\n".join(parts) + "\n"
+    print(text)
+    PAGE.write_text(PAGE.read_text("utf-8").partition("## ")[0] + text, "utf-8")
+    return 0
+
+
+def others(rng: Any, n: int, y: Any, person: Any, recording: Any) -> tuple[Any, Any, Any] | None:
+    """Rows of n labelled events, few of each person; rows of people left out; groups."""
+    names = rng.permutation(np.unique(person))
+    test = np.isin(person, names[: len(names) // 2])
+    seen: Counter[int] = Counter()
+    own = []
+    for event in rng.permutation(np.flatnonzero(~test)):
+        if seen[person[event]] < max(5, n // 15) and len(own) < n:
+            seen[person[event]] += 1
+            own.append(event)
+    return (np.array(own), np.flatnonzero(test), person) if len(own) == n else None
+
+
+def same(rng: Any, n: int, y: Any, person: Any, recording: Any) -> tuple[Any, Any, Any] | None:
+    """Rows of n labelled events of one person; rows of other recordings of the same person; groups."""
+    for one in rng.permutation(np.unique(person)):
+        mine = np.flatnonzero(person == one)
+        names = rng.permutation(np.unique(recording[mine]))
+        train = mine[np.isin(recording[mine], names[: (len(names) + 1) // 2])]
+        test = np.setdiff1d(mine, train)
+        if len(train) >= n and len(test) >= 10 and len(np.unique(y[train])) > 1 and len(np.unique(y[test])) > 1:
+            return rng.permutation(train)[:n], test, recording
+    return None
+
+
+def curve(world: Any, choose: Any) -> str:
+    """A table: log loss / balanced accuracy of each way, mean and 95% interval of the gain over the base."""
+    base, X, y, person, recording = world
+    p, scale = base_answers(base, X), scale_of(base)
+    lines = ["| labels | " + " | ".join(WAYS) + " | gain of popclass in log loss |", "| ---: |" + " ---: |" * 7]
+    for n in SIZES:
+        found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+        for draw in range(DRAWS):
+            drawn = choose(np.random.default_rng([n, draw]), n, y, person, recording)
+            if drawn is None:
+                break
+            own, test, group = drawn
+            for way, answers in ways(p, X, y, own, test, group, scale).items():
+                found[way].append(scores(answers, y[test]))
+        if len(found["base"]) == DRAWS:
+            lines.append(f"| {n} | " + " | ".join(cell(found[way]) for way in WAYS) + f" | {gain(found)} |")
+    return "\n".join(lines)
+
+
+def ways(p: Any, X: Any, y: Any, own: Any, test: Any, group: Any, scale: Any) -> dict[str, Any]:
+    """What each way answers on the events of the test."""
+    out = {"base": p[test]}
+    for name, strength in (("recalibrated", RECALIBRATION), ("corrected", STRENGTH)):
+        out[name] = fit_correction(p[own], X[own], y[own], *scale, strength).apply(p[test], X[test])
+    groups = group[own].astype(str).tolist()
+    chosen = choose_correction(p[own], X[own], y[own], groups, scale)
+    out["popclass"] = p[test] if chosen is None else chosen.apply(p[test], X[test])
+    if len(np.unique(y[own])) == p.shape[1]:
+        both = np.hstack([X, np.log(p)])
+        out["scratch"] = train_classifier("forest", X[own], y[own]).predict_proba(X[test])
+        out["as features"] = train_classifier("forest", both[own], y[own]).predict_proba(both[test])
+    return out
+
+
+def scores(p: Any, y: Any) -> tuple[float, float]:
+    """Log loss (no probability below 1e-4) and balanced accuracy."""
+    recalls = [(p[y == c].argmax(axis=1) == c).mean() for c in np.unique(y)]
+    return float(-np.log(np.maximum(p[np.arange(len(y)), y], 1e-4)).mean()), float(np.mean(recalls))
+
+
+def cell(found: list[tuple[float, float]]) -> str:
+    """Means over the draws, where every draw had them."""
+    return "{:.3f} / {:.3f}".format(*np.mean(found, axis=0)) if len(found) == DRAWS else "-"
+
+
+def gain(found: dict[str, list[tuple[float, float]]]) -> str:
+    """Mean gain over the base in log loss, with the normal 95% interval over the draws."""
+    gains = np.array(found["base"])[:, 0] - np.array(found["popclass"])[:, 0]
+    half = 1.96 * gains.std(ddof=1) / np.sqrt(len(gains))
+    return f"{gains.mean():+.3f} ({gains.mean() - half:+.3f} to {gains.mean() + half:+.3f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

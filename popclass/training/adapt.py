@@ -1,0 +1,285 @@
+"""Few labels: a base model's answers, corrected as far as the labels show that a correction helps.
+
+The correction (`popclass.training.correction`) is shrunk so strongly that a few labels can do little harm, and where
+held-out groups speak against it, by more than the standard error over the groups, the base's answers stay as they are.
+Choosing the strength on so few labels did worse than one strength for all. From 200 events on,
+classifiers of one's own are tried on the same folds, and one that is clearly better replaces the correction. Scores are
+nested: whether to correct is decided anew without each fold.
+
+The adapted model keeps the base's front end, thresholds, context weights and novelty measure; the new events join its
+references, so that a person's own sounds are not called new any more.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from popclass.errors import LabelError
+from popclass.model import Model
+from popclass.novelty import Novelty
+from popclass.results import OTHER
+from popclass.training.calibration import cross_calibrated
+from popclass.training.classifiers import BASELINE, KINDS, enough_for, train_classifier
+from popclass.training.correction import (
+    Correction,
+    base_answers,
+    corrected_graph,
+    fit_correction,
+    scale_of,
+)
+from popclass.training.folds import Folds, make_folds
+from popclass.training.scores import score
+from popclass.training.thresholds import PRECISION, joint_precision, uncertain
+
+BASE, CORRECTED = "base", "corrected"
+STRENGTH = 300.0  # of the shrinkage of the slopes, in events
+INNER_FOLDS = 3
+EVENTS_FOR_OWN = 200  # fewer never made a better model of their own (docs/learning-curve.md)
+MOST_REFERENCES = 500  # added to the base's novelty measure
+_LEAST = 1e-15
+_SUMMARY = ("log_loss", "balanced_accuracy", "brier", "ece")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "librosa", "soxr")
+
+
+def can_adapt(base: Model, labels: Sequence[str]) -> bool:
+    """Whether every label is a class of the base."""
+    return set(labels) <= set(base.classes)
+
+
+def choose_correction(
+    p: np.ndarray,
+    X: np.ndarray,
+    y: np.ndarray,
+    groups: Sequence[str],
+    scale: tuple[np.ndarray, np.ndarray],
+    *,
+    folds: int = INNER_FOLDS,
+    seed: int = 0,
+) -> Correction | None:
+    """The correction fitted on all events, or None where held-out groups speak against correcting.
+
+    Parameters
+    ----------
+    p : numpy.ndarray, shape (n, k)
+        The base's calibrated probabilities, none of them 0 (`popclass.training.correction.base_answers`).
+    X : numpy.ndarray, shape (n, f)
+    y : numpy.ndarray of int, shape (n,)
+        True classes; not every class need be present.
+    groups : sequence of str, length n
+    scale : pair of numpy.ndarray, shape (f,)
+        What `popclass.training.correction.scale_of` gave.
+
+    Returns
+    -------
+    Correction or None
+        Where a class has a single group nothing can be held out, and the correction stands.
+    """
+    try:
+        splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=folds, seed=seed)
+    except LabelError:
+        return fit_correction(p, X, y, *scale, STRENGTH)
+    loss = np.empty(len(y))
+    for train, test in splits:
+        correction = fit_correction(p[train], X[train], y[train], *scale, STRENGTH)
+        loss[test] = _losses(correction.apply(p[test], X[test]), y[test])
+    if clearly_better(_losses(p, y), loss, groups):
+        return None
+    return fit_correction(p, X, y, *scale, STRENGTH)
+
+
+def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -> bool:
+    """Whether the mean loss is lower by more than the standard error of the difference over groups."""
+    gain = other - loss
+    _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    count = int(place.max()) + 1
+    if count < 2:
+        return False
+    off = np.bincount(place, weights=gain - gain.mean())
+    error = np.sqrt(count / (count - 1) * (off**2).sum()) / len(gain)
+    return bool(gain.mean() > error)
+
+
+def adapt(
+    base: Model,
+    X: np.ndarray,
+    labels: Sequence[str],
+    groups: Sequence[str],
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    grouped_by: str = "group",
+    provenance: Mapping[str, Any] | None = None,
+    remarks: Sequence[str] = (),
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Model | None:
+    """A base model adapted to labelled events.
+
+    Parameters
+    ----------
+    base : Model
+    X : numpy.ndarray, shape (n, f)
+        As the base's front end makes them.
+    labels : sequence of str, length n
+        At least two different ones, all of them classes of the base.
+    groups : sequence of str, length n
+        What must not be on both sides of a fold.
+
+    The others are those of `popclass.training.fit.fit`.
+
+    Returns
+    -------
+    Model or None
+        None where a model of their own is clearly better on held-out groups.
+
+    Raises
+    ------
+    LabelError
+        If a label is no class of the base, or the labels do not suffice for two folds.
+
+    Examples
+    --------
+    >>> model = adapt(Model.default(), X, labels, subjects)                  # doctest: +SKIP
+    """
+    if not can_adapt(base, labels):
+        strange = sorted(set(labels) - set(base.classes))[0]
+        raise LabelError(f"'{strange}' is no class of the base model; it knows {', '.join(base.classes)}")
+    X = X.astype(np.float32).astype(np.float64)
+    y = np.array([base.classes.index(label) for label in labels])
+    p, scale = base_answers(base, X), scale_of(base)
+    splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=folds, seed=seed)
+
+    def chosen(rows: np.ndarray) -> Correction | None:
+        own = [groups[i] for i in rows]
+        return choose_correction(p[rows], X[rows], y[rows], own, scale, seed=seed)
+
+    held_out = {BASE: p, CORRECTED: p.copy()}
+    for done, (train, test) in enumerate(splits, start=1):
+        if found := chosen(train):
+            held_out[CORRECTED][test] = found.apply(p[test], X[test])
+        if progress is not None:
+            progress("adapting", done, len(splits))
+    if len(y) >= EVENTS_FOR_OWN and len(set(labels)) == len(base.classes):
+        held_out |= _own(X, y, splits, seed)
+    losses = {kind: _losses(answers, y) for kind, answers in held_out.items()}
+    if any(clearly_better(losses[kind], losses[CORRECTED], groups) for kind in KINDS if kind in losses):
+        return None
+    found = chosen(np.arange(len(y)))
+    novelty, strange_share = _novelty(base, X, splits, seed)
+    held_out[BASELINE] = _frequencies(y, len(base.classes), splits)
+    kind = CORRECTED if found else BASE
+    notes = [*remarks, _remark(len(y), found, grouped_by)]
+    info = {
+        **base.info,
+        "created_by": f"popclass {importlib.metadata.version('popclass')}",
+        "classifier": {
+            "kind": kind,
+            "asked_for": "auto",
+            "settings": {"strength": STRENGTH if found else None},
+        },
+        "novelty": novelty.to_json(),
+        "training": {
+            **(provenance or {}),
+            "classes": _counted(base.classes, labels, groups),
+            "folds": folds,
+            "seed": seed,
+            "remarks": notes,
+            "base": _ancestry(base),
+        },
+        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "scores": {
+            "folds": len(splits),
+            "grouped_by": grouped_by,
+            "groups": len(set(groups)),
+            **_scores(held_out, y, base, kind, strange_share),
+        },
+    }
+    if found is None:
+        return Model(base.graph, info)
+    identity = {"method": "identity", "weights": np.eye(len(base.classes)).tolist(), "events": 0}
+    info["calibration"] = {**identity, "bias": [0.0] * len(base.classes)}
+    return Model(corrected_graph(base, found), info)
+
+
+def _remark(events: int, found: Correction | None, grouped_by: str) -> str:
+    if found is None:
+        return f"{events} events: the base's answers as they are, since held-out data speak against a correction"
+    bare = (
+        "; too few recordings to hold any out, so nothing is known of other recordings" if grouped_by == "event" else ""
+    )
+    return f"{events} events: the base's answers with a shrunk correction{bare}"
+
+
+def _own(X: np.ndarray, y: np.ndarray, splits: Folds, seed: int) -> dict[str, np.ndarray]:
+    """What classifiers without the base say of held-out events, calibrated."""
+    out = {}
+    for kind in (kind for kind in KINDS if all(enough_for(kind, y[train]) for train, _ in splits)):
+        raw = np.empty((len(y), int(y.max()) + 1))
+        for train, test in splits:
+            raw[test] = train_classifier(kind, X[train], y[train], seed=seed).predict_proba(X[test])
+        out[kind] = cross_calibrated(raw, y, [test for _, test in splits])
+    return out
+
+
+def _losses(p: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.asarray(-np.log(np.maximum(p[np.arange(len(y)), y], _LEAST)))
+
+
+def _frequencies(y: np.ndarray, classes: int, splits: Folds) -> np.ndarray:
+    """What one would say who knew only how frequent each class is on the other side of the fold."""
+    out = np.empty((len(y), classes))
+    for train, test in splits:
+        out[test] = np.bincount(y[train], minlength=classes) / len(train)
+    return out
+
+
+def _novelty(base: Model, X: np.ndarray, splits: Folds, seed: int) -> tuple[Novelty, np.ndarray]:
+    """The base's measure with the new events among its references, and what it said of each while held out."""
+    own = Novelty.from_json(base.info["novelty"])
+
+    def extended(rows: np.ndarray) -> Novelty:
+        some = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_REFERENCES])
+        white = (X[some] - own.mean) @ own.whitening
+        return replace(own, references=np.concatenate([own.references, white]))
+
+    share = np.empty(len(X))
+    for train, test in splits:
+        share[test] = extended(train).score(X[test])
+    return extended(np.arange(len(X))), share
+
+
+def _counted(classes: Sequence[str], labels: Sequence[str], groups: Sequence[str]) -> dict[str, dict[str, int]]:
+    """New events and groups of each class of the base, 0 where there are none."""
+    events = Counter(labels)
+    found = Counter(name for name, _ in set(zip(labels, groups, strict=True)))
+    return {name: {"events": events[name], "groups": found[name]} for name in classes}
+
+
+def _ancestry(base: Model) -> dict[str, Any]:
+    """Which model was adapted, and what that was trained on; hashes of single recordings stay with it."""
+    data = {key: value for key, value in base.info["training"].items() if key not in ("sha256", "remarks")}
+    return {"sha256": base.sha256, "created_by": base.info["created_by"], "training": data}
+
+
+def _scores(
+    held_out: Mapping[str, np.ndarray], y: np.ndarray, base: Model, kind: str, novelty: np.ndarray
+) -> dict[str, Any]:
+    # held out is the whole way of choosing: in some folds it may have left the base as it is, or corrected it otherwise
+    figures = {name: score(y, answers, base.classes) for name, answers in held_out.items()}
+    least = np.array(base.thresholds.min_probability)
+    joint = np.array([name != OTHER for name in base.classes])[y]
+    doubtful = uncertain(held_out[CORRECTED], novelty, least)
+    return {
+        "chosen": kind,
+        "candidates": {name: {key: each[key] for key in _SUMMARY} for name, each in figures.items()},
+        "held_out": figures[CORRECTED],
+        "with_company": None,
+        "joint_labels": {"wanted": PRECISION, **joint_precision(held_out[CORRECTED], novelty, y, least)},
+        "uncertain": float(doubtful.mean()),
+        "uncertain_joint": float(doubtful[joint].mean()) if joint.any() else None,
+    }

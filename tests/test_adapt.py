@@ -1,0 +1,149 @@
+"""Promises of popclass.training.adapt and correction: few labels do no harm, many help, and the graph says the same."""
+
+import numpy as np
+import pytest
+from test_fit import CLASSES, WIDTH, FakeFrontEnd
+
+from popclass.errors import LabelError
+from popclass.model import Model
+from popclass.training import adapt as module
+from popclass.training.adapt import BASE, CORRECTED, adapt, choose_correction, clearly_better
+from popclass.training.card import card
+from popclass.training.correction import RECALIBRATION, base_answers, corrected_graph, fit_correction, scale_of
+from popclass.training.fit import fit
+
+
+def world(n, groups, *, seed, shift=0.0):
+    """Three classes; with a shift, a world in which the first two lie elsewhere than in the base's."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(3, WIDTH)) * 0.7
+    moved = centres + shift * np.random.default_rng(98).normal(size=(3, WIDTH))
+    y = np.concatenate([np.repeat([0, 1, 2], 2), rng.integers(0, 3, n - 6)])  # two of each at least
+    group = np.concatenate([np.tile([0, 1], 3), rng.integers(0, groups, n - 6)])
+    X = rng.normal(size=(n, WIDTH)) + moved[y]
+    return X.astype(np.float32).astype(float), y, [f"P{g}" for g in group]
+
+
+@pytest.fixture(scope="module")
+def base() -> Model:
+    X, y, groups = world(600, 12, seed=0)
+    return fit(X, [CLASSES[i] for i in y], groups, frontend=FakeFrontEnd(), classifier="forest", folds=3)
+
+
+def log_loss(p, y):
+    return float(-np.log(p[np.arange(len(y)), y]).mean())
+
+
+def gains(base, n, shift, seeds=8):
+    """How much the adapted answers gain over the base's in log loss, on other events of the same world."""
+    X, y, _ = world(1500, 12, seed=1000, shift=shift)
+    before, found = log_loss(base_answers(base, X), y), []
+    for seed in range(seeds):
+        own, truth, groups = world(n, 4 if n < 50 else 12, seed=seed + 1, shift=shift)
+        chosen = choose_correction(base_answers(base, own), own, truth, groups, scale_of(base), seed=seed)
+        after = before if chosen is None else log_loss(chosen.apply(base_answers(base, X), X), y)
+        found.append(before - after)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("n", [8, 20, 50])
+def test_few_labels_of_the_base_s_own_world_do_no_harm(base, n):
+    assert gains(base, n, 0.0).mean() > -0.01
+
+
+def test_labels_of_a_shifted_world_help_and_more_help_more(base):
+    few, many = gains(base, 40, 0.7), gains(base, 400, 0.7)
+    assert few.mean() > 0
+    assert many.mean() > few.mean() + 0.02
+
+
+@pytest.mark.parametrize("kind", ["logistic", "svm", "forest", "boosting"])
+@pytest.mark.parametrize("strength", [RECALIBRATION, 30.0])
+@pytest.mark.parametrize("present", [(0, 1, 2), (0, 2)])
+def test_the_graph_answers_as_numpy_does(kind, strength, present):
+    X, y, groups = world(300, 6, seed=3)
+    base = fit(X, [CLASSES[i] for i in y], groups, frontend=FakeFrontEnd(), classifier=kind, folds=2)
+    new, truth, _ = world(200, 6, seed=4, shift=0.7)
+    rows = np.isin(truth, present)
+    correction = fit_correction(base_answers(base, new)[rows], new[rows], truth[rows], *scale_of(base), strength)
+    plain = {"method": "identity", "weights": np.eye(3).tolist(), "bias": [0.0] * 3, "events": 0}
+    graph = corrected_graph(base, correction)
+    model = Model(graph, {**base.info, "calibration": plain})
+    expected = correction.apply(base_answers(base, new), new)
+    np.testing.assert_allclose(model.raw_probabilities(new), expected, atol=1e-5)
+    np.testing.assert_allclose(expected.sum(axis=1), 1.0)
+    assert graph == corrected_graph(base, correction)
+    if present == (0, 2):
+        np.testing.assert_allclose(expected[:, 1], base.probabilities(new)[:, 1])
+    # an adapted model is a base like any other
+    again = Model(corrected_graph(model, correction), model.info)
+    twice = correction.apply(base_answers(model, new), new)
+    np.testing.assert_allclose(again.raw_probabilities(new), twice, atol=1e-5)
+
+
+def test_an_infinite_shrinkage_leaves_the_slopes_at_zero_and_no_weight_leaves_the_base(base):
+    X, y, _ = world(30, 4, seed=5, shift=0.7)
+    p = base_answers(base, X)
+    correction = fit_correction(p, X, y, *scale_of(base), RECALIBRATION)
+    assert not correction.slopes.any()
+    assert abs(correction.sharpness - 1) < 1
+    stiff = fit_correction(p, X, y, *scale_of(base), 1e5)
+    np.testing.assert_allclose(stiff.apply(p, X), correction.apply(p, X), atol=0.01)
+
+
+def test_an_adapted_model_shows_the_base_beside_it_and_its_card_names_the_base(base, tmp_path):
+    X, y, groups = world(150, 10, seed=6, shift=0.7)
+    model = adapt(base, X, [CLASSES[i] for i in y], groups, grouped_by="subject")
+    assert model is not None
+    candidates = model.info["scores"]["candidates"]
+    assert model.info["scores"]["chosen"] == CORRECTED
+    assert candidates[CORRECTED]["log_loss"] < candidates[BASE]["log_loss"] < candidates["baseline"]["log_loss"] + 1
+    assert any("150 events: the base's answers with a shrunk" in each for each in model.info["training"]["remarks"])
+    model.save(tmp_path / "mine.onnx")
+    loaded = Model.load(tmp_path / "mine.onnx")
+    assert len(loaded.to_bytes()) < 5e6
+    np.testing.assert_array_equal(loaded.probabilities(X), model.probabilities(X))
+    assert f"Adapted from a base model, SHA-256 `{base.sha256}`" in card(loaded)
+    assert "inside the graph" in card(loaded)
+    assert (model.novelty(X) <= base.novelty(X) + 1e-6).all(), "one's own sounds are no longer new"
+    assert model.novelty(X).mean() < base.novelty(X).mean()
+    assert adapt(base, X, [CLASSES[i] for i in y], groups, grouped_by="subject").to_bytes() == model.to_bytes()
+
+
+def test_where_held_out_groups_speak_against_a_correction_the_base_s_answers_stay(base, monkeypatch):
+    X, y, groups = world(60, 12, seed=9)
+    monkeypatch.setattr(module, "STRENGTH", 1e-3)  # all but free, so that it learns these events by heart
+    model = adapt(base, X, [CLASSES[i] for i in y], groups)
+    assert model is not None
+    assert model.info["classifier"]["kind"] == BASE
+    np.testing.assert_array_equal(model.probabilities(X), base.probabilities(X))
+    assert any("answers as they are" in remark for remark in model.info["training"]["remarks"])
+
+
+def test_without_recordings_to_hold_out_the_remark_says_so(base):
+    X, y, _ = world(150, 1, seed=10, shift=0.7)
+    model = adapt(base, X, [CLASSES[i] for i in y], [str(i) for i in range(150)], grouped_by="event")
+    assert model is not None
+    assert "nothing is known of other recordings" in model.info["training"]["remarks"][-1]
+    p = base_answers(base, X)
+    assert choose_correction(p, X, y, ["one"] * 150, scale_of(base)) is not None
+
+
+def test_a_model_of_its_own_takes_over_when_it_is_clearly_better(base, monkeypatch):
+    X, y, groups = world(600, 12, seed=7)
+    turned = (y + 1) % 3  # in this world every class is called by another's name, and the base errs throughout
+    monkeypatch.setattr(module, "STRENGTH", RECALIBRATION)
+    assert adapt(base, X, [CLASSES[i] for i in turned], groups, folds=3) is None
+
+
+def test_classes_the_base_does_not_know_are_refused(base):
+    X, _, groups = world(20, 4, seed=8)
+    with pytest.raises(LabelError, match="'click' is no class of the base"):
+        adapt(base, X, ["click", "other"] * 10, groups)
+
+
+def test_one_group_shows_nothing_and_a_steady_gain_is_clear():
+    loss, other = np.zeros(10), np.ones(10)
+    assert not clearly_better(loss, other, ["a"] * 10)
+    assert clearly_better(loss, other, list("aabbccddee"))
+    assert not clearly_better(other, loss, list("aabbccddee"))
