@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.evaluation.labelled import LabelledRecording, strongest
+from popclass.labels import LabelledRecording
+from popclass.labels.matching import strongest
 from popclass.results import Event
 
 WINDOW_S = 0.010

@@ -21,12 +21,13 @@ from popclass.errors import AudioError, LabelError, UsageError
 from popclass.evaluation.cases import MATCHED, Case, cases_of
 from popclass.evaluation.classification import score_parts, score_readings
 from popclass.evaluation.detection import ALL_CLIPS, elsewhere, score_detection
-from popclass.evaluation.labelled import LabelledRecording, check_times, read_labels
 from popclass.formats.text import one_line
+from popclass.labels import LabelledRecording, read_labels
 from popclass.model import Model
 from popclass.pipeline import Analysis, analyse, load_model
 from popclass.results import UNCERTAIN
 from popclass.timing.sites import lookup
+from popclass.training.samples import check_times
 
 SCHEMA_VERSION = 1
 
