@@ -12,6 +12,8 @@ from popclass.training.card import card
 from popclass.training.correction import RECALIBRATION, base_answers, corrected_graph, fit_correction, scale_of
 from popclass.training.fit import fit
 
+CAUTIOUS = {"cavitation": 0.6, "snapping": 0.6, "other": 0.0}
+
 
 def world(n, groups, *, seed, shift=0.0):
     """Three classes; with a shift, a world in which the first two lie elsewhere than in the base's."""
@@ -134,6 +136,41 @@ def test_a_model_of_its_own_takes_over_when_it_is_clearly_better(base, monkeypat
     turned = (y + 1) % 3  # in this world every class is called by another's name, and the base errs throughout
     monkeypatch.setattr(module, "STRENGTH", RECALIBRATION)
     assert adapt(base, X, [CLASSES[i] for i in turned], groups, folds=3) is None
+
+
+def shifted_recordings(n, seed):
+    """Few events of a world in which the base errs."""
+    X, y, groups = world(n, 10, seed=seed, shift=0.7)
+    return X, [CLASSES[i] for i in y], groups
+
+
+def test_a_stated_precision_decides_the_thresholds_of_an_adapted_model(base):
+    events = shifted_recordings(150, 6)
+    plain, loose, strict = (adapt(base, *events, precision=p) for p in (None, 0.5, 0.99))
+    assert plain.thresholds == base.thresholds
+    assert plain.info["scores"]["joint_labels"]["wanted"] == 0.8
+    for model, wanted in ((loose, 0.5), (strict, 0.99)):
+        named = model.info["scores"]["joint_labels"]
+        least = dict(zip(model.classes, model.thresholds.min_probability, strict=True))
+        assert named["wanted"] == wanted
+        assert least["cavitation"] == least["snapping"] == named["band"]["to"]
+        assert least["other"] == 0
+    named = [model.info["scores"]["joint_labels"] for model in (loose, strict)]
+    assert named[0]["band"]["to"] < named[1]["band"]["to"]
+    assert named[0]["labels"] > named[1]["labels"]
+    assert named[0]["precision"] >= 0.5
+    assert f"{named[1]['band']['to']:.2f}" in card(strict)
+
+
+def test_lucky_labels_do_not_lower_what_the_base_asks_for_unless_less_is_asked_for(base):
+    cautious = Model(base.graph, {**base.info, "thresholds": {**base.info["thresholds"], "min_probability": CAUTIOUS}})
+    X, y, groups = world(40, 4, seed=11)
+    truth = base.probabilities(X).argmax(axis=1)  # labels that agree with the base throughout
+    truth[:6] = y[:6]
+    labels = [base.classes[i] for i in truth]
+    same, less = (adapt(cautious, X, labels, groups, precision=p) for p in (0.8, 0.5))
+    assert max(same.thresholds.min_probability) >= 0.6
+    assert max(less.thresholds.min_probability) < 0.6
 
 
 def test_classes_the_base_does_not_know_are_refused(base):

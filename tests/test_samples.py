@@ -1,4 +1,4 @@
-"""Promises of popclass.training.samples, popclass.training.fit.train and popclass.training.card on real files."""
+"""Promises of popclass.training.samples, popclass.training.run and popclass.training.card on real files."""
 
 import hashlib
 
@@ -15,7 +15,7 @@ from popclass.timing.likeness import Likeness
 from popclass.timing.repetition import context_names
 from popclass.training import samples as samples_module
 from popclass.training.card import card
-from popclass.training.fit import train
+from popclass.training.run import train
 from popclass.training.samples import collect
 
 RATE = 16_000
@@ -237,3 +237,14 @@ def test_a_base_is_adapted_by_default_and_other_classes_train_from_scratch_with_
     other = train(clips, base=base, folds=2)
     assert "base" not in other.info["training"]
     assert any("from scratch" in remark for remark in other.info["training"]["remarks"])
+
+
+def test_a_precision_that_is_stated_holds_where_a_base_is_adapted_too(clips, tmp_path):
+    train(clips, classifier="logistic").save(tmp_path / "base.onnx")
+    base = Model.load(tmp_path / "base.onnx")
+    stated, kept = train(clips, base=base, precision=0.95), train(clips, base=base)
+    assert "base" in stated.info["training"], "it was adapted"
+    assert stated.info["scores"]["joint_labels"]["wanted"] == 0.95
+    assert kept.thresholds == base.thresholds
+    with pytest.raises(UsageError, match=r"precision 0\.3"):
+        train(clips, base=base, precision=0.3)

@@ -71,12 +71,12 @@ def train(
     check_writable(path, force=force)
     check_writable(card_path, force=force)
 
-    from popclass.training import fit, scores
+    from popclass.training import run, scores
     from popclass.training.card import card
 
     warnings: list[str] = []
     with progress_bar("training") as report:
-        model = fit.train(
+        model = run.train(
             labelled,
             classifier=classifier,
             folds=folds,

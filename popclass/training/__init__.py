@@ -1,5 +1,5 @@
-"""Making models: labels -> samples -> fit, with what fit is made of, and the card."""
+"""Making models: run takes labels to samples to fit, with what fit is made of, and the card."""
 
-from popclass.training.fit import train
+from popclass.training.run import train
 
 __all__ = ["train"]

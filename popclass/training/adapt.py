@@ -6,14 +6,14 @@ Choosing the strength on so few labels did worse than one strength for all. From
 classifiers of one's own are tried on the same folds, and one that is clearly better replaces the correction. Scores are
 nested: whether to correct is decided anew without each fold.
 
-The adapted model keeps the base's front end, thresholds, context weights and novelty measure; the new events join its
-references, so that a person's own sounds are not called new any more.
+The adapted model keeps the base's front end, context weights and novelty measure; the new events join its references,
+so that a person's own sounds are not called new any more. Its thresholds are the base's, too, unless a precision of
+joint labels is asked for: then the held-out new events decide where a joint class is named, but asking for as much as
+the base was made for, or more, never names it sooner than the base does, whatever a few lucky labels say.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,19 +23,13 @@ import numpy as np
 from popclass.errors import LabelError
 from popclass.model import Model
 from popclass.novelty import Novelty
-from popclass.results import OTHER
 from popclass.training.calibration import cross_calibrated
 from popclass.training.classifiers import BASELINE, KINDS, enough_for, train_classifier
-from popclass.training.correction import (
-    Correction,
-    base_answers,
-    corrected_graph,
-    fit_correction,
-    scale_of,
-)
+from popclass.training.correction import Correction, base_answers, corrected_graph, fit_correction, scale_of
 from popclass.training.folds import Folds, make_folds
+from popclass.training.origin import counted, created_by, versions
 from popclass.training.scores import score
-from popclass.training.thresholds import PRECISION, joint_precision, uncertain
+from popclass.training.thresholds import PRECISION, cost_of, doubtful_band, joint_bounds, joint_classes, min_probability
 
 BASE, CORRECTED = "base", "corrected"
 STRENGTH = 300.0  # of the shrinkage of the slopes, in events
@@ -44,7 +38,6 @@ EVENTS_FOR_OWN = 200  # fewer never made a better model of their own (docs/learn
 MOST_REFERENCES = 500  # added to the base's novelty measure
 _LEAST = 1e-15
 _SUMMARY = ("log_loss", "balanced_accuracy", "brier", "ece")
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "librosa", "soxr")
 
 
 def can_adapt(base: Model, labels: Sequence[str]) -> bool:
@@ -114,6 +107,7 @@ def adapt(
     folds: int = 5,
     seed: int = 0,
     grouped_by: str = "group",
+    precision: float | None = None,
     provenance: Mapping[str, Any] | None = None,
     remarks: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
@@ -129,6 +123,8 @@ def adapt(
         At least two different ones, all of them classes of the base.
     groups : sequence of str, length n
         What must not be on both sides of a fold.
+    precision : float, optional
+        Share of the joint labels that should be right, 0.5 to 1. Where None, the base's thresholds stay.
 
     The others are those of `popclass.training.fit.fit`.
 
@@ -171,32 +167,38 @@ def adapt(
         return None
     found = chosen(np.arange(len(y)))
     novelty, strange_share = _novelty(base, X, splits, seed)
+    least, cost = _bounds(base, held_out[CORRECTED], strange_share, y, precision)
     held_out[BASELINE] = _frequencies(y, len(base.classes), splits)
     kind = CORRECTED if found else BASE
     notes = [*remarks, _remark(len(y), found, grouped_by)]
     info = {
         **base.info,
-        "created_by": f"popclass {importlib.metadata.version('popclass')}",
+        "created_by": created_by(),
         "classifier": {
             "kind": kind,
             "asked_for": "auto",
             "settings": {"strength": STRENGTH if found else None},
         },
+        "thresholds": {
+            **base.info["thresholds"],
+            "min_probability": dict(zip(base.classes, least.tolist(), strict=True)),
+        },
         "novelty": novelty.to_json(),
         "training": {
             **(provenance or {}),
-            "classes": _counted(base.classes, labels, groups),
+            "classes": counted(labels, groups, base.classes),
             "folds": folds,
             "seed": seed,
             "remarks": notes,
             "base": _ancestry(base),
         },
-        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "versions": versions(),
         "scores": {
             "folds": len(splits),
             "grouped_by": grouped_by,
             "groups": len(set(groups)),
-            **_scores(held_out, y, base, kind, strange_share),
+            **_scores(held_out, y, base, kind),
+            **cost,
         },
     }
     if found is None:
@@ -253,33 +255,40 @@ def _novelty(base: Model, X: np.ndarray, splits: Folds, seed: int) -> tuple[Nove
     return extended(np.arange(len(X))), share
 
 
-def _counted(classes: Sequence[str], labels: Sequence[str], groups: Sequence[str]) -> dict[str, dict[str, int]]:
-    """New events and groups of each class of the base, 0 where there are none."""
-    events = Counter(labels)
-    found = Counter(name for name, _ in set(zip(labels, groups, strict=True)))
-    return {name: {"events": events[name], "groups": found[name]} for name in classes}
-
-
 def _ancestry(base: Model) -> dict[str, Any]:
     """Which model was adapted, and what that was trained on; hashes of single recordings stay with it."""
     data = {key: value for key, value in base.info["training"].items() if key not in ("sha256", "remarks")}
     return {"sha256": base.sha256, "created_by": base.info["created_by"], "training": data}
 
 
-def _scores(
-    held_out: Mapping[str, np.ndarray], y: np.ndarray, base: Model, kind: str, novelty: np.ndarray
-) -> dict[str, Any]:
+def _bounds(
+    base: Model, held_out: np.ndarray, novelty: np.ndarray, y: np.ndarray, precision: float | None
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """The least probability of each class, and what these bounds do to held-out events."""
+    least, wanted = np.array(base.thresholds.min_probability), _wanted(base)
+    if precision is None:
+        return least, cost_of(held_out, novelty, y, base.classes, least, wanted)
+    joints = joint_classes(base.classes)
+    bound = min_probability(held_out, novelty, y, joints, precision=precision)
+    if precision >= wanted:
+        bound = max(bound, float(least[joints].max(initial=0.0)))
+    least = joint_bounds(base.classes, bound)
+    cost = cost_of(held_out, novelty, y, base.classes, least, precision)
+    cost["joint_labels"]["band"] = doubtful_band(held_out, novelty, y, joints, bound)
+    return least, cost
+
+
+def _wanted(base: Model) -> float:
+    """The precision of joint labels that the base was made for; models made earlier do not tell."""
+    return float(base.info["scores"].get("joint_labels", {}).get("wanted", PRECISION))
+
+
+def _scores(held_out: Mapping[str, np.ndarray], y: np.ndarray, base: Model, kind: str) -> dict[str, Any]:
     # held out is the whole way of choosing: in some folds it may have left the base as it is, or corrected it otherwise
     figures = {name: score(y, answers, base.classes) for name, answers in held_out.items()}
-    least = np.array(base.thresholds.min_probability)
-    joint = np.array([name != OTHER for name in base.classes])[y]
-    doubtful = uncertain(held_out[CORRECTED], novelty, least)
     return {
         "chosen": kind,
         "candidates": {name: {key: each[key] for key in _SUMMARY} for name, each in figures.items()},
         "held_out": figures[CORRECTED],
         "with_company": None,
-        "joint_labels": {"wanted": PRECISION, **joint_precision(held_out[CORRECTED], novelty, y, least)},
-        "uncertain": float(doubtful.mean()),
-        "uncertain_joint": float(doubtful[joint].mean()) if joint.any() else None,
     }

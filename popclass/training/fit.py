@@ -1,159 +1,44 @@
-"""From labelled events to a model: folds, candidates, calibration, novelty, thresholds.
+"""From features of labelled events to a model: folds, candidates, calibration, novelty, thresholds.
 
-`train` takes labelled recordings; `fit` takes features that somebody has already. Both give a finished `Model` whose
-`info["scores"]` come from held-out groups only: each event is judged by a classifier, a calibration and a novelty
-measure that have not seen its group. Nothing depends on the number of cores or on the clock: the same data, settings
-and library versions give the same bytes.
+`fit` gives a finished `Model` whose `info["scores"]` come from held-out groups only: each event is judged by a
+classifier, a calibration and a novelty measure that have not seen its group. Nothing depends on the number of cores or
+on the clock: the same data, settings and library versions give the same bytes.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from popclass.errors import LabelError, UsageError
-from popclass.labels.records import Note
 from popclass.model import Model
 from popclass.modelfile import SCHEMA_VERSION
-from popclass.results import OTHER
-from popclass.training.adapt import adapt, can_adapt
 from popclass.training.baseline import WIDTH
 from popclass.training.calibration import fit_calibration
 from popclass.training.classes import indexed
 from popclass.training.classifiers import BOOSTING, KINDS, SETTINGS, enough_for, to_graph, train_classifier
 from popclass.training.context import Company, Judge, learn_context
-from popclass.training.folds import Folds, choose_groups, make_folds
+from popclass.training.folds import Folds, make_folds
 from popclass.training.novelty import fit_novelty
-from popclass.training.thresholds import NOVELTY, PRECISION, doubtful_band, joint_precision, min_probability, uncertain
+from popclass.training.origin import counted, created_by, versions
+from popclass.training.thresholds import (
+    NOVELTY,
+    PRECISION,
+    cost_of,
+    doubtful_band,
+    joint_bounds,
+    joint_classes,
+    min_probability,
+)
 from popclass.training.trial import Progress, Trial, remarks_on, scored, trial_scores, try_out
 
 if TYPE_CHECKING:
     from popclass.features.frontend import FrontEnd
 
 AUTO = "auto"
-
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "librosa", "soxr")
-
-
-def train(
-    labelled: str | Path,
-    *,
-    classifier: str = AUTO,
-    folds: int = 5,
-    seed: int = 0,
-    base: Model | str | Path | None = None,
-    partial: bool = False,
-    precision: float = PRECISION,
-    progress: Progress | None = None,
-    notice: Callable[[str], None] | None = None,
-) -> Model:
-    """Train a model on labelled recordings.
-
-    Parameters
-    ----------
-    labelled : path
-        A folder per class of short clips, a CSV of labels or a folder with a `labels.csv`, or recordings with label
-        tracks beside them; see `popclass.labels.read`.
-    classifier : str
-        `logistic`, `svm`, `forest`, or `auto`, which takes the one with the least log loss on held-out groups.
-    folds : int
-        At least 2; fewer are made where a class has fewer subjects or recordings.
-    seed : int
-        Decides everything random.
-    base : Model or path, optional
-        A model whose front end and context weights are taken over. With `auto` its answers are corrected by the
-        labels, until a model of their own is clearly better; see `popclass.training.adapt`.
-    partial : bool
-        Whether the recordings named are labelled only in part, so that what lies between labels is left out instead of
-        being `other`.
-    precision : float
-        Share of the joint labels that should be right, 0.5 to 1; it sets the least probability of a joint label.
-    progress : callable, optional
-        Called with a description, how many steps are done, and how many there are.
-    notice : callable, optional
-        Called with each warning about labels and recordings in full. The model keeps them without the names of
-        recordings, which would tell more about people than a model may.
-
-    Returns
-    -------
-    Model
-        Its scores are in `info["scores"]`, remarks on the data in `info["training"]["remarks"]`.
-
-    Raises
-    ------
-    LabelError
-        If the labels cannot be used, or do not suffice.
-    UsageError
-        If an option is outside what is allowed.
-
-    Examples
-    --------
-    >>> model = popclass.train("labelled/")                                  # doctest: +SKIP
-    >>> model.save("mine.onnx")                                              # doctest: +SKIP
-    """
-    from popclass.features.frontend import FrontEnd
-    from popclass.labels.read import read_labels
-    from popclass.training.samples import collect
-
-    _check_options(classifier, folds, precision)
-    labels = read_labels(labelled)
-    base = base if base is None or isinstance(base, Model) else Model.load(base)
-    frontend = FrontEnd.build() if base is None else base.frontend
-    samples = collect(labels, frontend, partial=partial, by_hand=True, progress=progress)
-    if notice is not None:
-        for warning in (*labels.warnings, *samples.warnings):
-            notice(warning)
-    classes, y = indexed(samples.labels)
-    kind, groups, remarks = choose_groups(y, samples.subjects, samples.recordings)
-    context = None if base is None else base.info["context"]
-    if base is not None and base.classes != classes and context is not None:
-        context = None
-        remarks.append(f"the context weights of the base model are for {', '.join(base.classes)} and were left out")
-    if base is not None and classifier == AUTO:
-        if can_adapt(base, samples.labels):
-            adapted = adapt(
-                base,
-                samples.X,
-                samples.labels,
-                groups,
-                folds=folds,
-                seed=seed,
-                grouped_by=kind,
-                provenance={**samples.provenance(), "partial": partial},
-                remarks=[*_without_names([*labels.warnings, *samples.warnings]), *remarks],
-                progress=progress,
-            )
-            if adapted is not None:
-                return adapted
-            remarks.append("a model of its own was clearly better on held-out groups than the base with a correction")
-        else:
-            remarks.append(f"trained from scratch: the base model knows only {', '.join(base.classes)}")
-    return fit(
-        samples.X,
-        samples.labels,
-        groups,
-        frontend=frontend,
-        classifier=classifier,
-        folds=folds,
-        seed=seed,
-        grouped_by=kind,
-        context=context,
-        mfcc=samples.mfcc,
-        precision=precision,
-        provenance={**samples.provenance(), "partial": partial},
-        remarks=[*_without_names([*labels.warnings, *samples.warnings]), *remarks],
-        progress=progress,
-    )
-
-
-def _without_names(warnings: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(warning.brief if isinstance(warning, Note) else warning for warning in warnings))
 
 
 def fit(
@@ -200,14 +85,14 @@ def fit(
     remarks : sequence of str
         What a reader of the scores should know.
 
-    The others are those of `train`, and so are the errors.
+    The others are those of `popclass.train`, and so are the errors.
     """
-    _check_options(classifier, folds, precision)
+    check_options(classifier, folds, precision)
     X = _checked(X, len(labels), frontend)
     _check_mfcc(mfcc, len(labels))
     classes, y = indexed(labels)
-    counted = _counted(labels, groups)
-    for name, found in counted.items():
+    found_of = counted(labels, groups, sorted(classes))
+    for name, found in found_of.items():
         if found["groups"] < 2:
             raise LabelError(f"class '{name}' comes from a single {grouped_by}; at least 2 are needed to hold one out")
     splits = make_folds(y, groups, folds=folds, seed=seed)
@@ -225,49 +110,34 @@ def fit(
             stage, believed = learn_context(company, y, classes, frontend.names, splits, judge, seed=seed)
             context = stage.to_json()
     notes += remarks_on(trial, len(kinds), mfcc is not None)
-    doubt = _doubt(believed, held_out_novelty, y, classes, precision)
+    bound = min_probability(believed, held_out_novelty, y, joint_classes(classes), precision=precision)
+    least = joint_bounds(classes, bound)
+    cost = cost_of(believed, held_out_novelty, y, classes, least, precision)
+    cost["joint_labels"]["band"] = doubtful_band(believed, held_out_novelty, y, joint_classes(classes), bound)
     scores = {
         "folds": len(splits),
         "grouped_by": grouped_by,
         "groups": len(set(groups)),
         **trial_scores(trial, y, classes, groups, seed=seed),
         "with_company": scored(y, believed, classes, groups, seed=seed) if company is not None else None,
-        **{key: doubt[key] for key in ("joint_labels", "uncertain", "uncertain_joint")},
+        **cost,
     }
     info = {
         "schema_version": SCHEMA_VERSION,
-        "created_by": f"popclass {importlib.metadata.version('popclass')}",
+        "created_by": created_by(),
         "classes": list(classes),
         "features": list(frontend.names),
         "frontend": frontend.to_json(),
         "classifier": {"kind": trial.chosen, "asked_for": classifier, "settings": SETTINGS[trial.chosen]},
         "calibration": fit_calibration(trial.raw, y).to_json(),
-        "thresholds": {"min_probability": doubt["min_probability"], "novelty": NOVELTY},
+        "thresholds": {"min_probability": dict(zip(classes, least.tolist(), strict=True)), "novelty": NOVELTY},
         "novelty": novelty.to_json(),
         "context": context,
-        "training": {**(provenance or {}), "classes": counted, "folds": folds, "seed": seed, "remarks": notes},
-        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "training": {**(provenance or {}), "classes": found_of, "folds": folds, "seed": seed, "remarks": notes},
+        "versions": versions(),
         "scores": scores,
     }
     return Model(graph, info)
-
-
-def _doubt(
-    believed: np.ndarray, novelty: np.ndarray, y: np.ndarray, classes: Sequence[str], precision: float
-) -> dict[str, Any]:
-    """Where `uncertain` begins, and what that does to held-out events."""
-    joints = np.array([name != OTHER for name in classes])
-    joint = joints[y]
-    bound = min_probability(believed, novelty, y, joints, precision=precision)
-    least = np.where(joints, bound, 0.0)
-    doubtful = uncertain(believed, novelty, least)
-    named = joint_precision(believed, novelty, y, least)
-    return {
-        "min_probability": dict(zip(classes, least.tolist(), strict=True)),
-        "joint_labels": {"wanted": precision, **named, "band": doubtful_band(believed, novelty, y, joints, bound)},
-        "uncertain": float(doubtful.mean()),
-        "uncertain_joint": float(doubtful[joint].mean()) if joint.any() else None,
-    }
 
 
 def _judge(trial: Trial, X: np.ndarray, y: np.ndarray, seed: int) -> Judge:
@@ -289,13 +159,8 @@ def _candidates(classifier: str, y: np.ndarray, splits: Folds, notes: list[str])
     return kinds
 
 
-def _counted(labels: Sequence[str], groups: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Events and groups of each class."""
-    events, pairs = Counter(labels), set(zip(labels, groups, strict=True))
-    return {name: {"events": events[name], "groups": sum(1 for n, _ in pairs if n == name)} for name in sorted(events)}
-
-
-def _check_options(classifier: str, folds: int, precision: float) -> None:
+def check_options(classifier: str, folds: int, precision: float) -> None:
+    """Raise UsageError if one of them is outside what is allowed."""
     if classifier not in (AUTO, *KINDS, BOOSTING):
         raise UsageError(f"classifier '{classifier}': allowed are {AUTO}, {', '.join(KINDS)}")
     if folds < 2:

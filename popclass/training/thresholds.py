@@ -9,12 +9,26 @@ class. A joint class is any but `other`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+
+from popclass.results import OTHER
 
 PRECISION = 0.8  # of joint labels, wanted
 UNCERTAIN_SHARE = 0.1
 NOVELTY = 0.99
+
+
+def joint_classes(classes: Sequence[str]) -> np.ndarray:
+    """Which classes are those of joints, shape (k,)."""
+    return np.array([name != OTHER for name in classes])
+
+
+def joint_bounds(classes: Sequence[str], bound: float) -> np.ndarray:
+    """The least probability of each class, shape (k,): the bound for the joint ones, none for `other`."""
+    return np.where(joint_classes(classes), bound, 0.0)
 
 
 def min_probability(
@@ -94,3 +108,37 @@ def uncertain(probabilities: np.ndarray, novelty: np.ndarray, least: np.ndarray)
     """Which events are `uncertain`, shape (n,); `least` holds the least probability of each class."""
     named = probabilities.max(axis=1) >= least[probabilities.argmax(axis=1)]
     return np.asarray(~named | (novelty >= NOVELTY))
+
+
+def cost_of(
+    probabilities: np.ndarray,
+    novelty: np.ndarray,
+    y: np.ndarray,
+    classes: Sequence[str],
+    least: np.ndarray,
+    wanted: float,
+) -> dict[str, Any]:
+    """What bounds do to held-out events, as a model's scores tell it.
+
+    Parameters
+    ----------
+    probabilities, novelty, y
+        As for `min_probability`.
+    classes : sequence of str, length k
+    least : numpy.ndarray, shape (k,)
+        The least probability of each class.
+    wanted : float
+        Share of the joint labels that should be right.
+
+    Returns
+    -------
+    dict
+        `joint_labels`: the share `wanted`, how many `labels` there are and the share of them that is right;
+        `uncertain`: the share of all events that are; `uncertain_joint`: that of the joint events, None without any.
+    """
+    joint, doubtful = joint_classes(classes)[y], uncertain(probabilities, novelty, least)
+    return {
+        "joint_labels": {"wanted": wanted, **joint_precision(probabilities, novelty, y, least)},
+        "uncertain": float(doubtful.mean()),
+        "uncertain_joint": float(doubtful[joint].mean()) if joint.any() else None,
+    }

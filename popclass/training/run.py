@@ -1,0 +1,148 @@
+"""From labelled recordings to a model: read, hear, group, and then adapt a base model or train one from scratch.
+
+What a model is made of is `popclass.training.fit`'s affair; this is about where its events come from, which of them
+must stay together in a fold, what is taken over from a base, and what a reader of the scores should know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from popclass.labels.records import Note
+from popclass.model import Model
+from popclass.training.adapt import adapt, can_adapt
+from popclass.training.classes import indexed
+from popclass.training.fit import AUTO, check_options, fit
+from popclass.training.folds import choose_groups
+from popclass.training.thresholds import PRECISION
+from popclass.training.trial import Progress
+
+
+def train(
+    labelled: str | Path,
+    *,
+    classifier: str = AUTO,
+    folds: int = 5,
+    seed: int = 0,
+    base: Model | str | Path | None = None,
+    partial: bool = False,
+    precision: float | None = None,
+    progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Model:
+    """Train a model on labelled recordings.
+
+    Parameters
+    ----------
+    labelled : path
+        A folder per class of short clips, a CSV of labels or a folder with a `labels.csv`, or recordings with label
+        tracks beside them; see `popclass.labels.read`.
+    classifier : str
+        `logistic`, `svm`, `forest`, or `auto`, which takes the one with the least log loss on held-out groups.
+    folds : int
+        At least 2; fewer are made where a class has fewer subjects or recordings.
+    seed : int
+        Decides everything random.
+    base : Model or path, optional
+        A model whose front end and context weights are taken over. With `auto` its answers are corrected by the
+        labels, until a model of their own is clearly better; see `popclass.training.adapt`.
+    partial : bool
+        Whether the recordings named are labelled only in part, so that what lies between labels is left out instead of
+        being `other`.
+    precision : float, optional
+        Share of the joint labels that should be right, 0.5 to 1; it sets the least probability of a joint label. Where
+        None, an adapted model keeps its base's least probabilities, and any other is made for 0.8.
+    progress : callable, optional
+        Called with a description, how many steps are done, and how many there are.
+    notice : callable, optional
+        Called with each warning about labels and recordings in full. The model keeps them without the names of
+        recordings, which would tell more about people than a model may.
+
+    Returns
+    -------
+    Model
+        Its scores are in `info["scores"]`, remarks on the data in `info["training"]["remarks"]`.
+
+    Raises
+    ------
+    LabelError
+        If the labels cannot be used, or do not suffice.
+    UsageError
+        If an option is outside what is allowed.
+
+    Examples
+    --------
+    >>> model = popclass.train("labelled/")                                  # doctest: +SKIP
+    >>> model.save("mine.onnx")                                              # doctest: +SKIP
+    """
+    from popclass.features.frontend import FrontEnd
+    from popclass.labels.read import read_labels
+    from popclass.training.samples import collect
+
+    wanted = PRECISION if precision is None else precision
+    check_options(classifier, folds, wanted)
+    labels = read_labels(labelled)
+    base = base if base is None or isinstance(base, Model) else Model.load(base)
+    frontend = FrontEnd.build() if base is None else base.frontend
+    samples = collect(labels, frontend, partial=partial, by_hand=True, progress=progress)
+    warnings = [*labels.warnings, *samples.warnings]
+    if notice is not None:
+        for warning in warnings:
+            notice(warning)
+    classes, y = indexed(samples.labels)
+    kind, groups, about_groups = choose_groups(y, samples.subjects, samples.recordings)
+    context, about_context = _context_of(base, classes)
+    remarks = [*_without_names(warnings), *about_groups, *about_context]
+    provenance = {**samples.provenance(), "partial": partial}
+    if base is not None and classifier == AUTO:
+        if can_adapt(base, samples.labels):
+            adapted = adapt(
+                base,
+                samples.X,
+                samples.labels,
+                groups,
+                folds=folds,
+                seed=seed,
+                grouped_by=kind,
+                precision=precision,
+                provenance=provenance,
+                remarks=remarks,
+                progress=progress,
+            )
+            if adapted is not None:
+                return adapted
+            remarks.append("a model of its own was clearly better on held-out groups than the base with a correction")
+        else:
+            remarks.append(f"trained from scratch: the base model knows only {', '.join(base.classes)}")
+    return fit(
+        samples.X,
+        samples.labels,
+        groups,
+        frontend=frontend,
+        classifier=classifier,
+        folds=folds,
+        seed=seed,
+        grouped_by=kind,
+        context=context,
+        mfcc=samples.mfcc,
+        precision=wanted,
+        provenance=provenance,
+        remarks=remarks,
+        progress=progress,
+    )
+
+
+def _context_of(base: Model | None, classes: Sequence[str]) -> tuple[dict[str, Any] | None, list[str]]:
+    """The base's context weights as far as they are for these classes, and a remark where they are not."""
+    if base is None or base.info["context"] is None:
+        return None, []
+    if base.classes != tuple(classes):
+        names = ", ".join(base.classes)
+        return None, [f"the context weights of the base model are for {names} and were left out"]
+    return base.info["context"], []
+
+
+def _without_names(warnings: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(warning.brief if isinstance(warning, Note) else warning for warning in warnings))
