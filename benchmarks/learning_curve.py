@@ -1,14 +1,17 @@
 """How much a few labels help a base model.
 
-    python benchmarks/learning_curve.py
+    python benchmarks/learning_curve.py [--sessions N] [--draws N] [-o PAGE]
 
 Generated sessions that the base has not met; a session stands for a person. Labels of one person are tested on other
 recordings of the same person, labels of other people on people left out. In the shifted world the base is trained on
-sessions without a contact sensor and meets contact sessions. Writes docs/learning-curve.md.
+sessions without a contact sensor and meets contact sessions. The tables are printed; they replace those of
+docs/learning-curve.md where sessions and draws are those of the page, and of a smaller trial nothing is written unless
+-o names a page.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections import Counter
 from pathlib import Path
@@ -28,14 +31,16 @@ from popclass.training.generated import hear_sessions
 SESSIONS, SEED = 240, 777
 SIZES = (5, 10, 20, 50, 100, 200, 500)
 DRAWS = 12
+FEWEST_SESSIONS = 12
 WAYS = ("base", "scratch", "recalibrated", "corrected", "as features", "popclass")
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "learning-curve.md"
 
 
-def main() -> int:
-    """Measure, print and write the page."""
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print, and write the page."""
+    options = parsed(argv)
     frontend = FrontEnd.build()
-    heard = hear_sessions(SESSIONS, SEED, frontend)
+    heard = hear_sessions(options.sessions, SEED, frontend, jobs=2)
     rows = company_of(heard, SEED).rows
     X, labels = heard.X[rows].astype(np.float32).astype(float), heard.label[rows]
     person, recording = heard.session[rows], heard.recording[rows]
@@ -48,14 +53,32 @@ def main() -> int:
         ("The default model, new sessions", Model.default(), np.arange(len(X))),
         ("A base without contact sensors, contact sessions", shifted, np.flatnonzero(contact)),
     ):
-        y = np.array([base.classes.index(label) for label in labels[some]])
+        y = np.array([base.classes.index(label) for label in labels[some]], dtype=int)
         world = (base, X[some], y, person[some], recording[some])
-        parts.append(f"## {title}\n\nLabels of other people:\n\n{curve(world, others)}")
-        parts.append(f"Labels of the same person:\n\n{curve(world, same)}")
+        parts.append(f"## {title}\n\nLabels of other people:\n\n{curve(world, others, options.draws)}")
+        parts.append(f"Labels of the same person:\n\n{curve(world, same, options.draws)}")
     text = "\n\n".join(parts) + "\n"
     print(text)
-    PAGE.write_text(PAGE.read_text("utf-8").partition("## ")[0] + text, "utf-8")
+    if options.page is not None:
+        before = PAGE.read_text("utf-8").partition("## ")[0]
+        options.page.write_text(before + text, "utf-8")
     return 0
+
+
+def parsed(argv: list[str] | None) -> argparse.Namespace:
+    """The options; `page` is None where nothing is to be written."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sessions", type=int, default=SESSIONS, help=f"sessions to generate ({SESSIONS})")
+    parser.add_argument("--draws", type=int, default=DRAWS, help=f"sets of labels of each size, at least 2 ({DRAWS})")
+    parser.add_argument("-o", dest="page", type=Path, help="page to write")
+    options = parser.parse_args(argv)
+    if options.sessions < FEWEST_SESSIONS:
+        parser.error(f"--sessions {options.sessions}: at least {FEWEST_SESSIONS}, or a world may lack a class")
+    if options.draws < 2:
+        parser.error(f"--draws {options.draws}: at least 2, since the interval is over draws")
+    if options.page is None and (options.sessions, options.draws) == (SESSIONS, DRAWS):
+        options.page = PAGE
+    return options
 
 
 def others(rng: Any, n: int, y: Any, person: Any, recording: Any) -> tuple[Any, Any, Any] | None:
@@ -83,22 +106,22 @@ def same(rng: Any, n: int, y: Any, person: Any, recording: Any) -> tuple[Any, An
     return None
 
 
-def curve(world: Any, choose: Any) -> str:
+def curve(world: Any, choose: Any, draws: int) -> str:
     """A table: log loss / balanced accuracy of each way, mean and 95% interval of the gain over the base."""
     base, X, y, person, recording = world
     p, scale = base_answers(base, X), scale_of(base)
     lines = ["| labels | " + " | ".join(WAYS) + " | gain of popclass in log loss |", "| ---: |" + " ---: |" * 7]
     for n in SIZES:
         found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-        for draw in range(DRAWS):
+        for draw in range(draws):
             drawn = choose(np.random.default_rng([n, draw]), n, y, person, recording)
             if drawn is None:
                 break
             own, test, group = drawn
             for way, answers in ways(p, X, y, own, test, group, scale).items():
                 found[way].append(scores(answers, y[test]))
-        if len(found["base"]) == DRAWS:
-            lines.append(f"| {n} | " + " | ".join(cell(found[way]) for way in WAYS) + f" | {gain(found)} |")
+        if len(found["base"]) == draws:
+            lines.append(f"| {n} | " + " | ".join(cell(found[way], draws) for way in WAYS) + f" | {gain(found)} |")
     return "\n".join(lines)
 
 
@@ -123,9 +146,9 @@ def scores(p: Any, y: Any) -> tuple[float, float]:
     return float(-np.log(np.maximum(p[np.arange(len(y)), y], 1e-4)).mean()), float(np.mean(recalls))
 
 
-def cell(found: list[tuple[float, float]]) -> str:
+def cell(found: list[tuple[float, float]], draws: int) -> str:
     """Means over the draws, where every draw had them."""
-    return "{:.3f} / {:.3f}".format(*np.mean(found, axis=0)) if len(found) == DRAWS else "-"
+    return "{:.3f} / {:.3f}".format(*np.mean(found, axis=0)) if len(found) == draws else "-"
 
 
 def gain(found: dict[str, list[tuple[float, float]]]) -> str:

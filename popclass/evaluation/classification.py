@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from popclass.evaluation.cases import Case
 from popclass.results import UNCERTAIN
-from popclass.training.intervals import bootstrap_all
+from popclass.training.intervals import bootstrap
 from popclass.training.risk import risk_coverage
 from popclass.training.scores import score
 
@@ -120,7 +120,7 @@ def _with_intervals(
         each = {f"{one['class']} {key}": one[key] for one in drawn["classes"] for key in PER_CLASS}
         return {**{key: drawn[key] for key in TOTALS}, **each}
 
-    spans = {name: None if span is None else list(span) for name, span in bootstrap_all(figures, groups).items()}
+    spans = {name: None if span is None else list(span) for name, span in bootstrap(figures, groups).items()}
     scores = score(y, chances, classes)
     scores["intervals"] = {key: spans.get(key) for key in TOTALS}
     for one in scores["classes"]:

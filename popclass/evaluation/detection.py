@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.evaluation.cases import MATCHED, MISSED, UNLABELLED, WINDOW_S, Case
-from popclass.training.intervals import bootstrap_all
+from popclass.training.intervals import bootstrap
 
 ALL_CLIPS = "all recordings are clips with one label for the whole; their sound is the strongest one found"
 PARTIAL = "labels are partial, so that a sound without a label may be one that nobody labelled"
@@ -48,7 +48,7 @@ def score_detection(cases: Sequence[Case], groups: Sequence[str], *, partial: bo
         return {**_totals(Counter(status[at].tolist()), partial), **each}
 
     counts, all_ = Counter(status.tolist()), figures(everything)
-    spans = bootstrap_all(figures, groups)
+    spans = bootstrap(figures, groups)
     return {
         "window_s": WINDOW_S,
         "labelled": counts[MATCHED] + counts[MISSED],

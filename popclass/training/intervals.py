@@ -17,20 +17,20 @@ LEVEL = 0.95
 
 
 def bootstrap(
-    figure: Callable[[NDArray[np.intp]], float | None],
+    figures: Callable[[NDArray[np.intp]], Mapping[str, float | None]],
     groups: Sequence[str] | NDArray[np.str_],
     *,
     draws: int = DRAWS,
     level: float = LEVEL,
     seed: int = 0,
-) -> tuple[float, float] | None:
-    """The interval that holds a share of `level` of the figure's bootstrap replicates.
+) -> dict[str, tuple[float, float] | None]:
+    """For each of several figures, the interval that holds a share of `level` of its bootstrap replicates.
 
     Parameters
     ----------
-    figure : callable
-        Given indices of events, of which some come several times and others not at all, the score of these events;
-        None where there is none.
+    figures : callable
+        Given indices of events, of which some come several times and others not at all, the figures of these events by
+        their names; None where one cannot be computed.
     groups : sequence of str, length n
         Of each event.
     draws : int
@@ -40,34 +40,15 @@ def bootstrap(
 
     Returns
     -------
-    (float, float) or None
-        None where there is a single group, or the figure cannot be computed for most draws.
-
-    Examples
-    --------
-    >>> right = np.array([1, 1, 0, 1, 0, 1, 1, 1])
-    >>> low, high = bootstrap(lambda i: float(right[i].mean()), ["a", "a", "b", "b", "c", "c", "d", "d"])
-    >>> 0.5 <= low < 0.75 < high <= 1.0
-    True
-    """
-    return bootstrap_all(lambda chosen: {"": figure(chosen)}, groups, draws=draws, level=level, seed=seed).get("")
-
-
-def bootstrap_all(
-    figures: Callable[[NDArray[np.intp]], Mapping[str, float | None]],
-    groups: Sequence[str] | NDArray[np.str_],
-    *,
-    draws: int = DRAWS,
-    level: float = LEVEL,
-    seed: int = 0,
-) -> dict[str, tuple[float, float] | None]:
-    """`bootstrap` of several figures that are computed together, by their names; empty where there is a single group.
+    dict of (float, float) or None
+        By the names of the figures; None for a figure that cannot be computed for most draws. Empty where there is a
+        single group.
 
     Examples
     --------
     >>> right = np.array([1.0, 1.0, 0.0, 1.0])
     >>> mean = lambda i: {"right": float(right[i].mean()), "never": None}
-    >>> bootstrap_all(mean, ["a", "a", "b", "b"])
+    >>> bootstrap(mean, ["a", "a", "b", "b"])
     {'right': (0.5, 1.0), 'never': None}
     """
     _, place = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.training.intervals import DRAWS, LEVEL, bootstrap_all
+from popclass.training.intervals import DRAWS, LEVEL, bootstrap
 from popclass.training.scores import BINS, LEAST
 
 FEWEST_GROUPS = 5
@@ -57,7 +57,7 @@ def score_intervals(
     count = len(set(groups))
     if count < FEWEST_GROUPS:
         return None
-    found = bootstrap_all(_figures(y, probabilities), groups, seed=seed)
+    found = bootstrap(_figures(y, probabilities), groups, seed=seed)
     spans = {name: None if span is None else list(span) for name, span in found.items()}
     totals = {name: spans[name] for name in ("log_loss", "balanced_accuracy", "ece", "brier")}
     of_classes = [
