@@ -1,6 +1,7 @@
 """popclass.evaluation: what is found and what it is called, held against labels; nothing unknown is scored."""
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -23,7 +24,7 @@ KINDS = ["cavitation", "snapping", "other"]
 KEYS = {
     "": "schema_version popclass model partial recordings labels unknown_labels notes "
     "detection elsewhere classification",
-    "recordings": "heard failed clips clips_without_event subjects minutes",
+    "recordings": "heard failed clips clips_without_event subjects minutes trained_on",
     "detection": "scored intervals_over window_s labelled detected matched precision recall f intervals "
     "precision_undefined onset_error_ms classes",
     "elsewhere": "events minutes called",
@@ -264,6 +265,50 @@ def test_nothing_is_left_where_writing_fails(tmp_path, model, monkeypatch):
     with pytest.raises(OutputError, match="No space left"):
         found.save(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+# Recordings of training
+
+
+@pytest.fixture
+def own(tmp_path, model):
+    """Labelled recordings, two of three of which the model was trained on."""
+    folder = labelled(tmp_path / "in", [KINDS, KINDS, KINDS])
+    hashes = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("0.wav", "2.wav")]
+    training = {**model.info["training"], "sha256": sorted(hashes)}
+    Model(model.graph, {**model.info, "training": training}).save(tmp_path / "own.onnx")
+    return folder, tmp_path / "own.onnx"
+
+
+def test_recordings_of_training_are_counted_and_warned_of_everywhere(own, tmp_path, capfd):
+    folder, path = own
+    (folder / "2.wav").rename(folder / "renamed.wav")
+    table = (folder / "labels.csv").read_text().replace("2.wav", "renamed.wav")
+    (folder / "labels.csv").write_text(table)
+    assert main(["evaluate", str(folder), "--model", str(path), "-o", str(tmp_path / "out")]) == 0
+    warning = "Warning: the model was trained on 2 of these 3 recordings; the figures are too good."
+    assert warning in capfd.readouterr().out.splitlines()
+    assert warning in (tmp_path / "out" / "report.md").read_text().splitlines()
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["recordings"]["trained_on"] == ["0.wav", "renamed.wav"]
+
+
+def test_there_is_no_warning_where_nothing_was_trained_on_or_the_model_does_not_tell(own, tmp_path, model):
+    other = labelled(tmp_path / "other", [KINDS[::-1]])
+    recordings.write(other / "0.wav", KINDS[::-1], seed=7, seconds=1.4)
+    found = popclass.evaluate(other, model=own[1])
+    assert found.scores["recordings"]["trained_on"] == []
+    untold = popclass.evaluate(own[0], model=model)
+    assert "sha256" not in model.info["training"]
+    assert untold.scores["recordings"]["trained_on"] is None
+    assert "Warning" not in found.table() + untold.table()
+
+
+def test_the_hashes_that_training_keeps_are_those_that_evaluation_knows(tmp_path):
+    for number in range(6):
+        recordings.write(tmp_path / KINDS[number % 3] / f"{number}.wav", [KINDS[number % 3]], seed=number)
+    trained = popclass.train(tmp_path, classifier="logistic", folds=2)
+    assert len(popclass.evaluate(tmp_path, model=trained).scores["recordings"]["trained_on"]) == 6
 
 
 # The command

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from popclass.evaluation.classification import READINGS
+from popclass.evaluation.overlap import warning
 from popclass.formats.text import one_line
 from popclass.training.card import markdown_table
 from popclass.training.scores import figure, table
@@ -23,7 +24,7 @@ _MEANING = {
 
 def text(scores: Scores) -> str:
     """What was heard, detection, the four readings, and what each class was called."""
-    parts = [_heard(scores), _detection_line(scores["detection"])]
+    parts = [_heard(scores), warning(scores["recordings"]), _detection_line(scores["detection"])]
     if scores["detection"]["scored"] and scores["detection"]["classes"]:
         parts.append(table(detection_rows(scores["detection"])))
     parts.append(_classified(scores))
@@ -51,6 +52,7 @@ def _sections(scores: Scores, figures: Sequence[str], errors: Sequence[tuple[str
     detection, classification = scores["detection"], scores["classification"]
     yield "# Evaluation"
     yield f"popclass {scores['popclass']}, model `{scores['model']['sha256']}`. {_heard(scores)}"
+    yield from filter(None, [warning(scores["recordings"])])
     yield "In brackets: 95 % intervals by bootstrap over whole groups. `-`: not defined, or too few groups to tell."
     yield "## Detection"
     yield _detection_line(detection)

@@ -21,6 +21,7 @@ from popclass.errors import AudioError, LabelError, UsageError
 from popclass.evaluation.cases import MATCHED, Case, cases_of
 from popclass.evaluation.classification import score_parts, score_readings
 from popclass.evaluation.detection import ALL_CLIPS, elsewhere, score_detection
+from popclass.evaluation.overlap import trained_on
 from popclass.formats.text import one_line
 from popclass.labels import LabelledRecording, read_labels
 from popclass.model import Model
@@ -99,7 +100,8 @@ def evaluate(
     Parameters
     ----------
     labelled : path
-        As `popclass.train` takes them. The model must not have been trained on them.
+        As `popclass.train` takes them. Of those that the model was trained on the scores are too good; which they are
+        stands in `scores["recordings"]["trained_on"]` (None where the model does not tell).
     model : Model or path, optional
         The model that comes with popclass where None.
     partial : bool
@@ -139,7 +141,7 @@ def evaluate(
         "popclass": __version__,
         "model": {"sha256": chosen.sha256, "classes": list(chosen.classes)},
         "partial": partial,
-        "recordings": _about_recordings(heard),
+        "recordings": _about_recordings(heard, chosen),
         "labels": _count(case.truth for case in cases if case.truth is not None),
         "unknown_labels": _count(c.truth for c in cases if c.truth is not None and c.truth not in chosen.classes),
         "notes": [*labels.warnings, *(f"{a.recording}: {line}" for a in heard.analyses for line in a.warnings)],
@@ -202,7 +204,7 @@ def _cases(heard: _Heard, around: Sequence[Circumstances], model: Model) -> list
     return cases
 
 
-def _about_recordings(heard: _Heard) -> dict[str, Any]:
+def _about_recordings(heard: _Heard, model: Model) -> dict[str, Any]:
     clips = [recording for recording in heard.recordings if recording.whole is not None]
     silent = sum(not a.events for r, a in zip(heard.recordings, heard.analyses, strict=True) if r.whole is not None)
     return {
@@ -212,6 +214,7 @@ def _about_recordings(heard: _Heard) -> dict[str, Any]:
         "clips_without_event": silent,
         "subjects": len({r.subject for r in heard.recordings if r.subject is not None}),
         "minutes": sum(analysis.duration_s for analysis in heard.analyses) / 60,
+        "trained_on": trained_on(heard.recordings, model),
     }
 
 

@@ -181,7 +181,7 @@ def _add(samples: Samples, recording: LabelledRecording, events: Sequence[Event]
     samples.recordings += [recording.name] * len(kept)
     samples.matches.append((recording.name, matched))
     samples.ignored += len(events) - len(kept)
-    samples.hashes.append(_sha256(recording.path))
+    samples.hashes.append(sha256_of(recording.path))
     return kept
 
 
@@ -236,6 +236,7 @@ def _check_classes(labels: Labels, samples: Samples) -> None:
         raise LabelError(f"class '{name}' has no event to learn from: {why}")
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, as a model keeps it of every recording it was trained on."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
