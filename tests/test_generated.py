@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from popclass.features import FrontEnd
-from popclass.synthesis import Label
+from popclass.pipeline import hear
+from popclass.synthesis import Label, draw_settings, generate_session
+from popclass.training.baseline import WIDTH, clips_of, describe
 from popclass.training.default import MOST_ALIKE, company_of
 from popclass.training.generated import hear_sessions, match_onsets
 
@@ -38,6 +40,29 @@ def test_processes_change_nothing(heard):
     np.testing.assert_array_equal(heard.X, again.X)
     assert heard.label.tolist() == again.label.tolist()
     assert heard.factors == again.factors
+
+
+def test_what_is_described_by_hand_are_the_clips_of_the_same_events_in_the_same_order(heard):
+    by_hand = hear_sessions(3, 5, FrontEnd.build(), by_hand=True)
+    assert heard.mfcc is None
+    np.testing.assert_array_equal(by_hand.X, heard.X)
+    assert by_hand.mfcc.shape == (len(heard.X), WIDTH)
+    # the clips of one session, heard again without the help of hear_sessions
+    session = generate_session(
+        rng := np.random.default_rng(np.random.SeedSequence(5, spawn_key=(0,))), draw_settings(rng)
+    )
+    onsets, clips = [], []
+    for recording in session.recordings:
+        found = hear(
+            recording.samples,
+            FrontEnd.build(),
+            sample_rate=recording.sample_rate,
+            notice=lambda some: clips.append(clips_of(some)),
+        )
+        onsets += [event.start_s for event in found.events]
+    own = by_hand.session == 0
+    assert by_hand.onset_s[own].tolist() == onsets
+    np.testing.assert_allclose(by_hand.mfcc[own], describe(np.concatenate(clips)), rtol=1e-5, atol=1e-5)
 
 
 def test_training_takes_known_events_and_few_of_a_kind_from_one_recording(heard):

@@ -12,7 +12,7 @@ import popclass
 from popclass.errors import AudioError, ModelError, UsageError
 from popclass.features import FrontEnd
 from popclass.model import Model
-from popclass.pipeline import BURST_GAP_S, analyse, classify, extract_features, hear, load_model, number
+from popclass.pipeline import BURST_GAP_S, TOGETHER, analyse, classify, extract_features, hear, load_model, number
 from popclass.results import Event, event_columns
 
 RATE = recordings.RATE
@@ -31,6 +31,34 @@ def model(model_file):
 @pytest.fixture(scope="session")
 def frontend():
     return FrontEnd.build()
+
+
+# Hearing
+
+
+def test_notice_gets_every_sound_once_in_the_order_of_the_events_a_few_at_a_time(frontend):
+    x = recordings.samples(["cavitation", "snapping", "other"] * 50, seconds=46)
+    parts = []
+    heard = hear(x, frontend, sample_rate=RATE, notice=lambda some: parts.append(list(some)))
+    sounds = [sound for part in parts for sound in part]
+    assert len(heard.events) > TOGETHER, "more than are described at a time"
+    assert len(parts) > 1
+    assert max(map(len, parts)) <= TOGETHER
+    onsets = [event.onset for event in heard.events]
+    assert [sound.event.onset for sound in sounds] == onsets
+    for sound in sounds:  # the samples are those around that very onset
+        at = sound.event.onset - sound.clip_start
+        np.testing.assert_array_equal(sound.clip[at : at + 48], x[sound.event.onset : sound.event.onset + 48])
+    unheard = hear(x, frontend, sample_rate=RATE)
+    np.testing.assert_array_equal(unheard.features, heard.features)
+    assert unheard.events == heard.events
+
+
+def test_notice_is_not_called_where_nothing_is_heard(frontend):
+    def never(some):
+        raise AssertionError
+
+    assert hear(recordings.samples([]), frontend, sample_rate=RATE, notice=never).events == ()
 
 
 # Bursts
