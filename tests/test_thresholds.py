@@ -36,6 +36,15 @@ def test_a_band_without_events_has_no_share_that_is_right():
     assert doubtful_band(p, np.zeros(2), y, JOINTS, 0.5) == {"from": 1 / 3, "to": 0.5, "events": 0, "right": None}
 
 
+def test_a_joint_is_named_only_where_it_is_more_likely_than_not():
+    y, calm = np.zeros(100, dtype=int), np.zeros(100)
+    p = np.tile([0.9, 0.05, 0.05], (100, 1))
+    p[:5] = [0.45, 0.35, 0.2]  # always right, and still less likely than not
+    assert min_probability(p, calm, y, JOINTS, precision=0.5) == 0.5
+    p[:50] = [0.45, 0.35, 0.2]
+    assert min_probability(p, calm, y, JOINTS, precision=0.5) == 0.45, "at most a tenth of the joint events in doubt"
+
+
 @settings(max_examples=60, deadline=None)
 @given(n=st.integers(1, 200), seed=st.integers(0, 1000), precision=st.sampled_from([0.5, 0.8, 0.95, 1.0]))
 def test_every_familiar_joint_answer_is_named_or_in_the_band(n, seed, precision):

@@ -142,7 +142,7 @@ def leave_out(
         ]
 
     rows: list[dict[str, Any]] = []
-    tasks = Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(map(delayed(without), SETTINGS_LEFT_OUT))
+    tasks = Parallel(n_jobs=WORKERS, return_as="generator")(map(delayed(without), SETTINGS_LEFT_OUT))
     for done, found in enumerate(tasks, start=1):
         rows += found
         if progress is not None:

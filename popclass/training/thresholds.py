@@ -1,9 +1,9 @@
 """Where `uncertain` begins.
 
-What is called a joint's sound should be one, so doubt is spent there: a joint class is named from that probability on
-at which a stated share of the joint labels is right on held-out groups, as far as at most one joint event in ten falls
-into `uncertain`, counting those that are uncertain for their novelty. `other` is named whenever it is the most likely
-class. A joint class is any but `other`.
+What is called a joint's sound should be one, so doubt is spent there: a joint class is named where it is more likely
+than not, and from that probability on at which a stated share of the joint labels is right on held-out groups, as far
+as at most one joint event in ten falls into `uncertain`, counting those that are uncertain for their novelty. `other`
+is named whenever it is the most likely class. A joint class is any but `other`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 
 from popclass.results import OTHER
 
-PRECISION = 0.8  # of joint labels, wanted
+PRECISION = 0.75  # of joint labels, wanted
+LIKELY = 0.5  # what is less likely than not is not named, however often such labels are right
 UNCERTAIN_SHARE = 0.1
 NOVELTY = 0.99
 
@@ -58,7 +59,7 @@ def min_probability(
     largest, answer = probabilities.max(axis=1), probabilities.argmax(axis=1)
     familiar = novelty < NOVELTY
     called = joints[answer] & familiar
-    wanted = _reaching(largest[called], (answer == y)[called], precision)
+    wanted = max(LIKELY, _reaching(largest[called], (answer == y)[called], precision))
     allowed = int(UNCERTAIN_SHARE * joints[y].sum()) - int((joints[y] & ~familiar).sum())
     doubtful = np.sort(largest[called & joints[y]])
     if allowed < 0 or not len(doubtful):
