@@ -8,14 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import recordings
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from matplotlib.image import imread
 
 import popclass
 from popclass.cli import main
 from popclass.errors import AudioError, LabelError, OutputError
-from popclass.evaluation.cases import WINDOW_S, pair
 from popclass.evaluation.classification import READINGS
 from popclass.model import Model
 
@@ -43,42 +40,11 @@ def labelled(folder: Path, truths: list[list[str]], *, rename=lambda kind: kind)
     for number, kinds in enumerate(truths):
         recordings.write(folder / f"{number}.wav", kinds, seed=100 + number, seconds=1.4)
         for at, kind in zip(ONSETS, kinds, strict=False):
-            with_header.append(f"{number}.wav,{at},{at + 0.05},{rename(kind)},P{number},mcp")
+            with_header.append(f"{number}.wav,{at},{at + 0.005:.3f},{rename(kind)},P{number},mcp")
         if not kinds:
             with_header.append(f"{number}.wav,,,,P{number},mcp")
     (folder / "labels.csv").write_text("\n".join(with_header) + "\n")
     return folder
-
-
-# Pairs
-
-
-times = st.lists(st.integers(0, 400), max_size=12, unique=True).map(lambda ms: [m / 1000 for m in ms])
-
-
-@settings(deadline=None)  # the first call imports mir_eval
-@given(times, times)
-def test_pairs_lie_within_the_window_and_nothing_is_used_twice(truth, found):
-    pairs = pair(truth, found)
-    assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
-    assert all(abs(truth[i] - found[j]) <= WINDOW_S + 1e-12 for i, j in pairs)
-
-
-@settings(deadline=None)  # the first call imports mir_eval
-@given(times, times)
-def test_there_are_as_many_pairs_as_mir_eval_counts(truth, found):
-    from mir_eval.util import match_events
-
-    assert len(pair(truth, found)) == len(match_events(np.array(truth), np.array(found), WINDOW_S))
-
-
-def test_an_event_that_is_found_twice_goes_with_the_nearer_onset():
-    assert pair([1.0], [0.992, 1.001]) == [(0, 1)]
-    assert pair([1.0], [1.001, 0.992]) == [(0, 0)]
-
-
-def test_pairs_do_not_cross():
-    assert pair([1.000, 1.006], [1.005, 0.999]) == [(0, 1), (1, 0)]
 
 
 # Scores

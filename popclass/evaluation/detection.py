@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.evaluation.cases import MATCHED, MISSED, UNLABELLED, WINDOW_S, Case
+from popclass.evaluation.cases import MATCHED, MISSED, UNLABELLED, Case
+from popclass.evaluation.pairs import WINDOW_S
 from popclass.training.intervals import bootstrap
 
 ALL_CLIPS = "all recordings are clips with one label for the whole; their sound is the strongest one found"
@@ -71,8 +72,11 @@ def score_detection(cases: Sequence[Case], groups: Sequence[str], *, partial: bo
 
 
 def onset_errors(cases: Sequence[Case]) -> dict[str, Any]:
-    """Median and 95 % quantile of the distance between onset and label, in milliseconds, and the median lateness."""
-    errors = [1e3 * case.onset_error_s for case in cases if case.onset_error_s is not None]
+    """Median and 95 % quantile of the distance between onset and label, in milliseconds, and the median lateness.
+
+    Of labels that name an onset: points, and stretches no longer than the window.
+    """
+    errors = [1e3 * c.onset_error_s for c in cases if c.names_onset and c.onset_error_s is not None]
     if not errors:
         return {"n": 0, "median": None, "p95": None, "bias": None}
     middle, far = np.quantile(np.abs(errors), [0.5, 0.95])
