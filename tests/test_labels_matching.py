@@ -90,7 +90,7 @@ def test_points_6_ms_apart_take_an_onset_each():
 
 
 def test_a_label_does_not_take_the_onset_of_its_neighbour():
-    """Held against the labels of evaluation, which are paired by another rule."""
+    """Three labels and two onsets: the one in the middle is left without."""
     labelled = recording((0.0310, 0.0334, "cavitation"), (0.0340, 0.0340, "snapping"), (0.0372, 0.0372, "cavitation"))
     matched = match([event(0.030771), event(0.037392)], labelled)
     assert matched.labels == ("cavitation", "cavitation")

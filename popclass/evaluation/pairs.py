@@ -96,10 +96,10 @@ def _costs(
 ) -> Array:
     """What each candidate costs a row, shape (candidates,); infinite where it is out of reach."""
     cost = np.full(len(candidates), np.inf)
-    inside = np.flatnonzero(np.isin(candidates, reach))
+    inside = np.flatnonzero(np.isin(candidates, reach)).tolist()
     if names_onset(row.start_s, row.end_s, window_s):
         cost[inside] = [abs(events[candidates[at]].start_s - row.start_s) for at in inside]
-    elif len(inside):
+    elif inside:
         levels = np.array([events[candidates[at]].snr_db for at in inside])
         cost[inside] = _WEAKEST_S * (levels.max() - levels) / max(float(np.ptp(levels)), 1.0)
     return cost

@@ -1,0 +1,49 @@
+"""popclass.evaluation.spans: an interval only where enough groups stand behind a figure, and never a lopsided one."""
+
+import numpy as np
+
+from popclass.evaluation.spans import spans
+from popclass.training.intervals import bootstrap
+
+
+def share(values, kind):
+    return lambda at: {"share": float(values[at][kind[at]].mean()) if kind[at].any() else None}
+
+
+def test_five_groups_must_hold_the_events_that_a_figure_is_of():
+    groups = np.repeat([f"P{i}" for i in range(12)], 3)
+    values = np.arange(36) % 5 / 5
+    for held in (1, 4, 5, 12):
+        kind = np.isin(groups, [f"P{i}" for i in range(held)])
+        found = spans(share(values, kind), groups, {"share": [kind]})["share"]
+        assert (found is not None) == (held >= 5)
+
+
+def test_the_interval_is_that_of_the_bootstrap():
+    groups, values = np.repeat(list("abcdefgh"), 4), np.random.default_rng(0).random(32)
+    everything = np.ones(32, dtype=bool)
+    figures = share(values, everything)
+    assert spans(figures, groups, {"share": [everything]})["share"] == list(bootstrap(figures, groups)["share"])
+
+
+def test_draws_without_the_class_are_rare_where_an_interval_is_given():
+    """Five of a hundred groups hold it; a draw without it has no share, and is not counted."""
+    groups = np.repeat([str(i) for i in range(100)], 2)
+    kind, missing = np.isin(groups, [str(i) for i in range(5)]), []
+    figures = share(np.arange(200) % 2 + 0.0 + kind * np.arange(200) / 100, kind)
+
+    def counted(at):
+        missing.append(not kind[at].any())
+        return figures(at)
+
+    assert spans(counted, groups, {"share": [kind]})["share"] is not None
+    assert 0 < np.mean(missing) < np.exp(-5) * 2
+
+
+def test_what_never_varies_has_no_interval():
+    groups, right = list("abcdefgh"), np.ones(8, dtype=bool)
+    assert spans(share(right, right), groups, {"share": [right]}) == {"share": None}
+
+
+def test_nothing_gives_nothing():
+    assert spans(lambda at: {"share": None}, [], {"share": []}) == {"share": None}
