@@ -40,6 +40,23 @@ def test_draws_without_the_class_are_rare_where_an_interval_is_given():
     assert 0 < np.mean(missing) < np.exp(-5) * 2
 
 
+def test_draws_without_the_class_do_not_pull_its_precision_down():
+    """Five of 100 groups have a sound, always called right; two false calls are elsewhere, and alone in some draws."""
+    groups = [str(i) for i in range(100)]
+    own, called = np.arange(100) < 5, np.arange(100) < 7
+    precisions = []
+
+    def figures(at):
+        if not called[at].any():
+            return {"precision": None}
+        precisions.append(float((own & called)[at].sum() / called[at].sum()))
+        return {"precision": precisions[-1] or np.nan}  # one that is counted spoils the interval
+
+    low, high = spans(figures, groups, {"precision": [own, called]})["precision"]
+    assert 0.0 in precisions
+    assert 0 < low < 5 / 7 < high
+
+
 def test_what_never_varies_has_no_interval():
     groups, right = list("abcdefgh"), np.ones(8, dtype=bool)
     assert spans(share(right, right), groups, {"share": [right]}) == {"share": None}

@@ -151,12 +151,8 @@ def ranking(y: NDArray[np.intp], chances: Array, classes: Sequence[str]) -> dict
 def _with_intervals(
     y: NDArray[np.intp], chances: Array, classes: Sequence[str], groups: Sequence[str]
 ) -> dict[str, Any]:
-    present = set(y.tolist())
-
     def figures(at: NDArray[np.intp]) -> dict[str, float | None]:
         drawn = score(y[at], chances[at], classes)
-        if set(y[at].tolist()) != present:
-            drawn["balanced_accuracy"] = None  # a mean over fewer classes would be another figure
         each = {f"{one['class']} {key}": one[key] for one in drawn["classes"] for key in PER_CLASS}
         return {**{key: drawn[key] for key in TOTALS}, **each}
 

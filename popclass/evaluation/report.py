@@ -228,7 +228,8 @@ def _detection_line(detection: Scores) -> str:
     )
     error = detection["onset_error_ms"]
     if error["n"]:
-        line += f" Onset error: median {error['median']:.2f} ms, 95 % {error['p95']:.2f} ms (of {error['n']} labels that name one)."
+        line += f" Onset error: median {error['median']:.2f} ms, 95 % {error['p95']:.2f} ms"
+        line += f" (of {error['n']} labels that name an onset)."
     return line
 
 

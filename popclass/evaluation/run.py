@@ -107,7 +107,8 @@ def evaluate(
     model : Model or path, optional
         The model that comes with popclass where None.
     partial : bool
-        Whether the recordings named are labelled only in part. The precision of detection is then not defined.
+        Whether the recordings named are labelled only in part. Sounds that no label covers are then not counted, and
+        the precision of detection is not defined; else they are taken for `other`.
     progress : callable, optional
         Called with a description, how many recordings are done, and how many there are.
 

@@ -3,9 +3,10 @@
 Whole groups are drawn (`popclass.training.intervals`). A ratio is settled by the groups that are counted in it: the
 recall of a class by those with a sound of the class, its precision also by those in which the class is called. Fewer
 than five of them say nothing of another one, however many others there are, and the score goes without an interval; so
-does balanced accuracy if one class is that rare, as it is the mean of recalls. Draws in which nothing is left to divide
-by are not counted. Where five of n groups hold the class they are at most one in 148 ((1 - 5/n)^n < e^-5), too few to
-make an interval lopsided. Where every draw gives the same figure, as when nothing is wrong at all, the draws say
+does balanced accuracy if one class is that rare, as it is the mean of recalls. Draws without any event of a kind that a
+figure rests on are not counted for it: its precision would be 0 there, and its mean recall one of fewer classes. Where
+five of n groups hold the kind they are at most one in 148 ((1 - 5/n)^n < e^-5), too few for leaving them out to matter.
+Where every draw gives the same figure, as when nothing is wrong at all, the draws say
 nothing of how far it may be off, and there is no interval either.
 
 Even so, with 5 to 30 groups such intervals are too narrow as a rule (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat.
@@ -50,8 +51,13 @@ def spans(
     """
     named = np.asarray(groups, dtype=object).astype(str)
     known = {name for name, kinds in behind.items() if _enough(named, [np.ones(len(named), dtype=bool), *kinds])}
-    found = bootstrap(lambda at: {k: v for k, v in figures(at).items() if k in known}, groups) if known else {}
-    return {name: _pair(found.get(name)) for name in behind}
+
+    def counted(at: Indices) -> dict[str, float | None]:
+        drawn = figures(at)
+        return {name: drawn[name] if all(kind[at].any() for kind in behind[name]) else None for name in behind}
+
+    found = bootstrap(counted, groups) if known else {}
+    return {name: _pair(found.get(name)) if name in known else None for name in behind}
 
 
 def _enough(groups: NDArray[np.str_], kinds: Sequence[Flags]) -> bool:
