@@ -21,6 +21,7 @@ COLOURS = {"sound": "#7f7f7f", "company": "#1f77b4", "timing": "#e08214", "both"
 WIDTHS = {"sound": 1.4, "company": 1.6, "timing": 2.0, "both": 3.0}  # thin curves on top of wide ones
 STYLES = {"sound": "--", "company": "-.", "timing": ":", "both": "-"}
 MARKERS = {"sound": "s", "both": "o"}
+BARS = {"sound": 3.0, "both": 1.0}  # widths of error bars: where both lie at one place, both are seen
 _AREA = 180.0  # of the marker of a bin that holds all events, in square points
 _LEAST_AREA = 6.0
 
@@ -119,7 +120,9 @@ def _bins(axes: Axes, bins: Sequence[Mapping[str, Any]], total: int, name: str, 
     spans = np.array([wilson(round(b["right"] * b["events"]), b["events"]) for b in bins])
     reach = np.maximum(np.abs(spans.T - right), 0.0)
     colour = COLOURS[name]
-    axes.errorbar(sure, right, yerr=reach, fmt="none", ecolor=colour, elinewidth=1, capsize=2)
+    axes.errorbar(
+        sure, right, yerr=reach, fmt="none", ecolor=colour, elinewidth=BARS[name], capsize=1 + BARS[name], alpha=0.75
+    )
     axes.plot(sure, right, color=colour, linestyle=STYLES[name], linewidth=1)
     area = [max(_AREA * b["events"] / total, _LEAST_AREA) for b in bins]
     axes.scatter(sure, right, s=area, color=colour, marker=MARKERS[name], alpha=0.75, label=label, zorder=3)
@@ -127,7 +130,7 @@ def _bins(axes: Axes, bins: Sequence[Mapping[str, Any]], total: int, name: str, 
 
 def risk_coverage(readings: Mapping[str, Mapping[str, Any]]) -> Figure:
     """The share of wrong answers, over the share of events that are answered, the surest first."""
-    made = new_figure(5.8, 4.4)
+    made = new_figure(5.8, 5.0)
     axes = made.subplots()
     for name, one in readings.items():
         curve = one["risk_coverage"]
@@ -146,7 +149,7 @@ def risk_coverage(readings: Mapping[str, Mapping[str, Any]]) -> Figure:
     if not worst:
         events = readings["both"]["events"]
         axes.text(0.5, 0.5, f"no wrong answer in {events} events", transform=axes.transAxes, ha="center")
-    made.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    made.legend(*axes.get_legend_handles_labels(), loc="outside lower center", frameon=False)
     return made
 
 
