@@ -10,6 +10,10 @@ def share(values, kind):
     return lambda at: {"share": float(values[at][kind[at]].mean()) if kind[at].any() else None}
 
 
+def mean_of(values):
+    return lambda at: {"mean": float(values[at].mean())}
+
+
 def test_five_groups_must_hold_the_events_that_a_figure_is_of():
     groups = np.repeat([f"P{i}" for i in range(12)], 3)
     values = np.arange(36) % 5 / 5
@@ -55,6 +59,19 @@ def test_draws_without_the_class_do_not_pull_its_precision_down():
     low, high = spans(figures, groups, {"precision": [own, called]})["precision"]
     assert 0.0 in precisions
     assert 0 < low < 5 / 7 < high
+
+
+def test_few_groups_make_intervals_too_narrow_by_as_much_as_is_said():
+    def held(count, trials=300):
+        hits = 0
+        for seed in range(trials):
+            means = np.random.default_rng(seed).normal(0, 1, count)
+            low, high = bootstrap(mean_of(means), [str(i) for i in range(count)], draws=200, seed=seed)["mean"]
+            hits += low <= 0 <= high
+        return hits / trials
+
+    assert 0.78 < held(5) < 0.89
+    assert 0.89 < held(30) < 0.97
 
 
 def test_what_never_varies_has_no_interval():

@@ -9,8 +9,10 @@ five of n groups hold the kind they are at most one in 148 ((1 - 5/n)^n < e^-5),
 Where every draw gives the same figure, as when nothing is wrong at all, the draws say
 nothing of how far it may be off, and there is no interval either.
 
-Even so, with 5 to 30 groups such intervals are too narrow as a rule (Cameron, Gelbach & Miller 2008, Rev. Econ. Stat.
-90:414-427).
+Even so such intervals are too narrow where groups are few: of the mean of normal group means, with 5 groups 84 % of them
+hold the truth, with 10 groups 91 %, with 30 groups 93 % (measured; `tests/test_spans.py` holds the first and the last).
+That clustered data with 5 to 30 groups make tests reject too often is known (Cameron, Gelbach & Miller 2008, Rev. Econ.
+Stat. 90:414-427).
 """
 
 from __future__ import annotations
