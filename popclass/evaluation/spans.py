@@ -6,11 +6,11 @@ than five of them say nothing of another one, however many others there are, and
 does balanced accuracy if one class is that rare, as it is the mean of recalls. Draws without any event of a kind that a
 figure rests on are not counted for it: its precision would be 0 there, and its mean recall one of fewer classes. Where
 five of n groups hold the kind they are at most one in 148 ((1 - 5/n)^n < e^-5), too few for leaving them out to matter.
-Where every draw gives the same figure, as when nothing is wrong at all, the draws say
-nothing of how far it may be off, and there is no interval either.
+Where every draw gives the same figure, as when nothing is wrong at all, the draws say nothing of how far it may be off,
+and there is no interval either.
 
-Even so such intervals are too narrow where groups are few: of the mean of normal group means, with 5 groups 84 % of them
-hold the truth, with 10 groups 91 %, with 30 groups 93 % (measured; `tests/test_spans.py` holds the first and the last).
+Even so such intervals are too narrow where groups are few: of the mean of normal group means, with 5 groups 84 % hold
+the truth, with 10 groups 91 %, with 30 groups 93 % (`tests/test_spans.py` holds the first and the last).
 That clustered data with 5 to 30 groups make tests reject too often is known (Cameron, Gelbach & Miller 2008, Rev. Econ.
 Stat. 90:414-427).
 """
