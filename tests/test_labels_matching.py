@@ -89,6 +89,14 @@ def test_points_6_ms_apart_take_an_onset_each():
     assert match([event(0.998), event(1.0045)], labelled).labels == ("cavitation", "snapping")
 
 
+def test_a_label_does_not_take_the_onset_of_its_neighbour():
+    """Three labels and two onsets: the one in the middle is left without."""
+    labelled = recording((0.0310, 0.0334, "cavitation"), (0.0340, 0.0340, "snapping"), (0.0372, 0.0372, "cavitation"))
+    matched = match([event(0.030771), event(0.037392)], labelled)
+    assert matched.labels == ("cavitation", "cavitation")
+    assert [row.label for row in matched.missed] == ["snapping"]
+
+
 def test_events_that_no_label_covers_are_told_whatever_becomes_of_them():
     labelled = recording((1.0, 1.1, "cavitation"), (2.0, 3.0, ""))
     events = [event(0.5), event(1.01, 30), event(1.05, 10), event(2.5), event(4)]

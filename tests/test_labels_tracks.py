@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
-from popclass.labels import LabelRow, read_labels
+from popclass.labels import LabelRow, label_files, read_labels
 from popclass.labels.checks import overlaps
 from popclass.labels.records import Note
 
@@ -103,6 +103,31 @@ def test_a_recording_a_track_or_a_table_may_be_given_alone(tmp_path):
     assert "d.txt (Audacity) or d.selections.txt (Raven)" in refusal(tmp_path / "d.wav")
     put_all(tmp_path, {"e.txt": "1\t1\tcavitation"})
     assert "no recording beside it has this name; e.wav" in refusal(tmp_path / "e.txt")
+
+
+def test_the_files_that_labels_are_in_are_told(tmp_path):
+    put_all(
+        tmp_path,
+        {
+            "a.wav": "",
+            "a.txt": "1\t1\tcavitation\n",
+            "a.selections.txt": "Begin Time (s)\tEnd Time (s)\tLabel\n",
+            "in/b.wav": "",
+            "in/b.txt": "",
+            "notes.txt": "nothing to do with it\n",
+        },
+    )
+    inside = [tmp_path / name for name in ("a.selections.txt", "a.txt", "in/b.txt")]
+    assert label_files(tmp_path) == inside
+    assert label_files(tmp_path / "a.wav") == inside[:2]
+    assert label_files(tmp_path / "a.txt") == inside[1:2]
+    (tmp_path / "labels.csv").write_text("file,label\na.wav,cavitation\n")
+    assert label_files(tmp_path) == label_files(tmp_path / "labels.csv") == [tmp_path / "labels.csv"]
+
+
+def test_a_folder_per_class_has_no_label_files(tmp_path):
+    put_all(tmp_path, {"cavitation/a.wav": "", "other/b.wav": ""})
+    assert label_files(tmp_path) == []
 
 
 def test_all_texts_that_cannot_be_classes_are_listed_with_counts_and_places(tmp_path):

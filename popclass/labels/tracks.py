@@ -63,10 +63,8 @@ def read_one_recording(recording: Path) -> Labels:
     LabelError
         If it has none, or a label cannot be used.
     """
-    beside = Beside.of(_neighbours(recording))
-    # A table beside no recording may name this one inside.
-    may = {track: owners for track, owners in beside.tracks.items() if recording in owners or not owners}
-    labels = _read(recording.parent, Beside(beside.recordings, may), only=recording)
+    recordings = Beside.of(_neighbours(recording)).recordings
+    labels = _read(recording.parent, Beside(recordings, tracks_of(recording)), only=recording)
     if not labels.recordings:
         stem = one_line(recording.stem)
         raise LabelError(
@@ -74,6 +72,13 @@ def read_one_recording(recording: Path) -> Labels:
             f"{stem}.selections.txt (Raven)"
         )
     return labels
+
+
+def tracks_of(recording: Path) -> dict[Path, list[Path]]:
+    """The tracks that may be of one recording, as in `Beside.tracks`."""
+    beside = Beside.of(_neighbours(recording))
+    # A table beside no recording may name this one inside.
+    return {track: owners for track, owners in beside.tracks.items() if recording in owners or not owners}
 
 
 def read_one_track(track: Path) -> Labels:
