@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from popclass.errors import LabelError, UsageError
+from popclass.errors import UsageError
 from popclass.model import Model
 from popclass.modelfile import SCHEMA_VERSION
 from popclass.training.baseline import WIDTH
@@ -92,10 +92,7 @@ def fit(
     _check_mfcc(mfcc, len(labels))
     classes, y = indexed(labels)
     found_of = counted(labels, groups, sorted(classes))
-    for name, found in found_of.items():
-        if found["groups"] < 2:
-            raise LabelError(f"class '{name}' comes from a single {grouped_by}; at least 2 are needed to hold one out")
-    splits = make_folds(y, groups, folds=folds, seed=seed)
+    splits = make_folds(y, groups, folds=folds, seed=seed, classes=classes, grouped_by=grouped_by)
     notes = list(remarks)
     if len(splits) < folds:
         notes.append(f"{len(splits)} folds instead of {folds}, for want of {grouped_by}s of each class")
