@@ -199,7 +199,9 @@ def test_base_gives_its_front_end_and_its_context_where_the_classes_are_the_same
     (clips / "snapping").rename(clips / "tendon")
     other = train(clips, classifier="logistic", base=base)
     assert other.context is None
-    assert any("context weights of the base model" in remark for remark in other.info["training"]["remarks"])
+    said = "the worth of a sound's company was not taken over from the base model: it does not know 'tendon'"
+    assert any(remark.startswith(said) for remark in other.info["training"]["remarks"])
+    assert "the company a sound keeps is not" in card(other)
 
 
 def test_wrong_options_are_refused_before_anything_is_read(tmp_path):
@@ -236,7 +238,10 @@ def test_a_base_is_adapted_by_default_and_other_classes_train_from_scratch_with_
     (clips / "snapping").rename(clips / "tendon")
     other = train(clips, base=base, folds=2)
     assert "base" not in other.info["training"]
-    assert any("from scratch" in remark for remark in other.info["training"]["remarks"])
+    said = "trained from scratch, since the base model cannot be corrected: it does not know 'tendon'"
+    assert said in other.info["training"]["remarks"]
+    named = train(clips, base=train(clips, classifier="logistic"), classifier="logistic")
+    assert {"base", "corrected", "logistic"} <= set(named.info["scores"]["candidates"])
 
 
 def test_a_precision_that_is_stated_holds_where_a_base_is_adapted_too(clips, tmp_path):

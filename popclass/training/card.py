@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from popclass.formats.text import counted
 from popclass.model import Model
-from popclass.training.baseline import BY_HAND
-from popclass.training.classifiers import BASELINE
+from popclass.training.adapt import BASE
 from popclass.training.novelty import SHOWN_QUANTILES
 from popclass.training.scores import (
+    about_rows,
     candidate_rows,
     class_rows,
     confusion_rows,
@@ -22,6 +23,7 @@ from popclass.training.scores import (
     interval_note,
     reliability_rows,
     risk_rows,
+    split_into,
     total_rows,
 )
 from popclass.training.thresholds import NOVELTY
@@ -38,7 +40,6 @@ _LIMITS = (
     "worse.",
     "A calibrated probability takes each class to be as frequent as in the training data; where a class is rarer, its "
     "probability is too high.",
-    "The probabilities are of the sound alone; timing and context are weighed after them.",
     "No openly available recordings labelled as cavitation against soft-tissue snapping were found to compare with.",
     "This is no medical device and makes no diagnosis.",
 )
@@ -49,9 +50,9 @@ _USE = (
     "matters; classes, sites or sensors that the training data did not have.",
 )
 _TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("ECE", "ece"))
-_GENERATED = (
-    "It was trained on generated sounds alone. They rest on the few published figures and on many assumptions "
-    "(`docs/synthesis.md`). How well snapping is recognised in real recordings is unknown: none is openly available.",
+_ASSUMED = (
+    "They rest on the few published figures and on many assumptions (`docs/synthesis.md`). How well snapping is "
+    "recognised in real recordings is unknown: none is openly available."
 )
 
 
@@ -67,7 +68,7 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         Scores on real recordings, as `benchmarks/real.py` measures them; they are shown if they are this model's.
     """
     info = model.info
-    limits = (*(_GENERATED if _generated(info["training"]) else ()), *_LIMITS)
+    limits = (*_source_limits(model), *_LIMITS[:2], _after(model), *_LIMITS[2:])
     sections = [
         f"# {title if title is not None else Path(model.name).stem}",
         _summary(model),
@@ -85,8 +86,33 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
     return "\n\n".join(sections) + "\n"
 
 
+def _source_limits(model: Model) -> list[str]:
+    """What follows from where the events came from."""
+    training = model.info["training"]
+    if training.get("source") == "generated":
+        return [f"It was trained on generated sounds alone. {_ASSUMED}"]
+    if "base" not in training or not _generated(training["base"]["training"]):
+        return []
+    heard = counted(training["recordings"], "labelled recording") if "recordings" in training else "labelled events"
+    events = counted(sum(found["events"] for found in training["classes"].values()), "event")
+    if model.info["classifier"]["kind"] == BASE:
+        own = f"The {heard} given to `train` ({events}) changed none of its answers"
+    else:
+        own = f"Only the correction of its answers comes from {heard} ({events})"
+    return [f"The base model was trained on generated sounds. {_ASSUMED} {own}."]
+
+
+def _after(model: Model) -> str:
+    if model.context is not None:
+        return "The probabilities are of the sound alone; timing and context are weighed after them."
+    return (
+        "The probabilities are of the sound alone; timing is weighed after them, the company a sound keeps is not: "
+        "this model has no weights for it."
+    )
+
+
 def _generated(training: Mapping[str, Any]) -> bool:
-    """Whether a model was trained on generated sounds, or adapted from one that was."""
+    """Whether a base was trained on generated sounds, or adapted from one that was."""
     return training.get("source") == "generated" or ("base" in training and _generated(training["base"]["training"]))
 
 
@@ -106,9 +132,9 @@ def _data(model: Model) -> str:
     parts = [markdown_table(rows)]
     if "recordings" in training:
         known = training["subjects"]
-        people = f"{known} known subjects" if known else "subjects unknown"
+        people = counted(known, "known subject") if known else "subjects unknown"
         parts.append(
-            f"{training['recordings']} recordings, {people}. Labels in which nothing was heard: "
+            f"{counted(training['recordings'], 'recording')}, {people}. Labels in which nothing was heard: "
             f"{training['labels_without_event']}; events left out because no label says what they are: "
             f"{training['events_left_out']}."
         )
@@ -136,13 +162,12 @@ def _base(base: Mapping[str, Any]) -> str:
 
 def _scores(scores: Mapping[str, Any]) -> str:
     held = scores["held_out"]
+    apart = "; no group is on both sides of a fold" if scores["folds"] else ""
     intro = (
-        f"{scores['folds']} folds by {scores['grouped_by']}, {scores['groups']} groups, n = {held['events']} events; "
-        f"no group is on both sides of a fold. `{BASELINE}` knows nothing but how frequent each class is; `{BY_HAND}`, "
-        "where it is there, is what people do by hand: mean and spread of MFCC and a random forest, calibrated like "
-        "the others. ECE: expected calibration error over ten bins of the largest probability."
+        f"{split_into(scores)}, {counted(scores['groups'], 'group')}, n = {counted(held['events'], 'event')}{apart}. "
+        "ECE: expected calibration error over ten bins of the largest probability."
     )
-    parts = ["By the sound alone:", intro, markdown_table(candidate_rows(scores["candidates"]))]
+    parts = ["By the sound alone:", intro, markdown_table(candidate_rows(scores["candidates"])), *about_rows(scores)]
     parts += [headline(scores), *_figures(held)]
     if curve := scores.get("risk_coverage"):
         parts += ["Answering only where it is surest (risk and coverage):", markdown_table(risk_rows(curve))]

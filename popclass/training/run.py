@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from popclass.labels.records import Note
 from popclass.model import Model
@@ -16,8 +18,12 @@ from popclass.training.adapt import adapt, can_adapt
 from popclass.training.classes import indexed
 from popclass.training.fit import AUTO, check_options, fit
 from popclass.training.folds import choose_groups
+from popclass.training.inherited import differences, inherited_context
 from popclass.training.thresholds import PRECISION
 from popclass.training.trial import Progress
+
+if TYPE_CHECKING:
+    from popclass.training.samples import Samples
 
 
 def train(
@@ -47,7 +53,7 @@ def train(
         Decides everything random.
     base : Model or path, optional
         A model whose front end and context weights are taken over. With `auto` its answers are corrected by the
-        labels, until a model of their own is clearly better; see `popclass.training.adapt`.
+        labels, until a model of their own is clearly better for new subjects; see `popclass.training.adapt`.
     partial : bool
         Whether the recordings named are labelled only in part, so that what lies between labels is left out instead of
         being `other`.
@@ -91,31 +97,37 @@ def train(
     if notice is not None:
         for warning in warnings:
             notice(warning)
-    classes, y = indexed(samples.labels)
-    kind, groups, about_groups = choose_groups(y, samples.subjects, samples.recordings)
-    context, about_context = _context_of(base, classes)
-    remarks = [*_without_names(warnings), *about_groups, *about_context]
     provenance = {**samples.provenance(), "partial": partial}
-    if base is not None and classifier == AUTO:
-        if can_adapt(base, samples.labels):
-            adapted = adapt(
-                base,
-                samples.X,
-                samples.labels,
-                groups,
-                folds=folds,
-                seed=seed,
-                grouped_by=kind,
-                precision=precision,
-                provenance=provenance,
-                remarks=remarks,
-                progress=progress,
-            )
-            if adapted is not None:
-                return adapted
-            remarks.append("a model of its own was clearly better on held-out groups than the base with a correction")
-        else:
-            remarks.append(f"trained from scratch: the base model knows only {', '.join(base.classes)}")
+    remarks = _without_names(warnings)
+    beside = None
+    if base is not None and can_adapt(base, samples.labels):
+        if classifier != AUTO:
+            indexed(samples.labels)  # too few for a classifier of their own: say so before anything is tried
+        kind, groups, about = _held_together(samples)
+        adapted = adapt(
+            base,
+            samples.X,
+            samples.labels,
+            groups,
+            folds=folds,
+            seed=seed,
+            grouped_by=kind,
+            precision=precision,
+            rivals=classifier == AUTO,
+            provenance=provenance,
+            remarks=[*remarks, *about],
+            progress=progress,
+        )
+        if classifier == AUTO and not (adapted.verdict and adapted.verdict.replaces):
+            return adapted.model
+        beside = adapted.rows
+        remarks += [adapted.verdict.remark] if adapted.verdict else []
+    elif base is not None:
+        unknown = differences(base.classes, sorted({*samples.labels, *base.classes}))
+        remarks.append(f"trained from scratch, since the base model cannot be corrected: {unknown}")
+    classes, _ = indexed(samples.labels)
+    kind, groups, about = _held_together(samples)
+    context, about_context = inherited_context(base, classes)
     return fit(
         samples.X,
         samples.labels,
@@ -128,20 +140,17 @@ def train(
         context=context,
         mfcc=samples.mfcc,
         precision=wanted,
+        beside=beside,
         provenance=provenance,
-        remarks=remarks,
+        remarks=[*remarks, *about, *about_context],
         progress=progress,
     )
 
 
-def _context_of(base: Model | None, classes: Sequence[str]) -> tuple[dict[str, Any] | None, list[str]]:
-    """The base's context weights as far as they are for these classes, and a remark where they are not."""
-    if base is None or base.info["context"] is None:
-        return None, []
-    if base.classes != tuple(classes):
-        names = ", ".join(base.classes)
-        return None, [f"the context weights of the base model are for {names} and were left out"]
-    return base.info["context"], []
+def _held_together(samples: Samples) -> tuple[str, list[str], list[str]]:
+    """What must be held out together, and what that leaves unknown."""
+    _, y = np.unique(samples.labels, return_inverse=True)
+    return choose_groups(y, samples.subjects, samples.recordings)
 
 
 def _without_names(warnings: Sequence[str]) -> list[str]:
