@@ -35,6 +35,7 @@ def train(
     base: Model | str | Path | None = None,
     partial: bool = False,
     precision: float | None = None,
+    own_classes: Sequence[str] = (),
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Model:
@@ -60,6 +61,9 @@ def train(
     precision : float, optional
         Share of the joint labels that should be right, 0.5 to 1; it sets the least probability of a joint label. Where
         None, an adapted model keeps its base's least probabilities, and any other is made for 0.8.
+    own_classes : sequence of str
+        Labels that are classes of their own although they are spelt nearly like a standard class or a more frequent
+        label, which is an error or a warning otherwise. Classes of the base are known anyway.
     progress : callable, optional
         Called with a description, how many steps are done, and how many there are.
     notice : callable, optional
@@ -85,15 +89,19 @@ def train(
     """
     from popclass.features.frontend import FrontEnd
     from popclass.labels.read import read_labels
+    from popclass.labels.siblings import sibling_clips
+    from popclass.labels.spelling import check_spelling
     from popclass.training.samples import collect
 
     wanted = PRECISION if precision is None else precision
     check_options(classifier, folds, wanted)
     labels = read_labels(labelled)
     base = base if base is None or isinstance(base, Model) else Model.load(base)
+    meant = [*own_classes, *(base.classes if base is not None else ())]
+    doubts = [*check_spelling(labels.recordings, meant), *sibling_clips(labels.recordings)]
     frontend = FrontEnd.build() if base is None else base.frontend
     samples = collect(labels, frontend, partial=partial, by_hand=True, progress=progress)
-    warnings = [*labels.warnings, *samples.warnings]
+    warnings = [*labels.warnings, *doubts, *samples.warnings]
     if notice is not None:
         for warning in warnings:
             notice(warning)
