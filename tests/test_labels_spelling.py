@@ -18,7 +18,7 @@ def labelled(*names):
 @pytest.mark.parametrize("slip", ["othr", "ohter", "others", "snaping", "snappin", "cavitaton", "cavitations"])
 def test_a_slip_is_refused_with_its_place_its_count_and_what_was_meant(slip):
     meant = {"o": "other", "s": "snapping", "c": "cavitation"}[slip[0]]
-    with pytest.raises(LabelError, match=rf"row 3: '{slip}' \\(2 labels\\); did you mean '{meant}'\\?") as caught:
+    with pytest.raises(LabelError, match=rf"row 3: '{slip}' \(2 labels\); did you mean '{meant}'\?") as caught:
         check_spelling(labelled("cavitation", slip, slip))
     assert f"--own-class {slip}" in str(caught.value)
     assert check_spelling(labelled("cavitation", slip, slip), meant=[slip]) == []
@@ -38,7 +38,7 @@ def test_a_label_like_a_more_frequent_one_is_told_and_kept():
 
 
 def test_a_folder_s_name_is_looked_at_like_any_label():
-    with pytest.raises(LabelError, match=r"^snaping/a\\.wav: 'snaping' \\(1 label\\)"):
+    with pytest.raises(LabelError, match=r"^snaping/a\.wav: 'snaping' \(1 label\)"):
         check_spelling([LabelledRecording(Path("x"), "snaping/a.wav", whole="snaping")])
 
 
