@@ -6,10 +6,11 @@ from test_fit import CLASSES, WIDTH, FakeFrontEnd
 
 from popclass.errors import LabelError
 from popclass.model import Model
-from popclass.training import adapt as module
-from popclass.training.adapt import BASE, CORRECTED, Adaptation, choose_correction, clearly_better
+from popclass.training import choice as module
+from popclass.training.adapt import BASE, CORRECTED, Adaptation
 from popclass.training.adapt import adapt as adaptation
 from popclass.training.card import card
+from popclass.training.choice import choose_correction, clearly_better
 from popclass.training.correction import RECALIBRATION, base_answers, corrected_graph, fit_correction, scale_of
 from popclass.training.fit import fit
 from popclass.training.scores import describe

@@ -1,11 +1,9 @@
 """Few labels: a base model's answers, corrected as far as the labels show that a correction helps.
 
-The correction (`popclass.training.correction`) is shrunk so strongly that a few labels can do little harm, and where
-held-out groups speak against it, by more than the standard error over the groups, the base's answers stay as they are.
-Choosing the strength on so few labels did worse than one strength for all. From 200 events on,
-models of the labels alone are tried on the same folds (`popclass.training.rivals`). Scores are nested: whether to
-correct is decided anew without each fold. Labels that cannot be split into folds show nothing about a correction; then
-the base stays as it is.
+Whether to correct at all is decided by held-out groups (`popclass.training.choice`). From 200 events on, models of the
+labels alone are tried on the same folds (`popclass.training.rivals`). Scores are nested: whether to correct is decided
+anew without each fold. Labels that cannot be split into folds show nothing about a correction; then the base stays as
+it is.
 
 The adapted model keeps the base's front end, context weights and novelty measure; the new events join its references,
 so that a person's own sounds are not called new any more. Its thresholds are the base's, too, unless a precision of
@@ -25,8 +23,9 @@ from popclass.errors import LabelError
 from popclass.formats.text import counted as _counted
 from popclass.model import Model
 from popclass.novelty import Novelty
+from popclass.training.choice import STRENGTH, choose_correction
 from popclass.training.classifiers import BASELINE
-from popclass.training.correction import Correction, base_answers, corrected_graph, fit_correction, scale_of
+from popclass.training.correction import Correction, base_answers, corrected_graph, scale_of
 from popclass.training.folds import Folds, make_folds
 from popclass.training.origin import counted, created_by, versions
 from popclass.training.rivals import Verdict, held_out_answers, judge
@@ -35,8 +34,6 @@ from popclass.training.thresholds import PRECISION, cost_of, doubtful_band, join
 from popclass.training.trial import row, scored
 
 BASE, CORRECTED = "base", "corrected"
-STRENGTH = 300.0  # of the shrinkage of the slopes, in events
-INNER_FOLDS = 3
 MOST_REFERENCES = 500  # added to the base's novelty measure
 
 
@@ -62,59 +59,6 @@ class Adaptation:
 def can_adapt(base: Model, labels: Sequence[str]) -> bool:
     """Whether every label is a class of the base."""
     return set(labels) <= set(base.classes)
-
-
-def choose_correction(
-    p: np.ndarray,
-    X: np.ndarray,
-    y: np.ndarray,
-    groups: Sequence[str],
-    scale: tuple[np.ndarray, np.ndarray],
-    *,
-    folds: int = INNER_FOLDS,
-    seed: int = 0,
-) -> Correction | None:
-    """The correction fitted on all events, or None where held-out groups speak against correcting.
-
-    Parameters
-    ----------
-    p : numpy.ndarray, shape (n, k)
-        The base's calibrated probabilities, none of them 0 (`popclass.training.correction.base_answers`).
-    X : numpy.ndarray, shape (n, f)
-    y : numpy.ndarray of int, shape (n,)
-        True classes; not every class need be present.
-    groups : sequence of str, length n
-    scale : pair of numpy.ndarray, shape (f,)
-        What `popclass.training.correction.scale_of` gave.
-
-    Returns
-    -------
-    Correction or None
-        Where a class has a single group nothing can be held out, and the correction stands.
-    """
-    try:
-        splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=folds, seed=seed)
-    except LabelError:
-        return fit_correction(p, X, y, *scale, STRENGTH)
-    loss = np.empty(len(y))
-    for train, test in splits:
-        correction = fit_correction(p[train], X[train], y[train], *scale, STRENGTH)
-        loss[test] = log_losses(y[test], correction.apply(p[test], X[test]))
-    if clearly_better(log_losses(y, p), loss, groups):
-        return None
-    return fit_correction(p, X, y, *scale, STRENGTH)
-
-
-def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -> bool:
-    """Whether the mean loss is lower by more than the standard error of the difference over groups."""
-    gain = other - loss
-    _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    count = int(place.max()) + 1
-    if count < 2:
-        return False
-    off = np.bincount(place, weights=gain - gain.mean())
-    error = np.sqrt(count / (count - 1) * (off**2).sum()) / len(gain)
-    return bool(gain.mean() > error)
 
 
 def adapt(
