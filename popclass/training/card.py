@@ -145,6 +145,10 @@ def _data(model: Model) -> str:
             f"{training['uncovered_left_out']} left out."
             + (f" Labels in which nothing was heard, by class: {', '.join(by_class)}." if by_class else "")
         )
+    if training.get("labels_overridden"):
+        parts.append(f"Labels whose sound another label took: {training['labels_overridden']}.")
+    if training.get("unreadable"):
+        parts.append(f"{counted(training['unreadable'], 'recording')} could not be read and taught it nothing.")
     if "base" in training:
         parts.append(_base(training["base"]))
     if training["remarks"]:
