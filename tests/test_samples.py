@@ -276,6 +276,19 @@ def test_a_base_is_adapted_by_default_and_other_classes_train_from_scratch_with_
     assert {"base", "corrected", "logistic"} <= set(named.info["scores"]["candidates"])
 
 
+def test_a_class_in_which_nothing_is_heard_is_no_obstacle_where_the_base_knows_it(clips):
+    base = train(clips, classifier="logistic")
+    for path in (clips / "snapping").iterdir():
+        sf.write(path, noise(0.5, 99), RATE)
+    told = []
+    adapted = train(clips, base=base, notice=told.append)
+    assert adapted.info["training"]["classes"]["snapping"] == {"events": 0, "groups": 0}
+    assert any(warning.startswith("6 clips left out because nothing is heard") for warning in told)
+    for options in ({}, {"base": base, "classifier": "logistic"}):
+        with pytest.raises(LabelError, match="class 'snapping' has no event"):
+            train(clips, **options)
+
+
 def test_a_precision_that_is_stated_holds_where_a_base_is_adapted_too(clips, tmp_path):
     train(clips, classifier="logistic").save(tmp_path / "base.onnx")
     base = Model.load(tmp_path / "base.onnx")

@@ -100,7 +100,9 @@ def train(
     meant = [*own_classes, *(base.classes if base is not None else ())]
     doubts = [*check_spelling(labels.recordings, meant), *sibling_clips(labels.recordings)]
     frontend = FrontEnd.build() if base is None else base.frontend
-    samples = collect(labels, frontend, partial=partial, by_hand=True, progress=progress)
+    declared = sorted({name for recording in labels.recordings for name in recording.classes})
+    complete = base is None or classifier != AUTO or not can_adapt(base, declared)
+    samples = collect(labels, frontend, partial=partial, by_hand=True, complete=complete, progress=progress)
     warnings = [*labels.warnings, *doubts, *samples.warnings]
     if notice is not None:
         for warning in warnings:

@@ -2,7 +2,7 @@
 
 Every recording is heard by the detector and the front end that `classify` uses. A recording that cannot be read, or a
 clip in which nothing is heard, costs itself and nothing else, is named in a warning and counted; a class that loses all
-its events that way stops the training.
+its events that way stops the training, unless a base model knows it already.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ def collect(
     *,
     partial: bool = False,
     by_hand: bool = False,
+    complete: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Samples:
     """Hear every labelled recording.
@@ -128,13 +129,15 @@ def collect(
         Whether what lies between labels is left out instead of being `other`.
     by_hand : bool
         Whether the clips of the events are described by MFCC, too, for the baseline made by hand.
+    complete : bool
+        Whether every class that was labelled needs an event, as a classifier does and a correction does not.
     progress : callable, optional
         Called with what is being done, recordings done and recordings in all.
 
     Raises
     ------
     LabelError
-        If a class is left without any event, or a label lies beyond the end of its recording.
+        If a class is left without any event although all are needed, or a label lies beyond the end of its recording.
     """
     samples = Samples(np.empty((0, len(frontend.names))))
     rows, broken, silent, late = [], [], [], []
@@ -158,7 +161,8 @@ def collect(
     samples.X = np.concatenate([samples.X, *rows])
     samples.mfcc = None if described is None else described.table()
     samples.warnings += _warnings(samples, broken, silent, late)
-    _check_classes(labels, samples)
+    if complete:
+        _check_classes(labels, samples)
     return samples
 
 
