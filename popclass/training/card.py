@@ -11,7 +11,7 @@ from typing import Any
 
 from popclass.formats.text import counted
 from popclass.model import Model
-from popclass.training.adapt import BASE
+from popclass.training.limits import limits
 from popclass.training.novelty import SHOWN_QUANTILES
 from popclass.training.scores import (
     about_rows,
@@ -35,14 +35,6 @@ _PARAGRAPHS = {
     "dirichlet": "Dirichlet calibration on {events} held-out events (Kull et al. 2019), pulled towards temperature "
     "scaling.",
 }
-_LIMITS = (
-    "The scores were measured on groups held out of the same data. Another sensor, room or way of recording may do "
-    "worse.",
-    "A calibrated probability takes each class to be as frequent as in the training data; where a class is rarer, its "
-    "probability is too high.",
-    "No openly available recordings labelled as cavitation against soft-tissue snapping were found to compare with.",
-    "This is no medical device and makes no diagnosis.",
-)
 _USE = (
     "Intended: finding and sorting the short sounds of a moving body in recordings like those it was trained on, for "
     "counting, for review by a person, for comparing recordings made alike.",
@@ -50,10 +42,6 @@ _USE = (
     "matters; classes, sites or sensors that the training data did not have.",
 )
 _TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("ECE", "ece"))
-_ASSUMED = (
-    "They rest on the few published figures and on many assumptions (`docs/synthesis.md`). How well snapping is "
-    "recognised in real recordings is unknown: none is openly available."
-)
 
 
 def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | None = None) -> str:
@@ -68,7 +56,6 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         Scores on real recordings, as `benchmarks/real.py` measures them; they are shown if they are this model's.
     """
     info = model.info
-    limits = (*_source_limits(model), *_LIMITS[:2], _after(model), *_LIMITS[2:])
     sections = [
         f"# {title if title is not None else Path(model.name).stem}",
         _summary(model),
@@ -80,40 +67,10 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         *(["## Real recordings\n\n" + _real(real)] if real and real["model_sha256"] == model.sha256 else []),
         "## Calibration\n\n" + _calibration(info),
         "## Uncertain and new sounds\n\n" + _uncertain(model),
-        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits),
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits(model)),
         "## Making it again\n\n" + _origin(model),
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def _source_limits(model: Model) -> list[str]:
-    """What follows from where the events came from."""
-    training = model.info["training"]
-    if training.get("source") == "generated":
-        return [f"It was trained on generated sounds alone. {_ASSUMED}"]
-    if "base" not in training or not _generated(training["base"]["training"]):
-        return []
-    heard = counted(training["recordings"], "labelled recording") if "recordings" in training else "labelled events"
-    events = counted(sum(found["events"] for found in training["classes"].values()), "event")
-    if model.info["classifier"]["kind"] == BASE:
-        own = f"The {heard} given to `train` ({events}) changed none of its answers"
-    else:
-        own = f"Only the correction of its answers comes from {heard} ({events})"
-    return [f"The base model was trained on generated sounds. {_ASSUMED} {own}."]
-
-
-def _after(model: Model) -> str:
-    if model.context is not None:
-        return "The probabilities are of the sound alone; timing and context are weighed after them."
-    return (
-        "The probabilities are of the sound alone; timing is weighed after them, the company a sound keeps is not: "
-        "this model has no weights for it."
-    )
-
-
-def _generated(training: Mapping[str, Any]) -> bool:
-    """Whether a base was trained on generated sounds, or adapted from one that was."""
-    return training.get("source") == "generated" or ("base" in training and _generated(training["base"]["training"]))
 
 
 def _summary(model: Model) -> str:
