@@ -184,14 +184,15 @@ def test_adapted_scores_have_intervals_where_there_are_groups_enough(base):
     ("labels", "says"),
     [
         (["cavitation"] * 4, "4 events, all of cavitation, cannot show where the base errs"),
-        (["other"] * 5 + ["cavitation"], r"no correction can be judged: class 'cavitation' (1 event) comes from"),
+        (["other"] * 5 + ["cavitation"], r"no correction can be judged: class 'cavitation' has a single event"),
     ],
 )
 def test_labels_too_few_to_judge_a_correction_leave_the_base_as_it_is_and_say_so(base, labels, says):
     X, _, _ = world(20, 4, seed=8)
     X = X[: len(labels)]
-    model = adapt(base, X, labels, [str(i) for i in range(len(labels))], grouped_by="event")
+    model = adapt(base, X, labels, [str(i) for i in range(len(labels))], grouped_by="event", about_folds=["folds mix"])
     np.testing.assert_array_equal(model.probabilities(X), base.probabilities(X))
+    assert "folds mix" not in model.info["training"]["remarks"]
     assert says in model.info["training"]["remarks"][-1]
     assert model.info["scores"]["candidates"].keys() == {BASE}
     assert "no folds by event" in describe(model.info["scores"])

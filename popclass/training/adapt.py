@@ -74,6 +74,7 @@ def adapt(
     rivals: bool = True,
     provenance: Mapping[str, Any] | None = None,
     remarks: Sequence[str] = (),
+    about_folds: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Adaptation:
     """A base model adapted to labelled events.
@@ -91,6 +92,8 @@ def adapt(
         Share of the joint labels that should be right, 0.5 to 1. Where None, the base's thresholds stay.
     rivals : bool
         Whether models of the labels alone are tried where there are events enough.
+    about_folds : sequence of str
+        Remarks that hold only where there are folds.
 
     The others are those of `popclass.training.fit.fit`.
 
@@ -145,7 +148,7 @@ def adapt(
         **_scores(shown, y, base, CORRECTED if found else BASE, groups, seed),
         **cost,
     }
-    notes = [*remarks, obstacle or _remark(len(y), found, grouped_by)]
+    notes = [*remarks, *(about_folds if splits else ()), obstacle or _remark(len(y), found, grouped_by)]
     if verdict is not None:
         notes.append(verdict.remark)
     training = {

@@ -83,6 +83,8 @@ def _check_groups(y: np.ndarray, groups: Sequence[str], classes: Sequence[str] |
     for k in range(int(y.max()) + 1):
         if sum(c == k for c, _ in pairs) < 2:
             name = f"class '{classes[k]}'" if classes is not None else f"class number {k}"
+            if grouped_by == "event":
+                raise LabelError(f"{name} has a single event; at least 2 are needed to hold one out: label one more")
             events = counted(int((y == k).sum()), "event")
             raise LabelError(
                 f"{name} ({events}) comes from a single {grouped_by}; at least 2 are needed to hold one out: label it "

@@ -125,7 +125,8 @@ def train(
             precision=precision,
             rivals=classifier == AUTO,
             provenance=provenance,
-            remarks=[*remarks, *about],
+            remarks=remarks,
+            about_folds=about,
             progress=progress,
         )
         if classifier == AUTO and not (adapted.verdict and adapted.verdict.replaces):
