@@ -403,10 +403,26 @@ def test_train_on_label_tracks_names_recordings_in_its_notes_but_not_in_the_mode
     target = tmp_path / "m.onnx"
     code, _, err = run("train", takes, "-o", target, "--classifier", "logistic")
     assert code == 0
-    brief = "1 recordings without a label track are left out"
+    brief = "1 recording without a label track is left out"
     assert [line for line in err if brief in line] == [f"note: {brief}: jane3.wav"]
     assert brief in (tmp_path / "m.md").read_text()
     assert b"jane" not in target.read_bytes()
+
+
+def test_train_without_some_unreadable_recordings_writes_the_model_and_ends_with_1(run, labelled, tmp_path):
+    (labelled / "other" / "broken.wav").write_text("this is no audio")
+    target = tmp_path / "m.onnx"
+    code, _, err = run("train", labelled, "-o", target, "--classifier", "logistic", "--folds", "2")
+    assert code == 1
+    assert "1 recording could not be read" in target.with_suffix(".md").read_text()
+    assert any("1 recording left out because it cannot be read" in line for line in err)
+
+
+def test_a_misspelt_class_is_refused_unless_it_is_meant(run, labelled, tmp_path):
+    (labelled / "snapping").rename(labelled / "slapping")
+    options = ("train", labelled, "-o", tmp_path / "m.onnx", "--classifier", "logistic", "--folds", "2")
+    refused(run(*options), "did you mean 'snapping'", "--own-class slapping")
+    assert run(*options, "--own-class", "slapping")[0] == 0
 
 
 def test_train_refuses_what_cannot_work(run, labelled, tmp_path):

@@ -1,7 +1,7 @@
 """What people say is heard where: reading labels, writing them, and finding the events they mean.
 
     folders, table, tracks -> read -> records -> matching
-                                      records -> write
+                                      records -> write, spelling, siblings
 
 Training and evaluation both start here.
 """
