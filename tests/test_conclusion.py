@@ -150,10 +150,26 @@ def test_where_the_site_is_unknown_nothing_is_relabelled():
     assert timing(result) == [CONSISTENT, REFRACTORY]
 
 
-def test_where_the_site_is_unknown_a_burst_counts_as_one():
+def test_where_the_site_is_unknown_a_burst_is_checked_as_one():
+    """That is what the check assumes; how many cavities three cracks need does not depend on it."""
     result = one(heard([1.0, 1.03, 1.1], [CRACK] * 3))
     assert timing(result) == [CONSISTENT] * 3
-    assert result.cavities_needed == 1
+    assert result.cavities_needed == 3
+
+
+@pytest.mark.parametrize("around", [{}, {"site": "mcp"}, {"cavities": 2}, {"site": "neck"}], ids=str)
+def test_cracks_beyond_doubt_need_the_same_cavities_whatever_is_assumed(around):
+    result = one(heard([1.0, 1.006, 1.05, 1.09], [(0.98, 0.01, 0.01)] * 4), Circumstances(**around))
+    assert labels(result) == ["cavitation"] * 4
+    assert result.cavities_needed == 4
+
+
+def test_why_timing_says_so_is_told_with_the_event():
+    result = one(heard([1.0, 301.0], [CRACK, (0.6, 0.35, 0.05)]), Circumstances(site="mcp"))
+    assert result.events[0].timing_reason == ""
+    assert result.events[1].timing_reason == (
+        "5.0 min after a crack, and the one joint cavity rests 20min; more likely soft tissue"
+    )
 
 
 def test_a_region_takes_as_many_cracks_as_it_has_cavities():
@@ -215,6 +231,21 @@ def test_recordings_of_one_subject_and_site_share_a_timeline():
     assert second.events[0].since_cavitation_s == pytest.approx(301.0)
     assert [result.recording for result in (first, second)] == ["one.wav", "two.wav"]
     assert second.subject == "P1"
+
+
+def test_recordings_of_one_timeline_say_what_they_need_together():
+    takes = [
+        heard([2.0, 2.05], [CRACK] * 2, name="one.wav", recorded_at=START),
+        heard([3.0], [CRACK], name="two.wav", recorded_at=START + timedelta(minutes=5)),
+        heard([3.0], [CRACK], name="late.wav", recorded_at=START + timedelta(minutes=50)),
+    ]
+    results = conclude(takes, [Circumstances(site="neck", subject="P1")] * 3, MODEL)
+    assert [result.cavities_needed for result in results] == [2, 1, 1]
+    (session,) = {result.session for result in results}
+    assert (session.recordings, session.cavities) == (("one.wav", "two.wav", "late.wav"), 12)
+    assert (session.refractory_s, session.cavities_needed) == (1200.0, 3)
+    alone = conclude(takes, [Circumstances(site="neck")] * 3, MODEL)
+    assert [result.session.cavities_needed for result in alone] == [2, 1, 1]
 
 
 def test_the_order_in_which_recordings_are_given_does_not_matter():
