@@ -279,6 +279,35 @@ def test_a_recording_without_a_start_is_checked_by_itself():
     assert "no starting time" in second.warnings[0]
 
 
+chosen = st.sampled_from([CRACK, (0.6, 0.35, 0.05), (0.5, 0.5, 0.0), SNAP])
+some_takes = st.lists(
+    st.tuples(st.lists(st.tuples(st.integers(0, 5), chosen), max_size=4), st.integers(0, 3)), min_size=1, max_size=4
+)
+
+
+def sessions(drawn, subject):
+    """Recordings of one subject at a site of two cavities; times in whole minutes, so that ties are common."""
+    takes = []
+    for index, (sounds, minutes) in enumerate(drawn):
+        onsets = [60.0 * at for at, _ in sorted(sounds)]
+        began = START + timedelta(minutes=5 * minutes)
+        chances = [chance for _, chance in sorted(sounds)]
+        takes.append(heard(onsets, chances, name=f"{subject}{index}.wav", recorded_at=began))
+    return takes, [Circumstances(site="si", subject=subject)] * len(takes)
+
+
+@settings(max_examples=200, deadline=None)
+@given(some_takes, some_takes, st.randoms(use_true_random=False))
+def test_an_unrelated_subject_and_the_order_given_change_nothing(drawn, others, random):
+    takes, around = sessions(drawn, "anna")
+    alone = {result.recording: result for result in conclude(takes, around, MODEL)}
+    more, around_more = sessions(others, "ben")
+    both = [*zip(takes, around, strict=True), *zip(more, around_more, strict=True)]
+    random.shuffle(both)
+    together = conclude(*(list(column) for column in zip(*both, strict=True)), MODEL)
+    assert {result.recording: result for result in together if result.subject == "anna"} == alone
+
+
 # What is refused
 
 
