@@ -100,7 +100,9 @@ def regular(onsets: NDArray[np.float64]) -> bool:
     """Whether sounds come back steadily: each after the last, or each after the last but one, as there and back."""
     if len(onsets) < FEWEST:
         return False
-    steps = [np.diff(onsets)] if len(onsets) == FEWEST else [np.diff(onsets), onsets[2:] - onsets[:-2]]
+    steps = [np.diff(onsets)]
+    if len(onsets) >= FEWEST + 2:
+        steps.append(onsets[2:] - onsets[:-2])
     return min(float(np.median(np.abs(step - np.median(step))) / np.median(step)) for step in steps) < STEADY
 
 
