@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from popclass.errors import UsageError
 from popclass.model import Model
-from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN, UNCHECKED, Event, RecordingResult
+from popclass.results import CAVITATION, UNCERTAIN, UNCHECKED, Event, RecordingResult
 from popclass.timing import refractory
 from popclass.timing.duration import check_duration
 from popclass.timing.sites import REFRACTORY_S, check_cavities, lookup
@@ -248,7 +248,7 @@ def _read(
     period_s: float,
     price: float,
 ) -> _Reading:
-    """Weigh the refractory period: a cavitation that finds no cavity free loses the price of an exception."""
+    """Weigh the refractory period: a cavitation costs the price of an exception, as surely as no cavity is free."""
     if CAVITATION not in classes or not len(chances):
         return _Reading(chances, (UNCHECKED,) * len(chances))
     logits = np.log(np.maximum(chances, 1e-12))
@@ -259,6 +259,9 @@ def _read(
         placed.time_s, weight, placed.burst, capacity=capacity, refractory_s=period_s, price=price
     )
     if capacity is not None:
-        logits[np.array(verdict.timing) == REFRACTORY, column] -= price
+        shut = refractory.occupied(
+            placed.time_s, verdict.takes_cavity, chances[:, column], capacity=capacity, refractory_s=period_s
+        )
+        logits[:, column] += np.log(np.maximum(1 + shut * np.expm1(-price), 1e-12))
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return _Reading(odds / odds.sum(axis=1, keepdims=True), verdict.timing)
