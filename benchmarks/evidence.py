@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from evidence_page import write_page
+from evidence_scores import READINGS, Tally, score
 from numpy.typing import NDArray
 from sessions import Take, cavitations_recur, hear_takes, others_repeat, snaps_repeat
 from simulated import simulate
@@ -27,10 +28,9 @@ from simulated import simulate
 from popclass.conclusion import Circumstances, probabilities
 from popclass.model import Model
 from popclass.pipeline import Analysis, judge
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.results import OTHER, SNAPPING
 from popclass.timing.refractory import PRICE
 from popclass.training.generated import UNKNOWN
-from popclass.training.intervals import bootstrap
 from popclass.training.scores import LEAST
 
 SESSIONS, SEED = 240, 20261124
@@ -38,13 +38,10 @@ ERRORS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4)
 COMPARED = 0.2  # the simulated classifier that stands beside the default model where one is enough
 MINUTES = (10, 15, 20, 25, 30)
 PRICES = (0.5, 1.0, PRICE, 3.0, float("inf"))
-READINGS = ("sound", "timing", "company", "both")
-FIGURES = ("balanced", "log_loss", "swaps", "removed", "lost", "false")
 FEW, MANY = 1, 10  # joint cavities of a site
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 Array = NDArray[np.float64]
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +54,6 @@ class Classifier:
     def of(self, takes: Sequence[Take]) -> list[Analysis]:
         """Its analyses of some recordings."""
         return [self.analyses[take.heard.name] for take in takes]
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What was called what: shape (sessions, readings, classes, classes), true class before the most likely one.
-
-    `loss` is the sum of the log losses, shape (sessions, readings).
-    """
-
-    called: Counts
-    loss: Array
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -183,67 +169,6 @@ def count(
             np.add.at(called, (row[take.session], at, y, chances[known].argmax(axis=1)), 1)
             loss[row[take.session], at] -= np.log(np.maximum(chances[known, y], LEAST)).sum()
     return Tally(called, loss)
-
-
-# --- scores -----------------------------------------------------------------------------------------------------------
-
-
-def score(tally: Tally, model: Model) -> dict[str, dict[str, Any]]:
-    """Figures of each reading with their intervals, sessions drawn again and again.
-
-    Returns
-    -------
-    dict
-        By reading, a dict of `balanced` accuracy, `log_loss`, `swaps` (cavitation called snapping or the reverse, of
-        100 of both), `removed` (share of the swaps of the sound alone that are gone), `lost` (cavitations called
-        snapping, of 100) and `false` (snaps called cavitation, of 100), each a tuple of value, low and high, or None
-        where there is nothing to count; and `n`, joint sounds counted, and `wrong`, the number of swaps.
-    """
-
-    def figures(sessions: NDArray[np.intp]) -> dict[str, float | None]:
-        called, loss = tally.called[sessions].sum(axis=0), tally.loss[sessions].sum(axis=0)
-        sound = swaps(called[READINGS.index("sound")], model)
-        return {
-            f"{reading} {name}": value
-            for reading, table, lost in zip(READINGS, called, loss.tolist(), strict=True)
-            for name, value in {**_figures(table, sound, model), "log_loss": lost / max(table.sum(), 1)}.items()
-        }
-
-    everything = figures(np.arange(len(tally.called)))
-    spans = bootstrap(figures, np.arange(len(tally.called)).astype(str))
-    scores: dict[str, dict[str, Any]] = {}
-    for at, reading in enumerate(READINGS):
-        total = tally.called[:, at].sum(axis=0)
-        scores[reading] = {"n": joint(total, model), "wrong": swaps(total, model)}
-        for name in FIGURES:
-            value, span = everything[f"{reading} {name}"], spans.get(f"{reading} {name}")
-            scores[reading][name] = None if value is None else (value, *(span or (None, None)))
-    return scores
-
-
-def _figures(table: Counts, sound: int, model: Model) -> dict[str, float | None]:
-    cavitation, snapping = model.classes.index(CAVITATION), model.classes.index(SNAPPING)
-    of = table.sum(axis=1)
-    recalls = table.diagonal()[of > 0] / of[of > 0]
-    wrong, both = swaps(table, model), joint(table, model)
-    return {
-        "balanced": float(recalls.mean()) if len(recalls) else None,
-        "swaps": 100 * wrong / both if both else None,
-        "removed": 1 - wrong / sound if sound else None,
-        "lost": float(100 * table[cavitation, snapping] / of[cavitation]) if of[cavitation] else None,
-        "false": float(100 * table[snapping, cavitation] / of[snapping]) if of[snapping] else None,
-    }
-
-
-def swaps(table: Counts, model: Model) -> int:
-    """Cavitations called snapping, and the reverse."""
-    cavitation, snapping = model.classes.index(CAVITATION), model.classes.index(SNAPPING)
-    return int(table[cavitation, snapping] + table[snapping, cavitation])
-
-
-def joint(table: Counts, model: Model) -> int:
-    """Cavitations and snaps."""
-    return int(table[[model.classes.index(CAVITATION), model.classes.index(SNAPPING)]].sum())
 
 
 # --- what is varied ---------------------------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from popclass.evaluation.figures import COLOURS, STYLES, new_figure, save_figure
+from evidence_figures import TITLES, curves, price_name, sensitivity, value
+
+from popclass.evaluation.figures import save_figure
 from popclass.training.card import markdown_table
 
 PAGE, CURVES, SENSITIVITY = "timing.md", "timing-classifiers.png", "timing-assumptions.png"
-TITLES = {"sound": "sound alone", "timing": "+ timing", "company": "+ company", "both": "+ both"}
 HALF = 0.5
 ROUNDING = 1e-9
 
@@ -36,6 +37,8 @@ def text(results: Mapping[str, Any], sessions: int, seed: int) -> str:
         swaps=classifier_table(results, "swaps", "{:.1f}"),
         removed=removed_table(results),
         sensitivity=sensitivity_table(results),
+        loss=loss_table(results),
+        sites=site_table(results),
         parts=pair_table(results["parts"], "part"),
         clocks=clock_table(results),
         worlds=pair_table(results["worlds"], "world"),
@@ -50,7 +53,10 @@ def text(results: Mapping[str, Any], sessions: int, seed: int) -> str:
 def verdicts(results: Mapping[str, Any]) -> list[str]:
     """Each expectation, and whether it was met, with the cases in which it was not."""
     parts, clocks = dict(results["parts"]), dict(results["clocks"])
-    halves = {name: _removed(scores) >= HALF for name, scores in results["classifiers"] if scores["sound"]["wrong"]}
+    named = dict(results["classifiers"]) | {
+        f"{name}, {world}": scores for name, own in results["worlds"] for world, scores in own.items()
+    }
+    halves = {name: _removed(scores) >= HALF for name, scores in named.items() if scores["sound"]["wrong"]}
     untimed = {name: not worse(part["no recording time"]) for name, part in parts.items()}
     single = {name: same(part["one sound heard, no time"]) for name, part in parts.items()}
     recur = {name: not company_loses(part["cavitations in several thrusts"]) for name, part in parts.items()}
@@ -61,7 +67,10 @@ def verdicts(results: Mapping[str, Any]) -> list[str]:
         if which not in ("right", "none")
     }
     return [
-        said("Timing and company together remove at least half of the swaps of the sound alone", halves),
+        said(
+            "Timing and company together remove at least half of the swaps of the sound alone, in either world, too",
+            halves,
+        ),
         said("Where recordings carry no time, nothing gets worse: neither swaps, nor accuracy, nor log loss", untimed),
         said("A recording in which one sound is heard, without a time, keeps the probabilities of its sound", single),
         said("Where cavitations recur in other joints, company calls no more of them snapping than the sound", recur),
@@ -79,27 +88,23 @@ def said(expected: str, cases: Mapping[str, bool]) -> str:
 def worse(scores: Scores) -> bool:
     """Whether both together do worse than the sound alone in any figure."""
     sound, both = scores["sound"], scores["both"]
-    more = any(_value(both[name]) > _value(sound[name]) for name in ("swaps", "log_loss"))
-    return more or _value(both["balanced"]) < _value(sound["balanced"])
+    more = any(value(both[name]) > value(sound[name]) for name in ("swaps", "log_loss"))
+    return more or value(both["balanced"]) < value(sound["balanced"])
 
 
 def same(scores: Scores) -> bool:
     """Whether both together say what the sound alone says."""
     pairs = [(scores["both"][name], scores["sound"][name]) for name in ("balanced", "swaps", "log_loss")]
-    return all(abs(_value(one) - _value(other)) < ROUNDING for one, other in pairs)
+    return all(abs(value(one) - value(other)) < ROUNDING for one, other in pairs)
 
 
 def company_loses(scores: Scores) -> bool:
     """Whether company makes more cavitations snaps than the sound alone."""
-    return _value(scores["company"]["lost"]) > _value(scores["sound"]["lost"])
+    return value(scores["company"]["lost"]) > value(scores["sound"]["lost"])
 
 
 def _removed(scores: Scores) -> float:
-    return _value(scores["both"]["removed"])
-
-
-def _value(figure: tuple[float, ...] | None) -> float:
-    return 0.0 if figure is None else figure[0]
+    return value(scores["both"]["removed"])
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -150,11 +155,6 @@ def sensitivity_table(results: Mapping[str, Any]) -> str:
     return markdown_table(rows)
 
 
-def price_name(price: float) -> str:
-    """Such as 1.75 or infinite."""
-    return "infinite" if price == float("inf") else f"{price:.3g}"
-
-
 def pair_table(results: Sequence[tuple[str, Mapping[str, Scores]]], what: str) -> str:
     """Swaps and balanced accuracy of the sound alone and with both, for each classifier and part."""
     rows = [[what, "classifier", "joint sounds", "swaps: sound, company, both", "balanced accuracy: the same"]]
@@ -164,6 +164,24 @@ def pair_table(results: Sequence[tuple[str, Mapping[str, Scores]]], what: str) -
             swaps = " → ".join(bare(scores[reading]["swaps"], "{:.1f}") for reading in three)
             accuracy = " → ".join(bare(scores[reading]["balanced"], "{:.3f}") for reading in three)
             rows.append([part, name, str(scores["sound"]["n"]), swaps, accuracy])
+    return markdown_table(rows)
+
+
+def loss_table(results: Mapping[str, Any]) -> str:
+    """Log loss of each classifier under each reading."""
+    rows = [["classifier", *TITLES.values()]]
+    for name, scores in results["classifiers"]:
+        rows.append([name, *(bare(scores[reading]["log_loss"], "{:.4f}") for reading in TITLES)])
+    return markdown_table(rows)
+
+
+def site_table(results: Mapping[str, Any]) -> str:
+    """Precision and recall of cavitation under each reading, by how many cavities a site has."""
+    rows = [["sites", "classifier", *TITLES.values()]]
+    for part, name in ((part, name) for part in SITES for name, _ in results["parts"]):
+        scores = dict(results["parts"])[name][part]
+        both = ((bare(scores[r]["precision"], "{:.2f}"), bare(scores[r]["recall"], "{:.2f}")) for r in TITLES)
+        rows.append([part.removeprefix("sites of "), name, *(f"{precision}; {recall}" for precision, recall in both)])
     return markdown_table(rows)
 
 
@@ -193,59 +211,7 @@ def clock_table(results: Mapping[str, Any]) -> str:
     return markdown_table(rows)
 
 
-# --- figures ----------------------------------------------------------------------------------------------------------
-
-
-def curves(results: Mapping[str, Any]) -> Any:
-    """Balanced accuracy and swaps over the error rate of simulated classifiers; the default model as marks."""
-    made = new_figure(9.0, 4.0)
-    (_, real), *simulated = results["classifiers"]
-    rates = [100 * error for error in results["errors"]]
-    own = 100 * (1 - _value(real["sound"]["balanced"]))
-    for axes, figure, label in zip(made.subplots(1, 2), ("balanced", "swaps"), LABELS, strict=True):
-        for reading, title in TITLES.items():
-            found = [scores[reading][figure] for _, scores in simulated]
-            colour, style = COLOURS[reading], STYLES[reading]
-            axes.plot(rates, [_value(f) for f in found], color=colour, linestyle=style, marker=".", label=title)
-            if all(f is not None and f[1] is not None for f in found):
-                axes.fill_between(
-                    rates, [f[1] for f in found], [f[2] for f in found], color=colour, alpha=0.12, linewidth=0
-                )
-            axes.plot(own, _value(real[reading][figure]), color=colour, marker="D", markersize=6, linestyle="none")
-        axes.set(xlabel="mean error rate of the sound alone, %", ylabel=label)
-    made.axes[1].set_ylim(bottom=0)
-    made.axes[0].plot([], [], color="black", marker="D", linestyle="none", label="the default model")
-    made.axes[0].legend(frameon=False, loc="lower left")
-    return made
-
-
-def sensitivity(results: Mapping[str, Any]) -> Any:
-    """Swaps over the assumed period and over the price."""
-    made = new_figure(9.0, 4.0)
-    left, right = made.subplots(1, 2, sharey=True)
-    names = [price_name(price) for price in results["price"]]
-    for axes, key, places in ((left, "periods", results["minutes"]), (right, "prices", range(len(names)))):
-        for (name, found), marker in zip(results[key], ("D", "o"), strict=True):
-            for reading, title in TITLES.items():
-                values = [_value(scores[reading]["swaps"]) for scores in found]
-                axes.plot(
-                    places,
-                    values,
-                    color=COLOURS[reading],
-                    linestyle=STYLES[reading],
-                    marker=marker,
-                    markersize=4,
-                    label=f"{name}, {title}",
-                )
-    left.set(xlabel="assumed refractory period, minutes", ylabel=LABELS[1])
-    left.set_ylim(bottom=0)
-    right.set(xlabel="price of an exception, log-odds, at 20 min")
-    right.set_xticks(range(len(names)), names)
-    made.legend(*left.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8)
-    return made
-
-
-LABELS = ("balanced accuracy, three classes", "swaps, of 100 joint sounds")
+SITES = ("sites of one joint cavity", "sites of ten cavities or more")
 
 TEXT = """# What timing and company are worth
 
@@ -292,6 +258,10 @@ Share of the swaps of the sound alone that are gone (below 0: more of them):
 
 {removed}
 
+Log loss over all sounds, which also counts how sure the answers are:
+
+{loss}
+
 The context stage was learnt with the default model's own answers, not with those of the simulated classifiers.
 
 ## The assumed period and its price
@@ -305,10 +275,16 @@ at 20 min:
 
 ## Parts
 
-Swaps of 100 joint sounds of the part. The first four rows are of sessions that hold such sounds (the first two without
-the recordings in which snaps do otherwise); the last four are of everything with less known.
+Swaps of 100 joint sounds of the part. The first four parts are sessions that hold such sounds (the first two without
+the recordings in which snaps do otherwise); the last is recordings in which one sound is heard; those without a time,
+subject or site are all recordings with that much less known.
 
 {parts}
+
+What is called cavitation: precision (share of it that is) and recall (share of the cavitations so called), by the joint
+cavities of the site:
+
+{sites}
 
 ## A wrong clock
 
@@ -319,8 +295,7 @@ another order, or missing.
 
 ## Two worlds
 
-The first is the circle to be wary of: if only snaps repeat, repetition proves snapping. In the second it proves little
-by itself.
+The first is the circle to be wary of: if only snaps repeat, repetition proves snapping. In the second it proves less.
 
 {worlds}
 
@@ -329,7 +304,9 @@ by itself.
 - Record the whole movement, several times over, not one sound: company is most of what can be gained, and a clip with
   one sound has none.
 - Give site, subject and starting time where they are known. The refractory period says most where a site has one
-  joint cavity; where it has ten or more, they are seldom all taken, and timing can say little.
+  joint cavity: what is called cavitation there is more often one, and a few true ones are missed for it. Where a site
+  has ten cavities or more, they are seldom all taken, and timing can say little.
+- Timing alone removes few swaps; it is no substitute for company.
 - Where the period is not known to a few minutes, leave the default: the figures above hardly move with it.
-- A clock that is wrong by minutes does little harm. If the order of recordings is not known, rather give no times.
+- A starting time that is wrong does little harm here, so give the one there is.
 """

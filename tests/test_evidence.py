@@ -32,7 +32,7 @@ def evidence():
     import evidence
 
     yield evidence
-    for name in ("evidence", "evidence_page", "sessions", "simulated"):
+    for name in ("evidence", "evidence_figures", "evidence_page", "evidence_scores", "sessions", "simulated"):
         sys.modules.pop(name, None)
 
 
