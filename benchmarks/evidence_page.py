@@ -115,7 +115,7 @@ def cell(figure: tuple[float, ...] | None, form: str) -> str:
     if figure is None:
         return "-"
     value, low, high = figure
-    return form.format(value) if low is None else f"{form} ({form}-{form})".format(value, low, high)
+    return form.format(value) if low is None else f"{form} ({form} to {form})".format(value, low, high)
 
 
 def bare(figure: tuple[float, ...] | None, form: str) -> str:
