@@ -22,7 +22,7 @@ from popclass.pipeline import Hearing, hear
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis.session import GeneratedRecording, Label
 from popclass.synthesis.write import session_of
-from popclass.training.generated import _unlabelled, match_onsets  # the truth must be that of training
+from popclass.training.generated import unlabelled, match_onsets  # the truth must be that of training
 
 STEADY = 0.3  # median absolute deviation of the intervals over their median, below which sounds come regularly
 FEWEST = 4  # sounds, or no regularity can be seen
@@ -82,7 +82,7 @@ def _take(number: int, name: str, recording: GeneratedRecording, around: Circums
     onsets = np.array([event.start_s for event in heard.events])
     matched = match_onsets(onsets, recording.labels)
     said = [
-        _unlabelled(onset, recording.labels) if label is None else (label.label, label.kind)
+        unlabelled(onset, recording.labels) if label is None else (label.label, label.kind)
         for onset, label in zip(onsets.tolist(), matched, strict=True)
     ]
     return Take(number, heard, around, tuple(x for x, _ in said), tuple(x for _, x in said), recording.labels)

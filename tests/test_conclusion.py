@@ -144,27 +144,6 @@ def test_a_second_crack_that_is_beyond_doubt_is_flagged_and_stays():
     assert result.cavities_needed == 2
 
 
-def test_an_excess_cavitation_costs_the_price_as_surely_as_the_cavity_was_taken():
-    """The price lowers the odds of a cavitation by 46 to 8, weighed with how likely the first one was a cavitation."""
-    for sure in (0.99, 0.7):
-        first = (sure, 0.9 - sure, 0.1) if sure < 0.9 else (sure, 0.005, 0.005)
-        second = probabilities([heard([1.0, 61.0], [first, (0.6, 0.3, 0.1)])], [Circumstances(site="mcp")], MODEL)[0][1]
-        assert second[0] / second[1] == pytest.approx(2 * (1 - sure + sure * 8 / 46))
-
-
-def test_twelve_doubtful_cracks_hardly_fill_a_neck():
-    chances = [(0.75, 0.15, 0.1)] * 12 + [(0.6, 0.35, 0.05)]
-    result = one(heard([1.0 + i for i in range(13)], chances), Circumstances(site="neck"))
-    assert timing(result)[-1] == REFRACTORY
-    assert labels(result)[-1] == "cavitation"
-
-
-def test_what_is_no_candidate_is_still_less_likely_a_cavitation_while_no_cavity_is_free():
-    event = one(heard([1.0, 61.0], [CRACK, (0.4, 0.5, 0.1)]), Circumstances(site="mcp")).events[1]
-    assert (event.label, event.timing) == ("snapping", UNCHECKED)
-    assert event.p_label > 0.6
-
-
 def test_where_the_site_is_unknown_nothing_is_relabelled():
     result = one(heard([1.0, 61.0], [CRACK, (0.6, 0.35, 0.05)]))
     assert labels(result) == ["cavitation", "cavitation"]

@@ -1,5 +1,5 @@
 import math
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import UsageError
-from popclass.timing.refractory import PRICE, cavities_needed, check, occupied, since_cavitation
+from popclass.timing.refractory import PRICE, cavities_needed, check, since_cavitation
 
 # Times in whole and weights in quarter steps, so that ties and exact periods are common.
 PERIOD = 10
@@ -55,26 +55,6 @@ def test_no_more_cavitations_than_cavities_within_a_period(case, capacity, price
     verdict = run(case, capacity, price)
     taking = [t for (t, _, _), takes in zip(case, verdict.takes_cavity, strict=True) if takes]
     assert most_overlapping(taking) <= capacity
-
-
-@given(events, st.integers(1, 3), st.randoms(use_true_random=False))
-def test_an_event_is_shut_out_as_surely_as_the_likeliest_full_house_is_one(case, capacity, random):
-    """Every set of as many cavitations as there are cavities is looked at; surely shut out is each that found none."""
-    verdict = run(case, capacity)
-    times = [t for t, _, _ in case]
-    chances = [random.choice([0.25, 0.5, 1.0]) for _ in case]
-    taking = [i for i in range(len(case)) if verdict.takes_cavity[i]]
-
-    def full(event):
-        for house in combinations(taking, capacity):
-            moments = [times[event], *(times[i] for i in house)]
-            if event not in taking and max(moments) - min(moments) < PERIOD:
-                yield math.prod(chances[i] for i in house)
-
-    found = occupied(times, verdict.takes_cavity, chances, capacity=capacity, refractory_s=PERIOD)
-    assert found.tolist() == pytest.approx([max(full(event), default=0.0) for event in range(len(case))])
-    sure = occupied(times, verdict.takes_cavity, np.ones(len(case)), capacity=capacity, refractory_s=PERIOD)
-    assert all(shut == 1 for shut, timing in zip(sure, verdict.timing, strict=True) if timing == "refractory")
 
 
 @given(events, capacities, prices)

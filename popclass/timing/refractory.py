@@ -125,54 +125,6 @@ def check(
     )
 
 
-def occupied(
-    time_s: ArrayLike, takes_cavity: ArrayLike, probability: ArrayLike, *, capacity: int, refractory_s: float
-) -> NDArray[np.float64]:
-    """How likely it is that each event finds no cavity free, given how likely those that take one are cavitations.
-
-    At most `capacity` of the events that take a cavity overlap, so an event is shut out where all of these many are
-    cavitations indeed, events taken as independent. Where several such sets shut it out, the likeliest counts, which is
-    a lower bound. So one sure pop shuts the one joint, but twelve doubtful ones seldom all twelve of a neck.
-
-    Parameters
-    ----------
-    time_s : array_like of float, (n,)
-    takes_cavity : array_like of bool, (n,)
-        As `Verdict.takes_cavity`.
-    probability : array_like of float, (n,)
-        Of cavitation, before timing was weighed.
-    capacity : int
-    refractory_s : float
-
-    Returns
-    -------
-    ndarray of float64, (n,)
-        0 for events that take a cavity.
-
-    Examples
-    --------
-    >>> occupied([0, 240, 1300], [True, False, False], [0.9, 0.6, 0.4], capacity=1, refractory_s=1200).tolist()
-    [0.0, 0.9, 0.0]
-    """
-    moment = _microseconds(_finite(time_s, "time_s", largest=_LATEST_S))
-    chance = _finite(probability, "probability", n=len(moment))
-    takes = np.asarray(takes_cavity, dtype=bool)
-    length = round(refractory_s * _MICROSECONDS)
-    order = np.flatnonzero(takes)
-    order = order[np.lexsort((chance[order], moment[order]))]
-    shut = np.zeros(len(moment))
-    if len(order) < capacity:
-        return shut
-    all_true = np.lib.stride_tricks.sliding_window_view(chance[order], capacity).prod(axis=1)
-    first, last = moment[order][: len(all_true)], moment[order][capacity - 1 :]
-    all_true = np.where(last - first < length, all_true, 0.0)
-    since = np.searchsorted(first, moment - length, side="right")
-    until = np.searchsorted(last, moment + length, side="left")
-    for event in np.flatnonzero(~takes & (since < until)):
-        shut[event] = all_true[since[event] : until[event]].max()
-    return shut
-
-
 def since_cavitation(time_s: ArrayLike, burst: ArrayLike, cavitation: ArrayLike) -> tuple[float | None, ...]:
     """Seconds from the previous burst that holds a cavitation to each event.
 
