@@ -14,6 +14,7 @@ from popclass.training.choice import choose_correction, clearly_better
 from popclass.training.correction import RECALIBRATION, base_answers, corrected_graph, fit_correction, scale_of
 from popclass.training.fit import fit
 from popclass.training.scores import describe
+from popclass.training.thresholds import PRECISION
 
 
 def adapt(*args, **options) -> Model:
@@ -231,7 +232,7 @@ def test_a_stated_precision_decides_the_thresholds_of_an_adapted_model(base):
     events = shifted_recordings(150, 6)
     plain, loose, strict = (adapt(base, *events, precision=p) for p in (None, 0.5, 0.99))
     assert plain.thresholds == base.thresholds
-    assert plain.info["scores"]["joint_labels"]["wanted"] == 0.8
+    assert plain.info["scores"]["joint_labels"]["wanted"] == PRECISION
     for model, wanted in ((loose, 0.5), (strict, 0.99)):
         named = model.info["scores"]["joint_labels"]
         least = dict(zip(model.classes, model.thresholds.min_probability, strict=True))

@@ -96,7 +96,7 @@ def test_a_label_does_not_take_the_onset_of_its_neighbour():
     labelled = recording((0.0310, 0.0334, "cavitation"), (0.0340, 0.0340, "snapping"), (0.0372, 0.0372, "cavitation"))
     matched = match([event(0.030771), event(0.037392)], labelled)
     assert matched.labels == ("cavitation", "cavitation")
-    assert [row.label for row in matched.missed] == ["snapping"]
+    assert [row.label for row in matched.lost] == ["snapping"]
 
 
 def test_events_that_no_label_covers_are_told_whatever_becomes_of_them():

@@ -3,9 +3,10 @@
 Hand-made labels miss the onset by some milliseconds, and detection has its own tolerance. So an event belongs to a
 label if its onset lies in the labelled stretch or at most 15 ms outside, to the nearest where there are several.
 
-- A **point** marks a moment: of the onsets within 15 ms of it, the nearest takes the label. Points choose first, the
-  closest pair of point and onset before all others: whoever set a point meant that very onset.
-- A **stretch** is one sound: of the events that no point took, its strongest takes the label, since a stretch drawn by
+- A **point**, or a stretch of at most 10 ms, marks an onset: of those within 15 ms of its start, the nearest takes the
+  label. Points choose first, the closest pair of point and onset before all others: whoever set one meant that very
+  onset.
+- A longer **stretch** is one sound: of the events that no point took, its strongest takes the label, since a stretch drawn by
   hand begins in the echo or the rub before it as often as at the onset.
 
 The other events that belong to a label (echoes, the rub before a snap) are neither that nor `other` and stay out of
@@ -23,6 +24,7 @@ from popclass.labels.records import LabelledRecording, LabelRow
 from popclass.results import OTHER, Event
 
 TOLERANCE_S = 0.015  # chosen, not measured: wider than the error of a label set by hand, narrower than most gaps
+ONSET_S = 0.010  # a label no longer than this marks an onset, as in evaluation
 _ROUNDING_S = 1e-9
 
 
@@ -74,7 +76,7 @@ def match(events: Sequence[Event], recording: LabelledRecording, *, partial: boo
             labels[i] = None if row.label else OTHER
     given = dict(taken)
     for place, (row, inside) in enumerate(zip(rows, claimed, strict=True)):
-        if not row.is_point and inside:
+        if not _is_point(row) and inside:
             given[place] = max(inside, key=lambda i: events[i].snr_db)
     for place, i in given.items():
         labels[i] = rows[place].label or OTHER
@@ -92,7 +94,7 @@ def _points_first(onsets: np.ndarray, rows: Sequence[LabelRow]) -> dict[int, int
     """For each point that finds an onset, its place among the rows and the index of the onset, one to one."""
     pairs = []
     for place, row in enumerate(rows):
-        if row.is_point:
+        if _is_point(row):
             apart = np.abs(onsets - row.start_s)
             pairs += [(float(apart[i]), place, int(i)) for i in np.flatnonzero(apart <= TOLERANCE_S + _ROUNDING_S)]
     taken: dict[int, int] = {}
@@ -102,6 +104,10 @@ def _points_first(onsets: np.ndarray, rows: Sequence[LabelRow]) -> dict[int, int
             taken[place] = i
             used.add(i)
     return taken
+
+
+def _is_point(row: LabelRow) -> bool:
+    return row.end_s - row.start_s <= ONSET_S + _ROUNDING_S
 
 
 def _claims(onsets: np.ndarray, rows: Sequence[LabelRow], taken: Collection[int]) -> tuple[list[list[int]], list[int]]:

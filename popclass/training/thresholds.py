@@ -16,7 +16,7 @@ import numpy as np
 
 from popclass.results import OTHER
 
-PRECISION = 0.75  # of joint labels, wanted
+PRECISION = 0.8  # of joint labels, wanted
 LIKELY = 0.5  # what is less likely than not is not named, however often such labels are right
 UNCERTAIN_SHARE = 0.1
 NOVELTY = 0.99
