@@ -224,12 +224,28 @@ def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
         assert getattr(back, name) == getattr(heard, name)
 
 
-def test_labels_follow_the_parameters_without_hearing_again(archive, model, tmp_path):
-    classify_folder(archive, tmp_path, model=model)
-    result = classify_folder(archive, tmp_path, model=model, min_probability=1.0, site="Knee")
-    assert result.resumed == 11
-    assert {event["label"] for event in result.events} == {"uncertain"}
-    assert {event["site"] for event in result.events} == {"knee"}
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"min_probability": 1.0},
+            "begun without --min-probability and is now run with --min-probability 1.0; say it as",
+        ),
+        (
+            {"site": "hip"},
+            "begun with --site knee and is now run with --site hip; say it as before, name another folder",
+        ),
+        ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*or say --fresh"),
+    ],
+)
+def test_changed_parameters_are_refused_with_a_choice(archive, model, tmp_path, changed, message):
+    classify_folder(archive, tmp_path, model=model, site="Knee")
+    before = [(tmp_path / name).read_bytes() for name in TABLES]
+    with pytest.raises(OutputError, match=message):
+        classify_folder(archive, tmp_path, model=model, **{"site": "knee", **changed})
+    assert [(tmp_path / name).read_bytes() for name in TABLES] == before
+    assert classify_folder(archive, tmp_path, model=model, site="knee").resumed == 11
+    assert classify_folder(archive, tmp_path, model=model, fresh=True, **{"site": "knee", **changed}).resumed == 0
 
 
 def test_results_of_something_else_are_never_replaced(archive, model, tmp_path):

@@ -1,4 +1,4 @@
-"""Promises of popclass.batch.cluster: the tables of a cluster are those of a local run, whatever becomes of its workers.
+"""Promises of popclass.batch.cluster: its tables are those of a local run, whatever becomes of its workers.
 
 The scheduler and its workers are processes of their own on this machine.
 """
@@ -30,7 +30,7 @@ WAIT_S = 60.0
 PRELOAD = """
 import os, time
 import popclass.batch.hearing as hearing
-analyse = hearing.analyse
+from popclass.pipeline import analyse
 
 def slow(path, *a, name, **k):
     time.sleep({pause})
@@ -81,7 +81,8 @@ def scheduler(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ("--host", "127.0.0.1", "--port", port, "--no-dashboard", "--no-jupyter")
-    with process("distributed.cli.dask_scheduler", *options, cwd=tmp_path) as child:
+    env = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}  # quicker than the usual 3
+    with process("distributed.cli.dask_scheduler", *options, cwd=tmp_path, env=env) as child:
         wait_until(lambda: answers(port), child)
         yield f"tcp://127.0.0.1:{port}"
 
@@ -198,12 +199,11 @@ def test_a_worker_without_popclass_is_named(archive, model, tmp_path):
     blocked.mkdir()
     (blocked / "popclass.py").write_text("raise ImportError('not here')")
     env = {**os.environ, "PYTHONPATH": f"{blocked}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-    (blocked / "preload.py").write_text("")
     with scheduler(tmp_path) as address:
         options = ("--nthreads", 1, "--no-nanny", "--no-dashboard")
-        with process("distributed.cli.dask_worker", address, *options, cwd=blocked, env=env):
-            with pytest.raises(UsageError, match=r"the worker tcp://\S+ on \S+ cannot import popclass"):
-                classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
+        refused = pytest.raises(UsageError, match=r"the worker tcp://\S+ on \S+ cannot import popclass")
+        with process("distributed.cli.dask_worker", address, *options, cwd=blocked, env=env), refused:
+            classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
 
 
 def seen(**other):
