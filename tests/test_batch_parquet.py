@@ -1,4 +1,4 @@
-"""Promises of popclass batch --to parquet: the rows of the CSV, in their order, with types, whole and always the same."""
+"""Promises of popclass batch --to parquet: the rows of the CSV in their order, typed, whole and always the same."""
 
 import json
 import sys
