@@ -188,7 +188,7 @@ def test_an_address_that_does_not_answer_is_one_line(archive, model, tmp_path, c
 
 def test_a_scheduler_without_workers_says_how_to_start_some(archive, model, tmp_path, monkeypatch):
     with scheduler(tmp_path) as address:
-        monkeypatch.setattr(cluster, "ANSWER_S", 1.0)
+        monkeypatch.setattr(cluster, "FIRST_WORKER_S", 0.3)
         with pytest.raises(UsageError, match=f"has no workers; start some with `dask worker {address}`"):
             classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
 

@@ -34,7 +34,8 @@ from popclass.model import Model
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-ANSWER_S = 10.0  # for the scheduler to answer, and for a first worker to be there
+ANSWER_S = 10.0  # for the scheduler to answer
+FIRST_WORKER_S = 10.0
 WORKERS_GONE_S = 60.0  # without any worker, before the batch gives up
 POLL_S = 1.0
 CHUNKS_AHEAD = 2  # handed out for each thread of the workers, so that none waits
@@ -239,7 +240,7 @@ class Cluster:
         return found
 
     def _await_workers(self) -> None:
-        deadline = time.monotonic() + ANSWER_S
+        deadline = time.monotonic() + FIRST_WORKER_S
         while not (workers := self._workers()):
             if time.monotonic() > deadline:
                 raise UsageError(
