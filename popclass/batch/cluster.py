@@ -17,7 +17,7 @@ import os
 import socket
 import time
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -38,6 +38,8 @@ ANSWER_S = 10.0  # for the scheduler to answer
 FIRST_WORKER_S = 10.0
 WORKERS_GONE_S = 60.0  # without any worker, before the batch gives up
 POLL_S = 1.0
+MODELS_KEPT = 4
+NEWCOMERS = 3  # that may get a chunk one after the other before it is suspected of having killed those before them
 CHUNKS_AHEAD = 2  # handed out for each thread of the workers, so that none waits
 LIBRARIES = ("numpy", "soundfile", "soxr", "onnxruntime", "av")
 CRASHED = "every worker that read it died: the file crashes its decoder, or memory ran out"
@@ -124,10 +126,10 @@ def _not_the_same(folder: str, name: str, stamp: Stamp) -> Outcome:
 
 
 def take_model(sha256: str, model: bytes, name: str) -> None:
-    """What a worker does before: keep the model of a batch, and no other one."""
-    loaded = Model.from_bytes(model, name=name)
-    _models.clear()
-    _models[sha256] = loaded
+    """What a worker does before: keep the model of a batch, and a few of others that may be at work, too."""
+    _models[sha256] = Model.from_bytes(model, name=name)
+    for oldest in list(_models)[:-MODELS_KEPT]:
+        _models.pop(oldest, None)
 
 
 class Cluster:
@@ -151,6 +153,8 @@ class Cluster:
         self._under_way: dict[Future, Chunk] = {}
         self._last_seen = time.monotonic()
         self._threads = 0
+        self._introduced: set[str] = set()
+        self._returned: Counter[tuple[str, ...]] = Counter()
 
     def hear_all(self, recordings: Mapping[str, Stamp], each: Each) -> None:
         """Hear recordings and hand the outcomes on as they come, in no particular order.
@@ -192,12 +196,25 @@ class Cluster:
                 except KilledWorker:
                     suspects |= chunk
                     continue
-                if isinstance(found, str):
-                    self._introduce([found])
+                if not isinstance(found, str):
+                    each(found)
+                elif self._may_go_on(chunk, found):
                     left.appendleft(chunk)
                 else:
-                    each(found)
+                    suspects |= chunk
         return suspects
+
+    def _may_go_on(self, chunk: Chunk, newcomer: str) -> bool:
+        """Introduce a worker that gave a chunk back, and all others that are new.
+
+        A worker that starts anew after its death is a newcomer, and Dask counts the deaths at a chunk only until it
+        was given back. So a chunk that meets one newcomer after the other is suspected of having killed the others.
+        """
+        self._introduced.discard(newcomer)
+        self._introduce([address for address in self._workers() if address not in self._introduced])
+        names = tuple(chunk)
+        self._returned[names] += 1
+        return self._returned[names] <= NEWCOMERS
 
     def _submit(self, chunk: Chunk) -> None:
         def hear(sha256: str, folder: str, chunk: Chunk) -> list[Outcome] | str:
@@ -258,10 +275,13 @@ class Cluster:
 
             take_model(sha256, model, name)
 
+        if not addresses:
+            return
         for address, seen in self._ask(_look(self._folder), addresses).items():
             _check_worker(address, seen, self._folder)
         model = self._model
-        self._ask(give, addresses, model.sha256, model.to_bytes(), model.name)
+        given = self._ask(give, addresses, model.sha256, model.to_bytes(), model.name)
+        self._introduced |= set(given)
 
     def _ask(self, function: Callable[..., Any], addresses: Sequence[str], *arguments: Any) -> dict[str, Any]:
         """What a function gives on workers, without those that died meanwhile."""
