@@ -183,6 +183,7 @@ class Cluster:
         from distributed import KilledWorker
 
         suspects: Chunk = {}
+        self._returned.clear()
         while left or self._under_way:
             while left and len(self._under_way) < self._threads * CHUNKS_AHEAD:
                 self._submit(left.popleft())
