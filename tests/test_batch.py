@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 import recordings
 
-from popclass.batch import classify_folder, pool
+from popclass.batch import classify_folder, hearing, pool
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Stamp, from_line, to_line
 from popclass.cli import main
@@ -106,7 +106,9 @@ def test_a_second_run_hears_only_what_is_new_changed_or_failed(done, archive, mo
     shutil.copytree(archive, folder)
     classify_folder(folder, results, model=model)
     heard = []
-    monkeypatch.setattr(pool, "analyse", lambda path, *a, name, **k: heard.append(name) or analyse(path, *a, name=name))
+    monkeypatch.setattr(
+        hearing, "analyse", lambda path, *a, name, **k: heard.append(name) or analyse(path, *a, name=name)
+    )
     assert classify_folder(folder, results, model=model).resumed == 11
     assert heard == ["day 0/broken.wav"]
     assert same_tables(results, done.results_dir)
@@ -131,7 +133,7 @@ def test_an_interrupted_batch_goes_on_and_ends_with_the_same_bytes(done, archive
         return analyse(path, *rest, name=name, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pool, "analyse", interrupted)
+        patch.setattr(hearing, "analyse", interrupted)
         with pytest.raises(KeyboardInterrupt):
             classify_folder(archive, tmp_path, model=model)
     assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
@@ -146,9 +148,9 @@ def test_a_killed_batch_leaves_no_results_and_goes_on(done, archive, model, tmp_
     model.save(tmp_path / "m.onnx")
     results = tmp_path / "results"
     code = (
-        "import time, popclass.batch.pool as pool\nanalyse = pool.analyse\n"
+        "import time, popclass.batch.hearing as hearing\nanalyse = hearing.analyse\n"
         "def slow(*a, **k):\n    time.sleep(0.2)\n    return analyse(*a, **k)\n"
-        "pool.analyse = slow\nfrom popclass.cli import main\n"
+        "hearing.analyse = slow\nfrom popclass.cli import main\n"
         f"main(['batch', {str(archive)!r}, '-o', {str(results)!r}, '--model', {str(tmp_path / 'm.onnx')!r}])"
     )
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as child:
@@ -169,12 +171,12 @@ def test_a_recording_that_kills_its_process_costs_one_row(archive, model, tmp_pa
     script = tmp_path / "batch.py"
     model.save(tmp_path / "m.onnx")
     script.write_text(
-        "import os, sys, popclass.batch.pool as pool\n"
-        "analyse = pool.analyse\n"
+        "import os, sys, popclass.batch.hearing as hearing\n"
+        "analyse = hearing.analyse\n"
         "def deadly(path, *a, name, **k):\n"
         "    if name == 'LOUD.FLAC':\n        os._exit(139)\n"
         "    return analyse(path, *a, name=name, **k)\n"
-        "pool.analyse = deadly\n"
+        "hearing.analyse = deadly\n"
         "if __name__ == '__main__':\n"
         "    from popclass.cli import main\n    sys.exit(main(sys.argv[1:]))\n"
     )
@@ -205,7 +207,7 @@ def test_a_bug_costs_one_row_and_names_itself(archive, model, tmp_path, monkeypa
             raise ZeroDivisionError("by nothing")
         return analyse(path, *rest, name=name, **options)
 
-    monkeypatch.setattr(pool, "analyse", broken)
+    monkeypatch.setattr(hearing, "analyse", broken)
     failed = {row.recording: row.reason for row in classify_folder(archive, tmp_path, model=model).failed}
     assert failed["LOUD.FLAC"] == "a bug in popclass, please report it: ZeroDivisionError: by nothing"
     assert len(failed) == 2
@@ -213,7 +215,7 @@ def test_a_bug_costs_one_row_and_names_itself(archive, model, tmp_path, monkeypa
 
 def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
     heard = analyse(archive / "LOUD.FLAC", model, name="LOUD.FLAC")
-    back = from_line(to_line("LOUD.FLAC", heard, Stamp(1, 2)), classes=3)
+    back = from_line(to_line("LOUD.FLAC", heard, Stamp(1, 2), (1, 5)), classes=3)
     assert len(heard.events) >= 2
     assert back.events == heard.events
     for name in ("acoustic", "believed", "novelty"):
@@ -222,12 +224,28 @@ def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
         assert getattr(back, name) == getattr(heard, name)
 
 
-def test_labels_follow_the_parameters_without_hearing_again(archive, model, tmp_path):
-    classify_folder(archive, tmp_path, model=model)
-    result = classify_folder(archive, tmp_path, model=model, min_probability=1.0, site="Knee")
-    assert result.resumed == 11
-    assert {event["label"] for event in result.events} == {"uncertain"}
-    assert {event["site"] for event in result.events} == {"knee"}
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"min_probability": 1.0},
+            "begun without --min-probability and is now run with --min-probability 1.0; say it as",
+        ),
+        (
+            {"site": "hip"},
+            "begun with --site knee and is now run with --site hip; say it as before, name another folder",
+        ),
+        ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*or say --fresh"),
+    ],
+)
+def test_changed_parameters_are_refused_with_a_choice(archive, model, tmp_path, changed, message):
+    classify_folder(archive, tmp_path, model=model, site="Knee")
+    before = [(tmp_path / name).read_bytes() for name in TABLES]
+    with pytest.raises(OutputError, match=message):
+        classify_folder(archive, tmp_path, model=model, **{"site": "knee", **changed})
+    assert [(tmp_path / name).read_bytes() for name in TABLES] == before
+    assert classify_folder(archive, tmp_path, model=model, site="knee").resumed == 11
+    assert classify_folder(archive, tmp_path, model=model, fresh=True, **{"site": "knee", **changed}).resumed == 0
 
 
 def test_results_of_something_else_are_never_replaced(archive, model, tmp_path):

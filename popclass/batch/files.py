@@ -3,6 +3,9 @@
 A file is taken for a recording by the ending of its name, in upper or lower case. Hidden files and folders (a leading
 dot) are passed over, and so is the folder the results go to. Links to folders are followed, each folder is visited
 once, and what lies in the tree itself keeps its name there. A folder that cannot be read is reported, not passed over.
+
+A path that begins like a formula (`=`, `+`, `-`, `@`, a tab or a line break) gets a leading `./`: it names the same
+file, and a spreadsheet that opens the tables takes it for text.
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ from pathlib import Path
 from popclass.audio.suffixes import AUDIO_SUFFIXES
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
+
+# What formulas of a spreadsheet begin with, the wide forms of East Asian keyboards too, and what is skipped before it.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +61,23 @@ def find_recordings(folder: Path, *, leave_out: Path) -> Found:
     unreadable: dict[str, str] = {}
     for place, names in _folders(folder, os.path.realpath(leave_out), unreadable):
         below = Path(place).relative_to(folder).as_posix()
-        recordings += [name if below == "." else f"{below}/{name}" for name in names]
+        recordings += [as_written(name if below == "." else f"{below}/{name}") for name in names]
     if not recordings and not unreadable:
         raise UsageError(
             f"{shown}: no recordings in this folder; looked for names that end in {' '.join(AUDIO_SUFFIXES)}"
         )
     return Found(tuple(sorted(recordings)), unreadable)
+
+
+def as_written(path: str) -> str:
+    """A relative path as tables have it.
+
+    Examples
+    --------
+    >>> as_written("=1+1.wav"), as_written("knee/=1+1.wav")
+    ('./=1+1.wav', 'knee/=1+1.wav')
+    """
+    return f"./{path}" if path.startswith(FORMULA_STARTS) else path
 
 
 def _folders(folder: Path, leave_out: str, unreadable: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
@@ -76,7 +93,7 @@ def _folders(folder: Path, leave_out: str, unreadable: dict[str, str]) -> Iterat
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
         except OSError as error:
-            name = Path(place).relative_to(folder).as_posix()
+            name = as_written(Path(place).relative_to(folder).as_posix())
             unreadable[name] = f"this folder cannot be read ({(error.strerror or 'unknown').lower()})"
             continue
         shown = [entry for entry in entries if not entry.name.startswith(".")]

@@ -2,15 +2,17 @@
 
 `journal.jsonl` in the folder of results has one JSON object a line and is only ever appended to, except that a batch
 that starts over starts it anew. Its first line says what made it: the version of the journal and of popclass, the
-SHA-256 of the model, and the folder of recordings. Each further line is one recording that was heard to its end: its
-path relative to that folder, size and time of modification, and what it told by itself (`popclass.pipeline.Analysis`).
-Numbers are written so that they read back the same to the last bit.
+SHA-256 of the model, the folder of recordings, and the parameters of the labels. Each further line is one recording
+that was heard to its end: its path relative to that folder, size and time of modification, and what it told by itself
+(`popclass.pipeline.Analysis`). Numbers are written so that they read back the same to the last bit. A line `manifest`
+keeps what a manifest said, so that a later run can say what changed.
 
 - A line counts once its line end is written; a last line without one, left by an interruption, is cut off.
 - A line counts only while the file still has that size and time of modification; the last one about a file wins.
 - Recordings that failed are not in it: they are tried again.
-- Labels are not in it: site, subject, refractory period and least probability may change from one run to the next, and
-  what was heard still holds. Another model, folder or version of popclass is refused; `--fresh` starts over.
+- Labels are not in it. A manifest may change from one run to the next, and what was heard still holds.
+- Another model, folder, version of popclass, site, refractory period or least probability is refused; `--fresh` starts
+  over.
 - One batch at a time writes a journal.
 
 All results of a batch are made from journal lines, those of this run as those of an earlier one. That is why an
@@ -31,13 +33,16 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from popclass.batch.duplicates import Piece
 from popclass.errors import OutputError
 from popclass.formats.text import one_line
 from popclass.pipeline import Analysis
 from popclass.results import Event
 
 NAME = "journal.jsonl"
-VERSION = 1
+VERSION = 2
+
+_MADE_OF = ("journal", "popclass", "model", "folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,22 @@ class Stamp:
         return cls(found.st_size, found.st_mtime_ns)
 
 
-def to_line(recording: str, analysis: Analysis, stamp: Stamp) -> str:
-    """What a recording told by itself, as a line of the journal with its line end."""
+def to_line(recording: str, analysis: Analysis, stamp: Stamp, piece: Piece) -> str:
+    """What a recording told by itself, as a line of the journal with its line end.
+
+    Parameters
+    ----------
+    recording : str
+    analysis : Analysis
+    stamp : Stamp
+    piece : (int, int)
+        By which files with the same bytes are found, see `popclass.batch.duplicates`.
+    """
     entry = {
         "recording": recording,
         "size": stamp.size,
         "mtime_ns": stamp.mtime_ns,
+        "piece": piece,
         "duration_s": analysis.duration_s,
         "sample_rate": analysis.sample_rate,
         "channels": analysis.channels,
@@ -73,7 +88,7 @@ def to_line(recording: str, analysis: Analysis, stamp: Stamp) -> str:
         "believed": analysis.believed.tolist(),
         "novelty": analysis.novelty.tolist(),
     }
-    return json.dumps(entry, separators=(",", ":")) + "\n"
+    return _as_line(entry)
 
 
 def from_line(line: str, *, classes: int) -> Analysis:
@@ -98,6 +113,12 @@ def from_line(line: str, *, classes: int) -> Analysis:
     )
 
 
+def piece_in(line: str) -> Piece:
+    """The piece that `to_line` wrote."""
+    size, checksum = json.loads(line)["piece"]
+    return size, checksum
+
+
 class Journal:
     """The journal of a folder of results, open for appending.
 
@@ -105,7 +126,7 @@ class Journal:
     ----------
     results_dir : Path
     made_by : mapping
-        Version, model and folder; see the module.
+        Version, model, folder, and the parameters of the labels by their options; see the module.
     fresh : bool
         Start over.
 
@@ -113,6 +134,8 @@ class Journal:
     ----------
     lines : dict of str to str
         The line of each recording that was heard, in this run or an earlier one.
+    known : dict or None
+        What the manifest of the latest run said, see `note_known`; None where no run had one.
 
     Raises
     ------
@@ -124,9 +147,11 @@ class Journal:
         self._path = results_dir / NAME
         self._stamps: dict[str, Stamp] = {}
         self.lines: dict[str, str] = {}
-        self._head = json.dumps({"journal": VERSION, **made_by}, separators=(",", ":")) + "\n"
+        self.known: dict[str, list[Any]] | None = None
+        self._head = _as_line({"journal": VERSION, **made_by})
         try:
-            self._file: BinaryIO = open(self._path, "a+b")  # noqa: SIM115 - closed by `close`
+            # Unbuffered: what could not be written to a full disk is not tried again when the file is closed.
+            self._file: BinaryIO = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed by `close`
         except OSError as error:
             raise self._unwritable(error) from None
         try:
@@ -134,18 +159,27 @@ class Journal:
             if fresh:
                 self._file.truncate(0)
             self._read()
+        except OSError as error:
+            self._file.close()
+            raise self._unwritable(error) from None
         except BaseException:
             self._file.close()
             raise
 
-    def holds(self, recording: str, path: Path) -> bool:
+    def holds(self, recording: str, stamp: Stamp) -> bool:
         """Whether this very file was heard."""
-        return recording in self.lines and self._stamps.get(recording) == Stamp.of(path)
+        return recording in self.lines and self._stamps.get(recording) == stamp
 
     def add(self, lines: Mapping[str, str]) -> None:
         """Append the lines of recordings."""
         self.lines.update(lines)
         self._write("".join(lines.values()))
+
+    def note_known(self, known: dict[str, list[Any]]) -> None:
+        """Append what a manifest says of the recordings, unless the run before said the same."""
+        if known != (self.known or {}):
+            self._write(_as_line({"manifest": known}))
+        self.known = known
 
     def close(self) -> None:
         self._file.close()
@@ -159,41 +193,54 @@ class Journal:
         self.close()
 
     def _read(self) -> None:
-        self._file.seek(0)
         whole = 0
-        for number, raw in enumerate(self._file):
-            if not raw.endswith(b"\n"):
-                break
-            whole += len(raw)
-            line = raw.decode("ascii", "replace")
-            if number == 0:
-                self._check_head(line)
-                continue
-            with suppress(ValueError, KeyError, TypeError):  # a damaged line counts as not written
-                entry = json.loads(line)
-                self._stamps[entry["recording"]] = Stamp(entry["size"], entry["mtime_ns"])
-                self.lines[entry["recording"]] = line
+        with self._path.open("rb") as file:
+            for number, raw in enumerate(file):
+                if not raw.endswith(b"\n"):
+                    break
+                whole += len(raw)
+                line = raw.decode("ascii", "replace")
+                if number == 0:
+                    self._check_head(line)
+                else:
+                    self._take(line)
         self._file.truncate(whole)
         if whole == 0:
             self._write(self._head)
 
+    def _take(self, line: str) -> None:
+        with suppress(ValueError, KeyError, TypeError):  # a damaged line counts as not written
+            entry = json.loads(line)
+            if "manifest" in entry:
+                self.known = entry["manifest"]
+                return
+            self._stamps[entry["recording"]] = Stamp(entry["size"], entry["mtime_ns"])
+            self.lines[entry["recording"]] = line
+
     def _check_head(self, line: str) -> None:
         if line == self._head:
             return
+        now = json.loads(self._head)
         try:
-            before, now = json.loads(line), json.loads(self._head)
+            before = json.loads(line)
             other = [key for key in now if before.get(key) != now[key]]
         except (ValueError, AttributeError):
-            other = []
+            before, other = {}, []
+        if other and other[0] not in _MADE_OF:
+            raise OutputError(
+                f"{self._shown()} was begun {_option(other[0], before)} and is now run {_option(other[0], now)}; say "
+                "it as before, name another folder for the results, or say --fresh to start over"
+            )
         what = f"of another {other[0]}" if other else "something else"
         raise OutputError(
             f"{self._shown()} is {what}; name another folder for the results, or say --fresh to start over"
         )
 
     def _write(self, text: str) -> None:
+        left = memoryview(text.encode("ascii"))
         try:
-            self._file.write(text.encode("ascii"))
-            self._file.flush()
+            while left:
+                left = left[self._file.write(left) :]
         except OSError as error:
             raise self._unwritable(error) from None
 
@@ -216,3 +263,12 @@ class Journal:
 
     def _unwritable(self, error: OSError) -> OutputError:
         return OutputError(f"cannot write {self._shown()}: {error.strerror or error}")
+
+
+def _as_line(entry: Mapping[str, Any]) -> str:
+    return json.dumps(entry, separators=(",", ":")) + "\n"
+
+
+def _option(name: str, values: Mapping[str, Any]) -> str:
+    value = values.get(name)
+    return f"without {name}" if value is None else f"with {name} {one_line(str(value))}"

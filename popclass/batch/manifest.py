@@ -2,8 +2,8 @@
 
 `file` is relative to the CSV. Further columns are `subject`, `site`, `cavities`, `recorded_at` (ISO 8601) and
 `symptoms`, each optional and each cell of them, too; `symptoms` says nothing about sounds and changes no label. Any
-other column is refused, since a mistyped one would be lost without a word; so are a file that is not there and one that
-is named twice.
+other column is refused, since a mistyped one would be lost without a word; so are a file that is not there, one that is
+named twice, and a subject that a spreadsheet would take for a formula.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from popclass.batch.files import FORMULA_STARTS
 from popclass.conclusion import Circumstances
 from popclass.errors import LabelError, UsageError
 from popclass.formats.columns import read_columns
-from popclass.formats.text import one_line
+from popclass.formats.text import number, one_line
 from popclass.timing.sites import lookup
 
 COLUMNS = ("file", "subject", "site", "cavities", "recorded_at", "symptoms")
@@ -45,21 +46,30 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
     LabelError
         With file and row, where the manifest cannot be used.
     """
-    places = {os.path.realpath(folder / name): name for name in recordings}
+    # By its own path where there is one, since two names may lead to one file.
+    links = {os.path.realpath(folder / name): name for name in reversed(recordings)}
+    names = {os.path.abspath(folder / name): name for name in recordings}
     rows: dict[str, str] = {}
+    missing: list[str] = []
     known: dict[str, Circumstances] = {}
     for where, cells in _rows(path):
         if not cells["file"]:
             raise LabelError(f"{where}: no file is named")
-        place = os.path.realpath(path.parent / cells["file"])
-        if place in rows:
-            raise LabelError(f"{where}: '{one_line(cells['file'])}' is named before, in {rows[place]}")
+        named = os.path.abspath(path.parent / cells["file"])
+        place = named if named in names else os.path.realpath(named)
         if not os.path.lexists(place):
-            raise LabelError(f"{where}: '{one_line(cells['file'])}' not found; paths are relative to the manifest")
-        rows[place] = where
+            missing.append(f"{where}: '{one_line(cells['file'])}' not found")
+            continue
+        recording = names.get(place) or links.get(place)
+        if (recording or place) in rows:
+            raise LabelError(f"{where}: '{one_line(cells['file'])}' is named before, in {rows[recording or place]}")
+        rows[recording or place] = where
         around = _circumstances(where, cells, site)
-        if place in places:
-            known[places[place]] = around
+        if recording is not None:
+            known[recording] = around
+    if missing:
+        more = f", nor are {len(missing) - 1} further files it names" if len(missing) > 1 else ""
+        raise LabelError(f"{missing[0]}{more}; paths are relative to the manifest")
     return known
 
 
@@ -83,7 +93,16 @@ def _circumstances(where: str, cells: dict[str, str], site: str | None) -> Circu
             around = replace(around, cavities=_whole(cells["cavities"]))
     except UsageError as error:
         raise LabelError(f"{where}: {error}") from None
-    return replace(around, subject=cells["subject"] or None, recorded_at=_moment(where, cells["recorded_at"]))
+    return replace(around, subject=_subject(where, cells["subject"]), recorded_at=_moment(where, cells["recorded_at"]))
+
+
+def _subject(where: str, text: str) -> str | None:
+    if text.startswith(FORMULA_STARTS) and number(text) is None:
+        raise LabelError(
+            f"{where}: subject '{one_line(text)}' begins like a formula, which a spreadsheet would run when it opens "
+            "the tables; begin it with a letter or digit"
+        )
+    return text or None
 
 
 def _whole(text: str) -> int:

@@ -1,9 +1,8 @@
-"""Hearing many recordings, in this process or in several.
+"""Hearing many recordings on this machine, in this process or in several.
 
-Recordings are handed out in chunks, small enough that an interruption costs little and large enough that handing out
-costs nothing. What comes back for each is a line of the journal or the reason why it failed. A recording that kills its
-process (a decoder that crashes, memory that runs out) costs itself only: the chunks that were under way are then taken
-one recording at a time.
+A recording that kills its process (a decoder that crashes, memory that runs out) costs itself only: the chunks that
+were under way are then taken one recording at a time. A process that is killed from outside costs nothing but that.
+This is why the processes are those of `concurrent.futures`: one can tell which chunks were under way when one died.
 """
 
 from __future__ import annotations
@@ -12,89 +11,50 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from popclass.batch.journal import Stamp, to_line
-from popclass.errors import AudioError, UsageError
-from popclass.formats.text import one_line, visible
+from popclass.batch.hearing import Chunk, Each, Outcome, hear_chunk, in_chunks
+from popclass.batch.journal import Stamp
+from popclass.errors import UsageError
 from popclass.model import Model
-from popclass.pipeline import analyse
 
-CHUNK_FILES = 50
-CHUNK_BYTES = 32 << 20
 CHUNKS_AHEAD = 2  # handed out for each process, so that none waits
 CRASHED = "the process that read it died: the file crashes its decoder, or memory ran out"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one recording: a line of the journal, or the reason why there is none."""
+def one_a_core() -> int:
+    """How many processes have a core of their own: the cores this process may use.
 
-    recording: str
-    line: str | None = None
-    reason: str | None = None
-
-
-Each = Callable[[list[Outcome]], None]
+    Limits of a container are seen where the system tells them as an affinity; `--jobs` says it otherwise.
+    """
+    allowed = getattr(os, "sched_getaffinity", None)
+    return max(1, len(allowed(0)) if allowed else os.cpu_count() or 1)
 
 
-def hear_all(folder: Path, recordings: Sequence[str], model: Model, *, jobs: int, each: Each) -> None:
+def hear_all(folder: Path, recordings: Mapping[str, Stamp], model: Model, *, jobs: int, each: Each) -> None:
     """Hear recordings and hand the outcomes on as they come, in no particular order.
 
     Parameters
     ----------
     folder : Path
-    recordings : sequence of str
-        Relative to it.
+    recordings : mapping of str to Stamp
+        Relative to the folder, with what their files are.
     model : Model
     jobs : int
-        Processes; 1 is this one.
+        Processes; 1 is this one, which a recording that crashes its decoder takes along.
     each : callable
         Takes the outcomes of a chunk.
     """
-    chunks = list(_chunks(folder, recordings, jobs))
-    if jobs == 1 or len(chunks) < 2:
-        for chunk in chunks:
-            each(hear_chunk(folder, chunk, model))
+    chunks = list(in_chunks(recordings, jobs))
+    if jobs > 1 and chunks:
+        _Pool(folder, model, min(jobs, len(chunks)), each).run(chunks)
         return
-    _Pool(folder, model, min(jobs, len(chunks)), each).run(chunks)
-
-
-def hear_chunk(folder: Path, recordings: Sequence[str], model: Model) -> list[Outcome]:
-    """Hear a few recordings one after the other."""
-    return [_hear(folder, recording, model) for recording in recordings]
-
-
-def _hear(folder: Path, recording: str, model: Model) -> Outcome:
-    path = folder / recording
-    stamp = Stamp.of(path)
-    try:
-        return Outcome(recording, line=to_line(recording, analyse(path, model, name=recording), stamp))
-    except AudioError as error:
-        return Outcome(recording, reason=str(error).removeprefix(f"{visible(recording)}: "))
-    except Exception as error:  # one recording never costs the others
-        kind = type(error).__name__
-        return Outcome(recording, reason=f"a bug in popclass, please report it: {kind}: {one_line(str(error))}")
-
-
-def _chunks(folder: Path, recordings: Sequence[str], jobs: int) -> Iterator[list[str]]:
-    most = max(1, min(CHUNK_FILES, len(recordings) // (4 * jobs)))
-    chunk: list[str] = []
-    held = 0
-    for recording in recordings:
-        size = Stamp.of(folder / recording).size
-        if chunk and (len(chunk) >= most or held + size > CHUNK_BYTES):
-            yield chunk
-            chunk, held = [], 0
-        chunk.append(recording)
-        held += size
-    if chunk:
-        yield chunk
+    for chunk in chunks:
+        each(hear_chunk(folder, chunk, model))
 
 
 class _Pool:
@@ -105,15 +65,15 @@ class _Pool:
         self._jobs = jobs
         self._each = each
 
-    def run(self, chunks: Sequence[list[str]]) -> None:
+    def run(self, chunks: Sequence[Chunk]) -> None:
         left = list(chunks)
         while left:
             suspects = self._until_broken(left)
-            self._one_by_one([recording for chunk in suspects for recording in chunk])
+            self._one_by_one([{name: stamp} for chunk in suspects for name, stamp in chunk.items()])
 
-    def _until_broken(self, left: list[list[str]]) -> list[list[str]]:
+    def _until_broken(self, left: list[Chunk]) -> list[Chunk]:
         """Work through chunks, which are taken off the list; those under way when a process died are returned."""
-        under_way: dict[Future[list[Outcome]], list[str]] = {}
+        under_way: dict[Future[list[Outcome]], Chunk] = {}
         try:
             with _processes(self._jobs, self._setup) as pool:
                 while left or under_way:
@@ -128,16 +88,16 @@ class _Pool:
             return list(under_way.values())
         return []
 
-    def _one_by_one(self, left: list[str]) -> None:
+    def _one_by_one(self, left: list[Chunk]) -> None:
         """Find out which recordings kill their process."""
         while left:
             try:
                 with _processes(1, self._setup) as pool:
                     while left:
-                        self._each(pool.submit(_work, [left[0]]).result())
+                        self._each(pool.submit(_work, left[0]).result())
                         left.pop(0)
             except BrokenProcessPool:
-                self._each([Outcome(left.pop(0), reason=CRASHED)])
+                self._each([Outcome(name, reason=CRASHED) for name in left.pop(0)])
 
 
 @contextmanager
@@ -213,5 +173,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(recordings: list[str]) -> list[Outcome]:
-    return hear_chunk(_folder, recordings, _model)
+def _work(chunk: Chunk) -> list[Outcome]:
+    return hear_chunk(_folder, chunk, _model)

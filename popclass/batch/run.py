@@ -1,29 +1,35 @@
-"""A folder of recordings to `events.csv`, `recordings.csv` and `run.json`.
+"""A folder of recordings to tables of events and recordings, and `run.json`.
 
-Every recording is heard by itself, in one or several processes, and noted in the journal; then what the recordings of
-one subject and site tell about each other is concluded over all of them. Every file found has its row in
-`recordings.csv`, whether it could be used or not. The three files are written at the end, each in one move; until then
-those of an earlier run stay as they are. `events.csv` and `recordings.csv` depend on the recordings, the model and the
-parameters alone: not on the number of processes, nor on interruptions.
+Every recording is heard by itself, in one or several processes or on a cluster, and noted in the journal; then what
+the recordings of one subject and site tell about each other is concluded over all of them. Every file found has its row
+in the table of recordings, whether it could be used or not. The three files are written at the end, each in one move;
+until then those of an earlier run stay as they are. The tables depend on the recordings, the model and the parameters
+alone: not on the number of processes, nor on the cluster, nor on interruptions.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from popclass import __version__
+from popclass.batch.changes import as_known, notices
+from popclass.batch.duplicates import same_content
 from popclass.batch.files import Found, find_recordings
+from popclass.batch.hearing import Each, Outcome
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Journal
+from popclass.batch.journal import Journal, Stamp
 from popclass.batch.manifest import read_manifest
-from popclass.batch.pool import Outcome, hear_all
-from popclass.batch.result import TABLES, BatchResult, write_tables
+from popclass.batch.pool import hear_all, one_a_core
+from popclass.batch.progress import BatchProgress, Count
+from popclass.batch.result import CSV, KINDS, PARQUET, RUN, BatchResult, tables, write_tables
 from popclass.batch.settled import Settled
 from popclass.conclusion import Circumstances
 from popclass.errors import OutputError, UsageError
@@ -38,6 +44,7 @@ from popclass.timing.sites import lookup
 MOST_JOBS = 256
 
 PathLike = str | os.PathLike[str]
+Hearers = Callable[[Mapping[str, Stamp], Each], None]
 
 
 def classify_folder(
@@ -49,9 +56,12 @@ def classify_folder(
     site: str | None = None,
     refractory: float | None = None,
     min_probability: float | None = None,
-    jobs: int = 1,
+    jobs: int | None = 1,
     fresh: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    scheduler: str | None = None,
+    to: str = CSV,
+    progress: Callable[[BatchProgress], None] | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> BatchResult:
     """Classify every recording of a folder tree.
 
@@ -70,12 +80,19 @@ def classify_folder(
         Of the recordings for which the manifest names none.
     refractory, min_probability : float, optional
         As `popclass.classify`.
-    jobs : int
-        Processes, 1 to 256. A script that asks for more than one must do its work below `if __name__ == "__main__":`.
+    jobs : int or None
+        Processes, 1 to 256; None is one for each core. A script that asks for more than one must do its work below
+        `if __name__ == "__main__":`, which is why one is the default here.
     fresh : bool
         Forget what an earlier run heard.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers hear the recordings instead, see `popclass.batch.cluster`.
+    to : str
+        `csv`, or `parquet` for `events.parquet` and `recordings.parquet`, see `popclass.batch.parquet`.
     progress : callable, optional
-        Called with how many recordings are done and how many there are.
+        Called with a `popclass.batch.progress.BatchProgress` now and then.
+    notice : callable, optional
+        Called with a line about what should be known before hours are spent: see `popclass.batch.changes`.
 
     Returns
     -------
@@ -85,7 +102,7 @@ def classify_folder(
     Raises
     ------
     UsageError
-        If an option is outside what is allowed, or the folder holds no recordings.
+        If an option is outside what is allowed, the folder holds no recordings, or the cluster cannot hear them.
     LabelError
         If the manifest cannot be used.
     ModelError
@@ -100,43 +117,99 @@ def classify_folder(
     """
     began = datetime.now(UTC)
     place, target = Path(folder), Path(results_dir)
-    _check_options(refractory, min_probability, jobs)
+    jobs = one_a_core() if jobs is None else jobs
+    _check_options(refractory, min_probability, jobs, to)
     site = None if site is None else lookup(site).name
     found = find_recordings(place, leave_out=target)
-    around = {name: Circumstances(site=site) for name in found.recordings}
-    if manifest is not None:
-        around |= read_manifest(Path(manifest), place, found.recordings, site=site)
+    named = {} if manifest is None else read_manifest(Path(manifest), place, found.recordings, site=site)
+    around = {name: Circumstances(site=site) for name in found.recordings} | named
     chosen = load_model(model)
-    _prepare(target, fresh=fresh)
-    made_by = {"popclass": __version__, "model": chosen.sha256, "folder": os.path.realpath(place)}
-    with Journal(target, made_by, fresh=fresh) as journal:
-        settled = Settled(around, chosen, refractory=refractory, min_probability=min_probability)
-        resumed = _hear(place, found, chosen, journal, settled, jobs, progress)
-        settled.finish()
-        result = BatchResult(settled.rows(), chosen.classes, target, resumed)
-        parameters = {
-            "folder": one_line(os.fspath(folder)),
-            "manifest": None if manifest is None else one_line(os.fspath(manifest)),
-            "site": site,
-            "refractory_s": refractory,
-            "min_probability": min_probability,
-            "jobs": jobs,
-            "fresh": fresh,
-        }
-        write_tables(result, settled.event_lines(), _about(result, chosen, parameters, began))
+    made_by = {
+        "popclass": __version__,
+        "model": chosen.sha256,
+        "folder": os.path.realpath(place),
+        "--site": site,
+        "--refractory": None if refractory is None else f"{refractory:g}s",
+        "--min-probability": min_probability,
+    }
+    shown = None if manifest is None else one_line(os.fspath(manifest))
+    with _hearers(place, chosen, jobs, scheduler) as hearers:
+        _prepare(target, to, fresh=fresh)
+        with Journal(target, made_by, fresh=fresh) as journal:
+            said = _notices(found, shown, named, journal, notice)
+            settled = Settled(around, chosen, refractory=refractory, min_probability=min_probability)
+            count, resumed = _hear(place, found, hearers, journal, settled, progress)
+            settled.finish()
+            settled.warn(same_content(place, settled.pieces))
+            result = BatchResult(
+                settled.rows(), chosen.classes, target, resumed, to, audio_s=count.audio_s, elapsed_s=count.elapsed_s
+            )
+            parameters = {
+                "folder": one_line(os.fspath(folder)),
+                "manifest": shown,
+                "site": site,
+                "refractory_s": refractory,
+                "min_probability": min_probability,
+                "jobs": jobs if scheduler is None else None,
+                "scheduler": scheduler,
+                "to": to,
+                "fresh": fresh,
+            }
+            missed = None if manifest is None else len(found.recordings) - len(named)
+            about = _about(result, chosen, parameters, began, {"not_in_manifest": missed, "notices": said})
+            write_tables(result, settled.event_lines(), about)
     return result
 
 
-def _check_options(refractory: float | None, min_probability: float | None, jobs: int) -> None:
+def _check_options(refractory: float | None, min_probability: float | None, jobs: int, to: str) -> None:
     if refractory is not None:
         check_duration(refractory, what="refractory")
     if min_probability is not None and not 0 <= min_probability <= 1:
         raise UsageError(f"min probability {min_probability} is out of range: allowed is 0 to 1")
     if not 1 <= jobs <= MOST_JOBS:
         raise UsageError(f"jobs {jobs} is out of range: allowed is 1 to {MOST_JOBS}")
+    tables(to)
+    if to == PARQUET:
+        from popclass.batch.parquet import check_pyarrow
+
+        check_pyarrow()
 
 
-def _prepare(target: Path, *, fresh: bool) -> None:
+@contextmanager
+def _hearers(folder: Path, model: Model, jobs: int, scheduler: str | None) -> Iterator[Hearers]:
+    """Who hears recordings: processes of this machine, or the workers of a scheduler."""
+    if scheduler is None:
+
+        def here(recordings: Mapping[str, Stamp], each: Each) -> None:
+            hear_all(folder, recordings, model, jobs=jobs, each=each)
+
+        yield here
+        return
+    from popclass.batch.cluster import Cluster, connected
+
+    with connected(scheduler) as client:
+        yield Cluster(client, scheduler, folder, model).hear_all
+
+
+def _notices(
+    found: Found,
+    manifest: str | None,
+    named: Mapping[str, Circumstances],
+    journal: Journal,
+    notice: Callable[[str], None] | None,
+) -> list[str]:
+    """Say what should be known before hours are spent, and remember what the manifest says."""
+    now = as_known(named)
+    before = (journal.known or {}) if journal.lines else None
+    said = list(notices(found.recordings, manifest, now, before))
+    for line in said:
+        if notice is not None:
+            notice(line)
+    journal.note_known(now)
+    return said
+
+
+def _prepare(target: Path, to: str, *, fresh: bool) -> None:
     """Make the folder of results; refuse one whose tables some other program wrote."""
     shown = one_line(os.fspath(target))
     try:
@@ -145,8 +218,9 @@ def _prepare(target: Path, *, fresh: bool) -> None:
         raise OutputError(f"{shown} is a file; name a folder for the results") from None
     except OSError as error:
         raise OutputError(f"cannot write {shown}: {error.strerror or error}") from None
-    for name in TABLES:
+    for name in (*tables(to), RUN):
         check_writable(target / name)
+    for name in [*(name for kind in KINDS for name in tables(kind)), RUN]:
         if not fresh and (target / name).exists() and not (target / JOURNAL).exists():
             raise OutputError(
                 f"{shown} holds a {name}, but no journal of a batch; name another folder, or say --fresh to replace it"
@@ -156,34 +230,34 @@ def _prepare(target: Path, *, fresh: bool) -> None:
 def _hear(
     folder: Path,
     found: Found,
-    model: Model,
+    hearers: Hearers,
     journal: Journal,
     settled: Settled,
-    jobs: int,
-    progress: Callable[[int, int], None] | None,
-) -> int:
+    progress: Callable[[BatchProgress], None] | None,
+) -> tuple[Count, int]:
     """Hear what the journal does not hold, and settle what can be; how many had been heard before."""
-    before = {name: journal.lines[name] for name in found.recordings if journal.holds(name, folder / name)}
-    todo = [name for name in found.recordings if name not in before]
-    done = len(before)
-
-    def note(outcomes: list[Outcome]) -> None:
-        nonlocal done
-        lines = {outcome.recording: outcome.line for outcome in outcomes if outcome.line is not None}
-        journal.add(lines)
-        settled.add(lines)
-        settled.fail({outcome.recording: outcome.reason for outcome in outcomes if outcome.reason is not None})
-        done += len(outcomes)
-        if progress is not None:
-            progress(done, len(found.recordings))
-
+    stamps = {name: Stamp.of(folder / name) for name in found.recordings}
+    before = {name: journal.lines[name] for name, stamp in stamps.items() if journal.holds(name, stamp)}
+    todo = {name: stamp for name, stamp in stamps.items() if name not in before}
     settled.fail(found.unreadable)
     settled.add(before)
-    hear_all(folder, todo, model, jobs=jobs, each=note)
-    return len(before)
+    count = Count(todo, resumed=len(before), report=progress)
+    if todo:
+        hearers(todo, partial(_note, journal, settled, count))
+    return count, len(before)
 
 
-def _about(result: BatchResult, model: Model, parameters: Mapping[str, Any], began: datetime) -> str:
+def _note(journal: Journal, settled: Settled, count: Count, outcomes: list[Outcome]) -> None:
+    lines = {outcome.recording: outcome.line for outcome in outcomes if outcome.line is not None}
+    journal.add(lines)
+    settled.add(lines)
+    settled.fail({outcome.recording: outcome.reason for outcome in outcomes if outcome.reason is not None})
+    count.add(outcomes)
+
+
+def _about(
+    result: BatchResult, model: Model, parameters: Mapping[str, Any], began: datetime, said: Mapping[str, Any]
+) -> str:
     """What `run.json` says."""
     ended = datetime.now(UTC)
     counts = result.counts
@@ -199,7 +273,10 @@ def _about(result: BatchResult, model: Model, parameters: Mapping[str, Any], beg
             "heard_before": result.resumed,
             "events": sum(counts.values()),
             "labels": counts,
+            "not_in_manifest": said["not_in_manifest"],
+            "audio_s": round(result.audio_s, 3),
         },
+        "notices": said["notices"],
         "times": {
             "began": began.isoformat(timespec="seconds"),
             "ended": ended.isoformat(timespec="seconds"),

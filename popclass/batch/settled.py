@@ -7,8 +7,10 @@ processes hear the next ones. Recordings of a subject wait until all of them are
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from popclass.batch.journal import from_line
+from popclass.batch.duplicates import Piece
+from popclass.batch.journal import from_line, piece_in
 from popclass.conclusion import Circumstances, conclude
 from popclass.formats.delimited import csv_rows
 from popclass.formats.recordings import RecordingRow
@@ -25,6 +27,11 @@ class Settled:
     model : Model
     refractory, min_probability : float or None
         As `popclass.conclusion.conclude`.
+
+    Attributes
+    ----------
+    pieces : dict of str to (int, int)
+        Of the recordings that were heard, see `popclass.batch.duplicates`.
     """
 
     def __init__(
@@ -42,9 +49,12 @@ class Settled:
         self._waiting: dict[str, str] = {}
         self._rows: dict[str, RecordingRow] = {}
         self._events: dict[str, str] = {}
+        self._warnings: dict[str, str] = {}
+        self.pieces: dict[str, Piece] = {}
 
     def add(self, lines: Mapping[str, str]) -> None:
         """Take the journal lines of recordings that were heard."""
+        self.pieces.update((name, piece_in(line)) for name, line in lines.items())
         alone = {name: line for name, line in lines.items() if self._around[name].subject is None}
         self._waiting.update((name, line) for name, line in lines.items() if name not in alone)
         self._conclude(alone)
@@ -57,6 +67,10 @@ class Settled:
                 name, reason, subject=known.subject, site=known.site, recorded_at=known.recorded_at
             )
 
+    def warn(self, warnings: Mapping[str, str]) -> None:
+        """Take a warning about recordings that only shows beside the others."""
+        self._warnings.update(warnings)
+
     def finish(self) -> None:
         """Conclude what waited: all recordings are there."""
         self._conclude(self._waiting)
@@ -64,11 +78,15 @@ class Settled:
 
     def rows(self) -> tuple[RecordingRow, ...]:
         """A row for every recording, in the order of their paths."""
-        return tuple(self._rows[name] for name in sorted(self._rows))
+        return tuple(self._warned(self._rows[name]) for name in sorted(self._rows))
 
     def event_lines(self) -> Iterator[str]:
         """The lines of the events table, in the same order."""
         return (self._events[name] for name in sorted(self._events))
+
+    def _warned(self, row: RecordingRow) -> RecordingRow:
+        more = self._warnings.get(row.recording)
+        return row if more is None else replace(row, warnings=(*row.warnings, more))
 
     def _conclude(self, lines: Mapping[str, str]) -> None:
         names = sorted(lines)  # so that nothing depends on which was heard first

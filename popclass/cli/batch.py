@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from popclass.cli import options
-from popclass.cli.messages import complain, progress_bar, say
+from popclass.cli.messages import Report, complain, progress_bar, say
+from popclass.errors import UsageError
 from popclass.formats.text import one_line
 
 if TYPE_CHECKING:
     from popclass.batch import BatchResult
+    from popclass.batch.progress import BatchProgress
 
 MOST_JOBS = 256
+INTERRUPTED = 130
+SPEED_FROM_S = 3600.0  # of audio; with less of it, the time to start would count for too much
 
 _EPILOG = """\b
 Examples:
   popclass batch recordings/ -o results/
   popclass batch recordings/ -o results/ --manifest recordings/manifest.csv --jobs 2
+  popclass batch /shared/recordings/ -o results/ --scheduler tcp://node1:8786 --to parquet
 
 \b
-RESULTS_DIR gets events.csv, recordings.csv (a row for every file found), run.json and journal.jsonl.
+RESULTS_DIR gets events.csv, recordings.csv (a row for every file found), run.json and journal.jsonl;
+--to parquet makes events.parquet and recordings.parquet instead.
 The same command again goes on where it was interrupted, and hears only new and changed files.
 The manifest is a CSV with file (relative to it) and any of subject,site,cavities,recorded_at,symptoms.
 """
@@ -35,8 +42,15 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 @options.site_option()
 @options.refractory_option()
 @options.min_probability_option()
-@click.option("--jobs", type=click.IntRange(1, MOST_JOBS), default=1, metavar="N", help="Processes to work in.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, MOST_JOBS),
+    metavar="N",
+    help="Processes to work in; left out, one for each core.",
+)
 @click.option("--fresh", is_flag=True, help="Start over: forget what an earlier run heard.")
+@click.option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster of this scheduler: tcp://host:8786.")
+@click.option("--to", type=click.Choice(["csv", "parquet"]), default="csv", help="What the tables are written as.")
 @click.option("--quiet", is_flag=True, help="Say nothing but what failed.")
 def batch(
     folder: str,
@@ -46,8 +60,10 @@ def batch(
     site: str | None,
     refractory: float | None,
     min_probability: float | None,
-    jobs: int,
+    jobs: int | None,
     fresh: bool,
+    scheduler: str | None,
+    to: str,
     quiet: bool,
 ) -> int:
     """Classify every recording of a folder tree into tables.
@@ -57,19 +73,29 @@ def batch(
     """
     from popclass.batch import classify_folder
 
-    with progress_bar("" if quiet else "hearing recordings") as report:
-        result = classify_folder(
-            folder,
-            results_dir,
-            model=model,
-            manifest=manifest,
-            site=site,
-            refractory=refractory,
-            min_probability=min_probability,
-            jobs=jobs,
-            fresh=fresh,
-            progress=None if quiet else report,
-        )
+    if jobs is not None and scheduler is not None:
+        raise UsageError("--jobs is about this machine, and --scheduler works on others: leave out one of them")
+    show = _Shown(results_dir)
+    try:
+        with progress_bar("" if quiet else "hearing recordings") as bar:
+            result = classify_folder(
+                folder,
+                results_dir,
+                model=model,
+                manifest=manifest,
+                site=site,
+                refractory=refractory,
+                min_probability=min_probability,
+                jobs=jobs,
+                fresh=fresh,
+                scheduler=scheduler,
+                to=to,
+                progress=partial(show.progress, None if quiet else bar),
+                notice=None if quiet else say,
+            )
+    except KeyboardInterrupt:
+        complain(show.interrupted())
+        return INTERRUPTED
     if not quiet:
         say(_summary(result))
     for row in result.failed:
@@ -78,11 +104,49 @@ def batch(
     return 0 if not failed else 1 if failed < len(result.recordings) else 2
 
 
+class _Shown:
+    """How far along the batch was when it last said so."""
+
+    def __init__(self, results_dir: str) -> None:
+        self._results_dir = one_line(results_dir)
+        self._last: BatchProgress | None = None
+
+    def progress(self, bar: Report | None, now: BatchProgress) -> None:
+        self._last = now
+        if bar is not None:
+            bar(round(1000 * now.share), 1000, _along(now))
+
+    def interrupted(self) -> str:
+        far = "" if self._last is None else f" after {self._last.done:,} of {self._last.total:,} recordings"
+        return f"interrupted{far}; the same command goes on from there, by {self._results_dir}/journal.jsonl"
+
+
+def _along(now: BatchProgress) -> str:
+    """What stands before the bar.
+
+    Examples
+    --------
+    >>> from popclass.batch.progress import BatchProgress
+    >>> _along(BatchProgress(done=1200, total=24000, failed=3, audio_s=36000.0, elapsed_s=40.0, share=0.05))
+    '1,200 of 24,000 files, 3 failed, 10.0 h of audio at 900 times real time'
+    """
+    failed = f", {now.failed:,} failed" if now.failed else ""
+    speed = "" if now.speed is None else f" at {now.speed:,.0f} times real time"
+    return f"{now.done:,} of {now.total:,} files{failed}, {now.audio_s / 3600:.1f} h of audio{speed}"
+
+
 def _summary(result: BatchResult) -> str:
     found, failed, events = len(result.recordings), len(result.failed), sum(result.counts.values())
     before = f" ({result.resumed} of them by an earlier run)" if result.resumed else ""
     labels = ", ".join(f"{count} {label}" for label, count in result.counts.items() if count)
     return (
-        f"{found - failed} of {found} recordings heard{before}, {failed} failed; {events} event"
+        f"{found - failed} of {found} recordings heard{before}, {failed} failed{_speed(result)}; {events} event"
         f"{'' if events == 1 else 's'}{f': {labels}' if labels else ''}; see {one_line(str(result.results_dir))}"
     )
+
+
+def _speed(result: BatchResult) -> str:
+    if result.audio_s < SPEED_FROM_S or not result.elapsed_s:
+        return ""
+    speed = result.audio_s / result.elapsed_s
+    return f"; {result.audio_s / 3600:.1f} h of audio in {result.elapsed_s:.0f} s, {speed:,.0f} times real time"
