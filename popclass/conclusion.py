@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from popclass.errors import UsageError
 from popclass.model import Model
-from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN, UNCHECKED, Event, RecordingResult
+from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN, UNCHECKED, Event, RecordingResult, Session
 from popclass.timing import refractory
 from popclass.timing.duration import check_duration
+from popclass.timing.reasons import reasons
 from popclass.timing.sites import REFRACTORY_S, check_cavities, lookup
 from popclass.timing.timeline import Placed, Take, Timeline, timelines, warnings
 
@@ -103,7 +104,7 @@ def conclude(
     clocks = warnings(takes)
     for line in timelines(takes):
         placed = line.place(onsets, bursts)
-        settled = _settle(line, placed, analyses, circumstances, model, least, refractory_s)
+        settled, session = _settle(line, placed, analyses, circumstances, model, least, refractory_s)
         for index, (events, needed) in settled.items():
             analysis, take = analyses[index], takes[index]
             results[index] = RecordingResult(
@@ -118,6 +119,7 @@ def conclude(
                 recorded_at=take.recorded_at,
                 cavities_needed=needed,
                 warnings=(*analysis.warnings, *clocks[index]),
+                session=session,
             )
     return [results[index] for index in range(len(analyses))]
 
@@ -160,6 +162,7 @@ class _Reading:
 
     chances: Array
     timing: tuple[str, ...]
+    takes_cavity: NDArray[np.bool_]
 
 
 def _take(analysis: Analysis, around: Circumstances) -> Take:
@@ -181,8 +184,8 @@ def _settle(
     model: Model,
     least: Array,
     period_s: float | None,
-) -> dict[int, tuple[tuple[Event, ...], int]]:
-    """The labelled events of each recording of a timeline, and the joint cavities they need."""
+) -> tuple[dict[int, tuple[tuple[Event, ...], int]], Session]:
+    """The labelled events of each recording of a timeline, the joint cavities they need, and all of them together."""
     reading, novel, capacity, period_s = _weigh(line, placed, analyses, circumstances, model, period_s)
     best = reading.chances.argmax(axis=1)
     p_label = reading.chances.max(axis=1)
@@ -190,6 +193,11 @@ def _settle(
     labels = [UNCERTAIN if doubt else model.classes[at] for at, doubt in zip(best, doubtful, strict=True)]
     cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
     since = refractory.since_cavitation(placed.time_s, placed.burst, cavitation)
+    why = reasons(
+        *(placed.time_s, placed.burst, reading.timing, reading.takes_cavity, labels, since),
+        capacity=capacity,
+        refractory_s=period_s,
+    )
     settled = {}
     for index in line.takes:
         own = np.flatnonzero(placed.take == index)
@@ -206,13 +214,14 @@ def _settle(
                     novelty=float(novelty),
                     timing=reading.timing[at],
                     since_cavitation_s=since[at],
+                    timing_reason=why[at],
                 )
             )
-        needed = refractory.cavities_needed(
-            placed.time_s[own], placed.burst[own], cavitation[own], refractory_s=period_s, burst_is_one=capacity is None
-        )
+        needed = refractory.cavities_needed(placed.time_s[own], cavitation[own], refractory_s=period_s)
         settled[index] = (tuple(events), needed)
-    return settled
+    names = tuple(analyses[index].recording for index in line.takes)
+    together = refractory.cavities_needed(placed.time_s, cavitation, refractory_s=period_s)
+    return settled, Session(names, capacity, period_s, together)
 
 
 def _weigh(
@@ -243,7 +252,7 @@ def _read(
 ) -> _Reading:
     """Weigh the refractory period: a cavitation that finds no cavity free loses the price of an exception."""
     if CAVITATION not in classes or not len(chances):
-        return _Reading(chances, (UNCHECKED,) * len(chances))
+        return _Reading(chances, (UNCHECKED,) * len(chances), np.zeros(len(chances), dtype=bool))
     logits = np.log(np.maximum(chances, 1e-12))
     column = classes.index(CAVITATION)
     weight = logits[:, column] - np.delete(logits, column, axis=1).max(axis=1)
@@ -252,4 +261,4 @@ def _read(
     if capacity is not None:
         logits[np.array(verdict.timing) == REFRACTORY, column] -= refractory.PRICE
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return _Reading(odds / odds.sum(axis=1, keepdims=True), verdict.timing)
+    return _Reading(odds / odds.sum(axis=1, keepdims=True), verdict.timing, verdict.takes_cavity)

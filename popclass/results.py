@@ -56,6 +56,8 @@ class Event:
         `consistent`, `refractory` or `unchecked`.
     since_cavitation_s : float or None
         Seconds since the previous burst with a cavitation on the same timeline; None where there is none.
+    timing_reason : str
+        Why `timing` is what it is, in words for people; no column of the events table. Empty where the flag says all.
     """
 
     onset: int
@@ -74,6 +76,7 @@ class Event:
     novelty: float | None = None
     timing: str = UNCHECKED
     since_cavitation_s: float | None = None
+    timing_reason: str = ""
 
     @property
     def start_s(self) -> float:
@@ -96,6 +99,29 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """The recordings of one timeline together, which their results share.
+
+    Attributes
+    ----------
+    recordings : tuple of str
+        Their names in order of their start; a recording that stands alone is a session of one.
+    cavities : int or None
+        Joint cavities reckoned with; None where the site is unknown.
+    refractory_s : float
+        How long a cavity was taken to rest, in seconds.
+    cavities_needed : int
+        How many separate joint cavities the cavitations of all of them would need, if none cavitated again while it
+        rests.
+    """
+
+    recordings: tuple[str, ...]
+    cavities: int | None
+    refractory_s: float
+    cavities_needed: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingResult:
     """Everything popclass found in one recording.
 
@@ -113,9 +139,12 @@ class RecordingResult:
     recorded_at : datetime or None
         When the recording started.
     cavities_needed : int or None
-        How many separate joint cavities the cavitations would need; None where no timing was checked.
+        How many separate joint cavities the cavitations would need, if none cavitated again within its refractory
+        period; None where no timing was checked.
     warnings : tuple of str
         What was noticed about the recording, a line each.
+    session : Session or None
+        The timeline it belongs to, as a whole; None where no timing was checked.
     """
 
     recording: str
@@ -129,6 +158,7 @@ class RecordingResult:
     recorded_at: datetime | None = None
     cavities_needed: int | None = None
     warnings: tuple[str, ...] = ()
+    session: Session | None = None
 
     def counts(self) -> dict[str, int]:
         """Number of events with each label, every class and `uncertain` named."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from popclass.formats import FORMATS
 from popclass.formats.recordings import RecordingRow, recordings_csv
 from popclass.formats.write import write_text
-from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingResult
+from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingResult, Session
 
 GOLDEN = Path(__file__).parent / "data" / "formats"
 CLASSES = ("cavitation", "snapping", "other")
@@ -41,17 +41,31 @@ FULL = RecordingResult(
     events=(
         event(1, 1, 0.0, "other", 0.99),
         event(2, 2, 3.0191, "cavitation", 0.93, timing=CONSISTENT),
-        event(3, 2, 3.0251, "cavitation", 0.88, timing=CONSISTENT),
-        event(4, 2, 3.07, "cavitation", 0.71, timing=CONSISTENT),
+        event(
+            *(3, 2, 3.0251, "cavitation", 0.88),
+            timing=CONSISTENT,
+            timing_reason="with it 2 of 3 joint cavities are in use",
+        ),
+        event(
+            *(4, 2, 3.07, "cavitation", 0.71),
+            timing=CONSISTENT,
+            timing_reason="with it 3 of 3 joint cavities are in use",
+        ),
         event(
             *(5, 3, 255.2, "snapping", 0.61),
             acoustic_label="cavitation",
             p_acoustic=0.83,
             timing=REFRACTORY,
             since_cavitation_s=252.1809,
+            timing_reason="all 3 joint cavities are held by cracks of the last 20min; more likely soft tissue",
         ),
         event(6, 4, 300.0, UNCERTAIN, 0.45, acoustic_label="snapping", p_acoustic=0.5, novelty=0.9954, snr_db=8.0),
-        event(7, 5, 301.0, "cavitation", 0.97, timing=REFRACTORY, since_cavitation_s=297.981),
+        event(
+            *(7, 5, 301.0, "cavitation", 0.97),
+            timing=REFRACTORY,
+            since_cavitation_s=297.981,
+            timing_reason="all 3 joint cavities are held by cracks of the last 20min; the other evidence outweighs it",
+        ),
     ),
     classes=CLASSES,
     duration_s=1500.25,
@@ -60,7 +74,8 @@ FULL = RecordingResult(
     site="hip",
     subject="S01",
     recorded_at=datetime(2026, 3, 1, 10, 15, tzinfo=timezone(timedelta(hours=1))),
-    cavities_needed=3,
+    cavities_needed=4,
+    session=Session(('hips/left, "first".m4a',), cavities=3, refractory_s=1200.0, cavities_needed=4),
     warnings=("the signal is clipped in 3 places", "a DC offset of 0.2 was removed"),
 )
 EMPTY = RecordingResult(
@@ -68,7 +83,19 @@ EMPTY = RecordingResult(
 )
 ODD = RecordingResult(
     recording="R\xfccken/caf\udce9\ttwo\nlines.flac",
-    events=(event(1, 1, 4000.5, "cavitation", 0.97, timing=CONSISTENT, since_cavitation_s=1500.0, channel=2),),
+    events=(
+        event(
+            1,
+            1,
+            4000.5,
+            "cavitation",
+            0.97,
+            timing=CONSISTENT,
+            since_cavitation_s=1500.0,
+            channel=2,
+            timing_reason="25.0 min after the last",
+        ),
+    ),
     classes=CLASSES,
     duration_s=7300.0,
     sample_rate=48000,

@@ -313,6 +313,44 @@ def test_a_manifest_makes_timelines(two, model, tmp_path):
     assert (second["subject"], second["site"]) == ("P1", "mcp")
 
 
+def test_the_manifest_says_when_a_recording_began_before_its_name_does(model, tmp_path):
+    """In any time zone; the name counts where the manifest says nothing."""
+    folder = tmp_path / "takes"
+    folder.mkdir()
+    for seed, name in enumerate(("20261122_101500Z.wav", "20261122_101900Z.wav"), start=1):
+        recordings.write(folder / name, ["cavitation"], seed=seed)
+    path = manifest(
+        folder,
+        "file,subject,site,recorded_at",
+        "20261122_101500Z.wav,P1,mcp,",
+        "20261122_101900Z.wav,P1,mcp,2026-11-22T12:25:00+02:00",
+    )
+    first, second = classify_folder(folder, tmp_path / "out", model=model, manifest=path).events
+    assert first["recorded_at"] == "2026-11-22T10:15:00+00:00"
+    assert second["recorded_at"] == "2026-11-22T12:25:00+02:00"
+    assert second["since_cavitation_s"] == pytest.approx(600, abs=0.01)
+
+
+def test_a_batch_says_which_times_cannot_be_trusted(model, tmp_path):
+    folder = tmp_path / "takes"
+    folder.mkdir()
+    for number in (1, 2, 3, 4):
+        recordings.write(folder / f"take{number}.wav", ["other"], seed=number, seconds=3)
+    path = manifest(
+        folder,
+        "file,subject,site,recorded_at",
+        "take1.wav,P1,mcp,2026-11-22T10:15:00",
+        "take2.wav,P1,mcp,2026-11-22T10:05:00",
+        "take3.wav,P1,mcp,2026-11-22T10:05:00",
+        "take4.wav,P1,mcp,",
+    )
+    rows = classify_folder(folder, tmp_path / "out", model=model, manifest=path).recordings
+    assert rows[0].warnings == ()
+    assert "begins before take1.wav" in rows[1].warnings[0]
+    assert any("overlaps in time with take2.wav" in line for line in rows[2].warnings)
+    assert "no starting time" in rows[3].warnings[0]
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

@@ -38,6 +38,18 @@ SAMPLES = np.random.default_rng(0).uniform(-0.1, 0.1, 4800)
         ("WhatsApp Audio 2026-11-22 at 10.15.00.ogg", MORNING),
         ("261122-101500.wav", MORNING),
         ("261122_101500_Tr1.wav", MORNING),
+        ("20261122_101500.WAV", MORNING),
+        ("2MM01234_20261122_101500.wav", MORNING),
+        ("20261122_101500T.WAV", MORNING),
+        ("20261122 101500-1A2B3C4D.m4a", MORNING),
+        ("AUDIO-2026-11-22-10-15-00.m4a", MORNING),
+        ("signal-2026-11-22-10-15-00-123.aac", MORNING),
+        ("20261122_101500-0330.wav", MORNING.replace(tzinfo=timezone(-timedelta(hours=3, minutes=30)))),
+        ("Recording 2026-11-22 at 10.15.00 AM.m4a", MORNING),
+        ("Recording 2026-11-22 at 10.15.00 PM.m4a", MORNING.replace(hour=22)),
+        ("Recording 2026-11-22 at 3.15.00\u202fPM.m4a", MORNING.replace(hour=15)),
+        ("2026-11-22 12.15.00 am.m4a", MORNING.replace(hour=0)),
+        ("6A12C7F4.WAV", datetime(2026, 5, 24, 9, 42, 12, tzinfo=UTC)),
     ],
 )
 def test_names_that_phones_and_recorders_give(name, began):
@@ -61,6 +73,11 @@ def test_names_that_phones_and_recorders_give(name, began):
         "take_261122-101500.wav",
         "123456-123456.wav",
         "2026-1122 10.15.00.wav",
+        "2026-11-22 13.15.00 PM.m4a",
+        "2026-11-22 3.15.00.m4a",
+        "61234567.WAV",
+        "2A12C7F4.WAV",
+        "DEADBEEFS.WAV",
     ],
 )
 def test_other_names_are_no_times(name):

@@ -150,10 +150,26 @@ def test_where_the_site_is_unknown_nothing_is_relabelled():
     assert timing(result) == [CONSISTENT, REFRACTORY]
 
 
-def test_where_the_site_is_unknown_a_burst_counts_as_one():
+def test_where_the_site_is_unknown_a_burst_is_checked_as_one():
+    """That is what the check assumes; how many cavities three cracks need does not depend on it."""
     result = one(heard([1.0, 1.03, 1.1], [CRACK] * 3))
     assert timing(result) == [CONSISTENT] * 3
-    assert result.cavities_needed == 1
+    assert result.cavities_needed == 3
+
+
+@pytest.mark.parametrize("around", [{}, {"site": "mcp"}, {"cavities": 2}, {"site": "neck"}], ids=str)
+def test_cracks_beyond_doubt_need_the_same_cavities_whatever_is_assumed(around):
+    result = one(heard([1.0, 1.006, 1.05, 1.09], [(0.98, 0.01, 0.01)] * 4), Circumstances(**around))
+    assert labels(result) == ["cavitation"] * 4
+    assert result.cavities_needed == 4
+
+
+def test_why_timing_says_so_is_told_with_the_event():
+    result = one(heard([1.0, 301.0], [CRACK, (0.6, 0.35, 0.05)]), Circumstances(site="mcp"))
+    assert result.events[0].timing_reason == ""
+    assert result.events[1].timing_reason == (
+        "5.0 min after a crack, and the one joint cavity rests 20min; more likely soft tissue"
+    )
 
 
 def test_a_region_takes_as_many_cracks_as_it_has_cavities():
@@ -217,6 +233,21 @@ def test_recordings_of_one_subject_and_site_share_a_timeline():
     assert second.subject == "P1"
 
 
+def test_recordings_of_one_timeline_say_what_they_need_together():
+    takes = [
+        heard([2.0, 2.05], [CRACK] * 2, name="one.wav", recorded_at=START),
+        heard([3.0], [CRACK], name="two.wav", recorded_at=START + timedelta(minutes=5)),
+        heard([3.0], [CRACK], name="late.wav", recorded_at=START + timedelta(minutes=50)),
+    ]
+    results = conclude(takes, [Circumstances(site="neck", subject="P1")] * 3, MODEL)
+    assert [result.cavities_needed for result in results] == [2, 1, 1]
+    (session,) = {result.session for result in results}
+    assert (session.recordings, session.cavities) == (("one.wav", "two.wav", "late.wav"), 12)
+    assert (session.refractory_s, session.cavities_needed) == (1200.0, 3)
+    alone = conclude(takes, [Circumstances(site="neck")] * 3, MODEL)
+    assert [result.session.cavities_needed for result in alone] == [2, 1, 1]
+
+
 def test_the_order_in_which_recordings_are_given_does_not_matter():
     takes, around = two()
     assert conclude(takes[::-1], around[::-1], MODEL) == conclude(takes, around, MODEL)[::-1]
@@ -246,6 +277,35 @@ def test_a_recording_without_a_start_is_checked_by_itself():
     second = conclude(takes, around, MODEL)[1]
     assert timing(second) == [CONSISTENT]
     assert "no starting time" in second.warnings[0]
+
+
+chosen = st.sampled_from([CRACK, (0.6, 0.35, 0.05), (0.5, 0.5, 0.0), SNAP])
+some_takes = st.lists(
+    st.tuples(st.lists(st.tuples(st.integers(0, 5), chosen), max_size=4), st.integers(0, 3)), min_size=1, max_size=4
+)
+
+
+def sessions(drawn, subject):
+    """Recordings of one subject at a site of two cavities; times in whole minutes, so that ties are common."""
+    takes = []
+    for index, (sounds, minutes) in enumerate(drawn):
+        onsets = [60.0 * at for at, _ in sorted(sounds)]
+        began = START + timedelta(minutes=5 * minutes)
+        chances = [chance for _, chance in sorted(sounds)]
+        takes.append(heard(onsets, chances, name=f"{subject}{index}.wav", recorded_at=began))
+    return takes, [Circumstances(site="si", subject=subject)] * len(takes)
+
+
+@settings(max_examples=200, deadline=None)
+@given(some_takes, some_takes, st.randoms(use_true_random=False))
+def test_an_unrelated_subject_and_the_order_given_change_nothing(drawn, others, random):
+    takes, around = sessions(drawn, "anna")
+    alone = {result.recording: result for result in conclude(takes, around, MODEL)}
+    more, around_more = sessions(others, "ben")
+    both = [*zip(takes, around, strict=True), *zip(more, around_more, strict=True)]
+    random.shuffle(both)
+    together = conclude(*(list(column) for column in zip(*both, strict=True)), MODEL)
+    assert {result.recording: result for result in together if result.subject == "anna"} == alone
 
 
 # What is refused

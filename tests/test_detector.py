@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from signals import click, matched, noise, with_clicks
 
 from popclass.detection import Detector
+from popclass.errors import UsageError
 
 
 def detect(samples, rate=48000, block=65536):
@@ -70,6 +71,26 @@ def test_the_same_sounds_whatever_the_blocks(blocks, seed):
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one.clip, other.clip)
         assert (one.clip_start, one.next_onset) == (other.clip_start, other.next_onset)
+
+
+@pytest.mark.parametrize(
+    ("gap_ms", "separation_ms", "number"),
+    [(4.5, 3, 2), (4.5, 5, 1), (2.0, 3, 1), (7.0, 5, 2), (7.0, 8, 1), (9.0, 8, 2), (9.0, 10, 1)],
+)
+def test_the_border_between_one_event_and_two_can_be_set(gap_ms, separation_ms, number):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        signal = noise(rng, 2) * 1e-3
+        for onset in (48000 + 13 * seed, 48000 + 13 * seed + round(48 * gap_ms)):
+            signal[onset : onset + 480] += click(rng, fall_ms=(0.3, 0.6))[:480] * 0.1
+        detector = Detector(48000, 1, separation_s=separation_ms / 1000)
+        assert len(detector.feed(signal[:, None].astype(np.float32)) + detector.flush()) == number
+
+
+@pytest.mark.parametrize("separation_s", [0.0, 0.0019, 0.051, float("nan")])
+def test_a_border_that_cannot_be_kept_is_refused(separation_s):
+    with pytest.raises(UsageError, match=r"separation_s .* is out of range: allowed is 0\.002 to 0\.05 s"):
+        Detector(48000, 1, separation_s=separation_s)
 
 
 def test_two_pops_6_ms_apart_are_two_and_3_ms_apart_are_one():

@@ -10,8 +10,8 @@ from formats_strategies import results
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.formats.table import clock, notes, summary, table, terminal_table
-from popclass.results import CONSISTENT, REFRACTORY, RecordingResult
+from popclass.formats.table import clock, notes, summary, table, terminal_table, total
+from popclass.results import CONSISTENT, REFRACTORY, RecordingResult, Session
 
 
 def _words(text: str) -> set[str]:
@@ -25,11 +25,30 @@ def test_terminal_table_fits_and_says_what_the_plain_one_says(width: int) -> Non
     assert _words(shown) == _words("".join(table(SETS["several"])))
 
 
-def test_the_usual_notes_fit_eighty_columns() -> None:
-    """A refractory event takes one line."""
+def test_a_reason_is_wrapped_within_its_column() -> None:
+    """A sentence is told whole at any width, and no other column suffers for it."""
     shown = terminal_table([replace(FULL, events=FULL.events[-1:])], width=80, colour=False)
-    (line,) = [line for line in shown.splitlines() if "5:01.000" in line]
-    assert line.endswith("refractory: 5.0 min after the last")
+    lines = shown.splitlines()
+    (first,) = [at for at, line in enumerate(lines) if "5:01.000" in line]
+    column = lines[first].index("refractory:")
+    told = " ".join(line[column:] for line in lines[first : lines.index("", first)])
+    assert told == f"refractory: {FULL.events[-1].timing_reason}"
+
+
+def test_recordings_of_one_timeline_are_summed_up_together() -> None:
+    """Those that stand alone have their sum in their own summary already."""
+    both = Session(("a.wav", "b.wav"), cavities=1, refractory_s=1200.0, cavities_needed=2)
+    alone = Session(("c.wav",), cavities=None, refractory_s=1200.0, cavities_needed=1)
+    takes = [replace(ODD, recording=name, session=both) for name in both.recordings]
+    other = replace(ODD, recording="c.wav", session=alone)
+    assert total(takes) == (
+        "2 recordings, 2 events: 2 cavitation; "
+        "on one timeline the recordings need 2 joint cavities, more than the 1 there is"
+    )
+    assert total([*takes, other]).endswith(
+        "on one timeline the 2 recordings need 2 joint cavities, more than the 1 there is"
+    )
+    assert total([other, replace(other, session=None)]) == "2 recordings, 2 events: 2 cavitation"
 
 
 @settings(max_examples=30)
@@ -64,9 +83,9 @@ def test_the_channel_is_shown_where_there_are_several() -> None:
     [
         ({}, ""),
         ({"timing": CONSISTENT}, "consistent"),
-        ({"timing": CONSISTENT, "since_cavitation_s": 1500.0}, "consistent: 25.0 min after the last"),
+        ({"timing": CONSISTENT, "timing_reason": "25.0 min after the last"}, "consistent: 25.0 min after the last"),
         ({"timing": REFRACTORY}, "refractory"),
-        ({"timing": REFRACTORY, "since_cavitation_s": 0.0}, "refractory: 0.0 s after the last"),
+        ({"timing": REFRACTORY, "since_cavitation_s": 300.0}, "refractory"),
         ({"acoustic_label": "snapping", "p_acoustic": 0.6}, "sounds like snapping 0.60"),
         ({"novelty": 0.9499}, ""),
         ({"novelty": 0.9899}, "novelty 0.98"),
@@ -81,7 +100,7 @@ def test_notes_say_what_weighs_against_a_label(fields: dict[str, object], said: 
 def test_the_summary_counts_and_says_what_the_cavitations_need() -> None:
     assert summary(FULL) == (
         "7 events: 4 cavitation, 1 snapping, 1 other, 1 uncertain; 2 within the refractory period; "
-        "the cavitations need 3 joint cavities"
+        "the cavitations need 4 joint cavities, more than the 3 there are"
     )
     assert summary(ODD) == "1 event: 1 cavitation; the cavitation needs 1 joint cavity"
     assert summary(replace(ODD, cavities_needed=None)) == "1 event: 1 cavitation"

@@ -22,7 +22,7 @@ def exhaustive(starts, weights, length, machines):
 cases = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4)), max_size=9).map(sorted)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=3000, deadline=None)
 @given(cases, st.integers(1, 20), st.integers(1, 4))
 def test_the_choice_is_the_heaviest_and_among_those_the_earliest(case, length, machines):
     starts, weights = [start for start, _ in case], [weight for _, weight in case]
@@ -57,6 +57,16 @@ def test_touching_intervals_do_not_overlap():
 def test_a_heavy_interval_displaces_the_two_it_overlaps_but_not_two_that_weigh_more():
     assert schedule([0, 4, 8], [3, 7, 3], length=5, machines=1) == [False, True, False]
     assert schedule([0, 4, 8], [3, 5, 3], length=5, machines=1) == [True, False, True]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), max_size=10).map(sorted), st.integers(2, 4))
+def test_ties_are_broken_alike_every_time(case, machines):
+    """Few times and weights, so that nearly everything is a tie: the earliest, and the same on every run."""
+    starts, weights = [5 * start for start, _ in case], [weight for _, weight in case]
+    taken = schedule(starts, weights, length=10, machines=machines)
+    assert taken == exhaustive(starts, weights, 10, machines)
+    assert taken == schedule(starts, weights, length=10, machines=machines)
 
 
 @pytest.mark.parametrize("machines", [1, 7, 24])

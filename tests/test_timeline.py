@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -89,6 +90,26 @@ def test_what_limits_timing_is_said():
     assert "overlaps in time with a" in said[1][0]
     assert "no starting time" in said[2][0]
     assert "without a time zone" in said[3][0]
+
+
+def test_a_long_take_split_by_its_recorder_does_not_overlap():
+    """Names hold whole seconds: the next part may seem to begin a fraction of one too early."""
+    minute = timedelta(seconds=60)
+    takes = [Take("a", "anna", "hip", NOON, 60.9), Take("b", "anna", "hip", NOON + minute, 60.0)]
+    assert warnings(takes) == [[], []]
+    assert "overlaps" in warnings([replace(takes[0], duration_s=61.1), takes[1]])[1][0]
+
+
+def test_a_clock_set_back_between_numbered_recordings_is_said():
+    minute = timedelta(minutes=1)
+    names = ["s/take8.m4a", "s/take9.m4a", "s/take10.m4a", "s/take11.m4a"]
+    starts = [NOON, NOON + 5 * minute, NOON + 2 * minute, NOON + 9 * minute]
+    takes = [Take(name, "anna", "hip", start, 30.0) for name, start in zip(names, starts, strict=True)]
+    said = warnings(takes)
+    assert [len(lines) for lines in said] == [0, 0, 1, 0]
+    assert said[2][0].startswith("begins before s/take9.m4a, though its number is higher: if a clock was set back")
+    assert warnings([takes[0], replace(takes[1], recording="s/other9.m4a"), takes[2]]) == [[], [], []]
+    assert warnings([takes[1], replace(takes[2], subject="ben")]) == [[], []]
 
 
 moments = st.none() | st.datetimes() | st.datetimes(timezones=st.timezones())

@@ -12,7 +12,9 @@ Asked in this order, the first answer counts:
    recording. It is taken as it stands, because nothing in the file tells which; then it is late by the length of the
    recording.
 4. a timestamp in the file name, as phones and field recorders write it: `20261122_101500`, `2026-11-22 10.15.00`,
-   `2026-11-22T10-15-00Z`, `REC_20261122101500`, `2026-11-22 at 10.15.00`, `261122-101500` (first in the name).
+   `2026-11-22T10-15-00Z`, `REC_20261122101500`, `2026-11-22 at 10.15.00`, `2026-11-22 at 3.15.00 PM`,
+   `261122-101500` (first in the name); `6745A0F4.WAV`, the seconds since 1970 in hexadecimal that older AudioMoths
+   write, in UTC.
 
 The time of modification is never asked: copying changes it. Times without a zone stay naive, times with one stay
 aware. Dates that do not exist, and years before 1990 (an unset clock), are no times.
@@ -28,9 +30,13 @@ EARLIEST_YEAR = 1990
 """No recorder in use set its clock before; 1904 and 1970 are the zero of unset clocks."""
 
 _DAY = r"(?P<year>(?:19|20)\d\d)(?P<s>[-_.:]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
-_TIME = r"(?P<hour>\d\d)(?P<t>[-_.:]?)(?P<minute>\d\d)(?P=t)(?P<second>\d\d)(?:[.,]?(?P<fraction>\d{1,9}))?"
+_HOUR = r"(?P<hour>\d\d|\d(?=[.:-]\d\d[.:-]\d\d.?[AP]M))"  # a single digit in a clock of twelve hours only
+_TIME = rf"{_HOUR}(?P<t>[-_.:]?)(?P<minute>\d\d)(?P=t)(?P<second>\d\d)(?:[.,]?(?P<fraction>\d{{1,9}}))?"
 _ZONE = r"(?P<zone>Z|z|[+-]\d\d:?\d\d)?"
-_TIMESTAMP = re.compile(rf"(?<!\d){_DAY}(?:[ T_-]| at |, )?{_TIME}(?!\d){_ZONE}")
+_TIMESTAMP = re.compile(
+    rf"(?<!\d){_DAY}(?:[ T_-]| at |, )?{_TIME}(?!\d)(?:\s?(?P<half>[AaPp][Mm])(?![A-Za-z]))?{_ZONE}"
+)
+_HEXADECIMAL = re.compile(r"(?P<seconds>(?=\d*[A-F])[0-9A-F]{8})\.WAV")
 _SHORT_YEAR = re.compile(
     r"^(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)[-_](?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?!\d)"
 )
@@ -38,6 +44,7 @@ _AUDIOMOTH = re.compile(
     r"Recorded at (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d+))? "
     r"(?P<day>\d\d)/(?P<month>\d\d)/(?P<year>\d{4}) \(UTC(?P<zone>[+-]\d{1,2}(?::?\d\d)?)?\)"
 )
+_FIRST_AUDIOMOTH = 1_483_228_800  # 2017; no name before it is one of theirs
 _DATE_TAGS = ("com.apple.quicktime.creationdate", "creation_time", "date", "recording_date", "date_recorded")
 
 
@@ -88,6 +95,8 @@ def from_file_name(file_name: str) -> datetime | None:
     for found in _TIMESTAMP.finditer(file_name):
         if (time := _as_datetime(found)) is not None:
             return time
+    if (hexadecimal := _HEXADECIMAL.fullmatch(file_name)) and int(hexadecimal["seconds"], 16) >= _FIRST_AUDIOMOTH:
+        return datetime.fromtimestamp(int(hexadecimal["seconds"], 16), UTC)
     short = _SHORT_YEAR.match(file_name)
     return _as_datetime(short, century=2000) if short else None
 
@@ -99,6 +108,10 @@ def _as_datetime(found: re.Match[str], *, century: int = 0) -> datetime | None:
     if year < EARLIEST_YEAR:
         return None
     month, day, hour, minute, second = (int(part[name]) for name in ("month", "day", "hour", "minute", "second"))
+    if (half := part.get("half")) is not None:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + 12 * (half.upper() == "PM")
     micro = int((part.get("fraction") or "").ljust(6, "0")[:6])
     try:
         return datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(part.get("zone")))

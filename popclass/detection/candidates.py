@@ -191,13 +191,13 @@ def _heard(counts: NDArray[np.float64], length: int) -> slice:
     return slice(0, int(np.count_nonzero(counts * length >= 2)))
 
 
-def proposals(short: Floats, long: Floats, threshold: float) -> list[tuple[int, bool]]:
+def proposals(short: Floats, long: Floats, threshold: float, *, reach: int = 3) -> list[tuple[int, bool]]:
     """Frames to look for an onset in, with True where the short window saw it, in order.
 
-    A frame is proposed where the short window's evidence is the largest of the three frames on either side, or,
+    A frame is proposed where the short window's evidence is the largest of the `reach` frames on either side, or,
     where the short window is silent nearby, the long window's.
     """
-    quick = _peaks(short, threshold, 3)
+    quick = _peaks(short, threshold, reach)
     slow = _peaks(long, threshold, LONG)
     nearby = (quick >= slow[:, None] - 1) & (quick <= slow[:, None] + LONG + 1)
     alone = slow[~nearby.any(axis=1)]

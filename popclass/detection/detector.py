@@ -24,12 +24,15 @@ from popclass.detection.candidates import (
     reference,
 )
 from popclass.detection.onset import octave_detail, pick_onset
+from popclass.errors import UsageError
 from popclass.results import Event
 
 CHUNK = 1024  # frames decided at a time: 1.4 s
 CONTEXT = 128  # frames before them that the reference looks at
 UNDECIDED = 16  # frames at the end of a chunk whose neighbours have not been heard
 SEPARATION_S = 0.005  # onsets closer than this are one event
+CLOSEST_S, FARTHEST_S = 0.002, 0.050  # what can be asked for instead
+REACH = 3  # frames on either side of which an onset must be the clearest; just under 5 ms
 BEFORE_S, AFTER_S = 0.030, 0.160  # how much of a sound's surroundings its clip holds
 LEVEL_S = 0.010  # the stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # no event is longer
@@ -78,6 +81,15 @@ class Detector:
     channels : int
     setting : Sensitivity
         The default serves every recording.
+    separation_s : float
+        The border between one event with several peaks and several events: onsets less than this apart, in seconds,
+        are one event, that of the clearest. 0.002 to 0.050; models are trained with the default, 0.005. Below it a
+        second peak within one crack becomes an event of its own more often (`docs/detection.md` counts them).
+
+    Raises
+    ------
+    UsageError
+        If `separation_s` is outside what is allowed.
 
     Examples
     --------
@@ -90,7 +102,18 @@ class Detector:
     [0.5]
     """
 
-    def __init__(self, sample_rate: int, channels: int, setting: Sensitivity | None = None) -> None:
+    def __init__(
+        self,
+        sample_rate: int,
+        channels: int,
+        setting: Sensitivity | None = None,
+        *,
+        separation_s: float = SEPARATION_S,
+    ) -> None:
+        if not CLOSEST_S <= separation_s <= FARTHEST_S:
+            raise UsageError(f"separation_s {separation_s} is out of range: allowed is {CLOSEST_S} to {FARTHEST_S} s")
+        self._separation = round(separation_s * sample_rate)
+        self._reach = min(int(REACH * separation_s / SEPARATION_S), REACH)
         self.sample_rate = sample_rate
         self.channels = channels
         self.setting = setting if setting is not None else Sensitivity()
@@ -186,7 +209,7 @@ class Detector:
         short = np.stack([each[0].sum(axis=0) for each in scores])
         long = np.stack([each[1].sum(axis=0) for each in scores])
         onsets = []
-        for frame, quick in proposals(short.max(axis=0), long.max(axis=0), self.setting.threshold):
+        for frame, quick in proposals(short.max(axis=0), long.max(axis=0), self.setting.threshold, reach=self._reach):
             if not self._decided <= frame + begin < until:
                 continue
             channel = int(np.argmax((short if quick else long)[:, frame]))
@@ -220,7 +243,7 @@ class Detector:
         """The onset's sample, from the highest octave that carries a good part of the evidence."""
         octave = int(np.flatnonzero(evidence >= 0.25 * evidence.max())[0]) + 1
         reach = SHORT if quick else LONG
-        begin = max((frame - 4) * self.frame - self._samples_start, 0)
+        begin = max((frame - self._reach - 1) * self.frame - self._samples_start, 0)
         end = (frame + reach + 1) * self.frame - self._samples_start
         stretch = self._samples[channel, begin:end]
         half = 2 ** (octave - 1)
@@ -234,7 +257,7 @@ class Detector:
             return []
         self._join()
         horizon = self._decided * self.frame - round(LONGEST_S * self.sample_rate) - UNDECIDED * self.frame
-        onsets = merge_close(self._onsets, round(SEPARATION_S * self.sample_rate))
+        onsets = merge_close(self._onsets, self._separation)
         ready = len(onsets) if last else sum(onset.sample < horizon for onset in onsets)
         following = [onset.sample for onset in onsets[1:]] + [None]
         sounds = [self._sound(*each) for each in zip(onsets[:ready], following[:ready], strict=True)]

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from popclass.formats.text import one_line, rounded
-from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, SNAPPING, UNCERTAIN, Event, RecordingResult
+from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, SNAPPING, UNCERTAIN, Event, RecordingResult, Session
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -167,13 +167,12 @@ def notes(event: Event) -> str:
 
     Examples
     --------
-    >>> notes(Event(0, 0, 0, 8000, 1, 20.0, -6.0, label="cavitation", timing="refractory", since_cavitation_s=252.0))
-    'refractory: 4.2 min after the last'
+    >>> notes(Event(0, 0, 0, 8000, 1, 20, -6, timing="consistent", timing_reason="46.5 min after the last"))
+    'consistent: 46.5 min after the last'
     """
     said = []
     if event.timing in (CONSISTENT, REFRACTORY):
-        since = event.since_cavitation_s
-        said.append(event.timing if since is None else f"{event.timing}: {_span(since)} after the last")
+        said.append(event.timing + (f": {one_line(event.timing_reason)}" if event.timing_reason else ""))
     if event.acoustic_label and event.label != event.acoustic_label:
         probability = event.probabilities.get(event.acoustic_label)
         said.append(
@@ -197,14 +196,6 @@ def clock(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     rest = f"{milliseconds / 1000:06.3f}"
     return f"{hours}:{minutes:02d}:{rest}" if hours else f"{minutes}:{rest}"
-
-
-def _span(seconds: float) -> str:
-    """A stretch of time in the unit people would name it in."""
-    for unit, length in (("h", 3600.0), ("min", 60.0)):
-        if seconds >= length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.1f} s"
 
 
 def _duration(seconds: float) -> str:
@@ -237,13 +228,27 @@ def summary(result: RecordingResult) -> str:
     cavitations = result.counts().get(CAVITATION, 0)
     if cavitations and result.cavities_needed is not None:
         subject = "the cavitation needs" if cavitations == 1 else "the cavitations need"
-        said += f"; {subject} {_number(result.cavities_needed, 'joint cavity', 'joint cavities')}"
+        said += f"; {subject} {_needed(result.cavities_needed, result.session)}"
     return said
 
 
 def total(results: Sequence[RecordingResult]) -> str:
-    """The events of several recordings in one sentence."""
-    return f"{_number(len(results), 'recording', 'recordings')}, {_counted(results)}"
+    """The events of several recordings in one sentence, and what those that share a timeline need together."""
+    said = f"{_number(len(results), 'recording', 'recordings')}, {_counted(results)}"
+    sessions = {id(result.session): result.session for result in results if result.session is not None}
+    for session in sessions.values():
+        if len(session.recordings) > 1 and session.cavities_needed:
+            these = "" if len(session.recordings) == len(results) else f"{len(session.recordings)} "
+            said += f"; on one timeline the {these}recordings need {_needed(session.cavities_needed, session)}"
+    return said
+
+
+def _needed(cavities: int, session: Session | None) -> str:
+    """How many joint cavities, and whether that is more than there are."""
+    said = _number(cavities, "joint cavity", "joint cavities")
+    if session is None or session.cavities is None or cavities <= session.cavities:
+        return said
+    return f"{said}, more than the {session.cavities} there {'is' if session.cavities == 1 else 'are'}"
 
 
 def _counted(results: Sequence[RecordingResult]) -> str:

@@ -94,3 +94,19 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def format_span(seconds: float) -> str:
+    """A stretch of time in the unit people would name it in; cut to one decimal, so never longer than it is.
+
+    Examples
+    --------
+    >>> format_span(0.0067), format_span(59.96), format_span(1199.99), format_span(5400.0)
+    ('6 ms', '59.9 s', '19.9 min', '1.5 h')
+    """
+    if seconds < 1:
+        whole = math.floor(seconds * 1000 + 1e-6)
+        return f"{whole} ms" if whole else "less than 1 ms"
+    unit, length = ("h", 3600) if seconds >= 3600 else ("min", 60) if seconds >= 60 else ("s", 1)
+    tenths = math.floor(seconds / length * 10 + 1e-6)
+    return f"{tenths // 10}.{tenths % 10} {unit}"

@@ -121,9 +121,7 @@ def check(
         cavitation=cavitation,
         takes_cavity=takes,
         since_cavitation_s=since_cavitation(onset, group, cavitation),
-        cavities_needed=cavities_needed(
-            onset, group, cavitation, refractory_s=refractory_s, burst_is_one=capacity is None
-        ),
+        cavities_needed=cavities_needed(onset, cavitation, refractory_s=refractory_s),
     )
 
 
@@ -150,26 +148,27 @@ def since_cavitation(time_s: ArrayLike, burst: ArrayLike, cavitation: ArrayLike)
     return tuple(since)
 
 
-def cavities_needed(
-    time_s: ArrayLike, burst: ArrayLike, cavitation: ArrayLike, *, refractory_s: float, burst_is_one: bool = False
-) -> int:
-    """How many separate joint cavities the cavitations need, if none cavitates within its refractory period.
+def cavities_needed(time_s: ArrayLike, cavitation: ArrayLike, *, refractory_s: float) -> int:
+    """How many separate joint cavities the cavitations would need, if none cavitated again within its period.
+
+    That is the greatest number of cavitations within one period. Nothing is assumed of how many cavities there are: an
+    assumed number changes the answer only as far as it changed the labels, and each pop of a burst counts, whether the
+    site is known or not.
 
     Parameters
     ----------
     time_s : array_like of float, (n,)
-    burst : array_like of int, (n,)
     cavitation : array_like of bool, (n,)
         Which events are cavitations in the end.
     refractory_s : float
-    burst_is_one : bool
-        Count a burst as one cavitation, as where the site is unknown.
+
+    Examples
+    --------
+    >>> cavities_needed([0.0, 0.006, 0.040, 1300.0], [True, True, True, True], refractory_s=1200)
+    3
     """
     onset = _finite(time_s, "time_s", largest=_LATEST_S)
-    group = _whole(burst, n=len(onset))
-    is_one = np.asarray(cavitation, dtype=bool)
-    counted = _burst_starts(onset, group, is_one)[1] if burst_is_one else onset[is_one]
-    start = np.sort(_microseconds(counted))
+    start = np.sort(_microseconds(onset[np.asarray(cavitation, dtype=bool)]))
     end = np.searchsorted(start, start + round(refractory_s * _MICROSECONDS), side="left")
     return int((end - np.arange(len(start))).max(initial=0))
 

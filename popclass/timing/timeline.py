@@ -7,17 +7,26 @@ Starting times with a time zone are compared with each other, and so are those w
 a clock without a zone may be hours away. They form separate timelines of the same subject and site, and that is said.
 
 Recordings may overlap in time, as with two phones in one room; a sound that both heard then counts twice. That is
-said as well, where the lengths of the recordings are known.
+said as well, where the lengths of the recordings are known. Clocks count whole seconds, so up to one second is no
+overlap: a recorder that splits a long take writes such times.
+
+A clock that was set back between two recordings cannot be repaired, but it shows where a counter in their names goes on
+(`take2.wav`, `take3.wav`) while the time goes back; then both are named.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_CLOCK_STEP_S = 1.0
+_COUNTER = re.compile(r"(?P<name>.*?)(?P<number>\d{1,9})(?P<rest>\D*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,7 @@ def warnings(takes: Iterable[Take]) -> list[list[str]]:
         _warn_of_clocks(known, members, said)
     for timeline in timelines(known):
         _warn_of_overlaps(known, timeline, said)
+        _warn_of_clocks_set_back(known, timeline, said)
     return said
 
 
@@ -176,8 +186,28 @@ def _warn_of_overlaps(takes: Sequence[Take], timeline: Timeline, said: list[list
     """Recordings that start before the one of the same timeline that lasts longest so far has ended."""
     until, holder = 0.0, -1
     for index, offset in zip(timeline.takes, timeline.offsets_s, strict=True):
-        if holder >= 0 and offset < until:
+        if holder >= 0 and offset < until - _CLOCK_STEP_S:
             said[index].append(f"overlaps in time with {takes[holder].recording}: a sound heard in both counts twice")
         duration = takes[index].duration_s
         if duration is not None and offset + duration > until:
             until, holder = offset + duration, index
+
+
+def _warn_of_clocks_set_back(takes: Sequence[Take], timeline: Timeline, said: list[list[str]]) -> None:
+    """Recordings that begin before one whose name has a smaller counter."""
+    rows: dict[tuple[str, str], list[tuple[int, float, int]]] = {}
+    for index, offset in zip(timeline.takes, timeline.offsets_s, strict=True):
+        stem, ending = os.path.splitext(takes[index].recording)
+        if counter := _COUNTER.fullmatch(stem):
+            row = rows.setdefault((counter["name"], counter["rest"] + ending), [])
+            row.append((int(counter["number"]), offset, index))
+    for row in rows.values():
+        latest, holder = -1.0, -1
+        for _, offset, index in sorted(row):
+            if offset < latest:
+                said[index].append(
+                    f"begins before {takes[holder].recording}, though its number is higher: if a clock was set back "
+                    "between them, timing across recordings is wrong; say in a manifest when they began"
+                )
+            if offset > latest:
+                latest, holder = offset, index

@@ -1,0 +1,100 @@
+"""How long the labelling by timing takes: refractory periods, reasons and labels of events that were heard already.
+
+    python benchmarks/timing.py
+
+100,000 events over 100 timelines (ten recordings each, of a site with 1 to 24 joint cavities or an unknown one), and
+10,000 on a single timeline so crowded that most find no cavity free, with 1, 2, 10 and 24 cavities and without a site.
+`popclass.conclusion.conclude` does all of it: what `classify` and `batch` do once the sounds are known. The bound is
+five seconds of one core each, the one absolute figure here; beside it stands the share of the scheduling alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import numpy as np
+from measure import Verdicts
+
+from popclass.conclusion import Circumstances, conclude
+from popclass.pipeline import Analysis, number
+from popclass.results import REFRACTORY, Event
+from popclass.timing.schedule import schedule
+
+RATE = 48_000
+CLASSES = ("cavitation", "snapping", "other")
+MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99))
+START = datetime(2026, 11, 22, 8, tzinfo=UTC)
+SITES = ("mcp", "si", "lumbar", "thoracic", None)
+BOUND_S = 5.0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print, and give 1 where a bound is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=100_000, help="over 100 timelines; a tenth of it on one")
+    options = parser.parse_args(argv)
+    rng = np.random.default_rng(0)
+    verdicts = Verdicts()
+    each = options.events // 1000
+    takes, around = [], []
+    for subject in range(100):
+        site = SITES[subject % len(SITES)]
+        for take in range(10):
+            began = START + timedelta(minutes=30 * take)
+            takes.append(heard(rng, each, 1500.0, f"{subject:03d}-{take}.wav", began))
+            around.append(Circumstances(site=site, subject=f"P{subject:03d}"))
+    _measure(verdicts, f"{1000 * each} events over 100 timelines", takes, around)
+    crowded = options.events // 10
+    for cavities in (1, 2, 10, 24, None):
+        take = heard(rng, crowded, 3600.0, "crowded.wav", START)
+        cavity = "site unknown" if cavities is None else f"{cavities} {'cavity' if cavities == 1 else 'cavities'}"
+        what = f"{crowded} events on one, {cavity}"
+        _measure(verdicts, what, [take], [Circumstances(cavities=cavities, subject="P")])
+    starts = np.sort(rng.integers(0, 3600 * 10**6, crowded)).tolist()
+    weights = rng.integers(1, 1_750_000, crowded).tolist()
+    before = time.process_time()
+    schedule(starts, weights, length=1200 * 10**6, machines=24)
+    verdicts.at_most(f"{crowded} events on one, 24 cavities: scheduling", time.process_time() - before, BOUND_S, " s")
+    return verdicts.exit_code
+
+
+def heard(rng: np.random.Generator, events: int, seconds: float, name: str, began: datetime) -> Analysis:
+    """A recording that was heard: single pops and bursts of up to nine, half of them likely cavitations."""
+    onsets: list[float] = []
+    while len(onsets) < events:
+        pops = int(rng.integers(1, 10))
+        onsets += (rng.uniform(0, seconds - 1) + np.cumsum(rng.uniform(0.006, 0.06, pops))).tolist()
+    sounds = [
+        Event(at, at + 20, at + 300, RATE, 1, 20.0, -20.0)
+        for at in sorted(round(seconds * RATE) for seconds in onsets[:events])
+    ]
+    chances = rng.dirichlet((1.0, 0.7, 0.4), events)
+    return Analysis(
+        recording=name,
+        events=number(sounds),
+        acoustic=chances,
+        believed=chances,
+        novelty=rng.uniform(0, 1, events),
+        duration_s=seconds,
+        sample_rate=RATE,
+        channels=1,
+        recorded_at=began,
+        warnings=(),
+    )
+
+
+def _measure(verdicts: Verdicts, what: str, takes: list[Analysis], around: list[Circumstances]) -> None:
+    before = time.process_time()
+    results = conclude(takes, around, MODEL)
+    seconds = time.process_time() - before
+    events = [event for result in results for event in result.events]
+    flagged = sum(event.timing == REFRACTORY for event in events)
+    verdicts.at_most(f"{what} ({flagged / len(events):.0%} refractory)", seconds, BOUND_S, " s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
