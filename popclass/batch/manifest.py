@@ -1,15 +1,16 @@
 """What a manifest knows about the recordings of a batch: a CSV with `file` and any of `subject,site,cavities,...`.
 
 `file` is relative to the CSV. Further columns are `subject`, `site`, `cavities`, `recorded_at` (ISO 8601) and
-`symptoms`, each optional and each cell of them, too; `symptoms` says nothing about sounds and changes no label. Any
-other column is refused, since a mistyped one would be lost without a word; so are a file that is not there and one that
-is named twice.
+`symptoms`, each optional and each cell of them, too; `symptoms` says nothing about sounds and changes no label, it is
+for reports. Any other column is refused, since a mistyped one would be lost without a word; so are a file that is not
+there and one that is named twice.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -61,6 +62,36 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
         if place in places:
             known[places[place]] = around
     return known
+
+
+def read_symptoms(
+    path: Path, folder: Path, recordings: Sequence[str], check: Callable[[str], str]
+) -> dict[str, tuple[str, ...]]:
+    """The symptoms of the recordings of a batch: several in a cell are separated by commas or semicolons.
+
+    Parameters
+    ----------
+    path, folder, recordings
+        As `read_manifest`.
+    check : callable
+        Gives the name of a symptom as it is spelt, or raises `UsageError`.
+
+    Raises
+    ------
+    LabelError
+        With file and row, where a symptom will not do.
+    """
+    places = {os.path.realpath(folder / name): name for name in recordings}
+    found: dict[str, tuple[str, ...]] = {}
+    for where, cells in _rows(path):
+        try:
+            named = tuple(check(part) for part in re.split("[,;]", cells["symptoms"]) if part.strip())
+        except UsageError as error:
+            raise LabelError(f"{where}: {error}") from None
+        place = os.path.realpath(path.parent / cells["file"])
+        if named and place in places:
+            found[places[place]] = named
+    return found
 
 
 def _rows(path: Path) -> Rows:

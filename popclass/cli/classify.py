@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -10,13 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 from popclass.cli import options
-from popclass.cli.messages import say
-from popclass.cli.recordings import Progress, check_paths, exit_code, hear_all
+from popclass.cli.messages import progress_bar, say
+from popclass.cli.recordings import Progress, check_paths, exit_code, hear_all, readable_again
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
 from popclass.formats.write import STDOUT
 
 if TYPE_CHECKING:
+    from popclass.model import Model
     from popclass.pipeline import Analysis
     from popclass.results import RecordingResult
 
@@ -28,6 +31,7 @@ _EPILOG = """\b
 Examples:
   popclass classify hip.m4a --site hip
   popclass classify take1.wav take2.wav --subject P07 --site mcp -o events.csv
+  popclass classify back.wav --site lumbar --report back.html --symptom pain
   popclass classify knuckles.flac --format audacity -o knuckles.txt
   ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
 
@@ -52,6 +56,13 @@ metadata or file name.
 )
 @options.min_probability_option()
 @click.option(
+    "--report",
+    type=options.PATH,
+    metavar="OUT.html",
+    help="Also write a page to look at, listen to and correct; it contains the sound of the events.",
+)
+@options.symptom_option()
+@click.option(
     "--format",
     "style",
     type=click.Choice(FORMATS),
@@ -67,6 +78,8 @@ def classify(
     subject: str | None,
     recorded_at: datetime | None,
     min_probability: float | None,
+    report: str | None,
+    symptoms: tuple[str, ...],
     style: str | None,
     output: str,
 ) -> int:
@@ -77,6 +90,7 @@ def classify(
     """
     style = style if style is not None else _BY_ENDING.get(PurePath(output).suffix.lower(), TABLE)
     _check(recordings, recorded_at, style, output)
+    _check_report(recordings, report, symptoms, output)
 
     from popclass.conclusion import Circumstances, conclude
     from popclass.formats import write_results
@@ -84,18 +98,26 @@ def classify(
 
     around = Circumstances(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
     chosen = load_model(model)
+    reading = nullcontext({name: name for name in recordings}) if report is None else readable_again(recordings)
 
-    def hear(recording: str, progress: Progress) -> Analysis:
-        return analyse(recording, chosen, progress=progress)
+    paths: list[str] = []
+    with reading as places:
 
-    heard, failures = hear_all(recordings, hear)
-    if heard:
-        results = conclude(
-            heard, [around] * len(heard), chosen, refractory_s=refractory, min_probability=min_probability
-        )
-        write_results(results, format=style, target=output)
-        if style != TABLE or output != STDOUT:
-            _warn(results)
+        def hear(recording: str, progress: Progress) -> Analysis:
+            analysis = analyse(places[recording], chosen, name=recording, progress=progress)
+            paths.append(places[recording])
+            return analysis
+
+        heard, failures = hear_all(recordings, hear)
+        if heard:
+            results = conclude(
+                heard, [around] * len(heard), chosen, refractory_s=refractory, min_probability=min_probability
+            )
+            write_results(results, format=style, target=output)
+            if style != TABLE or output != STDOUT:
+                _warn(results)
+            if report is not None:
+                _report(results, paths, report, chosen, symptoms)
     return exit_code(failures, len(heard))
 
 
@@ -109,6 +131,30 @@ def _check(recordings: Sequence[str], recorded_at: datetime | None, style: str, 
     if style == "audacity" and len(recordings) > 1:
         raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
     check_writable(output)
+
+
+def _check_report(recordings: Sequence[str], report: str | None, symptoms: Sequence[str], output: str) -> None:
+    if report is None:
+        if symptoms:
+            raise UsageError("--symptom is for a report, and none is asked for: add --report OUT.html")
+        return
+    from popclass.formats.write import check_writable
+
+    check_paths(recordings, report)
+    if os.path.realpath(report) == os.path.realpath(output):
+        raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
+    check_writable(report)
+
+
+def _report(
+    results: Sequence[RecordingResult], paths: Sequence[str], target: str, model: Model, symptoms: Sequence[str]
+) -> None:
+    from popclass.report import write_report
+
+    with progress_bar("drawing the report") as progress:
+        write_report(results, target, model=model, symptoms=symptoms, paths=paths, progress=progress)
+    if target != STDOUT:
+        say(f"report: {one_line(target)}")
 
 
 def _warn(results: Sequence[RecordingResult]) -> None:
