@@ -38,7 +38,7 @@ def check_paths(recordings: Sequence[str], output: str) -> None:
 
 @contextmanager
 def readable_again(recordings: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Where each recording can be read more than once: standard input from a temporary copy, the others from themselves."""
+    """Where each recording can be read more than once; standard input is copied into a temporary file."""
     with tempfile.TemporaryDirectory(prefix="popclass-") as folder:
         places = {recording: recording for recording in recordings}
         if STDOUT in places:

@@ -9,7 +9,7 @@ what this model leant on, not what a crack is, and contributions do not add up t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,19 +108,7 @@ def _log_odds(probabilities: Array, columns: Sequence[int]) -> Array:
 def _measured(row: Array, features: Sequence[str]) -> dict[str, str]:
     """What was measured of one event, a few words for the groups that can be put into some."""
     value = dict(zip(features, row.tolist(), strict=True))
-    said = {
-        "how sharply it begins": ("rise", lambda x: f"at its peak after {2**x:.2g} ms"),
-        "how fast it fades": ("fall_20", lambda x: f"20 dB quieter after {2**x:.2g} ms"),
-        "how high it sounds": ("dominant", lambda x: f"strongest near {hertz(2**x)}"),
-        "whether it is a tone or a noise": ("prominence", lambda x: f"its strongest tone {x:.0f} dB above the mean"),
-        "its separate pulses": ("peaks", lambda x: _pulses(round(2**x))),
-        "what surrounds it": (
-            "fill_before",
-            lambda x: f"before it {abs(x):.0f} dB {'quieter' if x <= 0 else 'louder'}",
-        ),
-        "how far it stands out": ("snr", lambda x: f"{x:.0f} dB over the background"),
-    }
-    return {group: words(value[feature]) for group, (feature, words) in said.items() if feature in value}
+    return {group: words(value[feature]) for group, (feature, words) in _WORDS.items() if feature in value}
 
 
 def hertz(frequency: float) -> str:
@@ -136,3 +124,15 @@ def hertz(frequency: float) -> str:
 
 def _pulses(count: int) -> str:
     return f"{count} pulse{'' if count == 1 else 's'} within 30 ms"
+
+
+# For each group the feature that stands for it, in words.
+_WORDS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "how sharply it begins": ("rise", lambda x: f"at its peak after {2**x:.2g} ms"),
+    "how fast it fades": ("fall_20", lambda x: f"20 dB quieter after {2**x:.2g} ms"),
+    "how high it sounds": ("dominant", lambda x: f"strongest near {hertz(2**x)}"),
+    "whether it is a tone or a noise": ("prominence", lambda x: f"its strongest tone {x:.0f} dB above the mean"),
+    "its separate pulses": ("peaks", lambda x: _pulses(round(2**x))),
+    "what surrounds it": ("fill_before", lambda x: f"before it {abs(x):.0f} dB {'quieter' if x <= 0 else 'louder'}"),
+    "how far it stands out": ("snr", lambda x: f"{x:.0f} dB over the background"),
+}

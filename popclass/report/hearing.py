@@ -68,7 +68,7 @@ def look(
         If the recording cannot be read any more, or is not the one that was classified.
     """
     with open_recording(path, name=result.recording) as recording:
-        observer = Observer(recording.sample_rate)
+        observer = Observer(recording.sample_rate, recording.channels)
         cutter = Cutter(result.events, result.duration_s)
         for block in recording.blocks(BLOCK):
             observer.feed(block)

@@ -8,6 +8,7 @@ zoomed out. Finer detail comes from the clips of the events, which the page draw
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,30 +67,29 @@ class Observer:
     ----------
     sample_rate : int
         In hertz.
+    channels : int
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, channels: int) -> None:
         self._rate = sample_rate
         self._column = max(round(ENVELOPE_S * sample_rate), 1)
         self._envelope = FoldedMaximum(2, limit=ENVELOPE_COLUMNS)
-        self._left = np.empty((0, 2), dtype=np.float32)
+        self._left = np.empty((0, channels), dtype=np.float32)
         self._bands = _Bands(sample_rate)
 
     def feed(self, block: Array) -> None:
         """Take the next samples, shape (n, channels)."""
-        # the smallest sample is kept as the largest of the negated ones
-        extremes = np.stack([-block.min(axis=1), block.max(axis=1)], axis=1)
-        extremes = np.concatenate([self._left, extremes])
-        whole = len(extremes) // self._column
-        columns = extremes[: whole * self._column].reshape(whole, self._column, 2).max(axis=1)
-        self._left = extremes[whole * self._column :]
-        self._envelope.feed(columns)
+        waiting = np.concatenate([self._left, block])
+        whole = len(waiting) // self._column
+        columns = waiting[: whole * self._column].reshape(whole, -1)
+        self._left = waiting[whole * self._column :]
+        self._envelope.feed(_extremes(columns))
         self._bands.feed(block.mean(axis=1, dtype=np.float32))
 
     def overview(self) -> Overview:
         """The pictures of everything fed."""
         if len(self._left):
-            self._envelope.feed(self._left.max(axis=0, keepdims=True))
+            self._envelope.feed(_extremes(self._left.reshape(1, -1)))
             self._left = self._left[:0]
         columns = self._envelope.columns() * np.array([-1, 1], dtype=np.float32)
         peak = float(np.abs(columns).max(initial=0.0))
@@ -104,12 +104,17 @@ class Observer:
         )
 
 
+def _extremes(columns: Array) -> Array:
+    """The smallest sample of each row, negated, and the largest: so that both are kept as largest values."""
+    return np.stack([-columns.min(axis=1), columns.max(axis=1)], axis=1)
+
+
 class _Bands:
     """The power of the mixed channels in bands of equal width on a scale of octaves, column by column."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
-        self._window = 1 << round(np.log2(WINDOW_S * rate))
+        self._window: int = 1 << round(math.log2(WINDOW_S * rate))
         self._step = self._window // STEPS
         edges = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, rate / 2), ROWS + 1)
         self.edges_hz = tuple(float(edge) for edge in edges)
@@ -123,7 +128,7 @@ class _Bands:
     @property
     def column_s(self) -> float:
         """Width of a column in seconds."""
-        return self._step * self._folded.width / self._rate
+        return float(self._step * self._folded.width / self._rate)
 
     def feed(self, samples: Array) -> None:
         self._fed += len(samples)

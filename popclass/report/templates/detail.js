@@ -83,10 +83,11 @@ function drawEvidence(event) {
   if (event) byId("evidence-title").textContent = "What in the sound spoke for " + event.acoustic;
   byId("evidence").replaceChildren(
     ...lines.map(([group, weight, measured]) => {
-      const line = make("li", (weight > 0 ? "＋ " : "－ ") + group + (measured ? ": " + measured : ""));
+      const line = make("li", null, { class: weight > 0 ? "for" : "against" });
       const times = Math.exp(Math.abs(weight));
-      const text = " odds " + (times >= 100 ? "over 100" : times.toPrecision(2)) + " times " + (weight > 0 ? "higher" : "lower");
-      line.append(" ", make("span", text, { class: "weight" }));
+      const far = times >= 100 ? "over 100" : times >= 10 ? times.toFixed(0) : times.toFixed(1);
+      line.append(make("span", group + (measured ? ": " + measured : "")));
+      line.append(make("span", "odds " + far + " times " + (weight > 0 ? "higher" : "lower"), { class: "weight" }));
       return line;
     })
   );
