@@ -8,6 +8,7 @@ import click
 
 from popclass.cli import options
 from popclass.cli.messages import complain, progress_bar, say
+from popclass.cli.report import check_symptoms, write_pages
 from popclass.formats.text import one_line
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _EPILOG = """\b
 Examples:
   popclass batch recordings/ -o results/
   popclass batch recordings/ -o results/ --manifest recordings/manifest.csv --jobs 2
+  popclass batch recordings/ -o results/ --report
 
 \b
 RESULTS_DIR gets events.csv, recordings.csv (a row for every file found), run.json and journal.jsonl.
@@ -36,6 +38,9 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 @options.refractory_option()
 @options.min_probability_option()
 @click.option("--jobs", type=click.IntRange(1, MOST_JOBS), default=1, metavar="N", help="Processes to work in.")
+@click.option(
+    "--report", is_flag=True, help="Also write report.html, which links a page for each recording with events."
+)
 @click.option("--fresh", is_flag=True, help="Start over: forget what an earlier run heard.")
 @click.option("--quiet", is_flag=True, help="Say nothing but what failed.")
 def batch(
@@ -47,6 +52,7 @@ def batch(
     refractory: float | None,
     min_probability: float | None,
     jobs: int,
+    report: bool,
     fresh: bool,
     quiet: bool,
 ) -> int:
@@ -57,7 +63,9 @@ def batch(
     """
     from popclass.batch import classify_folder
 
-    with progress_bar("" if quiet else "hearing recordings") as report:
+    if report:
+        check_symptoms(folder, results_dir, manifest)
+    with progress_bar("" if quiet else "hearing recordings") as bar:
         result = classify_folder(
             folder,
             results_dir,
@@ -68,14 +76,18 @@ def batch(
             min_probability=min_probability,
             jobs=jobs,
             fresh=fresh,
-            progress=None if quiet else report,
+            progress=None if quiet else bar,
         )
     if not quiet:
         say(_summary(result))
     for row in result.failed:
         complain(f"{one_line(row.recording)}: {row.reason}")
+    pages_failed = 0
+    if report:
+        settings = {"site": site, "refractory": refractory, "min_probability": min_probability}
+        pages_failed = write_pages(result, folder, model=model, manifest=manifest, quiet=quiet, **settings)
     failed = len(result.failed)
-    return 0 if not failed else 1 if failed < len(result.recordings) else 2
+    return 0 if not failed + pages_failed else 1 if failed < len(result.recordings) else 2
 
 
 def _summary(result: BatchResult) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime
@@ -12,14 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from popclass.cli import options
-from popclass.cli.messages import progress_bar, say
+from popclass.cli.messages import say
 from popclass.cli.recordings import Progress, check_paths, exit_code, hear_all, readable_again
+from popclass.cli.report import check_report, write_page
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
 from popclass.formats.write import STDOUT
 
 if TYPE_CHECKING:
-    from popclass.model import Model
     from popclass.pipeline import Analysis
     from popclass.results import RecordingResult
 
@@ -90,7 +89,7 @@ def classify(
     """
     style = style if style is not None else _BY_ENDING.get(PurePath(output).suffix.lower(), TABLE)
     _check(recordings, recorded_at, style, output)
-    _check_report(recordings, report, symptoms, output)
+    check_report(recordings, report, symptoms, output)
 
     from popclass.conclusion import Circumstances, conclude
     from popclass.formats import write_results
@@ -117,7 +116,7 @@ def classify(
             if style != TABLE or output != STDOUT:
                 _warn(results)
             if report is not None:
-                _report(results, paths, report, chosen, symptoms)
+                write_page(results, paths, report, chosen, symptoms)
     return exit_code(failures, len(heard))
 
 
@@ -131,30 +130,6 @@ def _check(recordings: Sequence[str], recorded_at: datetime | None, style: str, 
     if style == "audacity" and len(recordings) > 1:
         raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
     check_writable(output)
-
-
-def _check_report(recordings: Sequence[str], report: str | None, symptoms: Sequence[str], output: str) -> None:
-    if report is None:
-        if symptoms:
-            raise UsageError("--symptom is for a report, and none is asked for: add --report OUT.html")
-        return
-    from popclass.formats.write import check_writable
-
-    check_paths(recordings, report)
-    if os.path.realpath(report) == os.path.realpath(output):
-        raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
-    check_writable(report)
-
-
-def _report(
-    results: Sequence[RecordingResult], paths: Sequence[str], target: str, model: Model, symptoms: Sequence[str]
-) -> None:
-    from popclass.report import write_report
-
-    with progress_bar("drawing the report") as progress:
-        write_report(results, target, model=model, symptoms=symptoms, paths=paths, progress=progress)
-    if target != STDOUT:
-        say(f"report: {one_line(target)}")
 
 
 def _warn(results: Sequence[RecordingResult]) -> None:

@@ -108,7 +108,7 @@ function drawCloseup(item) {
   const length = Math.round((CLOSEUP.before + CLOSEUP.after) * DECODED_RATE);
   const half = height * 0.46;
   drawSamples(context, samples, begin, length, width, half);
-  drawBands(context, samples, begin, length, width, half + 4, height - half - 4);
+  drawBands(context, samples, begin, length, { left: 0, width: width, top: half + 4, height: height - half - 4, columns: CLOSEUP.columns, lowest: 100, highest: 18000 });
   const x = (CLOSEUP.before / (CLOSEUP.before + CLOSEUP.after)) * width;
   context.fillStyle = colourOf(item.label);
   context.fillRect(x, 0, 1.5, height);
@@ -134,26 +134,27 @@ function drawSamples(context, samples, begin, length, width, height) {
   context.stroke();
 }
 
-function drawBands(context, samples, begin, length, width, top, height) {
-  const { size, columns, rows } = CLOSEUP;
-  const lowest = 100;
-  const highest = 18000;
+// A spectrogram of a stretch of samples, in a box of the picture.
+function drawBands(context, samples, begin, length, box) {
+  const { size, rows } = CLOSEUP;
   const levels = [];
-  for (let column = 0; column < columns; column += 1) {
-    const spectrum = powers(samples, Math.round(begin + (column / columns) * length - size / 2), size);
+  for (let column = 0; column < box.columns; column += 1) {
+    const spectrum = powers(samples, Math.round(begin + (column / box.columns) * length - size / 2), size);
     for (let row = 0; row < rows; row += 1) {
-      const hertz = lowest * Math.pow(highest / lowest, (row + 0.5) / rows);
-      levels.push(10 * Math.log10(spectrum[Math.round((hertz * size) / DECODED_RATE)] + 1e-14));
+      const hertz = box.lowest * Math.pow(box.highest / box.lowest, (row + 0.5) / rows);
+      const bin = Math.min(Math.round((hertz * size) / DECODED_RATE), size / 2 - 1);
+      levels.push(10 * Math.log10(spectrum[bin] + 1e-14));
     }
   }
-  const loudest = Math.max(...levels);
+  const loudest = levels.reduce((most, level) => Math.max(most, level), -140);
   context.fillStyle = colour("--tint");
   levels.forEach((level, place) => {
     const shade = 1 + (level - loudest) / 55;
     if (shade <= 0.03) return;
-    const row = place % rows;
+    const x = box.left + (Math.floor(place / rows) / box.columns) * box.width;
+    const y = box.top + box.height * (1 - ((place % rows) + 1) / rows);
     context.globalAlpha = shade;
-    context.fillRect((Math.floor(place / rows) / columns) * width, top + height * (1 - (row + 1) / rows), width / columns + 0.5, height / rows + 0.5);
+    context.fillRect(x, y, box.width / box.columns + 0.5, box.height / rows + 0.5);
   });
   context.globalAlpha = 1;
 }

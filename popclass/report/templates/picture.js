@@ -191,6 +191,7 @@ class Picture {
       const wide = (last - first) * imageStep * scale;
       context.drawImage(tinted(image), first, 0, last - first, image.naturalHeight, x, 0, wide, height);
     });
+    if (2 / scale < imageStep) this.refineSpectrum(context, items, scale, height);
     context.fillStyle = colour("--soft");
     context.font = "11px system-ui, sans-serif";
     for (const hertz of [100, 1000, 10000]) {
@@ -200,6 +201,24 @@ class Picture {
       context.fillText(hertz < 1000 ? hertz + " Hz" : hertz / 1000 + " kHz", 8, y + 4);
     }
     this.drawMarks(context, width, height, items, selected, false);
+  }
+
+  // Closer than the image can show, the spectrogram is made from the samples of the events in view.
+  refineSpectrum(context, items, scale, height) {
+    const { lowest, highest } = this.known.overview;
+    for (const item of items) {
+      if (!item.event || !item.event.clip || item.start < this.from - 0.25 || item.start > this.to + 0.1) continue;
+      const samples = samplesOf(item.event, redraw);
+      if (!samples) continue;
+      const from = Math.max(item.event.clipStart + 0.005, this.from);
+      const to = Math.min(item.event.clipStart + samples.length / DECODED_RATE - 0.005, this.to);
+      const box = { left: (from - this.from) * scale, width: (to - from) * scale, top: 0, height: height, lowest: lowest, highest: highest };
+      box.columns = Math.min(Math.ceil(box.width / 2), 500);
+      if (box.columns < 1) continue;
+      context.fillStyle = colour("--wash");
+      context.fillRect(box.left, 0, box.width, height);
+      drawBands(context, samples, (from - item.event.clipStart) * DECODED_RATE, (to - from) * DECODED_RATE, box);
+    }
   }
 
   drawAxis(context, width, height) {
