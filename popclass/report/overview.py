@@ -81,7 +81,7 @@ class Observer:
         """Take the next samples, shape (n, channels)."""
         waiting = np.concatenate([self._left, block])
         whole = len(waiting) // self._column
-        columns = waiting[: whole * self._column].reshape(whole, -1)
+        columns = waiting[: whole * self._column].reshape(whole, self._column * block.shape[1])
         self._left = waiting[whole * self._column :]
         self._envelope.feed(_extremes(columns))
         self._bands.feed(block.mean(axis=1, dtype=np.float32))
