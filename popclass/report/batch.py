@@ -197,7 +197,7 @@ def page_name(recording: str) -> str:
     Examples
     --------
     >>> page_name("day 1/hip.wav")
-    'day_1-hip.wav-6a5d66cf.html'
+    'day_1-hip.wav-ed1c571b.html'
     """
     readable = _UNSAFE.sub("_", recording.replace("/", "-")).strip("._")[-60:]
     digest = hashlib.sha256(recording.encode("utf-8", "surrogateescape")).hexdigest()[:8]
