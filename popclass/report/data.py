@@ -100,7 +100,8 @@ def _event(
         "clip": None if clip is None else _uri(clip.data, clip.mime),
         "clipStart": None if clip is None else rounded(clip.start_s, 6),
         "gain": None if clip is None else rounded(clip.gain_db, 1),
-        "evidence": [[part.group, rounded(part.log_odds, 2), part.measured] for part in evidence],
+        # where there was no room for the sound there is none for this either
+        "evidence": None if clip is None else [[e.group, rounded(e.log_odds, 2), e.measured] for e in evidence],
     }
 
 

@@ -78,9 +78,10 @@ function drawChances(event) {
 }
 
 function drawEvidence(event) {
-  const lines = event ? event.evidence : [];
-  byId("evidence-title").hidden = byId("evidence-note").hidden = !event;
-  if (event) byId("evidence-title").textContent = "What in the sound spoke for " + event.acoustic;
+  const lines = event && event.evidence ? event.evidence : [];
+  const known = Boolean(event && event.evidence);
+  byId("evidence-title").hidden = byId("evidence-note").hidden = !known;
+  if (known) byId("evidence-title").textContent = "What in the sound spoke for " + event.acoustic;
   byId("evidence").replaceChildren(
     ...lines.map(([group, weight, measured]) => {
       const line = make("li", null, { class: weight > 0 ? "for" : "against" });
@@ -91,7 +92,7 @@ function drawEvidence(event) {
       return line;
     })
   );
-  if (event && !lines.length) byId("evidence").append(make("li", "Nothing stood out: by each property it is ordinary."));
+  if (known && !lines.length) byId("evidence").append(make("li", "Nothing stood out: by each property it is ordinary."));
 }
 
 // Waveform above, spectrogram below, from the samples of the clip.

@@ -246,7 +246,7 @@ class Picture {
       const x = at(item.start);
       if (x < -8 || x > width + 8) continue;
       const chosen = item.id === selected;
-      context.globalAlpha = item.removed ? 0.3 : chosen ? 1 : 0.75;
+      context.globalAlpha = item.removed ? 0.25 : chosen ? 1 : 0.55;
       context.fillStyle = colourOf(item.label);
       context.fillRect(x - (chosen ? 1 : 0.5), flags ? FLAG : 0, chosen ? 2 : 1, height - (flags ? FLAG : 0));
       if (chosen) {
@@ -254,6 +254,7 @@ class Picture {
         context.fillRect(x, flags ? FLAG : 0, Math.max(at(item.end) - x, 2), height);
         context.globalAlpha = 1;
       }
+      context.globalAlpha = item.removed ? 0.4 : 1;
       if (flags) context.fillText(shapeOf(item.label), x, FLAG - 3);
       drawn += 1;
     }

@@ -1,5 +1,6 @@
 // The session: recordings on one line of time, their events, and for each cavitation the time its joint cavity rests.
 
+const MANY = 1000;
 const SVG = "http://www.w3.org/2000/svg";
 
 function shape(tag, attributes, text) {
@@ -84,7 +85,12 @@ function pictureOf(session, events, needed) {
     svg.append(shape("rect", { class: "rests", x: at(event.time), y: 36 + event.lane * lane, width: Math.max(at(until) - at(event.time), 1), height: lane - 2, rx: 2, fill: colourOf("cavitation"), "fill-opacity": 0.28 }));
     svg.append(shape("rect", { x: at(event.time), y: 36 + event.lane * lane, width: 1.5, height: lane - 2, fill: colourOf("cavitation") }));
   }
+  const drawn = new Set();
   for (const event of events) {
+    // Among thousands, marks of one label on one spot are one mark.
+    const spot = Math.round(at(event.time)) + event.label;
+    if (events.length > MANY && drawn.has(spot)) continue;
+    drawn.add(spot);
     const mark = shape("text", { x: at(event.time), y: 27, "text-anchor": "middle", fill: colourOf(event.label) }, shapeOf(event.label));
     mark.append(shape("title", {}, event.label + " at " + clock(event.time, 1)));
     if (event.id !== undefined) {
