@@ -130,6 +130,7 @@ def probabilities(
     model: Model,
     *,
     refractory_s: float | None = None,
+    price: float = refractory.PRICE,
 ) -> list[Array]:
     """What `conclude` takes for how likely each class is: after company and timing, before doubt.
 
@@ -139,6 +140,9 @@ def probabilities(
     ----------
     analyses, circumstances, model, refractory_s
         As `conclude`.
+    price : float
+        Log-odds against a cavitation without a free cavity, as `popclass.timing.refractory.check`; `conclude` uses the
+        default.
 
     Returns
     -------
@@ -151,7 +155,7 @@ def probabilities(
     found: dict[int, Array] = {}
     for line in timelines(takes):
         placed = line.place(onsets, bursts)
-        reading = _weigh(line, placed, analyses, circumstances, model, refractory_s)[0]
+        reading = _weigh(line, placed, analyses, circumstances, model, refractory_s, price)[0]
         found.update({index: reading.chances[placed.take == index] for index in line.takes})
     return [found[index] for index in range(len(analyses))]
 
@@ -231,6 +235,7 @@ def _weigh(
     circumstances: Sequence[Circumstances],
     model: Model,
     period_s: float | None,
+    price: float = refractory.PRICE,
 ) -> tuple[_Reading, NDArray[np.bool_], int | None, float]:
     """The reading of a timeline, which of its events are novel, its capacity and its refractory period."""
     known = [number for index in line.takes if (number := circumstances[index].capacity()) is not None]
@@ -239,7 +244,8 @@ def _weigh(
         period_s = lookup(line.site).refractory_s if line.site is not None else REFRACTORY_S
     chances = np.concatenate([analyses[index].believed for index in line.takes])
     novel = np.concatenate([analyses[index].novelty for index in line.takes]) >= model.thresholds.novelty
-    return _read(placed, chances, novel, model.classes, capacity, period_s), novel, capacity, period_s
+    reading = _read(placed, chances, novel, model.classes, capacity, period_s, price)
+    return reading, novel, capacity, period_s
 
 
 def _read(
@@ -249,6 +255,7 @@ def _read(
     classes: Sequence[str],
     capacity: int | None,
     period_s: float,
+    price: float,
 ) -> _Reading:
     """Weigh the refractory period: a cavitation that finds no cavity free loses the price of an exception."""
     if CAVITATION not in classes or not len(chances):
@@ -257,8 +264,10 @@ def _read(
     column = classes.index(CAVITATION)
     weight = logits[:, column] - np.delete(logits, column, axis=1).max(axis=1)
     weight[novel] = np.minimum(weight[novel], 0.0)  # a sound like none in training occupies no cavity
-    verdict = refractory.check(placed.time_s, weight, placed.burst, capacity=capacity, refractory_s=period_s)
+    verdict = refractory.check(
+        placed.time_s, weight, placed.burst, capacity=capacity, refractory_s=period_s, price=price
+    )
     if capacity is not None:
-        logits[np.array(verdict.timing) == REFRACTORY, column] -= refractory.PRICE
+        logits[np.array(verdict.timing) == REFRACTORY, column] -= price
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return _Reading(odds / odds.sum(axis=1, keepdims=True), verdict.timing, verdict.takes_cavity)

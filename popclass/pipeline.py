@@ -161,8 +161,22 @@ def analyse(
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Analysis:
     """Hear one recording and say what each sound is likely to be by itself. Parameters and errors as `hear`."""
-    heard = hear(source, model.frontend, sample_rate=sample_rate, name=name, progress=progress)
-    acoustic = _in_parts(model.probabilities, heard.features)
+    return judge(hear(source, model.frontend, sample_rate=sample_rate, name=name, progress=progress), model)
+
+
+def judge(heard: Hearing, model: Model, *, acoustic: Array | None = None) -> Analysis:
+    """Say what each sound of a recording that was heard is likely to be by itself, and in the company it keeps.
+
+    Parameters
+    ----------
+    heard : Hearing
+        By the front end of the model.
+    model : Model
+    acoustic : ndarray, shape (events, classes), optional
+        Probabilities of the sound alone, where they are another classifier's; the model's own where None.
+    """
+    if acoustic is None:
+        acoustic = _in_parts(model.probabilities, heard.features)
     return Analysis(
         recording=heard.name,
         events=heard.events,

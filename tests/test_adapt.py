@@ -6,12 +6,21 @@ from test_fit import CLASSES, WIDTH, FakeFrontEnd
 
 from popclass.errors import LabelError
 from popclass.model import Model
-from popclass.training import adapt as module
-from popclass.training.adapt import BASE, CORRECTED, adapt, choose_correction, clearly_better
+from popclass.training import choice as module
+from popclass.training.adapt import BASE, CORRECTED, Adaptation
+from popclass.training.adapt import adapt as adaptation
 from popclass.training.card import card
+from popclass.training.choice import choose_correction, clearly_better
 from popclass.training.correction import RECALIBRATION, base_answers, corrected_graph, fit_correction, scale_of
 from popclass.training.fit import fit
+from popclass.training.scores import describe
 
+
+def adapt(*args, **options) -> Model:
+    return adaptation(*args, **options).model
+
+
+NOTHING_LOST = {"subjects": 0, "labels_without_event": 0, "events_left_out": 0}
 CAUTIOUS = {"cavitation": 0.6, "snapping": 0.6, "other": 0.0}
 
 
@@ -131,11 +140,85 @@ def test_without_recordings_to_hold_out_the_remark_says_so(base):
     assert choose_correction(p, X, y, ["one"] * 150, scale_of(base)) is not None
 
 
-def test_a_model_of_its_own_takes_over_when_it_is_clearly_better(base, monkeypatch):
-    X, y, groups = world(600, 12, seed=7)
-    turned = (y + 1) % 3  # in this world every class is called by another's name, and the base errs throughout
-    monkeypatch.setattr(module, "STRENGTH", RECALIBRATION)
-    assert adapt(base, X, [CLASSES[i] for i in turned], groups, folds=3) is None
+def turned_world(base, monkeypatch, grouped_by, groups=None) -> Adaptation:
+    """A world in which every class is called by another's name, so that the base errs throughout."""
+    X, y, people = world(600, 12, seed=7)
+    monkeypatch.setattr(module, "STRENGTH", 1e9)
+    labels = [CLASSES[i] for i in (y + 1) % 3]
+    return adaptation(base, X, labels, groups or people, folds=3, grouped_by=grouped_by)
+
+
+def test_a_model_of_its_own_takes_over_when_it_is_clearly_better_for_new_subjects(base, monkeypatch):
+    found = turned_world(base, monkeypatch, "subject")
+    assert found.verdict.replaces
+    assert "clearly better" in found.verdict.remark
+    assert set(found.rows) == {BASE, CORRECTED}
+    assert all(low < row["log_loss"] < high for row in found.rows.values() for low, high in [row["interval"]])
+
+
+@pytest.mark.parametrize("grouped_by", ["recording", "event"])
+def test_nothing_replaces_a_base_where_nothing_is_known_of_a_new_person(base, monkeypatch, grouped_by):
+    found = turned_world(base, monkeypatch, grouped_by)
+    assert not found.verdict.replaces
+    assert "nothing is known of a new person" in found.model.info["training"]["remarks"][-1]
+    assert {BASE, CORRECTED, "forest", "logistic", "svm"} <= set(found.model.info["scores"]["candidates"])
+    assert found.model.info["scores"]["chosen"] == CORRECTED
+
+
+def test_four_subjects_are_too_few_to_give_up_a_base(base, monkeypatch):
+    found = turned_world(base, monkeypatch, "subject", groups=[f"P{i % 4}" for i in range(600)])
+    assert not found.verdict.replaces
+    assert "too few groups" in found.verdict.remark
+
+
+def test_adapted_scores_have_intervals_where_there_are_groups_enough(base):
+    X, y, groups = world(60, 12, seed=9)
+    scores = adapt(base, X, [CLASSES[i] for i in y], groups).info["scores"]
+    assert scores["held_out"]["intervals"]["groups"] == 12
+    assert "No intervals" not in describe(scores)
+    few = adapt(base, X, [CLASSES[i] for i in y], [f"P{i % 3}" for i in range(60)]).info["scores"]
+    assert few["held_out"]["intervals"] is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (["cavitation"] * 4, "4 events, all of cavitation, cannot show where the base errs"),
+        (["other"] * 5 + ["cavitation"], r"no correction can be judged: class 'cavitation' has a single event"),
+    ],
+)
+def test_labels_too_few_to_judge_a_correction_leave_the_base_as_it_is_and_say_so(base, labels, says):
+    X, _, _ = world(20, 4, seed=8)
+    X = X[: len(labels)]
+    model = adapt(base, X, labels, [str(i) for i in range(len(labels))], grouped_by="event", about_folds=["folds mix"])
+    np.testing.assert_array_equal(model.probabilities(X), base.probabilities(X))
+    assert "folds mix" not in model.info["training"]["remarks"]
+    assert says in model.info["training"]["remarks"][-1]
+    assert model.info["scores"]["candidates"].keys() == {BASE}
+    assert "no folds by event" in describe(model.info["scores"])
+    assert "no folds by event" in card(model)
+
+
+def test_no_label_at_all_is_refused(base):
+    with pytest.raises(LabelError, match="label at least one"):
+        adapt(base, np.empty((0, WIDTH)), [], [])
+
+
+@pytest.mark.parametrize("kind", [BASE, CORRECTED])
+def test_the_limits_of_a_card_follow_from_where_the_events_came(base, kind, monkeypatch):
+    """Generated alone, or a generated base beneath recordings, or neither."""
+    monkeypatch.setattr(module, "clearly_better", lambda *_: False)  # so that the correction stands
+    made = {**base.info["training"], "source": "generated"}
+    generated = Model(base.graph, {**base.info, "training": made})
+    assert "It was trained on generated sounds alone" in card(generated)
+    assert "generated" not in card(base)
+    labels = ["cavitation"] * 6 if kind == BASE else ["cavitation", "other"] * 3
+    X = world(20, 4, seed=8)[0][:6]
+    text = card(adapt(generated, X, labels, list("aabbcc"), provenance={"recordings": 3, **NOTHING_LOST}))
+    assert "generated sounds alone" not in text
+    assert "The base model was trained on generated sounds." in text
+    own = "3 labelled recordings given to `train` (6 events) changed none" if kind == BASE else "from 3 labelled rec"
+    assert own in text
 
 
 def shifted_recordings(n, seed):

@@ -136,11 +136,74 @@ def test_classify_prints_a_table_and_says_nothing_else(run, take, model):
 def test_the_ending_of_the_output_decides_the_format(run, take, model, tmp_path, name):
     target = tmp_path / "out" / name
     target.parent.mkdir()
-    assert run("classify", take, "--model", model, "-o", target) == (0, "", [])
+    code, out, err = run("classify", take, "--model", model, "-o", target)
+    assert (code, out, len(err)) == (0, "", name.endswith(".txt"))
     text = target.read_text()
     start = {"csv": "recording,event,burst", "jsonl": '{"schema_version": 1', "txt": take}[name.lower().split(".")[1]]
     assert text.startswith(start)
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("x.json", [], "written as table; for its ending say --format jsonl"),
+        ("x.txt", [], "written as table; for its ending say --format audacity or --format raven"),
+        ("x.csv", ["--format", "jsonl"], "written as jsonl; for its ending say --format csv"),
+        ("x.txt", ["--format", "table"], None),
+        ("x.txt", ["--format", "raven"], None),
+        ("x.json", ["--format", "jsonl"], None),
+        ("x.dat", [], None),
+    ],
+)
+def test_a_format_that_the_ending_does_not_suggest_is_said(run, take, model, tmp_path, name, options, said):
+    code, out, err = run("classify", take, "--model", model, *options, "-o", tmp_path / name)
+    assert (code, out) == (0, "")
+    assert [line.split(name + " was ")[1] for line in err] == ([] if said is None else [said])
+
+
+@pytest.mark.parametrize("style", ["audacity", "raven"])
+def test_labels_corrected_by_hand_are_not_replaced(run, take, model, tmp_path, style):
+    target = tmp_path / "take.txt"
+    command = ("classify", take, "--model", model, "--format", style, "-o", target)
+    assert run(*command) == (0, "", [])
+    assert run(*command) == (0, "", [])  # the same again is no change
+    found = target.read_text()
+    for corrected in (found.replace("snapping", "cavitation"), found.splitlines()[0] + "\n", found + "0.1\t0.2\ttap\n"):
+        assert corrected != found
+        target.write_text(corrected)
+        refused(run(*command), "take.txt is there already", "corrected labels", "choose another name")
+        assert target.read_text() == corrected
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".popclass")] == []
+    target.write_text("notes")
+    assert run("classify", take, "--model", model, "--format", "csv", "-o", target)[0] == 0  # tables may be replaced
+
+
+def test_labels_that_popclass_cannot_have_written_are_seen_before_the_work(run, tmp_path):
+    target = tmp_path / "take.txt"
+    target.write_text("0.100000\t0.200000\tcavitation\n")
+    refused(run("classify", tmp_path / "missing.wav", "--format", "audacity", "-o", target), "corrected labels")
+
+
+def test_recordings_treated_alone_and_undocumented_sites_are_said_once(run, model, tmp_path):
+    takes = [
+        recordings.write(tmp_path / f"20261122_101{minute}00.wav", ["cavitation"], seed=minute) for minute in (5, 9)
+    ]
+    alone = "each recording was checked by itself; with --subject ID those of one person share a timeline"
+    assert run("classify", *takes, "--site", "mcp", "--model", model, "--format", "csv")[2] == [alone]
+    assert run("classify", *takes, "--site", "mcp", "--subject", "P", "--model", model)[2] == []
+    assert run("classify", takes[0], "--site", "mcp", "--model", model)[2] == []
+    assert run("classify", *takes, "--model", model)[2] == []
+    first, second = run("classify", *takes, "--site", "hip", "--model", model)[2]
+    assert first == alone
+    assert second.startswith("site hip: no audible cavitation is documented there")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_sites_are_wrapped_to_the_columns_there_are(columns):
+    done = process("sites", env={**os.environ, "COLUMNS": str(columns), "POPCLASS_SITES": ""})
+    assert max(map(len, done.stdout.splitlines())) <= columns
+    assert {"unverified", "shoulder", "20min"} <= set(done.stdout.split())
 
 
 def test_standard_input_is_called_minus(take, model):
@@ -403,10 +466,26 @@ def test_train_on_label_tracks_names_recordings_in_its_notes_but_not_in_the_mode
     target = tmp_path / "m.onnx"
     code, _, err = run("train", takes, "-o", target, "--classifier", "logistic")
     assert code == 0
-    brief = "1 recordings without a label track are left out"
+    brief = "1 recording without a label track is left out"
     assert [line for line in err if brief in line] == [f"note: {brief}: jane3.wav"]
     assert brief in (tmp_path / "m.md").read_text()
     assert b"jane" not in target.read_bytes()
+
+
+def test_train_without_some_unreadable_recordings_writes_the_model_and_ends_with_1(run, labelled, tmp_path):
+    (labelled / "other" / "broken.wav").write_text("this is no audio")
+    target = tmp_path / "m.onnx"
+    code, _, err = run("train", labelled, "-o", target, "--classifier", "logistic", "--folds", "2")
+    assert code == 1
+    assert "1 recording could not be read" in target.with_suffix(".md").read_text()
+    assert any("1 recording left out because it cannot be read" in line for line in err)
+
+
+def test_a_misspelt_class_is_refused_unless_it_is_meant(run, labelled, tmp_path):
+    (labelled / "snapping").rename(labelled / "slapping")
+    options = ("train", labelled, "-o", tmp_path / "m.onnx", "--classifier", "logistic", "--folds", "2")
+    refused(run(*options), "did you mean 'snapping'", "--own-class slapping")
+    assert run(*options, "--own-class", "slapping")[0] == 0
 
 
 def test_train_refuses_what_cannot_work(run, labelled, tmp_path):
@@ -478,7 +557,7 @@ def test_sites_lists_every_site(run):
 
     code, out, err = run("sites")
     assert (code, err) == (0, [])
-    assert [line.split()[0] for line in out.splitlines()[2:]] == list(SITES)
+    assert [line.split()[0] for line in out.splitlines()[2:] if not line.startswith(" ")] == list(SITES)
 
 
 def test_synth_writes_a_labelled_set_once(run, tmp_path):

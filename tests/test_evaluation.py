@@ -8,27 +8,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 import recordings
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from matplotlib.image import imread
 
 import popclass
 from popclass.cli import main
 from popclass.errors import AudioError, LabelError, OutputError
-from popclass.evaluation.cases import WINDOW_S, pair
-from popclass.evaluation.classification import READINGS
+from popclass.evaluation.cases import Case
+from popclass.evaluation.classification import READINGS, ranking, score_readings
+from popclass.evaluation.endtoend import score_answers
+from popclass.labels import LabelledRecording
 from popclass.model import Model
+from popclass.results import Event
 
 ONSETS = (0.2, 0.5, 0.8)
 KINDS = ["cavitation", "snapping", "other"]
 KEYS = {
-    "": "schema_version popclass model partial recordings labels unknown_labels notes "
-    "detection elsewhere classification",
+    "": "schema_version popclass model partial inputs recordings labels unknown_labels notes "
+    "detection elsewhere end_to_end classification",
+    "model": "name sha256 classes",
+    "inputs": "labelled label_files label_files_sha256 recordings_sha256 command options versions",
     "recordings": "heard failed clips clips_without_event subjects minutes trained_on",
     "detection": "scored intervals_over window_s labelled detected matched precision recall f intervals "
     "precision_undefined onset_error_ms classes",
     "elsewhere": "events minutes called",
-    "classification": "intervals_over events groups readings labels subjects sites",
+    "end_to_end": "intervals_over groups classes false_joint_calls table",
+    "classification": "intervals_over events groups readings labels found_without_class not_found subjects sites",
 }
 
 
@@ -43,42 +47,11 @@ def labelled(folder: Path, truths: list[list[str]], *, rename=lambda kind: kind)
     for number, kinds in enumerate(truths):
         recordings.write(folder / f"{number}.wav", kinds, seed=100 + number, seconds=1.4)
         for at, kind in zip(ONSETS, kinds, strict=False):
-            with_header.append(f"{number}.wav,{at},{at + 0.05},{rename(kind)},P{number},mcp")
+            with_header.append(f"{number}.wav,{at},{at + 0.005:.3f},{rename(kind)},P{number},mcp")
         if not kinds:
             with_header.append(f"{number}.wav,,,,P{number},mcp")
     (folder / "labels.csv").write_text("\n".join(with_header) + "\n")
     return folder
-
-
-# Pairs
-
-
-times = st.lists(st.integers(0, 400), max_size=12, unique=True).map(lambda ms: [m / 1000 for m in ms])
-
-
-@settings(deadline=None)  # the first call imports mir_eval
-@given(times, times)
-def test_pairs_lie_within_the_window_and_nothing_is_used_twice(truth, found):
-    pairs = pair(truth, found)
-    assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
-    assert all(abs(truth[i] - found[j]) <= WINDOW_S + 1e-12 for i, j in pairs)
-
-
-@settings(deadline=None)  # the first call imports mir_eval
-@given(times, times)
-def test_there_are_as_many_pairs_as_mir_eval_counts(truth, found):
-    from mir_eval.util import match_events
-
-    assert len(pair(truth, found)) == len(match_events(np.array(truth), np.array(found), WINDOW_S))
-
-
-def test_an_event_that_is_found_twice_goes_with_the_nearer_onset():
-    assert pair([1.0], [0.992, 1.001]) == [(0, 1)]
-    assert pair([1.0], [1.001, 0.992]) == [(0, 0)]
-
-
-def test_pairs_do_not_cross():
-    assert pair([1.000, 1.006], [1.005, 0.999]) == [(0, 1), (1, 0)]
 
 
 # Scores
@@ -94,7 +67,7 @@ def test_what_the_model_knows_well_is_found_and_called_right(tmp_path, model):
     assert {c["class"]: c["labelled"] for c in detection["classes"]} == dict.fromkeys(KINDS, 3)
     assert classification["events"] == 9
     assert classification["readings"]["sound"]["balanced_accuracy"] == 1.0
-    assert classification["readings"]["sound"]["intervals"]["balanced_accuracy"] == [1.0, 1.0]
+    assert all(one["roc_auc"] == 1.0 for one in classification["readings"]["sound"]["classes"])
     assert classification["intervals_over"] == "subject"
     assert found.failed == ()
 
@@ -166,6 +139,44 @@ def test_a_class_without_events_has_no_scores(tmp_path, model):
     assert classes["snapping"]["intervals"]["recall"] is None
 
 
+def answered(truths, groups, chances):
+    """Scores of `sound` for cases with these probabilities."""
+    event = Event(0, 0, 1, 48_000, channel=1, snr_db=20.0, peak_dbfs=-6.0, label="other", novelty=0.0)
+    cases = [
+        Case(LabelledRecording(Path("a"), "a"), truth, 0.0, 0.0, event, dict.fromkeys(READINGS, np.array(p)))
+        for truth, p in zip(truths, chances, strict=True)
+    ]
+    return score_readings(cases, groups, KINDS, np.zeros(3), 1.0)["readings"]["sound"]
+
+
+def test_a_class_of_fewer_than_five_groups_has_no_interval_and_the_others_keep_theirs():
+    rng = np.random.default_rng(0)
+    truths, groups = ["cavitation", "other"] * 24, [str(i // 4) for i in range(48)]
+    truths[0] = truths[2] = "snapping"  # of one group only
+    found = answered(truths, groups, rng.dirichlet(np.ones(3), 48))
+    spans = {one["class"]: one["intervals"] for one in found["classes"]}
+    assert spans["snapping"] == {"precision": None, "recall": None, "f1": None}
+    assert all(low < high for one in ("cavitation", "other") for low, high in spans[one].values())
+    assert found["intervals"]["balanced_accuracy"] is None, "it is a mean over snapping, too"
+    assert found["intervals"]["log_loss"] is not None
+
+
+def test_fewer_than_five_groups_give_no_interval_at_all():
+    rng = np.random.default_rng(0)
+    for count, known in ((4, False), (5, True)):
+        groups = [str(i % count) for i in range(60)]
+        found = answered(["cavitation", "snapping", "other"] * 20, groups, rng.dirichlet(np.ones(3), 60))
+        assert all((span is not None) == known for span in found["intervals"].values())
+
+
+def test_ranking_does_not_depend_on_a_threshold():
+    p = np.array([[0.2, 0.1, 0.7], [0.1, 0.2, 0.7], [0.05, 0.05, 0.9], [0.15, 0.05, 0.8]])
+    found = ranking(np.array([0, 1, 2, 2]), p, KINDS)
+    assert found["cavitation"] == {"roc_auc": 1.0, "average_precision": 1.0}
+    assert found["other"]["roc_auc"] == 1.0
+    assert ranking(np.array([0, 0]), p[:2], KINDS)["cavitation"] == {"roc_auc": None, "average_precision": None}
+
+
 def test_recordings_in_which_nothing_is_heard_are_scored(tmp_path, model):
     found = popclass.evaluate(labelled(tmp_path, [[], []]), model=model)
     assert found.cases == ()
@@ -206,6 +217,120 @@ def test_the_same_data_give_the_same_scores(tmp_path, model):
     assert popclass.evaluate(folder, model=model).scores == popclass.evaluate(folder, model=model).scores
 
 
+def test_onset_errors_are_those_of_labels_that_name_an_onset(tmp_path, model):
+    recordings.write(tmp_path / "a.wav", ["cavitation"] * 3, seconds=1.4)
+    rows = ["a.wav,0.2,,cavitation", "a.wav,0.45,0.65,cavitation", "a.wav,0.799,0.805,cavitation"]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,start_s,end_s,label", *rows]) + "\n")
+    found = popclass.evaluate(tmp_path, model=model)
+    assert found.scores["detection"]["matched"] == 3
+    assert found.scores["detection"]["onset_error_ms"]["n"] == 2
+    assert found.scores["detection"]["onset_error_ms"]["p95"] < 2, "the stretch begins 50 ms before its sound"
+
+
+# From recording to answer
+
+
+def given(truths, answers, *, recordings_=None):
+    """Cases with these labels (None: without) and answers (None: missed), each in a recording of its own or named."""
+    names = recordings_ or [str(i) for i in range(len(truths))]
+    rows = []
+    for name, truth, answer in zip(names, truths, answers, strict=True):
+        event = Event(0, 0, 1, 48_000, channel=1, snr_db=20.0, peak_dbfs=-6.0, label=answer) if answer else None
+        start = None if truth is None else 0.0
+        rows.append(Case(LabelledRecording(Path(name), name), truth, start, start, event, {}))
+    return rows
+
+
+C, S, O, U = "cavitation", "snapping", "other", "uncertain"  # noqa: E741
+
+
+def test_missed_uncertain_and_unlabelled_sounds_count_in_the_answers():
+    cases = given([C, C, C, C, S, O, None, None, None], [C, S, U, None, S, C, C, O, S], recordings_=["a"] * 9)
+    found = score_answers(cases, ["a"] * 9, KINDS, {"a"}, 30.0)
+    assert {one["class"]: (one["labelled"], one["called"]) for one in found["classes"]} == {
+        C: (4, 3),
+        S: (1, 3),
+        O: (1, 1),
+    }
+    assert [one["sensitivity"] for one in found["classes"]] == [1 / 4, 1, 0]
+    assert [one["positive_predictive_value"] for one in found["classes"]] == [1 / 3, 1 / 3, 1]
+    assert found["false_joint_calls"] == {"count": 3, "minutes": 0.5, "per_minute": 6.0}
+    table = found["table"]
+    assert table["columns"] == [*KINDS, U]
+    assert table["rows"][0] == {"truth": C, "given": [1, 1, 0, 1], "missed": 1}
+    assert table["unlabelled"] == [1, 1, 1, 0]
+
+
+def test_where_labels_are_partial_sounds_without_one_are_not_counted():
+    cases = given([C, None, None], [C, C, S], recordings_=["a"] * 3)
+    found = score_answers(cases, ["a"] * 3, KINDS, set(), 0.0)
+    assert found["classes"][0]["positive_predictive_value"] == 1
+    assert found["classes"][1]["called"] == 0
+    assert found["false_joint_calls"]["per_minute"] is None
+    assert found["table"]["unlabelled"] is None
+
+
+def test_sounds_that_the_model_has_no_class_for_are_false_when_called_a_joint():
+    found = score_answers(given(["cough", C], [C, C], recordings_=["a"] * 2), ["a"] * 2, KINDS, {"a"}, 60.0)
+    assert found["classes"][0]["positive_predictive_value"] == 1 / 2
+    assert found["false_joint_calls"]["count"] == 1
+    assert found["table"]["rows"][-1] == {"truth": "cough", "given": [1, 0, 0, 0], "missed": 0}
+
+
+def test_an_answer_that_too_few_groups_stand_behind_has_no_interval():
+    cases = given([C, C] * 6 + [S] * 4, [C, O] * 5 + [C, C] + [S, O, S, S])
+    groups = [str(i // 2) for i in range(12)] + ["0", "1", "2", "3"]
+    found = {one["class"]: one["intervals"] for one in score_answers(cases, groups, KINDS, set(), 0.0)["classes"]}
+    low, high = found[C]["sensitivity"]
+    assert 0.5 <= low < 7 / 12 < high <= 1
+    assert found[S] == {"sensitivity": None, "positive_predictive_value": None}, "four groups"
+    assert found[C]["positive_predictive_value"] is None, "every call was right in every draw"
+
+
+def test_the_table_of_answers_holds_every_labelled_sound(tmp_path, model):
+    recordings.write(tmp_path / "a.wav", KINDS, seconds=1.4)
+    rows = ["a.wav,0.2,,cavitation", "a.wav,0.5,,cough", "a.wav,1.2,,snapping"]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,start_s,end_s,label", *rows]) + "\n")
+    found = popclass.evaluate(tmp_path, model=model)
+    table = found.scores["end_to_end"]["table"]
+    assert sum(sum(row["given"]) + row["missed"] for row in table["rows"]) == 3
+    assert sum(table["unlabelled"]) == found.scores["detection"]["detected"] - 2
+    assert "Classification of 1 of 3 labelled sounds (1 were not found; 1 were found, but" in found.table()
+    lines = found.table().splitlines()
+    head = next(line for line in lines if "balanced accuracy" in line and "log loss" in line)
+    readings = [line for line in lines if line.startswith(("sound alone", "with "))]
+    assert {len(line) for line in [head, *readings]} == {len(head)}, "columns are in line"
+
+
+# What was evaluated
+
+
+def test_an_evaluation_says_what_it_is_of(tmp_path, model):
+    model.save(tmp_path / "m.onnx")
+    folder = labelled(tmp_path / "held out", [KINDS, KINDS])
+    about = popclass.evaluate(folder, model=tmp_path / "m.onnx", partial=True).scores
+    assert about["model"]["name"] == "m.onnx"
+    assert about["model"]["sha256"] == hashlib.sha256((tmp_path / "m.onnx").read_bytes()).hexdigest()
+    assert about["inputs"]["command"] == "popclass evaluate 'held out' --model m.onnx --partial"
+    assert about["inputs"]["label_files"] == 1
+    assert about["inputs"]["versions"]["numpy"] == np.__version__
+    (folder / "labels.csv").write_text((folder / "labels.csv").read_text() + "\n")
+    other = popclass.evaluate(folder, model=tmp_path / "m.onnx").scores["inputs"]
+    assert other["label_files_sha256"] != about["inputs"]["label_files_sha256"]
+    assert other["recordings_sha256"] == about["inputs"]["recordings_sha256"]
+
+
+def test_the_same_files_elsewhere_give_the_same_bytes(tmp_path, model):
+    turned = dict(zip(KINDS, [*KINDS[1:], KINDS[0]], strict=True))
+    for place in ("here", "there"):
+        folder = labelled(tmp_path / place / "labelled", [KINDS, KINDS], rename=turned.get)
+        popclass.evaluate(folder, model=model).save(tmp_path / place / "out")
+    files = sorted(path.name for path in (tmp_path / "here" / "out").iterdir())
+    assert any(name.endswith(".pdf") for name in files)
+    for name in files:
+        assert (tmp_path / "here" / "out" / name).read_bytes() == (tmp_path / "there" / "out" / name).read_bytes(), name
+
+
 # The folder
 
 
@@ -215,7 +340,9 @@ def test_the_folder_holds_scores_events_report_and_figures(tmp_path, model):
     out = tmp_path / "out"
     found.save(out)
     figures = {"confusion.png", "reliability.png", "risk_coverage.png"} | {f"error_{n:02d}.png" for n in range(1, 7)}
-    assert {path.name for path in out.iterdir()} == {"scores.json", "events.csv", "report.md"} | figures
+    papers = {name.replace(".png", ".pdf") for name in figures}
+    assert {path.name for path in out.iterdir()} == {"scores.json", "events.csv", "report.md"} | figures | papers
+    assert all((out / name).read_bytes().startswith(b"%PDF") for name in papers)
     report = (out / "report.md").read_text()
     assert all(f"]({name})" in report for name in figures)
     for name in figures:

@@ -1,5 +1,7 @@
 """Promises of popclass.training.fit and what it is made of: classifiers, folds, calibration, novelty, thresholds."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ from popclass.training.baseline import BY_HAND
 from popclass.training.calibration import cross_calibrated, fit_calibration
 from popclass.training.classifiers import BASELINE, BOOSTING, KINDS, to_graph, train_classifier
 from popclass.training.fit import fit
-from popclass.training.folds import choose_groups, make_folds
+from popclass.training.folds import choose_groups, fewest_groups, make_folds
 from popclass.training.novelty import fit_novelty
 from popclass.training.thresholds import NOVELTY, joint_precision, min_probability, uncertain
 
@@ -251,7 +253,11 @@ def test_fewer_groups_than_folds_make_fewer_folds_and_a_remark():
         ({"labels": ["other"] * 240}, LabelError, "only 'other'"),
         ({"labels": ["other"] * 239 + ["snapping"]}, LabelError, "'snapping' has a single event"),
         ({"labels": ["uncertain"] * 120 + ["other"] * 120}, LabelError, "cannot be a class"),
-        ({"groups": ["one"] * 240}, LabelError, "'cavitation' comes from a single group"),
+        (
+            {"groups": ["one"] * 240},
+            LabelError,
+            r"class 'cavitation' \(\d+ events\) comes from a single group.*label it in one more group",
+        ),
         ({"folds": 1}, UsageError, "at least 2"),
         ({"classifier": "tree"}, UsageError, "allowed are auto, logistic, svm, forest"),
         ({"X": np.zeros((240, 2))}, UsageError, r"expected \(240, 12\)"),
@@ -280,13 +286,46 @@ def test_no_group_is_on_both_sides_and_every_class_can_be_learnt(seed, groups, f
         assert set(y[train]) == {0, 1, 2}
 
 
+def test_a_split_is_found_wherever_there_is_one():
+    """Held against trying every way of putting up to six groups into two folds."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        pairs = sorted({(int(c), int(g)) for c, g in zip(rng.integers(0, 3, 9), rng.integers(0, 6, 9), strict=True)})
+        y, group = np.array([c for c, _ in pairs]), [str(g) for _, g in pairs]
+        if len(set(y)) < 3 or fewest_groups(y, group) < 2:
+            continue
+        names = sorted(set(group))
+        sides = [dict(zip(names, each, strict=True)) for each in product((0, 1), repeat=len(names))]
+        there_is = any(all(len({side[str(g)] for c, g in pairs if c == k}) == 2 for k in range(3)) for side in sides)
+        if not there_is:
+            with pytest.raises(LabelError, match=r"3 \(--folds 3\)"):
+                make_folds(y, group, folds=2)
+        made = make_folds(y, group, folds=2 if there_is else 3)
+        assert all(set(y[train]) == {0, 1, 2} for train, _ in made)
+
+
+def test_two_recordings_against_one_keep_both_classes_though_no_even_split_does():
+    """One recording with both classes, one with each: what somebody records first."""
+    y = np.array([0, 1, 1, 0, 0, 0, 0, 1, 1, 1])
+    group = ["wrist"] * 3 + ["fingers"] * 4 + ["nothing"] * 3
+    held = [{group[i] for i in test} for _, test in make_folds(y, group)]
+    assert {"wrist"} in held
+
+
+def test_a_class_of_one_group_is_named_with_its_count():
+    with pytest.raises(LabelError, match=r"class 'snapping' \(2 events\) comes from a single subject"):
+        make_folds(
+            np.array([0, 0, 1, 1]), ["P", "Q", "P", "P"], classes=("cavitation", "snapping"), grouped_by="subject"
+        )
+
+
 def test_groups_are_subjects_else_recordings_else_events():
     y = np.array([0, 0, 1, 1])
     files = ["a", "b", "c", "d"]
     assert choose_groups(y, ["P", "Q", "P", "Q"], files)[0::2] == ("subject", [])
     kind, groups, remarks = choose_groups(y, ["P", "Q", None, "Q"], files)
     assert (kind, groups[2]) == ("subject", "recording c")
-    assert "the subject of 1 recordings is not known" in remarks[0]
+    assert "the subject of 1 recording is not known" in remarks[0]
     kind, _, remarks = choose_groups(y, [None] * 4, files)
     assert kind == "recording"
     assert "subjects are not known" in remarks[0]

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from popclass.labels import LabelledRecording, LabelRow, match
 from popclass.results import Event
 
+REACH = 0.015 + 1e-9  # seconds, and what rounding may add
+
 
 def event(start_s: float, snr_db: float = 20.0) -> Event:
     onset = round(start_s * 48_000)
@@ -89,12 +91,42 @@ def test_points_6_ms_apart_take_an_onset_each():
     assert match([event(0.998), event(1.0045)], labelled).labels == ("cavitation", "snapping")
 
 
+def test_a_label_does_not_take_the_onset_of_its_neighbour():
+    """Three labels and two onsets: the one in the middle is left without."""
+    labelled = recording((0.0310, 0.0334, "cavitation"), (0.0340, 0.0340, "snapping"), (0.0372, 0.0372, "cavitation"))
+    matched = match([event(0.030771), event(0.037392)], labelled)
+    assert matched.labels == ("cavitation", "cavitation")
+    assert [row.label for row in matched.missed] == ["snapping"]
+
+
 def test_events_that_no_label_covers_are_told_whatever_becomes_of_them():
     labelled = recording((1.0, 1.1, "cavitation"), (2.0, 3.0, ""))
     events = [event(0.5), event(1.01, 30), event(1.05, 10), event(2.5), event(4)]
     assert match(events, labelled).uncovered == (0, 4)
     assert match(events, labelled, partial=True).uncovered == (0, 4)
     assert match(events, recording(whole="snapping")).uncovered == ()
+
+
+def test_points_win_their_onsets_against_a_stretch_around_them_and_the_stretch_lost_them():
+    sounds = [event(0.0312, 10), event(0.0371, 30)]
+    labelled = recording((0.0300, 0.0400, "snapping"), (0.0310, 0.0310, "cavitation"), (0.0372, 0.0372, "cavitation"))
+    matched = match(sounds, labelled)
+    assert matched.labels == ("cavitation", "cavitation")
+    assert (matched.missed, matched.lost) == ((), (LabelRow(0.0300, 0.0400, "snapping"),))
+    third = match([*sounds, event(0.0390, 5)], labelled)
+    assert third.labels == ("cavitation", "cavitation", "snapping"), "what no point took is the stretch's"
+    assert third.lost == ()
+
+
+def test_of_two_points_at_one_onset_the_farther_has_lost_it_and_was_not_without_a_sound():
+    matched = match([event(1.001)], recording((1.000, 1.000, "cavitation"), (1.010, 1.010, "snapping")))
+    assert matched.labels == ("cavitation",)
+    assert (matched.missed, matched.lost) == ((), (LabelRow(1.010, 1.010, "snapping"),))
+
+
+def test_a_point_inside_a_stretch_of_nothing_is_the_point_s():
+    labelled = recording((1.0, 2.0, ""), (1.5, 1.5, "cavitation"))
+    assert match([event(1.2), event(1.501)], labelled).labels == ("other", "cavitation")
 
 
 times = st.floats(0, 3, allow_nan=False)
@@ -108,4 +140,8 @@ def test_every_label_is_given_once_or_missed(onsets, spans, partial):
     given_labels = [label for label in matched.labels if label not in (None, "other")]
     assert len(matched.labels) == len(onsets)
     assert all(matched.labels[i] == (None if partial else "other") for i in matched.uncovered)
-    assert sorted([*given_labels, *(row.label for row in matched.missed)]) == sorted(r.label for r in labelled.rows)
+    without = [*matched.missed, *matched.lost]
+    assert sorted([*given_labels, *(row.label for row in without)]) == sorted(row.label for row in labelled.rows)
+    for row in without:
+        near = any(row.start_s - REACH <= event(t).start_s <= row.end_s + REACH for t in onsets)
+        assert (row in matched.lost) == near

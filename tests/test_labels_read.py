@@ -152,6 +152,48 @@ def test_bad_head_is_refused(tmp_path, head, says):
     assert says in refusal(table(tmp_path, head + "\na.wav,1,2,cavitation\n"))
 
 
+@pytest.mark.parametrize("head", ["file,start_s,label", "file,start_s,label,subject"])
+def test_points_need_no_column_of_ends(tmp_path, head):
+    labels = read_labels(table(tmp_path, f"{head}\na.wav,0.5,cavitation\nb.wav,,other\n"))
+    a, b = labels.recordings
+    assert a.rows == (LabelRow(0.5, 0.5, "cavitation"),)
+    assert a.rows[0].where.endswith("labels.csv, row 2")
+    assert (b.whole, b.where.endswith("labels.csv, row 3")) == ("other", True)
+    assert labels.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "says"),
+    [
+        ("participant", "did you mean subject?"),
+        ("subjct", "did you mean subject?"),
+        ("date", "did you mean recorded_at?"),
+        ("microphone", ""),
+    ],
+)
+def test_a_column_that_is_not_read_is_named_with_what_it_may_be_meant_for(tmp_path, column, says):
+    (warning,) = read_labels(table(tmp_path, f"file,start_s,end_s,label,{column}\na.wav,1,2,cavitation,x\n")).warnings
+    assert warning.startswith(f"a column is not read: '{column}' in ")
+    assert warning.endswith(f"labels.csv; {says}" if says else "labels.csv")
+    assert str(tmp_path) not in warning.brief
+
+
+@pytest.mark.parametrize("name", ["end", "stop", "end_sec"])
+def test_ends_under_another_name_are_not_taken_for_none(tmp_path, name):
+    said = refusal(table(tmp_path, f"file,start_s,{name},label\na.wav,1,2,cavitation\n"))
+    assert f"column end_s is missing; needed are file, start_s, label, found: file, start_s, {name}, label" in said
+    assert f"did you mean '{name}' by it? Call it end_s" in said
+
+
+@pytest.mark.parametrize("text", ["Cavitation", "OTHER", "Snapping ", "Snaping"])
+def test_a_standard_class_in_capitals_is_refused_with_what_was_meant(tmp_path, text):
+    meant = {"c": "cavitation", "o": "other", "s": "snapping"}[text[0].lower()]
+    assert f"did you mean '{meant}'?" in refusal(table(tmp_path, HEAD + f"a.wav,1,2,{text},,,\n"))
+    (tmp_path / "labels.csv").unlink()
+    touch(tmp_path, f"{text.strip()}/a.wav", "noise/b.wav")
+    assert f"did you mean '{meant}'?" in refusal(tmp_path)
+
+
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=200))
 def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
-from popclass.labels import LabelRow, read_labels
+from popclass.labels import LabelRow, label_files, read_labels
 from popclass.labels.checks import overlaps
 from popclass.labels.records import Note
 
@@ -64,8 +64,8 @@ def test_recordings_without_a_track_and_tracks_without_a_recording_are_named_and
     labels = read_labels(tmp_path)
     assert [r.name for r in labels.recordings] == ["p1/a.wav"]
     without, stray = labels.warnings
-    assert without == "1 recordings without a label track are left out: p1/b.wav"
-    assert stray.endswith(": old.txt")
+    assert without == "1 recording without a label track is left out: p1/b.wav"
+    assert stray == "1 label track belongs to no recording beside it: old.txt"
 
 
 def test_several_selection_tables_of_one_recording_are_read_together_with_columns_in_any_order(tmp_path):
@@ -85,7 +85,7 @@ def test_one_table_labels_several_recordings_of_the_same_name_by_their_paths(tmp
         "p01/take.wav": (LabelRow(0.5, 0.512, "cavitation"),),
         "p02/take.wav": (LabelRow(1.25, 1.3, "snapping"), LabelRow(2.0, 2.0, "cavitation")),
     }
-    assert labels.warnings == ("1 recordings without a label track are left out: p03/take.wav",)
+    assert labels.warnings == ("1 recording without a label track is left out: p03/take.wav",)
     assert read_labels(tmp_path / "study.txt").recordings == labels.recordings
     assert read_labels(tmp_path / "p02" / ".." / "study.txt").recordings[1].rows == labels.recordings[1].rows
 
@@ -103,6 +103,31 @@ def test_a_recording_a_track_or_a_table_may_be_given_alone(tmp_path):
     assert "d.txt (Audacity) or d.selections.txt (Raven)" in refusal(tmp_path / "d.wav")
     put_all(tmp_path, {"e.txt": "1\t1\tcavitation"})
     assert "no recording beside it has this name; e.wav" in refusal(tmp_path / "e.txt")
+
+
+def test_the_files_that_labels_are_in_are_told(tmp_path):
+    put_all(
+        tmp_path,
+        {
+            "a.wav": "",
+            "a.txt": "1\t1\tcavitation\n",
+            "a.selections.txt": "Begin Time (s)\tEnd Time (s)\tLabel\n",
+            "in/b.wav": "",
+            "in/b.txt": "",
+            "notes.txt": "nothing to do with it\n",
+        },
+    )
+    inside = [tmp_path / name for name in ("a.selections.txt", "a.txt", "in/b.txt")]
+    assert label_files(tmp_path) == inside
+    assert label_files(tmp_path / "a.wav") == inside[:2]
+    assert label_files(tmp_path / "a.txt") == inside[1:2]
+    (tmp_path / "labels.csv").write_text("file,label\na.wav,cavitation\n")
+    assert label_files(tmp_path) == label_files(tmp_path / "labels.csv") == [tmp_path / "labels.csv"]
+
+
+def test_a_folder_per_class_has_no_label_files(tmp_path):
+    put_all(tmp_path, {"cavitation/a.wav": "", "other/b.wav": ""})
+    assert label_files(tmp_path) == []
 
 
 def test_all_texts_that_cannot_be_classes_are_listed_with_counts_and_places(tmp_path):
@@ -149,6 +174,15 @@ def test_all_texts_that_cannot_be_classes_are_listed_with_counts_and_places(tmp_
 )
 def test_what_cannot_be_used_is_refused_with_its_place(tmp_path, texts, says):
     assert says in refusal(put_all(tmp_path, texts))
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_selection_table_with_commas_is_called_that_and_not_a_track(tmp_path, separator):
+    head = ["Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Label"]
+    lines = [separator.join(head), separator.join(["1", "Waveform 1", "1", "1.0", "1.1", "cavitation"])]
+    put_all(tmp_path, {"a.wav": "", "a.txt": "\n".join(lines)})
+    with pytest.raises(LabelError, match=r"a\.txt, row 1: a Raven selection table .*not separated by tabs"):
+        read_labels(tmp_path)
 
 
 def test_a_full_name_tells_recordings_apart_that_differ_in_their_ending(tmp_path):

@@ -80,7 +80,7 @@ def test_the_lock_file_names_the_versions_the_default_model_was_built_with() -> 
     lines = (ROOT / "models" / "requirements.lock").read_text("utf-8").splitlines()
     locked = dict(line.split("==") for line in lines if not line.startswith("#"))
     assert Model.default().info["versions"].items() <= locked.items()
-    for_people = {"mir_eval", "matplotlib", "jinja2", "pillow"}  # evaluation and reports: no model is built with them
+    for_people = {"matplotlib", "jinja2", "pillow"}  # evaluation and reports: no model is built with them
     assert declared(PROJECT["dependencies"]) - for_people <= set(locked)
 
 

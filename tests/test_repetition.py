@@ -1,3 +1,5 @@
+"""popclass.timing.repetition: what each measure of an event's company is, and what is refused."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -205,17 +207,6 @@ def test_what_an_event_drowns_is_no_company_for_it_but_the_loud_one_is_company_f
 def test_the_rate_counts_bursts_around():
     onset = np.array([0.0, 0.05, 3.0, 4.0, 20.0])
     np.testing.assert_allclose(measure(onset, sounds(5))["burst_rate"], np.log1p([2, 2, 2, 2, 0]))
-
-
-def test_many_events_need_blocks_and_come_out_the_same(monkeypatch):
-    random = np.random.default_rng(8)
-    onset = np.sort(random.uniform(0, 300, 900))
-    embedding = sounds(6)[random.integers(0, 6, 900)] + 0.4 * random.normal(size=(900, D))
-    whole = measure(onset, embedding)
-    monkeypatch.setattr("popclass.timing.repetition._ROWS", 7)
-    pieces = measure(onset, embedding)
-    for name in NAMES:
-        np.testing.assert_array_equal(whole[name], pieces[name])
 
 
 def test_every_column_is_documented():

@@ -1,6 +1,7 @@
 """Promises of popclass.training.samples, popclass.training.run and popclass.training.card on real files."""
 
 import hashlib
+import shutil
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_broken_and_silent_clips_cost_themselves_and_are_named(clips, frontend):
     samples = collect(read_labels(clips), frontend)
     assert len(samples.labels) == 18
     broken, silent = samples.warnings
-    assert broken.startswith("1 recordings left out because they cannot be read")
+    assert broken.startswith("1 recording left out because it cannot be read")
     assert "broken.wav" in broken
     assert silent.endswith("snapping/nothing.wav")
 
@@ -115,7 +116,7 @@ def test_sounds_between_labels_are_other_unless_labels_are_partial(session, fron
     assert samples.labels == ["cavitation", "snapping", "other", "other"]
     assert samples.subjects == ["P1", "P1", "P1", "P2"]
     assert samples.missed == 1
-    assert any("1 labels left out" in warning for warning in samples.warnings)
+    assert any("1 label left out because nothing is heard" in warning for warning in samples.warnings)
     assert (samples.became_other, samples.left_unknown) == (2, 0)
     assert samples.missed_by_class == {"snapping": 1}
     assert [(name, len(matched.missed), len(matched.uncovered)) for name, matched in samples.matches] == [
@@ -135,7 +136,7 @@ def test_sounds_between_labels_are_other_unless_labels_are_partial(session, fron
 def test_label_beyond_the_end_is_refused(session, frontend):
     with (session / "labels.csv").open("a") as file:
         file.write("b.wav,500,501,cavitation,P2\n")
-    with pytest.raises(LabelError, match=r"b\.wav: a label starts at 500 s, but it lasts 1\.000 s"):
+    with pytest.raises(LabelError, match=r"row 6: the label cavitation at 500-501 s .*b\.wav, which lasts 1\.000 s"):
         collect(read_labels(session), frontend)
 
 
@@ -143,8 +144,39 @@ def test_a_label_that_ends_after_its_recording_is_told_and_kept(session, fronten
     with (session / "labels.csv").open("a") as file:
         file.write("b.wav,0.49,1.5,snapping,P2\n")
     samples = collect(read_labels(session), frontend)
-    assert "1 labels end after their recording does: b.wav (snapping at 0.49-1.5 s)" in samples.warnings
+    where = f"{session / 'labels.csv'}, row 6 (snapping at 0.49-1.5 s)"
+    assert f"1 label ends after its recording does: {where}" in samples.warnings
     assert samples.labels.count("snapping") == 2
+
+
+def test_a_label_that_lost_its_sound_is_not_called_one_without_a_sound(session, frontend):
+    with (session / "labels.csv").open("a") as file:
+        file.write("b.wav,0.5,0.5,cavitation,P2\nb.wav,0.499,0.51,snapping,P2\n")
+    text = (session / "labels.csv").read_text().replace("b.wav,,,,P2\n", "")
+    (session / "labels.csv").write_text(text)
+    samples = collect(read_labels(session), frontend)
+    assert (samples.missed_by_class, samples.lost_by_class) == ({"snapping": 1}, {"snapping": 1})
+    said = "1 label left out because another label took the sound there (snapping 1): b.wav 1"
+    assert said in samples.warnings
+    assert samples.provenance()["labels_overridden"] == 1
+
+
+def test_what_a_researcher_records_first_can_be_trained_on(realdata, tmp_path):
+    """Three real recordings, a track, a selection table and an empty track; with and without a base."""
+    for name in ("four_cracks", "wrist_crack", "wrist_no_crack"):
+        shutil.copyfile(realdata / "cracks" / f"{name}.wav", tmp_path / f"{name}.wav")
+    onsets = (0.0310, 0.0372, 0.1263, 0.2188)
+    (tmp_path / "four_cracks.txt").write_text("".join(f"{t}\t{t}\tcavitation\n" for t in onsets))
+    table = "Selection\tBegin Time (s)\tEnd Time (s)\tAnnotation\n1\t3.01\t3.04\tcavitation\n"
+    (tmp_path / "wrist_crack.Table.1.selections.txt").write_text(table)
+    (tmp_path / "wrist_no_crack.txt").touch()
+    model = train(tmp_path, classifier="logistic")
+    assert model.info["training"]["classes"]["cavitation"] == {"events": 5, "groups": 2}
+    assert model.info["scores"]["grouped_by"] == "recording"
+    adapted = train(tmp_path, base=Model.default())
+    assert adapted.info["training"]["base"]["sha256"] == Model.default().sha256
+    assert "labelled recordings" in card(adapted).partition("## Limits")[2]
+    assert "generated sounds alone" not in card(adapted)
 
 
 def test_model_and_card_count_what_was_left_out_and_name_nobody(tmp_path):
@@ -199,7 +231,9 @@ def test_base_gives_its_front_end_and_its_context_where_the_classes_are_the_same
     (clips / "snapping").rename(clips / "tendon")
     other = train(clips, classifier="logistic", base=base)
     assert other.context is None
-    assert any("context weights of the base model" in remark for remark in other.info["training"]["remarks"])
+    said = "the worth of a sound's company was not taken over from the base model: it does not know 'tendon'"
+    assert any(remark.startswith(said) for remark in other.info["training"]["remarks"])
+    assert "the company a sound keeps is not" in card(other)
 
 
 def test_wrong_options_are_refused_before_anything_is_read(tmp_path):
@@ -236,7 +270,23 @@ def test_a_base_is_adapted_by_default_and_other_classes_train_from_scratch_with_
     (clips / "snapping").rename(clips / "tendon")
     other = train(clips, base=base, folds=2)
     assert "base" not in other.info["training"]
-    assert any("from scratch" in remark for remark in other.info["training"]["remarks"])
+    said = "trained from scratch, since the base model cannot be corrected: it does not know 'tendon'"
+    assert said in other.info["training"]["remarks"]
+    named = train(clips, base=train(clips, classifier="logistic"), classifier="logistic")
+    assert {"base", "corrected", "logistic"} <= set(named.info["scores"]["candidates"])
+
+
+def test_a_class_in_which_nothing_is_heard_is_no_obstacle_where_the_base_knows_it(clips):
+    base = train(clips, classifier="logistic")
+    for path in (clips / "snapping").iterdir():
+        sf.write(path, noise(0.5, 99), RATE)
+    told = []
+    adapted = train(clips, base=base, notice=told.append)
+    assert adapted.info["training"]["classes"]["snapping"] == {"events": 0, "groups": 0}
+    assert any(warning.startswith("6 clips left out because nothing is heard") for warning in told)
+    for options in ({}, {"base": base, "classifier": "logistic"}):
+        with pytest.raises(LabelError, match="class 'snapping' has no event"):
+            train(clips, **options)
 
 
 def test_a_precision_that_is_stated_holds_where_a_base_is_adapted_too(clips, tmp_path):

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from popclass.training.scores import calibration_error, describe, reliability, score, table
+from popclass.training.baseline import BY_HAND
+from popclass.training.scores import (
+    about_rows,
+    calibration_error,
+    candidate_rows,
+    describe,
+    reliability,
+    score,
+    table,
+)
 
 CLASSES = ["cavitation", "snapping", "other"]
 
@@ -100,3 +109,30 @@ def test_description_shows_choice_baseline_classes_and_counts():
 
 def test_table_lines_up():
     assert table([["a", "n"], ["long name", "12"]]) == "a           n\nlong name  12"
+
+
+def trained(**losses):
+    """What a model tells of its scores, as far as the table goes."""
+    rows = {name.replace("_", " "): dict.fromkeys(("balanced_accuracy", "brier", "ece"), 0.5) for name in losses}
+    for name, loss in losses.items():
+        rows[name.replace("_", " ")]["log_loss"] = loss
+    if "by hand" in rows:
+        rows[BY_HAND] = rows.pop("by hand")
+    return {"candidates": rows, "chosen": "forest", "folds": 5, "grouped_by": "subject"}
+
+
+def test_what_is_no_candidate_is_called_so_and_when_it_did_better():
+    (told,) = about_rows(trained(forest=0.3, baseline=1.1, by_hand=0.2))
+    assert f"{BY_HAND} is a yardstick, too, and no candidate" in told
+    assert f"Here {BY_HAND} did better than forest, which was chosen: log loss 0.200 against 0.300." in told
+    assert "Here baseline" not in told
+    (told,) = about_rows(trained(forest=0.3, baseline=1.1, by_hand=0.4))
+    assert "did better" not in told
+    assert about_rows(trained(forest=0.3, svm=0.2)) == []
+
+
+def test_the_table_shows_the_interval_of_the_log_loss_where_there_is_one():
+    rows = trained(forest=0.3, svm=0.4)["candidates"]
+    rows["forest"]["interval"] = [0.2, 0.5]
+    rows["svm"]["interval"] = None
+    assert [row[1] for row in candidate_rows(rows)] == ["log loss", "0.300 (0.200-0.500)", "0.400"]

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 TABLE = "table"
 FORMATS = (TABLE, "csv", "jsonl", "audacity", "raven")
 _BY_ENDING = {".csv": "csv", ".jsonl": "jsonl"}
+# what a name suggests, whatever was written
+_ENDINGS = {
+    **{".csv": ("csv",), ".tsv": ("csv",), ".jsonl": ("jsonl",), ".json": ("jsonl",), ".ndjson": ("jsonl",)},
+    ".txt": ("audacity", "raven"),
+}
 
 _EPILOG = """\b
 Examples:
@@ -87,6 +92,7 @@ def classify(
     A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
     channels), or - for standard input.
     """
+    chosen_style = style is not None
     style = style if style is not None else _BY_ENDING.get(PurePath(output).suffix.lower(), TABLE)
     _check(recordings, recorded_at, style, output)
     check_report(recordings, report, symptoms, output)
@@ -112,9 +118,10 @@ def classify(
             results = conclude(
                 heard, [around] * len(heard), chosen, refractory_s=refractory, min_probability=min_probability
             )
-            write_results(results, format=style, target=output)
+            write_results(results, format=style, target=output, keep_corrected=True)
             if style != TABLE or output != STDOUT:
                 _warn(results)
+            _hint(results, style, output, chosen=chosen_style)
             if report is not None:
                 write_page(results, paths, report, chosen, symptoms)
     return exit_code(failures, len(heard))
@@ -130,9 +137,31 @@ def _check(recordings: Sequence[str], recorded_at: datetime | None, style: str, 
     if style == "audacity" and len(recordings) > 1:
         raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
     check_writable(output)
+    if style in ("audacity", "raven"):
+        from popclass.formats.corrected import refuse_corrected
+
+        refuse_corrected(style, output)
 
 
 def _warn(results: Sequence[RecordingResult]) -> None:
     for result in results:
         for warning in result.warnings:
             say(f"{one_line(result.recording)}: warning: {warning}")
+
+
+def _hint(results: Sequence[RecordingResult], style: str, output: str, *, chosen: bool) -> None:
+    """What a user may not have meant: a format, recordings treated alone, a site nobody has heard crack."""
+    from popclass.timing.sites import lookup
+
+    expected = _ENDINGS.get(PurePath(output).suffix.lower(), ()) if output != STDOUT else ()
+    if expected and style not in expected and not (chosen and style == TABLE and "audacity" in expected):
+        options = " or ".join(f"--format {name}" for name in expected)
+        say(f"{one_line(output)} was written as {style}; for its ending say {options}")
+    first = results[0]
+    if first.subject is None and first.site is not None and sum(each.recorded_at is not None for each in results) > 1:
+        say("each recording was checked by itself; with --subject ID those of one person share a timeline")
+    if first.site is not None and not lookup(first.site).documented:
+        say(
+            f"site {first.site}: no audible cavitation is documented there in the sources popclass rests on; "
+            "its joint cavities and refractory period are assumed"
+        )

@@ -17,8 +17,9 @@ Examples:
   popclass evaluate labels.csv --model mine.onnx -o evaluation/
 
 \b
-LABELLED is what popclass train takes; none of it should have been used to train the model. DIR must be new or
-empty; it gets scores.json, events.csv, report.md and figures.
+LABELLED is what popclass train takes; none of it should have been used to train the model. What no label covers
+counts as 'other', unless --partial is given. DIR must be new or empty; it gets scores.json, events.csv, report.md
+and figures (PNG and PDF).
 """
 
 
@@ -26,12 +27,13 @@ empty; it gets scores.json, events.csv, report.md and figures.
 @click.argument("labelled", type=options.PATH)
 @options.model_option()
 @click.option("-o", "output", type=options.PATH, metavar="DIR", help="Folder for scores, events, report and figures.")
-@click.option("--partial", is_flag=True, help="Sounds without a label may be anything: detection has no precision.")
+@click.option("--partial", is_flag=True, help="Sounds without a label may be anything, and are not counted.")
 def evaluate(labelled: str, model: str | None, output: str | None, partial: bool) -> int:
     """Hold what a model says of labelled recordings against their labels.
 
-    Scores how many labelled sounds are found and what they are called: by their sound alone, with the company they
-    keep, with timing, and with both.
+    Scores how many labelled sounds are found, what they are called (by their sound alone, with the company they keep,
+    with timing, and with both), and both together: how many are found and called right, and how far a call can be
+    trusted.
     """
     from popclass.evaluation import evaluate as hold_against
     from popclass.evaluation.folder import check_folder

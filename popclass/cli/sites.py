@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from popclass.formats.write import STDOUT, write_text
 
-_PIPED_WIDTH = 200
+_WHOLE = ("site", "cavities", "refractory", "documented")
 _EPILOG = """\b
 Add sites of your own in sites.toml in the configuration folder of popclass, or in the file that the
 environment variable POPCLASS_SITES names:
@@ -16,7 +14,13 @@ environment variable POPCLASS_SITES names:
 \b
   [thumb]
   cavities = 2
-  refractory = "25min"
+  refractory = "25min"         # optional, 20min where missing
+  documented = false           # optional, false where missing
+  note = "MCP and IP joint"    # optional
+  source = "our own count"     # optional
+
+\b
+Then: popclass classify take.wav --site thumb
 """
 
 
@@ -30,15 +34,19 @@ def sites() -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from popclass.timing.sites import describe
+    from popclass.timing.sites import BUILT_IN, describe
 
     rows = describe()
+    if all(row["origin"] == BUILT_IN for row in rows):
+        rows = [{name: text for name, text in row.items() if name != "origin"} for row in rows]
     layout = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in rows[0]:
-        layout.add_column(column, justify="right" if column == "cavities" else "left")
+        layout.add_column(
+            column, justify="right" if column == "cavities" else "left", no_wrap=column in _WHOLE, overflow="fold"
+        )
     for row in rows:
         layout.add_row(*row.values())
-    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, markup=False, highlight=False)
+    console = Console(markup=False, highlight=False)  # as wide as the terminal, or as COLUMNS says
     with console.capture() as capture:
         console.print(layout)
     write_text(STDOUT, (f"{line.rstrip()}\n" for line in capture.get().splitlines()))

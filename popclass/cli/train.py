@@ -13,6 +13,7 @@ from popclass.formats.text import one_line
 from popclass.formats.write import STDOUT, check_writable, write_text
 
 CLASSIFIERS = ("auto", "logistic", "svm", "forest")
+SOME_FAILED = 1
 LARGEST_SEED = 2**32 - 1
 
 _EPILOG = """\b
@@ -25,7 +26,7 @@ Examples:
 \b
 LABELLED is one of
   a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
-  a CSV, or a folder with a labels.csv: file,start_s,end_s,label and, where known, subject,site,recorded_at
+  a CSV, or a folder with a labels.csv: file,start_s,label and, where known, end_s,subject,site,recorded_at
   a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
     (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
 In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
@@ -44,7 +45,12 @@ hold nothing but 'other'. What is labelled only in part needs --partial.
     help="File to write; its card (.md) is written beside it.",
 )
 @click.option("--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto takes the best on held-out.")
-@click.option("--base", type=options.PATH, metavar="MODEL.onnx", help="Model to start from: adapted to few labels.")
+@click.option(
+    "--base",
+    type=options.PATH,
+    metavar="MODEL.onnx",
+    help="Model to start from: its answers are corrected by the labels.",
+)
 @click.option("--partial", is_flag=True, help="Sounds without a label are left out instead of being 'other'.")
 @click.option("--folds", type=click.IntRange(min=2), default=5, metavar="N", help="Folds of cross-validation.")
 @click.option(
@@ -54,13 +60,29 @@ hold nothing but 'other'. What is labelled only in part needs --partial.
     metavar="S",
     help="Decides everything random.",
 )
+@click.option(
+    "--own-class",
+    "own_classes",
+    multiple=True,
+    metavar="NAME",
+    help="A class of your own, though spelt nearly like another; again for more.",
+)
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 def train(
-    labelled: str, output: str, classifier: str, base: str | None, partial: bool, folds: int, seed: int, force: bool
+    labelled: str,
+    output: str,
+    classifier: str,
+    base: str | None,
+    partial: bool,
+    folds: int,
+    seed: int,
+    own_classes: tuple[str, ...],
+    force: bool,
 ) -> int:
     """Train a model on labelled recordings.
 
-    How good it is on recordings it has not seen is reported; its card says the same.
+    How good it is on recordings it has not seen is reported; its card says the same. Recordings that cannot be read
+    are left out and named; the exit code is 1 then.
     """
     path = Path(output)
     if output == STDOUT or path.suffix.lower() != ".onnx":
@@ -83,6 +105,7 @@ def train(
             seed=seed,
             base=base,
             partial=partial,
+            own_classes=own_classes,
             progress=lambda what, done, total: report(done, total, what),
             notice=warnings.append,
         )
@@ -94,4 +117,4 @@ def train(
     for remark in (*warnings, *others):
         say(f"note: {remark}")
     say(f"wrote {one_line(str(path))} and {one_line(str(card_path))}")
-    return 0
+    return SOME_FAILED if model.info["training"]["unreadable"] else 0

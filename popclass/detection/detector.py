@@ -32,7 +32,7 @@ CONTEXT = 128  # frames before them that the reference looks at
 UNDECIDED = 16  # frames at the end of a chunk whose neighbours have not been heard
 SEPARATION_S = 0.005  # onsets closer than this are one event
 CLOSEST_S, FARTHEST_S = 0.002, 0.050  # what can be asked for instead
-REACH = 3  # frames on either side of which an onset must be the clearest; just under 5 ms
+REACH = 2  # frames on either side of which an onset must be the clearest; just under 3 ms
 BEFORE_S, AFTER_S = 0.030, 0.160  # how much of a sound's surroundings its clip holds
 LEVEL_S = 0.010  # the stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # no event is longer
@@ -113,7 +113,7 @@ class Detector:
         if not CLOSEST_S <= separation_s <= FARTHEST_S:
             raise UsageError(f"separation_s {separation_s} is out of range: allowed is {CLOSEST_S} to {FARTHEST_S} s")
         self._separation = round(separation_s * sample_rate)
-        self._reach = min(int(REACH * separation_s / SEPARATION_S), REACH)
+        self._reach = REACH if separation_s >= SEPARATION_S else 1
         self.sample_rate = sample_rate
         self.channels = channels
         self.setting = setting if setting is not None else Sensitivity()

@@ -1,8 +1,7 @@
 """What is scored: one record for each labelled sound and each detected one, paired where they are the same.
 
-A labelled sound is found where an event's onset lies at most 10 ms from the label's start. Pairs are those of a maximum
-matching (Raffel et al. 2014, ISMIR: `mir_eval`), so that no event finds two sounds; among events that would all do, the
-nearest is taken. In a clip that is labelled as a whole the strongest event is the labelled sound, as in training.
+Which event is which labelled sound is decided in `popclass.evaluation.pairs`. In a clip that is labelled as a whole the
+strongest event is the labelled sound, as in training.
 """
 
 from __future__ import annotations
@@ -13,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.evaluation.pairs import names_onset, pair
 from popclass.labels import LabelledRecording
 from popclass.labels.matching import strongest
 from popclass.results import Event
-
-WINDOW_S = 0.010
 
 MATCHED = "matched"
 MISSED = "missed"
@@ -63,49 +61,15 @@ class Case:
         return None if self.event is None or self.start_s is None else self.event.start_s - self.start_s
 
     @property
+    def names_onset(self) -> bool:
+        """Whether the label says when its sound begins, so that the event's onset can be held against it."""
+        return self.start_s is not None and self.end_s is not None and names_onset(self.start_s, self.end_s)
+
+    @property
     def time_s(self) -> float:
         """Where in the recording it is: the onset, or the label's start where nothing was detected."""
         at = self.start_s if self.event is None else self.event.start_s
         return 0.0 if at is None else at
-
-
-def pair(truth_s: Sequence[float], found_s: Sequence[float], window_s: float = WINDOW_S) -> list[tuple[int, int]]:
-    """Which onset found is which true one.
-
-    Parameters
-    ----------
-    truth_s, found_s : sequences of float
-        In seconds, in any order.
-    window_s : float
-        The largest distance of a pair.
-
-    Returns
-    -------
-    list of (int, int)
-        Places of true and found onsets, by the true one; as many pairs as there can be.
-
-    Examples
-    --------
-    >>> pair([1.000, 2.000], [0.994, 1.001, 3.0])
-    [(0, 1)]
-    """
-    from mir_eval.util import match_events
-
-    if not len(truth_s) or not len(found_s):
-        return []
-    truth, found = np.asarray(truth_s, dtype=float), np.asarray(found_s, dtype=float)
-    pairs = match_events(truth, found, window_s)
-    # In the order of time, pairs lie no farther apart than crosswise.
-    true = sorted((int(i) for i, _ in pairs), key=lambda i: (truth[i], i))
-    taken = sorted((int(j) for _, j in pairs), key=lambda j: (found[j], j))
-    free = set(range(len(found))) - set(taken)
-    chosen = []
-    for i, j in zip(true, taken, strict=True):
-        best = min([j, *free], key=lambda at: (abs(found[at] - truth[i]), at != j))
-        if best != j:
-            free = (free - {best}) | {j}
-        chosen.append((i, best))
-    return sorted(chosen)
 
 
 def cases_of(recording: LabelledRecording, events: Sequence[Event], chances: Mapping[str, Array]) -> Iterator[Case]:
@@ -130,7 +94,7 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], chances: Map
             found[best] = Case(recording, recording.whole, None, None, events[best], own[best])
     else:
         rows = [row for row in recording.rows if row.label]
-        pairs = dict(pair([row.start_s for row in rows], [event.start_s for event in events]))
+        pairs = dict(pair(rows, events))
         for i, row in enumerate(rows):
             if i in pairs:
                 at = pairs[i]

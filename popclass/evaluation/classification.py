@@ -3,7 +3,9 @@
 `sound` is the acoustic classifier alone; `company` weighs the other events of the recording, too; `timing` weighs the
 refractory period, but not the company; `both` weighs everything, and its labels are those that `popclass classify`
 gives. Their difference is what each kind of evidence is worth. Scores are those of `popclass.training.scores`,
-with 95 % intervals by bootstrap over groups; `uncertain` answers are counted beside them.
+with 95 % intervals (`popclass.evaluation.spans`). They take the most likely class for the answer, whether it was named
+or `uncertain`; how often it was `uncertain` is counted beside them. How well the probability of a class tells it from
+all others, whatever the threshold, is the area under the ROC curve and the average precision (scikit-learn).
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.evaluation.cases import Case
+from popclass.evaluation.spans import spans
 from popclass.results import UNCERTAIN
-from popclass.training.intervals import bootstrap
 from popclass.training.risk import risk_coverage
 from popclass.training.scores import score
 
@@ -112,6 +114,40 @@ def worst(cases: Sequence[Case], classes: Sequence[str], count: int) -> list[Cas
     return [cases[i] for i in wrong[np.argsort(given[wrong], kind="stable")][:count]]
 
 
+def ranking(y: NDArray[np.intp], chances: Array, classes: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Of each class against the rest, area under the ROC curve and average precision.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n,)
+        True classes.
+    chances : ndarray, shape (n, classes)
+    classes : sequence of str
+
+    Returns
+    -------
+    dict of dict
+        None where there is no sound of the class, or no other.
+
+    Examples
+    --------
+    >>> p = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    >>> ranking(np.array([0, 1, 1]), p, ["cavitation", "other"])["cavitation"]
+    {'roc_auc': 1.0, 'average_precision': 1.0}
+    """
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    found: dict[str, dict[str, float | None]] = {}
+    for i, name in enumerate(classes):
+        own = y == i
+        if own.any() and not own.all():
+            area, mean = roc_auc_score(own, chances[:, i]), average_precision_score(own, chances[:, i])
+            found[name] = {"roc_auc": float(area), "average_precision": float(mean)}
+        else:
+            found[name] = {"roc_auc": None, "average_precision": None}
+    return found
+
+
 def _with_intervals(
     y: NDArray[np.intp], chances: Array, classes: Sequence[str], groups: Sequence[str]
 ) -> dict[str, Any]:
@@ -120,12 +156,25 @@ def _with_intervals(
         each = {f"{one['class']} {key}": one[key] for one in drawn["classes"] for key in PER_CLASS}
         return {**{key: drawn[key] for key in TOTALS}, **each}
 
-    spans = {name: None if span is None else list(span) for name, span in bootstrap(figures, groups).items()}
-    scores = score(y, chances, classes)
-    scores["intervals"] = {key: spans.get(key) for key in TOTALS}
+    found = spans(figures, groups, _behind(y, chances.argmax(axis=1), classes))
+    scores, ranked = score(y, chances, classes), ranking(y, chances, classes)
+    scores["intervals"] = {key: found[key] for key in TOTALS}
     for one in scores["classes"]:
-        one["intervals"] = {key: spans.get(f"{one['class']} {key}") for key in PER_CLASS}
+        one["intervals"] = {key: found[f"{one['class']} {key}"] for key in PER_CLASS}
+        one.update(ranked[one["class"]])
     return scores
+
+
+def _behind(
+    y: NDArray[np.intp], answer: NDArray[np.intp], classes: Sequence[str]
+) -> dict[str, list[NDArray[np.bool_]]]:
+    """The kinds of events that each figure rests on."""
+    behind: dict[str, list[NDArray[np.bool_]]] = {key: [] for key in TOTALS}
+    behind["balanced_accuracy"] = [y == i for i in np.unique(y)]
+    for i, name in enumerate(classes):
+        behind[f"{name} recall"] = behind[f"{name} f1"] = [y == i]
+        behind[f"{name} precision"] = [y == i, answer == i]
+    return behind
 
 
 def _share(flags: NDArray[np.bool_]) -> float | None:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.evaluation.cases import MATCHED, MISSED, UNLABELLED, WINDOW_S, Case
-from popclass.training.intervals import bootstrap
+from popclass.evaluation.cases import MATCHED, MISSED, UNLABELLED, Case
+from popclass.evaluation.pairs import WINDOW_S
+from popclass.evaluation.spans import spans
 
 ALL_CLIPS = "all recordings are clips with one label for the whole; their sound is the strongest one found"
 PARTIAL = "labels are partial, so that a sound without a label may be one that nobody labelled"
@@ -48,14 +49,16 @@ def score_detection(cases: Sequence[Case], groups: Sequence[str], *, partial: bo
         return {**_totals(Counter(status[at].tolist()), partial), **each}
 
     counts, all_ = Counter(status.tolist()), figures(everything)
-    spans = bootstrap(figures, groups)
+    labelled, heard = status != UNLABELLED, status != MISSED
+    behind = {"precision": [heard], "recall": [labelled], "f": [labelled, heard]}
+    found = spans(figures, groups, behind | {f"recall_{kind}": [truth == kind] for kind in kinds})
     return {
         "window_s": WINDOW_S,
         "labelled": counts[MATCHED] + counts[MISSED],
         "detected": counts[MATCHED] + counts[UNLABELLED],
         "matched": counts[MATCHED],
         **{name: all_[name] for name in ("precision", "recall", "f")},
-        "intervals": {name: _pair(spans.get(name)) for name in ("precision", "recall", "f")},
+        "intervals": {name: found[name] for name in ("precision", "recall", "f")},
         "precision_undefined": PARTIAL if partial else None,
         "onset_error_ms": onset_errors(cases),
         "classes": [
@@ -63,7 +66,7 @@ def score_detection(cases: Sequence[Case], groups: Sequence[str], *, partial: bo
                 "class": kind,
                 "labelled": int((truth == kind).sum()),
                 "recall": all_[f"recall_{kind}"],
-                "interval": _pair(spans.get(f"recall_{kind}")),
+                "interval": found[f"recall_{kind}"],
             }
             for kind in kinds
         ],
@@ -71,8 +74,11 @@ def score_detection(cases: Sequence[Case], groups: Sequence[str], *, partial: bo
 
 
 def onset_errors(cases: Sequence[Case]) -> dict[str, Any]:
-    """Median and 95 % quantile of the distance between onset and label, in milliseconds, and the median lateness."""
-    errors = [1e3 * case.onset_error_s for case in cases if case.onset_error_s is not None]
+    """Median and 95 % quantile of the distance between onset and label, in milliseconds, and the median lateness.
+
+    Of labels that name an onset: points, and stretches no longer than the window.
+    """
+    errors = [1e3 * c.onset_error_s for c in cases if c.names_onset and c.onset_error_s is not None]
     if not errors:
         return {"n": 0, "median": None, "p95": None, "bias": None}
     middle, far = np.quantile(np.abs(errors), [0.5, 0.95])
@@ -108,7 +114,3 @@ def _totals(counts: Mapping[str, int], partial: bool) -> dict[str, float | None]
 def _recall(counts: Mapping[str, int]) -> float | None:
     sounds = counts.get(MATCHED, 0) + counts.get(MISSED, 0)
     return counts.get(MATCHED, 0) / sounds if sounds else None
-
-
-def _pair(span: tuple[float, float] | None) -> list[float] | None:
-    return None if span is None else list(span)

@@ -1,6 +1,7 @@
 """The figures of an evaluation: what was called what, how far probabilities hold, what not answering gains.
 
-Figures are made without matplotlib's global state, so that they can be made anywhere and leave nothing behind.
+Figures are made without matplotlib's global state, so that they can be made anywhere and leave nothing behind. Each is
+written twice, as PNG for the report and as PDF for a paper, with nothing in it that would change between runs.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 DPI = 150
 COLOURS = {"sound": "#7f7f7f", "company": "#1f77b4", "timing": "#e08214", "both": "#1b7837"}
-WIDTHS = {"sound": 1.4, "company": 1.6, "timing": 2.0, "both": 3.0}  # curves often coincide: thin ones on top
+WIDTHS = {"sound": 1.4, "company": 1.6, "timing": 2.0, "both": 3.0}  # thin curves on top of wide ones
 STYLES = {"sound": "--", "company": "-.", "timing": ":", "both": "-"}
+MARKERS = {"sound": "s", "both": "o"}
+BARS = {"sound": 3.0, "both": 1.0}  # widths of error bars: where both lie at one place, both are seen
+_AREA = 180.0  # of the marker of a bin that holds all events, in square points
+_LEAST_AREA = 6.0
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -31,52 +37,100 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(made: Figure, path: Path) -> None:
-    """As PNG, without what would make the bytes differ between runs."""
+    """As PNG and, beside it, as PDF with its fonts as fonts, so that a journal can set and search its text."""
+    from matplotlib import rc_context
+
     made.savefig(path, dpi=DPI, format="png", metadata={"Software": None})
+    with rc_context({"pdf.fonttype": 42}):
+        made.savefig(path.with_suffix(".pdf"), dpi=2 * DPI, format="pdf", metadata={"CreationDate": None})
 
 
-def confusion(counts: Mapping[str, Mapping[str, int]]) -> Figure:
-    """How often each true class was given each label; shades are shares of the class."""
-    truths, labels = list(counts), list(next(iter(counts.values())))
-    table = np.array([[counts[truth][label] for label in labels] for truth in truths])
+def confusion(answers: Mapping[str, Any]) -> Figure:
+    """How often sounds with each label were given which label, or missed; shades are shares of the row.
+
+    Parameters
+    ----------
+    answers : mapping
+        As `popclass.evaluation.endtoend.answer_table` gives it.
+    """
+    columns = [*answers["columns"], "missed"]
+    rows = [(row["truth"], [*row["given"], row["missed"]]) for row in answers["rows"]]
+    if answers["unlabelled"] is not None:
+        rows.append(("(unlabelled)", [*answers["unlabelled"], 0]))
+    table = np.array([row for _, row in rows])
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    made = new_figure(1.7 + 1.1 * len(labels), 1.5 + 0.75 * len(truths))
+    made = new_figure(1.9 + 1.1 * len(columns), 1.5 + 0.75 * len(rows))
     axes = made.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for i, j in np.ndindex(*table.shape):
         shown = f"{table[i, j]}\n{shares[i, j]:.0%}" if table[i].any() else "0"
+        if rows[i][0] == "(unlabelled)" and columns[j] == "missed":
+            shown = "-"
         axes.text(j, i, shown, ha="center", va="center", color="white" if shares[i, j] > 0.55 else "black")
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set_yticks(
-        range(len(truths)), [f"{truth}\n(n = {row.sum()})" for truth, row in zip(truths, table, strict=True)]
-    )
-    axes.set(xlabel="label given", ylabel="true class", title=f"Labels of {table.sum()} sounds")
-    made.colorbar(image, ax=axes, label="share of the class")
+    axes.set_xticks(range(len(columns)), columns)
+    names = [f"{name}\n(n = {row.sum()})" for (name, _), row in zip(rows, table, strict=True)]
+    axes.set_yticks(range(len(rows)), names)
+    axes.set(xlabel="label given", ylabel="true label", title="From recording to answer")
+    axes.axvline(len(columns) - 1.5, color="#888888", linewidth=1)
+    if answers["unlabelled"] is not None:
+        axes.axhline(len(rows) - 1.5, color="#888888", linewidth=1)
+    made.colorbar(image, ax=axes, label="share of the row")
     return made
 
 
 def reliability(readings: Mapping[str, Mapping[str, Any]]) -> Figure:
     """How often the most likely class is right, over how likely it was said to be, and how many events say so."""
-    made = new_figure(5.5, 6.0)
+    made = new_figure(5.8, 6.4)
     upper, lower = made.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    upper.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
+    upper.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1, zorder=0)
     names = ("sound", "both")
+    total = max(sum(b["events"] for b in readings[name]["reliability"]) for name in names)
     for place, name in enumerate(names):
         bins = readings[name]["reliability"]
-        sure, right = [b["probability"] for b in bins], [b["right"] for b in bins]
         label = f"{_TITLES[name]} (ECE {readings[name]['ece']:.3f})"
-        upper.plot(sure, right, marker="o", markersize=4, color=COLOURS[name], linestyle=STYLES[name], label=label)
-        middles = [(b["from"] + b["to"]) / 2 + (place - 0.5) * 0.04 for b in bins]
-        lower.bar(middles, [b["events"] for b in bins], width=0.04, color=COLOURS[name])
-    upper.set(ylabel="share that is right", ylim=(0, 1.02), title="Reliability")
-    upper.legend(loc="upper left", frameon=False)
-    lower.set(xlabel="probability of the most likely class", ylabel="events", xlim=(0, 1))
+        _bins(upper, bins, total, name, label)
+        middles = [(b["from"] + b["to"]) / 2 + (place - 0.5) * 0.042 for b in bins]
+        bars = lower.bar(middles, [b["events"] for b in bins], width=0.04, color=COLOURS[name])
+        lower.bar_label(bars, fontsize=7)
+    upper.set(ylabel="share that is right", ylim=(-0.03, 1.03))
+    upper.set_title("Reliability (bars: 95 % Wilson intervals, events taken as independent;\narea: events)", fontsize=9)
+    lower.set(xlabel="probability of the most likely class", ylabel="events", xlim=(0, 1.02))
+    lower.margins(y=0.2)
+    made.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return made
+
+
+def wilson(right: int, events: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22:209-212).
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in wilson(1, 1)]
+    [0.207, 1.0]
+    """
+    from scipy.stats import binomtest
+
+    span = binomtest(right, events).proportion_ci(method="wilson")
+    return float(span.low), float(span.high)
+
+
+def _bins(axes: Axes, bins: Sequence[Mapping[str, Any]], total: int, name: str, label: str) -> None:
+    """Bins of one reading: an area that grows with their events, and how far the share may be off."""
+    sure, right = np.array([b["probability"] for b in bins]), np.array([b["right"] for b in bins])
+    spans = np.array([wilson(round(b["right"] * b["events"]), b["events"]) for b in bins])
+    reach = np.maximum(np.abs(spans.T - right), 0.0)
+    colour = COLOURS[name]
+    axes.errorbar(
+        sure, right, yerr=reach, fmt="none", ecolor=colour, elinewidth=BARS[name], capsize=1 + BARS[name], alpha=0.75
+    )
+    axes.plot(sure, right, color=colour, linestyle=STYLES[name], linewidth=1)
+    area = [max(_AREA * b["events"] / total, _LEAST_AREA) for b in bins]
+    axes.scatter(sure, right, s=area, color=colour, marker=MARKERS[name], alpha=0.75, label=label, zorder=3)
 
 
 def risk_coverage(readings: Mapping[str, Mapping[str, Any]]) -> Figure:
     """The share of wrong answers, over the share of events that are answered, the surest first."""
-    made = new_figure(5.5, 4.2)
+    made = new_figure(5.8, 5.0)
     axes = made.subplots()
     for name, one in readings.items():
         curve = one["risk_coverage"]
@@ -87,25 +141,34 @@ def risk_coverage(readings: Mapping[str, Mapping[str, Any]]) -> Figure:
             linestyle=STYLES[name],
             linewidth=WIDTHS[name],
             zorder=-WIDTHS[name],
-            label=_TITLES[name],
+            label=_curve_label(name, readings),
         )
+    worst = max(at["risk"] for one in readings.values() for at in one["risk_coverage"])
     axes.set(xlabel="share of events answered, the surest first", ylabel="share of answers that are wrong")
-    axes.set(title="Risk and coverage", xlim=(0, 1))
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False)
+    axes.set(title="Risk and coverage", xlim=(0, 1.02), ylim=(-0.03 * max(worst, 0.05), 1.1 * max(worst, 0.05)))
+    if not worst:
+        events = readings["both"]["events"]
+        axes.text(0.5, 0.5, f"no wrong answer in {events} events", transform=axes.transAxes, ha="center")
+    made.legend(*axes.get_legend_handles_labels(), loc="outside lower center", frameon=False)
     return made
 
 
+def _curve_label(name: str, readings: Mapping[str, Mapping[str, Any]]) -> str:
+    """The name of a reading, and the first one with the same curve."""
+    points = {key: [(at["coverage"], at["risk"]) for at in one["risk_coverage"]] for key, one in readings.items()}
+    first = next(key for key in readings if points[key] == points[name])
+    return _TITLES[name] if first == name else f"{_TITLES[name]} (same curve as {_TITLES[first]})"
+
+
 def save_all(scores: Mapping[str, Any], folder: Path) -> Sequence[str]:
-    """Write the three figures, and give their file names; none where nothing was classified."""
+    """Write the figures, and give the names of their PNG files; those of which there is something to show."""
     classification = scores["classification"]
-    if not classification["events"]:
-        return ()
-    made = {
-        "confusion.png": confusion(classification["labels"]),
-        "reliability.png": reliability(classification["readings"]),
-        "risk_coverage.png": risk_coverage(classification["readings"]),
-    }
+    made = {}
+    if scores["labels"]:
+        made["confusion.png"] = confusion(scores["end_to_end"]["table"])
+    if classification["events"]:
+        made["reliability.png"] = reliability(classification["readings"])
+        made["risk_coverage.png"] = risk_coverage(classification["readings"])
     for name, drawn in made.items():
         save_figure(drawn, folder / name)
     return tuple(made)

@@ -11,16 +11,16 @@ from typing import Any
 
 from popclass.labels import LabelledRecording
 from popclass.model import Model
-from popclass.training.samples import sha256_of
 
 
-def trained_on(recordings: Sequence[LabelledRecording], model: Model) -> list[str] | None:
+def trained_on(recordings: Sequence[LabelledRecording], own: Sequence[str], model: Model) -> list[str] | None:
     """Names of the recordings that the model was trained on.
 
     Parameters
     ----------
     recordings : sequence of LabelledRecording
-        Whose files can be read.
+    own : sequence of str
+        The SHA-256 of each.
     model : Model
 
     Returns
@@ -32,7 +32,7 @@ def trained_on(recordings: Sequence[LabelledRecording], model: Model) -> list[st
     if hashes is None:
         return None
     known = set(hashes)
-    return [recording.name for recording in recordings if sha256_of(recording.path) in known]
+    return [recording.name for recording, digest in zip(recordings, own, strict=True) if digest in known]
 
 
 def warning(about: Mapping[str, Any]) -> str:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 AROUND_S = 0.25  # on either side
 MOST = 12
-_WINDOW_S, _OVERLAP = 0.005, 0.875
+BEFORE_S, AFTER_S = 0.005, 0.025  # of the close view
+BOTTOM_HZ, TOP_HZ = 50, 20_000
+_TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
+_WINDOW_S, _OVERLAP, _PADDING = 0.010, 0.9, 4
 _RANGE_DB = 80  # shown below the loudest
 
 
@@ -43,47 +46,69 @@ def caption(case: Case) -> str:
     """Where it is, what it is, and what it was called."""
     event = case.event
     assert event is not None
-    return f"{case.recording.name} at {event.start_s:.3f} s: {case.truth}, labelled {event.label}"
+    return f"{case.recording.name} at {event.start_s:.3f} s: {case.truth}, called {event.label}"
 
 
 def picture(case: Case, classes: Sequence[str]) -> Figure:
-    """Waveform and spectrogram of half a second around an event, with truth, label and probabilities above."""
+    """Half a second around an event, the 30 ms of its onset, and a spectrogram; above, what it is and was called."""
     event = case.event
     assert event is not None
     samples, start_s = excerpt(case.recording.path, event)
-    rate = event.sample_rate
-    made = new_figure(7.5, 5.0)
-    made.suptitle(_title(case, event, classes), fontsize=9)
-    wave, spectrum = made.subplots(2, 1, sharex=True, height_ratios=[1, 1.4])
-    wave.plot(start_s + np.arange(len(samples)) / rate, samples, color="#333333", linewidth=0.5)
-    # beside the sound, not over it
-    wave.plot(0, 1, marker="v", color="#d62728", clip_on=False, transform=wave.get_xaxis_transform())
-    wave.set(ylabel="amplitude")
-    _spectrogram(spectrum, samples, rate, start_s)
-    spectrum.set(xlabel="seconds from the onset", ylabel="kHz", xlim=(-AROUND_S, AROUND_S))
+    seconds = start_s + np.arange(len(samples)) / event.sample_rate
+    made = new_figure(7.8, 6.2)
+    made.suptitle(_title(case, event, classes), fontsize=9, x=0.01, ha="left")
+    panels = made.subplot_mosaic([["wave", "near"], ["spectrum", "spectrum"]], height_ratios=[1, 1.5])
+    _waveform(panels["wave"], seconds, samples, (-AROUND_S, AROUND_S))
+    _waveform(panels["near"], 1e3 * seconds, samples, (-1e3 * BEFORE_S, 1e3 * AFTER_S))
+    panels["wave"].set(xlabel="seconds from the onset", ylabel="amplitude")
+    panels["near"].set(xlabel="milliseconds from the onset")
+    _spectrogram(panels["spectrum"], samples, event.sample_rate, start_s)
     return made
 
 
+def _waveform(axes: Axes, times: NDArray[np.float64], samples: NDArray[np.float32], span: tuple[float, float]) -> None:
+    shown = (times >= span[0]) & (times <= span[1])
+    axes.plot(times[shown], samples[shown], color="#333333", linewidth=0.6)
+    # beside the sound, not over it
+    axes.plot(0, 1, marker="v", color="#d62728", clip_on=False, transform=axes.get_xaxis_transform())
+    axes.set_xlim(*span)
+    axes.tick_params(labelsize=8)
+
+
 def _spectrogram(axes: Axes, samples: NDArray[np.float32], rate: int, start_s: float) -> None:
+    """On a logarithmic axis, since the sounds of contact microphones lie below 1 kHz."""
     from matplotlib.colors import Normalize
     from matplotlib.mlab import specgram
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     size = min(max(round(_WINDOW_S * rate), 32), len(samples))
-    spectrum = specgram(samples, NFFT=size, Fs=rate, noverlap=int(_OVERLAP * size))
+    spectrum = specgram(samples, NFFT=size, Fs=rate, noverlap=int(_OVERLAP * size), pad_to=_PADDING * size)
     power, hertz, middle = (np.asarray(part, dtype=float) for part in spectrum)
     level = 10 * np.log10(np.maximum(power, 1e-20))
-    top = float(level.max())
-    norm = Normalize(top - _RANGE_DB, top)
-    axes.pcolormesh(start_s + middle, hertz / 1e3, level, cmap="magma", norm=norm, shading="nearest", rasterized=True)
+    level -= level.max()
+    norm = Normalize(-_RANGE_DB, 0)
+    heard = hertz > 0  # a logarithmic axis has no zero
+    shown = axes.pcolormesh(
+        start_s + middle, hertz[heard], level[heard], cmap="magma", norm=norm, shading="nearest", rasterized=True
+    )
+    top = min(rate / 2, TOP_HZ)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(FixedLocator([hz for hz in _TICKS_HZ if hz <= top]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda hz, _: f"{hz:g}" if hz < 1000 else f"{hz / 1000:g} k"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="seconds from the onset", ylabel="Hz", xlim=(-AROUND_S, AROUND_S), ylim=(BOTTOM_HZ, top))
+    axes.figure.colorbar(shown, ax=axes, label="dB below the loudest", pad=0.01)
 
 
 def _title(case: Case, event: Event, classes: Sequence[str]) -> str:
-    where = f"{case.recording.name} at {event.start_s:.3f} s"
+    where = f"{case.recording.name} at {event.start_s:.3f} s, SNR {event.snr_db:.0f} dB"
+    most = classes[int(case.chances["both"].argmax())]
     return "\n".join(
         [
+            f"Labelled {case.truth}; most likely {most}; popclass says {event.label}",
             where if len(where) <= 100 else f"...{where[-97:]}",
-            f"true: {case.truth}    label: {event.label}    SNR {event.snr_db:.0f} dB",
-            "    ".join(f"{name}: {_listed(case.chances[name], classes)}" for name in ("sound", "both")),
+            f"sound alone: {_listed(case.chances['sound'], classes)}",
+            f"with both: {_listed(case.chances['both'], classes)}",
         ]
     )
 

@@ -18,19 +18,27 @@ _MEANING = {
     "sound": "sound alone",
     "company": "with company",
     "timing": "with timing",
-    "both": "with both (what `label` says)",
+    "both": "with both (what popclass says)",
 }
+
+MOST_LIKELY = (
+    "These scores take the most likely class for the answer, even where the label is 'uncertain': balanced accuracy "
+    "can be perfect and a fifth of the labels uncertain."
+)
 
 
 def text(scores: Scores) -> str:
-    """What was heard, detection, the four readings, and what each class was called."""
-    parts = [_heard(scores), warning(scores["recordings"]), _detection_line(scores["detection"])]
+    """What was heard, detection, both together, and the four readings of what was found."""
+    parts = [_heard(scores), warning(scores["recordings"]), _brackets(scores), _detection_line(scores["detection"])]
     if scores["detection"]["scored"] and scores["detection"]["classes"]:
         parts.append(table(detection_rows(scores["detection"])))
+    parts += [_elsewhere(scores)]
+    if scores["labels"]:
+        parts += [_end_to_end(scores), table(end_rows(scores)), _false_calls(scores), table(answer_rows(scores))]
     parts.append(_classified(scores))
     if scores["classification"]["events"]:
-        parts += [table(reading_rows(scores)).replace("`", ""), table(label_rows(scores))]
-    return "\n\n".join(part for part in [*parts, _elsewhere(scores)] if part) + "\n"
+        parts += [MOST_LIKELY, table(reading_rows(scores))]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def markdown(scores: Scores, figures: Sequence[str], errors: Sequence[tuple[str, str]]) -> str:
@@ -51,27 +59,33 @@ def markdown(scores: Scores, figures: Sequence[str], errors: Sequence[tuple[str,
 def _sections(scores: Scores, figures: Sequence[str], errors: Sequence[tuple[str, str]]) -> Iterator[str]:
     detection, classification = scores["detection"], scores["classification"]
     yield "# Evaluation"
-    yield f"popclass {scores['popclass']}, model `{scores['model']['sha256']}`. {_heard(scores)}"
+    yield _heard(scores)
     yield from filter(None, [warning(scores["recordings"])])
-    yield "In brackets: 95 % intervals by bootstrap over whole groups. `-`: not defined, or too few groups to tell."
+    yield f"{_brackets(scores)} `-`: not defined."
     yield "## Detection"
     yield _detection_line(detection)
     if detection["scored"] and detection["classes"]:
         yield markdown_table(detection_rows(detection))
     yield from filter(None, [_elsewhere(scores)])
+    if scores["labels"]:
+        yield "## From recording to answer"
+        yield _end_to_end(scores)
+        yield markdown_table(end_rows(scores))
+        yield from filter(None, [_false_calls(scores)])
+        yield markdown_table(answer_rows(scores))
     yield "## Classification"
     yield _classified(scores)
     if classification["events"]:
+        yield MOST_LIKELY
         yield markdown_table(reading_rows(scores))
         yield from _of_each_class(scores)
-        yield "What each class was called:"
-        yield markdown_table(label_rows(scores))
     for name, key in (("subject", "subjects"), ("site", "sites")):
         if classification[key]:
             yield f"## By {name}"
             yield markdown_table(part_rows(name, classification[key]))
     if figures:
         yield "## Figures"
+        yield "Each lies beside this report as PDF, too."
         yield from (f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in figures)
     if errors:
         yield "## Worst errors"
@@ -80,15 +94,18 @@ def _sections(scores: Scores, figures: Sequence[str], errors: Sequence[tuple[str
     if notes := [*scores["recordings"]["failed"], *scores["notes"]]:
         yield "## Notes"
         yield "\n".join(f"- {one_line(note)}" for note in notes)
+    yield "## What was evaluated"
+    yield markdown_table(input_rows(scores))
 
 
 def _of_each_class(scores: Scores) -> Iterator[str]:
     readings = scores["classification"]["readings"]
     for name in ("sound", "both"):
         yield f"Of each class, {_MEANING[name]}, the most likely class taken for the answer:"
-        rows = [["class", "n", "precision", "recall", "F1"]]
+        rows = [["class", "n", "precision", "recall", "F1", "ROC AUC", "average precision"]]
         for one in readings[name]["classes"]:
             cells = [spanned(one[key], one["intervals"][key]) for key in ("precision", "recall", "f1")]
+            cells += [figure(one[key]) for key in ("roc_auc", "average_precision")]
             rows.append([one["class"], str(one["events"]), *cells])
         yield markdown_table(rows)
 
@@ -112,11 +129,43 @@ def detection_rows(detection: Scores) -> Rows:
     return [*rows, ["all", str(detection["labelled"]), spanned(detection["recall"], detection["intervals"]["recall"])]]
 
 
-def label_rows(scores: Scores) -> Rows:
-    """A head, and a row for each true class: how many of its events were given which label."""
-    counts = scores["classification"]["labels"]
-    names = list(next(iter(counts.values())))
-    return [["true \\ label", *names], *([truth, *(str(row[name]) for name in names)] for truth, row in counts.items())]
+def end_rows(scores: Scores) -> Rows:
+    """A head, and a row for each class: how much of it is found and called so, and how many such calls are right."""
+    rows = [["class", "labelled", "sensitivity", "called", "positive predictive value"]]
+    for one in scores["end_to_end"]["classes"]:
+        found, trusted = (
+            spanned(one[key], one["intervals"][key]) for key in ("sensitivity", "positive_predictive_value")
+        )
+        rows.append([one["class"], str(one["labelled"]), found, str(one["called"]), trusted])
+    return rows
+
+
+def answer_rows(scores: Scores) -> Rows:
+    """A head, and a row for each label: how many of its sounds were given which, and how many missed."""
+    answers = scores["end_to_end"]["table"]
+    rows = [["true \\ label", *answers["columns"], "missed"]]
+    rows += [[row["truth"], *map(str, row["given"]), str(row["missed"])] for row in answers["rows"]]
+    if answers["unlabelled"] is not None:
+        rows.append(["(unlabelled)", *map(str, answers["unlabelled"]), "-"])
+    return rows
+
+
+def input_rows(scores: Scores) -> Rows:
+    """A head, and what was evaluated, a row each."""
+    about, model = scores["inputs"], scores["model"]
+    rows = [["", ""], ["popclass", scores["popclass"]], ["command", f"`{about['command']}`"]]
+    rows += [["model", f"{model['name']}, SHA-256 `{model['sha256']}`"]]
+    files = f"{about['labelled']}, {about['label_files']} label files"
+    if about["label_files_sha256"]:
+        files += f", SHA-256 `{about['label_files_sha256']}`"
+    rows += [
+        ["labels", files],
+        ["recordings", f"{scores['recordings']['heard']}, SHA-256 `{about['recordings_sha256']}`"],
+    ]
+    drawn = about["options"]["intervals"]
+    rows += [["intervals", f"{drawn['level']:.0%}, {drawn['draws']} draws"]]
+    rows += [["versions", ", ".join(f"{name} {version}" for name, version in about["versions"].items())]]
+    return [[cell.replace("|", "\\|") for cell in row] for row in rows]
 
 
 def part_rows(what: str, parts: Sequence[Scores]) -> Rows:
@@ -157,6 +206,14 @@ def _heard(scores: Scores) -> str:
     return said
 
 
+def _brackets(scores: Scores) -> str:
+    drawn = scores["inputs"]["options"]["intervals"]
+    return (
+        f"In brackets: {drawn['level']:.0%} intervals by bootstrap over whole groups; none where fewer than "
+        f"{drawn['fewest_groups']} groups stand behind a figure, or all draws agree."
+    )
+
+
 def _detection_line(detection: Scores) -> str:
     if not detection["scored"]:
         return f"Detection is not scored: {detection['reason']}."
@@ -171,7 +228,8 @@ def _detection_line(detection: Scores) -> str:
     )
     error = detection["onset_error_ms"]
     if error["n"]:
-        line += f" Onset error: median {error['median']:.2f} ms, 95 % {error['p95']:.2f} ms (n = {error['n']})."
+        line += f" Onset error: median {error['median']:.2f} ms, 95 % {error['p95']:.2f} ms"
+        line += f" (of {error['n']} labels that name an onset)."
     return line
 
 
@@ -185,12 +243,36 @@ def _elsewhere(scores: Scores) -> str:
     )
 
 
-def _classified(scores: Scores) -> str:
-    one = scores["classification"]
-    said = (
-        f"Classification of {one['events']} labelled sounds that were found; intervals over {one['intervals_over']}s."
+def _end_to_end(scores: Scores) -> str:
+    rest = "what has no label counts as 'other'"
+    if scores["end_to_end"]["table"]["unlabelled"] is None:
+        rest = "what has no label is not counted, since it may be anything"
+    over = scores["end_to_end"]["intervals_over"]
+    return (
+        f"From recording to answer, {rest}; intervals over {over}s. Sensitivity: found and given the class, of all "
+        "labelled. Positive predictive value: of the class, of all that were given it."
     )
-    if scores["unknown_labels"]:
-        left = ", ".join(f"{count} {name}" for name, count in scores["unknown_labels"].items())
-        said += f" Left out, since the model has no such class: {left}."
-    return said
+
+
+def _false_calls(scores: Scores) -> str:
+    false = scores["end_to_end"]["false_joint_calls"]
+    if false["per_minute"] is None:
+        return ""
+    return (
+        f"False joint calls, where no joint sound is labelled: {false['count']} in {false['minutes']:.1f} minutes, "
+        f"{false['per_minute']:.2f} a minute."
+    )
+
+
+def _classified(scores: Scores) -> str:
+    one, labelled = scores["classification"], sum(scores["labels"].values())
+    said = f"Classification of {one['events']} of {labelled} labelled sounds"
+    missing = [f"{one['not_found']} were not found"] if one["not_found"] else []
+    if one["found_without_class"]:
+        left = ", ".join(f"{count} {name}" for name, count in one["found_without_class"].items())
+        missing.append(
+            f"{sum(one['found_without_class'].values())} were found, but the model has no such class: {left}"
+        )
+    if missing:
+        said += f" ({'; '.join(missing)})"
+    return f"{said}; intervals over {one['intervals_over']}s."

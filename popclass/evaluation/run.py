@@ -18,9 +18,11 @@ import numpy as np
 from popclass import __version__
 from popclass.conclusion import Circumstances, conclude, probabilities
 from popclass.errors import AudioError, LabelError, UsageError
-from popclass.evaluation.cases import MATCHED, Case, cases_of
+from popclass.evaluation.cases import MATCHED, MISSED, Case, cases_of
 from popclass.evaluation.classification import score_parts, score_readings
 from popclass.evaluation.detection import ALL_CLIPS, elsewhere, score_detection
+from popclass.evaluation.endtoend import score_answers
+from popclass.evaluation.inputs import inputs, last_name
 from popclass.evaluation.overlap import trained_on
 from popclass.formats.text import one_line
 from popclass.labels import LabelledRecording, read_labels
@@ -28,7 +30,7 @@ from popclass.model import Model
 from popclass.pipeline import Analysis, analyse, load_model
 from popclass.results import UNCERTAIN
 from popclass.timing.sites import lookup
-from popclass.training.samples import check_times
+from popclass.training.samples import check_times, sha256_of
 
 SCHEMA_VERSION = 1
 
@@ -105,7 +107,8 @@ def evaluate(
     model : Model or path, optional
         The model that comes with popclass where None.
     partial : bool
-        Whether the recordings named are labelled only in part. The precision of detection is then not defined.
+        Whether the recordings named are labelled only in part. Sounds that no label covers are then not counted, and
+        the precision of detection is not defined; else they are taken for `other`.
     progress : callable, optional
         Called with a description, how many recordings are done, and how many there are.
 
@@ -136,17 +139,20 @@ def evaluate(
     heard = _hear(labels.recordings, chosen, progress)
     around = [circumstances[recording.name] for recording in heard.recordings]
     cases = tuple(_cases(heard, around, chosen))
+    hashes = [sha256_of(recording.path) for recording in heard.recordings]
     scores = {
         "schema_version": SCHEMA_VERSION,
         "popclass": __version__,
-        "model": {"sha256": chosen.sha256, "classes": list(chosen.classes)},
+        "model": {"name": last_name(chosen.name), "sha256": chosen.sha256, "classes": list(chosen.classes)},
         "partial": partial,
-        "recordings": _about_recordings(heard, chosen),
+        "inputs": inputs(labelled, model, partial, hashes),
+        "recordings": _about_recordings(heard, hashes, chosen),
         "labels": _count(case.truth for case in cases if case.truth is not None),
         "unknown_labels": _count(c.truth for c in cases if c.truth is not None and c.truth not in chosen.classes),
         "notes": [*labels.warnings, *(f"{a.recording}: {line}" for a in heard.analyses for line in a.warnings)],
         "detection": _detection(cases, partial),
         "elsewhere": _elsewhere(cases, heard, chosen, partial),
+        "end_to_end": _end_to_end(cases, heard, chosen, partial),
         "classification": _classification(cases, chosen),
     }
     return Evaluation(scores, cases, chosen.classes, tuple(heard.failed))
@@ -204,7 +210,7 @@ def _cases(heard: _Heard, around: Sequence[Circumstances], model: Model) -> list
     return cases
 
 
-def _about_recordings(heard: _Heard, model: Model) -> dict[str, Any]:
+def _about_recordings(heard: _Heard, hashes: Sequence[str], model: Model) -> dict[str, Any]:
     clips = [recording for recording in heard.recordings if recording.whole is not None]
     silent = sum(not a.events for r, a in zip(heard.recordings, heard.analyses, strict=True) if r.whole is not None)
     return {
@@ -214,7 +220,7 @@ def _about_recordings(heard: _Heard, model: Model) -> dict[str, Any]:
         "clips_without_event": silent,
         "subjects": len({r.subject for r in heard.recordings if r.subject is not None}),
         "minutes": sum(analysis.duration_s for analysis in heard.analyses) / 60,
-        "trained_on": trained_on(heard.recordings, model),
+        "trained_on": trained_on(heard.recordings, hashes, model),
     }
 
 
@@ -227,14 +233,26 @@ def _detection(cases: Sequence[Case], partial: bool) -> dict[str, Any]:
 
 
 def _elsewhere(cases: Sequence[Case], heard: _Heard, model: Model, partial: bool) -> dict[str, Any]:
+    full, seconds = _complete(heard, partial)
+    return elsewhere([c for c in cases if c.recording.name in full], (*model.classes, UNCERTAIN), seconds)
+
+
+def _end_to_end(cases: Sequence[Case], heard: _Heard, model: Model, partial: bool) -> dict[str, Any]:
+    over, groups = _groups(cases)
+    return {"intervals_over": over, **score_answers(cases, groups, model.classes, *_complete(heard, partial))}
+
+
+def _complete(heard: _Heard, partial: bool) -> tuple[set[str], float]:
+    """Names of the recordings in which every sound is labelled, and how many seconds they last."""
     full = {r.name for r in heard.recordings if r.whole is None and (r.verified or not partial)}
     seconds = sum(a.duration_s for r, a in zip(heard.recordings, heard.analyses, strict=True) if r.name in full)
-    return elsewhere([c for c in cases if c.recording.name in full], (*model.classes, UNCERTAIN), seconds)
+    return full, seconds
 
 
 def _classification(cases: Sequence[Case], model: Model) -> dict[str, Any]:
     known = [case for case in cases if case.status == MATCHED and case.truth in model.classes]
     least, novelty = np.array(model.thresholds.min_probability), model.thresholds.novelty
+    foreign = [case for case in cases if case.status == MATCHED and case.truth not in model.classes]
     over, groups = _groups(known)
     by_subject: dict[str, list[Case]] = {}
     by_site: dict[str, list[Case]] = {}
@@ -246,6 +264,8 @@ def _classification(cases: Sequence[Case], model: Model) -> dict[str, Any]:
     return {
         "intervals_over": over,
         **score_readings(known, groups, model.classes, least, novelty),
+        "found_without_class": _count(case.truth for case in foreign),
+        "not_found": sum(case.status == MISSED for case in cases),
         "subjects": score_parts(by_subject, model.classes, least, novelty),
         "sites": score_parts(by_site, model.classes, least, novelty),
     }

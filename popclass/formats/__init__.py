@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from popclass.errors import UsageError
 from popclass.formats.audacity import audacity
+from popclass.formats.corrected import refuse_change
 from popclass.formats.delimited import events_csv
 from popclass.formats.jsonl import events_jsonl
 from popclass.formats.raven import raven
@@ -34,6 +35,7 @@ def write_results(
     format: str = "table",
     target: str | os.PathLike[str] = STDOUT,
     force: bool = True,
+    keep_corrected: bool = False,
 ) -> bool:
     """Write results in one of `FORMATS`; a table for a terminal is laid out for it.
 
@@ -46,6 +48,8 @@ def write_results(
         A file, written whole or not at all, or standard output.
     force : bool
         Whether a file that is already there may be replaced.
+    keep_corrected : bool
+        Refuse to replace a label track or selection table that holds anything else, see `popclass.formats.corrected`.
 
     Returns
     -------
@@ -57,10 +61,13 @@ def write_results(
     UsageError
         Where there is no such format, or it cannot hold these results.
     OutputError
-        Where `target` cannot be written.
+        Where `target` cannot be written, or was corrected.
     """
     if format not in FORMATS:
         raise UsageError(f"no format '{format}'; there are {', '.join(FORMATS)}")
     if format == "table" and os.fspath(target) == STDOUT and sys.stdout.isatty():
         return write_text(target, terminal_table(results))
-    return write_text(target, FORMATS[format](results), force=force)
+    text: Iterable[str] = FORMATS[format](results)
+    if keep_corrected:
+        text = refuse_change(format, target, text)
+    return write_text(target, text, force=force)

@@ -55,6 +55,17 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), visible(text))
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, which takes an s where there is not exactly one.
+
+    Examples
+    --------
+    >>> counted(1, "label"), counted(2, "recording")
+    ('1 label', '2 recordings')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def decimals(column: str) -> int | None:
     """Decimals written in a column of the events table; None where it holds no fractions."""
     if column.endswith("_s"):

@@ -13,7 +13,10 @@ from dataclasses import replace
 from popclass.formats.text import one_line
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
 
-_OVERLAP = "labels of different classes overlap, and an onset in both goes to the one that begins nearest to it"
+_OVERLAP = (
+    "labels of different classes overlap; a point takes the onset nearest to it, and any other onset in both goes to "
+    "the one that begins nearest to it"
+)
 
 
 def checked(recordings: Sequence[LabelledRecording], warnings: Sequence[str] = ()) -> Labels:

@@ -3,9 +3,10 @@
 Hand-made labels miss the onset by some milliseconds, and detection has its own tolerance. So an event belongs to a
 label if its onset lies in the labelled stretch or at most 15 ms outside, to the nearest where there are several.
 
-- A **point** marks a moment: of the onsets within 15 ms of it, the nearest takes the label.
-- A **stretch** is one sound: its strongest event takes the label, since a stretch drawn by hand begins in the echo or
-  the rub before it as often as at the onset.
+- A **point** marks a moment: of the onsets within 15 ms of it, the nearest takes the label. Points choose first, the
+  closest pair of point and onset before all others: whoever set a point meant that very onset.
+- A **stretch** is one sound: of the events that no point took, its strongest takes the label, since a stretch drawn by
+  hand begins in the echo or the rub before it as often as at the onset.
 
 The other events that belong to a label (echoes, the rub before a snap) are neither that nor `other` and stay out of
 training. Events that no label covers are `other` where a recording is fully labelled, and left out where it is not.
@@ -13,7 +14,7 @@ training. Events that no label covers are `other` where a recording is fully lab
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,8 @@ class Matched:
         One an event; None where nothing can be said.
     missed : tuple of LabelRow
         Labels near which nothing was detected.
+    lost : tuple of LabelRow
+        Labels near which something was detected that another label took.
     uncovered : tuple of int
         Indices of the events that no label covers: `other`, or None where labels are partial. The label of a whole clip
         covers all its events.
@@ -43,6 +46,7 @@ class Matched:
     labels: tuple[str | None, ...]
     missed: tuple[LabelRow, ...] = ()
     uncovered: tuple[int, ...] = ()
+    lost: tuple[LabelRow, ...] = ()
 
 
 def match(events: Sequence[Event], recording: LabelledRecording, *, partial: bool = False) -> Matched:
@@ -62,14 +66,21 @@ def match(events: Sequence[Event], recording: LabelledRecording, *, partial: boo
     elsewhere = None if partial and not recording.verified else OTHER
     labels: list[str | None] = [elsewhere] * len(events)
     rows = recording.rows
-    claimed, uncovered = _claims(events, rows)
+    onsets = np.array([event.start_s for event in events])
+    taken = _points_first(onsets, rows)
+    claimed, uncovered = _claims(onsets, rows, set(taken.values()))
     for row, inside in zip(rows, claimed, strict=True):
         for i in inside:
             labels[i] = None if row.label else OTHER
-        if row.label and inside:
-            labels[_meant(row, inside, events)] = row.label
-    missed = (row for row, inside in zip(rows, claimed, strict=True) if row.label and not inside)
-    return Matched(tuple(labels), tuple(missed), tuple(uncovered))
+    given = dict(taken)
+    for place, (row, inside) in enumerate(zip(rows, claimed, strict=True)):
+        if not row.is_point and inside:
+            given[place] = max(inside, key=lambda i: events[i].snr_db)
+    for place, i in given.items():
+        labels[i] = rows[place].label or OTHER
+    without = [row for place, row in enumerate(rows) if row.label and place not in given]
+    missed = tuple(row for row in without if not _in_reach(onsets, row))
+    return Matched(tuple(labels), missed, tuple(uncovered), tuple(row for row in without if row not in missed))
 
 
 def strongest(events: Sequence[Event]) -> int | None:
@@ -77,22 +88,39 @@ def strongest(events: Sequence[Event]) -> int | None:
     return max(range(len(events)), key=lambda i: events[i].snr_db, default=None)
 
 
-def _claims(events: Sequence[Event], rows: Sequence[LabelRow]) -> tuple[list[list[int]], list[int]]:
-    """The events that belong to each row, and those that belong to none."""
+def _points_first(onsets: np.ndarray, rows: Sequence[LabelRow]) -> dict[int, int]:
+    """For each point that finds an onset, its place among the rows and the index of the onset, one to one."""
+    pairs = []
+    for place, row in enumerate(rows):
+        if row.is_point:
+            apart = np.abs(onsets - row.start_s)
+            pairs += [(float(apart[i]), place, int(i)) for i in np.flatnonzero(apart <= TOLERANCE_S + _ROUNDING_S)]
+    taken: dict[int, int] = {}
+    used: set[int] = set()
+    for _, place, i in sorted(pairs):
+        if place not in taken and i not in used:
+            taken[place] = i
+            used.add(i)
+    return taken
+
+
+def _claims(onsets: np.ndarray, rows: Sequence[LabelRow], taken: Collection[int]) -> tuple[list[list[int]], list[int]]:
+    """The events that belong to each row, and those that belong to none, without those already taken."""
     starts, ends = np.array([row.start_s for row in rows]), np.array([row.end_s for row in rows])
     claimed: list[list[int]] = [[] for _ in rows]
     uncovered: list[int] = []
-    for i, event in enumerate(events):
-        place = _nearest(event.start_s, starts, ends)
+    for i, onset in enumerate(onsets.tolist()):
+        if i in taken:
+            continue
+        place = _nearest(onset, starts, ends)
         (uncovered if place is None else claimed[place]).append(i)
     return claimed, uncovered
 
 
-def _meant(row: LabelRow, inside: Sequence[int], events: Sequence[Event]) -> int:
-    """Index of the event that takes the label of a row."""
-    if row.is_point:
-        return min(inside, key=lambda i: abs(events[i].start_s - row.start_s))
-    return max(inside, key=lambda i: events[i].snr_db)
+def _in_reach(onsets: np.ndarray, row: LabelRow) -> bool:
+    """Whether any onset lies in a labelled stretch or at most the tolerance outside."""
+    reach = TOLERANCE_S + _ROUNDING_S
+    return bool(((onsets >= row.start_s - reach) & (onsets <= row.end_s + reach)).any())
 
 
 def _nearest(onset_s: float, starts: np.ndarray, ends: np.ndarray) -> int | None:

@@ -5,10 +5,15 @@ A track of an hour may hold twenty misspelt labels. Whoever corrects them wants 
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from popclass.errors import LabelError
 from popclass.formats.text import one_line
 from popclass.model import CLASS_NAME
-from popclass.results import UNCERTAIN
+from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN
+
+STANDARD = (CAVITATION, SNAPPING, OTHER)
+ALIKE = 0.8  # of the ratio of difflib, from which a name is taken for another misspelt: othr, ohter, snaping
 
 _ALLOWED = "allowed are lower-case letters, digits, _ and -"
 _LONGEST = 40  # characters of a text in a message
@@ -17,7 +22,7 @@ _LONGEST = 40  # characters of a text in a message
 def check_class_name(name: str, where: str = "class") -> None:
     """Raise LabelError if a class may not be called `name`; `where` begins the message."""
     if reason := _objection(name):
-        raise LabelError(f"{where}: '{_shown(name)}' cannot be a class; {reason}")
+        raise LabelError(f"{where}: '{_shown(name)}' cannot be a class; {reason}{_hint(name)}")
 
 
 def _objection(name: str) -> str | None:
@@ -26,6 +31,12 @@ def _objection(name: str) -> str | None:
     if not name:
         return "give the label the name of its class"
     return None if CLASS_NAME.fullmatch(name) else _ALLOWED
+
+
+def _hint(text: str) -> str:
+    """What one may have meant by a text that cannot be a class, as the end of a message."""
+    meant = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=ALIKE)
+    return f"; did you mean '{meant[0]}'?" if meant else ""
 
 
 class Names:
@@ -63,11 +74,11 @@ allowed are lower-case letters, digits, _ and -, but not uncertain
         (text, (count, first)), *others = self._refused.items()
         if not others:
             times = "" if count == 1 else f" ({_times(count)})"
-            raise LabelError(f"{first}: '{_shown(text)}'{times} cannot be a class; {_objection(text)}")
+            raise LabelError(f"{first}: '{_shown(text)}'{times} cannot be a class; {_objection(text)}{_hint(text)}")
         listed = ", ".join(f"'{_shown(other)}' ({_times(n)}, first in {where})" for other, (n, where) in others)
         raise LabelError(
             f"{first}: '{_shown(text)}' ({_times(count)}) cannot be a class, nor can {listed}; {_ALLOWED}, "
-            f"but not {UNCERTAIN}"
+            f"but not {UNCERTAIN}{_hint(text)}"
         )
 
 

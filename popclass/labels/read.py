@@ -20,7 +20,7 @@ from popclass.labels.beside import Beside
 from popclass.labels.folders import files_in, inner_folders, is_audio, read_class_folders
 from popclass.labels.records import Labels, Note, some
 from popclass.labels.table import TABLE, read_table
-from popclass.labels.tracks import read_one_recording, read_one_track, read_tracks
+from popclass.labels.tracks import read_one_recording, read_one_track, read_tracks, tracks_of
 from popclass.results import CAVITATION, OTHER, SNAPPING
 
 
@@ -67,6 +67,34 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
         f"{shown}: labels are read from a folder, a .csv file, a recording with a label track beside it, or that track "
         "(.txt)"
     )
+
+
+def label_files(source: str | os.PathLike[str]) -> list[Path]:
+    """The files that `read_labels` reads of a source; none where a folder per class is the label.
+
+    Parameters
+    ----------
+    source : path
+        As `read_labels` takes it, and has read without complaint.
+
+    Returns
+    -------
+    list of Path
+        Sorted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "labels.csv").touch()
+    ...     [path.name for path in label_files(folder)]
+    ['labels.csv']
+    """
+    path = Path(source)
+    if path.is_dir():
+        table = path / TABLE
+        return [table] if table.is_file() else sorted(Beside.of(files_in(path)).tracks)
+    return sorted(tracks_of(path)) if is_audio(path) else [path]
 
 
 def _read_folder(folder: Path) -> Labels:

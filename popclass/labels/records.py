@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -22,11 +22,14 @@ class LabelRow:
         Seconds from the start of the recording.
     label : str
         A class, or empty where nothing but `other` is heard.
+    where : str
+        File and row it was read from, for messages; labels are the same wherever they stand.
     """
 
     start_s: float
     end_s: float
     label: str
+    where: str = field(default="", compare=False, repr=False)
 
     @property
     def is_point(self) -> bool:
@@ -63,6 +66,8 @@ class LabelledRecording:
         Whether somebody made sure that nothing else is in it, even when other labels are partial.
     subject, site : str or None
     recorded_at : datetime or None
+    where : str
+        File and row in which it is labelled as a whole, for messages.
     """
 
     path: Path
@@ -73,6 +78,7 @@ class LabelledRecording:
     subject: str | None = None
     site: str | None = None
     recorded_at: datetime | None = None
+    where: str = field(default="", compare=False, repr=False)
 
     @property
     def classes(self) -> set[str]:

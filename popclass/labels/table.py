@@ -1,14 +1,16 @@
-"""Labels in a CSV: columns `file,start_s,end_s,label` and, where known, `subject,site,recorded_at`.
+"""Labels in a CSV: columns `file,start_s,label` and, where known, `end_s,subject,site,recorded_at`.
 
-Further columns are ignored. Paths are relative to the CSV. A row without times labels a whole clip, as a folder of its
-class would; a row without an end is a point; a row without a label says that nothing but `other` is heard there, and if
-it has no times either, nowhere in the recording.
+Other columns are not read, and named in a warning. Paths are relative to the CSV. A row without times labels a whole
+clip, as a folder of its class would; a row without an end is a point, and so is every row where there is no column of
+ends; a row without a label says that nothing but `other` is heard there, and if it has no times either, nowhere in the
+recording.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 from popclass.errors import LabelError
@@ -16,11 +18,21 @@ from popclass.formats.columns import read_columns
 from popclass.formats.text import number, one_line
 from popclass.labels.checks import checked
 from popclass.labels.names import Names
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, in_order, some
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
 
 TABLE = "labels.csv"
-NEEDED = ("file", "start_s", "end_s", "label")
-COLUMNS = (*NEEDED, "subject", "site", "recorded_at")
+NEEDED = ("file", "start_s", "label")
+COLUMNS = ("file", "start_s", "end_s", "label", "subject", "site", "recorded_at")
+_MEANT = {
+    **dict.fromkeys(("participant", "person", "patient", "people", "speaker", "id", "subject_id"), "subject"),
+    **dict.fromkeys(("start", "onset", "onset_s", "begin", "begin_s", "time", "time_s"), "start_s"),
+    **dict.fromkeys(("end", "stop", "stop_s", "offset", "offset_s"), "end_s"),
+    **dict.fromkeys(("class", "annotation", "name", "type"), "label"),
+    **dict.fromkeys(("filename", "file_name", "path", "recording"), "file"),
+    **dict.fromkeys(("joint", "location", "region"), "site"),
+    **dict.fromkeys(("date", "datetime", "recorded", "timestamp"), "recorded_at"),
+}
+_LIKE = 0.75  # of the ratio of difflib, from which a column's name is taken for a misspelt one
 
 
 def read_table(path: Path) -> Labels:
@@ -33,7 +45,8 @@ def read_table(path: Path) -> Labels:
     """
     grouped: dict[str, list[tuple[str, dict[str, str]]]] = {}
     names = Names()
-    for where, cells in read_columns(path, _check_columns):
+    unread: list[Note] = []
+    for where, cells in read_columns(path, lambda shown, columns: unread.extend(_check_columns(shown, columns))):
         if not cells["file"]:
             raise LabelError(f"{where}: no file is named")
         if cells["label"]:
@@ -45,13 +58,33 @@ def read_table(path: Path) -> Labels:
     recordings = [_recording(path.parent, name, rows) for name, rows in sorted(grouped.items())]
     if missing := [one_line(r.name) for r in recordings if not r.path.is_file()]:
         raise LabelError(f"{one_line(str(path))}: {some(missing)} not found; paths are relative to the CSV")
-    return checked(recordings)
+    return checked(recordings, unread)
 
 
-def _check_columns(shown: str, columns: Sequence[str]) -> None:
-    if missing := [name for name in NEEDED if name not in columns]:
+def _check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
+    """Warnings of the columns that are not read; a needed or misspelt column of times is an error."""
+    meant = {name: _meant(name, columns) for name in columns if name and name not in COLUMNS}
+    for needed in (*NEEDED, "end_s"):
+        instead = next((name for name, column in meant.items() if column == needed), None)
+        if needed in columns or (needed == "end_s" and instead is None):
+            continue
         found = one_line(", ".join(columns))[:80] or "nothing"
-        raise LabelError(f"{shown}: column {missing[0]} is missing; needed are {', '.join(NEEDED)}, found: {found}")
+        hint = "" if instead is None else f"; did you mean '{one_line(instead)}' by it? Call it {needed}"
+        raise LabelError(f"{shown}: column {needed} is missing; needed are {', '.join(NEEDED)}, found: {found}{hint}")
+    return [_unread(shown, name, column) for name, column in meant.items()]
+
+
+def _unread(shown: str, name: str, meant: str | None) -> Note:
+    hint = "" if meant is None else f"; did you mean {meant}?"
+    return Note("a column is not read", f"'{one_line(name)[:40]}' in {shown}{hint}")
+
+
+def _meant(name: str, columns: Sequence[str]) -> str | None:
+    """The column that is not there and that this one may be meant for."""
+    free = [column for column in COLUMNS if column not in columns]
+    if _MEANT.get(name) in free:
+        return _MEANT[name]
+    return next(iter(get_close_matches(name, free, n=1, cutoff=_LIKE)), None)
 
 
 def _recording(folder: Path, name: str, rows: Sequence[tuple[str, dict[str, str]]]) -> LabelledRecording:
@@ -68,7 +101,7 @@ def _recording(folder: Path, name: str, rows: Sequence[tuple[str, dict[str, str]
         end = start if end is None else end
         if end < start:
             raise LabelError(f"{where}: ends at {end:g} s, before it starts at {start:g} s")
-        labelled.append(LabelRow(start, end, label))
+        labelled.append(LabelRow(start, end, label, where))
     clip = sorted({label for label in whole if label})
     if len(clip) > 1 or (clip and (labelled or "" in whole)):
         raise LabelError(f"{rows[0][0]}: '{one_line(name)}' is labelled as a whole and otherwise, too; give times")
@@ -81,11 +114,12 @@ def _recording(folder: Path, name: str, rows: Sequence[tuple[str, dict[str, str]
         subject=_common(rows, "subject"),
         site=_common(rows, "site"),
         recorded_at=_time(rows),
+        where=rows[0][0],
     )
 
 
 def _seconds(where: str, cells: dict[str, str], column: str) -> float | None:
-    text = cells[column]
+    text = cells.get(column, "")
     if not text:
         return None
     value = number(text)

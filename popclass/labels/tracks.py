@@ -12,13 +12,14 @@ remain for messages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from popclass.errors import LabelError
 from popclass.formats.audacity import AudacityLabel, label_name, numbered_labels, single_field
 from popclass.formats.raven import RavenSelection, is_raven, numbered_selections
-from popclass.formats.text import one_line, read_rows
+from popclass.formats.text import counted, one_line, read_rows
 from popclass.labels.beside import Beside, one_owner
 from popclass.labels.checks import checked
 from popclass.labels.folders import files_in, listed
@@ -48,11 +49,17 @@ def read_tracks(folder: Path, beside: Beside) -> Labels:
     warnings: list[str] = []
     known = {recording.path for recording in labels.recordings}
     if unlabelled := [path.relative_to(folder).as_posix() for path in beside.recordings if path not in known]:
-        warnings.append(Note(f"{len(unlabelled)} recordings without a label track are left out", some(unlabelled)))
+        warnings.append(Note(_without_track(len(unlabelled)), some(unlabelled)))
     if beside.strays:
         names = some([path.relative_to(folder).as_posix() for path in beside.strays])
-        warnings.append(Note(f"{len(beside.strays)} label tracks belong to no recording beside them", names))
+        one = len(beside.strays) == 1
+        belong = "belongs to no recording beside it" if one else "belong to no recording beside them"
+        warnings.append(Note(f"{counted(len(beside.strays), 'label track')} {belong}", names))
     return Labels(labels.recordings, (*warnings, *labels.warnings))
+
+
+def _without_track(count: int) -> str:
+    return f"{counted(count, 'recording')} without a label track {'is' if count == 1 else 'are'} left out"
 
 
 def read_one_recording(recording: Path) -> Labels:
@@ -63,10 +70,8 @@ def read_one_recording(recording: Path) -> Labels:
     LabelError
         If it has none, or a label cannot be used.
     """
-    beside = Beside.of(_neighbours(recording))
-    # A table beside no recording may name this one inside.
-    may = {track: owners for track, owners in beside.tracks.items() if recording in owners or not owners}
-    labels = _read(recording.parent, Beside(beside.recordings, may), only=recording)
+    recordings = Beside.of(_neighbours(recording)).recordings
+    labels = _read(recording.parent, Beside(recordings, tracks_of(recording)), only=recording)
     if not labels.recordings:
         stem = one_line(recording.stem)
         raise LabelError(
@@ -74,6 +79,13 @@ def read_one_recording(recording: Path) -> Labels:
             f"{stem}.selections.txt (Raven)"
         )
     return labels
+
+
+def tracks_of(recording: Path) -> dict[Path, list[Path]]:
+    """The tracks that may be of one recording, as in `Beside.tracks`."""
+    beside = Beside.of(_neighbours(recording))
+    # A table beside no recording may name this one inside.
+    return {track: owners for track, owners in beside.tracks.items() if recording in owners or not owners}
 
 
 def read_one_track(track: Path) -> Labels:
@@ -120,9 +132,20 @@ Placed = tuple[str, Path, LabelRow | None]
 def _audacity(track: Path, owners: list[Path]) -> Iterator[Placed]:
     owner = one_owner(track, owners)
     yield one_line(str(track)), owner, None
+    _refuse_commas(track)
     for row, label in numbered_labels(track):
         where = f"{one_line(str(track))}, row {row}"
         yield where, owner, _row(where, label)
+
+
+def _refuse_commas(track: Path) -> None:
+    """A selection table that some other program has saved again with commas is no track, and says so."""
+    _, head = next(read_rows(track), (0, [""]))
+    if len(head) == 1 and "begin time (s)" in (name.strip(' "').casefold() for name in re.split("[,;]", head[0])):
+        raise LabelError(
+            f"{one_line(str(track))}, row 1: a Raven selection table whose columns are not separated by tabs; save it "
+            "from Raven again, or with tabs (in a spreadsheet: text, tab delimited)"
+        )
 
 
 def _raven(track: Path, owners: list[Path], index: dict[str, list[Path]]) -> Iterator[Placed]:
@@ -145,7 +168,7 @@ def _row(where: str, label: AudacityLabel | RavenSelection) -> LabelRow:
             f"{where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; move the "
             "label, or the recording back to 0 s before its labels are exported"
         )
-    return LabelRow(label.start_s, label.end_s, label_name(label.text))
+    return LabelRow(label.start_s, label.end_s, label_name(label.text), where)
 
 
 def _check_offsets(track: Path, selections: Iterable[RavenSelection]) -> None:

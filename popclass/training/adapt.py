@@ -1,10 +1,9 @@
 """Few labels: a base model's answers, corrected as far as the labels show that a correction helps.
 
-The correction (`popclass.training.correction`) is shrunk so strongly that a few labels can do little harm, and where
-held-out groups speak against it, by more than the standard error over the groups, the base's answers stay as they are.
-Choosing the strength on so few labels did worse than one strength for all. From 200 events on,
-classifiers of one's own are tried on the same folds, and one that is clearly better replaces the correction. Scores are
-nested: whether to correct is decided anew without each fold.
+Whether to correct at all is decided by held-out groups (`popclass.training.choice`). From 200 events on, models of the
+labels alone are tried on the same folds (`popclass.training.rivals`). Scores are nested: whether to correct is decided
+anew without each fold. Labels that cannot be split into folds show nothing about a correction; then the base stays as
+it is.
 
 The adapted model keeps the base's front end, context weights and novelty measure; the new events join its references,
 so that a person's own sounds are not called new any more. Its thresholds are the base's, too, unless a precision of
@@ -15,87 +14,51 @@ the base was made for, or more, never names it sooner than the base does, whatev
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from popclass.errors import LabelError
+from popclass.formats.text import counted as _counted
 from popclass.model import Model
 from popclass.novelty import Novelty
-from popclass.training.calibration import cross_calibrated
-from popclass.training.classifiers import BASELINE, KINDS, enough_for, train_classifier
-from popclass.training.correction import Correction, base_answers, corrected_graph, fit_correction, scale_of
+from popclass.training.choice import STRENGTH, choose_correction
+from popclass.training.classifiers import BASELINE
+from popclass.training.correction import Correction, base_answers, corrected_graph, scale_of
 from popclass.training.folds import Folds, make_folds
 from popclass.training.origin import counted, created_by, versions
-from popclass.training.scores import score
+from popclass.training.rivals import Verdict, held_out_answers, judge
+from popclass.training.scores import log_losses, score
 from popclass.training.thresholds import PRECISION, cost_of, doubtful_band, joint_bounds, joint_classes, min_probability
+from popclass.training.trial import row, scored
 
 BASE, CORRECTED = "base", "corrected"
-STRENGTH = 300.0  # of the shrinkage of the slopes, in events
-INNER_FOLDS = 3
-EVENTS_FOR_OWN = 200  # fewer never made a better model of their own (docs/learning-curve.md)
 MOST_REFERENCES = 500  # added to the base's novelty measure
-_LEAST = 1e-15
-_SUMMARY = ("log_loss", "balanced_accuracy", "brier", "ece")
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """What came of adapting a base.
+
+    Attributes
+    ----------
+    model : Model
+        The base with a correction, or as it is.
+    rows : dict
+        What the table of candidates tells of the base and of the base with its correction.
+    verdict : Verdict or None
+        Whether a model of the labels alone replaces it; None where there were too few events to try.
+    """
+
+    model: Model
+    rows: dict[str, dict[str, Any]]
+    verdict: Verdict | None
 
 
 def can_adapt(base: Model, labels: Sequence[str]) -> bool:
     """Whether every label is a class of the base."""
     return set(labels) <= set(base.classes)
-
-
-def choose_correction(
-    p: np.ndarray,
-    X: np.ndarray,
-    y: np.ndarray,
-    groups: Sequence[str],
-    scale: tuple[np.ndarray, np.ndarray],
-    *,
-    folds: int = INNER_FOLDS,
-    seed: int = 0,
-) -> Correction | None:
-    """The correction fitted on all events, or None where held-out groups speak against correcting.
-
-    Parameters
-    ----------
-    p : numpy.ndarray, shape (n, k)
-        The base's calibrated probabilities, none of them 0 (`popclass.training.correction.base_answers`).
-    X : numpy.ndarray, shape (n, f)
-    y : numpy.ndarray of int, shape (n,)
-        True classes; not every class need be present.
-    groups : sequence of str, length n
-    scale : pair of numpy.ndarray, shape (f,)
-        What `popclass.training.correction.scale_of` gave.
-
-    Returns
-    -------
-    Correction or None
-        Where a class has a single group nothing can be held out, and the correction stands.
-    """
-    try:
-        splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=folds, seed=seed)
-    except LabelError:
-        return fit_correction(p, X, y, *scale, STRENGTH)
-    loss = np.empty(len(y))
-    for train, test in splits:
-        correction = fit_correction(p[train], X[train], y[train], *scale, STRENGTH)
-        loss[test] = _losses(correction.apply(p[test], X[test]), y[test])
-    if clearly_better(_losses(p, y), loss, groups):
-        return None
-    return fit_correction(p, X, y, *scale, STRENGTH)
-
-
-def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -> bool:
-    """Whether the mean loss is lower by more than the standard error of the difference over groups."""
-    gain = other - loss
-    _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    count = int(place.max()) + 1
-    if count < 2:
-        return False
-    off = np.bincount(place, weights=gain - gain.mean())
-    error = np.sqrt(count / (count - 1) * (off**2).sum()) / len(gain)
-    return bool(gain.mean() > error)
 
 
 def adapt(
@@ -108,10 +71,12 @@ def adapt(
     seed: int = 0,
     grouped_by: str = "group",
     precision: float | None = None,
+    rivals: bool = True,
     provenance: Mapping[str, Any] | None = None,
     remarks: Sequence[str] = (),
+    about_folds: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
-) -> Model | None:
+) -> Adaptation:
     """A base model adapted to labelled events.
 
     Parameters
@@ -120,35 +85,36 @@ def adapt(
     X : numpy.ndarray, shape (n, f)
         As the base's front end makes them.
     labels : sequence of str, length n
-        At least two different ones, all of them classes of the base.
+        At least one, all of them classes of the base.
     groups : sequence of str, length n
         What must not be on both sides of a fold.
     precision : float, optional
         Share of the joint labels that should be right, 0.5 to 1. Where None, the base's thresholds stay.
+    rivals : bool
+        Whether models of the labels alone are tried where there are events enough.
+    about_folds : sequence of str
+        Remarks that hold only where there are folds.
 
     The others are those of `popclass.training.fit.fit`.
-
-    Returns
-    -------
-    Model or None
-        None where a model of their own is clearly better on held-out groups.
 
     Raises
     ------
     LabelError
-        If a label is no class of the base, or the labels do not suffice for two folds.
+        If a label is no class of the base, or there are no events.
 
     Examples
     --------
-    >>> model = adapt(Model.default(), X, labels, subjects)                  # doctest: +SKIP
+    >>> model = adapt(Model.default(), X, labels, subjects).model            # doctest: +SKIP
     """
     if not can_adapt(base, labels):
         strange = sorted(set(labels) - set(base.classes))[0]
         raise LabelError(f"'{strange}' is no class of the base model; it knows {', '.join(base.classes)}")
+    if not len(labels):
+        raise LabelError("there is no labelled event to adapt the base model to; label at least one sound")
     X = X.astype(np.float32).astype(np.float64)
     y = np.array([base.classes.index(label) for label in labels])
     p, scale = base_answers(base, X), scale_of(base)
-    splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=folds, seed=seed)
+    splits, obstacle = _splits(base, y, groups, folds, seed, grouped_by)
 
     def chosen(rows: np.ndarray) -> Correction | None:
         own = [groups[i] for i in rows]
@@ -160,22 +126,57 @@ def adapt(
             held_out[CORRECTED][test] = found.apply(p[test], X[test])
         if progress is not None:
             progress("adapting", done, len(splits))
-    if len(y) >= EVENTS_FOR_OWN and len(set(labels)) == len(base.classes):
-        held_out |= _own(X, y, splits, seed)
-    losses = {kind: _losses(answers, y) for kind, answers in held_out.items()}
-    if any(clearly_better(losses[kind], losses[CORRECTED], groups) for kind in KINDS if kind in losses):
-        return None
-    found = chosen(np.arange(len(y)))
+    every_class = len(set(labels)) == len(base.classes)
+    own = held_out_answers(X, y, splits, seed) if rivals and splits and every_class else {}
+    verdict = judge(
+        {kind: log_losses(y, answers) for kind, answers in own.items()},
+        log_losses(y, held_out[CORRECTED]),
+        groups,
+        grouped_by,
+        seed=seed,
+    )
+    found = chosen(np.arange(len(y))) if splits else None
     novelty, strange_share = _novelty(base, X, splits, seed)
     least, cost = _bounds(base, held_out[CORRECTED], strange_share, y, precision)
-    held_out[BASELINE] = _frequencies(y, len(base.classes), splits)
-    kind = CORRECTED if found else BASE
-    notes = [*remarks, _remark(len(y), found, grouped_by)]
+    shown = {**held_out, **own} if splits else {BASE: p}
+    if splits:
+        shown[BASELINE] = _frequencies(y, len(base.classes), splits)
+    scores = {
+        "folds": len(splits),
+        "grouped_by": grouped_by,
+        "groups": len(set(groups)),
+        **_scores(shown, y, base, CORRECTED if found else BASE, groups, seed),
+        **cost,
+    }
+    notes = [*remarks, *(about_folds if splits else ()), obstacle or _remark(len(y), found, grouped_by)]
+    if verdict is not None:
+        notes.append(verdict.remark)
+    training = {
+        **(provenance or {}),
+        "classes": counted(labels, groups, base.classes),
+        "folds": folds,
+        "seed": seed,
+        "remarks": notes,
+        "base": _ancestry(base),
+    }
+    model = _adapted(base, found, novelty, least, training, scores)
+    return Adaptation(model, {name: scores["candidates"][name] for name in (BASE, CORRECTED) if name in shown}, verdict)
+
+
+def _adapted(
+    base: Model,
+    found: Correction | None,
+    novelty: Novelty,
+    least: np.ndarray,
+    training: Mapping[str, Any],
+    scores: Mapping[str, Any],
+) -> Model:
+    """The base's graph with the correction in it, if there is one, and everything that is told beside it."""
     info = {
         **base.info,
         "created_by": created_by(),
         "classifier": {
-            "kind": kind,
+            "kind": CORRECTED if found else BASE,
             "asked_for": "auto",
             "settings": {"strength": STRENGTH if found else None},
         },
@@ -184,22 +185,9 @@ def adapt(
             "min_probability": dict(zip(base.classes, least.tolist(), strict=True)),
         },
         "novelty": novelty.to_json(),
-        "training": {
-            **(provenance or {}),
-            "classes": counted(labels, groups, base.classes),
-            "folds": folds,
-            "seed": seed,
-            "remarks": notes,
-            "base": _ancestry(base),
-        },
+        "training": dict(training),
         "versions": versions(),
-        "scores": {
-            "folds": len(splits),
-            "grouped_by": grouped_by,
-            "groups": len(set(groups)),
-            **_scores(held_out, y, base, kind),
-            **cost,
-        },
+        "scores": dict(scores),
     }
     if found is None:
         return Model(base.graph, info)
@@ -208,28 +196,31 @@ def adapt(
     return Model(corrected_graph(base, found), info)
 
 
+def _splits(
+    base: Model, y: np.ndarray, groups: Sequence[str], folds: int, seed: int, grouped_by: str
+) -> tuple[Folds, str | None]:
+    """The folds, or none and why a correction cannot be judged."""
+    present, place = np.unique(y, return_inverse=True)
+    names = [base.classes[i] for i in present]
+    if len(names) < 2:
+        events = _counted(len(y), "event")
+        return [], f"the base's answers as they are: {events}, all of {names[0]}, cannot show where the base errs"
+    try:
+        return make_folds(place, groups, folds=folds, seed=seed, classes=names, grouped_by=grouped_by), None
+    except LabelError as error:
+        return [], f"the base's answers as they are, since no correction can be judged: {error}"
+
+
 def _remark(events: int, found: Correction | None, grouped_by: str) -> str:
     if found is None:
-        return f"{events} events: the base's answers as they are, since held-out data speak against a correction"
+        said = "the base's answers as they are, since held-out data speak against a correction"
+        return f"{_counted(events, 'event')}: {said}"
     bare = (
-        "; too few recordings to hold any out, so nothing is known of other recordings" if grouped_by == "event" else ""
+        "; too few recordings to hold any out, so it is unproven: nothing is known of other recordings"
+        if grouped_by == "event"
+        else ""
     )
-    return f"{events} events: the base's answers with a shrunk correction{bare}"
-
-
-def _own(X: np.ndarray, y: np.ndarray, splits: Folds, seed: int) -> dict[str, np.ndarray]:
-    """What classifiers without the base say of held-out events, calibrated."""
-    out = {}
-    for kind in (kind for kind in KINDS if all(enough_for(kind, y[train]) for train, _ in splits)):
-        raw = np.empty((len(y), int(y.max()) + 1))
-        for train, test in splits:
-            raw[test] = train_classifier(kind, X[train], y[train], seed=seed).predict_proba(X[test])
-        out[kind] = cross_calibrated(raw, y, [test for _, test in splits])
-    return out
-
-
-def _losses(p: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.asarray(-np.log(np.maximum(p[np.arange(len(y)), y], _LEAST)))
+    return f"{_counted(events, 'event')}: the base's answers with a shrunk correction{bare}"
 
 
 def _frequencies(y: np.ndarray, classes: int, splits: Folds) -> np.ndarray:
@@ -249,7 +240,7 @@ def _novelty(base: Model, X: np.ndarray, splits: Folds, seed: int) -> tuple[Nove
         white = (X[some] - own.mean) @ own.whitening
         return replace(own, references=np.concatenate([own.references, white]))
 
-    share = np.empty(len(X))
+    share = np.asarray(own.score(X))  # what no fold holds out is new to the base at least
     for train, test in splits:
         share[test] = extended(train).score(X[test])
     return extended(np.arange(len(X))), share
@@ -283,12 +274,15 @@ def _wanted(base: Model) -> float:
     return float(base.info["scores"].get("joint_labels", {}).get("wanted", PRECISION))
 
 
-def _scores(held_out: Mapping[str, np.ndarray], y: np.ndarray, base: Model, kind: str) -> dict[str, Any]:
+def _scores(
+    answers: Mapping[str, np.ndarray], y: np.ndarray, base: Model, kind: str, groups: Sequence[str], seed: int
+) -> dict[str, Any]:
     # held out is the whole way of choosing: in some folds it may have left the base as it is, or corrected it otherwise
-    figures = {name: score(y, answers, base.classes) for name, answers in held_out.items()}
+    figures = {name: score(y, p, base.classes) for name, p in answers.items()}
+    losses = {name: log_losses(y, p) for name, p in answers.items()}
     return {
         "chosen": kind,
-        "candidates": {name: {key: each[key] for key in _SUMMARY} for name, each in figures.items()},
-        "held_out": figures[CORRECTED],
+        "candidates": {name: row(each, losses[name], groups, seed=seed) for name, each in figures.items()},
+        "held_out": scored(y, answers.get(CORRECTED, answers[BASE]), base.classes, groups, seed=seed),
         "with_company": None,
     }

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from popclass.formats.text import counted
 from popclass.model import Model
-from popclass.training.baseline import BY_HAND
-from popclass.training.classifiers import BASELINE
+from popclass.training.limits import limits
 from popclass.training.novelty import SHOWN_QUANTILES
 from popclass.training.scores import (
+    about_rows,
     candidate_rows,
     class_rows,
     confusion_rows,
@@ -22,6 +23,7 @@ from popclass.training.scores import (
     interval_note,
     reliability_rows,
     risk_rows,
+    split_into,
     total_rows,
 )
 from popclass.training.thresholds import NOVELTY
@@ -33,15 +35,6 @@ _PARAGRAPHS = {
     "dirichlet": "Dirichlet calibration on {events} held-out events (Kull et al. 2019), pulled towards temperature "
     "scaling.",
 }
-_LIMITS = (
-    "The scores were measured on groups held out of the same data. Another sensor, room or way of recording may do "
-    "worse.",
-    "A calibrated probability takes each class to be as frequent as in the training data; where a class is rarer, its "
-    "probability is too high.",
-    "The probabilities are of the sound alone; timing and context are weighed after them.",
-    "No openly available recordings labelled as cavitation against soft-tissue snapping were found to compare with.",
-    "This is no medical device and makes no diagnosis.",
-)
 _USE = (
     "Intended: finding and sorting the short sounds of a moving body in recordings like those it was trained on, for "
     "counting, for review by a person, for comparing recordings made alike.",
@@ -49,10 +42,6 @@ _USE = (
     "matters; classes, sites or sensors that the training data did not have.",
 )
 _TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("ECE", "ece"))
-_GENERATED = (
-    "It was trained on generated sounds alone. They rest on the few published figures and on many assumptions "
-    "(`docs/synthesis.md`). How well snapping is recognised in real recordings is unknown: none is openly available.",
-)
 
 
 def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | None = None) -> str:
@@ -67,7 +56,6 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         Scores on real recordings, as `benchmarks/real.py` measures them; they are shown if they are this model's.
     """
     info = model.info
-    limits = (*(_GENERATED if _generated(info["training"]) else ()), *_LIMITS)
     sections = [
         f"# {title if title is not None else Path(model.name).stem}",
         _summary(model),
@@ -79,15 +67,10 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         *(["## Real recordings\n\n" + _real(real)] if real and real["model_sha256"] == model.sha256 else []),
         "## Calibration\n\n" + _calibration(info),
         "## Uncertain and new sounds\n\n" + _uncertain(model),
-        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits),
+        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits(model)),
         "## Making it again\n\n" + _origin(model),
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def _generated(training: Mapping[str, Any]) -> bool:
-    """Whether a model was trained on generated sounds, or adapted from one that was."""
-    return training.get("source") == "generated" or ("base" in training and _generated(training["base"]["training"]))
 
 
 def _summary(model: Model) -> str:
@@ -106,9 +89,9 @@ def _data(model: Model) -> str:
     parts = [markdown_table(rows)]
     if "recordings" in training:
         known = training["subjects"]
-        people = f"{known} known subjects" if known else "subjects unknown"
+        people = counted(known, "known subject") if known else "subjects unknown"
         parts.append(
-            f"{training['recordings']} recordings, {people}. Labels in which nothing was heard: "
+            f"{counted(training['recordings'], 'recording')}, {people}. Labels in which nothing was heard: "
             f"{training['labels_without_event']}; events left out because no label says what they are: "
             f"{training['events_left_out']}."
         )
@@ -119,6 +102,10 @@ def _data(model: Model) -> str:
             f"{training['uncovered_left_out']} left out."
             + (f" Labels in which nothing was heard, by class: {', '.join(by_class)}." if by_class else "")
         )
+    if training.get("labels_overridden"):
+        parts.append(f"Labels whose sound another label took: {training['labels_overridden']}.")
+    if training.get("unreadable"):
+        parts.append(f"{counted(training['unreadable'], 'recording')} could not be read and taught it nothing.")
     if "base" in training:
         parts.append(_base(training["base"]))
     if training["remarks"]:
@@ -136,13 +123,12 @@ def _base(base: Mapping[str, Any]) -> str:
 
 def _scores(scores: Mapping[str, Any]) -> str:
     held = scores["held_out"]
+    apart = "; no group is on both sides of a fold" if scores["folds"] else ""
     intro = (
-        f"{scores['folds']} folds by {scores['grouped_by']}, {scores['groups']} groups, n = {held['events']} events; "
-        f"no group is on both sides of a fold. `{BASELINE}` knows nothing but how frequent each class is; `{BY_HAND}`, "
-        "where it is there, is what people do by hand: mean and spread of MFCC and a random forest, calibrated like "
-        "the others. ECE: expected calibration error over ten bins of the largest probability."
+        f"{split_into(scores)}, {counted(scores['groups'], 'group')}, n = {counted(held['events'], 'event')}{apart}. "
+        "ECE: expected calibration error over ten bins of the largest probability."
     )
-    parts = ["By the sound alone:", intro, markdown_table(candidate_rows(scores["candidates"]))]
+    parts = ["By the sound alone:", intro, markdown_table(candidate_rows(scores["candidates"])), *about_rows(scores)]
     parts += [headline(scores), *_figures(held)]
     if curve := scores.get("risk_coverage"):
         parts += ["Answering only where it is surest (risk and coverage):", markdown_table(risk_rows(curve))]

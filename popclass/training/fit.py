@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from popclass.errors import LabelError, UsageError
+from popclass.errors import UsageError
 from popclass.model import Model
 from popclass.modelfile import SCHEMA_VERSION
 from popclass.training.baseline import WIDTH
@@ -55,6 +55,7 @@ def fit(
     company: Company | None = None,
     mfcc: np.ndarray | None = None,
     precision: float = PRECISION,
+    beside: Mapping[str, Mapping[str, Any]] | None = None,
     provenance: Mapping[str, Any] | None = None,
     remarks: Sequence[str] = (),
     progress: Progress | None = None,
@@ -80,6 +81,8 @@ def fit(
     mfcc : numpy.ndarray, shape (n, 40), optional
         Of the same events, from `popclass.training.baseline.describe`; without it the scores have no baseline made by
         hand, and a remark says so.
+    beside : mapping, optional
+        Rows of the table of candidates that were found elsewhere on the same events, such as those of a base model.
     provenance : mapping, optional
         More about the data, stored under `training`.
     remarks : sequence of str
@@ -92,10 +95,7 @@ def fit(
     _check_mfcc(mfcc, len(labels))
     classes, y = indexed(labels)
     found_of = counted(labels, groups, sorted(classes))
-    for name, found in found_of.items():
-        if found["groups"] < 2:
-            raise LabelError(f"class '{name}' comes from a single {grouped_by}; at least 2 are needed to hold one out")
-    splits = make_folds(y, groups, folds=folds, seed=seed)
+    splits = make_folds(y, groups, folds=folds, seed=seed, classes=classes, grouped_by=grouped_by)
     notes = list(remarks)
     if len(splits) < folds:
         notes.append(f"{len(splits)} folds instead of {folds}, for want of {grouped_by}s of each class")
@@ -114,11 +114,13 @@ def fit(
     least = joint_bounds(classes, bound)
     cost = cost_of(believed, held_out_novelty, y, classes, least, precision)
     cost["joint_labels"]["band"] = doubtful_band(believed, held_out_novelty, y, joint_classes(classes), bound)
+    tried = trial_scores(trial, y, classes, groups, seed=seed)
     scores = {
         "folds": len(splits),
         "grouped_by": grouped_by,
         "groups": len(set(groups)),
-        **trial_scores(trial, y, classes, groups, seed=seed),
+        **tried,
+        "candidates": {**(beside or {}), **tried["candidates"]},
         "with_company": scored(y, believed, classes, groups, seed=seed) if company is not None else None,
         **cost,
     }

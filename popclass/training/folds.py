@@ -7,19 +7,33 @@ and every training side keeps all classes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from popclass.errors import LabelError, UsageError
+from popclass.formats.text import counted
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
 _ATTEMPTS = 20  # shuffles tried before a fold less is made
+_SOUGHT = 200_000  # groups placed in the exact search before it gives up; a few dozen are usual
 
 
-def make_folds(y: np.ndarray, groups: Sequence[str], *, folds: int = 5, seed: int = 0) -> Folds:
+def make_folds(
+    y: np.ndarray,
+    groups: Sequence[str],
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    classes: Sequence[str] | None = None,
+    grouped_by: str = "group",
+) -> Folds:
     """Training and held-out indices of each fold.
+
+    Folds are as alike as scikit-learn makes them, with fewer folds where a class has fewer groups. Where that leaves a
+    training side without one of the classes, a split that does not is searched for exactly.
 
     Parameters
     ----------
@@ -30,18 +44,30 @@ def make_folds(y: np.ndarray, groups: Sequence[str], *, folds: int = 5, seed: in
     folds : int
         How many are wanted; fewer are made where a class has fewer groups.
     seed : int
+    classes : sequence of str, length k, optional
+        Their names, for messages.
+    grouped_by : str
+        What the groups are, for messages.
 
     Raises
     ------
     UsageError
         If `folds` is less than 2.
     LabelError
-        If a class has a single group, so that holding it out would leave nothing to learn from.
+        If a class has a single group, so that holding it out would leave nothing to learn from, or only more folds
+        than wanted could keep every class on the training side.
+
+    Examples
+    --------
+    >>> y, groups = np.array([0, 0, 1, 1]), ["wrist", "fingers", "wrist", "nothing"]
+    >>> [sorted({groups[i] for i in test}) for _, test in make_folds(y, groups)]
+    [['fingers', 'nothing'], ['wrist']]
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     if folds < 2:
         raise UsageError(f"{folds} folds: at least 2 are needed to hold anything out")
+    _check_groups(y, groups, classes, grouped_by)
     names = np.asarray(groups, dtype=object)
     for count in range(min(folds, fewest_groups(y, groups)), 1, -1):
         for attempt in range(_ATTEMPTS):
@@ -49,9 +75,80 @@ def make_folds(y: np.ndarray, groups: Sequence[str], *, folds: int = 5, seed: in
             made = [(train, test) for train, test in splitter.split(y[:, None], y, names) if len(test)]
             if len(made) == count and all(len(np.unique(y[train])) == y.max() + 1 for train, _ in made):
                 return made
+    return _searched(y, groups, folds, grouped_by)
+
+
+def _check_groups(y: np.ndarray, groups: Sequence[str], classes: Sequence[str] | None, grouped_by: str) -> None:
+    pairs = set(zip(y.tolist(), groups, strict=True))
+    for k in range(int(y.max()) + 1):
+        if sum(c == k for c, _ in pairs) < 2:
+            name = f"class '{classes[k]}'" if classes is not None else f"class number {k}"
+            if grouped_by == "event":
+                raise LabelError(f"{name} has a single event; at least 2 are needed to hold one out: label one more")
+            events = counted(int((y == k).sum()), "event")
+            raise LabelError(
+                f"{name} ({events}) comes from a single {grouped_by}; at least 2 are needed to hold one out: label it "
+                f"in one more {grouped_by}"
+            )
+
+
+def _searched(y: np.ndarray, groups: Sequence[str], folds: int, grouped_by: str) -> Folds:
+    """Folds by the exact search, as few as possible, since many with few groups judge hardly anything each."""
+    members = _members(y, groups)
+    total = len(set(groups))
+    for count in range(2, min(folds, total) + 1):
+        if (placed := _placed(members, sorted(set(groups)), count)) is not None:
+            place = np.array([placed[group] for group in groups])
+            return [(np.flatnonzero(place != i), np.flatnonzero(place == i)) for i in range(count)]
+    enough = next((n for n in range(folds + 1, total + 1) if _placed(members, sorted(set(groups)), n)), total)
     raise LabelError(
-        "no folds can be made that keep every class on the training side; label more recordings or subjects"
+        f"no split of {total} {grouped_by}s into at most {folds} folds keeps every class on each training side; ask "
+        f"for {enough} (--folds {enough}), or label the rarest classes in one more {grouped_by}"
     )
+
+
+def _members(y: np.ndarray, groups: Sequence[str]) -> list[list[str]]:
+    """The groups of each class, the class with the fewest first."""
+    found = [sorted({g for g, c in zip(groups, y.tolist(), strict=True) if c == k}) for k in range(int(y.max()) + 1)]
+    return sorted(found, key=len)
+
+
+def _placed(members: Sequence[Sequence[str]], groups: Sequence[str], count: int) -> dict[str, int] | None:
+    """A fold for each group so that no class lies in one fold alone; None where there is no way.
+
+    Only groups of a class that still lies in one fold are tried in every fold; as soon as each class lies in two, the
+    others go where there are fewest.
+    """
+    left = _SOUGHT
+
+    def search(placed: dict[str, int]) -> dict[str, int] | None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            return None
+        open_ = [own for own in members if len({placed[g] for g in own if g in placed}) < 2]
+        if not open_:
+            return placed
+        if any(all(group in placed for group in own) for own in open_):
+            return None
+        own = min(open_, key=lambda each: sum(group not in placed for group in each))
+        group = next(group for group in own if group not in placed)
+        sizes = Counter(placed.values())
+        used = max(placed.values(), default=-1)
+        for fold in sorted(range(min(count, used + 2)), key=lambda fold: (sizes[fold], fold)):  # unused ones are alike
+            if (found := search({**placed, group: fold})) is not None:
+                return found
+        return None
+
+    found = search({})
+    if found is None:
+        return None
+    sizes = Counter(found.values())
+    for group in groups:
+        if group not in found:
+            found[group] = min(range(count), key=lambda fold: (sizes[fold], fold))
+            sizes[found[group]] += 1
+    return found if len(sizes) == count else None
 
 
 def fewest_groups(y: np.ndarray, groups: Sequence[str]) -> int:
@@ -78,7 +175,9 @@ def choose_groups(
     ]
     unknown = len({r for s, r in zip(subjects, recordings, strict=True) if s is None})
     if unknown < len(set(recordings)) and fewest_groups(y, by_subject) >= 2:
-        remarks = [f"the subject of {unknown} recordings is not known; each counts as its own"] if unknown else []
+        remarks = (
+            [f"the subject of {counted(unknown, 'recording')} is not known; each counts as its own"] if unknown else []
+        )
         return "subject", by_subject, remarks
     if fewest_groups(y, recordings) >= 2:
         return "recording", list(recordings), [_recordings_only(unknown)]

@@ -134,7 +134,7 @@ def _hear_session(seed: int, number: int, frontend: FrontEnd, by_hand: bool) -> 
         labels += len(recording.labels)
         missed += len(recording.labels) - len({each.start_s for each in truth if each is not None})
         for event, label in zip(heard.events, truth, strict=True):
-            said = _unlabelled(event.start_s, recording.labels) if label is None else (label.label, label.kind)
+            said = unlabelled(event.start_s, recording.labels) if label is None else (label.label, label.kind)
             rows.append((index, event.start_s, event.burst, event.snr_db, *said))
         tables.append(heard.features)
         if described is not None:
@@ -168,7 +168,7 @@ def match_onsets(onsets: NDArray[np.float64], labels: tuple[Label, ...]) -> list
     return truth
 
 
-def _unlabelled(onset_s: float, labels: tuple[Label, ...]) -> tuple[str, str]:
+def unlabelled(onset_s: float, labels: tuple[Label, ...]) -> tuple[str, str]:
     """Class and kind of an event that no label explains.
 
     What is heard within or soon after a sound belongs to it: an echo, a syllable's next pulse. That of a joint's sound

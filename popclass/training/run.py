@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from popclass.labels.records import Note
 from popclass.model import Model
@@ -16,8 +18,12 @@ from popclass.training.adapt import adapt, can_adapt
 from popclass.training.classes import indexed
 from popclass.training.fit import AUTO, check_options, fit
 from popclass.training.folds import choose_groups
+from popclass.training.inherited import differences, inherited_context
 from popclass.training.thresholds import PRECISION
 from popclass.training.trial import Progress
+
+if TYPE_CHECKING:
+    from popclass.training.samples import Samples
 
 
 def train(
@@ -29,6 +35,7 @@ def train(
     base: Model | str | Path | None = None,
     partial: bool = False,
     precision: float | None = None,
+    own_classes: Sequence[str] = (),
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Model:
@@ -47,13 +54,16 @@ def train(
         Decides everything random.
     base : Model or path, optional
         A model whose front end and context weights are taken over. With `auto` its answers are corrected by the
-        labels, until a model of their own is clearly better; see `popclass.training.adapt`.
+        labels, until a model of their own is clearly better for new subjects; see `popclass.training.adapt`.
     partial : bool
         Whether the recordings named are labelled only in part, so that what lies between labels is left out instead of
         being `other`.
     precision : float, optional
         Share of the joint labels that should be right, 0.5 to 1; it sets the least probability of a joint label. Where
         None, an adapted model keeps its base's least probabilities, and any other is made for 0.8.
+    own_classes : sequence of str
+        Labels that are classes of their own although they are spelt nearly like a standard class or a more frequent
+        label, which is an error or a warning otherwise. Classes of the base are known anyway.
     progress : callable, optional
         Called with a description, how many steps are done, and how many there are.
     notice : callable, optional
@@ -79,43 +89,56 @@ def train(
     """
     from popclass.features.frontend import FrontEnd
     from popclass.labels.read import read_labels
+    from popclass.labels.siblings import sibling_clips
+    from popclass.labels.spelling import check_spelling
     from popclass.training.samples import collect
 
     wanted = PRECISION if precision is None else precision
     check_options(classifier, folds, wanted)
     labels = read_labels(labelled)
     base = base if base is None or isinstance(base, Model) else Model.load(base)
+    meant = [*own_classes, *(base.classes if base is not None else ())]
+    doubts = [*check_spelling(labels.recordings, meant), *sibling_clips(labels.recordings)]
     frontend = FrontEnd.build() if base is None else base.frontend
-    samples = collect(labels, frontend, partial=partial, by_hand=True, progress=progress)
-    warnings = [*labels.warnings, *samples.warnings]
+    declared = sorted({name for recording in labels.recordings for name in recording.classes})
+    complete = base is None or classifier != AUTO or not can_adapt(base, declared)
+    samples = collect(labels, frontend, partial=partial, by_hand=True, complete=complete, progress=progress)
+    warnings = [*labels.warnings, *doubts, *samples.warnings]
     if notice is not None:
         for warning in warnings:
             notice(warning)
-    classes, y = indexed(samples.labels)
-    kind, groups, about_groups = choose_groups(y, samples.subjects, samples.recordings)
-    context, about_context = _context_of(base, classes)
-    remarks = [*_without_names(warnings), *about_groups, *about_context]
     provenance = {**samples.provenance(), "partial": partial}
-    if base is not None and classifier == AUTO:
-        if can_adapt(base, samples.labels):
-            adapted = adapt(
-                base,
-                samples.X,
-                samples.labels,
-                groups,
-                folds=folds,
-                seed=seed,
-                grouped_by=kind,
-                precision=precision,
-                provenance=provenance,
-                remarks=remarks,
-                progress=progress,
-            )
-            if adapted is not None:
-                return adapted
-            remarks.append("a model of its own was clearly better on held-out groups than the base with a correction")
-        else:
-            remarks.append(f"trained from scratch: the base model knows only {', '.join(base.classes)}")
+    remarks = _without_names(warnings)
+    beside = None
+    if base is not None and can_adapt(base, samples.labels):
+        if classifier != AUTO:
+            indexed(samples.labels)  # too few for a classifier of their own: say so before anything is tried
+        kind, groups, about = _held_together(samples)
+        adapted = adapt(
+            base,
+            samples.X,
+            samples.labels,
+            groups,
+            folds=folds,
+            seed=seed,
+            grouped_by=kind,
+            precision=precision,
+            rivals=classifier == AUTO,
+            provenance=provenance,
+            remarks=remarks,
+            about_folds=about,
+            progress=progress,
+        )
+        if classifier == AUTO and not (adapted.verdict and adapted.verdict.replaces):
+            return adapted.model
+        beside = adapted.rows
+        remarks += [adapted.verdict.remark] if adapted.verdict else []
+    elif base is not None:
+        unknown = differences(base.classes, sorted({*samples.labels, *base.classes}))
+        remarks.append(f"trained from scratch, since the base model cannot be corrected: {unknown}")
+    classes, _ = indexed(samples.labels)
+    kind, groups, about = _held_together(samples)
+    context, about_context = inherited_context(base, classes)
     return fit(
         samples.X,
         samples.labels,
@@ -128,20 +151,17 @@ def train(
         context=context,
         mfcc=samples.mfcc,
         precision=wanted,
+        beside=beside,
         provenance=provenance,
-        remarks=remarks,
+        remarks=[*remarks, *about, *about_context],
         progress=progress,
     )
 
 
-def _context_of(base: Model | None, classes: Sequence[str]) -> tuple[dict[str, Any] | None, list[str]]:
-    """The base's context weights as far as they are for these classes, and a remark where they are not."""
-    if base is None or base.info["context"] is None:
-        return None, []
-    if base.classes != tuple(classes):
-        names = ", ".join(base.classes)
-        return None, [f"the context weights of the base model are for {names} and were left out"]
-    return base.info["context"], []
+def _held_together(samples: Samples) -> tuple[str, list[str], list[str]]:
+    """What must be held out together, and what that leaves unknown."""
+    _, y = np.unique(samples.labels, return_inverse=True)
+    return choose_groups(y, samples.subjects, samples.recordings)
 
 
 def _without_names(warnings: Sequence[str]) -> list[str]:

@@ -2,14 +2,14 @@
 
 Every recording is heard by the detector and the front end that `classify` uses. A recording that cannot be read, or a
 clip in which nothing is heard, costs itself and nothing else, is named in a warning and counted; a class that loses all
-its events that way stops the training.
+its events that way stops the training, unless a base model knows it already.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial as with_fixed
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from popclass.errors import AudioError, LabelError
-from popclass.formats.text import one_line
+from popclass.formats.text import counted, one_line
 from popclass.labels.matching import TOLERANCE_S, Matched, match
 from popclass.labels.records import LabelledRecording, Labels, Note
 from popclass.pipeline import Hearing, hear
@@ -51,6 +51,8 @@ class Samples:
     ignored : int
         Events that were left out, since no label says what they are: those next to a label's own, and the uncovered
         ones where labels are partial.
+    unreadable : int
+        Recordings that could not be read and were left out.
     warnings : list of str
     mfcc : numpy.ndarray, shape (n, 40), or None
         What `popclass.training.baseline.describe` says of the same events, where it was asked for.
@@ -63,6 +65,7 @@ class Samples:
     hashes: list[str] = field(default_factory=list)
     matches: list[tuple[str, Matched]] = field(default_factory=list)
     ignored: int = 0
+    unreadable: int = 0
     warnings: list[str] = field(default_factory=list)
     mfcc: np.ndarray | None = None
 
@@ -75,6 +78,11 @@ class Samples:
     def missed_by_class(self) -> dict[str, int]:
         """How many labels of each class nothing was detected near; classes without any are not in it."""
         return dict(sorted(Counter(row.label for _, matched in self.matches for row in matched.missed).items()))
+
+    @property
+    def lost_by_class(self) -> dict[str, int]:
+        """How many labels of each class lost the only sounds near them to other labels."""
+        return dict(sorted(Counter(row.label for _, matched in self.matches for row in matched.lost).items()))
 
     @property
     def became_other(self) -> int:
@@ -94,6 +102,8 @@ class Samples:
             "sha256": sorted(self.hashes),
             "labels_without_event": self.missed,
             "labels_without_event_by_class": self.missed_by_class,
+            "labels_overridden": sum(self.lost_by_class.values()),
+            "unreadable": self.unreadable,
             "events_left_out": self.ignored,
             "uncovered_other": self.became_other,
             "uncovered_left_out": self.left_unknown,
@@ -106,6 +116,7 @@ def collect(
     *,
     partial: bool = False,
     by_hand: bool = False,
+    complete: bool = True,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Samples:
     """Hear every labelled recording.
@@ -118,13 +129,15 @@ def collect(
         Whether what lies between labels is left out instead of being `other`.
     by_hand : bool
         Whether the clips of the events are described by MFCC, too, for the baseline made by hand.
+    complete : bool
+        Whether every class that was labelled needs an event, as a classifier does and a correction does not.
     progress : callable, optional
         Called with what is being done, recordings done and recordings in all.
 
     Raises
     ------
     LabelError
-        If a class is left without any event, or a label lies beyond the end of its recording.
+        If a class is left without any event although all are needed, or a label lies beyond the end of its recording.
     """
     samples = Samples(np.empty((0, len(frontend.names))))
     rows, broken, silent, late = [], [], [], []
@@ -137,17 +150,19 @@ def collect(
             continue
         check_times(recording, heard.duration_s)
         last = heard.duration_s + TOLERANCE_S
-        late += [f"{recording.name} ({row.place})" for row in recording.rows if row.end_s > last]
+        late += [f"{row.where or recording.name} ({row.place})" for row in recording.rows if row.end_s > last]
         if recording.whole is not None and not heard.events:
             silent.append(recording.name)
         kept = _add(samples, recording, heard.events, partial=partial)
         rows.append(heard.features[kept])
         if described is not None and clips is not None:
             described.add(clips[kept])
+    samples.unreadable = len(broken)
     samples.X = np.concatenate([samples.X, *rows])
     samples.mfcc = None if described is None else described.table()
     samples.warnings += _warnings(samples, broken, silent, late)
-    _check_classes(labels, samples)
+    if complete:
+        _check_classes(labels, samples)
     return samples
 
 
@@ -192,22 +207,37 @@ def _uncovered(matched: Matched, label: str | None) -> int:
 def _warnings(samples: Samples, broken: Sequence[str], silent: Sequence[str], late: Sequence[str]) -> list[str]:
     out: list[str] = []
     if broken:
-        out.append(Note(f"{len(broken)} recordings left out because they cannot be read", _some(broken, "; ")))
+        count = counted(len(broken), "recording")
+        out.append(Note(f"{count} left out because {_they(broken)} cannot be read", _some(broken, "; ")))
     if silent:
-        out.append(Note(f"{len(silent)} clips left out because nothing is heard in them", _some(silent, ", ")))
+        out.append(Note(f"{counted(len(silent), 'clip')} left out because nothing is heard", _some(silent, ", ")))
     if late:
-        out.append(Note(f"{len(late)} labels end after their recording does", _some(late, ", ")))
+        ends = "ends after its recording does" if len(late) == 1 else "end after their recordings do"
+        out.append(Note(f"{counted(len(late), 'label')} {ends}", _some(late, ", ")))
     if samples.missed:
-        classes = ", ".join(f"{name} {count}" for name, count in samples.missed_by_class.items())
-        reach = f"{TOLERANCE_S * 1e3:g} ms"
-        brief = f"{samples.missed} labels left out because nothing is heard within {reach} of them ({classes})"
+        count, reach = counted(samples.missed, "label"), f"{TOLERANCE_S * 1e3:g} ms"
+        brief = f"{count} left out because nothing is heard within {reach} ({_listed(samples.missed_by_class)})"
         out.append(Note(brief, _where(samples, lambda matched: len(matched.missed))))
-    for label, became in ((OTHER, "are taken for 'other'"), (None, "are left out, since labels are partial")):
+    if lost := samples.lost_by_class:
+        count = counted(sum(lost.values()), "label")
+        brief = f"{count} left out because another label took the sound there ({_listed(lost)})"
+        out.append(Note(brief, _where(samples, lambda matched: len(matched.lost))))
+    for label, became in ((OTHER, "taken for 'other'"), (None, "left out, since labels are partial")):
         found = _where(samples, with_fixed(_uncovered, label=label))
         total = samples.became_other if label == OTHER else samples.left_unknown
         if total:
-            out.append(Note(f"{total} sounds that no label covers {became}", found))
+            out.append(
+                Note(f"{counted(total, 'sound')} that no label covers {'is' if total == 1 else 'are'} {became}", found)
+            )
     return out
+
+
+def _they(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "they"
+
+
+def _listed(by_class: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in by_class.items())
 
 
 def _where(samples: Samples, count: Callable[[Matched], int]) -> str:
@@ -223,10 +253,13 @@ def _some(items: Sequence[str], between: str) -> str:
 
 def check_times(recording: LabelledRecording, seconds: float) -> None:
     """Raise LabelError if a label starts after the recording, which lasts so many seconds, has ended."""
-    last = max((row.start_s for row in recording.rows), default=0.0)
-    if last > seconds + TOLERANCE_S:
+    last = max(recording.rows, key=lambda row: row.start_s, default=None)
+    if last is not None and last.start_s > seconds + TOLERANCE_S:
         name = one_line(recording.name)
-        raise LabelError(f"{name}: a label starts at {last:g} s, but it lasts {seconds:.3f} s; times are in seconds")
+        raise LabelError(
+            f"{last.where or name}: the label {last.place} lies beyond the end of {name}, which lasts {seconds:.3f} s; "
+            "times are in seconds from the start of the recording"
+        )
 
 
 def _check_classes(labels: Labels, samples: Samples) -> None:

@@ -13,8 +13,19 @@ from typing import Any
 
 import numpy as np
 
+from popclass.formats.text import counted
+from popclass.training.baseline import BY_HAND
+from popclass.training.classifiers import BASELINE
+
 BINS = 10
 TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("Brier", "brier"), ("ECE", "ece"))
+YARDSTICKS = (BY_HAND, BASELINE)
+_ROWS = {
+    BASELINE: "a yardstick that knows only how frequent each class is, and no candidate",
+    BY_HAND: "a yardstick, too, and no candidate: mean and spread of MFCC and a random forest, as made by hand",
+    "base": "the base model as it is",
+    "corrected": "the base model with a correction by these labels",
+}
 LEAST = 1e-15  # of a probability whose logarithm is taken
 
 
@@ -56,7 +67,12 @@ def score(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> d
 
 def log_loss(y: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean negative natural logarithm of the probability given to the truth."""
-    return float(-np.log(np.maximum(probabilities[np.arange(len(y)), y], LEAST)).mean())
+    return float(log_losses(y, probabilities).mean())
+
+
+def log_losses(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """The log loss of each event, shape (n,)."""
+    return np.asarray(-np.log(np.maximum(probabilities[np.arange(len(y)), y], LEAST)))
 
 
 def reliability(y: np.ndarray, probabilities: np.ndarray) -> list[dict[str, Any]]:
@@ -86,14 +102,36 @@ def describe(scores: Mapping[str, Any]) -> str:
     """The scores of a trained model, as `Model.info["scores"]` holds them, as text for people."""
     held = scores["held_out"]
     parts = [
-        f"{scores['folds']} folds by {scores['grouped_by']} ({scores['groups']} groups, {held['events']} events)",
+        f"{split_into(scores)} ({counted(scores['groups'], 'group')}, {counted(held['events'], 'event')})",
         table(candidate_rows(scores["candidates"])),
+        *about_rows(scores),
         headline(scores),
         describe_score(held),
         *_with_company(scores),
         *_doubt(scores),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def split_into(scores: Mapping[str, Any]) -> str:
+    """How the events were held out."""
+    if not scores["folds"]:
+        return f"no folds by {scores['grouped_by']}: the base as it is, on events that changed nothing of its answers"
+    return f"{scores['folds']} folds by {scores['grouped_by']}"
+
+
+def about_rows(scores: Mapping[str, Any]) -> list[str]:
+    """What the rows of the table are that no classifier trained here is, and which of them beat the chosen one."""
+    rows, chosen = scores["candidates"], scores["chosen"]
+    lines = [f"{name} is {what}." for name, what in _ROWS.items() if name in rows]
+    least = rows[chosen]["log_loss"] if chosen in rows else None
+    for name in YARDSTICKS:
+        if name in rows and least is not None and rows[name]["log_loss"] < least:
+            lines.append(
+                f"Here {name} did better than {chosen}, which was chosen: log loss {figure(rows[name]['log_loss'])} "
+                f"against {figure(least)}."
+            )
+    return [" ".join(lines)] if lines else []
 
 
 def headline(scores: Mapping[str, Any]) -> str:
@@ -159,7 +197,8 @@ def candidate_rows(candidates: Mapping[str, Mapping[str, Any]]) -> list[list[str
     """A head, and a row for each classifier, the one with the least log loss first."""
     rows = [["classifier", "log loss", "balanced accuracy", "Brier", "ECE"]]
     for name, figures in sorted(candidates.items(), key=lambda item: item[1]["log_loss"]):
-        rows.append([name, *(figure(figures[key]) for key in ("log_loss", "balanced_accuracy", "brier", "ece"))])
+        loss = with_interval(figures["log_loss"], figures.get("interval"))
+        rows.append([name, loss, *(figure(figures[key]) for key in ("balanced_accuracy", "brier", "ece"))])
     return rows
 
 

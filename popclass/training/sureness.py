@@ -67,6 +67,32 @@ def score_intervals(
     return {"level": LEVEL, "draws": DRAWS, "groups": count, **totals, "classes": of_classes}
 
 
+def mean_interval(values: NDArray[np.float64], groups: Sequence[str], *, seed: int = 0) -> list[float] | None:
+    """The interval of the mean of a figure that every event has, such as its log loss.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+    groups : sequence of str, length n
+        What was held out together.
+    seed : int
+
+    Returns
+    -------
+    list of two float, or None
+        None where there are fewer than five groups.
+
+    Examples
+    --------
+    >>> mean_interval(np.ones(10), [str(i // 2) for i in range(10)])
+    [1.0, 1.0]
+    """
+    if len(set(groups)) < FEWEST_GROUPS:
+        return None
+    span = bootstrap(lambda chosen: {"mean": float(values[chosen].mean())}, groups, seed=seed)["mean"]
+    return None if span is None else list(span)
+
+
 def _figures(y: NDArray[np.intp], probabilities: NDArray[np.float64]) -> Callable[[Indices], dict[str, float | None]]:
     """The figures of any choice of events, as `popclass.training.scores` defines them, prepared for many draws."""
     n, k = probabilities.shape

@@ -10,7 +10,7 @@ of which has seen the outer fold's events or their labels, and neither have the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -22,8 +22,8 @@ from popclass.training.calibration import cross_calibrated, fit_calibration
 from popclass.training.classifiers import BASELINE, enough_for, train_classifier
 from popclass.training.folds import Folds
 from popclass.training.risk import risk_coverage
-from popclass.training.scores import log_loss, score
-from popclass.training.sureness import score_intervals
+from popclass.training.scores import log_loss, log_losses, score
+from popclass.training.sureness import mean_interval, score_intervals
 
 WORKERS = 2  # threads; the result does not depend on how many
 
@@ -63,6 +63,8 @@ class Trial:
         What that means, each fold calibrated by the others.
     figures : dict
         Scores of each candidate, the baselines included.
+    losses : dict of numpy.ndarray, shape (n,)
+        Log loss of each held-out event by each of them.
     nested : Nested or None
         None where nothing was chosen, or where two folds left out leave too little.
     """
@@ -71,6 +73,7 @@ class Trial:
     raw: np.ndarray
     calibrated: np.ndarray
     figures: dict[str, dict[str, Any]]
+    losses: dict[str, np.ndarray]
     nested: Nested | None
 
     @property
@@ -126,11 +129,13 @@ def try_out(
         held_out[job.kind][job.test] = answer
     tests = [test for _, test in splits]
     calibrated = {kind: cross_calibrated(raw, y, tests) for kind, raw in held_out.items() if kind != BASELINE}
-    figures = {kind: score(y, p, classes) for kind, p in {**calibrated, BASELINE: held_out[BASELINE]}.items()}
+    answers_of = {**calibrated, BASELINE: held_out[BASELINE]}
+    figures = {kind: score(y, p, classes) for kind, p in answers_of.items()}
+    losses = {kind: log_losses(y, p) for kind, p in answers_of.items()}
     chosen = min(kinds, key=lambda kind: figures[kind]["log_loss"])
     inner = _by_outer_fold(pairs, answers[len(jobs) :], splits, (len(y), len(classes)))
     nested = _nested(inner, held_out, y, splits) if pairs else None
-    return Trial(chosen, held_out[chosen], calibrated[chosen], figures, nested)
+    return Trial(chosen, held_out[chosen], calibrated[chosen], figures, losses, nested)
 
 
 def _pairs(kinds: Sequence[str], y: np.ndarray, splits: Folds) -> list[_Job]:
@@ -202,11 +207,18 @@ def trial_scores(
     """What a model file tells about the trial: `held_out` is the headline."""
     return {
         "chosen": trial.chosen,
-        "candidates": {kind: {key: figures[key] for key in _SUMMARY} for kind, figures in trial.figures.items()},
+        "candidates": {
+            kind: row(figures, trial.losses[kind], groups, seed=seed) for kind, figures in trial.figures.items()
+        },
         "nested": None if trial.nested is None else {"chosen": list(trial.nested.chosen)},
         "held_out": scored(y, trial.honest, classes, groups, seed=seed),
         "risk_coverage": risk_coverage(y, trial.honest),
     }
+
+
+def row(figures: Mapping[str, Any], losses: np.ndarray, groups: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
+    """What the table of candidates tells of one: its totals, and the interval of its log loss."""
+    return {**{key: figures[key] for key in _SUMMARY}, "interval": mean_interval(losses, groups, seed=seed)}
 
 
 def scored(
