@@ -22,7 +22,7 @@ from popclass.pipeline import Hearing, hear
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis.session import GeneratedRecording, Label
 from popclass.synthesis.write import session_of
-from popclass.training.generated import unlabelled, match_onsets  # the truth must be that of training
+from popclass.training.generated import match_onsets, unlabelled  # the truth must be that of training
 
 STEADY = 0.3  # median absolute deviation of the intervals over their median, below which sounds come regularly
 FEWEST = 4  # sounds, or no regularity can be seen

@@ -169,8 +169,8 @@ def test_it_draws_every_event_of_every_recording(page: Any, folder: Path) -> Non
         until(page, f"return document.getElementById('wave').dataset.drawn === '{number}'")
         if place < len(names) - 1:
             press(page, "]")
-    marks = page.execute_script("return document.querySelectorAll('#timelines svg text[text-anchor=middle]').length")
-    assert marks >= len(found(folder))
+    marks = "return document.querySelectorAll('#timelines svg text.event').length"
+    assert page.execute_script(marks) == len(found(folder))
     for canvas in ("strip", "wave", "spectrum"):
         assert page.execute_script(SHADES, canvas) > 5, canvas
 
@@ -295,6 +295,34 @@ def test_zoom_and_scroll_stay_within_the_recording(page: Any) -> None:
     press(page, "f")
     until(page, f"return document.getElementById('position').textContent.startsWith({json.dumps(whole)})")
     assert complaints(page) == []
+
+
+def test_each_cavitation_has_a_bar_that_follows_corrections(page: Any, folder: Path) -> None:
+    bars = "return document.querySelectorAll('#timelines svg .rests').length"
+    cavitations = sum(row["label"] == "cavitation" for row in found(folder))
+    assert cavitations > 0
+    assert page.execute_script(bars) == cavitations
+    assert column(page, 2)[0].endswith("cavitation")
+    press(page, "2")
+    assert page.execute_script(bars) == cavitations - 1
+
+
+def test_it_works_by_keyboard_alone(page: Any, folder: Path) -> None:
+    """From the address bar by Tab to the picture and the table, each stop visible, and from event to event by arrows."""
+    stops = []
+    for _ in range(40):
+        press(page, "\ue004")
+        stop = page.execute_script(
+            "const at = document.activeElement; const look = getComputedStyle(at); "
+            "return [at.id || at.tagName, look.outlineStyle, parseFloat(look.outlineWidth)]"
+        )
+        stops.append(stop)
+    assert {"choose", "zoom-in", "add", "help", "wave", "play", "remove", "download"} <= {stop[0] for stop in stops}
+    assert all(style != "none" and width >= 2 for name, style, width in stops if name != "BODY")
+    press(page, "\ue015")
+    assert page.execute_script("return document.activeElement.dataset.id") == "2"
+    press(page, " ")
+    assert until(page, "return document.documentElement.dataset.played") == "2"
 
 
 def test_help_lists_the_keys_and_closes(page: Any) -> None:

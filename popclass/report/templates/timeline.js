@@ -1,6 +1,7 @@
 // The session: recordings on one line of time, their events, and for each cavitation the time its joint cavity rests.
 
 const MANY = 1000;
+const MARGIN = 4;
 const SVG = "http://www.w3.org/2000/svg";
 
 function shape(tag, attributes, text) {
@@ -64,46 +65,71 @@ function count(number, one, many) {
 }
 
 function pictureOf(session, events, needed) {
+  const place = placeOf(session, events, needed);
+  const svg = shape("svg", { viewBox: "0 0 " + place.width + " " + (place.top + 22), role: "img" });
+  svg.append(shape("title", {}, captionOf(session, events, needed)));
+  svg.append(...session.takes.map((take) => takeBand(take, place)));
+  svg.append(...events.filter((event) => event.lane !== undefined).flatMap((event) => restingBar(event, session.period, place)));
+  svg.append(...eventMarks(events, place));
+  svg.append(...ticks(place));
+  return svg;
+}
+
+// Sizes of a picture, and where a time lies in it.
+function placeOf(session, events, needed) {
   const width = Math.max(Math.min(byId("timelines").clientWidth || 900, 1200), 280);
-  const left = 4;
   const lane = Math.max(5, Math.min(12, 160 / Math.max(needed, 1)));
   const last = Math.max(...session.takes.map((take) => take.offset + take.duration));
-  const resting = events.filter((event) => event.lane !== undefined).map((event) => event.time + session.period);
-  const end = Math.max(last, Math.min(Math.max(0, ...resting), last + session.period), 1);
-  const at = (time) => left + (time / end) * (width - 2 * left);
-  const top = 40 + needed * lane;
-  const svg = shape("svg", { viewBox: "0 0 " + width + " " + (top + 22), role: "img" });
-  svg.append(shape("title", {}, captionOf(session, events, needed)));
-  for (const take of session.takes) {
-    const band = shape("rect", { x: at(take.offset), y: 16, width: Math.max(at(take.offset + take.duration) - at(take.offset), 2), height: 14, rx: 2, fill: colour("--line") });
-    band.append(shape("title", {}, take.name));
-    svg.append(band);
-  }
-  for (const event of events) {
-    if (event.lane === undefined) continue;
-    const until = Math.min(event.time + session.period, end);
-    svg.append(shape("rect", { class: "rests", x: at(event.time), y: 36 + event.lane * lane, width: Math.max(at(until) - at(event.time), 1), height: lane - 2, rx: 2, fill: colourOf("cavitation"), "fill-opacity": 0.28 }));
-    svg.append(shape("rect", { x: at(event.time), y: 36 + event.lane * lane, width: 1.5, height: lane - 2, fill: colourOf("cavitation") }));
-  }
+  const rested = events.reduce((most, event) => (event.lane === undefined ? most : Math.max(most, event.time + session.period)), 0);
+  const end = Math.max(last, rested, 1);
+  return { width: width, lane: lane, end: end, top: 40 + needed * lane, at: (time) => MARGIN + (time / end) * (width - 2 * MARGIN) };
+}
+
+function takeBand(take, place) {
+  const x = place.at(take.offset);
+  const wide = Math.max(place.at(take.offset + take.duration) - x, 2);
+  const band = shape("rect", { x: x, y: 16, width: wide, height: 14, rx: 2, fill: colour("--line") });
+  band.append(shape("title", {}, take.name));
+  return band;
+}
+
+function restingBar(event, period, place) {
+  const box = { x: place.at(event.time), y: 36 + event.lane * place.lane, height: place.lane - 2, fill: colourOf("cavitation") };
+  const wide = place.at(Math.min(event.time + period, place.end)) - box.x;
+  return [
+    shape("rect", { ...box, class: "rests", width: Math.max(wide, 1), rx: 2, "fill-opacity": 0.28 }),
+    shape("rect", { ...box, width: 1.5 }),
+  ];
+}
+
+function eventMarks(events, place) {
   const drawn = new Set();
+  const marks = [];
   for (const event of events) {
     // Among thousands, marks of one label on one spot are one mark.
-    const spot = Math.round(at(event.time)) + event.label;
+    const spot = Math.round(place.at(event.time)) + event.label;
     if (events.length > MANY && drawn.has(spot)) continue;
     drawn.add(spot);
-    const mark = shape("text", { x: at(event.time), y: 27, "text-anchor": "middle", fill: colourOf(event.label) }, shapeOf(event.label));
+    const look = { class: "event", x: place.at(event.time), y: 27, "text-anchor": "middle", fill: colourOf(event.label) };
+    const mark = shape("text", look, shapeOf(event.label));
     mark.append(shape("title", {}, event.label + " at " + clock(event.time, 1)));
     if (event.id !== undefined) {
       mark.style.cursor = "pointer";
       mark.addEventListener("click", () => open(event.place, event.id));
     }
-    svg.append(mark);
+    marks.push(mark);
   }
-  const tick = niceStep((end / width) * 100);
-  for (let time = 0; time <= end; time += tick) {
-    const anchor = time === 0 ? "start" : at(time) > width - 30 ? "end" : "middle";
-    svg.append(shape("text", { x: at(time), y: top + 14, "text-anchor": anchor, fill: colour("--soft") }, clock(time, tick)));
-    svg.append(shape("rect", { x: at(time), y: top, width: 1, height: 4, fill: colour("--soft") }));
+  return marks;
+}
+
+function ticks(place) {
+  const found = [];
+  const tick = niceStep((place.end / place.width) * 100);
+  for (let time = 0; time <= place.end; time += tick) {
+    const x = place.at(time);
+    const anchor = time === 0 ? "start" : x > place.width - 30 ? "end" : "middle";
+    found.push(shape("text", { x: x, y: place.top + 14, "text-anchor": anchor, fill: colour("--soft") }, clock(time, tick)));
+    found.push(shape("rect", { x: x, y: place.top, width: 1, height: 4, fill: colour("--soft") }));
   }
-  return svg;
+  return found;
 }
