@@ -308,7 +308,7 @@ def test_each_cavitation_has_a_bar_that_follows_corrections(page: Any, folder: P
 
 
 def test_it_works_by_keyboard_alone(page: Any, folder: Path) -> None:
-    """From the address bar by Tab to the picture and the table, each stop visible, and from event to event by arrows."""
+    """By Tab to the picture and every button, each stop visible, and from event to event by arrows."""
     stops = []
     for _ in range(40):
         press(page, "\ue004")
