@@ -196,6 +196,22 @@ def test_html_in_a_label_is_text(driver: Any, folder: Path) -> None:
     assert complaints(driver) == []
 
 
+def test_an_event_without_a_clip_says_so(driver: Any, folder: Path) -> None:
+    model = Model.load(folder / "small.onnx")
+    result = classify(folder / "b.wav", model=model)
+    seen = look(result, folder / "b.wav", model)
+    seen = replace(seen, clips=(None,) * len(seen.clips))
+    (folder / "silent.html").write_text(render_page([seen], [None], model="m"), "utf-8")
+    complaints(driver)
+    open_page(driver, folder / "silent.html")
+    assert "no room" in one(driver, "#sound").text
+    assert not one(driver, "#play").is_enabled()
+    assert not one(driver, "#evidence-title").is_displayed()
+    assert not one(driver, "#download").is_enabled()
+    press(driver, "p", "d", "z")
+    assert complaints(driver) == []
+
+
 def test_an_event_plays_to_its_end(page: Any) -> None:
     press(page, "p")
     assert until(page, "return document.documentElement.dataset.played") == "1"

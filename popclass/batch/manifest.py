@@ -81,16 +81,19 @@ def read_symptoms(
     LabelError
         With file and row, where a symptom will not do.
     """
-    places = {os.path.realpath(folder / name): name for name in recordings}
+    # By its own path where there is one, since two names may lead to one file.
+    links = {os.path.realpath(folder / name): name for name in reversed(recordings)}
+    names = {os.path.abspath(folder / name): name for name in recordings}
     found: dict[str, tuple[str, ...]] = {}
     for where, cells in _rows(path):
         try:
-            named = tuple(check(part) for part in re.split("[,;]", cells["symptoms"]) if part.strip())
+            symptoms = tuple(check(part) for part in re.split("[,;]", cells["symptoms"]) if part.strip())
         except UsageError as error:
             raise LabelError(f"{where}: {error}") from None
-        place = os.path.realpath(path.parent / cells["file"])
-        if named and place in places:
-            found[places[place]] = named
+        place = os.path.abspath(path.parent / cells["file"])
+        recording = names.get(place) or links.get(os.path.realpath(place))
+        if symptoms and recording is not None:
+            found[recording] = symptoms
     return found
 
 
