@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
@@ -152,16 +153,23 @@ def concluded(
 
 
 def _journal_lines(results_dir: Path, names: set[str]) -> dict[str, str]:
+    """The journal's line of each of these recordings; the last one about a recording counts, as in a batch."""
     lines: dict[str, str] = {}
     try:
-        with open(results_dir / JOURNAL, encoding="ascii") as file:
-            next(file)
+        with open(results_dir / JOURNAL, encoding="ascii", errors="replace") as file:
             for line in file:
-                name = json.loads(line)["recording"]
-                if name in names:
-                    lines[name] = line  # the last line about a recording wins
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{one_line(os.fspath(results_dir / JOURNAL))} cannot be read: {error}") from None
+                with suppress(
+                    ValueError, KeyError, TypeError
+                ):  # its head, and lines that are damaged or of other things
+                    name = json.loads(line)["recording"]
+                    if name in names:
+                        lines[name] = line
+    except OSError as error:
+        shown = one_line(os.fspath(results_dir / JOURNAL))
+        raise OutputError(f"{shown} cannot be read: {error.strerror or error}") from None
+    if missing := sorted(names - lines.keys()):
+        shown = one_line(os.fspath(results_dir / JOURNAL))
+        raise OutputError(f"{shown} holds nothing about {one_line(missing[0])}; run the batch again")
     return lines
 
 
