@@ -147,10 +147,12 @@ function drawBands(context, samples, begin, length, box) {
       levels.push(10 * Math.log10(spectrum[bin] + 1e-14));
     }
   }
-  const loudest = levels.reduce((most, level) => Math.max(most, level), -140);
+  lessUsual(levels, rows);
+  const loudest = Math.max(levels.reduce((most, level) => Math.max(most, level), 0), 20);
+  const faintest = Math.max(loudest - 55, 4);
   context.fillStyle = colour("--tint");
   levels.forEach((level, place) => {
-    const shade = 1 + (level - loudest) / 55;
+    const shade = (level - faintest) / (loudest - faintest);
     if (shade <= 0.03) return;
     const x = box.left + (Math.floor(place / rows) / box.columns) * box.width;
     const y = box.top + box.height * (1 - ((place % rows) + 1) / rows);
@@ -158,4 +160,13 @@ function drawBands(context, samples, begin, length, box) {
     context.fillRect(x, y, box.width / box.columns + 0.5, box.height / rows + 0.5);
   });
   context.globalAlpha = 1;
+}
+
+// Take from each level the median of its row, as in the picture of the whole recording: what is always there fades.
+function lessUsual(levels, rows) {
+  for (let row = 0; row < rows; row += 1) {
+    const all = levels.filter((level, place) => place % rows === row).sort((a, b) => a - b);
+    const usual = all[Math.floor(all.length / 2)];
+    for (let place = row; place < levels.length; place += rows) levels[place] -= usual;
+  }
 }

@@ -165,7 +165,7 @@ function zoomAtCursor(factor) {
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
-  const place = event.target;
+  const place = event.target instanceof Element ? event.target : document.body;
   if (place.closest("select, input[type=text], textarea")) return;
   // Space and arrows keep what they do on buttons, boxes and links; the table's headings among them.
   if (event.key === " " && place.closest("button, input, a, summary")) return;

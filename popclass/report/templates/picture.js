@@ -191,7 +191,7 @@ class Picture {
       const wide = (last - first) * imageStep * scale;
       context.drawImage(tinted(image), first, 0, last - first, image.naturalHeight, x, 0, wide, height);
     });
-    if (2 / scale < imageStep) this.refineSpectrum(context, items, scale, height);
+    if (8 / scale < imageStep) this.refineSpectrum(context, items, scale, height);
     context.fillStyle = colour("--soft");
     context.font = "11px system-ui, sans-serif";
     for (const hertz of [100, 1000, 10000]) {
