@@ -206,6 +206,11 @@ class Model:
         """
         return self._novelty.score(self._check(X))
 
+    @property
+    def ordinary(self) -> np.ndarray:
+        """The mean of each feature in the training data, shape (f,)."""
+        return self._novelty.mean
+
     def verify(self) -> None:
         """Try everything that loading leaves for later: the front end, and the graph on two events.
 

@@ -22,7 +22,11 @@ def _words(text: str) -> set[str]:
 def test_terminal_table_fits_and_says_what_the_plain_one_says(width: int) -> None:
     shown = terminal_table(SETS["several"], width=width, colour=False)
     assert max(map(len, shown.splitlines())) <= width
-    assert _words(shown) == _words("".join(table(SETS["several"])))
+    drawn = [line for line in shown.splitlines() if "▁" in line]
+    assert len(drawn) == 1  # a sparkline where there is more than one event, its letters below
+    at = shown.splitlines().index(drawn[0])
+    rest = "\n".join(line for number, line in enumerate(shown.splitlines()) if number not in (at, at + 1))
+    assert _words(rest) == _words("".join(table(SETS["several"])))
 
 
 def test_a_reason_is_wrapped_within_its_column() -> None:

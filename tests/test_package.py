@@ -17,7 +17,7 @@ from popclass.model import Model
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
 
 
 def imported(*folders: str) -> set[str]:
@@ -80,8 +80,8 @@ def test_the_lock_file_names_the_versions_the_default_model_was_built_with() -> 
     lines = (ROOT / "models" / "requirements.lock").read_text("utf-8").splitlines()
     locked = dict(line.split("==") for line in lines if not line.startswith("#"))
     assert Model.default().info["versions"].items() <= locked.items()
-    for_evaluation = {"matplotlib"}  # no model is built with them
-    assert declared(PROJECT["dependencies"]) - for_evaluation <= set(locked)
+    for_people = {"matplotlib", "jinja2", "pillow"}  # evaluation and reports: no model is built with them
+    assert declared(PROJECT["dependencies"]) - for_people <= set(locked)
 
 
 def test_samples_are_small() -> None:

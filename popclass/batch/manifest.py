@@ -1,15 +1,16 @@
 """What a manifest knows about the recordings of a batch: a CSV with `file` and any of `subject,site,cavities,...`.
 
 `file` is relative to the CSV. Further columns are `subject`, `site`, `cavities`, `recorded_at` (ISO 8601) and
-`symptoms`, each optional and each cell of them, too; `symptoms` says nothing about sounds and changes no label. Any
-other column is refused, since a mistyped one would be lost without a word; so are a file that is not there, one that is
-named twice, and a subject that a spreadsheet would take for a formula.
+`symptoms`, each optional and each cell of them, too; `symptoms` says nothing about sounds and changes no label, it is
+for reports. Any other column is refused, since a mistyped one would be lost without a word; so are a file that is not
+there, one that is named twice, and a subject that a spreadsheet would take for a formula.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -71,6 +72,39 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
         more = f", nor are {len(missing) - 1} further files it names" if len(missing) > 1 else ""
         raise LabelError(f"{missing[0]}{more}; paths are relative to the manifest")
     return known
+
+
+def read_symptoms(
+    path: Path, folder: Path, recordings: Sequence[str], check: Callable[[str], str]
+) -> dict[str, tuple[str, ...]]:
+    """The symptoms of the recordings of a batch: several in a cell are separated by commas or semicolons.
+
+    Parameters
+    ----------
+    path, folder, recordings
+        As `read_manifest`.
+    check : callable
+        Gives the name of a symptom as it is spelt, or raises `UsageError`.
+
+    Raises
+    ------
+    LabelError
+        With file and row, where a symptom will not do.
+    """
+    # By its own path where there is one, since two names may lead to one file.
+    links = {os.path.realpath(folder / name): name for name in reversed(recordings)}
+    names = {os.path.abspath(folder / name): name for name in recordings}
+    found: dict[str, tuple[str, ...]] = {}
+    for where, cells in _rows(path):
+        try:
+            symptoms = tuple(check(part) for part in re.split("[,;]", cells["symptoms"]) if part.strip())
+        except UsageError as error:
+            raise LabelError(f"{where}: {error}") from None
+        place = os.path.abspath(path.parent / cells["file"])
+        recording = names.get(place) or links.get(os.path.realpath(place))
+        if symptoms and recording is not None:
+            found[recording] = symptoms
+    return found
 
 
 def _rows(path: Path) -> Rows:

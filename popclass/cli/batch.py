@@ -9,6 +9,7 @@ import click
 
 from popclass.cli import options
 from popclass.cli.messages import Report, complain, progress_bar, say
+from popclass.cli.report import check_symptoms, write_pages
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
 
@@ -25,6 +26,7 @@ Examples:
   popclass batch recordings/ -o results/
   popclass batch recordings/ -o results/ --manifest recordings/manifest.csv --jobs 2
   popclass batch /shared/recordings/ -o results/ --scheduler tcp://node1:8786 --to parquet
+  popclass batch recordings/ -o results/ --report
 
 \b
 RESULTS_DIR gets events.csv, recordings.csv (a row for every file found), run.json and journal.jsonl;
@@ -48,6 +50,9 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
     metavar="N",
     help="Processes to work in; left out, one for each core.",
 )
+@click.option(
+    "--report", is_flag=True, help="Also write report.html, which links a page for each recording with events."
+)
 @click.option("--fresh", is_flag=True, help="Start over: forget what an earlier run heard.")
 @click.option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster of this scheduler: tcp://host:8786.")
 @click.option("--to", type=click.Choice(["csv", "parquet"]), default="csv", help="What the tables are written as.")
@@ -61,6 +66,7 @@ def batch(
     refractory: float | None,
     min_probability: float | None,
     jobs: int | None,
+    report: bool,
     fresh: bool,
     scheduler: str | None,
     to: str,
@@ -75,6 +81,8 @@ def batch(
 
     if jobs is not None and scheduler is not None:
         raise UsageError("--jobs is about this machine, and --scheduler works on others: leave out one of them")
+    if report:
+        check_symptoms(folder, results_dir, manifest)
     show = _Shown(results_dir)
     try:
         with progress_bar("" if quiet else "hearing recordings") as bar:
@@ -100,8 +108,12 @@ def batch(
         say(_summary(result))
     for row in result.failed:
         complain(f"{one_line(row.recording)}: {row.reason}")
+    pages_failed = 0
+    if report:
+        settings = {"site": site, "refractory": refractory, "min_probability": min_probability}
+        pages_failed = write_pages(result, folder, model=model, manifest=manifest, quiet=quiet, **settings)
     failed = len(result.failed)
-    return 0 if not failed else 1 if failed < len(result.recordings) else 2
+    return 0 if not failed + pages_failed else 1 if failed < len(result.recordings) else 2
 
 
 class _Shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ import click
 
 from popclass.cli import options
 from popclass.cli.messages import say
-from popclass.cli.recordings import Progress, check_paths, exit_code, hear_all
+from popclass.cli.recordings import Progress, check_paths, exit_code, hear_all, readable_again
+from popclass.cli.report import check_report, write_page
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
 from popclass.formats.write import STDOUT
@@ -33,6 +35,7 @@ _EPILOG = """\b
 Examples:
   popclass classify hip.m4a --site hip
   popclass classify take1.wav take2.wav --subject P07 --site mcp -o events.csv
+  popclass classify back.wav --site lumbar --report back.html --symptom pain
   popclass classify knuckles.flac --format audacity -o knuckles.txt
   ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
 
@@ -57,6 +60,13 @@ metadata or file name.
 )
 @options.min_probability_option()
 @click.option(
+    "--report",
+    type=options.PATH,
+    metavar="OUT.html",
+    help="Also write a page to look at, listen to and correct; it contains the sound of the events.",
+)
+@options.symptom_option()
+@click.option(
     "--format",
     "style",
     type=click.Choice(FORMATS),
@@ -72,6 +82,8 @@ def classify(
     subject: str | None,
     recorded_at: datetime | None,
     min_probability: float | None,
+    report: str | None,
+    symptoms: tuple[str, ...],
     style: str | None,
     output: str,
 ) -> int:
@@ -83,6 +95,7 @@ def classify(
     chosen_style = style is not None
     style = style if style is not None else _BY_ENDING.get(PurePath(output).suffix.lower(), TABLE)
     _check(recordings, recorded_at, style, output)
+    check_report(recordings, report, symptoms, output)
 
     from popclass.conclusion import Circumstances, conclude
     from popclass.formats import write_results
@@ -90,19 +103,27 @@ def classify(
 
     around = Circumstances(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
     chosen = load_model(model)
+    reading = nullcontext({name: name for name in recordings}) if report is None else readable_again(recordings)
 
-    def hear(recording: str, progress: Progress) -> Analysis:
-        return analyse(recording, chosen, progress=progress)
+    paths: list[str] = []
+    with reading as places:
 
-    heard, failures = hear_all(recordings, hear)
-    if heard:
-        results = conclude(
-            heard, [around] * len(heard), chosen, refractory_s=refractory, min_probability=min_probability
-        )
-        write_results(results, format=style, target=output, keep_corrected=True)
-        if style != TABLE or output != STDOUT:
-            _warn(results)
-        _hint(results, style, output, chosen=chosen_style)
+        def hear(recording: str, progress: Progress) -> Analysis:
+            analysis = analyse(places[recording], chosen, name=recording, progress=progress)
+            paths.append(places[recording])
+            return analysis
+
+        heard, failures = hear_all(recordings, hear)
+        if heard:
+            results = conclude(
+                heard, [around] * len(heard), chosen, refractory_s=refractory, min_probability=min_probability
+            )
+            write_results(results, format=style, target=output, keep_corrected=True)
+            if style != TABLE or output != STDOUT:
+                _warn(results)
+            _hint(results, style, output, chosen=chosen_style)
+            if report is not None:
+                write_page(results, paths, report, chosen, symptoms)
     return exit_code(failures, len(heard))
 
 

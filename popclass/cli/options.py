@@ -65,11 +65,18 @@ def _moment(text: str, option: str) -> datetime:
     return moment
 
 
+def _symptom(text: str, option: str) -> str:
+    from popclass.report.guidance import check_symptom
+
+    return check_symptom(text, what=option)
+
+
 DURATION = _Checked("duration", _duration)
 SITE = _Checked("site", _site)
 SUBJECT = _Checked("id", _subject)
 PROBABILITY = _Checked("probability", _probability)
 MOMENT = _Checked("time", _moment)
+SYMPTOM = _Checked("symptom", _symptom)
 
 
 def model_option() -> Decorator:
@@ -107,4 +114,15 @@ def min_probability_option() -> Decorator:
         type=PROBABILITY,
         metavar="P",
         help="Least probability of a label that is not 'uncertain', 0-1; left out, the model's.",
+    )
+
+
+def symptom_option() -> Decorator:
+    return click.option(
+        "--symptom",
+        "symptoms",
+        type=SYMPTOM,
+        metavar="NAME",
+        multiple=True,
+        help="What else is noticed, such as pain or numbness, for the report; may be given several times.",
     )

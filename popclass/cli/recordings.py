@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from popclass.cli.messages import complain, progress_bar
@@ -30,6 +34,18 @@ def check_paths(recordings: Sequence[str], output: str) -> None:
         seen.add(place)
     if output != STDOUT and os.path.realpath(output) in seen:
         raise UsageError(f"{one_line(output)} is a recording: choose another name for the result")
+
+
+@contextmanager
+def readable_again(recordings: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Where each recording can be read more than once; standard input is copied into a temporary file."""
+    with tempfile.TemporaryDirectory(prefix="popclass-") as folder:
+        places = {recording: recording for recording in recordings}
+        if STDOUT in places:
+            places[STDOUT] = os.path.join(folder, "recording")
+            with open(places[STDOUT], "wb") as copy:
+                shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
+        yield places
 
 
 def hear_all(recordings: Sequence[str], hear: Callable[[str, Progress], T]) -> tuple[list[T], list[str]]:

@@ -5,7 +5,7 @@ up. Events of one movement are held together by a bracket. Notes say in words wh
 cavity was free, that the sound alone pointed elsewhere, that nothing in the training data is like it.
 
 `table` is plain text with one line an event, for pipes and files; `terminal_table` lays the same cells out with rich
-in the width of the terminal.
+in the width of the terminal and adds a line that shows when the events were.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from popclass.formats.sparkline import of_recordings, sparkline
 from popclass.formats.text import one_line, rounded
 from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, SNAPPING, UNCERTAIN, Event, RecordingResult, Session
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 NOVELTY_SHOWN_FROM = 0.95
 
 COLUMNS = ("#", "burst", "time", "ch", "label", "prob", "SNR", "notes")
+SPARKLINE = 76  # characters of a sparkline with its end
 _RIGHT = frozenset({"#", "time", "ch", "prob", "SNR"})
 _STYLES = {CAVITATION: "bold cyan", SNAPPING: "yellow", UNCERTAIN: "magenta"}
 
@@ -84,12 +86,12 @@ def terminal_table(results: Sequence[RecordingResult], *, width: int | None = No
 
     console = Console(width=width, highlight=False, color_system="auto" if colour else None)
     with console.capture() as capture:
-        for part in _renderables(results):
+        for part in _renderables(results, console.width):
             console.print(part)
     return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
 
 
-def _renderables(results: Sequence[RecordingResult]) -> Iterator[RenderableType]:
+def _renderables(results: Sequence[RecordingResult], width: int) -> Iterator[RenderableType]:
     from rich.text import Text
 
     for index, result in enumerate(results):
@@ -102,10 +104,38 @@ def _renderables(results: Sequence[RecordingResult]) -> Iterator[RenderableType]
         if result.events:
             yield _rich_table(result)
             yield ""
+        yield from _rich_sparkline([result], width)
         yield Text(summary(result), style="bold")
     if len(results) > 1:
         yield ""
+        yield from (line for session in _sessions(results) for line in _rich_sparkline(session, width))
         yield Text(total(results), style="bold")
+
+
+def _sessions(results: Sequence[RecordingResult]) -> list[list[RecordingResult]]:
+    """The recordings of each timeline that has several."""
+    found: dict[int, list[RecordingResult]] = {}
+    for result in results:
+        if result.session is not None and len(result.session.recordings) > 1:
+            found.setdefault(id(result.session), []).append(result)
+    return [session for session in found.values() if len(session) > 1]
+
+
+def _rich_sparkline(results: Sequence[RecordingResult], width: int) -> Iterator[RenderableType]:
+    """When the events of a timeline were, on one line and, for whoever sees no colours, their letters below it."""
+    from rich.text import Text
+
+    points, duration_s = of_recordings(results)
+    if len(points) < 2:
+        return
+    end = f" {_duration(duration_s)}"
+    bars = sparkline(points, duration_s, max(min(SPARKLINE, width) - len(end), 1))
+    line = Text()
+    for label, same in groupby(bars, key=lambda bar: bar.label):
+        line.append("".join(bar.character for bar in same), style="dim" if label is None else _STYLES.get(label, ""))
+    yield line.append(end, style="dim")
+    yield Text("".join(bar.letter for bar in bars).rstrip(), style="dim")
+    yield ""
 
 
 def _rich_table(result: RecordingResult) -> Table:

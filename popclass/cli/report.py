@@ -1,0 +1,77 @@
+"""What `classify` and `batch` have to do for a report: check first, write last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from popclass.cli.messages import complain, progress_bar, say
+from popclass.cli.recordings import check_paths
+from popclass.errors import UsageError
+from popclass.formats.text import one_line
+from popclass.formats.write import STDOUT, check_writable
+
+if TYPE_CHECKING:
+    from popclass.batch import BatchResult
+    from popclass.model import Model
+    from popclass.results import RecordingResult
+
+
+def check_report(recordings: Sequence[str], report: str | None, symptoms: Sequence[str], output: str) -> None:
+    """Refuse before anything is heard what cannot become a report.
+
+    Raises
+    ------
+    UsageError
+        Where symptoms are named without a report, or the page would replace a recording or the table.
+    OutputError
+        Where it cannot be written.
+    """
+    if report is None:
+        if symptoms:
+            raise UsageError("--symptom is for a report, and none is asked for: add --report OUT.html")
+        return
+    check_paths(recordings, report)
+    if os.path.realpath(report) == os.path.realpath(output):
+        raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
+    check_writable(report)
+
+
+def write_page(
+    results: Sequence[RecordingResult], paths: Sequence[str], target: str, model: Model, symptoms: Sequence[str]
+) -> None:
+    """Write the report of recordings that were classified, and say where it is."""
+    from popclass.report import write_report
+
+    with progress_bar("drawing the report") as progress:
+        write_report(results, target, model=model, symptoms=symptoms, paths=paths, progress=progress)
+    if target != STDOUT:
+        say(f"report: {one_line(target)}")
+
+
+def check_symptoms(folder: str, results_dir: str, manifest: str | None) -> None:
+    """Refuse a manifest with an unknown symptom before a folder is heard for hours.
+
+    Raises
+    ------
+    LabelError
+        With the row.
+    """
+    from popclass.report.batch import batch_symptoms
+
+    batch_symptoms(Path(folder), Path(results_dir), manifest)
+
+
+def write_pages(result: BatchResult, folder: str, *, quiet: bool, **settings: Any) -> int:
+    """Write the pages of a batch, and say where; how many recordings could not be heard again."""
+    from popclass.report import write_batch_report
+
+    with progress_bar("" if quiet else "drawing reports") as bar:
+        index, failures = write_batch_report(result, folder, progress=None if quiet else bar, **settings)
+    for failure in failures:
+        complain(failure)
+    if not quiet:
+        say(f"report: {one_line(str(index))}")
+    return len(failures)

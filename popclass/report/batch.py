@@ -1,0 +1,252 @@
+"""The report of a batch: a page for each recording with events, and an index that links them.
+
+It is made after the run, from what the run left: the journal tells what was heard, and the labels are concluded from it
+once more, since the tables hold no reasons. So a report can be asked for when the batch is done already, and costs a
+batch without one nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+from popclass import __version__
+from popclass.batch.files import find_recordings
+from popclass.batch.journal import NAME as JOURNAL
+from popclass.batch.journal import from_line
+from popclass.batch.manifest import read_manifest, read_symptoms
+from popclass.batch.result import BatchResult
+from popclass.conclusion import Circumstances, conclude
+from popclass.errors import AudioError, OutputError
+from popclass.formats.recordings import RecordingRow
+from popclass.formats.table import description, summary
+from popclass.formats.text import one_line
+from popclass.formats.write import write_text
+from popclass.model import Model
+from popclass.pipeline import load_model
+from popclass.report.guidance import check_symptom, guidance
+from popclass.report.hearing import look
+from popclass.report.page import render, render_page
+from popclass.report.write import relative
+from popclass.results import RecordingResult
+from popclass.timing.sites import lookup
+
+INDEX, PAGES = "report.html", "pages"
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A recording in the index."""
+
+    recording: str
+    description: str
+    summary: str
+    page: str | None
+
+
+def write_batch_report(
+    batch: BatchResult,
+    folder: PathLike,
+    *,
+    model: Model | PathLike | None = None,
+    manifest: PathLike | None = None,
+    site: str | None = None,
+    refractory: float | None = None,
+    min_probability: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Path, list[str]]:
+    """Write `report.html` and `pages/` into the folder of results of a batch.
+
+    Parameters
+    ----------
+    batch : BatchResult
+        As `popclass.classify_folder` gave it.
+    folder, model, manifest, site, refractory, min_probability
+        As they were given there.
+    progress : callable, optional
+        Called with how many pages are done and how many there are.
+
+    Returns
+    -------
+    index : Path
+    failures : list of str
+        A line for each recording that could not be heard again; it has no page.
+
+    Raises
+    ------
+    LabelError
+        If the manifest names an unknown symptom.
+    OutputError
+        If a page cannot be written.
+    """
+    chosen, place = load_model(model), Path(folder)
+    symptoms = batch_symptoms(place, batch.results_dir, manifest)
+    results = concluded(batch, place, chosen, manifest, site, refractory, min_probability)
+    timelines: dict[int, list[RecordingResult]] = {}
+    for result in results.values():
+        timelines.setdefault(id(result.session), []).append(result)
+    heard = [result for result in results.values() if result.events]
+    pages, failures = dict[str, str](), list[str]()
+    for number, result in enumerate(heard, start=1):
+        target = batch.results_dir / PAGES / page_name(result.recording)
+        around = timelines[id(result.session)]
+        try:
+            _write_page(result, place, target, chosen, symptoms.get(result.recording, ()), around)
+            pages[result.recording] = f"{PAGES}/{quote(target.name)}"
+        except AudioError as error:
+            failures.append(str(error))
+        if progress is not None:
+            progress(number, len(heard))
+    index = batch.results_dir / INDEX
+    write_text(index, _index(batch, results, pages, symptoms, chosen))
+    return index, failures
+
+
+def batch_symptoms(folder: Path, results_dir: Path, manifest: PathLike | None) -> dict[str, tuple[str, ...]]:
+    """The symptoms a manifest names, by recording.
+
+    Raises
+    ------
+    LabelError
+        Where one is unknown, with the row.
+    """
+    if manifest is None:
+        return {}
+    found = find_recordings(folder, leave_out=results_dir)
+    return read_symptoms(Path(manifest), folder, found.recordings, check_symptom)
+
+
+def concluded(
+    batch: BatchResult,
+    folder: Path,
+    model: Model,
+    manifest: PathLike | None,
+    site: str | None,
+    refractory: float | None,
+    min_probability: float | None,
+) -> dict[str, RecordingResult]:
+    """The results of all recordings that were heard, by name, with the reasons that tables do not hold."""
+    site = None if site is None else lookup(site).name
+    names = [row.recording for row in batch.recordings if row.status == "ok"]
+    around = {name: Circumstances(site=site) for name in names}
+    if manifest is not None:
+        around |= read_manifest(Path(manifest), folder, names, site=site)
+    lines = _journal_lines(batch.results_dir, set(names))
+    results = conclude(
+        [from_line(lines[name], classes=len(model.classes)) for name in names],
+        [around[name] for name in names],
+        model,
+        refractory_s=refractory,
+        min_probability=min_probability,
+    )
+    return dict(zip(names, results, strict=True))
+
+
+def _journal_lines(results_dir: Path, names: set[str]) -> dict[str, str]:
+    """The journal's line of each of these recordings; the last one about a recording counts, as in a batch."""
+    lines: dict[str, str] = {}
+    try:
+        with open(results_dir / JOURNAL, encoding="ascii", errors="replace") as file:
+            for line in file:
+                with suppress(
+                    ValueError, KeyError, TypeError
+                ):  # its head, and lines that are damaged or of other things
+                    name = json.loads(line)["recording"]
+                    if name in names:
+                        lines[name] = line
+    except OSError as error:
+        shown = one_line(os.fspath(results_dir / JOURNAL))
+        raise OutputError(f"{shown} cannot be read: {error.strerror or error}") from None
+    if missing := sorted(names - lines.keys()):
+        shown = one_line(os.fspath(results_dir / JOURNAL))
+        raise OutputError(f"{shown} holds nothing about {one_line(missing[0])}; run the batch again")
+    return lines
+
+
+def _write_page(
+    result: RecordingResult,
+    folder: Path,
+    target: Path,
+    model: Model,
+    symptoms: Sequence[str],
+    around: Sequence[RecordingResult],
+) -> None:
+    try:
+        target.parent.mkdir(exist_ok=True)
+    except OSError as error:
+        shown = one_line(os.fspath(target.parent))
+        raise OutputError(f"cannot write {shown}: {error.strerror or error}") from None
+    place = folder / result.recording
+    seen = look(result, place, model)
+    page = render_page(
+        [seen],
+        [relative(place, target)],
+        model=model.name,
+        symptoms=symptoms,
+        around=around,
+        index=f"../{INDEX}",
+    )
+    write_text(target, page)
+
+
+def page_name(recording: str) -> str:
+    """A file name for the page of a recording: readable, safe on every system, and different for every recording.
+
+    Examples
+    --------
+    >>> page_name("day 1/hip.wav")
+    'day_1-hip.wav-ed1c571b.html'
+    """
+    readable = _UNSAFE.sub("_", recording.replace("/", "-")).strip("._")[-60:]
+    digest = hashlib.sha256(recording.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{readable}-{digest}.html"
+
+
+def _index(
+    batch: BatchResult,
+    results: Mapping[str, RecordingResult],
+    pages: Mapping[str, str],
+    symptoms: Mapping[str, Sequence[str]],
+    model: Model,
+) -> str:
+    named = sorted({symptom for each in symptoms.values() for symptom in each})
+    events = sum(batch.counts.values())
+    return render(
+        "index.html",
+        {
+            "title": f"{len(batch.recordings)} recordings",
+            "counts": {label: count for label, count in batch.counts.items() if count},
+            "events": events,
+            "failed": len(batch.failed),
+            "folders": _by_folder([_line(row, results, pages) for row in batch.recordings]),
+            "guidance": guidance([result.site for result in results.values()], named),
+            "model": one_line(model.name),
+            "version": __version__,
+        },
+    )
+
+
+def _line(row: RecordingRow, results: Mapping[str, RecordingResult], pages: Mapping[str, str]) -> Line:
+    name = one_line(row.recording)
+    if row.recording not in results:
+        return Line(name, "", f"failed: {one_line(row.reason or '')}", None)
+    result = results[row.recording]
+    return Line(name, description(result), summary(result), pages.get(row.recording))
+
+
+def _by_folder(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    """The lines under the folders their recordings lie in, in the order given."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        found.setdefault(PurePosixPath(line.recording).parent.as_posix(), []).append(line)
+    return found

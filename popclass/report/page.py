@@ -1,0 +1,107 @@
+"""One page from its data: a file that holds all it needs and asks nobody for more.
+
+The template is filled by Jinja2, which escapes every text. Script and style stand in the page, and its policy allows
+just these, by their SHA-256, with images and sound from the page itself: a browser refuses everything else, whatever a
+file name says, and no request leaves the machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from popclass import __version__
+from popclass.formats.table import total
+from popclass.formats.text import one_line, visible
+from popclass.report.data import page_data
+from popclass.report.guidance import guidance
+from popclass.report.hearing import Seen
+from popclass.results import RecordingResult
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# In the order in which one uses the other.
+SCRIPTS = ("store.js", "labels.js", "sound.js", "picture.js", "table.js", "detail.js", "timeline.js", "main.js")
+
+
+def render_page(
+    seen: Sequence[Seen],
+    files: Sequence[str | None],
+    *,
+    model: str,
+    symptoms: Sequence[str] = (),
+    around: Sequence[RecordingResult] | None = None,
+    index: str | None = None,
+) -> str:
+    """The HTML of a report.
+
+    Parameters
+    ----------
+    seen : sequence of Seen
+        At least one recording.
+    files : sequence of str or None
+        For each, its path relative to the page; None where it is no file.
+    model : str
+        What the model is called.
+    symptoms : sequence of str
+        As `popclass.report.guidance.guidance`.
+    around : sequence of RecordingResult, optional
+        The other recordings of the same timelines and these; only these where None.
+    index : str, optional
+        Address of the page that lists this one.
+    """
+    results = [each.result for each in seen]
+    values = {
+        "title": one_line(results[0].recording) if len(results) == 1 else f"{len(results)} recordings",
+        "verdict": total(results) if len(results) > 1 else None,
+        "data": page_data(seen, files, results if around is None else around),
+        "guidance": guidance([result.site for result in results], symptoms),
+        "index": index,
+        "model": one_line(model),
+        "version": __version__,
+    }
+    return render("page.html", values, scripts=SCRIPTS)
+
+
+def render(template: str, values: Mapping[str, Any], *, scripts: Sequence[str] = ()) -> str:
+    """A template filled, with its script, its style and the policy that allows these two alone."""
+    style, script = _text("page.css"), _script(scripts) if scripts else ""
+    policy = (
+        "default-src 'none'; img-src data:; media-src data:; base-uri 'none'; form-action 'none'; "
+        f"style-src {_allowed(style)}; script-src {_allowed(script) if script else chr(39) + 'none' + chr(39)}"
+    )
+    filled = _environment().get_template(template).render(values, style=style, script=script, policy=policy)
+    return visible(filled)
+
+
+def _allowed(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
+
+
+def _script(names: Sequence[str]) -> str:
+    """The parts of the script as one, so that they share their names and nobody else sees them."""
+    parts = "\n".join(_text(name) for name in names)
+    return f'(function () {{\n"use strict";\n{parts}\n}})();\n'
+
+
+@cache
+def _text(name: str) -> str:
+    return resources.files("popclass.report").joinpath("templates", name).read_text("utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("popclass.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

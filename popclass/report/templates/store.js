@@ -1,0 +1,130 @@
+// What the page was given, and what was corrected since. Corrections live apart from what popclass found, so that
+// everything can be taken back, and in the browser's local storage, so that a reload loses nothing.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const UNCERTAIN = "uncertain";
+const STORAGE = "popclass:" + data.key;
+const LONGEST_HISTORY = 200;
+
+const byId = (id) => document.getElementById(id);
+
+// An element with text and attributes; text is never read as HTML.
+function make(tag, text, attributes) {
+  const element = document.createElement(tag);
+  if (text !== undefined && text !== null) element.textContent = text;
+  for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
+  return element;
+}
+
+const store = {
+  edits: {}, // for each recording: { changed: {n: label}, checked: {n: true}, removed: {n: true}, added: [...] }
+  history: [],
+  watchers: [],
+  kept: true,
+
+  load() {
+    try {
+      const text = localStorage.getItem(STORAGE);
+      if (text) this.edits = JSON.parse(text);
+    } catch (error) {
+      this.kept = false;
+    }
+  },
+
+  of(recording) {
+    return this.edits[recording] || { changed: {}, checked: {}, removed: {}, added: [] };
+  },
+
+  // Change something: `action` gets the edits of a recording and may alter them.
+  change(recording, action) {
+    this.history.push(JSON.stringify(this.edits));
+    if (this.history.length > LONGEST_HISTORY) this.history.shift();
+    if (!this.edits[recording]) this.edits[recording] = this.of(recording);
+    action(this.edits[recording]);
+    this.save();
+  },
+
+  undo() {
+    if (!this.history.length) return;
+    this.edits = JSON.parse(this.history.pop());
+    this.save();
+  },
+
+  forget() {
+    this.history.push(JSON.stringify(this.edits));
+    this.edits = {};
+    this.save();
+  },
+
+  save() {
+    try {
+      localStorage.setItem(STORAGE, JSON.stringify(this.edits));
+    } catch (error) {
+      this.kept = false;
+    }
+    for (const watcher of this.watchers) watcher();
+  },
+};
+
+// The events of a recording as they stand now, in order of time: found ones with their corrections, and added ones.
+function eventsOf(recording) {
+  const edits = store.of(recording);
+  const found = data.recordings[recording].events.map((event) => {
+    const changed = edits.changed[event.n];
+    return {
+      id: String(event.n),
+      event: event,
+      start: event.start,
+      end: event.end,
+      label: changed || event.label,
+      changed: Boolean(changed) && changed !== event.label,
+      checked: Boolean(edits.checked[event.n]),
+      removed: Boolean(edits.removed[event.n]),
+    };
+  });
+  const added = edits.added.map((each) => ({
+    id: each.id,
+    event: null,
+    start: each.start,
+    end: each.start,
+    label: each.label,
+    changed: true,
+    checked: true,
+    removed: false,
+  }));
+  return found.concat(added).sort((a, b) => a.start - b.start);
+}
+
+function relabel(recording, item, label) {
+  store.change(recording, (edits) => {
+    if (item.event) {
+      if (label === item.event.label) delete edits.changed[item.id];
+      else edits.changed[item.id] = label;
+      edits.checked[item.id] = true;
+      delete edits.removed[item.id];
+    } else edits.added.find((each) => each.id === item.id).label = label;
+  });
+}
+
+function asFound(recording, item) {
+  if (!item.event) return;
+  store.change(recording, (edits) => {
+    for (const kind of ["changed", "checked", "removed"]) delete edits[kind][item.id];
+  });
+}
+
+// A found event can come back, one that was added goes for good.
+function toggleRemoved(recording, item) {
+  store.change(recording, (edits) => {
+    if (!item.event) edits.added = edits.added.filter((each) => each.id !== item.id);
+    else if (edits.removed[item.id]) delete edits.removed[item.id];
+    else edits.removed[item.id] = true;
+  });
+}
+
+function addEvent(recording, start, label) {
+  const taken = store.of(recording).added.map((each) => Number(each.id.slice(1)));
+  const id = "a" + (Math.max(0, ...taken) + 1);
+  store.change(recording, (edits) => edits.added.push({ id: id, start: Math.round(start * 1e6) / 1e6, label: label }));
+  return id;
+}

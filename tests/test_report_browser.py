@@ -1,0 +1,386 @@
+"""A report in a real browser: it opens without a word of complaint or a request, and does what its buttons say.
+
+Debian's chromium and chromium-driver are used; where they are missing these tests are skipped. Elements are found the
+way a person finds them, by what they say, or by the names the page gives them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import recordings
+
+from popclass.cli import main
+from popclass.model import Model
+from popclass.pipeline import classify
+from popclass.report.hearing import look
+from popclass.report.page import render_page
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    BROWSER is None or DRIVER is None, reason="no chromium and chromedriver (apt-get install chromium chromium-driver)"
+)
+OPTIONS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1400,1200"),
+    "--autoplay-policy=no-user-gesture-required",
+)
+HOSTILE = '<img src=x onerror=alert(1)> & "take".wav'
+SUBJECT = "<script>alert(2)</script>"
+SOUNDS = ["cavitation", "snapping", "other", "cavitation"]
+PATIENCE_S = 20
+SHADES = """
+const canvas = document.getElementById(arguments[0]);
+const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+const seen = new Set();
+for (let at = 0; at < pixels.length; at += 4) seen.add(pixels[at] + "," + pixels[at + 3]);
+return seen.size;
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four recordings, one with a name that is HTML, a model, and the report of them all."""
+    place = tmp_path_factory.mktemp("report")
+    recordings.make_model(place / "small.onnx")
+    names = [HOSTILE, "b.wav", "c.wav", "d.wav"]
+    takes = [recordings.write(place / name, SOUNDS, seed=i, seconds=2.0) for i, name in enumerate(names)]
+    arguments = ["--model", place / "small.onnx", "--subject", SUBJECT, "--site", "hip", "-o", place / "events.csv"]
+    page = ["--report", place / "page.html", "--symptom", "pain", "--symptom", "numbness"]
+    assert main([str(part) for part in ["classify", *takes, *arguments, *page]]) == 0
+    return place
+
+
+@pytest.fixture(scope="module")
+def driver(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One browser for all tests, downloading into the folder of the page."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(BROWSER)
+    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def page(driver: Any, folder: Path) -> Any:
+    """The report, opened afresh with nothing kept from before."""
+    open_page(driver, folder / "page.html")
+    driver.execute_script("localStorage.clear()")
+    open_page(driver, folder / "page.html")
+    return driver
+
+
+def open_page(driver: Any, path: Path) -> None:
+    driver.get(path.as_uri())
+    until(driver, "return document.documentElement.dataset.ready")
+
+
+def until(driver: Any, script: str) -> Any:
+    """What a script returns, once that is something."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, PATIENCE_S, 0.05).until(lambda page: page.execute_script(script))
+
+
+def press(driver: Any, *keys: str) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    for key in keys:
+        ActionChains(driver).send_keys(key).perform()
+
+
+def click(driver: Any, selector: str) -> None:
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", one(driver, selector))
+    one(driver, selector).click()
+
+
+def one(driver: Any, selector: str) -> Any:
+    return driver.find_element("css selector", selector)
+
+
+def column(driver: Any, number: int) -> list[str]:
+    script = (
+        "return [...document.querySelectorAll('#rows tr')].map(row => row.children[arguments[0]].textContent.trim())"
+    )
+    return list(driver.execute_script(script, number))
+
+
+def found(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "events.csv").open(encoding="utf-8")))
+
+
+def events_of(folder: Path, name: str) -> list[dict[str, str]]:
+    return [row for row in found(folder) if row["recording"].endswith(name)]
+
+
+def download(driver: Any, folder: Path) -> list[dict[str, str]]:
+    """The rows of a fresh download."""
+    target = folder / "labels.csv"
+    target.unlink(missing_ok=True)
+    click(driver, "#download")
+    for _ in range(200):
+        if target.exists() and target.stat().st_size:
+            return list(csv.DictReader(target.open(encoding="utf-8", newline="")))
+        until(driver, "return new Promise(done => setTimeout(() => done(true), 50))")
+    raise AssertionError("nothing was downloaded")
+
+
+def complaints(driver: Any) -> list[str]:
+    return [entry["message"] for entry in driver.get_log("browser")]
+
+
+def requests(driver: Any) -> list[str]:
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    return [url for url in sent if not url.startswith(("data:", "blob:"))]
+
+
+def test_it_opens_without_errors_and_asks_nobody_for_anything(driver: Any, folder: Path) -> None:
+    for log in (complaints, requests):  # what was logged before goes
+        log(driver)
+    open_page(driver, folder / "page.html")
+    until(driver, "return document.getElementById('closeup').dataset.drawn")
+    assert complaints(driver) == []
+    assert requests(driver) == [(folder / "page.html").as_uri()]
+
+
+def test_it_draws_every_event_of_every_recording(page: Any, folder: Path) -> None:
+    names = [HOSTILE, "b.wav", "c.wav", "d.wav"]
+    for place, name in enumerate(names):
+        number = len(events_of(folder, name))
+        assert number >= len(SOUNDS)
+        assert len(column(page, 0)) == number
+        until(page, f"return document.getElementById('wave').dataset.drawn === '{number}'")
+        if place < len(names) - 1:
+            press(page, "]")
+    marks = "return document.querySelectorAll('#timelines svg text.event').length"
+    assert page.execute_script(marks) == len(found(folder))
+    for canvas in ("strip", "wave", "spectrum"):
+        assert page.execute_script(SHADES, canvas) > 5, canvas
+
+
+def test_html_in_names_is_text(page: Any, folder: Path) -> None:
+    assert page.execute_script("return document.querySelectorAll('img, b, i:not(.mark)').length") == 0
+    assert page.execute_script("return document.scripts.length") == 2
+    assert HOSTILE in one(page, "#recording-title").text
+    assert SUBJECT in one(page, "#timelines figcaption").text
+    assert complaints(page) == []
+
+
+def test_html_in_a_label_is_text(driver: Any, folder: Path) -> None:
+    model = Model.load(folder / "small.onnx")
+    result = classify(folder / "b.wav", model=model)
+    label = "<img src=x onerror=alert(3)>"
+    events = (result.events[0].gain(label=label, timing_reason="</script><b>"), *result.events[1:])
+    seen = look(replace(result, events=events), folder / "b.wav", model)
+    (folder / "label.html").write_text(render_page([seen], ["b.wav"], model="<b>m</b>"), "utf-8")
+    open_page(driver, folder / "label.html")
+    assert column(driver, 2)[0].endswith(label)
+    assert driver.execute_script("return document.querySelectorAll('img, b').length") == 0
+    assert complaints(driver) == []
+
+
+def test_an_event_without_a_clip_says_so(driver: Any, folder: Path) -> None:
+    model = Model.load(folder / "small.onnx")
+    result = classify(folder / "b.wav", model=model)
+    seen = look(result, folder / "b.wav", model)
+    seen = replace(seen, clips=(None,) * len(seen.clips))
+    (folder / "silent.html").write_text(render_page([seen], [None], model="m"), "utf-8")
+    complaints(driver)
+    open_page(driver, folder / "silent.html")
+    assert "no room" in one(driver, "#sound").text
+    assert not one(driver, "#play").is_enabled()
+    assert not one(driver, "#evidence-title").is_displayed()
+    assert not one(driver, "#download").is_enabled()
+    press(driver, "p", "d", "z")
+    assert complaints(driver) == []
+
+
+def test_an_event_plays_to_its_end(page: Any) -> None:
+    press(page, "p")
+    assert until(page, "return document.documentElement.dataset.played") == "1"
+    click(page, "#rows tr:nth-child(2)")
+    click(page, "#play")
+    until(page, "return document.documentElement.dataset.played === '2'")
+    assert complaints(page) == []
+
+
+def test_the_table_sorts_by_any_column_both_ways(page: Any) -> None:
+    heads = page.find_elements("css selector", "#head button")
+    for number in range(len(heads)):
+        click(page, f"#head th:nth-child({number + 1}) button")
+        up = column(page, number)
+        click(page, f"#head th:nth-child({number + 1}) button")
+        down = column(page, number)
+        assert sorted(up) == sorted(down)
+        assert one(page, f"#head th:nth-child({number + 1})").get_attribute("aria-sort") in ("ascending", "descending")
+    click(page, "#head th:nth-child(4) button")
+    chances = [float(text) for text in column(page, 3)]
+    assert chances == sorted(chances)
+    click(page, "#head th:nth-child(4) button")
+    assert [float(text) for text in column(page, 3)] == sorted(chances, reverse=True)
+
+
+def test_labels_change_by_key_and_by_click_and_survive_a_reload(page: Any, folder: Path) -> None:
+    press(page, "2")
+    assert column(page, 2)[0].endswith("snapping")
+    click(page, "#rows tr:nth-child(2)")
+    click(page, "[data-label=other]")
+    assert column(page, 2)[1].endswith("other")
+    press(page, "x")  # the focus is on a button; keys work all the same
+    page.refresh()
+    until(page, "return document.documentElement.dataset.ready")
+    assert column(page, 2)[0].endswith("snapping")
+    assert column(page, 7)[:2] == ["✓", "✓"]
+    assert page.execute_script("return document.querySelectorAll('#rows tr.removed').length") == 1
+    click(page, "#forget")
+    assert column(page, 7)[:2] == ["", ""]
+    press(page, "u")
+    assert column(page, 7)[:2] == ["✓", "✓"]
+
+
+def test_events_are_added_by_key_and_by_two_clicks_and_removed(page: Any, folder: Path) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    number = len(events_of(folder, HOSTILE))
+    press(page, ".", "n")
+    assert len(column(page, 0)) == number + 1
+    page.execute_script("document.getElementById('wave').scrollIntoView({block: 'center'})")
+    ActionChains(page).move_to_element_with_offset(one(page, "#wave"), 300, 0).double_click().perform()
+    assert column(page, 0).count("+") == 2
+    press(page, "3", "x")
+    assert column(page, 0).count("+") == 1
+    rows = [row for row in download(page, folder) if row["file"] == HOSTILE]
+    assert sum(row["end_s"] == "" for row in rows) == 1
+    press(page, "u", "u", "u")
+    assert column(page, 0).count("+") == 1
+
+
+def test_removing_every_event_is_a_verified_negative(page: Any, folder: Path) -> None:
+    for _ in events_of(folder, HOSTILE):
+        press(page, "x", "j")
+    rows = [row for row in download(page, folder) if row["file"] == HOSTILE]
+    assert [(row["start_s"], row["end_s"], row["label"]) for row in rows] == [("", "", "")]
+
+
+def test_the_download_holds_the_labels_and_trains(page: Any, folder: Path) -> None:
+    press(page, "2")
+    rows = download(page, folder)
+    certain = [row for row in found(folder) if row["label"] != "uncertain"]
+    assert len(rows) >= len(certain)
+    first = next(row for row in rows if row["file"] == HOSTILE)
+    assert (first["label"], first["subject"], first["site"]) == ("snapping", SUBJECT, "hip")
+    assert first["start_s"] == events_of(folder, HOSTILE)[0]["start_s"]
+    command = [sys.executable, "-m", "popclass", "train", "labels.csv", "-o", "mine.onnx", "--force"]
+    options = ["--classifier", "logistic", "--folds", "2", "--partial"]
+    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(Model.load(folder / "mine.onnx").classes) == {row["label"] for row in rows} | {"other"}
+
+
+def test_only_what_was_checked_can_be_downloaded(page: Any, folder: Path) -> None:
+    press(page, "1", "j", "2")
+    click(page, "#only-checked")
+    assert [row["label"] for row in download(page, folder)] == ["cavitation", "snapping"]
+    assert "--partial" in one(page, "#advice").text
+
+
+def test_zoom_and_scroll_stay_within_the_recording(page: Any) -> None:
+    whole = one(page, "#position").text
+    press(page, "z")
+    until(page, f"return !document.getElementById('position').textContent.startsWith({json.dumps(whole)})")
+    for _ in range(12):
+        press(page, "+")
+    press(page, *["\ue012"] * 5)  # arrow left, beyond the beginning
+    press(page, "f")
+    until(page, f"return document.getElementById('position').textContent.startsWith({json.dumps(whole)})")
+    assert complaints(page) == []
+
+
+def test_each_cavitation_has_a_bar_that_follows_corrections(page: Any, folder: Path) -> None:
+    bars = "return document.querySelectorAll('#timelines svg .rests').length"
+    cavitations = sum(row["label"] == "cavitation" for row in found(folder))
+    assert cavitations > 0
+    assert page.execute_script(bars) == cavitations
+    assert column(page, 2)[0].endswith("cavitation")
+    press(page, "2")
+    assert page.execute_script(bars) == cavitations - 1
+
+
+def test_it_works_by_keyboard_alone(page: Any, folder: Path) -> None:
+    """By Tab to the picture and every button, each stop visible, and from event to event by arrows."""
+    stops = []
+    for _ in range(40):
+        press(page, "\ue004")
+        stop = page.execute_script(
+            "const at = document.activeElement; const look = getComputedStyle(at); "
+            "return [at.id || at.tagName, look.outlineStyle, parseFloat(look.outlineWidth)]"
+        )
+        stops.append(stop)
+    assert {"choose", "zoom-in", "add", "help", "wave", "play", "remove", "download"} <= {stop[0] for stop in stops}
+    assert all(style != "none" and width >= 2 for name, style, width in stops if name != "BODY")
+    press(page, "\ue015")
+    assert page.execute_script("return document.activeElement.dataset.id") == "2"
+    press(page, " ")
+    assert until(page, "return document.documentElement.dataset.played") == "2"
+
+
+def test_help_lists_the_keys_and_closes(page: Any) -> None:
+    press(page, "?")
+    assert one(page, "#keys").is_displayed()
+    assert "add an event" in one(page, "#key-list").text
+    press(page, "\ue00c")
+    assert not one(page, "#keys").is_displayed()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_nothing_hangs_over_the_edge(driver: Any, folder: Path, scheme: str, width: int) -> None:
+    """At phone width the page itself never scrolls sideways, and every label has a colour of its own."""
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        open_page(driver, folder / "page.html")
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        colours = "return [...document.querySelectorAll('#legend .mark')].map(mark => mark.style.color)"
+        assert len(set(driver.execute_script(colours))) == len(recordings.KINDS) + 1
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_index_of_a_batch_links_pages_that_open(driver: Any, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    recordings.write(tmp_path / "in" / "50% <i>.wav", ["cavitation"])
+    recordings.write(tmp_path / "in" / "quiet.wav", [])
+    out = tmp_path / "out"
+    arguments = ["batch", tmp_path / "in", "-o", out, "--model", folder / "small.onnx", "--report", "--quiet"]
+    assert main([str(part) for part in arguments]) == 0
+    complaints(driver)
+    driver.get((out / "report.html").as_uri())
+    links = driver.find_elements("css selector", "td a")
+    assert [link.text for link in links] == ["50% <i>.wav"]
+    links[0].click()
+    until(driver, "return document.documentElement.dataset.ready")
+    assert len(column(driver, 0)) >= 1
+    one(driver, ".eyebrow a").click()
+    assert driver.current_url == (out / "report.html").as_uri()
+    assert complaints(driver) == []

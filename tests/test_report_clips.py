@@ -1,0 +1,81 @@
+"""Clips hold the sound around their events, at a level that is said, in no more room than there is."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from popclass.report import clips as module
+from popclass.report.clips import AFTER_S, BEFORE_S, PEAK_DBFS, Clip, Cutter, opus
+from popclass.results import Event
+
+RATE = 48_000
+
+
+def event(seconds: float, channel: int = 1) -> Event:
+    at = round(seconds * RATE)
+    return Event(at, at + 10, at + 400, RATE, channel, 30.0, -10.0)
+
+
+def cut(samples: np.ndarray, events: list[Event], block: int = 4096) -> list[Clip | None]:
+    cutter = Cutter(events, len(samples) / RATE)
+    for start in range(0, len(samples), block):
+        cutter.feed(samples[start : start + block].astype(np.float32))
+    return cutter.finish()
+
+
+def recording(seconds: float, *, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(2).normal(0, 0.01, (round(seconds * RATE), channels))
+
+
+@pytest.mark.parametrize("block", [1000, 65_536])
+def test_a_clip_is_the_recording_around_its_event(block: int) -> None:
+    x = recording(3.0, channels=2)
+    (clip,) = cut(x, [event(1.5, channel=2)], block)
+    assert clip is not None
+    heard, rate = soundfile.read(io.BytesIO(clip.data))
+    assert (rate, clip.mime) == (RATE, "audio/flac")
+    assert clip.start_s == 1.5 - BEFORE_S
+    assert len(heard) == round((BEFORE_S + AFTER_S) * RATE)
+    own = x[round(clip.start_s * RATE) :][: len(heard), 1]
+    inside = slice(200, -200)
+    assert np.allclose(heard[inside] * 10 ** (-clip.gain_db / 20), (own - own.mean())[inside], atol=1e-5)
+    assert 20 * np.log10(np.abs(heard).max()) == pytest.approx(PEAK_DBFS, abs=0.01)
+    assert heard[0] == heard[-1] == 0
+
+
+def test_clips_overlap_and_may_lie_at_either_end() -> None:
+    found = cut(recording(1.0), [event(0.0), event(0.006), event(0.99)])
+    lengths = [soundfile.info(io.BytesIO(clip.data)).duration for clip in found if clip is not None]
+    assert lengths == pytest.approx([0.25, 0.256, 0.11])
+
+
+def test_many_events_are_packed_tighter_and_then_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, events = recording(8.0), [event(0.2 + 0.15 * number) for number in range(50)]
+    packed = cut(x, events)
+    assert {clip.mime for clip in packed if clip is not None} == {"audio/ogg"}
+    assert None not in packed
+    monkeypatch.setattr(module, "ROOM", 20_000)
+    monkeypatch.setattr(module, "ROOM_PER_S", 0)
+    few = cut(x, events)
+    assert sum(len(clip.data) for clip in few if clip is not None) <= 20_000
+    assert few == [clip if clip is not None else None for clip in packed[: 50 - few.count(None)]] + [None] * few.count(
+        None
+    )
+    assert 0 < few.count(None) < 50
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 192_000])
+def test_opus_is_the_same_bytes_each_time_and_sounds_alike(rate: int) -> None:
+    t = np.arange(round(0.35 * rate)) / rate
+    tone = (0.5 * np.sin(2 * np.pi * 700 * t)).astype(np.float32)
+    data, _ = opus(tone, rate)
+    assert data == opus(tone, rate)[0]
+    heard, decoded = soundfile.read(io.BytesIO(data))
+    assert decoded == 48_000
+    middle = heard[2400 : 2400 + 9600]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    assert spectrum.argmax() * 48_000 / len(middle) == pytest.approx(700, abs=6)
