@@ -38,7 +38,10 @@ def declared(requirements: list[str]) -> set[str]:
 
 def test_everything_the_package_imports_is_declared() -> None:
     optional = {"pandas"}  # imported by to_dataframe alone, whose docstring says so
-    assert imported("popclass") - optional <= declared(PROJECT["dependencies"])
+    extras = {"pyarrow", "distributed"}  # imported where `--to parquet` or `--scheduler` asks for them
+    assert extras <= declared(PROJECT["optional-dependencies"]["parquet"]) | {"distributed"}
+    assert "dask[distributed]>=2025.1" in PROJECT["optional-dependencies"]["cluster"]
+    assert imported("popclass") - optional - extras <= declared(PROJECT["dependencies"])
 
 
 def test_everything_that_is_declared_is_used() -> None:
@@ -56,7 +59,7 @@ def test_what_tests_benchmarks_and_scripts_import_is_in_the_dev_extra() -> None:
 
 def test_every_dependency_has_a_reason_beside_it() -> None:
     lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
-    needed = [line for line in lines if re.match(r'    "[\w-]+[<>=]', line)]
+    needed = [line for line in lines if re.match(r'    "[\w-]+(\[[\w,]+\])?[<>="]', line)]
     assert len(needed) == len(PROJECT["dependencies"]) + sum(map(len, PROJECT["optional-dependencies"].values()))
     assert all("# " in line for line in needed)
 
