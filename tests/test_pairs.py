@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.evaluation.pairs import WINDOW_S, pair
+from popclass.evaluation.pairs import ROUNDING_S, WINDOW_S, pair
 from popclass.labels import LabelRow
 from popclass.results import Event
 
@@ -38,7 +38,7 @@ def paired(truth, found):
 def test_pairs_lie_within_the_window_and_nothing_is_used_twice(truth, found):
     pairs = paired(truth, found)
     assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
-    assert all(abs(truth[i] - found[j]) <= WINDOW_S + 1e-12 for i, j in pairs)
+    assert all(abs(truth[i] - found[j]) <= WINDOW_S + ROUNDING_S for i, j in pairs)
 
 
 @settings(deadline=None)  # the first call imports mir_eval
@@ -46,7 +46,7 @@ def test_pairs_lie_within_the_window_and_nothing_is_used_twice(truth, found):
 def test_there_are_as_many_pairs_as_mir_eval_counts(truth, found):
     from mir_eval.util import match_events
 
-    assert len(paired(truth, found)) == len(match_events(np.array(truth), np.array(found), WINDOW_S))
+    assert len(paired(truth, found)) == len(match_events(np.array(truth), np.array(found), WINDOW_S + ROUNDING_S))
 
 
 @settings(deadline=None)
@@ -56,7 +56,7 @@ def test_no_choice_of_as_many_pairs_is_nearer(truth, found):
     if len(truth) > len(found):
         truth, found = found, truth
     possible = [
-        [abs(t - f) for t, f in zip(truth, chosen, strict=True) if abs(t - f) <= WINDOW_S + 1e-12]
+        [abs(t - f) for t, f in zip(truth, chosen, strict=True) if abs(t - f) <= WINDOW_S + ROUNDING_S]
         for chosen in permutations(found, len(truth))
     ]
     most = max(map(len, possible))

@@ -19,6 +19,7 @@ from popclass.labels import LabelRow
 from popclass.results import Event
 
 WINDOW_S = 0.010
+ROUNDING_S = 1e-9  # times with six decimals may differ by a rounding from what they should
 _WEAKEST_S = 1e-7  # what the weakest event costs a stretch: less than a sample, so that distances decide first
 
 Array = NDArray[np.float64]
@@ -32,7 +33,7 @@ def names_onset(start_s: float, end_s: float, window_s: float = WINDOW_S) -> boo
     >>> names_onset(1.0, 1.0), names_onset(1.0, 1.01), names_onset(1.0, 1.2)
     (True, True, False)
     """
-    return end_s - start_s <= window_s + 1e-9  # times with six decimals differ by a rounding
+    return end_s - start_s <= window_s + ROUNDING_S
 
 
 def pair(rows: Sequence[LabelRow], events: Sequence[Event], window_s: float = WINDOW_S) -> list[tuple[int, int]]:
@@ -69,6 +70,7 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event], window_s: float = WI
 def _reach(rows: Sequence[LabelRow], onsets: Array, window_s: float) -> list[NDArray[np.intp]]:
     """The events that each row may match."""
     order = np.argsort(onsets, kind="stable")
+    window_s += ROUNDING_S
     first = np.searchsorted(onsets[order], [row.start_s - window_s for row in rows], side="left")
     last = [row.start_s + window_s if names_onset(row.start_s, row.end_s, window_s) else row.end_s for row in rows]
     stop = np.searchsorted(onsets[order], last, side="right")
