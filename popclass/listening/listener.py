@@ -54,8 +54,9 @@ class Listener:
         As `popclass.classify`.
     recorded_at : datetime, optional
         When the stream begins; needed to resume or save a session.
-    resume : path, optional
-        A session file that `save_session` wrote: the refractory clock runs on from there.
+    resume : path or Listener, optional
+        A session file that `save_session` wrote, or a listener that was closed: the refractory clock runs on from
+        there. Where it is not known when both streams began, this one is taken to follow without a gap.
 
     Raises
     ------
@@ -86,7 +87,7 @@ class Listener:
         subject: str | None = None,
         recorded_at: datetime | None = None,
         min_probability: float | None = None,
-        resume: str | os.PathLike[str] | None = None,
+        resume: str | os.PathLike[str] | Listener | None = None,
     ) -> None:
         self._refuse(sample_rate, channels)
         self.sample_rate, self.channels = sample_rate, channels
@@ -120,6 +121,11 @@ class Listener:
     def open_events(self) -> int:
         """How many events are held because something about them may change, or matters to what comes."""
         return self._standing.open_rows
+
+    @property
+    def final_events(self) -> int:
+        """Events with numbers up to this one will not be reported again."""
+        return self._standing.events if self._closed else self._standing.final_events
 
     def feed(self, block: NDArray[Any]) -> list[LiveEvent]:
         """Take the next samples.
@@ -155,8 +161,8 @@ class Listener:
         """The rest: the stream ends here, and every answer is final. Closing again gives nothing."""
         if self._closed:
             return []
-        self._closed = True
         news = [*self._settle(self._detector.flush(), last=True), *self._report_glimpses()]
+        self._closed = True
         try:
             self.warnings = tuple(self._check.finish())
         except AudioError as error:
@@ -231,8 +237,16 @@ class Listener:
             raise UsageError(f"a block has {decoder.channels} channels: this listener was made for {self.channels}")
         return decoder.read(len(block))
 
-    def _resumed(self, path: str | os.PathLike[str]) -> History:
-        return session.load(path, self._belonging(), self._began("to resume a session"))
+    def _resumed(self, before: str | os.PathLike[str] | Listener) -> History:
+        if not isinstance(before, Listener):
+            return session.load(before, self._belonging(), self._began("to resume a session"))
+        if before._belonging() != self._belonging():
+            raise UsageError("the listener to go on from has another model, subject or site")
+        gap = before.time_s
+        began, earlier = self.circumstances.recorded_at, before.circumstances.recorded_at
+        if began is not None and earlier is not None:
+            gap = max((began - earlier) / timedelta(seconds=1), gap)
+        return before._standing.history().later(gap)
 
     def _began(self, purpose: str) -> datetime:
         if self.circumstances.recorded_at is None:

@@ -20,7 +20,7 @@ _POSITION = ("onset", "peak", "end", "channel", "snr_db", "peak_dbfs", "event", 
 
 
 class Rows:
-    """A growing table of events in order of time; those of earlier sittings, which bear the number 0, come first.
+    """A growing table of events in order of time; those of earlier sittings come first.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Rows:
     def __init__(self, classes: int) -> None:
         whole = [(name, np.int64) for name in ("onset", "peak", "end", "event", "burst", "answer")]
         real = [(name, np.float64) for name in ("snr_db", "peak_dbfs", "time_s", "novelty")]
-        flags = [(name, np.bool_) for name in ("candidate", "cavitation", "takes")]
+        flags = [(name, np.bool_) for name in ("candidate", "cavitation", "takes", "closed")]
         chances = [(name, np.float64, (classes,)) for name in ("acoustic", "believed")]
         small = [("channel", np.int16), ("revision", np.int32)]
         self._table: NDArray[Any] = np.zeros(_FIRST, np.dtype([*whole, *real, *flags, *chances, *small]))
@@ -62,7 +62,8 @@ class Rows:
         for at in range(len(history.time_s)):
             row = self._next()
             row["time_s"], row["burst"] = history.time_s[at], history.burst[at]
-            row["believed"], row["novelty"], row["candidate"] = history.believed[at], history.novelty[at], True
+            row["believed"], row["novelty"] = history.believed[at], history.novelty[at]
+            row["candidate"] = row["closed"] = True
 
     def keep(self, which: NDArray[np.bool_]) -> None:
         """Let go of all other rows."""

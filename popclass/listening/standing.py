@@ -83,6 +83,18 @@ class Standing:
         """How many events are held."""
         return len(self._rows)
 
+    @property
+    def events(self) -> int:
+        """How many events are certain by now."""
+        return self._number
+
+    @property
+    def final_events(self) -> int:
+        """Events up to this number will not be reported again."""
+        rows = self._rows.held
+        still_open = rows["event"][~rows["closed"]]
+        return int(still_open[0]) - 1 if len(still_open) else self._number
+
     def add(self, events: Sequence[Event], features: Array) -> None:
         """Take events that are certain, in order, with the features of each."""
         acoustic, novelty = self._model.probabilities(features), self._model.novelty(features)
@@ -132,7 +144,7 @@ class Standing:
         rows = self._rows.held
         judged = self._judge()
         said = fingerprints(judged)
-        news = np.flatnonzero((said != rows["answer"]) & (rows["event"] > 0))
+        news = np.flatnonzero((said != rows["answer"]) & ~rows["closed"])  # what closed ones rest on is forgotten
         rows["answer"] = said
         rows["candidate"] = [flag != UNCHECKED for flag in judged.timing]
         rows["cavitation"], rows["takes"] = judged.cavitation, judged.takes_cavity
@@ -231,6 +243,8 @@ class Standing:
         reach_s = 0.0 if self._capacity is None else self._period_s  # how far ahead a reason looks
         closed = (rows["time_s"] < decided_s) & (rows["time_s"] + reach_s <= settled_s)
         closed[len(rows) - len(self._features) :] = False
+        closed |= rows["closed"]
+        rows["closed"] = closed
         oldest_open_s = float(rows["time_s"][~closed][0]) if not closed.all() else decided_s
         gone = closed & ~rows["candidate"]
         gone[which[: crowd.forgettable(min(oldest_open_s, decided_s))]] = True
