@@ -37,7 +37,7 @@ class Crowds:
     ) -> None:
         self._time = np.rint(time_s * _MICROSECONDS).astype(np.int64)
         self._period = round(period_s * _MICROSECONDS)
-        self._capacity = capacity
+        self._burst, self._capacity = burst, capacity
         begins = np.ones(len(burst) + 1, dtype=bool)
         begins[1:-1] = burst[1:] != burst[:-1]
         if capacity is None:
@@ -65,7 +65,8 @@ class Crowds:
         first = int(np.flatnonzero(self._apart[: complete + 1])[-1])
         return min(float(self._time[first]) / _MICROSECONDS, decided_s) if first < len(self._time) else decided_s
 
-    def forgettable(self, needed_s: float) -> int:
-        """How many of the first candidates are of no account for events from a moment on."""
+    def forgettable(self, needed_s: float, burst: int) -> int:
+        """How many of the first candidates are of no account for events from a moment and a burst on."""
         past = int(np.searchsorted(self._time + self._period, np.floor(needed_s * _MICROSECONDS), side="right"))
+        past = min(past, int(np.searchsorted(self._burst, burst, side="left")))
         return int(np.flatnonzero(self._apart[: past + 1])[-1])

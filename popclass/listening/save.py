@@ -1,9 +1,8 @@
 """Keeping the sounds: a file of each burst, and a `labels.csv` that `popclass train` reads.
 
-A file holds a whole burst with up to half a second on either side, but nothing of the bursts before and after it: the
-detector finds in it what was found, where it was found, so each event has its row. Rows carry the label of the last
-revision; an event that is `uncertain` has none, and with `popclass train --partial` counts for nothing until somebody
-gives it one. Every file appears whole, under its final name, and `labels.csv` is replaced in one move.
+A file holds a whole burst with up to half a second on either side, but nothing of the bursts before and after it, and
+each of its events has a row with the label of its last revision. An event that is `uncertain` has none, and in so short
+a file the detector may hear more than it did in the stream: with `popclass train --partial` both count for nothing. Every file appears whole, under its final name, and `labels.csv` is replaced in one move.
 """
 
 from __future__ import annotations

@@ -245,9 +245,12 @@ class Standing:
         closed[len(rows) - len(self._features) :] = False
         closed |= rows["closed"]
         rows["closed"] = closed
-        oldest_open_s = float(rows["time_s"][~closed][0]) if not closed.all() else decided_s
+        oldest_s, burst = decided_s, self._burst
+        if not closed.all():
+            oldest = rows[~closed][0]
+            oldest_s, burst = min(float(oldest["time_s"]), decided_s), int(oldest["burst"])
         gone = closed & ~rows["candidate"]
-        gone[which[: crowd.forgettable(min(oldest_open_s, decided_s))]] = True
+        gone[which[: crowd.forgettable(oldest_s, burst)]] = True
         past = rows[gone & rows["cavitation"]]
         if len(past):
             starts = past["time_s"][past["burst"] == past["burst"][-1]]
