@@ -56,8 +56,6 @@ def received(pipe):
     blocks = [message for message in messages if isinstance(message, np.ndarray)]
     others = [message for message in messages if not isinstance(message, np.ndarray)]
     return others, np.concatenate(blocks or [wave(0)]) if one_layout(messages) else None
-        blocks or [wave(0)]
-    ) if one_layout(messages) else None
 
 
 def test_the_command_names_the_encodings_there_are():

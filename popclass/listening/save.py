@@ -2,7 +2,8 @@
 
 A file holds a whole burst with up to half a second on either side, but nothing of the bursts before and after it, and
 each of its events has a row with the label of its last revision. An event that is `uncertain` has none, and in so short
-a file the detector may hear more than it did in the stream: with `popclass train --partial` both count for nothing. Every file appears whole, under its final name, and `labels.csv` is replaced in one move.
+a file the detector may hear more than it did in the stream: with `popclass train --partial` both count for nothing.
+Every file appears whole, under its final name, and `labels.csv` is replaced in one move.
 """
 
 from __future__ import annotations
