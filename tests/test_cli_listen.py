@@ -35,7 +35,6 @@ def listen(*arguments, stdin):
         text=True,
         timeout=60,
         check=False,
-        **options,
     )
 
 
