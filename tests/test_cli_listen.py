@@ -171,3 +171,29 @@ def test_help_and_pipes_import_neither_sounddevice_nor_rich(take):
             [sys.executable, "-c", script, "listen", "-"], stdin=stream, capture_output=True, timeout=60, check=False
         )
     assert done.returncode == 0, done.stderr
+
+
+def test_on_a_terminal_there_is_a_page_and_ctrl_c_leaves_it_with_a_summary(take):
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([*COMMAND, "-", "--site", "mcp"], stdin=subprocess.PIPE, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    child.stdin.write(take.read_bytes()[:-1000])  # its end never comes
+    child.stdin.flush()
+    seen, interrupted = b"", False
+    try:
+        while data := os.read(ours, 65536):
+            seen += data
+            if not interrupted and b"floor" in seen and b"snapping" in seen:
+                child.send_signal(signal.SIGINT)
+                interrupted = True
+    except OSError:  # how Linux says that the other side has closed
+        pass
+    os.close(ours)
+    child.stdin.close()
+    assert child.wait(timeout=30) == 0
+    text = seen.decode(errors="replace")
+    assert "level" in text
+    assert "a crack" in text or "could crack again" in text
+    assert "listened for" in text.splitlines()[-1]
+    assert "Traceback" not in text

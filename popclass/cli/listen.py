@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from contextlib import ExitStack
 from datetime import datetime
@@ -128,7 +129,8 @@ def _open(source: str | None, rate: int | None, channels: int | None, encoding: 
     from popclass.listening.source import Pipe
 
     layout = Layout(rate, channels if channels is not None else 1, encoding) if rate and encoding else None
-    return Pipe(sys.stdin.buffer, layout)
+    # not sys.stdin.buffer: its lock, held by a thread that waits for samples, would abort the interpreter at its end
+    return Pipe(io.FileIO(sys.stdin.fileno(), closefd=False), layout)
 
 
 def _existing(session: str | None) -> str | None:

@@ -8,6 +8,7 @@ samples are lost, which is said.
 
 from __future__ import annotations
 
+import io
 import queue
 import threading
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ class Pipe:
         What results call it.
     """
 
-    def __init__(self, stream: BinaryIO, raw: Layout | None = None, *, name: str = "-") -> None:
+    def __init__(self, stream: BinaryIO | io.RawIOBase, raw: Layout | None = None, *, name: str = "-") -> None:
         self.name = name
         self._stream, self._raw = stream, raw
         self._ahead = b""  # read, but not yet looked at
@@ -131,7 +132,7 @@ class Pipe:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
             return data
         read1 = getattr(self._stream, "read1", None)
-        return bytes(read1(size) if read1 is not None else self._stream.read(size))
+        return (read1(size) if read1 is not None else self._stream.read(size)) or b""
 
     def _exactly(self, size: int) -> bytes:
         data = b""
