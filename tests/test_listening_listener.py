@@ -95,7 +95,7 @@ def test_the_last_revisions_are_what_classify_says_for_any_blocks(model, seed, c
         assert all(one != other for one, other in itertools.pairwise(plain))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 12 * RATE), max_size=30))
 def test_what_is_reported_depends_on_the_samples_alone(model, seed, cuts):
     samples = stream(seed)

@@ -1,4 +1,4 @@
-"""Events in a table of numbers: some 200 bytes each, where an object with its labels takes a kilobyte."""
+"""Events in a table of numbers: some 140 bytes each, where an object with its labels takes a kilobyte."""
 
 from __future__ import annotations
 

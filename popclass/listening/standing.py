@@ -12,7 +12,7 @@ another). An event is **closed**, and forgotten, once nothing that comes can cha
 
 Candidates of cavitation stay for another period as history. That is some three periods of events, an hour, where cracks
 are no more than the cavities can give. Where crowds follow each other without a gap all day, every event of that day
-stays open, at some 200 bytes each: no fewer are enough to give the answer that `classify` gives.
+stays open, at some 140 bytes each, for one of them may still change places with its neighbour.
 
 Weighing takes time in proportion to the open events, so it waits until a thousandth of their number has come anew:
 the work for an event stays the same however many are open. `close` always weighs all.
