@@ -70,6 +70,7 @@ class Sitting:
     counts: dict[str, int] = field(default_factory=dict)
     listener: Listener | None = None
     _number: int = 0
+    _broken: bool = False  # a sample that is no number was said of this recording
     _saved_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
@@ -108,6 +109,7 @@ class Sitting:
             begin.rate, channels=begin.channels, recorded_at=started, resume=resume, **self.options
         )
         self._number += 1
+        self._broken = False
         for sink in self.sinks:
             sink.begin(self.listener, self._number)
 
@@ -116,7 +118,9 @@ class Sitting:
         try:
             news = self.listener.feed(block)
         except AudioError as error:  # a float stream may hold what is no number
-            self._notice(f"{error}; taken for silence")
+            if not self._broken:
+                self._notice(f"{error}; such samples are taken for silence from here on")
+            self._broken = True
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
             news = self.listener.feed(block)
         self._hand(block, news)
