@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from popclass.batch import classify_folder as classify_folder
     from popclass.detection import Detector as Detector
     from popclass.evaluation import evaluate as evaluate
+    from popclass.listening import Listener as Listener
+    from popclass.listening import LiveEvent as LiveEvent
     from popclass.model import Model as Model
     from popclass.pipeline import classify as classify
     from popclass.pipeline import extract_features as extract_features
@@ -31,6 +33,8 @@ _HOMES = {
     "classify_folder": "popclass.batch",
     "train": "popclass.training",
     "evaluate": "popclass.evaluation",
+    "Listener": "popclass.listening",
+    "LiveEvent": "popclass.listening",
     "Model": "popclass.model",
     "Detector": "popclass.detection",
     "Event": "popclass.results",
@@ -39,6 +43,8 @@ _HOMES = {
 __all__ = [
     "Detector",
     "Event",
+    "Listener",
+    "LiveEvent",
     "Model",
     "RecordingResult",
     "classify",

@@ -91,10 +91,7 @@ def conclude(
     UsageError
         If a parameter is outside what is allowed.
     """
-    if min_probability is None:
-        least = np.array(model.thresholds.min_probability)
-    else:
-        least = np.full(len(model.classes), _probability(min_probability))
+    least = least_probabilities(model, min_probability)
     if refractory_s is not None:
         check_duration(refractory_s, what="refractory")
     takes = [_take(analysis, around) for analysis, around in zip(analyses, circumstances, strict=True)]
@@ -155,7 +152,9 @@ def probabilities(
     found: dict[int, Array] = {}
     for line in timelines(takes):
         placed = line.place(onsets, bursts)
-        reading = _weigh(line, placed, analyses, circumstances, model, refractory_s, price)[0]
+        chances, novelty, capacity, period_s = _of_line(line, analyses, circumstances, refractory_s)
+        novel = novelty >= model.thresholds.novelty
+        reading = _read(placed.time_s, placed.burst, chances, novel, model.classes, capacity, period_s, price)
         found.update({index: reading.chances[placed.take == index] for index in line.takes})
     return [found[index] for index in range(len(analyses))]
 
@@ -190,72 +189,146 @@ def _settle(
     period_s: float | None,
 ) -> tuple[dict[int, tuple[tuple[Event, ...], int]], Session]:
     """The labelled events of each recording of a timeline, the joint cavities they need, and all of them together."""
-    reading, novel, capacity, period_s = _weigh(line, placed, analyses, circumstances, model, period_s)
+    chances, novelty, capacity, period_s = _of_line(line, analyses, circumstances, period_s)
+    judged = judge(placed.time_s, placed.burst, chances, novelty, model, least, capacity, period_s)
+    settled = {}
+    for index in line.takes:
+        own = np.flatnonzero(placed.take == index)
+        each = zip(own, analyses[index].events, analyses[index].acoustic, analyses[index].novelty, strict=True)
+        events = tuple(
+            judged.label(int(at), event, model.classes, acoustic, novelty) for at, event, acoustic, novelty in each
+        )
+        needed = refractory.cavities_needed(placed.time_s[own], judged.cavitation[own], refractory_s=period_s)
+        settled[index] = (events, needed)
+    names = tuple(analyses[index].recording for index in line.takes)
+    together = refractory.cavities_needed(placed.time_s, judged.cavitation, refractory_s=period_s)
+    return settled, Session(names, capacity, period_s, together)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is said of the events of one timeline, in the order they were handed in.
+
+    Attributes
+    ----------
+    labels, timing, reasons : tuple of str, (n,)
+    p_label : ndarray, shape (n,)
+        Probability of the likeliest class after company and timing.
+    cavitation, takes_cavity : ndarray of bool, shape (n,)
+        Which are labelled cavitation, and which occupy a joint cavity.
+    since_cavitation_s : tuple of float or None, (n,)
+    """
+
+    labels: tuple[str, ...]
+    timing: tuple[str, ...]
+    reasons: tuple[str, ...]
+    p_label: Array
+    cavitation: NDArray[np.bool_]
+    takes_cavity: NDArray[np.bool_]
+    since_cavitation_s: tuple[float | None, ...]
+
+    def label(self, at: int, event: Event, classes: Sequence[str], acoustic: Array, novelty: float) -> Event:
+        """The event with all that is said of it, `at` being its place."""
+        return event.gain(
+            probabilities=dict(zip(classes, acoustic.tolist(), strict=True)),
+            acoustic_label=classes[int(acoustic.argmax())],
+            label=self.labels[at],
+            p_label=float(self.p_label[at]),
+            novelty=float(novelty),
+            timing=self.timing[at],
+            since_cavitation_s=self.since_cavitation_s[at],
+            timing_reason=self.reasons[at],
+        )
+
+
+def judge(
+    time_s: Array,
+    burst: NDArray[np.int64],
+    chances: Array,
+    novelty: Array,
+    model: Model,
+    least: Array,
+    capacity: int | None,
+    period_s: float,
+    *,
+    forgotten_s: float | None = None,
+) -> Judgement:
+    """Weigh the timing of the events of one timeline, and name them.
+
+    Parameters
+    ----------
+    time_s, burst : ndarray, shape (n,)
+        Onsets in seconds and bursts on the timeline.
+    chances : ndarray, shape (n, classes)
+        Probabilities after company was weighed.
+    novelty : ndarray, shape (n,)
+    model : Model
+    least : ndarray, shape (classes,)
+        See `least_probabilities`.
+    capacity : int or None
+        Joint cavities; None where the site is unknown.
+    period_s : float
+    forgotten_s : float, optional
+        Start of the last burst with a cavitation before all these events, if there was one.
+    """
+    novel = novelty >= model.thresholds.novelty
+    reading = _read(time_s, burst, chances, novel, model.classes, capacity, period_s)
     best = reading.chances.argmax(axis=1)
     p_label = reading.chances.max(axis=1)
     doubtful = novel | (p_label < least[best])
     labels = [UNCERTAIN if doubt else model.classes[at] for at, doubt in zip(best, doubtful, strict=True)]
     cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
-    since = refractory.since_cavitation(placed.time_s, placed.burst, cavitation)
+    since = refractory.since_cavitation(time_s, burst, cavitation)
+    if forgotten_s is not None:
+        since = tuple(float(at - forgotten_s) if span is None else span for at, span in zip(time_s, since, strict=True))
     why = reasons(
-        *(placed.time_s, placed.burst, reading.timing, reading.takes_cavity, labels, since),
+        *(time_s, burst, reading.timing, reading.takes_cavity, labels, since),
         capacity=capacity,
         refractory_s=period_s,
     )
-    settled = {}
-    for index in line.takes:
-        own = np.flatnonzero(placed.take == index)
-        events = []
-        for at, event, acoustic, novelty in zip(
-            own, analyses[index].events, analyses[index].acoustic, analyses[index].novelty, strict=True
-        ):
-            events.append(
-                event.gain(
-                    probabilities=dict(zip(model.classes, acoustic.tolist(), strict=True)),
-                    acoustic_label=model.classes[int(acoustic.argmax())],
-                    label=labels[at],
-                    p_label=float(p_label[at]),
-                    novelty=float(novelty),
-                    timing=reading.timing[at],
-                    since_cavitation_s=since[at],
-                    timing_reason=why[at],
-                )
-            )
-        needed = refractory.cavities_needed(placed.time_s[own], cavitation[own], refractory_s=period_s)
-        settled[index] = (tuple(events), needed)
-    names = tuple(analyses[index].recording for index in line.takes)
-    together = refractory.cavities_needed(placed.time_s, cavitation, refractory_s=period_s)
-    return settled, Session(names, capacity, period_s, together)
+    return Judgement(tuple(labels), reading.timing, why, p_label, cavitation, reading.takes_cavity, since)
 
 
-def _weigh(
-    line: Timeline,
-    placed: Placed,
-    analyses: Sequence[Analysis],
-    circumstances: Sequence[Circumstances],
-    model: Model,
-    period_s: float | None,
-    price: float = refractory.PRICE,
-) -> tuple[_Reading, NDArray[np.bool_], int | None, float]:
-    """The reading of a timeline, which of its events are novel, its capacity and its refractory period."""
+def least_probabilities(model: Model, min_probability: float | None) -> Array:
+    """The least probability with which each class is named, shape (classes,): the model's own, or one for all.
+
+    Raises
+    ------
+    UsageError
+        If `min_probability` lies outside 0-1.
+    """
+    if min_probability is None:
+        return np.array(model.thresholds.min_probability)
+    return np.full(len(model.classes), _probability(min_probability))
+
+
+def _of_line(
+    line: Timeline, analyses: Sequence[Analysis], circumstances: Sequence[Circumstances], period_s: float | None
+) -> tuple[Array, Array, int | None, float]:
+    """Chances and novelty of the events of a timeline, its capacity and its refractory period."""
     known = [number for index in line.takes if (number := circumstances[index].capacity()) is not None]
     capacity = max(known, default=None)
-    if period_s is None:
-        period_s = lookup(line.site).refractory_s if line.site is not None else REFRACTORY_S
     chances = np.concatenate([analyses[index].believed for index in line.takes])
-    novel = np.concatenate([analyses[index].novelty for index in line.takes]) >= model.thresholds.novelty
-    reading = _read(placed, chances, novel, model.classes, capacity, period_s, price)
-    return reading, novel, capacity, period_s
+    novelty = np.concatenate([analyses[index].novelty for index in line.takes])
+    return chances, novelty, capacity, refractory_period(line.site, period_s)
+
+
+def refractory_period(site: str | None, period_s: float | None) -> float:
+    """The refractory period in seconds: what is asked for, else the site's, else that of a finger joint."""
+    if period_s is not None:
+        return check_duration(period_s, what="refractory")
+    return lookup(site).refractory_s if site is not None else REFRACTORY_S
 
 
 def _read(
-    placed: Placed,
+    time_s: Array,
+    burst: NDArray[np.int64],
     chances: Array,
     novel: NDArray[np.bool_],
     classes: Sequence[str],
     capacity: int | None,
     period_s: float,
-    price: float,
+    price: float = refractory.PRICE,
 ) -> _Reading:
     """Weigh the refractory period: a cavitation that finds no cavity free loses the price of an exception."""
     if CAVITATION not in classes or not len(chances):
@@ -264,9 +337,7 @@ def _read(
     column = classes.index(CAVITATION)
     weight = logits[:, column] - np.delete(logits, column, axis=1).max(axis=1)
     weight[novel] = np.minimum(weight[novel], 0.0)  # a sound like none in training occupies no cavity
-    verdict = refractory.check(
-        placed.time_s, weight, placed.burst, capacity=capacity, refractory_s=period_s, price=price
-    )
+    verdict = refractory.check(time_s, weight, burst, capacity=capacity, refractory_s=period_s, price=price)
     if capacity is not None:
         logits[np.array(verdict.timing) == REFRACTORY, column] -= price
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))

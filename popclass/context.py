@@ -107,6 +107,10 @@ class Context:
         embedding = (X[:, self.columns] - self.mean) / self.spread
         return context_features(onset_s, burst, embedding, acoustic, likeness=self.likeness, level_db=level_db)
 
+    def weigh(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array) -> Array:
+        """Probabilities of sound and company together, of the events of one recording; shape (events, classes)."""
+        return self.apply(acoustic, self.measure(X, acoustic, onset_s, burst, level_db))
+
     def apply(self, acoustic: Array, measures: Array) -> Array:
         """Probabilities of sound and company together, shape (events, classes)."""
         logits = np.log(np.maximum(acoustic, 1e-12)) + self.weighing.log_odds(acoustic, measures)

@@ -204,7 +204,7 @@ def _with_company(heard: Hearing, acoustic: Array, model: Model) -> Array:
     onset = np.array([event.start_s for event in heard.events])
     burst = np.array([event.burst for event in heard.events])
     level = np.array([event.snr_db for event in heard.events])
-    return model.context.apply(acoustic, model.context.measure(heard.features, acoustic, onset, burst, level))
+    return model.context.weigh(heard.features, acoustic, onset, burst, level)
 
 
 def classify(

@@ -157,6 +157,35 @@ def test_any_length_is_taken(samples):
     detect(np.random.default_rng(11).standard_normal(samples) * 0.01)
 
 
+@pytest.mark.parametrize("level", [0.05, 1.0])
+def test_a_recording_that_ends_anywhere_in_a_sound_is_taken(level):
+    signal = noise(np.random.default_rng(13), 0.5) * 0.001
+    signal[12000:13440] += click(np.random.default_rng(14)) * level
+    for length in range(11900, 13000, 7):
+        assert all(sound.event.onset < length for sound in detect(signal[:length]))
+
+
+def test_a_peek_gives_what_flush_would_and_leaves_no_trace():
+    rng = np.random.default_rng(15)
+    signal = noise(rng, 6) * 0.01
+    for onset in rng.integers(1000, 280_000, 30):
+        signal[onset : onset + 1440] += click(rng)
+    looked, left = Detector(48000, 1), Detector(48000, 1)
+    sounds, expected = [], []
+    for at in range(0, len(signal), 7000):
+        block = signal[at : at + 7000, None].astype(np.float32)
+        sounds += looked.feed(block)
+        expected += left.feed(block)
+        peeked = [sound.event for sound in looked.peek()]
+        if at % 3 == 0:
+            again = Detector(48000, 1)
+            before = len(again.feed(signal[: at + 7000, None].astype(np.float32)))
+            assert before == len(sounds)
+            assert peeked == [sound.event for sound in again.flush()]
+        assert all(event.onset >= looked.settled for event in peeked)
+    assert [sound.event for sound in sounds + looked.flush()] == [sound.event for sound in expected + left.flush()]
+
+
 def test_memory_does_not_grow_with_the_recording():
     detector = Detector(8000, 1)
     rng = np.random.default_rng(12)

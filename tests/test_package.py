@@ -37,7 +37,7 @@ def declared(requirements: list[str]) -> set[str]:
 
 
 def test_everything_the_package_imports_is_declared() -> None:
-    optional = {"pandas"}  # imported by to_dataframe alone, whose docstring says so
+    optional = {"pandas", "sounddevice"}  # imported where they are asked for; an error says what to install
     extras = {"pyarrow", "distributed"}  # imported where `--to parquet` or `--scheduler` asks for them
     assert extras <= declared(PROJECT["optional-dependencies"]["parquet"]) | {"distributed"}
     assert "dask[distributed]>=2025.1" in PROJECT["optional-dependencies"]["cluster"]

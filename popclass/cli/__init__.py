@@ -20,7 +20,7 @@ from contextlib import suppress
 import click
 
 from popclass import __version__
-from popclass.cli import batch, classify, evaluate, features, model, sites, synth, train
+from popclass.cli import batch, classify, evaluate, features, listen, model, sites, synth, train
 from popclass.cli.messages import complain
 from popclass.errors import PopclassError
 
@@ -60,6 +60,7 @@ commands.add_command(batch.batch)
 commands.add_command(train.train)
 commands.add_command(evaluate.evaluate)
 commands.add_command(features.features)
+commands.add_command(listen.listen)
 commands.add_command(model.model)
 commands.add_command(sites.sites)
 commands.add_command(synth.synth)

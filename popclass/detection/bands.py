@@ -52,6 +52,13 @@ class BandSplitter:
         self._past: list[Floats] | None = None
         self._frames = 0
 
+    def twin(self) -> BandSplitter:
+        """Another splitter that has heard the same and goes its own way from here."""
+        twin = BandSplitter(self.frame)
+        twin._past = None if self._past is None else list(self._past)
+        twin._frames = self._frames
+        return twin
+
     def split(self, samples: Floats) -> Floats:
         """Energy of each band in each frame.
 

@@ -7,6 +7,7 @@ heard: its clip, and the onset that follows it. Memory is bounded by two chunks.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,6 +167,27 @@ class Detector:
         self._waiting, self._waiting_samples = [], 0
         return self._advance(np.ascontiguousarray(rest.T), last=True)
 
+    def peek(self) -> list[Sound]:
+        """What `flush` would give now; the stream goes on as if nothing had been asked.
+
+        The floor of these sounds is that of a shorter stretch than it will be, and their clips end here: what is said
+        of them may change.
+        """
+        twin = copy(self)  # arrays are replaced, never written into; what is changed in place is copied
+        twin._splitters = [splitter.twin() for splitter in self._splitters]
+        twin._onsets = list(self._onsets)
+        return twin.flush()
+
+    @property
+    def settled(self) -> int:
+        """All sounds with an onset before this sample have been handed out, if `flush` was not called."""
+        return max(self._decided * self.frame - self._margin, 0)
+
+    @property
+    def _margin(self) -> int:
+        """Samples before the last decided one in which a sound still waits for its end or the onset after it."""
+        return round(LONGEST_S * self.sample_rate) + UNDECIDED * self.frame
+
     def _advance(self, samples: Floats, *, last: bool) -> list[Sound]:
         self._ahead = samples
         self._analyse(samples)
@@ -247,7 +269,8 @@ class Detector:
         end = (frame + reach + 1) * self.frame - self._samples_start
         stretch = self._samples[channel, begin:end]
         half = 2 ** (octave - 1)
-        sample = begin + pick_onset(octave_detail(stretch, octave)) + half // 2 + self._samples_start
+        heard = self._samples.shape[1]
+        sample = min(begin + pick_onset(octave_detail(stretch, octave)) + half // 2, heard - 1) + self._samples_start
         floor = float(self._floors[channel, :, int(frame >= self._frames - self._newest)].sum()) / self.frame
         return Onset(sample, channel, float(evidence.sum()), floor)
 
@@ -256,7 +279,7 @@ class Detector:
         if not self._onsets:
             return []
         self._join()
-        horizon = self._decided * self.frame - round(LONGEST_S * self.sample_rate) - UNDECIDED * self.frame
+        horizon = self._decided * self.frame - self._margin
         onsets = merge_close(self._onsets, self._separation)
         ready = len(onsets) if last else sum(onset.sample < horizon for onset in onsets)
         following = [onset.sample for onset in onsets[1:]] + [None]
