@@ -6,8 +6,8 @@ label if its onset lies in the labelled stretch or at most 15 ms outside, to the
 - A **point**, or a stretch of at most 10 ms, marks an onset: of those within 15 ms of its start, the nearest takes the
   label. Points choose first, the closest pair of point and onset before all others: whoever set one meant that very
   onset.
-- A longer **stretch** is one sound: of the events that no point took, its strongest takes the label, since a stretch drawn by
-  hand begins in the echo or the rub before it as often as at the onset.
+- A longer **stretch** is one sound: of the events that no point took, its strongest takes the label, since a stretch
+  drawn by hand begins in the echo or the rub before it as often as at the onset.
 
 The other events that belong to a label (echoes, the rub before a snap) are neither that nor `other` and stay out of
 training. Events that no label covers are `other` where a recording is fully labelled, and left out where it is not.
