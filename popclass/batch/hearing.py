@@ -19,7 +19,7 @@ from popclass.hearing import Hearer
 from popclass.model import Model
 from popclass.pipeline import judge_all
 
-CHUNK_FILES = 50
+CHUNK_FILES = 32
 CHUNK_BYTES = 32 << 20
 
 
