@@ -30,15 +30,15 @@ WAIT_S = 60.0
 PRELOAD = """
 import os, time
 import popclass.batch.hearing as hearing
-from popclass.pipeline import analyse
+from popclass.batch.hearing import hear_one
 
 def slow(path, *a, name, **k):
     time.sleep({pause})
     if name == {deadly!r}:
         os._exit(139)
-    return analyse(path, *a, name=name, **k)
+    return hear_one(path, *a, name=name, **k)
 
-hearing.analyse = slow
+hearing.hear_one = slow
 """
 
 

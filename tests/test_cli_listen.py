@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -182,7 +183,7 @@ def test_on_a_terminal_there_is_a_page_and_ctrl_c_leaves_it_with_a_summary(take)
     child.stdin.flush()
     seen, interrupted = b"", False
     try:
-        while data := os.read(ours, 65536):
+        while select.select([ours], [], [], 60)[0] and (data := os.read(ours, 65536)):
             seen += data
             if not interrupted and b"floor" in seen and b"snapping" in seen:
                 child.send_signal(signal.SIGINT)
@@ -191,6 +192,7 @@ def test_on_a_terminal_there_is_a_page_and_ctrl_c_leaves_it_with_a_summary(take)
         pass
     os.close(ours)
     child.stdin.close()
+    assert interrupted, seen.decode(errors="replace")
     assert child.wait(timeout=30) == 0
     text = seen.decode(errors="replace")
     assert "level" in text
