@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from popclass.conclusion import Circumstances
 from popclass.errors import AudioError
 from popclass.features import FrontEnd
-from popclass.pipeline import Hearing, hear
+from popclass.hearing import Hearing, hear
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis.session import GeneratedRecording, Label
 from popclass.synthesis.write import session_of

@@ -20,7 +20,8 @@ import numpy as np
 from measure import Verdicts
 
 from popclass.conclusion import Circumstances, conclude
-from popclass.pipeline import Analysis, number
+from popclass.hearing import number
+from popclass.pipeline import Analysis
 from popclass.results import REFRACTORY, Event
 from popclass.timing.schedule import schedule
 

@@ -191,7 +191,10 @@ class Model:
         values = self._check(X).astype(np.float32)
         if not len(values):
             return np.zeros((0, len(self.classes)))
-        out = self._session.run(["probabilities"], {self._session.get_inputs()[0].name: values})[0]
+        run, entry = self._session.run, self._session.get_inputs()[0].name
+        # a row at a time: the rounding of onnxruntime's matrix products depends on how many rows there are
+        rows = (values[at : at + 1] for at in range(len(values)))
+        out = np.concatenate([run(["probabilities"], {entry: row})[0] for row in rows])
         if out.shape != (len(values), len(self.classes)) or not np.isfinite(out).all():
             raise ModelError(f"{self.name}: the graph's answer does not fit the model's classes; make the model anew")
         return np.asarray(out, dtype=np.float64)

@@ -1,35 +1,29 @@
 """One recording to labelled events: every way into popclass goes through here.
 
 `analyse` hears one recording by itself: sounds, features, probabilities, the company its events keep; it needs no other
-recording and can run anywhere. `popclass.conclusion` then weighs what recordings of one timeline tell about each other.
+recording and can run anywhere. `popclass.hearing.Hearer` and `judge_all` are its two halves for several recordings at
+once. `popclass.conclusion` then weighs what recordings of one timeline tell about each other.
 `classify` is both for one recording.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.audio import open_recording
 from popclass.conclusion import Circumstances, conclude
-from popclass.detection import Detector, Sound
-from popclass.features import FrontEnd, extract
+from popclass.hearing import Hearing, Progress, Source, hear
 from popclass.model import Model
 from popclass.results import Event, RecordingResult
 from popclass.timing.sites import lookup
 
 Array = NDArray[np.float64]
-Source = str | os.PathLike[str] | BinaryIO | NDArray[Any]
-
-BURST_GAP_S = 0.250
-TOGETHER = 64  # events described and judged at a time; bounds the memory of a day with many of them
-BLOCK = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,103 +56,13 @@ class Analysis:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """The events of a recording with their features, before any model has spoken."""
-
-    events: tuple[Event, ...]
-    features: Array
-    name: str
-    duration_s: float
-    sample_rate: int
-    channels: int
-    recorded_at: datetime | None
-    warnings: tuple[str, ...]
-
-
-def hear(
-    source: Source,
-    frontend: FrontEnd,
-    *,
-    sample_rate: int | None = None,
-    name: str | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
-    notice: Callable[[Sequence[Sound]], None] | None = None,
-) -> Hearing:
-    """Find the short sounds of a recording and describe them.
-
-    Parameters
-    ----------
-    source : path, `-`, binary file or array
-        As `popclass.audio.open_recording`.
-    frontend : FrontEnd
-    sample_rate : int, optional
-        For arrays.
-    name : str, optional
-        What results call the recording.
-    progress : callable, optional
-        Called with the frames read and the frames there are (None where unknown).
-    notice : callable, optional
-        Called with the sounds, a few at a time and in the order of the events, for whoever needs their samples.
-
-    Raises
-    ------
-    AudioError
-        If the recording is unusable.
-    """
-    events: list[Event] = []
-    tables: list[Array] = []
-    pending: list[Sound] = []
-
-    def describe(limit: int) -> None:
-        while len(pending) >= limit and pending:
-            some = pending[:TOGETHER]
-            events.extend(sound.event for sound in some)
-            tables.append(extract(some, frontend))
-            if notice is not None:
-                notice(some)
-            del pending[:TOGETHER]
-
-    with open_recording(source, sample_rate=sample_rate, name=name) as recording:
-        detector = Detector(recording.sample_rate, recording.channels)
-        for block in recording.blocks(BLOCK):
-            pending += detector.feed(block)
-            describe(TOGETHER)
-            if progress is not None:
-                progress(recording.frames_read, recording.frames)
-        pending += detector.flush()
-        describe(1)
-        return Hearing(
-            events=number(events),
-            features=np.concatenate(tables) if tables else np.zeros((0, len(frontend.names))),
-            name=recording.name,
-            duration_s=recording.frames_read / recording.sample_rate,
-            sample_rate=recording.sample_rate,
-            channels=recording.channels,
-            recorded_at=recording.recorded_at,
-            warnings=tuple(recording.warnings),
-        )
-
-
-def number(events: Sequence[Event]) -> tuple[Event, ...]:
-    """Events numbered from 1, and their bursts: an onset at most 250 ms after the one before continues its burst."""
-    numbered: list[Event] = []
-    burst = 0
-    for index, event in enumerate(events):
-        gap = event.onset - numbered[-1].onset if numbered else None
-        if gap is None or gap > BURST_GAP_S * event.sample_rate:
-            burst += 1
-        numbered.append(replace(event, event=index + 1, burst=burst))
-    return tuple(numbered)
-
-
 def analyse(
     source: Source,
     model: Model,
     *,
     sample_rate: int | None = None,
     name: str | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Analysis:
     """Hear one recording and say what each sound is likely to be by itself. Parameters and errors as `hear`."""
     return judge(hear(source, model.frontend, sample_rate=sample_rate, name=name, progress=progress), model)
@@ -175,26 +79,40 @@ def judge(heard: Hearing, model: Model, *, acoustic: Array | None = None) -> Ana
     acoustic : ndarray, shape (events, classes), optional
         Probabilities of the sound alone, where they are another classifier's; the model's own where None.
     """
+    return judge_all([heard], model, acoustic=acoustic)[0]
+
+
+def judge_all(heard: Sequence[Hearing], model: Model, *, acoustic: Array | None = None) -> list[Analysis]:
+    """`judge` for several recordings: the same to the last bit, and faster where each has few sounds.
+
+    Parameters
+    ----------
+    heard : sequence of Hearing
+    model, acoustic
+        As `judge`; `acoustic` for the sounds of all recordings in their order.
+    """
+    features = np.concatenate([np.zeros((0, len(model.features))), *(each.features for each in heard)])
+    novelty = model.novelty(features)
     if acoustic is None:
-        acoustic = _in_parts(model.probabilities, heard.features)
+        acoustic = model.probabilities(features)
+    ends = accumulate(len(each.events) for each in heard)
+    rows = [slice(end - len(each.events), end) for each, end in zip(heard, ends, strict=True)]
+    return [_analysis(each, acoustic[own], novelty[own], model) for each, own in zip(heard, rows, strict=True)]
+
+
+def _analysis(heard: Hearing, acoustic: Array, novelty: Array, model: Model) -> Analysis:
     return Analysis(
         recording=heard.name,
         events=heard.events,
         acoustic=acoustic,
         believed=_with_company(heard, acoustic, model),
-        novelty=_in_parts(model.novelty, heard.features),
+        novelty=novelty,
         duration_s=heard.duration_s,
         sample_rate=heard.sample_rate,
         channels=heard.channels,
         recorded_at=heard.recorded_at,
         warnings=heard.warnings,
     )
-
-
-def _in_parts(judge: Callable[[Array], Array], features: Array) -> Array:
-    """What a model says of many events, asked about a few at a time: a kernel classifier's memory grows with them."""
-    starts = range(0, max(len(features), 1), TOGETHER)
-    return np.concatenate([judge(features[start : start + TOGETHER]) for start in starts])
 
 
 def _with_company(heard: Hearing, acoustic: Array, model: Model) -> Array:
@@ -218,7 +136,7 @@ def classify(
     recorded_at: datetime | None = None,
     min_probability: float | None = None,
     sample_rate: int | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> RecordingResult:
     """Which short sounds of a recording are cavitation, which are snapping, and which are neither.
 

@@ -14,10 +14,12 @@ import pytest
 import recordings
 
 from popclass.batch import classify_folder, hearing, pool
+from popclass.batch.hearing import hear_one
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Stamp, from_line, to_line
 from popclass.cli import main
 from popclass.errors import LabelError, ModelError, OutputError, UsageError
+from popclass.features import extract
 from popclass.model import Model
 from popclass.pipeline import analyse, classify
 
@@ -101,13 +103,22 @@ def test_any_number_of_processes_gives_the_same_bytes(done, archive, model, tmp_
     assert result.recordings == done.recordings
 
 
+@pytest.mark.parametrize("files", [2, 5, 50])
+def test_any_grouping_gives_the_same_journal_lines(done, archive, model, files):
+    names = [row.recording for row in done.recordings if row.status == "ok" and "\\" not in row.recording]
+    chunks = [dict.fromkeys(names[at : at + files], Stamp(1, 2)) for at in range(0, len(names), files)]
+    lines = [outcome.line for chunk in chunks for outcome in hearing.hear_chunk(archive, chunk, model)]
+    alone = [hearing.hear_chunk(archive, {name: Stamp(1, 2)}, model)[0].line for name in names]
+    assert lines == alone
+
+
 def test_a_second_run_hears_only_what_is_new_changed_or_failed(done, archive, model, tmp_path, monkeypatch):
     folder, results = tmp_path / "archive", tmp_path / "results"
     shutil.copytree(archive, folder)
     classify_folder(folder, results, model=model)
     heard = []
     monkeypatch.setattr(
-        hearing, "analyse", lambda path, *a, name, **k: heard.append(name) or analyse(path, *a, name=name)
+        hearing, "hear_one", lambda path, *a, name, **k: heard.append(name) or hear_one(path, *a, name=name)
     )
     assert classify_folder(folder, results, model=model).resumed == 11
     assert heard == ["day 0/broken.wav"]
@@ -130,10 +141,10 @@ def test_an_interrupted_batch_goes_on_and_ends_with_the_same_bytes(done, archive
     def interrupted(path, *rest, name, **options):
         if name == "day 1/take3.wav":
             raise KeyboardInterrupt
-        return analyse(path, *rest, name=name, **options)
+        return hear_one(path, *rest, name=name, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(hearing, "analyse", interrupted)
+        patch.setattr(hearing, "hear_one", interrupted)
         with pytest.raises(KeyboardInterrupt):
             classify_folder(archive, tmp_path, model=model)
     assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
@@ -148,9 +159,9 @@ def test_a_killed_batch_leaves_no_results_and_goes_on(done, archive, model, tmp_
     model.save(tmp_path / "m.onnx")
     results = tmp_path / "results"
     code = (
-        "import time, popclass.batch.hearing as hearing\nanalyse = hearing.analyse\n"
-        "def slow(*a, **k):\n    time.sleep(0.2)\n    return analyse(*a, **k)\n"
-        "hearing.analyse = slow\nfrom popclass.cli import main\n"
+        "import time, popclass.batch.hearing as hearing\nhear_one = hearing.hear_one\n"
+        "def slow(*a, **k):\n    time.sleep(0.2)\n    return hear_one(*a, **k)\n"
+        "hearing.hear_one = slow\nfrom popclass.cli import main\n"
         f"main(['batch', {str(archive)!r}, '-o', {str(results)!r}, '--model', {str(tmp_path / 'm.onnx')!r}])"
     )
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as child:
@@ -172,11 +183,11 @@ def test_a_recording_that_kills_its_process_costs_one_row(archive, model, tmp_pa
     model.save(tmp_path / "m.onnx")
     script.write_text(
         "import os, sys, popclass.batch.hearing as hearing\n"
-        "analyse = hearing.analyse\n"
+        "hear_one = hearing.hear_one\n"
         "def deadly(path, *a, name, **k):\n"
         "    if name == 'LOUD.FLAC':\n        os._exit(139)\n"
-        "    return analyse(path, *a, name=name, **k)\n"
-        "hearing.analyse = deadly\n"
+        "    return hear_one(path, *a, name=name, **k)\n"
+        "hearing.hear_one = deadly\n"
         "if __name__ == '__main__':\n"
         "    from popclass.cli import main\n    sys.exit(main(sys.argv[1:]))\n"
     )
@@ -205,12 +216,28 @@ def test_a_bug_costs_one_row_and_names_itself(archive, model, tmp_path, monkeypa
     def broken(path, *rest, name, **options):
         if name == "LOUD.FLAC":
             raise ZeroDivisionError("by nothing")
-        return analyse(path, *rest, name=name, **options)
+        return hear_one(path, *rest, name=name, **options)
 
-    monkeypatch.setattr(hearing, "analyse", broken)
+    monkeypatch.setattr(hearing, "hear_one", broken)
     failed = {row.recording: row.reason for row in classify_folder(archive, tmp_path, model=model).failed}
     assert failed["LOUD.FLAC"] == "a bug in popclass, please report it: ZeroDivisionError: by nothing"
     assert len(failed) == 2
+
+
+def test_a_bug_that_shows_when_sounds_are_described_together_costs_one_row(done, archive, model, tmp_path, monkeypatch):
+    loud = analyse(archive / "LOUD.FLAC", model).events[0].snr_db
+
+    def broken(sounds, frontend):
+        if any(sound.event.snr_db == loud for sound in sounds):
+            raise ZeroDivisionError("by nothing")
+        return extract(sounds, frontend)
+
+    monkeypatch.setattr("popclass.hearing.extract", broken)
+    result = classify_folder(archive, tmp_path, model=model)
+    failed = {row.recording: row.reason for row in result.failed}
+    assert failed["LOUD.FLAC"] == "a bug in popclass, please report it: ZeroDivisionError: by nothing"
+    assert failed.keys() == {"LOUD.FLAC", "day 0/broken.wav"}
+    assert result.events == [event for event in done.events if event["recording"] != "LOUD.FLAC"]
 
 
 def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):

@@ -14,22 +14,22 @@ import pytest
 import recordings
 
 from popclass.batch import classify_folder, hearing
+from popclass.batch.hearing import hear_one
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.cli import main
 from popclass.errors import OutputError
 from popclass.model import Model
-from popclass.pipeline import analyse
 
 TABLES = ("events.csv", "recordings.csv")
 
 # The command, with hearing slowed down so that there is something to interrupt.
 SLOW = """
 import sys, time, popclass.batch.hearing as hearing
-from popclass.pipeline import analyse
+from popclass.batch.hearing import hear_one
 def slow(*a, **k):
     time.sleep({pause})
-    return analyse(*a, **k)
-hearing.analyse = slow
+    return hear_one(*a, **k)
+hearing.hear_one = slow
 if __name__ == "__main__":
     from popclass.cli import main
     sys.exit(main(sys.argv[1:]))
@@ -129,7 +129,7 @@ def test_a_file_that_changed_is_heard_again(archive, model, tmp_path, monkeypatc
     shutil.copytree(archive, folder)
     classify_folder(folder, tmp_path / "out", model=model[0])
     heard = []
-    monkeypatch.setattr(hearing, "analyse", lambda path, *a, name: heard.append(name) or analyse(path, *a, name=name))
+    monkeypatch.setattr(hearing, "hear_one", lambda path, *a, name: heard.append(name) or hear_one(path, *a, name=name))
     recordings.write(folder / "take01.wav", ["other"], seed=9)  # of the same size
     os.utime(folder / "take02.wav", (1, 1))
     classify_folder(folder, tmp_path / "out", model=model[0])
@@ -175,14 +175,14 @@ def test_a_worker_killed_from_outside_costs_nothing(archive, model, done, tmp_pa
     script = tmp_path / "batch.py"
     script.write_text(
         "import os, sys, time, popclass.batch.hearing as hearing\n"
-        "from popclass.pipeline import analyse\n"
+        "from popclass.batch.hearing import hear_one\n"
         f"pid = {os.fspath(tmp_path / 'pid')!r}\n"
         "def waiting(path, *a, name, **k):\n"
         "    if name == 'take05.wav' and not os.path.exists(pid):\n"
         "        open(pid + '.part', 'w').write(str(os.getpid()))\n        os.replace(pid + '.part', pid)\n"
         "        time.sleep(60)\n"
-        "    return analyse(path, *a, name=name, **k)\n"
-        "hearing.analyse = waiting\n"
+        "    return hear_one(path, *a, name=name, **k)\n"
+        "hearing.hear_one = waiting\n"
         "if __name__ == '__main__':\n    from popclass.cli import main\n    sys.exit(main(sys.argv[1:]))\n"
     )
     results = tmp_path / "results"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from popclass.conclusion import Circumstances, conclude, probabilities
 from popclass.errors import UsageError
-from popclass.pipeline import Analysis, number
+from popclass.hearing import number
+from popclass.pipeline import Analysis
 from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, UNCHECKED, Event
 
 CLASSES = ("cavitation", "snapping", "other")

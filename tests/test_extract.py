@@ -1,5 +1,6 @@
 """popclass.features.extract: finite and in range whatever comes, and the same for the same sound."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,36 @@ def clips(draw):
 @given(sounds=st.lists(clips(), min_size=1, max_size=3))
 def test_every_feature_of_every_sound_is_finite_and_in_its_range(sounds):
     in_range(extract(sounds, FRONTEND), len(sounds))
+
+
+# Row by row
+
+
+@settings(max_examples=60, deadline=None)
+@given(sounds=st.lists(clips(), min_size=2, max_size=9))
+def test_sounds_described_together_have_the_very_bits_they_have_alone(sounds):
+    alone = np.concatenate([extract([sound], FRONTEND) for sound in sounds])
+    assert extract(sounds, FRONTEND).tobytes() == alone.tobytes()
+
+
+@pytest.mark.parametrize("together", [2, 3, 7, 16, 32, 50, 64])
+def test_the_bits_of_a_sound_do_not_depend_on_how_many_came_with_it(together):
+    sounds = [sound for seed in range(9) for sound in detected(clicks(seed)[0])][:64]
+    assert len(sounds) == 64
+    alone = np.concatenate([extract([sound], FRONTEND) for sound in sounds])
+    parts = [extract(sounds[at : at + together], FRONTEND) for at in range(0, len(sounds), together)]
+    assert np.concatenate(parts).tobytes() == alone.tobytes()
+
+
+def test_features_are_what_they_were_when_the_default_model_was_made():
+    """Stored values, of sounds at the analysis rate, so that no resampler has a say."""
+    stored = json.loads((Path(__file__).parent / "data" / "features.json").read_text())
+    names = [name for name in FRONTEND.names if name in stored["names"]]
+    found = extract(detected(clicks(1, rate=24000)[0], 24000), FRONTEND)
+    assert names == stored["names"]
+    wanted = np.array(stored["features"])
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("rate", RATES)

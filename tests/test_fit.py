@@ -68,6 +68,17 @@ def test_loaded_model_predicts_what_scikit_learn_predicts(kind, tmp_path):
     assert model.classes == CLASSES
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bits_of_an_answer_do_not_depend_on_how_many_events_came_with_it(kind):
+    model = fitted(classifier=kind, folds=2)
+    X = events(seed=1)[0].astype(np.float32).astype(np.float64)
+    for ask in (model.probabilities, model.novelty):
+        alone = np.concatenate([ask(row[None]) for row in X])
+        for together in (2, 5, 64, len(X)):
+            parts = [ask(X[at : at + together]) for at in range(0, len(X), together)]
+            assert np.concatenate(parts).tobytes() == alone.tobytes()
+
+
 def test_forest_decides_alike_where_float32_cannot_tell_a_threshold_from_a_value():
     rng = np.random.default_rng(0)
     steps = np.float32(1000) + np.arange(64) * np.spacing(np.float32(1000))  # neighbours in float32

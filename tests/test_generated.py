@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from popclass.features import FrontEnd
-from popclass.pipeline import hear
+from popclass.hearing import hear
 from popclass.synthesis import Label, draw_settings, generate_session
 from popclass.training.baseline import WIDTH, clips_of, describe
 from popclass.training.default import MOST_ALIKE, company_of

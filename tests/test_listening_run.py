@@ -11,6 +11,7 @@ import recordings
 import soundfile as sf
 
 from popclass.errors import OutputError
+from popclass.hearing import hear
 from popclass.labels.read import read_labels
 from popclass.listening import Listener
 from popclass.listening.output import Counts, Lines, Outlet
@@ -20,7 +21,7 @@ from popclass.listening.save import Saver
 from popclass.listening.source import Begin, Notice
 from popclass.listening.view import Meter, View
 from popclass.model import Model
-from popclass.pipeline import classify, hear
+from popclass.pipeline import classify
 from popclass.results import UNCERTAIN, event_columns
 
 RATE = recordings.RATE

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.conclusion import judge, least_probabilities
+from popclass.hearing import number
 from popclass.listening import standing
 from popclass.listening.records import answer
 from popclass.listening.session import History
 from popclass.listening.standing import Standing
 from popclass.model import Model
-from popclass.pipeline import extract_features, number
+from popclass.pipeline import extract_features
 from popclass.results import Event
 
 RATE = 8000

@@ -9,8 +9,8 @@ import pytest
 import recordings
 
 from popclass.features.definitions import NAMES
+from popclass.hearing import hear
 from popclass.model import Model
-from popclass.pipeline import hear
 from popclass.report.evidence import GROUPS, MOST_SHOWN, contributions, groups_of
 
 

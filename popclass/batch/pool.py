@@ -21,18 +21,10 @@ from popclass.batch.hearing import Chunk, Each, Outcome, hear_chunk, in_chunks
 from popclass.batch.journal import Stamp
 from popclass.errors import UsageError
 from popclass.model import Model
+from popclass.processes import context, one_blas_thread
 
 CHUNKS_AHEAD = 2  # handed out for each process, so that none waits
 CRASHED = "the process that read it died: the file crashes its decoder, or memory ran out"
-
-
-def one_a_core() -> int:
-    """How many processes have a core of their own: the cores this process may use.
-
-    Limits of a container are seen where the system tells them as an affinity; `--jobs` says it otherwise.
-    """
-    allowed = getattr(os, "sched_getaffinity", None)
-    return max(1, len(allowed(0)) if allowed else os.cpu_count() or 1)
 
 
 def hear_all(folder: Path, recordings: Mapping[str, Stamp], model: Model, *, jobs: int, each: Each) -> None:
@@ -104,10 +96,10 @@ class _Pool:
 def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPoolExecutor]:
     """A pool that has been seen to start, and that is stopped at once when something goes wrong."""
     others = set(multiprocessing.active_children())
-    with _one_blas_thread():
-        pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_begin, initargs=setup)
+    with one_blas_thread():
+        pool = ProcessPoolExecutor(jobs, mp_context=context(), initializer=_begin, initargs=setup)
         try:
-            _await_start(pool)
+            _await_start(pool, jobs)
             yield pool
         except BaseException:
             # Also where the pool broke: it would wait for ever for a process that it was just starting.
@@ -118,39 +110,16 @@ def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPool
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _await_start(pool: ProcessPoolExecutor) -> None:
+def _await_start(pool: ProcessPoolExecutor, jobs: int) -> None:
     try:
-        pool.submit(os.getpid).result()
+        # a process is started for each thing that waits for one, so that all of them start at once
+        starting = [pool.submit(os.getpid) for _ in range(jobs)]
+        starting[0].result()
     except (BrokenProcessPool, BrokenPipeError):
         raise UsageError(
             "no worker process can be started; a script that asks for several jobs must do its work below "
             "`if __name__ == '__main__':`"
         ) from None
-
-
-def _context() -> multiprocessing.context.BaseContext:
-    """Processes that inherit no threads and locks; where the system can, forked from one that has imported all."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["popclass.batch.pool", "onnxruntime", "soxr"])
-    return context
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Processes started meanwhile do not fight over the cores with threads of their own."""
-    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 _folder: Path

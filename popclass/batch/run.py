@@ -27,7 +27,7 @@ from popclass.batch.hearing import Each, Outcome
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Journal, Stamp
 from popclass.batch.manifest import read_manifest
-from popclass.batch.pool import hear_all, one_a_core
+from popclass.batch.pool import hear_all
 from popclass.batch.progress import BatchProgress, Count
 from popclass.batch.result import CSV, KINDS, PARQUET, RUN, BatchResult, tables, write_tables
 from popclass.batch.settled import Settled
@@ -37,6 +37,7 @@ from popclass.formats.text import one_line
 from popclass.formats.write import check_writable
 from popclass.model import Model
 from popclass.pipeline import load_model
+from popclass.processes import one_a_core
 from popclass.results import SCHEMA_VERSION
 from popclass.timing.duration import check_duration
 from popclass.timing.sites import lookup

@@ -12,6 +12,7 @@ from popclass.cli.messages import Report, complain, progress_bar, say
 from popclass.cli.report import check_symptoms, write_pages
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
+from popclass.processes import one_a_core, start_server
 
 if TYPE_CHECKING:
     from popclass.batch import BatchResult
@@ -77,10 +78,12 @@ def batch(
     Recordings are found by the ending of their names, in all folders of FOLDER that are not hidden. One that cannot be
     used costs a row with the reason and exit code 1, never the rest.
     """
-    from popclass.batch import classify_folder
-
     if jobs is not None and scheduler is not None:
         raise UsageError("--jobs is about this machine, and --scheduler works on others: leave out one of them")
+    if scheduler is None and (one_a_core() if jobs is None else jobs) > 1:
+        start_server()  # before the imports, which take as long as it does
+    from popclass.batch import classify_folder
+
     if report:
         check_symptoms(folder, results_dir, manifest)
     show = _Shown(results_dir)

@@ -12,7 +12,7 @@ from popclass.cli.recordings import Progress, check_paths, exit_code, hear_all
 from popclass.formats.write import STDOUT, check_writable, write_text
 
 if TYPE_CHECKING:
-    from popclass.pipeline import Hearing
+    from popclass.hearing import Hearing
 
 _EPILOG = """\b
 Examples:
@@ -32,7 +32,8 @@ def features(recordings: tuple[str, ...], output: str) -> int:
     check_paths(recordings, output)
     check_writable(output)
 
-    from popclass.pipeline import hear, load_model
+    from popclass.hearing import hear
+    from popclass.pipeline import load_model
 
     frontend = load_model(None).frontend
 

@@ -7,6 +7,7 @@ Powers are of Hann-windowed frames. What the frames before the onset hold is tak
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +70,8 @@ def shape(powers: Array, frontend: FrontEnd) -> dict[str, Array]:
     hertz = np.arange(powers.shape[1]) * (frontend.rate / frontend.window)
     powers = powers + 1e-30
     total = powers.sum(axis=1)
-    centroid = powers @ hertz / total
-    variance = np.maximum(powers @ hertz**2 / total - centroid**2, 0)
+    centroid = weighted(powers, hertz) / total
+    variance = np.maximum(weighted(powers, hertz**2) / total - centroid**2, 0)
     running = np.cumsum(powers, axis=1)
     rolloff = hertz[(running < 0.85 * total[:, None]).sum(axis=1).clip(max=powers.shape[1] - 1)]
     flatness = np.exp(np.log(powers).mean(axis=1)) / powers.mean(axis=1)
@@ -96,6 +97,14 @@ def _dominant(powers: Array, spacing: float) -> tuple[Array, Array]:
     curve = below - 2 * at + above
     offset = np.where(curve < -1e-9, 0.5 * (below - above) / np.where(curve < -1e-9, curve, -1.0), 0.0)
     return (best + offset.clip(-0.5, 0.5)) * spacing, powers[rows, best]
+
+
+def weighted(rows: Array, weights: NDArray[np.floating[Any]]) -> Array:
+    """Sum of each row times the weights.
+
+    Not a matrix product: a row's result must not depend, to the last bit, on how many rows came with it.
+    """
+    return np.asarray(np.einsum("nk,k->n", rows, weights))
 
 
 def decibels(ratio: Array) -> NDArray[np.float64]:

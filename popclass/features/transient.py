@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from popclass.features.definitions import STAGE_NAMES, STAGES_MS, START_BANDS, START_NAMES, THIRDS
 from popclass.features.frontend import Array
-from popclass.features.spectral import decibels
+from popclass.features.spectral import decibels, weighted
 
 BLOCKS_PER_S = 3000
 RUMBLE_S = 0.012  # what a moving mean of this length follows is taken off: below about 60 Hz
@@ -73,7 +73,7 @@ def course(signal: Array, energy: Array, background: Array, rate: int) -> dict[s
         "fall_10": _log_ms(_fallen(heard, peak, 0.1 * largest) * ms),
         "fall_20": _log_ms(_fallen(heard, peak, 0.01 * largest) * ms),
         "duration": _log_ms((final - early + 1) * ms),
-        "time_centroid": _log_ms(heard @ (np.arange(heard.shape[1]) + 0.5) / total * ms),
+        "time_centroid": _log_ms(weighted(heard, np.arange(heard.shape[1]) + 0.5) / total * ms),
         "crest": _crest(signal[:, : round(ATTACK_S * rate)]),
         "late": decibels(late / (running[:, attack - 1] + 1e-30)),
         "crossings": _crossings(signal[:, : round(0.005 * rate)]),
@@ -115,7 +115,8 @@ def falls(signal: Array, lead: int, rate: int) -> dict[str, Array]:
     onset = lead // hop - 1
     values = {}
     for name, low, high in THIRDS:
-        energy = powers[:, :, (hertz >= low) & (hertz < high)].sum(axis=2)
+        first, last = np.searchsorted(hertz, (low, high))
+        energy = powers[:, :, first:last].sum(axis=2)
         before = energy[:, : onset - 1].mean(axis=1, keepdims=True)
         heard = np.where(energy > AUDIBLE * before, energy - before, 0)[:, onset:]
         spread = heard.sum(axis=1) ** 2 / ((heard**2).sum(axis=1) + 1e-30)
@@ -140,7 +141,7 @@ def _start(first: Array, rate: int) -> dict[str, Array]:
     hertz = np.arange(powers.shape[1]) * rate / (2 * size)
     edges = np.searchsorted(hertz, (0.0, *START_BANDS))
     shares = decibels(np.add.reduceat(powers, edges, axis=1) / powers.sum(axis=1, keepdims=True))
-    centroid = np.log2(np.maximum(powers @ hertz / powers.sum(axis=1), 1e-3))
+    centroid = np.log2(np.maximum(weighted(powers, hertz) / powers.sum(axis=1), 1e-3))
     return {**{name: shares[:, i] for i, name in enumerate(START_NAMES)}, "start_centroid": centroid}
 
 

@@ -21,10 +21,10 @@ from popclass.errors import OutputError
 from popclass.formats.delimited import csv_line
 from popclass.formats.text import one_line
 from popclass.formats.write import write_bytes, write_text
+from popclass.hearing import BURST_GAP_S
 from popclass.listening.listener import Listener
 from popclass.listening.records import LiveEvent
 from popclass.listening.source import Samples
-from popclass.pipeline import BURST_GAP_S
 from popclass.results import UNCERTAIN
 
 AROUND_S = 0.5  # kept on either side of a burst

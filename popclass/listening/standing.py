@@ -26,12 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.conclusion import Judgement, judge
+from popclass.hearing import BURST_GAP_S
 from popclass.listening.crowds import Crowds
 from popclass.listening.records import LiveEvent, answer, revised, withdrawal
 from popclass.listening.rows import Rows, event_of, fingerprints
 from popclass.listening.session import History
 from popclass.model import Model
-from popclass.pipeline import BURST_GAP_S
 from popclass.results import UNCHECKED, Event
 
 Array = NDArray[np.float64]

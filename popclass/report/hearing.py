@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from popclass.audio import open_recording
 from popclass.errors import AudioError
 from popclass.formats.text import one_line
+from popclass.hearing import hear
 from popclass.model import Model
-from popclass.pipeline import hear
 from popclass.report.clips import Clip, Cutter
 from popclass.report.evidence import Contribution, contributions
 from popclass.report.overview import Observer, Overview

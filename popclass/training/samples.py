@@ -19,9 +19,9 @@ import numpy as np
 
 from popclass.errors import AudioError, LabelError
 from popclass.formats.text import counted, one_line
+from popclass.hearing import Hearing, hear
 from popclass.labels.matching import TOLERANCE_S, Matched, match
 from popclass.labels.records import LabelledRecording, Labels, Note
-from popclass.pipeline import Hearing, hear
 from popclass.results import OTHER, Event
 from popclass.training.baseline import Clips, Described, clips_of
 
