@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import recordings
 
-from popclass.batch import classify_folder
+from popclass.batch import classify_folder, workers
 from popclass.cli import main
 from popclass.errors import UsageError
 from popclass.model import Model
@@ -213,7 +213,7 @@ def seen(**other):
 
     from popclass import __version__
 
-    here = {name: version(name) for name in cluster.LIBRARIES}
+    here = {name: version(name) for name in workers.LIBRARIES}
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return {"host": "node7", "sees": True, "popclass": __version__, "python": python, **here, **other}
 
@@ -228,9 +228,9 @@ def seen(**other):
     ],
 )
 def test_a_worker_that_would_not_do_is_told_by_name(other, message):
-    cluster._check_worker("tcp://w:1", seen(), "/data")
+    workers.check_worker("tcp://w:1", seen(), "/data")
     with pytest.raises(UsageError, match=message):
-        cluster._check_worker("tcp://w:1", seen(**other), "/data")
+        workers.check_worker("tcp://w:1", seen(**other), "/data")
 
 
 def test_another_dask_is_one_line():

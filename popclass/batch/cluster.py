@@ -20,13 +20,12 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from popclass import __version__
 from popclass.batch.hearing import Chunk, Each, Outcome, hear_chunk, in_chunks
 from popclass.batch.journal import Stamp
+from popclass.batch.workers import check_worker, look_of
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
 from popclass.model import Model
@@ -41,7 +40,6 @@ POLL_S = 1.0
 MODELS_KEPT = 4
 NEWCOMERS = 3  # that may get a chunk one after the other before it is suspected of having killed those before them
 CHUNKS_AHEAD = 2  # handed out for each thread of the workers, so that none waits
-LIBRARIES = ("numpy", "soundfile", "soxr", "onnxruntime", "av")
 CRASHED = "every worker that read it died: the file crashes its decoder, or memory ran out"
 KEPT = "what was heard is kept, and the same command goes on from there"
 
@@ -278,8 +276,8 @@ class Cluster:
 
         if not addresses:
             return
-        for address, seen in self._ask(_look(self._folder), addresses).items():
-            _check_worker(address, seen, self._folder)
+        for address, seen in self._ask(look_of(self._folder), addresses).items():
+            check_worker(address, seen, self._folder)
         model = self._model
         given = self._ask(give, addresses, model.sha256, model.to_bytes(), model.name)
         self._introduced |= set(given)
@@ -291,52 +289,6 @@ class Cluster:
             if isinstance(answer, Exception) and not isinstance(answer, OSError):
                 raise UsageError(f"the worker {address} cannot run popclass: {one_line(str(answer))}")
         return {address: answer for address, answer in answers.items() if not isinstance(answer, Exception)}
-
-
-def _look(folder: str) -> Callable[[], dict[str, Any]]:
-    """A function that tells what a worker has; it needs nothing of popclass itself."""
-    libraries = LIBRARIES
-
-    def look() -> dict[str, Any]:
-        import os
-        import platform
-        from importlib.metadata import PackageNotFoundError, version
-
-        found: dict[str, Any] = {"host": platform.node(), "sees": os.path.isdir(folder), "popclass": None}
-        found["python"] = ".".join(platform.python_version_tuple()[:2])
-        try:
-            import popclass
-        except ImportError:
-            return found
-        found["popclass"] = popclass.__version__
-        for name in libraries:
-            try:
-                found[name] = version(name)
-            except PackageNotFoundError:
-                found[name] = None
-        return found
-
-    return look
-
-
-def _check_worker(address: str, seen: Mapping[str, Any], folder: str) -> None:
-    worker = f"the worker {address} on {seen['host']}"
-    if seen["popclass"] is None:
-        raise UsageError(f"{worker} cannot import popclass; install it there, in the same versions as here")
-    import platform
-
-    here = {"popclass": __version__, "python": ".".join(platform.python_version_tuple()[:2])}
-    for name, number in {**here, **{name: version(name) for name in LIBRARIES}}.items():
-        if seen[name] != number:
-            raise UsageError(
-                f"{worker} has {name} {seen[name] or 'not'}, here is {number}; the tables would depend on who heard "
-                "what: install the same versions everywhere"
-            )
-    if not seen["sees"]:
-        raise UsageError(
-            f"{worker} cannot see {one_line(folder)}; every worker must see the recordings under the same path, on a "
-            "shared file system"
-        )
 
 
 @contextmanager
