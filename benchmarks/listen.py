@@ -24,7 +24,7 @@ import numpy as np
 from measure import Verdicts, popclass, python, run
 from throughput import RATE, noisy_minute
 
-from popclass.conclusion import least_probabilities
+from popclass.judgement import least_probabilities
 from popclass.listening import Listener
 from popclass.listening.session import History
 from popclass.listening.standing import Standing

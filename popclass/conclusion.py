@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.errors import UsageError
+from popclass.judgement import judge, least_probabilities, read, refractory_period
 from popclass.model import Model
-from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN, UNCHECKED, Event, RecordingResult, Session
+from popclass.results import Event, RecordingResult, Session
 from popclass.timing import refractory
 from popclass.timing.duration import check_duration
-from popclass.timing.reasons import reasons
-from popclass.timing.sites import REFRACTORY_S, check_cavities, lookup
+from popclass.timing.sites import check_cavities, lookup
 from popclass.timing.timeline import Placed, Take, Timeline, timelines, warnings
 
 if TYPE_CHECKING:
@@ -154,29 +153,14 @@ def probabilities(
         placed = line.place(onsets, bursts)
         chances, novelty, capacity, period_s = _of_line(line, analyses, circumstances, refractory_s)
         novel = novelty >= model.thresholds.novelty
-        reading = _read(placed.time_s, placed.burst, chances, novel, model.classes, capacity, period_s, price)
+        reading = read(placed.time_s, placed.burst, chances, novel, model.classes, capacity, period_s, price)
         found.update({index: reading.chances[placed.take == index] for index in line.takes})
     return [found[index] for index in range(len(analyses))]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What company and timing make of the events of a timeline, in the order they were placed."""
-
-    chances: Array
-    timing: tuple[str, ...]
-    takes_cavity: NDArray[np.bool_]
 
 
 def _take(analysis: Analysis, around: Circumstances) -> Take:
     started = around.recorded_at if around.recorded_at is not None else analysis.recorded_at
     return Take(analysis.recording, around.subject, around.site, started, analysis.duration_s)
-
-
-def _probability(value: float) -> float:
-    if not 0 <= value <= 1:
-        raise UsageError(f"min probability {value} is out of range: allowed is 0 to 1")
-    return value
 
 
 def _settle(
@@ -192,114 +176,19 @@ def _settle(
     chances, novelty, capacity, period_s = _of_line(line, analyses, circumstances, period_s)
     judged = judge(placed.time_s, placed.burst, chances, novelty, model, least, capacity, period_s)
     settled = {}
+    names = tuple(analyses[index].recording for index in line.takes)
+    together = refractory.cavities_needed(placed.time_s, judged.cavitation, refractory_s=period_s)
     for index in line.takes:
         own = np.flatnonzero(placed.take == index)
         each = zip(own, analyses[index].events, analyses[index].acoustic, analyses[index].novelty, strict=True)
         events = tuple(
             judged.label(int(at), event, model.classes, acoustic, novelty) for at, event, acoustic, novelty in each
         )
-        needed = refractory.cavities_needed(placed.time_s[own], judged.cavitation[own], refractory_s=period_s)
+        needed = together
+        if len(line.takes) > 1:
+            needed = refractory.cavities_needed(placed.time_s[own], judged.cavitation[own], refractory_s=period_s)
         settled[index] = (events, needed)
-    names = tuple(analyses[index].recording for index in line.takes)
-    together = refractory.cavities_needed(placed.time_s, judged.cavitation, refractory_s=period_s)
     return settled, Session(names, capacity, period_s, together)
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What is said of the events of one timeline, in the order they were handed in.
-
-    Attributes
-    ----------
-    labels, timing, reasons : tuple of str, (n,)
-    p_label : ndarray, shape (n,)
-        Probability of the likeliest class after company and timing.
-    cavitation, takes_cavity : ndarray of bool, shape (n,)
-        Which are labelled cavitation, and which occupy a joint cavity.
-    since_cavitation_s : tuple of float or None, (n,)
-    """
-
-    labels: tuple[str, ...]
-    timing: tuple[str, ...]
-    reasons: tuple[str, ...]
-    p_label: Array
-    cavitation: NDArray[np.bool_]
-    takes_cavity: NDArray[np.bool_]
-    since_cavitation_s: tuple[float | None, ...]
-
-    def label(self, at: int, event: Event, classes: Sequence[str], acoustic: Array, novelty: float) -> Event:
-        """The event with all that is said of it, `at` being its place."""
-        return event.gain(
-            probabilities=dict(zip(classes, acoustic.tolist(), strict=True)),
-            acoustic_label=classes[int(acoustic.argmax())],
-            label=self.labels[at],
-            p_label=float(self.p_label[at]),
-            novelty=float(novelty),
-            timing=self.timing[at],
-            since_cavitation_s=self.since_cavitation_s[at],
-            timing_reason=self.reasons[at],
-        )
-
-
-def judge(
-    time_s: Array,
-    burst: NDArray[np.int64],
-    chances: Array,
-    novelty: Array,
-    model: Model,
-    least: Array,
-    capacity: int | None,
-    period_s: float,
-    *,
-    forgotten_s: float | None = None,
-) -> Judgement:
-    """Weigh the timing of the events of one timeline, and name them.
-
-    Parameters
-    ----------
-    time_s, burst : ndarray, shape (n,)
-        Onsets in seconds and bursts on the timeline.
-    chances : ndarray, shape (n, classes)
-        Probabilities after company was weighed.
-    novelty : ndarray, shape (n,)
-    model : Model
-    least : ndarray, shape (classes,)
-        See `least_probabilities`.
-    capacity : int or None
-        Joint cavities; None where the site is unknown.
-    period_s : float
-    forgotten_s : float, optional
-        Start of the last burst with a cavitation before all these events, if there was one.
-    """
-    novel = novelty >= model.thresholds.novelty
-    reading = _read(time_s, burst, chances, novel, model.classes, capacity, period_s)
-    best = reading.chances.argmax(axis=1)
-    p_label = reading.chances.max(axis=1)
-    doubtful = novel | (p_label < least[best])
-    labels = [UNCERTAIN if doubt else model.classes[at] for at, doubt in zip(best, doubtful, strict=True)]
-    cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
-    since = refractory.since_cavitation(time_s, burst, cavitation)
-    if forgotten_s is not None:
-        since = tuple(float(at - forgotten_s) if span is None else span for at, span in zip(time_s, since, strict=True))
-    why = reasons(
-        *(time_s, burst, reading.timing, reading.takes_cavity, labels, since),
-        capacity=capacity,
-        refractory_s=period_s,
-    )
-    return Judgement(tuple(labels), reading.timing, why, p_label, cavitation, reading.takes_cavity, since)
-
-
-def least_probabilities(model: Model, min_probability: float | None) -> Array:
-    """The least probability with which each class is named, shape (classes,): the model's own, or one for all.
-
-    Raises
-    ------
-    UsageError
-        If `min_probability` lies outside 0-1.
-    """
-    if min_probability is None:
-        return np.array(model.thresholds.min_probability)
-    return np.full(len(model.classes), _probability(min_probability))
 
 
 def _of_line(
@@ -311,34 +200,3 @@ def _of_line(
     chances = np.concatenate([analyses[index].believed for index in line.takes])
     novelty = np.concatenate([analyses[index].novelty for index in line.takes])
     return chances, novelty, capacity, refractory_period(line.site, period_s)
-
-
-def refractory_period(site: str | None, period_s: float | None) -> float:
-    """The refractory period in seconds: what is asked for, else the site's, else that of a finger joint."""
-    if period_s is not None:
-        return check_duration(period_s, what="refractory")
-    return lookup(site).refractory_s if site is not None else REFRACTORY_S
-
-
-def _read(
-    time_s: Array,
-    burst: NDArray[np.int64],
-    chances: Array,
-    novel: NDArray[np.bool_],
-    classes: Sequence[str],
-    capacity: int | None,
-    period_s: float,
-    price: float = refractory.PRICE,
-) -> _Reading:
-    """Weigh the refractory period: a cavitation that finds no cavity free loses the price of an exception."""
-    if CAVITATION not in classes or not len(chances):
-        return _Reading(chances, (UNCHECKED,) * len(chances), np.zeros(len(chances), dtype=bool))
-    logits = np.log(np.maximum(chances, 1e-12))
-    column = classes.index(CAVITATION)
-    weight = logits[:, column] - np.delete(logits, column, axis=1).max(axis=1)
-    weight[novel] = np.minimum(weight[novel], 0.0)  # a sound like none in training occupies no cavity
-    verdict = refractory.check(time_s, weight, burst, capacity=capacity, refractory_s=period_s, price=price)
-    if capacity is not None:
-        logits[np.array(verdict.timing) == REFRACTORY, column] -= price
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return _Reading(odds / odds.sum(axis=1, keepdims=True), verdict.timing, verdict.takes_cavity)

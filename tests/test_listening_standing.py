@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.conclusion import judge, least_probabilities
 from popclass.hearing import number
+from popclass.judgement import judge, least_probabilities
 from popclass.listening import standing
 from popclass.listening.records import answer
 from popclass.listening.session import History

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from popclass.audio.checks import SampleCheck
 from popclass.audio.decode import ArrayDecoder, Block
 from popclass.audio.recording import MAX_CHANNELS, MAX_RATE, MIN_RATE
-from popclass.conclusion import Circumstances, least_probabilities, refractory_period
+from popclass.conclusion import Circumstances
 from popclass.detection import Detector, Sound
 from popclass.errors import AudioError, UsageError
 from popclass.features import extract
+from popclass.judgement import least_probabilities, refractory_period
 from popclass.listening import session
 from popclass.listening.records import LiveEvent
 from popclass.listening.session import Belonging, History

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.conclusion import Judgement
 from popclass.formats.text import rounded
+from popclass.judgement import Judgement
 from popclass.listening.session import History
 from popclass.results import Event
 

@@ -25,8 +25,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.conclusion import Judgement, judge
 from popclass.hearing import BURST_GAP_S
+from popclass.judgement import Judgement, judge
 from popclass.listening.crowds import Crowds
 from popclass.listening.records import LiveEvent, answer, revised, withdrawal
 from popclass.listening.rows import Rows, event_of, fingerprints

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from popclass.results import CAVITATION, CONSISTENT, OTHER, REFRACTORY, SNAPPING, UNCERTAIN
+from popclass.results import CAVITATION, CONSISTENT, OTHER, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED
 from popclass.timing.duration import format_duration, format_span
 
 _MICROSECONDS = 1_000_000
@@ -92,6 +92,8 @@ def reasons(
     ...         capacity=1, refractory_s=1200)[1]
     '4.0 min after a crack, and the one joint cavity rests 20min; more likely soft tissue'
     """
+    if all(flag == UNCHECKED for flag in timing):
+        return ("",) * len(timing)
     around = neighbours(time_s, burst, timing, takes_cavity, labels, capacity=capacity, refractory_s=refractory_s)
     return tuple(
         sentence(*each, capacity=capacity, refractory_s=refractory_s)

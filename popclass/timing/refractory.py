@@ -22,6 +22,7 @@ Nothing is deleted: every event given comes back with its verdict.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,17 +55,26 @@ class Verdict:
         The event stays a cavitation. A candidate that does not is to be given its next best label.
     takes_cavity : ndarray of bool, (n,)
         The event occupies a cavity. Where the site is unknown, all candidates of a burst that occupies one.
-    since_cavitation_s : tuple of float or None, (n,)
-        See `since_cavitation`.
-    cavities_needed : int
-        See `cavities_needed`.
+    time_s, burst, refractory_s
+        What was checked.
     """
 
     timing: tuple[str, ...]
     cavitation: NDArray[np.bool_]
     takes_cavity: NDArray[np.bool_]
-    since_cavitation_s: tuple[float | None, ...]
-    cavities_needed: int
+    time_s: NDArray[np.float64]
+    burst: NDArray[np.int64]
+    refractory_s: float
+
+    @property
+    def since_cavitation_s(self) -> tuple[float | None, ...]:
+        """See `since_cavitation`."""
+        return since_cavitation(self.time_s, self.burst, self.cavitation)
+
+    @property
+    def cavities_needed(self) -> int:
+        """See `cavities_needed`."""
+        return cavities_needed(self.time_s, self.cavitation, refractory_s=self.refractory_s)
 
 
 def check(
@@ -109,19 +119,24 @@ def check(
     check_duration(refractory_s, what="refractory_s")
     if not price > 0:
         raise UsageError(f"price {price} is out of range: allowed is any number greater than 0")
+    if capacity is not None:
+        check_cavities(capacity, what="capacity")
     candidate = odds > 0
-    if capacity is None:
+    if not candidate.any():
+        takes = cavitation = candidate
+    elif capacity is None:
         takes = _first_bursts(onset, group, candidate, refractory_s)
         cavitation = candidate
     else:
-        takes = _scheduled(onset, odds, group, check_cavities(capacity, what="capacity"), refractory_s, price)
+        takes = _scheduled(onset, odds, group, capacity, refractory_s, price)
         cavitation = takes | (odds > price)
     return Verdict(
         timing=tuple(_flags(candidate, takes)),
         cavitation=cavitation,
         takes_cavity=takes,
-        since_cavitation_s=since_cavitation(onset, group, cavitation),
-        cavities_needed=cavities_needed(onset, cavitation, refractory_s=refractory_s),
+        time_s=onset,
+        burst=group,
+        refractory_s=refractory_s,
     )
 
 
@@ -140,7 +155,10 @@ def since_cavitation(time_s: ArrayLike, burst: ArrayLike, cavitation: ArrayLike)
     """
     onset = _finite(time_s, "time_s", largest=_LATEST_S)
     group = _whole(burst, n=len(onset))
-    bursts, start = _burst_starts(onset, group, np.asarray(cavitation, dtype=bool))
+    counts = np.asarray(cavitation, dtype=bool)
+    if len(onset) < 2 or not counts.any():
+        return (None,) * len(onset)
+    bursts, start = _burst_starts(onset, group, counts)
     since: list[float | None] = []
     for moment, own, last in zip(onset, group, np.searchsorted(start, onset, side="left") - 1, strict=True):
         previous = last - 1 if last >= 0 and bursts[last] == own else last
@@ -169,6 +187,8 @@ def cavities_needed(time_s: ArrayLike, cavitation: ArrayLike, *, refractory_s: f
     """
     onset = _finite(time_s, "time_s", largest=_LATEST_S)
     start = np.sort(_microseconds(onset[np.asarray(cavitation, dtype=bool)]))
+    if len(start) < 2:
+        return len(start)
     end = np.searchsorted(start, start + round(refractory_s * _MICROSECONDS), side="left")
     return int((end - np.arange(len(start))).max(initial=0))
 
@@ -232,7 +252,7 @@ def _finite(values: ArrayLike, what: str, *, n: int | None = None, largest: floa
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or (n is not None and len(array) != n):
         raise UsageError(f"{what} has shape {array.shape}: one number for each event is needed")
-    if not np.isfinite(array).all() or (np.abs(array) > largest).any():
+    if len(array) and not np.abs(array).max() <= min(largest, sys.float_info.max):  # NaN is not, either
         raise UsageError(f"{what} holds a value that is not finite or beyond {largest:g}")
     return array
 

@@ -104,17 +104,16 @@ class Timeline:
         bursts : sequence of array_like of int
             For each recording, the burst of each event.
         """
-        time_s, burst, take, event = [np.empty(0)], [np.empty(0, np.int64)], [np.empty(0, int)], [np.empty(0, int)]
+        columns = []
         used = 0
         for index, offset in zip(self.takes, self.offsets_s, strict=True):
             onset = np.asarray(onsets[index], dtype=np.float64)
             names, number = np.unique(np.asarray(bursts[index], dtype=np.int64), return_inverse=True)
-            time_s.append(onset + offset)
-            burst.append(number + used + 1)
-            take.append(np.full(len(onset), index))
-            event.append(np.arange(len(onset)))
+            columns.append((onset + offset, number + (used + 1), np.full(len(onset), index), np.arange(len(onset))))
             used += len(names)
-        return Placed(*(np.concatenate(column) for column in (time_s, burst, take, event)))
+        if len(columns) == 1:
+            return Placed(*columns[0])
+        return Placed(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
 def timelines(takes: Iterable[Take]) -> list[Timeline]:
@@ -141,6 +140,8 @@ def warnings(takes: Iterable[Take]) -> list[list[str]]:
     for members in regions.values():
         _warn_of_clocks(known, members, said)
     for timeline in timelines(known):
+        if len(timeline.takes) == 1:
+            continue
         _warn_of_overlaps(known, timeline, said)
         _warn_of_clocks_set_back(known, timeline, said)
     return said
