@@ -9,8 +9,8 @@ from popclass.detection.candidates import (
     SHORT,
     Sensitivity,
     background,
+    hot_span,
     log_likelihood,
-    may_hold_onset,
     moving_sum,
     proposals,
     reference,
@@ -114,16 +114,30 @@ def test_what_the_floor_alone_rules_out_has_no_candidate(seed):
     floor, freedom = background(energies, COUNTS, FRAME, SETTING)
     floors, freedoms = (np.repeat(each, 600, axis=1) for each in (floor, freedom))
     against = reference(energies, floors, SETTING)
-    most = max(
-        float(log_likelihood(energies, against, COUNTS, freedoms, length).sum(axis=0).max()) for length in (SHORT, LONG)
+    evidence = np.max(
+        [log_likelihood(energies, against, COUNTS, freedoms, length).sum(axis=0) for length in (SHORT, LONG)], axis=0
     )
-    assert may_hold_onset(energies, floor[:, 0], freedom[:, 0], COUNTS, most)
+    for threshold in np.quantile(evidence, [0.5, 0.9, 0.99, 1]):
+        span = hot_span(energies, floor[:, 0], freedom[:, 0], COUNTS, float(threshold))
+        assert span is not None
+        reached = np.flatnonzero(evidence >= threshold)
+        assert span[0] <= reached[0]
+        assert reached[-1] < span[1]
 
 
-def test_noise_is_screened_out():
+def test_the_screen_leaves_a_lone_click_and_little_more():
+    energies = noise_energies(1024)
+    energies[:, 500] *= 100
+    floor, freedom = background(energies, COUNTS, FRAME, SETTING)
+    first, last = hot_span(energies, floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold)
+    assert 500 - LONG < first <= 500 < last <= 501
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, LONG - 1, LONG, 1024])
+def test_noise_is_screened_out(frames):
     energies = noise_energies(1024)
     floor, freedom = background(energies, COUNTS, FRAME, SETTING)
-    assert not may_hold_onset(energies, floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold)
+    assert hot_span(energies[:, :frames], floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold) is None
 
 
 def test_proposals_are_the_largest_of_their_neighbours():

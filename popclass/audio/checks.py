@@ -163,8 +163,8 @@ class SampleCheck:
     def _watch_constant(self, block: Block) -> None:
         if self._first is None:
             self._first = block[0].copy()
-        if self._constant:
-            self._constant = bool((block == self._first).all())
+        for part in (block[:64], block):  # hardly ever more than the first
+            self._constant = self._constant and bool((part == self._first).all())
 
     def _watch_saturation(self, block: Block, peak: float) -> None:
         """Count the samples at the peak so far; a peak that is clearly higher starts the count anew."""

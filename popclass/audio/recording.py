@@ -101,7 +101,9 @@ class Recording:
         decoder = self._decoder
         check = SampleCheck(self.sample_rate, self.channels, rail=decoder.rail, unbounded=decoder.unbounded)
         try:
-            while len(block := self._read(frames)):
+            whole = True
+            while whole and len(block := self._read(frames)):
+                whole = len(block) == frames  # only the last is shorter
                 check.feed(block)
                 self.frames_read += len(block)
                 yield block

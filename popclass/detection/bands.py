@@ -10,6 +10,8 @@ in it, and is only ever compared with its own past.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +34,7 @@ def frame_length(sample_rate: int) -> int:
     return int(2 ** round(np.log2(sample_rate * FRAME_S)))
 
 
+@cache
 def coefficients(frame: int) -> NDArray[np.float64]:
     """Independent values a frame holds in each band, highest band first (less than 1 below a frame)."""
     return np.asarray(frame / 2.0 ** np.arange(1, frame.bit_length() + LOW_BANDS))

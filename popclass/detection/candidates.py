@@ -153,30 +153,40 @@ def log_likelihood(
     return evidence
 
 
-def may_hold_onset(
+def hot_span(
     energies: Floats, floor: Floats, freedom: Floats, counts: NDArray[np.float64], threshold: float
-) -> bool:
-    """Whether any frame could reach the threshold: whether the evidence against the floor alone does.
+) -> tuple[int, int] | None:
+    """The stretch outside which no frame can reach the threshold: where the evidence against the floor alone does not.
 
     No reference lies below the floor, so what fails here would fail against the reference too. That spares most of a
-    quiet recording the reference, which takes longer than everything else.
+    recording the reference, which takes longer than everything else.
 
     Parameters
     ----------
     energies : ndarray, shape (bands, frames)
     floor, freedom : ndarray, shape (bands,)
         The least and the largest of these frames.
+
+    Returns
+    -------
+    tuple of int or None
+        Its first frame and the one after its last; None where no frame can.
     """
     threshold *= 0.99  # the margin is for rounding
-    short = _against_floor(energies, floor, freedom, SHORT)
-    if short.max(initial=0) > threshold:
-        return True
-    # the evidence of a window is at most that of its parts together, since r - 1 - ln r is convex
-    parts = [short[start : len(short) - LONG + SHORT + start] for start in range(0, LONG, SHORT)]
-    if sum(parts[1:], parts[0]).max(initial=0) <= threshold:
-        return False
-    heard = _heard(counts, LONG)
-    return bool(_against_floor(energies[heard], floor[heard], freedom[heard], LONG).max(initial=0) > threshold)
+    most = short = _against_floor(energies, floor, freedom, SHORT)
+    if len(short) > LONG - SHORT:
+        # the evidence of a window is at most that of its parts together, since r - 1 - ln r is convex
+        parts = [short[start : len(short) - LONG + SHORT + start] for start in range(0, LONG, SHORT)]
+        most = np.concatenate([sum(parts[1:], parts[0]), short[len(parts[0]) :]])
+    hot = np.flatnonzero(most > threshold)
+    if not len(hot):
+        return None
+    if short.max() <= threshold:
+        heard = _heard(counts, LONG)
+        long = _against_floor(energies[heard], floor[heard], freedom[heard], LONG)
+        if not long.max(initial=0) > threshold:
+            return None
+    return int(hot[0]), int(hot[-1]) + 1
 
 
 def _against_floor(energies: Floats, floor: Floats, freedom: Floats, length: int) -> Floats:
@@ -188,7 +198,7 @@ def _against_floor(energies: Floats, floor: Floats, freedom: Floats, length: int
 
 def _heard(counts: NDArray[np.float64], length: int) -> slice:
     """Bands with at least two coefficients in the window: the highest ones."""
-    return slice(0, int(np.count_nonzero(counts * length >= 2)))
+    return slice(0, sum(count * length >= 2 for count in counts.tolist()))
 
 
 def proposals(short: Floats, long: Floats, threshold: float, *, reach: int = 3) -> list[tuple[int, bool]]:

@@ -18,8 +18,8 @@ from popclass.detection.candidates import (
     SHORT,
     Sensitivity,
     background,
+    hot_span,
     log_likelihood,
-    may_hold_onset,
     moving_sum,
     proposals,
     reference,
@@ -217,15 +217,16 @@ class Detector:
         """Onsets among the frames that are undecided and lie before `until`."""
         if until <= self._decided:
             return []
-        held = self._energies.shape[2]
-        first_held = self._frames - held
-        if not self._worth_scoring(self._energies[:, :, self._decided - first_held :]):
+        first_held = self._frames - self._energies.shape[2]
+        hot = self._hot_span(self._energies[:, :, self._decided - first_held :])
+        if hot is None:
             self._decided = until
             return []
         self._join()
-        begin = max(self._decided - CONTEXT, first_held)
+        begin = max(self._decided + hot[0] - CONTEXT, first_held)
+        span = slice(begin - first_held, self._decided - first_held + hot[1] + LONG)
         scores = [
-            self._score(*(each[:, begin - first_held :] for each in channel))
+            self._score(*(each[:, span] for each in channel))
             for channel in zip(self._energies, *self._by_frame(), strict=True)
         ]
         short = np.stack([each[0].sum(axis=0) for each in scores])
@@ -240,11 +241,14 @@ class Detector:
         self._decided = until
         return onsets
 
-    def _worth_scoring(self, energies: Floats) -> bool:
-        return any(
-            may_hold_onset(*channel, self._counts, self.setting.threshold)
+    def _hot_span(self, energies: Floats) -> tuple[int, int] | None:
+        """The stretch outside which no channel can hold an onset."""
+        spans = [
+            hot_span(*channel, self._counts, self.setting.threshold)
             for channel in zip(energies, self._floors.min(axis=2), self._freedom.max(axis=2), strict=True)
-        )
+        ]
+        hot = [span for span in spans if span is not None]
+        return (min(first for first, _ in hot), max(last for _, last in hot)) if hot else None
 
     def _join(self) -> None:
         if self._ahead.shape[1]:
