@@ -68,3 +68,30 @@ def test_repetition_is_learnt_and_told_of_recordings_held_out():
     assert (believed.argmax(axis=1) == y).mean() > 0.9
     assert context.weighing.fits(len(context.names), 3)
     assert believed.sum(axis=1) == pytest.approx(np.ones(n))
+
+
+def test_company_makes_no_joint_event_of_a_part_of_another_sound():
+    """Company that speaks for a cavitation speaks against its echo, once echoes were learnt from."""
+    rng = np.random.default_rng(5)
+    n = 400
+    echo = np.arange(n) % 4 == 3  # every fourth follows in the burst of the one before
+    burst = np.arange(n) - echo
+    onset = np.arange(n) * 1.0 - echo * 0.98
+    X = rng.normal(size=(n, 6))
+    recording = np.arange(n) // 20
+    rows = np.flatnonzero(~echo)
+    y = np.where(np.arange(n) % 4 == 2, 0, rng.integers(1, 3, n))[rows]  # what an echo follows is a cavitation
+    folds = [(np.flatnonzero(recording[rows] % 2 != k), np.flatnonzero(recording[rows] % 2 == k)) for k in range(2)]
+    even = np.full((n, 3), 1 / 3)
+    said = {}
+    for parts in (np.zeros(0, int), np.flatnonzero(echo)):
+        company = Company(X, recording.astype(str), recording, recording, onset, burst, -20.0 * echo, rows, parts)
+        context, _ = learn_context(
+            company, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
+        )
+        own = slice(0, 20)
+        said[len(parts)] = context.weigh(X[own], even[own], onset[own], burst[own], -20.0 * echo[own])[:, 0]
+    followed = np.arange(20) % 4 == 2
+    without, aware = said[0], said[100]
+    assert aware[echo[:20]].max() < 0.1 < without[echo[:20]].min()
+    assert aware[followed].min() > 0.3

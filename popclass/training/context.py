@@ -8,13 +8,14 @@ the company of training events would seem to know more than it does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from popclass.context import Context, Weighing, sound_logs
+from popclass.results import OTHER
 from popclass.timing.likeness import Likeness, likeness_scale
 from popclass.timing.repetition import context_names
 
@@ -25,7 +26,6 @@ Judge = Callable[[NDArray[np.intp], Array], Array]
 SHRINKAGE = 20.0  # of the squared standardised weights, in nats
 UNITS = 16
 STEPS = 200
-MOST_EVENTS = 20_000  # enough for a few hundred numbers
 WORKERS = 2  # threads; the outcome does not depend on how many
 
 
@@ -44,6 +44,9 @@ class Company:
     burst : ndarray of int, shape (m,)
     rows : ndarray of int, shape (n,)
         Which of them are the training events, in their order.
+    parts : ndarray of int, shape (k,)
+        Which of the others belong to a joint's sound and are no event of their own: its echoes, the rub before a snap.
+        No class is learnt from what they sound like, but company must not make a joint event of them.
     """
 
     X: Array
@@ -54,6 +57,7 @@ class Company:
     burst: Whole
     level_db: Array
     rows: Whole
+    parts: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def learn_context(
@@ -85,27 +89,25 @@ def learn_context(
     acoustic = np.zeros((len(company.X), len(classes)))
     groups = company.group[company.rows]
     for train, test in folds:
-        held_out = np.isin(company.group, np.unique(groups[test]))
-        acoustic[held_out] = judge(train, company.X[held_out])
+        aside = np.isin(company.group, np.unique(groups[test]))
+        acoustic[aside] = judge(train, company.X[aside])
     blank = blank_context(company.X[company.rows], company.session[company.rows], names, classes, seed=seed)
     measured = measure_all(
         blank, company.X, acoustic, company.recording, company.onset_s, company.burst, company.level_db
-    )[company.rows]
-    alone = acoustic[company.rows]
-    believed = np.zeros_like(alone)
-    parts = [*(train for train, _ in folds), np.arange(len(y))]
-    *aside, final = Parallel(n_jobs=WORKERS, prefer="threads")(
-        delayed(_weighing_of)(part, alone, measured, y, seed) for part in parts
     )
-    for weighing, (_, test) in zip(aside, folds, strict=True):
-        believed[test] = replace(blank, weighing=weighing).apply(alone[test], measured[test])
+    parts = company.parts if OTHER in classes else company.parts[:0]
+    learnt = np.concatenate([company.rows, parts])
+    truth = np.concatenate([y, np.full(len(parts), classes.index(OTHER) if len(parts) else 0, y.dtype)])
+    held_out = [np.isin(company.group[learnt], np.unique(groups[test])) for _, test in folds]
+    chosen = [*(np.flatnonzero(~each) for each in held_out), np.arange(len(learnt))]
+    *others, final = Parallel(n_jobs=WORKERS, prefer="threads")(
+        delayed(fit_weighing)(acoustic[learnt[each]], measured[learnt[each]], truth[each], seed=seed) for each in chosen
+    )
+    believed = np.zeros((len(y), len(classes)))
+    for weighing, (_, test) in zip(others, folds, strict=True):
+        rows = company.rows[test]
+        believed[test] = replace(blank, weighing=weighing).apply(acoustic[rows], measured[rows])
     return replace(blank, weighing=final), believed
-
-
-def _weighing_of(part: NDArray[np.intp], acoustic: Array, measured: Array, y: Whole, seed: int) -> Weighing:
-    if len(part) > MOST_EVENTS:
-        part = np.sort(np.random.default_rng(seed).permutation(part)[:MOST_EVENTS])
-    return fit_weighing(acoustic[part], measured[part], y[part], seed=seed)
 
 
 def blank_context(X: Array, session: Whole, names: Sequence[str], classes: Sequence[str], *, seed: int = 0) -> Context:

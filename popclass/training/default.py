@@ -103,6 +103,7 @@ def company_of(heard: Heard, seed: int) -> Company:
         burst=heard.burst,
         level_db=heard.level_db,
         rows=np.sort(kept),
+        parts=np.flatnonzero(heard.label == UNKNOWN),
     )
 
 

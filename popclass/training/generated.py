@@ -2,7 +2,8 @@
 
 A session depends on nothing but the seed and its number, so sessions are generated and heard in any number of
 processes with the same outcome. Events stay in the order of sessions, recordings and onsets; those that no label
-explains but that belong to a joint's sound (its echoes, the rub before a snap) have no label and serve as company only.
+explains but that belong to a joint's sound (its echoes, the rub before a snap) have no label and serve as
+company only, where it is learnt that they are no events of their own.
 """
 
 from __future__ import annotations
