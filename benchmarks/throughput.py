@@ -116,9 +116,7 @@ def two_jobs(folder: Path, clips: int, runs: int, verdicts: Verdicts) -> None:
                 each.append(a_batch(source, target, jobs))
         shutil.rmtree(source)
         wall = {jobs: median(each, "wall_s") for jobs, each in costs.items()}
-        print(
-            f"  {number} clips: one job {wall[1]:.2f} s, two jobs {wall[2]:.2f} s, {wall[1] / wall[2]:.2f} times as fast"
-        )
+        print(f"  {number} clips: one job {wall[1]:.2f} s, two jobs {wall[2]:.2f} s, {wall[1] / wall[2]:.2f} times")
     verdicts.at_least(f"{number} clips: two jobs faster than one by", wall[1] / wall[2], 1.8)
 
 
