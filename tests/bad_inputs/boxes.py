@@ -71,12 +71,12 @@ def _tables() -> Iterator[Kind]:
     }
     for name, (what, box, at, values) in lies.items():
         yield either(MP4, f"m4a-{name}", what, holding(partial(_patched, box, at, *values)), ".m4a")
-    for name, source, at in (("mov", "mov", 16), ("alac", "alac", 16)):
+    for name, end in (("mov", ".mov"), ("alac", ".m4a")):
         box = b"sowt" if name == "mov" else b"alac"
-        data = holding(partial(_patched, box, at, MOST, source=source))
-        yield either(MP4, f"{name}-channels-most", "65,535 channels of 65,535 bits", data, f".{name[:3]}", of=name)
-        rate = holding(partial(_patched, box, 24, 0, source=source))
-        yield either(MP4, f"{name}-rate-0", "a sample rate of 0", rate, f".{name[:3]}", of=name)
+        data = holding(partial(_patched, box, 16, MOST, source=name))
+        yield either(MP4, f"{name}-channels-most", "65,535 channels of 65,535 bits", data, end, of=name)
+        rate = holding(partial(_patched, box, 24, 0, source=name))
+        yield either(MP4, f"{name}-rate-0", "a sample rate of 0", rate, end, of=name)
 
 
 @cache
