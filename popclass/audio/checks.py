@@ -39,6 +39,12 @@ SATURATED_PEAK = 0.1
 """Share of samples at the recording's own peak, what counts as "at", and the peak (-20 dB) below which the last bits of
 a quiet converter are not taken for clipping."""
 
+SILENT_PEAK = 1e-10
+"""A recording that never rises above it (-200 dB) is silent: the last bit of a 32-bit converter is at -187 dB."""
+
+LARGEST = 2.0**32
+"""Floats may be in units of a converter, up to 2^31 of them; what lies beyond is no sound but damage."""
+
 Block = npt.NDArray[np.float32]
 _ONES = np.ones(65_536, np.float32)
 
@@ -79,13 +85,15 @@ class SampleCheck:
         Raises
         ------
         AudioError
-            At the first sample that is no finite number.
+            At the first sample that is no finite number, or one that no converter gives.
         """
         if not len(block):
             return
         low, high = float(block.min()), float(block.max())
         if not (math.isfinite(low) and math.isfinite(high)):
             self._refuse_non_finite(block)
+        if max(high, -low) > LARGEST:
+            self._refuse_huge(block)
         ones = _ONES[: len(block)] if len(block) <= len(_ONES) else np.ones(len(block), np.float32)
         self._sum += ones @ block  # 100 times faster than a sum along the first axis
         peak = max(high, -low)
@@ -120,10 +128,9 @@ class SampleCheck:
                 f"holds {self._frames} sample(s), {seconds * 1000:.3g} ms of sound; at least {SHORTEST_S * 1000:g} ms "
                 "are needed"
             )
-        if self._peak == 0:
-            raise AudioError(
-                f"every sample is zero in all {seconds:.2f} s: silence; check the microphone and its switch"
-            )
+        if self._peak <= SILENT_PEAK:
+            what = "every sample is zero" if self._peak == 0 else "every sample is next to zero (below -200 dB)"
+            raise AudioError(f"{what} in all {seconds:.2f} s: silence; check the microphone and its switch")
         if self._constant:
             level = ", ".join(f"{value:+.3g}" for value in np.asarray(self._first))
             raise AudioError(f"every sample has the same value ({level}): no sound; check microphone and cable")
@@ -159,6 +166,14 @@ class SampleCheck:
         kind = "not a number (NaN)" if np.isnan(block[frame]).any() else "infinite"
         at = (self._frames + frame) / self._rate
         raise AudioError(f"the sample at {at:.6f} s is {kind}; only finite samples can be analysed: export it again")
+
+    def _refuse_huge(self, block: Block) -> None:
+        frame = int(np.argmax((np.abs(block) > LARGEST).any(axis=1)))
+        at = (self._frames + frame) / self._rate
+        raise AudioError(
+            f"the sample at {at:.6f} s is {np.abs(block[frame]).max():.3g} times full scale; up to {LARGEST:.3g} can "
+            "be the unit of a converter: the file is damaged, export it again"
+        )
 
     def _watch_constant(self, block: Block) -> None:
         if self._first is None:

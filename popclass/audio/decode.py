@@ -88,6 +88,9 @@ class SoundFileDecoder:
             raise AudioError(str(error)) from error
         except sf.LibsndfileError as error:
             raise AudioError(_reason(error)) from error
+        if self._file.format == "RAW":  # by the ending of its name alone: `.au` and `.snd` may have no header
+            self._file.close()
+            raise AudioError("there is no header in it")
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.frames: int | None = self._file.frames if self._file.frames < _UNKNOWN_FRAMES else None
@@ -102,6 +105,8 @@ class SoundFileDecoder:
             block: Block = self._file.read(frames, dtype="float32", always_2d=True)
         except sf.LibsndfileError as error:
             raise AudioError(_reason(error)) from error
+        except (ValueError, AssertionError) as error:  # soundfile, where libsndfile lost its place
+            raise AudioError("the data is damaged") from error
         return block
 
     def missing(self, frames_read: int) -> float | None:
@@ -110,7 +115,7 @@ class SoundFileDecoder:
         return float(self._file.frames - frames_read) / self.sample_rate
 
     def position(self) -> int:
-        return int(self._file.tell())
+        return max(int(self._file.tell()), 0)  # -1 where it lost its place
 
     def close(self) -> None:
         self._file.close()
@@ -135,7 +140,8 @@ class PyAVDecoder:
             options["ignore_length"] = "1"
         self._errors = av.FFmpegError
         try:
-            self._container = av.open(path, options=options, metadata_errors="replace")
+            # Without `file:` the name of a file could be an address: `concat:a|b`.
+            self._container = av.open(f"file:{path}", options=options, metadata_errors="replace")
         except (av.FFmpegError, ValueError) as error:
             raise AudioError("no audio format is recognised in it") from error
         try:
@@ -180,6 +186,8 @@ class PyAVDecoder:
                     yield piece
         except self._errors as error:
             raise AudioError(f"the data is damaged ({(error.strerror or 'unknown').lower()})") from error
+        except ValueError as error:  # PyAV, of frames that contradict themselves
+            raise AudioError("the data is damaged") from error
 
     def _as_float(self, frame: Any) -> Iterator[Block]:
         if frame.format.name == "fltp":  # what most codecs give; three times faster than FFmpeg's own conversion
@@ -263,14 +271,18 @@ def _integer_range(dtype: np.dtype[Any]) -> tuple[float, float]:
     return (scale if dtype.kind == "u" else 0.0), scale
 
 
-def open_file(path: str, *, ignore_length: bool = False) -> Decoder:
+def open_file(path: str, *, ignore_length: bool = False, by_ffmpeg: bool = False) -> Decoder:
     """The decoder that reads a file: soundfile where it can, else PyAV.
+
+    MP3 is for PyAV alone: libsndfile leaves it to mpg123, which writes what it thinks of a file to standard error.
 
     Parameters
     ----------
     path : str
     ignore_length : bool
         Read to the end of the file whatever length its header gives.
+    by_ffmpeg : bool
+        Leave libsndfile out.
 
     Raises
     ------
@@ -279,7 +291,20 @@ def open_file(path: str, *, ignore_length: bool = False) -> Decoder:
     """
     if ignore_length:
         return PyAVDecoder(path, ignore_length=True)
+    if by_ffmpeg or _for_mpg123(path):
+        return PyAVDecoder(path)
     try:
         return SoundFileDecoder(path)
     except AudioError:
         return PyAVDecoder(path)
+
+
+def _for_mpg123(path: str) -> bool:
+    """Whether libsndfile would take a file for MP3: by its first bytes, or its name."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(3)
+    except OSError:
+        return False
+    sync = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+    return sync or head == b"ID3" or path.lower().endswith(".mp3")

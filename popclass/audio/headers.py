@@ -1,14 +1,9 @@
 """What the header of an audio file promises, held against what the file holds.
 
 Decoders read a file that was cut short, or whose recorder died before it could fill in the length, without a word.
-`read_header` walks the chunks of a WAV (also RF64, BW64, RIFX, W64), AIFF, CAF, AU or mp4 (m4a, mov, 3gp)
-file as far as they are needed, and looks at the last page of an Ogg and the first frame of an MP3. It decodes nothing,
-reads a few kilobytes (of an Ogg 64) and returns None for what it does not know.
-
-- `cut_short`: the file ends before the sound its header promises. Nobody knows what is missing: it is refused.
-- `length_lost`: the header says that there is no sound, or less than 4 GiB of a longer file, and sound follows:
-  the recorder lost power, or could not count that far. The sound is read to the end of the file, with a warning.
-- `length_unknown`: the header says that the writer could not know the length (a pipe). Read to the end, with a warning.
+`read_header` walks the chunks of a WAV (also RF64, BW64, RIFX, W64), AIFF, CAF or AU file as far as they are needed;
+mp4, Ogg and MP3 have modules of their own. It decodes nothing, reads a few kilobytes (Ogg and MP3 whole) and returns
+None for what it does not know. What it finds is explained in `popclass.audio.promise`.
 """
 
 from __future__ import annotations
@@ -17,10 +12,14 @@ import math
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
-MAX_CHUNKS = 100
+from popclass.audio.boxes import read_mp4
+from popclass.audio.mpeg import read_mp3
+from popclass.audio.ogg import read_ogg
+from popclass.audio.promise import Header, is_chunk
+
+MAX_CHUNKS = 10_000
 """Chunks looked at in one file; recorders write fewer than ten."""
 
 MAX_TEXT = 1 << 20
@@ -29,50 +28,10 @@ MAX_TEXT = 1 << 20
 WRITTEN_BY_PIPES = ((0x7FFF0000, 0x80000000), (0xFFFF0000, 0xFFFFFFFF))
 """Lengths that stand for "unknown" in 32-bit headers: ffmpeg writes the largest, sox 0x7FFFF000, arecord 2 GiB."""
 
+_W64_GUID = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 _TEXT_CHUNKS = (b"bext", b"iXML")
+_STREAMINFO = 34
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-
-
-@dataclass(slots=True)
-class Header:
-    """What `read_header` found.
-
-    Attributes
-    ----------
-    kind : str
-        Name of the file format.
-    promised, present : int or None
-        Bytes of sound by the header and by the size of the file; None where one of them is unknown.
-    byte_rate : float or None
-        Bytes per second of sound, where that is a constant.
-    cut_short, length_lost, length_unknown : bool
-        See the module.
-    fault : str
-        Why the file cannot be read as what it says it is; empty for a sound one.
-    chunks : dict of bytes to bytes
-        The metadata chunks `bext` and `iXML`.
-    """
-
-    kind: str
-    promised: int | None = None
-    present: int | None = None
-    byte_rate: float | None = None
-    cut_short: bool = False
-    length_lost: bool = False
-    length_unknown: bool = False
-    fault: str = ""
-    chunks: dict[bytes, bytes] = field(default_factory=dict)
-
-    def shortfall(self) -> str:
-        """How much of the promised sound is there, in seconds where the byte rate is known."""
-        if self.promised is None or self.present is None:
-            return "its last page is missing"
-        unit, scale = ("s", self.byte_rate) if self.byte_rate else ("bytes", 1)
-        digits = 2 if unit == "s" else 0
-        return (
-            f"the header promises {self.promised / scale:.{digits}f} {unit}, "
-            f"the file holds {self.present / scale:.{digits}f} {unit}"
-        )
 
 
 def read_header(file: BinaryIO) -> Header | None:
@@ -99,32 +58,19 @@ def read_header(file: BinaryIO) -> Header | None:
             return _read_aiff(file, size)
         if magic[:4] == b"caff":
             return _read_caf(file, size)
+        if magic[:4] == b"fLaC":
+            return _read_flac(file)
         if magic[:4] == b".snd":
             return _read_au(size, magic)
         if magic[4:8] == b"ftyp":
-            return _read_mp4(file, size)
+            return read_mp4(file, size)
         if magic[:4] == b"OggS":
-            return _read_ogg(file, size)
+            return read_ogg(file)
         if magic[:3] == b"ID3" or (magic[:1] == b"\xff" and magic[1] & 0xE0 == 0xE0):
-            return _read_mp3(file, size)
+            return read_mp3(file, size)
     except (struct.error, ValueError, IndexError, OverflowError):
         return None
     return None
-
-
-def _judge(header: Header, promised: int | None, present: int, *, more_follows: bool, wraps: bool = False) -> None:
-    """Hold the promised number of bytes (None: unknown) against the number that is there."""
-    header.promised, header.present = promised, present
-    if promised is None:
-        header.length_unknown = True
-    elif promised > present:
-        header.cut_short = True
-    elif present > promised and not more_follows:
-        header.length_lost = promised == 0 or (wraps and (present - promised) >> 32 > 0)
-
-
-def _is_chunk(name: bytes) -> bool:
-    return len(name) == 4 and all(32 <= byte < 127 for byte in name)
 
 
 def _is_unknown(length: int) -> bool:
@@ -137,7 +83,7 @@ def _riff_chunks(file: BinaryIO, size: int, order: str) -> Iterator[tuple[bytes,
     for _ in range(MAX_CHUNKS):
         file.seek(position)
         head = file.read(8)
-        if len(head) < 8 or not _is_chunk(head[:4]):
+        if len(head) < 8 or not is_chunk(head[:4]):
             return
         length = struct.unpack(f"{order}I", head[4:])[0]
         yield head[:4], length, position + 8
@@ -171,9 +117,7 @@ def _read_riff(file: BinaryIO, size: int, magic: bytes) -> Header:
         promised = None if long_length >= 1 << 62 else long_length
     elif _is_unknown(length) and position + length > size:
         promised = None
-    _judge(
-        header, promised, size - position, more_follows=_chunk_at(file, size, position + (promised or 0)), wraps=True
-    )
+    header.judge(promised, size - position, more_follows=_chunk_at(file, size, position + (promised or 0)), wraps=True)
     return header
 
 
@@ -181,10 +125,13 @@ def _chunk_at(file: BinaryIO, size: int, position: int) -> bool:
     """Whether a chunk's name stands at `position` or, after a pad byte, next to it."""
     file.seek(min(position, size))
     name = file.read(5)
-    return _is_chunk(name[:4]) or _is_chunk(name[1:])
+    return is_chunk(name[:4]) or is_chunk(name[1:])
 
 
 def _read_format(header: Header, chunk: bytes, order: str) -> None:
+    if len(chunk) < 16:
+        header.fault = f"its format chunk has {len(chunk)} bytes; 16 are the least"
+        return
     code, channels, rate, byte_rate, align, bits = struct.unpack(f"{order}HHIIHH", chunk[:16])
     if code == _EXTENSIBLE and len(chunk) >= 26:
         code = struct.unpack(f"{order}H", chunk[24:26])[0]
@@ -212,7 +159,11 @@ def _read_w64(file: BinaryIO, size: int) -> Header:
         if head[:4] == b"data":
             present = size - position - 24
             promised = None if length >= 1 << 62 else max(length - 24, 0)
-            _judge(header, promised, present, more_follows=0 < length < size - position)
+            after = position + (max(length, 24) + 7) // 8 * 8
+            file.seek(min(after, size))
+            header.judge(promised, present, more_follows=file.read(16)[4:] == _W64_GUID)
+            # libsndfile reads a W64 to the end of the file, whatever its header says
+            header.length_lost, header.ignored = header.length_lost or header.ignored > 0, 0
             return header
         if length < 24:
             break
@@ -226,16 +177,16 @@ def _read_aiff(file: BinaryIO, size: int) -> Header:
     frames, rate = 0, 0.0
     for name, length, position in _riff_chunks(file, size, ">"):
         if name == b"COMM":
-            _, frames, _, exponent, mantissa = struct.unpack(">HIHHQ", file.read(18))
+            _, frames, bits, exponent, mantissa = struct.unpack(">HIHHQ", file.read(18))
+            if bits == 0:
+                header.fault = "its format chunk says that samples have no bits"
             rate = math.ldexp(mantissa, (exponent & 0x7FFF) - 16383 - 63)
         elif name == b"SSND":
             promised, present = max(length - 8, 0), size - position - 8
             if frames and rate:
                 header.byte_rate = promised / frames * rate
             unknown = _is_unknown(length) and promised > present
-            _judge(
-                header, None if unknown else promised, present, more_follows=_chunk_at(file, size, position + length)
-            )
+            header.judge(None if unknown else promised, present, more_follows=_chunk_at(file, size, position + length))
             return header
     header.fault = "it has no sound chunk (SSND)"
     return header
@@ -255,8 +206,7 @@ def _read_caf(file: BinaryIO, size: int) -> Header:
             header.byte_rate = rate * packet_bytes / packet_frames if packet_frames else None
         if name == b"data":
             promised = None if length < 0 else length
-            _judge(
-                header,
+            header.judge(
                 promised,
                 size - position - 12,
                 more_follows=_chunk_at(file, size, position + 12 + max(length, 0)),
@@ -267,83 +217,20 @@ def _read_caf(file: BinaryIO, size: int) -> Header:
     return header
 
 
+def _read_flac(file: BinaryIO) -> Header | None:
+    """STREAMINFO gives the number of samples; 0 is written by who could not know it."""
+    file.seek(4)
+    head = file.read(4)
+    if len(head) < 4 or head[0] & 0x7F or int.from_bytes(head[1:], "big") != _STREAMINFO:
+        return None
+    info = file.read(_STREAMINFO)
+    header = Header("FLAC")
+    header.length_unknown = len(info) == _STREAMINFO and int.from_bytes(info[13:18], "big") & ((1 << 36) - 1) == 0
+    return header
+
+
 def _read_au(size: int, magic: bytes) -> Header:
     header = Header("AU")
     offset, length = struct.unpack(">II", magic[4:12])
-    _judge(header, None if length == 0xFFFFFFFF else length, size - offset, more_follows=False)
+    header.judge(None if length == 0xFFFFFFFF else length, size - offset, more_follows=False)
     return header
-
-
-def _read_mp4(file: BinaryIO, size: int) -> Header:
-    """An mp4 (m4a, mov, 3gp) is a row of boxes; recorders write the index, `moov`, last."""
-    header = Header("MP4")
-    names: set[bytes] = set()
-    position = 0
-    while position < size and len(names) < MAX_CHUNKS:
-        file.seek(position)
-        head = file.read(16)
-        length, name = struct.unpack(">I", head[:4])[0], head[4:8]
-        names.add(name)
-        if length == 1:
-            length = struct.unpack(">Q", head[8:16])[0]
-        if length == 0 or not _is_chunk(name):
-            break
-        if position + length > size:
-            header.promised, header.present, header.cut_short = length, size - position, True
-            return header
-        position += max(length, 8)
-    if b"moov" not in names:
-        header.fault = "its index (moov) is missing: the recorder was stopped before it could write it"
-    return header
-
-
-def _read_ogg(file: BinaryIO, size: int) -> Header:
-    """An Ogg file is cut short where its last page is not all there; a page is at most 65,307 bytes long."""
-    header = Header("Ogg")
-    start = max(size - 65_307, 0)
-    file.seek(start)
-    tail = file.read()
-    at = tail.rfind(b"OggS")
-    page = tail[at:]
-    if at < 0:
-        header.cut_short = True
-    else:
-        segments = page[26] if len(page) > 26 else 0
-        length = 27 + segments + sum(page[27 : 27 + segments])
-        ends_stream = len(page) > 26 and bool(page[5] & 4)
-        header.cut_short = len(page) < length
-        header.length_unknown = not header.cut_short and not ends_stream
-    return header
-
-
-def _read_mp3(file: BinaryIO, size: int) -> Header | None:
-    """The Xing or Info frame of an MP3 gives the number of bytes from that frame on; without it nothing is promised."""
-    file.seek(0)
-    head = file.read(10)
-    start = 0
-    if head[:3] == b"ID3":
-        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-    file.seek(start)
-    frame = file.read(256)
-    if not (frame[:1] == b"\xff" and frame[1] & 0xE6 == 0xE2):
-        return None
-    header = Header("MP3")
-    at = max(frame.find(b"Xing", 4, 44), frame.find(b"Info", 4, 44))
-    if at > 0:
-        flags = struct.unpack(">I", frame[at + 4 : at + 8])[0]
-        fields = struct.unpack(">II", frame[at + 8 : at + 16])
-        if flags & 3 == 3 and fields[1]:
-            header.promised, header.present = fields[1], size - start
-            header.byte_rate = _mp3_byte_rate(frame, frames=fields[0], length=fields[1])
-            header.cut_short = header.present < header.promised
-    return header
-
-
-def _mp3_byte_rate(frame: bytes, *, frames: int, length: int) -> float | None:
-    version, layer = frame[1] >> 3 & 3, frame[1] >> 1 & 3
-    rates = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-    index = frame[2] >> 2 & 3
-    if version not in rates or layer != 1 or index == 3 or not frames:
-        return None
-    samples = 1152 if version == 3 else 576
-    return length / (frames * samples / rates[version][index])

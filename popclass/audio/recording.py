@@ -4,15 +4,15 @@
 manager. `Recording.blocks` runs through the samples once with bounded memory, as float32 between -1 and 1 (float files
 may go beyond), and every sample it yields is finite. Some faults show when the file is opened, some in the middle, and
 some only at the end (silence, a constant, clipping throughout): all raise `AudioError` with one line that begins with
-the name of the recording. So a result may be kept only when the blocks have come to their end. What is odd but usable
-becomes a line in `Recording.warnings`, complete by then.
+the name of the recording, its control characters written out. So a result may be kept only when the blocks have come to
+their end. What is odd but usable becomes a line in `Recording.warnings`, complete by then.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
-import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -28,8 +28,11 @@ import numpy.typing as npt
 from popclass.audio.checks import SampleCheck
 from popclass.audio.clock import recording_time
 from popclass.audio.decode import READABLE, ArrayDecoder, Block, Decoder, open_file
-from popclass.audio.headers import Header, read_header
+from popclass.audio.headers import read_header
+from popclass.audio.promise import Header
+from popclass.audio.special import kind_of, open_pipe
 from popclass.errors import AudioError, UsageError
+from popclass.printable import one_line, visible
 
 BLOCK_FRAMES = 65_536
 MIN_RATE, MAX_RATE = 8_000, 192_000
@@ -110,7 +113,7 @@ class Recording:
             self._refuse_short()
             self.warnings += check.finish()
         except AudioError as error:
-            raise AudioError(f"{self.name}: {error}") from error
+            raise AudioError(f"{one_line(self.name)}: {error}") from error
 
     def _read(self, frames: int) -> Block:
         try:
@@ -183,39 +186,40 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
         return _open_array(source, sample_rate, name if name is not None else "array")
     if sample_rate is not None:
         raise UsageError("sample_rate belongs to an array of samples; a file says its own")
-    if not isinstance(source, str | os.PathLike):
-        given = getattr(source, "name", None)
-        return _open_stream(source, _shown(name or (given if isinstance(given, str) else "stream")))
-    path = os.fspath(source)
-    shown = _shown(path if name is None else name)
-    if path == "-":
-        return _open_stream(sys.stdin.buffer, shown)
-    return _open_path(path, shown)
-
-
-def _shown(path: str) -> str:
-    """A path in characters that can be printed: bytes that are no UTF-8 become `\\xNN`."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(source, str | bytes | os.PathLike):
+        path = os.fsdecode(source)
+        shown = visible(path if name is None else name)
+        return _open_stream(sys.stdin.buffer, shown) if path == "-" else _open_path(path, shown)
+    if not callable(getattr(source, "read", None)) or isinstance(source, io.TextIOBase):
+        raise UsageError(
+            f"a recording cannot be of type {type(source).__name__}; allowed are a path, -, an open binary file and an "
+            "array of samples"
+        )
+    given = getattr(source, "name", None)
+    return _open_stream(source, visible(name or (given if isinstance(given, str) else "stream")))
 
 
 def _open_array(samples: npt.NDArray[Any], sample_rate: int | None, name: str) -> Recording:
     if sample_rate is None:
         raise UsageError("an array of samples needs its sample_rate, in hertz (8000-192000)")
+    shown = one_line(name)
     if samples.dtype.kind not in "fiu":
-        raise AudioError(f"{name}: samples of type {samples.dtype}; allowed are floats and integers")
+        raise AudioError(f"{shown}: samples of type {samples.dtype}; allowed are floats and integers")
     if samples.ndim not in (1, 2):
-        raise AudioError(f"{name}: samples of shape {samples.shape}; allowed are (n,) and (n, channels)")
+        raise AudioError(f"{shown}: samples of shape {samples.shape}; allowed are (n,) and (n, channels)")
     if sample_rate != int(sample_rate):
-        raise AudioError(f"{name}: a sample rate of {sample_rate} Hz; allowed are whole numbers of hertz")
+        raise AudioError(f"{shown}: a sample rate of {sample_rate} Hz; allowed are whole numbers of hertz")
     return _checked(name, ArrayDecoder(samples, int(sample_rate)), recorded_at=None, warnings=[])
 
 
-def _open_stream(stream: BinaryIO, name: str) -> Recording:
-    """Copy a stream into a temporary file and open that; libraries need to seek."""
+def _open_stream(stream: BinaryIO, name: str, first: bytes = b"") -> Recording:
+    """Copy a stream, of which `first` was read already, into a temporary file and open that; libraries need to seek."""
+    _refuse_endless(stream, name)
     with ExitStack() as resources:
         folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="popclass-"))
         path = os.path.join(folder, "recording")
         with open(path, "wb") as copy:
+            copy.write(first)
             shutil.copyfileobj(stream, copy, 1 << 20)
         recording = _open_file(path, name)
         recording._resources.push(resources.pop_all())
@@ -224,49 +228,88 @@ def _open_stream(stream: BinaryIO, name: str) -> Recording:
         return recording
 
 
-def _open_path(path: str, name: str) -> Recording:
+def _refuse_endless(stream: BinaryIO, name: str) -> None:
+    """Refuse devices: /dev/zero and the like have no end, and a keyboard gives no sound."""
     try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise AudioError(f"{name}: is a folder; a recording is a single file (popclass batch reads folders)")
-        if not stat.S_ISREG(mode):
-            with open(path, "rb") as stream:
-                return _open_stream(stream, name)
+        kind = kind_of(os.fstat(stream.fileno()).st_mode)
+    except (OSError, AttributeError, ValueError):  # a stream in memory
+        return
+    if kind == "a device":
+        raise AudioError(f"{one_line(name)}: is a device and no recording; give a file or a pipe")
+
+
+def _open_path(path: str, name: str) -> Recording:
+    shown = one_line(name)
+    try:
+        kind = kind_of(os.stat(path).st_mode)
+        if kind == "a folder":
+            raise AudioError(f"{shown}: is a folder; a recording is a single file (popclass batch reads folders)")
+        if kind == "a pipe":
+            return _open_pipe(path, name)
+        if kind is not None:
+            raise AudioError(f"{shown}: is {kind} and no recording; give a file or a pipe")
         return _open_file(path, name)
     except FileNotFoundError as error:
-        raise AudioError(f"{name}: no such file; check the path") from error
+        raise AudioError(f"{shown}: no such file; check the path") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise AudioError(f"{name}: cannot be read ({reason.lower()}); check the path and its permissions") from error
+        raise AudioError(f"{shown}: cannot be read ({reason.lower()}); check the path and its permissions") from error
+
+
+def _open_pipe(path: str, name: str) -> Recording:
+    try:
+        stream, first = open_pipe(path)
+    except AudioError as error:
+        raise AudioError(f"{one_line(name)}: {error}") from error
+    with stream:
+        return _open_stream(stream, name, first)
 
 
 def _open_file(path: str, name: str) -> Recording:
+    shown = one_line(name)
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
-            raise AudioError(f"{name}: is empty (0 bytes); record it again or leave it out")
+            raise AudioError(f"{shown}: is empty (0 bytes); record it again or leave it out")
         header = read_header(file)
-    warnings = _header_warnings(name, header)
-    lost = header is not None and header.length_lost
-    try:
-        decoder = open_file(path, ignore_length=lost)
-    except AudioError as error:
-        raise AudioError(f"{name}: cannot be read as audio ({error}); popclass reads {READABLE} and more") from error
+    warnings = _header_warnings(shown, header)
+    decoder = _decoder(path, shown, header)
     recorded_at = recording_time(Path(name).name, decoder.tags, header.chunks if header else {}, decoder.sample_rate)
     return _checked(name, decoder, recorded_at=recorded_at, warnings=warnings)
 
 
-def _header_warnings(name: str, header: Header | None) -> list[str]:
+def _decoder(path: str, shown: str, header: Header | None) -> Decoder:
+    """What reads a file; libsndfile gives up where compressed sound does not say how long it is."""
+    lost = header is not None and header.length_lost and header.kind != "W64"
+    unended = header is not None and header.length_unknown and header.kind in ("FLAC", "Ogg")
+    try:
+        return open_file(path, ignore_length=lost, by_ffmpeg=unended)
+    except AudioError as error:
+        if lost and header is not None:
+            raise AudioError(
+                f"{shown}: the {header.kind} header says that there is no sound, though some follows, and nothing "
+                "reads it without a right length; export it again"
+            ) from error
+        raise AudioError(f"{shown}: cannot be read as audio ({error}); popclass reads {READABLE} and more") from error
+
+
+def _header_warnings(shown: str, header: Header | None) -> list[str]:
     """What the header gives reason to say; refuses a file that lacks a part of what it promises."""
     if header is None:
         return []
     if header.fault:
-        raise AudioError(f"{name}: is no usable {header.kind} file: {header.fault}; export it again")
+        raise AudioError(f"{shown}: is no usable {header.kind} file: {header.fault}; export it again")
     if header.cut_short:
-        raise AudioError(f"{name}: cut short: {header.shortfall()}; copy the file again or repair its header")
+        raise AudioError(f"{shown}: cut short: {header.shortfall()}; copy the file again or repair its header")
+    if header.damage:
+        raise AudioError(f"{shown}: damaged: {header.damage}; copy the file again")
     if header.length_lost:
         return [f"the {header.kind} header gives a wrong length; read to the end of the file"]
     if header.length_unknown:
         return [f"the {header.kind} file does not say how long it should be; read to its end"]
+    if header.ignored:
+        return [
+            f"the {header.kind} header ends the sound where {header.ignored:,} more bytes follow; they were not read"
+        ]
     return []
 
 
@@ -279,5 +322,5 @@ def _checked(name: str, decoder: Decoder, *, recorded_at: datetime | None, warni
         fault = f"{channels} channels; allowed are 1-{MAX_CHANNELS}: export the ones with the sensor"
     if fault:
         decoder.close()
-        raise AudioError(f"{name}: {fault}")
+        raise AudioError(f"{one_line(name)}: {fault}")
     return Recording(name, decoder, recorded_at=recorded_at, warnings=warnings)

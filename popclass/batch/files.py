@@ -2,7 +2,8 @@
 
 A file is taken for a recording by the ending of its name, in upper or lower case. Hidden files and folders (a leading
 dot) are passed over, and so is the folder the results go to. Links to folders are followed, each folder is visited
-once, and what lies in the tree itself keeps its name there. A folder that cannot be read is reported, not passed over.
+once, and what lies in the tree itself keeps its name there. A folder that cannot be read is reported, not passed over,
+and so is what has the name of a recording and is none: a pipe, a socket, a link that leads nowhere.
 
 A path that begins like a formula (`=`, `+`, `-`, `@`, a tab or a line break) gets a leading `./`: it names the same
 file, and a spreadsheet that opens the tables takes it for text.
@@ -97,14 +98,19 @@ def _folders(folder: Path, leave_out: str, unreadable: dict[str, str]) -> Iterat
             unreadable[name] = f"this folder cannot be read ({(error.strerror or 'unknown').lower()})"
             continue
         shown = [entry for entry in entries if not entry.name.startswith(".")]
-        inner = [entry for entry in shown if entry.is_dir()]
+        inner = [entry for entry in shown if _is_folder(entry)]
         waiting += [entry.path for entry in reversed(inner) if not entry.is_symlink()]
         links += [entry.path for entry in inner if entry.is_symlink()]
         yield place, [entry.name for entry in shown if _is_recording(entry)]
 
 
-def _is_recording(entry: os.DirEntry[str]) -> bool:
-    """A file, or a link that leads nowhere: that one fails by its name instead of vanishing."""
-    if not entry.name.lower().endswith(AUDIO_SUFFIXES):
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
         return False
-    return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+
+
+def _is_recording(entry: os.DirEntry[str]) -> bool:
+    """Whatever has such a name and is no folder: a pipe, or a link that leads nowhere, fails instead of vanishing."""
+    return entry.name.lower().endswith(AUDIO_SUFFIXES) and not _is_folder(entry)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from popclass.audio.special import refuse_special
 from popclass.batch.duplicates import Piece, piece_of
 from popclass.batch.journal import Stamp, to_line
 from popclass.errors import AudioError
-from popclass.formats.text import one_line, visible
+from popclass.formats.text import one_line
 from popclass.hearing import Hearer
 from popclass.model import Model
 from popclass.pipeline import judge_all
@@ -81,7 +82,8 @@ def hear_chunk(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[O
 
 
 def hear_one(path: Path, hearer: Hearer, *, name: str) -> Piece:
-    """Hear a recording of a chunk, and take a piece of its bytes."""
+    """Hear a recording of a chunk, and take a piece of its bytes; a folder of recordings waits for no pipe."""
+    refuse_special(path)
     hearer.hear(path, name=name)
     return piece_of(path)
 
@@ -94,7 +96,7 @@ def _hear_together(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> li
         try:
             pieces[recording] = hear_one(folder / recording, hearer, name=recording)
         except AudioError as error:
-            reason = str(error).removeprefix(f"{visible(recording)}: ")
+            reason = str(error).removeprefix(f"{one_line(recording)}: ")
             outcomes.append(Outcome(recording, reason=reason))
     analyses = judge_all(hearer.finish(), model)
     for (recording, piece), analysis in zip(pieces.items(), analyses, strict=True):

@@ -1,8 +1,8 @@
 """How a name, a number and a foreign text file become text: the rules all formats share.
 
-Names of recordings may hold bytes that are no UTF-8; Python carries them as lone surrogates, and every format writes
-them as ``\\xNN``. Times have six decimals, which tells neighbouring samples apart up to 192 kHz; probabilities and
-novelty four; decibels two. What is unknown or not finite is `None`: an empty field in a table, null in JSON, never 0.
+Names of recordings are written as `popclass.printable` has it. Times have six decimals, which tells neighbouring
+samples apart up to 192 kHz; probabilities and novelty four; decibels two. What is unknown or not finite is `None`: an
+empty field in a table, null in JSON, never 0.
 Label files written elsewhere are read as UTF-8 (with or without a byte-order mark) or as UTF-16 with one, and any line
 end is a line end.
 """
@@ -18,41 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from popclass.errors import LabelError
+from popclass.printable import one_line as one_line
+from popclass.printable import visible as visible
 from popclass.results import RecordingResult
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 INTEGERS = frozenset({"event", "burst", "channel"})
-
-
-def visible(text: str) -> str:
-    r"""`text` as valid Unicode: a byte that is no UTF-8 becomes ``\xNN``.
-
-    Examples
-    --------
-    >>> visible("caf\udce9.wav")
-    'caf\\xe9.wav'
-    """
-    return _SURROGATE.sub(_escaped_surrogate, text)
-
-
-def _escaped_surrogate(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
-
-
-def one_line(text: str) -> str:
-    r"""`visible`, with tabs, line breaks and other control characters written out, so that it stays on one line.
-
-    Examples
-    --------
-    >>> one_line("two\nlines.wav")
-    'two\\nlines.wav'
-    """
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), visible(text))
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,0 +1,40 @@
+r"""How any text is written so that it stays what it is: valid Unicode, on one line, in the order it is read.
+
+Names of files may hold bytes that are no UTF-8, which Python carries as lone surrogates, and any character but two:
+line breaks, the escape sequences of terminals, marks that turn the direction of writing. `visible` writes the first as
+``\xNN`` and is what results hold; `one_line` writes out all of them and is what messages hold.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    r"""`text` as valid Unicode: a byte that is no UTF-8 becomes ``\xNN``.
+
+    Examples
+    --------
+    >>> visible("caf\udce9.wav")
+    'caf\\xe9.wav'
+    """
+    return _SURROGATE.sub(_escaped_surrogate, text)
+
+
+def _escaped_surrogate(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+def one_line(text: str) -> str:
+    r"""`visible`, with tabs, line breaks and other control characters written out, so that it stays on one line.
+
+    Examples
+    --------
+    >>> one_line("two\nlines.wav")
+    'two\\nlines.wav'
+    """
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), visible(text))
