@@ -23,6 +23,9 @@ from typing import BinaryIO
 MAX_CHUNKS = 100
 """Chunks looked at in one file; recorders write fewer than ten."""
 
+MAX_BOXES = 1_000_000
+"""Boxes looked at in an mp4: one in pieces has two for each second or two, and a box is passed by in microseconds."""
+
 MAX_TEXT = 1 << 20
 """Largest metadata chunk that is read, in bytes."""
 
@@ -279,7 +282,9 @@ def _read_mp4(file: BinaryIO, size: int) -> Header:
     header = Header("MP4")
     names: set[bytes] = set()
     position = 0
-    while position < size and len(names) < MAX_CHUNKS:
+    for _ in range(MAX_BOXES):
+        if position >= size:
+            break
         file.seek(position)
         head = file.read(16)
         length, name = struct.unpack(">I", head[:4])[0], head[4:8]
@@ -292,6 +297,8 @@ def _read_mp4(file: BinaryIO, size: int) -> Header:
             header.promised, header.present, header.cut_short = length, size - position, True
             return header
         position += max(length, 8)
+    else:
+        return header  # nobody knows what follows so many
     if b"moov" not in names:
         header.fault = "its index (moov) is missing: the recorder was stopped before it could write it"
     return header

@@ -63,9 +63,8 @@ def supervise(name: str, seconds: int) -> int:
     done = _DONE.search(text)
     runs, took = done.groups() if done else (last[0], "?")
     new = sorted(path.name for path in set(found.iterdir()) - before)
-    print(
-        f"{name}: {runs} inputs in {took} s, cov {last[1]}, ft {last[2]}, corpus {len(list(corpus.iterdir()))}, exit {ended}"
-    )
+    kept = len(list(corpus.iterdir()))
+    print(f"{name}: {runs} inputs in {took} s, cov {last[1]}, ft {last[2]}, corpus {kept}, exit {ended}")
     for each in new:
         print(f"    {found.relative_to(ROOT) / each}")
     sys.stdout.flush()
