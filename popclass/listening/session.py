@@ -27,6 +27,7 @@ VERSION = 1
 _KEYS = ("popclass_session", "model", "classes", "subject", "site", "began_at", "ended_at", "last_cavitation_s")
 _COLUMNS = ("time_s", "burst", "believed", "novelty")
 _LONGEST_S = 1e9  # thirty years
+_CLOCK_STEP_S = 1.0
 _MOST_BURSTS = 10**12
 _NOUNS = {"classes": "set of classes"}
 _ANEW = "leave it out to start anew"
@@ -119,7 +120,10 @@ def load(path: str | os.PathLike[str], belongs: Belonging, begins: datetime) -> 
         raise UsageError(f"{shown}: one of its times and {begins.isoformat()} has a time zone, the other has none")
     if begins < ended:
         raise UsageError(f"{shown}: ends at {ended.isoformat()}, after this sitting begins ({begins.isoformat()})")
-    return history.later((begins - began) / timedelta(seconds=1))
+    later = history.later((begins - began) / timedelta(seconds=1))
+    if min(later.time_s.min(initial=0.0), later.last_cavitation_s or 0.0) < -_LONGEST_S / 2:
+        raise UsageError(f"{shown}: lies more than {_LONGEST_S / 2 / 31_557_600:.0f} years back; {_ANEW}")
+    return later
 
 
 def _understood(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
@@ -136,6 +140,9 @@ def _understood(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
     began, ended = (datetime.fromisoformat(stored[name]) for name in ("began_at", "ended_at"))
     if began > ended:  # a TypeError where only one of them has a zone
         raise ValueError("it ends before it begins")
+    latest = max(time_s.max(initial=-np.inf), -np.inf if last is None else last)
+    if latest > (ended - began) / timedelta(seconds=1) + _CLOCK_STEP_S:
+        raise ValueError("it holds a time after its end")
     return history, began, ended
 
 
