@@ -122,7 +122,7 @@ def load(path: str | os.PathLike[str], belongs: Belonging, begins: datetime) -> 
         raise UsageError(f"{shown}: ends at {ended.isoformat()}, after this sitting begins ({begins.isoformat()})")
     later = history.later((begins - began) / timedelta(seconds=1))
     if min(later.time_s.min(initial=0.0), later.last_cavitation_s or 0.0) < -_LONGEST_S / 2:
-        raise UsageError(f"{shown}: lies more than {_LONGEST_S / 2 / 31_557_600:.0f} years back; {_ANEW}")
+        raise UsageError(f"{shown}: lies more than {int(_LONGEST_S / 2 / 31_557_600)} years back; {_ANEW}")
     return later
 
 
