@@ -1,6 +1,6 @@
 # A Python environment with popclass[dev] is taken to be active: pip install -e '.[dev]'
 .DEFAULT_GOAL := help
-.PHONY: help check format test docs bench model real synthesis samples ci
+.PHONY: help check format test docs bench fuzz model real synthesis samples ci
 
 help:     ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,6 +23,9 @@ docs:     ## run the commands of README.md and docs/ and write their real output
 bench:    ## run the benchmarks, each of which holds one bound
 	missed=0; for script in $$(grep -l __main__ benchmarks/*.py | grep -v -e real.py -e synthesis_figures.py); do \
 		echo "== $$script"; python $$script || missed=1; done; exit $$missed
+
+fuzz:     ## look for inputs that break a promise, a minute for each target (pip install -e '.[fuzz]')
+	python -m tests.fuzz.run
 
 model:    ## rebuild models/default.onnx and its card from the generator
 	python -m popclass.training.default

@@ -17,6 +17,8 @@ import numpy as np
 
 FLOOR = 1e-4  # a forest says 0 for what it never saw; its logarithm must stay finite and not outweigh everything else
 
+LARGEST = 1e6  # of a weight or bias; fitted ones are of the order of 1, and no sum of these overflows
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -91,6 +93,8 @@ class Calibration:
         bias = np.asarray(stored["bias"], dtype=np.float64)
         if weights.shape != (len(bias), len(bias)) or not (np.isfinite(weights).all() and np.isfinite(bias).all()):
             raise ValueError("the calibration is no square of finite numbers")
+        if max(np.abs(weights).max(initial=0), np.abs(bias).max(initial=0)) > LARGEST:
+            raise ValueError(f"the calibration holds a number beyond {LARGEST:g}")
         return cls(str(stored["method"]), weights, bias, int(stored["events"]))
 
 

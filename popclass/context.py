@@ -151,6 +151,8 @@ class Context:
         )
         if context.names != context_names(classes):
             raise ValueError("the context stage was made for other measures or classes")
+        if not (context.spread > 0).all():
+            raise ValueError("the context stage has a spread that is not greater than 0")
         shapes = [context.mean.shape, context.spread.shape]
         if shapes != [(len(context.columns),)] * 2 or not context.weighing.fits(len(context.names), len(classes)):
             raise ValueError("the arrays of the context stage do not fit together")

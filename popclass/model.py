@@ -95,11 +95,11 @@ class Model:
         self.name = name
         self.graph = graph
         # through JSON and back, so that a fresh model and the same one loaded are alike to the last bit
-        self.info: dict[str, Any] = json.loads(json.dumps(info, sort_keys=True, allow_nan=False))
         try:
+            self.info: dict[str, Any] = json.loads(json.dumps(info, sort_keys=True, allow_nan=False))
             self._understand()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+            problem = one_line(f"{error} is missing" if isinstance(error, KeyError) else str(error))
             raise ModelError(f"{name}: the model's JSON is not usable: {problem}; make the model anew") from None
 
     @classmethod
@@ -160,8 +160,9 @@ class Model:
 
         try:
             frontend = FrontEnd.from_json(self.info["frontend"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"{self.name}: the model's front end is not usable: {error}; make it anew") from None
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+            problem = one_line(str(error))
+            raise ModelError(f"{self.name}: the model's front end is not usable: {problem}; make it anew") from None
         if list(frontend.names) != self.info["features"]:
             raise ModelError(f"{self.name}: its front end makes other features than it was trained on; make it anew")
         return frontend
@@ -236,6 +237,8 @@ class Model:
         if len(self.classes) < 2 or UNCERTAIN in self.classes or not all(map(CLASS_NAME.fullmatch, self.classes)):
             raise ValueError(f"classes {self.classes} are not allowed")
         self.context = None if info["context"] is None else Context.from_json(info["context"], self.classes)
+        if self.context is not None and not all(0 <= at < len(self.features) for at in self.context.columns):
+            raise ValueError("the context stage compares features that are not there")
         self._calibration = Calibration.from_json(info["calibration"])
         self._novelty = Novelty.from_json(info["novelty"])
         if len(self._calibration.bias) != len(self.classes):
@@ -270,7 +273,7 @@ class Model:
         try:
             return onnxruntime.InferenceSession(self.graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's exceptions have no common public base
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = one_line(str(error).splitlines()[0]) if str(error).strip() else type(error).__name__
             version = onnxruntime.__version__
             raise ModelError(f"{self.name}: onnxruntime {version} cannot run the model's graph: {reason}") from None
 

@@ -93,4 +93,6 @@ class Novelty:
         shapes = [getattr(novelty, name).shape for name in arrays]
         if shapes != [(f,), (f, f), (m, f), (q,), (q,)] or q == 0 or not 1 <= novelty.neighbours <= m:
             raise ValueError("the arrays of the novelty measure do not fit together")
+        if (np.diff(novelty.distances) < 0).any() or (novelty.shares < 0).any() or (novelty.shares > 1).any():
+            raise ValueError("the distances of the novelty measure must rise, and its shares lie in 0-1")
         return novelty

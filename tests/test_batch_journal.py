@@ -9,16 +9,26 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
+from datetime import UTC
 
+import numpy as np
 import pytest
 import recordings
+from formats_strategies import names
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from popclass.batch import classify_folder, hearing
 from popclass.batch.hearing import hear_one
 from popclass.batch.journal import NAME as JOURNAL
+from popclass.batch.journal import Journal, Stamp, from_line, piece_in, to_line
+from popclass.batch.journal import _sealed as sealed
 from popclass.cli import main
 from popclass.errors import OutputError
 from popclass.model import Model
+from popclass.pipeline import Analysis
+from popclass.results import Event
 
 TABLES = ("events.csv", "recordings.csv")
 
@@ -122,6 +132,80 @@ def test_a_damaged_line_counts_as_not_written(archive, model, done, tmp_path):
     (tmp_path / JOURNAL).write_bytes(b"".join(lines))
     assert classify_folder(archive, tmp_path, model=model[0]).resumed == 11
     assert same_tables(tmp_path, done)
+
+
+@st.composite
+def analyses(draw):
+    """Anything that a recording may tell by itself, with numbers of every size."""
+    count, rate = draw(st.integers(0, 4)), draw(st.integers(8000, 192_000))
+    number = st.floats(allow_nan=False, allow_infinity=False)
+    onsets = sorted(draw(st.lists(st.integers(0, 10**12), min_size=count, max_size=count)))
+    shares = st.lists(st.floats(0, 1), min_size=3 * count, max_size=3 * count)
+    return Analysis(
+        recording=draw(names),
+        events=tuple(
+            Event(onset, onset + 5, onset + 9, rate, 1, draw(number), draw(number), event=at, burst=at)
+            for at, onset in enumerate(onsets, start=1)
+        ),
+        acoustic=np.array(draw(shares)).reshape(count, 3),
+        believed=np.array(draw(shares)).reshape(count, 3),
+        novelty=np.array(draw(shares))[:count],
+        duration_s=draw(st.floats(0, 1e6)),
+        sample_rate=rate,
+        channels=draw(st.integers(1, 8)),
+        recorded_at=draw(st.none() | st.datetimes(timezones=st.none() | st.just(UTC))),
+        warnings=tuple(draw(st.lists(st.text(max_size=10), max_size=2))),
+    )
+
+
+def same(one, other):
+    """Whether two analyses are the same to the last bit."""
+    return all(
+        getattr(one, field.name).tobytes() == getattr(other, field.name).tobytes()
+        if field.name in ("acoustic", "believed", "novelty")
+        else getattr(one, field.name) == getattr(other, field.name)
+        for field in fields(Analysis)
+    )
+
+
+@given(analyses(), st.integers(0, 2**60), st.tuples(st.integers(0, 2**60), st.integers(0, 2**32 - 1)))
+def test_a_line_gives_back_what_was_heard_to_the_last_bit(analysis, size, piece):
+    line = to_line(analysis.recording, analysis, Stamp(size, size), piece)
+    assert line.isascii()
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    assert same(from_line(line, classes=3), analysis)
+    assert piece_in(line) == piece
+
+
+@settings(max_examples=50, deadline=None)
+@given(many=st.lists(analyses(), min_size=1, max_size=3, unique_by=lambda each: each.recording), draw=st.data())
+def test_what_a_journal_holds_is_there_when_it_is_opened_again_and_no_damaged_line_is(tmp_path_factory, many, draw):
+    """Whichever byte after the head is changed, and to whatever: only lines as they were written count."""
+    folder = tmp_path_factory.mktemp("journal")
+    lines = {each.recording: to_line(each.recording, each, Stamp(1, 1), (1, 1)) for each in many}
+    with Journal(folder, {"popclass": "0"}) as journal:
+        journal.add(lines)
+        journal.note_known({"a.wav": ["P1", "hip", 2, None]})
+    with Journal(folder, {"popclass": "0"}) as journal:
+        assert (journal.lines, journal.known) == (lines, {"a.wav": ["P1", "hip", 2, None]})
+    data = bytearray((folder / JOURNAL).read_bytes())
+    at = draw.draw(st.integers(data.index(b"\n") + 1, len(data) - 1))
+    data[at] ^= draw.draw(st.integers(1, 255))
+    (folder / JOURNAL).write_bytes(bytes(data))
+    with Journal(folder, {"popclass": "0"}) as journal:
+        assert journal.lines.items() <= lines.items()
+        assert len(journal.lines) >= len(lines) - 2  # a line end that is damaged takes the next line with it
+        assert journal.known in (None, {"a.wav": ["P1", "hip", 2, None]})
+
+
+def test_a_line_that_only_its_checksum_speaks_for_is_refused():
+    for entry in ({}, {"recording": "a.wav"}, {"piece": 1}):
+        line = sealed(entry) if entry else "{}\n"
+        with pytest.raises(OutputError, match="a line that popclass did not write"):
+            from_line(line, classes=3)
+        with pytest.raises(OutputError, match="a line that popclass did not write"):
+            piece_in(line)
 
 
 def test_a_file_that_changed_is_heard_again(archive, model, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """popclass.conclusion: labels after timing, doubt said openly, nothing dropped."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -307,6 +308,52 @@ def test_an_unrelated_subject_and_the_order_given_change_nothing(drawn, others, 
     random.shuffle(both)
     together = conclude(*(list(column) for column in zip(*both, strict=True)), MODEL)
     assert {result.recording: result for result in together if result.subject == "anna"} == alone
+
+
+def said(results):
+    """What is said of the events of each recording, by name."""
+    return {result.recording: (result.events, result.cavities_needed) for result in results}
+
+
+@settings(max_examples=100, deadline=None)
+@given(some_takes, st.integers(-10_000, 10_000), st.text(min_size=1, max_size=5))
+def test_neither_the_day_nor_the_name_of_the_subject_matters(drawn, days, name):
+    takes, around = sessions(drawn, "anna")
+    later = [replace(take, recorded_at=take.recorded_at + timedelta(days=days)) for take in takes]
+    renamed = [replace(each, subject=name) for each in around]
+    assert said(conclude(later, renamed, MODEL)) == said(conclude(takes, around, MODEL))
+
+
+@settings(max_examples=100, deadline=None)
+@given(some_takes, st.lists(st.integers(-60, 60), min_size=1, max_size=3))
+def test_recordings_in_which_nothing_is_heard_change_nothing_of_the_others(drawn, minutes):
+    takes, around = sessions(drawn, "anna")
+    silent = [
+        heard([], [], name=f"silent{index}.wav", recorded_at=START + timedelta(minutes=each))
+        for index, each in enumerate(minutes)
+    ]
+    more = conclude([*silent, *takes], [around[0]] * (len(silent) + len(takes)), MODEL)
+    assert all(not result.events for result in more[: len(silent)])
+    assert said(more[len(silent) :]) == said(conclude(takes, around, MODEL))
+
+
+@settings(max_examples=200, deadline=None)
+@given(some_takes, st.integers(1, 3))
+def test_no_event_is_lost_and_cracks_beyond_the_cavities_are_flagged(drawn, cavities):
+    """Of the cracks within one period that bear no flag, across recordings, there are no more than cavities."""
+    takes, around = sessions(drawn, "anna")
+    results = conclude(takes, [replace(each, cavities=cavities) for each in around], MODEL)
+    assert [len(result.events) for result in results] == [len(take.events) for take in takes]
+    unflagged = [
+        (take.recorded_at - START).total_seconds() + event.start_s
+        for take, result in zip(takes, results, strict=True)
+        for event in result.events
+        if event.timing == CONSISTENT
+    ]
+    for at in unflagged:
+        assert sum(at <= other < at + 1200 for other in unflagged) <= cavities
+    flagged = [event for result in results for event in result.events if event.timing == REFRACTORY]
+    assert all(event.acoustic_label == "cavitation" and event.timing_reason for event in flagged)
 
 
 # What is refused

@@ -11,6 +11,7 @@ import soundfile as sf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from popclass.audio import headers
 from popclass.audio.headers import read_header
 
 SAMPLES = np.random.default_rng(0).uniform(-0.1, 0.1, (4800, 2))
@@ -100,6 +101,18 @@ def test_metadata_chunks_are_kept_wherever_they_stand():
         header = read_header(io.BytesIO(whole))
         assert header is not None
         assert header.chunks == {b"bext": b"hello"}
+
+
+def test_an_mp4_of_nothing_but_small_boxes_is_given_up_after_some(monkeypatch):
+    """A gigabyte of them would take minutes."""
+    data = b"\0\0\0\x08ftyp" + b"\0\0\0\x08free" * 1000
+    header = read_header(io.BytesIO(data))
+    assert header is not None
+    assert "index (moov) is missing" in header.fault
+    monkeypatch.setattr(headers, "MAX_BOXES", 100)
+    header = read_header(io.BytesIO(data))
+    assert header is not None
+    assert (header.fault, header.cut_short) == ("", False)
 
 
 def test_other_files_are_not_known():

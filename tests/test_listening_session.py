@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from popclass.errors import UsageError
-from popclass.listening.session import Belonging, History, load, save
+from popclass.listening.session import Belonging, History, _digest, load, save
 
 BEGAN = datetime(2026, 11, 24, 10, tzinfo=UTC)
 ENDED = BEGAN + timedelta(seconds=90)
@@ -38,6 +40,64 @@ def test_a_sitting_without_cracks_can_be_kept(tmp_path):
     assert len(back.time_s) == 0
     assert back.believed.shape == (0, 2)
     assert back.last_cavitation_s is None
+
+
+@st.composite
+def histories(draw):
+    """Candidates of a sitting of 90 s, some from before it."""
+    times = sorted(draw(st.lists(st.floats(-1e6, 90), max_size=5)))
+    shares = st.lists(st.floats(0, 1), min_size=len(times), max_size=len(times))
+    first = np.array(draw(shares))
+    return History(
+        np.array(times),
+        np.sort(np.array(draw(st.lists(st.integers(-9, 9), min_size=len(times), max_size=len(times))), np.int64)),
+        np.stack([first, 1 - first], axis=1).reshape(-1, 2),
+        np.array(draw(shares)),
+        draw(st.none() | st.floats(-1e6, 90)),
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(history=histories(), gap=st.integers(0, 10**6))
+def test_any_sitting_comes_back_and_sitting_after_sitting_can_be_kept(tmp_path_factory, history, gap):
+    path = tmp_path_factory.mktemp("session") / "session.json"
+    save(path, OWNER, history, BEGAN, ENDED)
+    begins = ENDED + timedelta(seconds=gap)
+    back = load(path, OWNER, begins)
+    assert back.believed.tobytes() == history.believed.tobytes()
+    assert back.novelty.tobytes() == history.novelty.tobytes()
+    np.testing.assert_array_equal(back.time_s, history.time_s - (90 + gap))
+    np.testing.assert_array_equal(np.diff(back.burst), np.diff(history.burst))
+    save(path, OWNER, back, begins, begins)
+    np.testing.assert_array_equal(load(path, OWNER, begins).time_s, back.time_s)
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        ({"burst": [10**30, 4]}, "too large"),
+        ({"burst": [10**15, 4]}, "bursts"),
+        ({"last_cavitation_s": 10**400}, "damaged"),
+        ({"time_s": [80.25, 1.5]}, "times"),
+        ({"time_s": [1.5, 91.5]}, "after its end"),
+        ({"last_cavitation_s": 100}, "after its end"),
+        ({"time_s": [[1.5], [80.25]]}, "fit together"),
+        ({"believed": [[1.5, -0.5], [0.5, 0.5]]}, "probability"),
+        ({"began_at": "2026-11-24T09:00:00"}, "offset-naive"),
+        ({"ended_at": "1999-11-24T09:00:00+00:00"}, "ends before it begins"),
+        ({"classes": ["other", "cavitation"]}, "another set of classes"),
+        ({"site": "m\ncp"}, r"another site \(m\\ncp\)"),
+        ({"began_at": "1926-11-24T09:00:00+00:00"}, "15 years back"),
+    ],
+    ids=str,
+)
+def test_numbers_that_cannot_be_those_of_a_sitting_are_refused_whatever_the_checksum(path, damage, what):
+    content = {**json.loads(path.read_text()), **damage}
+    del content["sha256"]
+    path.write_text(json.dumps({**content, "sha256": _digest(content)}))
+    with pytest.raises(UsageError, match=what) as refused:
+        load(path, OWNER, ENDED)
+    assert "\n" not in str(refused.value)
 
 
 def test_any_changed_byte_is_noticed(path):

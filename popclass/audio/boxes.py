@@ -15,8 +15,9 @@ from typing import BinaryIO
 
 from popclass.audio.promise import Header, is_chunk
 
-MAX_BOXES = 10_000
-"""Boxes looked at on one level; a fragmented recording of a day has some thousands."""
+MAX_BOXES = 1_000_000
+"""Boxes looked at on one level: a recording in pieces has two for each second or two, and a box is passed by in
+microseconds."""
 
 ENCRYPTED = (b"drms", b"enca", b"drmi", b"encv")
 

@@ -44,6 +44,7 @@ _AUDIOMOTH = re.compile(
     r"Recorded at (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d+))? "
     r"(?P<day>\d\d)/(?P<month>\d\d)/(?P<year>\d{4}) \(UTC(?P<zone>[+-]\d{1,2}(?::?\d\d)?)?\)"
 )
+_HALF = re.compile(r"\d{1,10}")  # of a TimeReference: 32 bits
 _FIRST_AUDIOMOTH = 1_483_228_800  # 2017; no name before it is one of theirs
 _DATE_TAGS = ("com.apple.quicktime.creationdate", "creation_time", "date", "recording_date", "date_recorded")
 
@@ -144,11 +145,12 @@ def _from_ixml(chunk: bytes, sample_rate: int) -> datetime | None:
     text = chunk.decode("utf-8", "replace")
 
     def field(name: str) -> str:
-        found = re.search(rf"<{name}>\s*([^<]*?)\s*</{name}>", text)
-        return found.group(1) if found else ""
+        # Without a choice between spaces and text: a megabyte of spaces would take hours of trying them all.
+        found = re.search(rf"<{name}>([^<]*)</{name}>", text)
+        return found.group(1).strip() if found else ""
 
-    high, low = field("BWF_TIME_REFERENCE_HIGH"), field("BWF_TIME_REFERENCE_LOW")
-    reference = (int(high or "0") << 32) + int(low) if low.isdecimal() and (high or "0").isdecimal() else 0
+    high, low = field("BWF_TIME_REFERENCE_HIGH") or "0", field("BWF_TIME_REFERENCE_LOW")
+    reference = (int(high) << 32) + int(low) if _HALF.fullmatch(high) and _HALF.fullmatch(low) else 0
     return _origination(field("BWF_ORIGINATION_DATE"), field("BWF_ORIGINATION_TIME"), reference, sample_rate)
 
 

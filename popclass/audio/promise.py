@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 IGNORED_S = 0.25
@@ -85,7 +86,8 @@ class Header:
         """How much of the promised sound is there, in seconds where the byte rate is known."""
         if self.promised is None or self.present is None:
             return "its last page is missing"
-        unit, scale = ("s", self.byte_rate) if self.byte_rate else ("bytes", 1)
+        believable = self.byte_rate is not None and 0 < self.byte_rate < math.inf  # a CAF may say anything
+        unit, scale = ("s", self.byte_rate) if self.byte_rate and believable else ("bytes", 1)
         digits = 2 if unit == "s" else 0
         present = max(self.present, 0)  # the sound may begin beyond the end of the file
         return (

@@ -5,9 +5,11 @@ that starts over starts it anew. Its first line says what made it: the version o
 SHA-256 of the model, the folder of recordings, and the parameters of the labels. Each further line is one recording
 that was heard to its end: its path relative to that folder, size and time of modification, and what it told by itself
 (`popclass.pipeline.Analysis`). Numbers are written so that they read back the same to the last bit. A line `manifest`
-keeps what a manifest said, so that a later run can say what changed.
+keeps what a manifest said, so that a later run can say what changed. Each of these lines ends with its own CRC-32, by
+which a damaged one is known.
 
 - A line counts once its line end is written; a last line without one, left by an interruption, is cut off.
+- A line that does not fit its checksum counts as not written, and what it was about is heard again.
 - A line counts only while the file still has that size and time of modification; the last one about a file wins.
 - Recordings that failed are not in it: they are tried again.
 - Labels are not in it. A manifest may change from one run to the next, and what was heard still holds.
@@ -23,8 +25,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +36,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from popclass.batch.changes import FIELDS
 from popclass.batch.duplicates import Piece
 from popclass.errors import OutputError
 from popclass.formats.text import one_line
@@ -40,8 +44,9 @@ from popclass.pipeline import Analysis
 from popclass.results import Event
 
 NAME = "journal.jsonl"
-VERSION = 2
+VERSION = 3
 
+_SEAL = ',"crc":'
 _MADE_OF = ("journal", "popclass", "model", "folder")
 
 
@@ -88,12 +93,25 @@ def to_line(recording: str, analysis: Analysis, stamp: Stamp, piece: Piece) -> s
         "believed": analysis.believed.tolist(),
         "novelty": analysis.novelty.tolist(),
     }
-    return _as_line(entry)
+    return _sealed(entry)
 
 
 def from_line(line: str, *, classes: int) -> Analysis:
-    """The recording of a line that `to_line` wrote."""
-    entry = json.loads(line)
+    """The recording of a line that `to_line` wrote.
+
+    Raises
+    ------
+    OutputError
+        Where it wrote no such line.
+    """
+    with _as_written():
+        analysis = _analysis(json.loads(line), classes)
+        if not len(analysis.events) == len(analysis.acoustic) == len(analysis.believed) == len(analysis.novelty):
+            raise ValueError("its columns do not fit together")
+    return analysis
+
+
+def _analysis(entry: Mapping[str, Any], classes: int) -> Analysis:
     moment = entry["recorded_at"]
     rate = entry["sample_rate"]
     return Analysis(
@@ -114,9 +132,19 @@ def from_line(line: str, *, classes: int) -> Analysis:
 
 
 def piece_in(line: str) -> Piece:
-    """The piece that `to_line` wrote."""
-    size, checksum = json.loads(line)["piece"]
+    """The piece that `to_line` wrote. Raises as `from_line` does."""
+    with _as_written():
+        size, checksum = json.loads(line)["piece"]
     return size, checksum
+
+
+@contextmanager
+def _as_written() -> Iterator[None]:
+    """A line whose checksum fits and that cannot be understood all the same was not written by popclass."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise OutputError(f"{NAME} has a line that popclass did not write; say --fresh to start over") from None
 
 
 class Journal:
@@ -178,7 +206,7 @@ class Journal:
     def note_known(self, known: dict[str, list[Any]]) -> None:
         """Append what a manifest says of the recordings, unless the run before said the same."""
         if known != (self.known or {}):
-            self._write(_as_line({"manifest": known}))
+            self._write(_sealed({"manifest": known}))
         self.known = known
 
     def close(self) -> None:
@@ -209,10 +237,12 @@ class Journal:
             self._write(self._head)
 
     def _take(self, line: str) -> None:
-        with suppress(ValueError, KeyError, TypeError):  # a damaged line counts as not written
-            entry = json.loads(line)
+        with suppress(
+            ValueError, KeyError, TypeError, AttributeError, RecursionError
+        ):  # a damaged line counts as not written
+            entry = _unsealed(line)
             if "manifest" in entry:
-                self.known = entry["manifest"]
+                self.known = _checked_known(entry["manifest"])
                 return
             self._stamps[entry["recording"]] = Stamp(entry["size"], entry["mtime_ns"])
             self.lines[entry["recording"]] = line
@@ -224,7 +254,7 @@ class Journal:
         try:
             before = json.loads(line)
             other = [key for key in now if before.get(key) != now[key]]
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             before, other = {}, []
         if other and other[0] not in _MADE_OF:
             raise OutputError(
@@ -267,6 +297,27 @@ class Journal:
 
 def _as_line(entry: Mapping[str, Any]) -> str:
     return json.dumps(entry, separators=(",", ":")) + "\n"
+
+
+def _sealed(entry: Mapping[str, Any]) -> str:
+    """An entry as a line of which any damage shows."""
+    text = json.dumps(entry, separators=(",", ":"))[:-1]
+    return f"{text}{_SEAL}{zlib.crc32(text.encode('ascii'))}}}\n"
+
+
+def _unsealed(line: str) -> dict[str, Any]:
+    """The entry of a line, if it is as it was written."""
+    text = line.rpartition(_SEAL)[0]
+    if line != f"{text}{_SEAL}{zlib.crc32(text.encode('ascii', 'replace'))}}}\n":
+        raise ValueError("damaged")
+    return dict(json.loads(line))
+
+
+def _checked_known(known: Any) -> dict[str, list[Any]]:
+    """What a manifest said, if it has the shape that `note_known` wrote."""
+    if not all(isinstance(values, list) and len(values) == len(FIELDS) for values in known.values()):
+        raise TypeError("not what a manifest says")
+    return dict(known)
 
 
 def _option(name: str, values: Mapping[str, Any]) -> str:

@@ -110,6 +110,8 @@ def read_symptoms(
 def _rows(path: Path) -> Rows:
     """Where each row is, and its cells by column, empty where the manifest has no such column."""
     for where, cells in read_columns(path, _check_columns):
+        if "\0" in cells["file"]:
+            raise LabelError(f"{where}: file '{one_line(cells['file'])}' holds a null byte, which no path can")
         yield where, {**dict.fromkeys(COLUMNS, ""), **cells}
 
 
@@ -140,8 +142,8 @@ def _subject(where: str, text: str) -> str | None:
 
 
 def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise UsageError(f"cavities '{one_line(text)}' is no whole number")
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise UsageError(f"cavities '{one_line(text)[:40]}' is no whole number of up to nine digits")
     return int(text)
 
 

@@ -20,6 +20,9 @@ from popclass.packing import pack, unpack
 
 Array = NDArray[np.float64]
 
+LOWEST_RATE, HIGHEST_RATE = 17_000, 192_000  # the octave that ends at 8 kHz must fit in; what recordings may have
+LONGEST_WINDOW_S = 0.023  # it must fit in front of the onset, see `popclass.features.extract`
+
 
 @dataclass(frozen=True)
 class FrontEnd:
@@ -99,6 +102,7 @@ class FrontEnd:
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"the front end is incomplete ({error})") from None
+        _check_windows(frontend)
         unknown = set(frontend.names) - {each.name for each in FEATURES}
         if unknown:
             raise ValueError(f"the front end asks for features unknown to this version: {', '.join(sorted(unknown))}")
@@ -112,6 +116,16 @@ class FrontEnd:
 
     def __hash__(self) -> int:
         return hash((self.rate, self.window, self.hop, self.names))
+
+
+def _check_windows(frontend: FrontEnd) -> None:
+    """Raise ValueError where sounds could not be described with such a rate and such windows."""
+    rate, window, hop = frontend.rate, frontend.window, frontend.hop
+    longest = int(LONGEST_WINDOW_S * rate)
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise ValueError(f"an analysis rate of {rate} Hz; allowed are {LOWEST_RATE}-{HIGHEST_RATE} Hz")
+    if not 4 <= window <= longest or not 1 <= hop <= window:
+        raise ValueError(f"a window of {window} samples every {hop}; allowed are 4-{longest} every 1-{window}")
 
 
 def import_librosa() -> Any:

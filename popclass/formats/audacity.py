@@ -17,7 +17,7 @@ from popclass.errors import UsageError
 from popclass.formats.text import bad_row, number, read_rows, visible
 from popclass.results import RecordingResult
 
-_PROBABILITY = re.compile(r"\s+(0\.\d\d|1\.00)$")
+_PROBABILITY = re.compile(r"(?<!\s)\s+(0\.\d\d|1\.00)$")  # one try for each run of spaces, however long
 _EXPECTED = "expected start TAB end TAB label, with times in seconds"
 
 

@@ -7,6 +7,7 @@ writes its ``events.csv`` with the same functions, one recording after the other
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -120,4 +121,9 @@ def _value(column: str, text: str) -> Any:
         return None
     if column in INTEGERS:
         return int(text)
-    return text if decimals(column) is None else float(text)
+    if decimals(column) is None:
+        return text
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{column} is '{one_line(text)[:40]}', which is no finite number")
+    return number

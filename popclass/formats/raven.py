@@ -8,6 +8,7 @@ Raven writes for every view of the same selection, a decimal comma.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -170,5 +171,7 @@ def _selection(
             raise bad_row(path, row, content, "the file offset must be a number of seconds")
         offset = found
     # Nine decimals undo the rounding of the sum and keep every sample apart.
-    finish = end if offset == begin else round(offset + (end - begin), 9)
+    finish = end if offset == begin else max(offset, round(offset + (end - begin), 9))
+    if not math.isfinite(finish):
+        raise bad_row(path, row, content, "it is longer than any recording")
     return RavenSelection(offset, finish, text, fields.get("begin file") or None, fields.get("begin path") or None)

@@ -8,6 +8,7 @@ recording.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from difflib import get_close_matches
@@ -56,7 +57,7 @@ def read_table(path: Path) -> Labels:
         raise LabelError(f"{one_line(str(path))}: no rows; give a row for each labelled sound")
     names.check()
     recordings = [_recording(path.parent, name, rows) for name, rows in sorted(grouped.items())]
-    if missing := [one_line(r.name) for r in recordings if not r.path.is_file()]:
+    if missing := [one_line(r.name) for r in recordings if not os.path.isfile(r.path)]:  # whatever the name
         raise LabelError(f"{one_line(str(path))}: {some(missing)} not found; paths are relative to the CSV")
     return checked(recordings, unread)
 

@@ -224,7 +224,8 @@ def _shared_parts(written: str, candidate: Path) -> int:
 
 
 def _numbered(recordings: Iterable[LabelledRecording]) -> list[str]:
-    names = sorted({name for recording in recordings for name in recording.classes if name.isdigit()}, key=int)
+    found = {name for recording in recordings for name in recording.classes if name.isdigit()}
+    names = sorted(found, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name))  # int stops at 4,300 digits
     if not names:
         return []
     return [f"labels that are mere numbers ({some(names)}) are taken for names of classes"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,10 @@ from popclass.formats.write import write_text
 VERSION = 1
 _KEYS = ("popclass_session", "model", "classes", "subject", "site", "began_at", "ended_at", "last_cavitation_s")
 _COLUMNS = ("time_s", "burst", "believed", "novelty")
+_LONGEST_S = 1e9  # thirty years
+_CLOCK_STEP_S = 1.0
+_MOST_BURSTS = 10**12
+_NOUNS = {"classes": "set of classes"}
 _ANEW = "leave it out to start anew"
 
 
@@ -108,14 +112,18 @@ def load(path: str | os.PathLike[str], belongs: Belonging, begins: datetime) -> 
         history, began, ended = _understood(content)
     except OSError as error:
         raise UsageError(f"{shown}: cannot be read: {error.strerror}; check the path, or {_ANEW}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UsageError(f"{shown}: is damaged or no session of popclass listen ({error}); {_ANEW}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        reason = one_line(str(error))[:80]
+        raise UsageError(f"{shown}: is damaged or no session of popclass listen ({reason}); {_ANEW}") from None
     _same(shown, content, belongs)
     if (ended.utcoffset() is None) != (begins.utcoffset() is None):
         raise UsageError(f"{shown}: one of its times and {begins.isoformat()} has a time zone, the other has none")
     if begins < ended:
         raise UsageError(f"{shown}: ends at {ended.isoformat()}, after this sitting begins ({begins.isoformat()})")
-    return history.later((begins - began) / timedelta(seconds=1))
+    later = history.later((begins - began) / timedelta(seconds=1))
+    if min(later.time_s.min(initial=0.0), later.last_cavitation_s or 0.0) < -_LONGEST_S / 2:
+        raise UsageError(f"{shown}: lies more than {int(_LONGEST_S / 2 / 31_557_600)} years back; {_ANEW}")
+    return later
 
 
 def _understood(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
@@ -128,19 +136,44 @@ def _understood(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
     believed = believed.reshape(-1, len(stored["classes"]))
     last = stored["last_cavitation_s"]
     history = History(time_s, np.array(stored["burst"], np.int64), believed, novelty, last)
-    columns = [getattr(history, name) for name in _COLUMNS]
-    if any(len(each) != len(time_s) or not np.isfinite(each).all() for each in columns):
+    _check(history, [getattr(history, name) for name in _COLUMNS])
+    began, ended = (datetime.fromisoformat(stored[name]) for name in ("began_at", "ended_at"))
+    if began > ended:  # a TypeError where only one of them has a zone
+        raise ValueError("it ends before it begins")
+    latest = max(time_s.max(initial=-np.inf), -np.inf if last is None else last)
+    if latest > (ended - began) / timedelta(seconds=1) + _CLOCK_STEP_S:
+        raise ValueError("it holds a time after its end")
+    return history, began, ended
+
+
+def _check(history: History, columns: Sequence[NDArray[Any]]) -> None:
+    """Raise ValueError where numbers cannot be those of a sitting, whoever wrote them."""
+    if any(len(each) != len(history.time_s) or not np.isfinite(each).all() for each in columns):
         raise ValueError("its columns do not fit together")
-    if last is not None and not math.isfinite(last):
-        raise ValueError("a time is no number")
-    return history, datetime.fromisoformat(stored["began_at"]), datetime.fromisoformat(stored["ended_at"])
+    if history.time_s.ndim != 1 or history.burst.ndim != 1 or history.novelty.ndim != 1:
+        raise ValueError("its columns do not fit together")
+    last = () if history.last_cavitation_s is None else (history.last_cavitation_s,)
+    if not all(abs(at) <= _LONGEST_S for at in (*history.time_s, *last)) or (np.diff(history.time_s) < 0).any():
+        raise ValueError("its times are not those of a sitting")
+    if ((history.burst < -_MOST_BURSTS) | (history.burst > _MOST_BURSTS)).any():
+        raise ValueError("its numbers of bursts are not those of a sitting")
+    if any((each < 0).any() or (each > 1).any() for each in (history.believed, history.novelty)):
+        raise ValueError("a probability lies outside 0-1")
 
 
 def _same(shown: str, content: dict[str, Any], belongs: Belonging) -> None:
-    for name, own in (("subject", belongs.subject), ("site", belongs.site), ("model", belongs.model)):
+    own_of = {
+        "subject": belongs.subject,
+        "site": belongs.site,
+        "model": belongs.model,
+        "classes": list(belongs.classes),
+    }
+    for name, own in own_of.items():
         if content[name] != own:
+            found = one_line(str(content[name]))[:80]
             raise UsageError(
-                f"{shown}: is of another {name} ({content[name]}) than this sitting ({own}): name another session file"
+                f"{shown}: is of another {_NOUNS.get(name, name)} ({found}) than this sitting ({own}): name another "
+                "session file"
             )
 
 
