@@ -17,6 +17,8 @@ import numpy as np
 
 FLOOR = 1e-4  # a forest says 0 for what it never saw; its logarithm must stay finite and not outweigh everything else
 
+LARGEST = 1e6  # of its numbers; what is fitted stays far below
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -89,8 +91,10 @@ class Calibration:
         """
         weights = np.asarray(stored["weights"], dtype=np.float64)
         bias = np.asarray(stored["bias"], dtype=np.float64)
-        if weights.shape != (len(bias), len(bias)) or not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-            raise ValueError("the calibration is no square of finite numbers")
+        if bias.ndim != 1 or weights.shape != (len(bias), len(bias)):
+            raise ValueError("the calibration is no square of numbers with one for each class beside it")
+        if not ((np.abs(weights) <= LARGEST).all() and (np.abs(bias) <= LARGEST).all()):
+            raise ValueError(f"the calibration holds numbers beyond {LARGEST:g}")
         return cls(str(stored["method"]), weights, bias, int(stored["events"]))
 
 
