@@ -134,8 +134,10 @@ class PyAVDecoder:
         if ignore_length:
             options["ignore_length"] = "1"
         self._errors = av.FFmpegError
+        # PyAV 19 keeps bytes that are no UTF-8 as surrogates and knows no such argument any more
+        lenient = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
         try:
-            self._container = av.open(path, options=options, metadata_errors="replace")
+            self._container = av.open(path, options=options, **lenient)
         except (av.FFmpegError, ValueError) as error:
             raise AudioError("no audio format is recognised in it") from error
         try:
