@@ -135,7 +135,7 @@ class PyAVDecoder:
             options["ignore_length"] = "1"
         self._errors = av.FFmpegError
         # PyAV 19 keeps bytes that are no UTF-8 as surrogates and knows no such argument any more
-        lenient = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+        lenient: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
         try:
             self._container = av.open(path, options=options, **lenient)
         except (av.FFmpegError, ValueError) as error:
