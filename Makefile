@@ -1,6 +1,6 @@
 # A Python environment with popclass[dev] is taken to be active: pip install -e '.[dev]'
 .DEFAULT_GOAL := help
-.PHONY: help check format test docs bench fuzz model real synthesis samples ci
+.PHONY: help check format test docs bench fuzz model real synthesis samples lock audit lowest ci
 
 help:     ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -38,6 +38,16 @@ synthesis: ## print published figures beside generated ones into docs/synthesis.
 
 samples:  ## rebuild samples/ from the generator
 	python samples/make.py
+
+lock:     ## write every version that development uses, with hashes, into tests/requirements.lock (needs uv)
+	uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --python-version 3.11 \
+		--extra dev --extra live --custom-compile-command "make lock" pyproject.toml -o tests/requirements.lock
+
+audit:    ## look the locked versions up among known vulnerabilities (needs pip-audit and the network)
+	pip-audit --strict --requirement tests/requirements.lock --disable-pip
+
+lowest:   ## a selection of tests with the oldest versions that pyproject.toml allows, in .lowest/ (needs uv)
+	tests/smoke.sh .lowest lowest-direct "$$(command -v python3.11)"
 
 ci:       ## what must hold before a change is taken, in fresh environments
 	.ci/run

@@ -91,10 +91,10 @@ class Calibration:
         """
         weights = np.asarray(stored["weights"], dtype=np.float64)
         bias = np.asarray(stored["bias"], dtype=np.float64)
-        if weights.shape != (len(bias), len(bias)) or not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-            raise ValueError("the calibration is no square of finite numbers")
-        if max(np.abs(weights).max(initial=0), np.abs(bias).max(initial=0)) > LARGEST:
-            raise ValueError(f"the calibration holds a number beyond {LARGEST:g}")
+        if bias.ndim != 1 or weights.shape != (len(bias), len(bias)):
+            raise ValueError("the calibration is no square of numbers with one for each class beside it")
+        if not ((np.abs(weights) <= LARGEST).all() and (np.abs(bias) <= LARGEST).all()):
+            raise ValueError(f"the calibration holds numbers beyond {LARGEST:g}")
         return cls(str(stored["method"]), weights, bias, int(stored["events"]))
 
 

@@ -156,4 +156,6 @@ class Context:
         shapes = [context.mean.shape, context.spread.shape]
         if shapes != [(len(context.columns),)] * 2 or not context.weighing.fits(len(context.names), len(classes)):
             raise ValueError("the arrays of the context stage do not fit together")
+        if not (context.spread > 0).all() or not context.columns:
+            raise ValueError("the context stage compares no features, or some by a spread that is not above 0")
         return context

@@ -3,8 +3,9 @@
 A model turns features into calibrated probabilities (`Model.probabilities`) and novelty (`Model.novelty`). Its file
 (`popclass.modelfile`) holds an ONNX graph, run by onnxruntime, and a JSON with everything else: classes, the frozen
 front end that made the features, calibration, thresholds, novelty reference, what it was trained on and how it scored.
-All of it is numbers; loading a model from a stranger runs none of its author's code. The graph is first handed to
-onnxruntime when a probability is asked for: a recording in which nothing is heard does not pay for it.
+All of it is numbers; loading a model from a stranger runs none of its author's code. Graph (`popclass.graph`) and JSON
+are checked whenever a model is made, and one that is loaded from a file is tried at once. The default model is first
+handed to onnxruntime when a probability is asked for: a recording in which nothing is heard does not pay for it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from popclass.calibration import Calibration
 from popclass.context import Context
 from popclass.errors import ModelError, UsageError
 from popclass.formats.text import one_line
+from popclass.graph.check import check_graph
 from popclass.novelty import Novelty
 from popclass.results import UNCERTAIN
 
@@ -49,6 +51,7 @@ KEYS = frozenset(
         "scores",  # grouped cross-validation
     }
 )
+_MAPPINGS = ("frontend", "classifier", "calibration", "thresholds", "novelty", "training", "versions", "scores")
 CLASS_NAME = re.compile(r"[a-z0-9_-]+")
 
 
@@ -74,7 +77,8 @@ class Model:
     Parameters
     ----------
     graph : bytes
-        A serialised ONNX model with one float32 input (n, f) and an output `probabilities` (n, k).
+        A serialised ONNX model with one float32 input (n, f) and an output `probabilities` (n, k), of such operators
+        as popclass's own classifiers are made of (`popclass.graph.check`).
     info : mapping
         The keys of `KEYS`.
     name : str
@@ -83,7 +87,7 @@ class Model:
     Raises
     ------
     ModelError
-        If `info` is incomplete or contradicts itself.
+        If `info` is incomplete or contradicts itself, or the graph holds anything that popclass never writes.
 
     Examples
     --------
@@ -98,25 +102,35 @@ class Model:
         try:
             self.info: dict[str, Any] = json.loads(json.dumps(info, sort_keys=True, allow_nan=False))
             self._understand()
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
-            problem = one_line(f"{error} is missing" if isinstance(error, KeyError) else str(error))
-            raise ModelError(f"{name}: the model's JSON is not usable: {problem}; make the model anew") from None
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+            problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise ModelError(
+                f"{name}: the model's JSON is not usable: {_short(problem)}; make the model anew"
+            ) from None
+        try:
+            check_graph(graph, len(self.features), len(self.classes))
+        except ValueError as error:
+            raise ModelError(
+                f"{name}: the graph is refused: {_short(str(error))}; use a model made by popclass"
+            ) from None
 
     @classmethod
     def load(cls, path: str | Path) -> Model:
-        """Read a model file.
+        """Read a model file and try it (`verify`).
 
         Raises
         ------
         ModelError
-            If it is missing, damaged, newer than this popclass, or no popclass model.
+            If it is missing, damaged, newer than this popclass, no popclass model, or does not work.
         """
         path = Path(path)
-        return cls.from_bytes(modelfile.read(path), name=one_line(str(path)))
+        model = cls.from_bytes(modelfile.read(path), name=one_line(str(path)))
+        model.verify()
+        return model
 
     @classmethod
     def from_bytes(cls, data: bytes, *, name: str = "model") -> Model:
-        """The model that `to_bytes` gave. Raises as `load` does."""
+        """The model that `to_bytes` gave, checked but not tried. Raises as `load` does."""
         graph, info = modelfile.split(data, name)
         return cls(graph, info, name=name)
 
@@ -160,8 +174,8 @@ class Model:
 
         try:
             frontend = FrontEnd.from_json(self.info["frontend"])
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-            problem = one_line(str(error))
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            problem = _short(str(error))
             raise ModelError(f"{self.name}: the model's front end is not usable: {problem}; make it anew") from None
         if list(frontend.names) != self.info["features"]:
             raise ModelError(f"{self.name}: its front end makes other features than it was trained on; make it anew")
@@ -192,13 +206,9 @@ class Model:
         values = self._check(X).astype(np.float32)
         if not len(values):
             return np.zeros((0, len(self.classes)))
-        run, entry = self._session.run, self._session.get_inputs()[0].name
-        # a row at a time: the rounding of onnxruntime's matrix products depends on how many rows there are
-        rows = (values[at : at + 1] for at in range(len(values)))
-        out = np.concatenate([run(["probabilities"], {entry: row})[0] for row in rows])
-        if out.shape != (len(values), len(self.classes)) or not np.isfinite(out).all():
-            raise ModelError(f"{self.name}: the graph's answer does not fit the model's classes; make the model anew")
-        return np.asarray(out, dtype=np.float64)
+        from popclass.graph.session import run
+
+        return run(self._session, values, len(self.classes), self.name)
 
     def novelty(self, X: np.ndarray) -> np.ndarray:
         """Share of held-out training events closer to the training data than each event, shape (n,), 0 to 1.
@@ -216,15 +226,21 @@ class Model:
         return self._novelty.mean
 
     def verify(self) -> None:
-        """Try everything that loading leaves for later: the front end, and the graph on two events.
+        """Try the front end, and the graph on the least, usual and largest features.
 
         Raises
         ------
         ModelError
-            If something does not work.
+            If something does not work, or the answers are no probabilities.
         """
-        _ = self.frontend
-        self.probabilities(np.zeros((2, len(self.features))))
+        from popclass.features.definitions import FEATURES
+
+        bounds = {each.name: (each.low, each.high) for each in FEATURES}
+        low, high = np.array([bounds[name] for name in self.frontend.names]).T
+        X = np.stack([low, np.clip(self.ordinary, low, high), high])
+        p, new = self.probabilities(X), self.novelty(X)
+        if not (np.isfinite(p).all() and (np.abs(p.sum(axis=1) - 1) < 1e-9).all() and ((new >= 0) & (new <= 1)).all()):
+            raise ModelError(f"{self.name}: calibration or novelty give no shares of 1; make the model anew")
 
     def _understand(self) -> None:
         info = self.info
@@ -232,12 +248,17 @@ class Model:
             raise ValueError(f"unknown key {unknown[0]!r}")
         if missing := sorted(KEYS - set(info)):
             raise KeyError(missing[0])
+        for key in _MAPPINGS:
+            if not isinstance(info[key], dict):
+                raise TypeError(f"{key} must be an object")
+        if not isinstance(info["created_by"], str):
+            raise TypeError("created_by must be a text")
         self.classes = tuple(_names(info["classes"], "classes"))
         self.features = tuple(_names(info["features"], "features"))
         if len(self.classes) < 2 or UNCERTAIN in self.classes or not all(map(CLASS_NAME.fullmatch, self.classes)):
             raise ValueError(f"classes {self.classes} are not allowed")
         self.context = None if info["context"] is None else Context.from_json(info["context"], self.classes)
-        if self.context is not None and not all(0 <= at < len(self.features) for at in self.context.columns):
+        if self.context is not None and not all(0 <= c < len(self.features) for c in self.context.columns):
             raise ValueError("the context stage compares features that are not there")
         self._calibration = Calibration.from_json(info["calibration"])
         self._novelty = Novelty.from_json(info["novelty"])
@@ -264,22 +285,19 @@ class Model:
 
     @cached_property
     def _session(self) -> Any:
-        import onnxruntime
+        from popclass.graph.session import open_session
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # neither grows with the largest recording
-        options.log_severity_level = 3  # errors only
-        try:
-            return onnxruntime.InferenceSession(self.graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions have no common public base
-            reason = one_line(str(error).splitlines()[0]) if str(error).strip() else type(error).__name__
-            version = onnxruntime.__version__
-            raise ModelError(f"{self.name}: onnxruntime {version} cannot run the model's graph: {reason}") from None
+        return open_session(self.graph, self.name)
 
 
 def _revive(data: bytes, name: str) -> Model:
     return Model.from_bytes(data, name=name)
+
+
+def _short(problem: str) -> str:
+    """What is said of a stranger's model: on one line, and not as long as the stranger likes."""
+    line = one_line(problem)
+    return line if len(line) <= 300 else line[:297] + "..."
 
 
 def _names(value: Any, what: str) -> list[str]:
@@ -289,7 +307,10 @@ def _names(value: Any, what: str) -> list[str]:
 
 
 def _share(stored: Mapping[str, Any], key: str) -> float:
-    value = float(stored[key])
+    value = stored[key]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{key} must be a number")
+    value = float(value)
     if not (math.isfinite(value) and 0 <= value <= 1):
         raise ValueError(f"{key} is {value}, allowed are 0 to 1")
     return value

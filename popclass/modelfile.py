@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,14 +26,18 @@ from typing import Any
 from popclass.errors import ModelError, OutputError
 from popclass.formats.text import one_line
 from popclass.formats.write import replacing
+from popclass.strictjson import read_json
 
 SCHEMA_VERSION = 1
-LARGEST_FILE = 64 * 2**20  # bytes; the default model has less than a tenth of it
+LARGEST_FILE = 32 * 2**20  # bytes; the default model has less than a tenth of it
+LARGEST_JSON = 16 * 2**20
+DEEPEST_JSON = 128  # objects and lists inside each other; each time a model is adapted adds two
 
 _JSON_KEY = b"popclass"
 _SEAL_KEY = b"popclass.seal"
 _DIGEST = 64  # hexadecimal digits of a SHA-256
 _SEAL_VALUE = 8 + 1 + _DIGEST
+_ARCHIVES = {b"PK\x03\x04": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}
 _METADATA_TAG = 14 << 3 | 2  # field 14 of ModelProto, metadata_props, length-delimited
 
 
@@ -44,8 +50,19 @@ def join(graph: bytes, info: Mapping[str, Any]) -> bytes:
         A serialised ONNX model.
     info : mapping
         What goes into the JSON; no NaN or infinity.
+
+    Raises
+    ------
+    ModelError
+        If it would be larger than what is read again.
     """
     text = json.dumps(info, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    if len(text) > LARGEST_JSON or len(graph) > LARGEST_FILE - LARGEST_JSON:
+        most = f"{(LARGEST_FILE - LARGEST_JSON) >> 20} and {LARGEST_JSON >> 20} MiB"
+        raise ModelError(
+            f"the model would have a graph of {len(graph)} and a JSON of {len(text)} bytes, allowed are {most}; "
+            "train on fewer recordings or another classifier"
+        )
     sealed = graph + _entry(_JSON_KEY, text)
     blank = _entry(_SEAL_KEY, b"%08x:" % len(text) + b"0" * _DIGEST)
     sealed += blank[:-_DIGEST]
@@ -88,8 +105,12 @@ def read(path: Path) -> bytes:
     shown = one_line(str(path))
     if path.is_dir():
         raise ModelError(f"{shown}: this is a folder; name the model file in it")
+    # a pipe without a writer must not be waited for, and a device has no end; a link to a file is as good as the file
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with path.open("rb") as file:
+        with open(os.open(path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ModelError(f"{shown}: neither a file nor a link to one; copy the model into a file")
             data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         raise ModelError(f"{shown}: no such model file; `popclass train` makes one") from None
@@ -140,6 +161,9 @@ def _check_seal(data: bytes, name: str) -> None:
         raise ModelError(f"{name}: the file is empty")
     if re.match(rb"\x80[\x00-\x05]", data):
         raise ModelError(f"{name}: this is a pickle, which may run code and is never opened; popclass reads ONNX")
+    for magic, kind in _ARCHIVES.items():
+        if data.startswith(magic):
+            raise ModelError(f"{name}: this is a {kind} archive, which is never unpacked; name the model file in it")
     if _SEAL_KEY not in data and _JSON_KEY not in data:
         raise ModelError(f"{name}: no popclass model; `popclass train` makes one")
     head = _entry(_SEAL_KEY, b"0" * _SEAL_VALUE)[:-_SEAL_VALUE]
@@ -152,9 +176,9 @@ def _check_seal(data: bytes, name: str) -> None:
 
 def _parse(text: bytes, name: str) -> dict[str, Any]:
     try:
-        info = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ModelError(f"{name}: the model's JSON cannot be read; make the model anew") from None
+        info = read_json(text, largest=LARGEST_JSON, deepest=DEEPEST_JSON)
+    except ValueError as error:
+        raise ModelError(f"{name}: the model's JSON is refused: {one_line(str(error))}; make the model anew") from None
     version = info.get("schema_version") if isinstance(info, dict) else None
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ModelError(f"{name}: the model does not say which schema it follows; make the model anew")

@@ -89,10 +89,13 @@ class Novelty:
         """
         arrays = ("mean", "whitening", "references", "distances", "shares")
         novelty = cls(neighbours=int(stored["neighbours"]), **{name: unpack(stored[name]) for name in arrays})
+        if any(getattr(novelty, name).ndim == 0 for name in arrays):
+            raise ValueError("the novelty measure has a number where there must be an array")
         f, m, q = len(novelty.mean), len(novelty.references), len(novelty.distances)
         shapes = [getattr(novelty, name).shape for name in arrays]
         if shapes != [(f,), (f, f), (m, f), (q,), (q,)] or q == 0 or not 1 <= novelty.neighbours <= m:
             raise ValueError("the arrays of the novelty measure do not fit together")
-        if (np.diff(novelty.distances) < 0).any() or (novelty.shares < 0).any() or (novelty.shares > 1).any():
-            raise ValueError("the distances of the novelty measure must rise, and its shares lie in 0-1")
+        share = novelty.shares
+        if (np.diff(novelty.distances) < 0).any() or (np.diff(share) < 0).any() or share[0] < 0 or share[-1] > 1:
+            raise ValueError("the distances of the novelty measure must rise, and its shares from 0 to 1")
         return novelty

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+LARGEST = 2**24  # along one axis
+
 
 def pack(array: np.ndarray) -> dict[str, Any]:
     """An array of numbers as JSON: its shape, and its values as little-endian float32 in base64.
@@ -34,7 +36,10 @@ def unpack(packed: Mapping[str, Any]) -> np.ndarray:
         raise ValueError("expected a packed array with `float32` and `shape`")
     try:
         values = np.frombuffer(base64.b64decode(packed["float32"], validate=True), dtype="<f4")
-        array = values.reshape([int(n) for n in packed["shape"]]).astype(np.float64)
+        shape = packed["shape"]
+        if not isinstance(shape, list) or not all(type(n) is int and 0 <= n <= LARGEST for n in shape):
+            raise ValueError(f"a packed array has the shape {shape!r:.60}, which is no list of sizes")
+        array = values.reshape(shape).astype(np.float64)
     except (TypeError, binascii.Error) as error:
         raise ValueError(f"broken packed array: {error}") from None
     if not np.isfinite(array).all():

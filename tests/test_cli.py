@@ -539,7 +539,13 @@ def test_model_show_and_verify(run, model, tmp_path):
     import hashlib
 
     digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
-    assert run("model", "verify", model) == (0, f"{model}: fine\nsha256 {digest}\n", [])
+    code, out, err = run("model", "verify", model)
+    assert (code, err) == (0, [])
+    assert [line.split(":")[0] for line in out.splitlines()[1:5]] == [
+        *("checksum", "graph", "front end, calibration and novelty", "trial"),
+    ]
+    assert out.splitlines()[0] == f"{model}: fine"
+    assert out.splitlines()[-1] == f"sha256 {digest}"
     code, out, err = run("model", "show", model)
     assert (code, err) == (0, [])
     for word in (digest, "cavitation", "3 folds", "min probability"):
@@ -552,6 +558,11 @@ def test_model_show_and_verify(run, model, tmp_path):
     (tmp_path / "damaged.onnx").write_bytes(data)
     refused(run("model", "verify", tmp_path / "damaged.onnx"), "damaged")
     refused(run("model", "show", tmp_path / "missing.onnx"), "no such model file")
+    from popclass.model import Model
+
+    bare = Model.load(model)
+    Model(bare.graph, {**bare.info, "scores": {}}).save(tmp_path / "bare.onnx")
+    refused(run("model", "show", tmp_path / "bare.onnx"), "card")
 
 
 def test_sites_lists_every_site(run):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from popclass.calibration import Calibration
 from popclass.context import Context, Weighing
 from popclass.errors import LabelError, UsageError
+from popclass.features.definitions import NAMES
 from popclass.model import Model
 from popclass.timing.likeness import Likeness
 from popclass.timing.repetition import context_names
@@ -29,10 +30,10 @@ WIDTH = 12
 class FakeFrontEnd:
     """A front end as far as training needs one."""
 
-    names = tuple(f"feature_{i}" for i in range(WIDTH))
+    names = NAMES[:WIDTH]
 
     def to_json(self):
-        return {"fake": True}
+        return {**Model.default().info["frontend"], "names": list(self.names)}
 
 
 def events(n=240, groups=8, *, apart=1.0, seed=0):

@@ -134,6 +134,9 @@ def test_sounds_stay_at_their_sample_through_every_codec(tmp_path, encode, name,
 
 
 def test_amr_of_an_old_phone_opens(tmp_path, encode):
+    av = pytest.importorskip("av")
+    if "libopencore_amrnb" not in av.codecs_available:
+        pytest.skip("this PyAV (19 and newer) writes no AMR")
     got, _ = read(encode(tmp_path / "a.amr", "libopencore_amrnb", noise(16_000), 8_000))
     assert abs(len(got) - 16_000) <= 320
 

@@ -139,9 +139,11 @@ class PyAVDecoder:
         if ignore_length:
             options["ignore_length"] = "1"
         self._errors = av.FFmpegError
+        # PyAV 19 keeps bytes that are no UTF-8 as surrogates and knows no such argument any more
+        lenient: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
         try:
             # Without `file:` the name of a file could be an address: `concat:a|b`.
-            self._container = av.open(f"file:{path}", options=options, metadata_errors="replace")
+            self._container = av.open(f"file:{path}", options=options, **lenient)
         except (av.FFmpegError, ValueError) as error:
             raise AudioError("no audio format is recognised in it") from error
         try:

@@ -45,9 +45,21 @@ def verify(path: str) -> int:
     from popclass.model import Model
 
     loaded = Model.load(path)
-    loaded.verify()
-    write_text(STDOUT, f"{loaded.name}: fine\nsha256 {loaded.sha256}\n")
+    write_text(STDOUT, "".join(f"{line}\n" for line in (f"{loaded.name}: fine", *_checked(loaded))))
     return 0
+
+
+def _checked(loaded: Model) -> Iterator[str]:
+    """What loading a model has checked, and what it is known by."""
+    from popclass.graph.read import read_graph
+
+    graph = read_graph(loaded.graph)
+    operators = ", ".join(sorted({node.operator for node in graph.nodes}))
+    yield "checksum: every byte is as it was written, which shows no damage but proves no origin"
+    yield f"graph: {operators}; no other files, functions, graphs inside nodes or strings; all numbers finite"
+    yield f"front end, calibration and novelty: fit {len(loaded.features)} features and {len(loaded.classes)} classes"
+    yield "trial: the least, usual and largest features give probabilities from 0 to 1 that add up to 1"
+    yield f"sha256 {loaded.sha256}"
 
 
 def _rendered(loaded: Model) -> str:
@@ -55,13 +67,20 @@ def _rendered(loaded: Model) -> str:
     from rich.console import Console
     from rich.markdown import Markdown
 
+    from popclass.errors import ModelError
+    from popclass.formats.text import one_line
     from popclass.training.card import card
 
+    try:
+        facts, text = list(_facts(loaded)), card(loaded)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{loaded.name}: its JSON does not tell what a card needs ({one_line(repr(error))})") from None
+    text = "\n".join(map(one_line, text.split("\n")))  # a stranger's model must not write to the terminal as it likes
     console = Console(highlight=False)
     with console.capture() as capture:
-        for name, value in _facts(loaded):
-            console.print(f"{name:<16} {value}", markup=False, soft_wrap=True)
-        console.print(Markdown(card(loaded)))
+        for name, value in facts:
+            console.print(f"{name:<16} {one_line(value)}", markup=False, soft_wrap=True)
+        console.print(Markdown(text, hyperlinks=False))
     return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
 
 

@@ -19,6 +19,7 @@ from popclass.features.definitions import COEFFICIENTS, FEATURES
 from popclass.packing import pack, unpack
 
 Array = NDArray[np.float64]
+RATES = (16_000, 192_000)  # the bands of the features end at 8 kHz
 
 LOWEST_RATE, HIGHEST_RATE = 17_000, 192_000  # the octave that ends at 8 kHz must fit in; what recordings may have
 LONGEST_WINDOW_S = 0.023  # it must fit in front of the onset, see `popclass.features.extract`
@@ -93,9 +94,9 @@ class FrontEnd:
         """
         try:
             frontend = cls(
-                int(values["rate"]),
-                int(values["window"]),
-                int(values["hop"]),
+                _within(values, "rate", *RATES),
+                _within(values, "window", 64, int(0.023 * values["rate"])),  # fits before the onset
+                _within(values, "hop", 16, int(0.02 * values["rate"])),  # six of them, and a window, after it
                 unpack(values["mel"]),
                 unpack(values["dct"]),
                 tuple(values["names"]),
@@ -106,6 +107,8 @@ class FrontEnd:
         unknown = set(frontend.names) - {each.name for each in FEATURES}
         if unknown:
             raise ValueError(f"the front end asks for features unknown to this version: {', '.join(sorted(unknown))}")
+        if frontend.mel.ndim != 2 or (frontend.mel < 0).any() or (np.abs(frontend.dct) > 1).any():
+            raise ValueError("the front end's filterbank must not be negative, and its transform within -1 to 1")
         bands = frontend.mel.shape[0]
         if frontend.mel.shape != (bands, frontend.window // 2 + 1) or frontend.dct.shape != (COEFFICIENTS, bands):
             raise ValueError("the front end's filterbank and transform do not fit its window")
@@ -135,6 +138,13 @@ def import_librosa() -> Any:
     import librosa
 
     return librosa
+
+
+def _within(values: dict[str, Any], key: str, low: int, high: int) -> int:
+    value = values[key]
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError(f"{key} is {value!r:.40}, allowed are {low} to {high}")
+    return value
 
 
 def _single(values: Any) -> Array:

@@ -1,0 +1,81 @@
+"""JSON from a stranger: bounded in size, depth and numbers, and with one meaning only.
+
+Python's own parser lets the last of two equal names win, takes `NaN` and `1e999`, and reads whole numbers of any
+length. Here each of these is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+LARGEST_WHOLE = 2**63 - 1
+_LONGEST_NUMBER = 20  # characters of a whole number
+
+
+def read_json(text: bytes, *, largest: int, deepest: int) -> Any:
+    """The value that a JSON text holds.
+
+    Parameters
+    ----------
+    text : bytes
+    largest : int
+        Bytes that it may have.
+    deepest : int
+        Objects and lists that may lie inside each other.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or beyond a bound; the message says which.
+
+    Examples
+    --------
+    >>> read_json(b'{"a": [1, 2.5]}', largest=1000, deepest=10)
+    {'a': [1, 2.5]}
+    >>> read_json(b'{"a": 1, "a": 2}', largest=1000, deepest=10)
+    Traceback (most recent call last):
+    ValueError: 'a' stands twice in one object
+    """
+    if len(text) > largest:
+        raise ValueError(f"it has {len(text)} bytes, allowed are {largest}")
+    _check_depth(text, deepest)
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("it is no UTF-8 text") from None
+    return json.loads(decoded, object_pairs_hook=_once, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
+
+
+def _check_depth(text: bytes, deepest: int) -> None:
+    """Brackets outside of strings, counted before any parser goes down into them."""
+    depth = most = 0
+    for bracket in re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*+"', b"", text)):
+        depth += 1 if bracket in b"[{" else -1
+        most = max(most, depth)
+    if most > deepest:
+        raise ValueError(f"it is nested {most} deep, allowed are {deepest}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"{twice[:80]!r} stands twice in one object")
+    return found
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _LONGEST_NUMBER or abs(int(digits)) > LARGEST_WHOLE:
+        raise ValueError(f"the number {digits[:_LONGEST_NUMBER]} is beyond 64 bits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {digits[:_LONGEST_NUMBER]} is not finite")
+    return value
