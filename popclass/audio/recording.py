@@ -211,10 +211,16 @@ def _open_array(samples: npt.NDArray[Any], sample_rate: int | None, name: str) -
 def _open_stream(stream: BinaryIO, name: str) -> Recording:
     """Copy a stream into a temporary file and open that; libraries need to seek."""
     with ExitStack() as resources:
-        folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="popclass-"))
-        path = os.path.join(folder, "recording")
-        with open(path, "wb") as copy:
-            shutil.copyfileobj(stream, copy, 1 << 20)
+        try:
+            folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="popclass-"))
+            path = os.path.join(folder, "recording")
+            with open(path, "wb") as copy:
+                shutil.copyfileobj(stream, copy, 1 << 20)
+        except (OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise AudioError(
+                f"{name}: cannot be copied into a temporary file ({reason}); the folder for these is TMPDIR"
+            ) from error
         recording = _open_file(path, name)
         recording._resources.push(resources.pop_all())
         # The decoder holds the file open, so it is closed before the folder goes.

@@ -13,13 +13,13 @@ from popclass.cli.report import check_symptoms, write_pages
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
 from popclass.processes import one_a_core, start_server
+from popclass.stopping import stopped
 
 if TYPE_CHECKING:
     from popclass.batch import BatchResult
     from popclass.batch.progress import BatchProgress
 
 MOST_JOBS = 256
-INTERRUPTED = 130
 SPEED_FROM_S = 3600.0  # of audio; with less of it, the time to start would count for too much
 
 _EPILOG = """\b
@@ -104,9 +104,9 @@ def batch(
                 progress=partial(show.progress, None if quiet else bar),
                 notice=None if quiet else say,
             )
-    except KeyboardInterrupt:
-        complain(show.interrupted())
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        complain(show.stopped(stopped(error).word))
+        return stopped(error).exit_code
     if not quiet:
         say(_summary(result))
     for row in result.failed:
@@ -131,9 +131,9 @@ class _Shown:
         if bar is not None:
             bar(round(1000 * now.share), 1000, _along(now))
 
-    def interrupted(self) -> str:
+    def stopped(self, how: str) -> str:
         far = "" if self._last is None else f" after {self._last.done:,} of {self._last.total:,} recordings"
-        return f"interrupted{far}; the same command goes on from there, by {self._results_dir}/journal.jsonl"
+        return f"{how}{far}; the same command goes on from there, by {self._results_dir}/journal.jsonl"
 
 
 def _along(now: BatchProgress) -> str:

@@ -52,17 +52,16 @@ def verify(path: str) -> int:
 
 def _rendered(loaded: Model) -> str:
     """The card laid out by rich for the terminal at hand, and as plain text without colours elsewhere."""
-    from rich.console import Console
     from rich.markdown import Markdown
 
+    from popclass.formats.terminal import laid_out
     from popclass.training.card import card
 
-    console = Console(highlight=False)
-    with console.capture() as capture:
+    with laid_out() as laid:
         for name, value in _facts(loaded):
-            console.print(f"{name:<16} {value}", markup=False, soft_wrap=True)
-        console.print(Markdown(card(loaded)))
-    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+            laid.console.print(f"{name:<16} {value}", markup=False, soft_wrap=True)
+        laid.console.print(Markdown(card(loaded)))
+    return "".join(laid.lines())
 
 
 def _facts(loaded: Model) -> Iterator[tuple[str, str]]:
