@@ -65,6 +65,7 @@ class Stops:
 
     def __init__(self) -> None:
         self.asked: Stopped | None = None
+        self.held = False
         self._at: float | None = None
 
     def handle(self, number: int, _frame: FrameType | None = None) -> None:
@@ -72,9 +73,11 @@ class Stops:
         now = time.monotonic()
         if self._at is not None and now - self._at < REPEATED_S:
             return
+        waited = self._at is not None
         self._at = now
         self.asked = Stopped(number)
-        raise self.asked
+        if waited or not self.held:
+            raise self.asked
 
     def again(self, lost: Any) -> None:
         """Python drops an exception that is raised inside a destructor or the like: raise it once more, elsewhere."""
@@ -87,9 +90,14 @@ class Stops:
         timer.start()
 
 
+_holding: Stops | None = None
+
+
 @contextmanager
 def stoppable() -> Iterator[Stops]:
     """Turn the signals that end a process into `Stopped` while the block runs; only the main thread can.
+
+    A block within such a block is part of it.
 
     Examples
     --------
@@ -97,10 +105,11 @@ def stoppable() -> Iterator[Stops]:
     ...     stops.asked is None
     True
     """
-    stops = Stops()
-    if threading.current_thread() is not threading.main_thread():
-        yield stops
+    global _holding
+    if _holding is not None or threading.current_thread() is not threading.main_thread():
+        yield _holding or Stops()
         return
+    stops = _holding = Stops()
     before = {number: signal.getsignal(number) for number in _numbers()}
     ours = [number for number, handler in before.items() if handler != signal.SIG_IGN and _is_default(handler)]
     hook = sys.unraisablehook
@@ -110,9 +119,29 @@ def stoppable() -> Iterator[Stops]:
             signal.signal(number, stops.handle)
         yield stops
     finally:
+        _holding = None
         for number in ours:
             signal.signal(number, before[number])
         sys.unraisablehook = hook
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Put off what a signal would end until the block is over: its work is short, and half of it could not be undone.
+
+    A second signal a while after the first is not put off.
+    """
+    stops = _holding
+    if stops is None:
+        yield
+        return
+    stops.held = True
+    try:
+        yield
+    finally:
+        stops.held = False
+    if stops.asked is not None:
+        raise stops.asked
 
 
 def end_quietly() -> None:

@@ -15,7 +15,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from popclass.audio.clock import recording_time
 from popclass.audio.decode import READABLE, ArrayDecoder, Block, Decoder, open_file
 from popclass.audio.headers import Header, read_header
 from popclass.errors import AudioError, UsageError
+from popclass.files import Stamp
 
 BLOCK_FRAMES = 65_536
 MIN_RATE, MAX_RATE = 8_000, 192_000
@@ -68,6 +69,7 @@ class Recording:
         self._started = False
         self._resources = ExitStack()
         self._resources.callback(decoder.close)
+        self._unchanged: Callable[[], bool] = _always
 
     def blocks(self, frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """The samples, from the first to the last; may be run once.
@@ -107,8 +109,13 @@ class Recording:
                 yield block
             self._refuse_short()
             self.warnings += check.finish()
+            changed = not self._unchanged()
         except AudioError as error:
-            raise AudioError(f"{self.name}: {error}") from error
+            if self._unchanged():
+                raise AudioError(f"{self.name}: {error}") from error
+            changed = True
+        if changed:  # what was heard may be of both states
+            raise AudioError(f"{self.name}: was changed while it was read; read it again when nobody writes to it")
 
     def _read(self, frames: int) -> Block:
         try:
@@ -191,6 +198,11 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
     return _open_path(path, shown)
 
 
+def _always() -> bool:
+    """Nobody else can change an array, or a copy."""
+    return True
+
+
 def _shown(path: str) -> str:
     """A path in characters that can be printed: bytes that are no UTF-8 become `\\xNN`."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -236,7 +248,10 @@ def _open_path(path: str, name: str) -> Recording:
         if not stat.S_ISREG(mode):
             with open(path, "rb") as stream:
                 return _open_stream(stream, name)
-        return _open_file(path, name)
+        before = Stamp.of(path)
+        recording = _open_file(path, name)
+        recording._unchanged = lambda: Stamp.of(path) in (before, Stamp.of_none())
+        return recording
     except FileNotFoundError as error:
         raise AudioError(f"{name}: no such file; check the path") from error
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from popclass.cli import options
 from popclass.cli.messages import progress_bar, say
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
-from popclass.formats.write import STDOUT, check_writable, write_text
+from popclass.formats.write import STDOUT, check_writable, placing, write_text
 
 CLASSIFIERS = ("auto", "logistic", "svm", "forest")
 SOME_FAILED = 1
@@ -109,8 +109,9 @@ def train(
             progress=lambda what, done, total: report(done, total, what),
             notice=warnings.append,
         )
-    model.save(path, force=force)
-    write_text(card_path, card(model, title=path.stem), force=force)
+    # Two trainings at once must not leave the card of one beside the model of the other, nor one without the other.
+    with placing(card_path, card(model, title=path.stem), force=force):
+        model.save(path, force=force)
     write_text(STDOUT, scores.describe(model.info["scores"]))
     # What a model keeps of a warning is its beginning, without the names that stand after it.
     others = [kept for kept in model.info["training"]["remarks"] if not any(full.startswith(kept) for full in warnings)]
