@@ -173,8 +173,8 @@ class Saver:
         self._final = ["".join(self._final)]
         if Stamp.of(self._table) != self._written:
             raise OutputError(
-                f"{one_line(str(self._table))} was changed while popclass listen was writing it; name another folder for "
-                "--save (the sounds are there, the latest labels are not)"
+                f"{one_line(str(self._table))} was changed while popclass listen was writing it; name another folder "
+                "for --save (the sounds are there, the latest labels are not)"
             )
         write_text(self._table, [*self._final, *(self._row(number) for number in sorted(self._rows))])
         self._written = Stamp.of(self._table)
