@@ -64,5 +64,6 @@ def laid_out(width: int | None = None, **options: Any) -> Iterator[Laid]:
     from rich.console import Console
 
     stream = _Like()
-    columns = shutil.get_terminal_size().columns if width is None else width
-    yield Laid(Console(file=stream, width=columns, highlight=False, **options), stream)
+    size = shutil.get_terminal_size()  # unlike rich, takes a COLUMNS that is no number for none
+    columns = size.columns if width is None else width
+    yield Laid(Console(file=stream, width=columns, height=size.lines, highlight=False, **options), stream)
