@@ -39,7 +39,16 @@ Examples:
 """
 
 
+_HELP = """Say which short sounds of a moving body are joint cavitation, which are soft-tissue snapping, and which
+neither.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
+2 wrong usage or an unusable input.
+"""
+
+
 @click.group(
+    help=_HELP,
     invoke_without_command=True,
     epilog=_EPILOG,
     context_settings={"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]},
@@ -47,11 +56,7 @@ Examples:
 @click.version_option(__version__, prog_name="popclass", message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> int:
-    """Say which short sounds of a moving body are joint cavitation, which are soft-tissue snapping, and which neither.
-
-    Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
-    2 wrong usage or an unusable input.
-    """
+    """All of them; see `_HELP`."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         return UNUSABLE

@@ -37,7 +37,14 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 """
 
 
-@click.command(epilog=_EPILOG)
+_HELP = """Classify every recording of a folder tree into tables.
+
+Recordings are found by the ending of their names, in all folders of FOLDER that are not hidden. One that cannot be
+used costs a row with the reason and exit code 1, never the rest.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("folder", type=options.PATH)
 @click.option("-o", "results_dir", type=options.PATH, metavar="RESULTS_DIR", required=True, help="Folder for results.")
 @options.model_option()
@@ -73,11 +80,7 @@ def batch(
     to: str,
     quiet: bool,
 ) -> int:
-    """Classify every recording of a folder tree into tables.
-
-    Recordings are found by the ending of their names, in all folders of FOLDER that are not hidden. One that cannot be
-    used costs a row with the reason and exit code 1, never the rest.
-    """
+    """`popclass batch`; see `_HELP`."""
     if jobs is not None and scheduler is not None:
         raise UsageError("--jobs is about this machine, and --scheduler works on others: leave out one of them")
     if scheduler is None and (one_a_core() if jobs is None else jobs) > 1:

@@ -23,25 +23,37 @@ Example:
 """
 
 
-@click.group()
+_MODEL_HELP = """Look at model files.
+"""
+
+
+@click.group(help=_MODEL_HELP)
 def model() -> None:
-    """Look at model files."""
+    """`popclass model`; see `_MODEL_HELP`."""
 
 
-@model.command(epilog=_SHOW_EPILOG)
+_SHOW_HELP = """Show classes, training data, scores and thresholds of a model.
+"""
+
+
+@model.command(help=_SHOW_HELP, epilog=_SHOW_EPILOG)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def show(path: str) -> int:
-    """Show classes, training data, scores and thresholds of a model."""
+    """`popclass show`; see `_SHOW_HELP`."""
     from popclass.model import Model
 
     write_text(STDOUT, _rendered(Model.load(path)))
     return 0
 
 
-@model.command(epilog=_VERIFY_EPILOG)
+_VERIFY_HELP = """Check that a model is whole and works here. The checksum shows damage, not forgery.
+"""
+
+
+@model.command(help=_VERIFY_HELP, epilog=_VERIFY_EPILOG)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def verify(path: str) -> int:
-    """Check that a model is whole and works here. The checksum shows damage, not forgery."""
+    """`popclass verify`; see `_VERIFY_HELP`."""
     from popclass.model import Model
 
     loaded = Model.load(path)

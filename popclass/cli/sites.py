@@ -24,12 +24,15 @@ Then: popclass classify take.wav --site thumb
 """
 
 
-@click.command(epilog=_EPILOG)
-def sites() -> int:
-    """List the sites and their joint cavities.
+_HELP = """List the sites and their joint cavities.
 
-    'documented' says whether audible cavitation is documented there in the sources popclass rests on.
-    """
+'documented' says whether audible cavitation is documented there in the sources popclass rests on.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
+def sites() -> int:
+    """`popclass sites`; see `_HELP`."""
     from rich import box
     from rich.table import Table
 

@@ -34,7 +34,14 @@ hold nothing but 'other'. What is labelled only in part needs --partial.
 """
 
 
-@click.command(epilog=_EPILOG)
+_HELP = """Train a model on labelled recordings.
+
+How good it is on recordings it has not seen is reported; its card says the same. Recordings that cannot be read
+are left out and named; the exit code is 1 then.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("labelled", type=options.PATH)
 @click.option(
     "-o",
@@ -79,11 +86,7 @@ def train(
     own_classes: tuple[str, ...],
     force: bool,
 ) -> int:
-    """Train a model on labelled recordings.
-
-    How good it is on recordings it has not seen is reported; its card says the same. Recordings that cannot be read
-    are left out and named; the exit code is 1 then.
-    """
+    """`popclass train`; see `_HELP`."""
     path = Path(output)
     if output == STDOUT or path.suffix.lower() != ".onnx":
         raise UsageError(
