@@ -9,24 +9,31 @@ from __future__ import annotations
 
 import re
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATES = re.compile("[\ud800-\udfff]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def visible(text: str) -> str:
     r"""`text` as valid Unicode: a byte that is no UTF-8 becomes ``\xNN``.
 
+    Where the locale is no UTF-8 one, Python takes the bytes of any name for such; they are text all the same, so that a
+    name is written in the same way everywhere.
+
     Examples
     --------
-    >>> visible("caf\udce9.wav")
-    'caf\\xe9.wav'
+    >>> visible("caf\udce9.wav"), visible("caf\udcc3\udca9.wav")
+    ('caf\\xe9.wav', 'café.wav')
     """
-    return _SURROGATE.sub(_escaped_surrogate, text)
+    return _SURROGATES.sub(_as_text, text)
 
 
-def _escaped_surrogate(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+def _as_text(match: re.Match[str]) -> str:
+    try:
+        return match[0].encode("ascii", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # surrogates that stand for no bytes
+        return "".join(
+            f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else f"\\u{ord(c):04x}" for c in match[0]
+        )
 
 
 def one_line(text: str) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from popclass.stopping import not_interrupted
+
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
@@ -40,10 +42,12 @@ def start_server() -> None:
     """Let the server of `context` start while this process goes on; does nothing where there is one, or can be none."""
     if not _can_serve():
         return
+    from multiprocessing import resource_tracker
     from multiprocessing.forkserver import ensure_running
 
     context()
-    with one_blas_thread():
+    resource_tracker.ensure_running()  # it would let signals through again
+    with one_blas_thread(), not_interrupted():
         ensure_running()
 
 

@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ from popclass.audio.headers import read_header
 from popclass.audio.promise import Header
 from popclass.audio.special import kind_of, open_pipe
 from popclass.errors import AudioError, UsageError
+from popclass.files import Stamp
 from popclass.printable import one_line, visible
 
 BLOCK_FRAMES = 65_536
@@ -71,6 +72,7 @@ class Recording:
         self._started = False
         self._resources = ExitStack()
         self._resources.callback(decoder.close)
+        self._unchanged: Callable[[], bool] = _always
 
     def blocks(self, frames: int = BLOCK_FRAMES) -> Iterator[Block]:
         """The samples, from the first to the last; may be run once.
@@ -112,8 +114,15 @@ class Recording:
                 yield block
             self._refuse_short()
             self.warnings += check.finish()
+            changed = not self._unchanged()
         except AudioError as error:
-            raise AudioError(f"{one_line(self.name)}: {error}") from error
+            if self._unchanged():
+                raise AudioError(f"{one_line(self.name)}: {error}") from error
+            changed = True
+        if changed:  # what was heard may be of both states
+            raise AudioError(
+                f"{one_line(self.name)}: was changed while it was read; read it again when nobody writes to it"
+            )
 
     def _read(self, frames: int) -> Block:
         try:
@@ -199,6 +208,11 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
     return _open_stream(source, visible(name or (given if isinstance(given, str) else "stream")))
 
 
+def _always() -> bool:
+    """Nobody else can change an array, or a copy."""
+    return True
+
+
 def _open_array(samples: npt.NDArray[Any], sample_rate: int | None, name: str) -> Recording:
     if sample_rate is None:
         raise UsageError("an array of samples needs its sample_rate, in hertz (8000-192000)")
@@ -216,11 +230,17 @@ def _open_stream(stream: BinaryIO, name: str, first: bytes = b"") -> Recording:
     """Copy a stream, of which `first` was read already, into a temporary file and open that; libraries need to seek."""
     _refuse_endless(stream, name)
     with ExitStack() as resources:
-        folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="popclass-"))
-        path = os.path.join(folder, "recording")
-        with open(path, "wb") as copy:
-            copy.write(first)
-            shutil.copyfileobj(stream, copy, 1 << 20)
+        try:
+            folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="popclass-"))
+            path = os.path.join(folder, "recording")
+            with open(path, "wb") as copy:
+                copy.write(first)
+                shutil.copyfileobj(stream, copy, 1 << 20)
+        except (OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            raise AudioError(
+                f"{one_line(name)}: cannot be copied into a temporary file ({reason}); the folder for these is TMPDIR"
+            ) from error
         recording = _open_file(path, name)
         recording._resources.push(resources.pop_all())
         # The decoder holds the file open, so it is closed before the folder goes.
@@ -248,7 +268,10 @@ def _open_path(path: str, name: str) -> Recording:
             return _open_pipe(path, name)
         if kind is not None:
             raise AudioError(f"{shown}: is {kind} and no recording; give a file or a pipe")
-        return _open_file(path, name)
+        before = Stamp.of(path)
+        recording = _open_file(path, name)
+        recording._unchanged = lambda: Stamp.of(path) in (before, Stamp.of_none())
+        return recording
     except FileNotFoundError as error:
         raise AudioError(f"{shown}: no such file; check the path") from error
     except (OSError, ValueError) as error:

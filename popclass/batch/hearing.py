@@ -108,6 +108,8 @@ def _hear_together(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> li
 def _hear_alone(folder: Path, recording: str, stamp: Stamp, model: Model) -> Outcome:
     try:
         return _hear_together(folder, {recording: stamp}, model)[0]
+    except MemoryError:
+        return Outcome(recording, reason="memory ran out while it was read; take fewer processes (--jobs)")
     except Exception as error:  # one recording never costs the others
         kind = type(error).__name__
         return Outcome(recording, reason=f"a bug in popclass, please report it: {kind}: {one_line(str(error))}")

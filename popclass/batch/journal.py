@@ -28,7 +28,6 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +38,7 @@ import numpy as np
 from popclass.batch.changes import FIELDS
 from popclass.batch.duplicates import Piece
 from popclass.errors import OutputError
+from popclass.files import Stamp as Stamp
 from popclass.formats.text import one_line
 from popclass.pipeline import Analysis
 from popclass.results import Event
@@ -48,23 +48,6 @@ VERSION = 3
 
 _SEAL = ',"crc":'
 _MADE_OF = ("journal", "popclass", "model", "folder")
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """By which a file is known to be the one that was heard."""
-
-    size: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> Stamp:
-        """The stamp of a file; of one that cannot be asked, a stamp that no file has."""
-        try:
-            found = path.stat()
-        except OSError:
-            return cls(-1, -1)
-        return cls(found.st_size, found.st_mtime_ns)
 
 
 def to_line(recording: str, analysis: Analysis, stamp: Stamp, piece: Piece) -> str:
@@ -271,8 +254,11 @@ class Journal:
         try:
             while left:
                 left = left[self._file.write(left) :]
+            names = os.fstat(self._file.fileno()).st_nlink
         except OSError as error:
             raise self._unwritable(error) from None
+        if not names:  # written to, but nobody will ever find it again
+            raise OutputError(f"{self._shown()} was removed while the batch was running; run it again")
 
     def _lock(self) -> None:
         try:

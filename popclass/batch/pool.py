@@ -21,7 +21,8 @@ from popclass.batch.hearing import Chunk, Each, Outcome, hear_chunk, in_chunks
 from popclass.batch.journal import Stamp
 from popclass.errors import UsageError
 from popclass.model import Model
-from popclass.processes import context, one_blas_thread
+from popclass.processes import context, one_blas_thread, start_server
+from popclass.stopping import held
 
 CHUNKS_AHEAD = 2  # handed out for each process, so that none waits
 CRASHED = "the process that read it died: the file crashes its decoder, or memory ran out"
@@ -96,10 +97,12 @@ class _Pool:
 def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPoolExecutor]:
     """A pool that has been seen to start, and that is stopped at once when something goes wrong."""
     others = set(multiprocessing.active_children())
+    start_server()  # so that Ctrl-C, which a terminal sends to all of them, is the parent's business alone
     with one_blas_thread():
         pool = ProcessPoolExecutor(jobs, mp_context=context(), initializer=_begin, initargs=setup)
         try:
-            _await_start(pool, jobs)
+            with held():  # a process that is half started could not be ended
+                _await_start(pool, jobs)
             yield pool
         except BaseException:
             # Also where the pool broke: it would wait for ever for a process that it was just starting.

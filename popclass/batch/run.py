@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ from popclass.model import Model
 from popclass.pipeline import load_model
 from popclass.processes import one_a_core
 from popclass.results import SCHEMA_VERSION
+from popclass.stopping import held
 from popclass.timing.duration import check_duration
 from popclass.timing.sites import lookup
 
@@ -116,7 +118,7 @@ def classify_folder(
     >>> table = popclass.classify_folder("recordings/", "results/", jobs=2)          # doctest: +SKIP
     >>> [row.reason for row in table.failed]                                          # doctest: +SKIP
     """
-    began = datetime.now(UTC)
+    began, clock = datetime.now(UTC), time.monotonic()
     place, target = Path(folder), Path(results_dir)
     jobs = one_a_core() if jobs is None else jobs
     _check_options(refractory, min_probability, jobs, to)
@@ -157,8 +159,10 @@ def classify_folder(
                 "fresh": fresh,
             }
             missed = None if manifest is None else len(found.recordings) - len(named)
-            about = _about(result, chosen, parameters, began, {"not_in_manifest": missed, "notices": said})
-            write_tables(result, settled.event_lines(), about)
+            times = (began, time.monotonic() - clock)
+            about = _about(result, chosen, parameters, times, {"not_in_manifest": missed, "notices": said})
+            with held():  # the tables belong together
+                write_tables(result, settled.event_lines(), about)
     return result
 
 
@@ -257,9 +261,14 @@ def _note(journal: Journal, settled: Settled, count: Count, outcomes: list[Outco
 
 
 def _about(
-    result: BatchResult, model: Model, parameters: Mapping[str, Any], began: datetime, said: Mapping[str, Any]
+    result: BatchResult,
+    model: Model,
+    parameters: Mapping[str, Any],
+    times: tuple[datetime, float],
+    said: Mapping[str, Any],
 ) -> str:
-    """What `run.json` says."""
+    """What `run.json` says; the times are the start by the clock, and the seconds since by one that never jumps."""
+    began, seconds = times
     ended = datetime.now(UTC)
     counts = result.counts
     about = {
@@ -281,7 +290,7 @@ def _about(
         "times": {
             "began": began.isoformat(timespec="seconds"),
             "ended": ended.isoformat(timespec="seconds"),
-            "seconds": round((ended - began).total_seconds(), 3),
+            "seconds": round(seconds, 3),
         },
     }
     return json.dumps(about, indent=2) + "\n"

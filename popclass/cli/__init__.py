@@ -1,8 +1,9 @@
 """The command line: arguments in, exit code out, nothing else.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed, 2 wrong
-usage or an unusable input, 130 interrupted. What popclass raises on purpose becomes one line; anything else is a bug
-and shows its traceback.
+usage, an unusable input or a system that refuses (a full disk, no memory), 130 interrupted, 143 and 129 ended by
+SIGTERM and SIGHUP. What popclass raises on purpose becomes one line, and so does what the system refuses; anything else
+is a bug and shows its traceback.
 
 Each command is a module of this package with a function that click fills with checked arguments and that returns the
 exit code. What is heavy (numpy and all that follows) is imported inside these functions, so that `--help` answers at
@@ -15,18 +16,20 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 
 import click
 
 from popclass import __version__
 from popclass.cli import batch, classify, evaluate, features, listen, model, sites, synth, train
 from popclass.cli.messages import complain
+from popclass.cli.refused import refused
+from popclass.cli.streams import discard, fill_gaps
 from popclass.errors import PopclassError
+from popclass.stopping import Stops, stoppable, stopped
 
 __all__ = ["main"]
 
-FINE, SOME_FAILED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+FINE, SOME_FAILED, UNUSABLE = 0, 1, 2
 
 _EPILOG = """\b
 Examples:
@@ -36,7 +39,16 @@ Examples:
 """
 
 
+_HELP = """Say which short sounds of a moving body are joint cavitation, which are soft-tissue snapping, and which
+neither.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
+2 wrong usage or an unusable input.
+"""
+
+
 @click.group(
+    help=_HELP,
     invoke_without_command=True,
     epilog=_EPILOG,
     context_settings={"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]},
@@ -44,11 +56,7 @@ Examples:
 @click.version_option(__version__, prog_name="popclass", message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> int:
-    """Say which short sounds of a moving body are joint cavitation, which are soft-tissue snapping, and which neither.
-
-    Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
-    2 wrong usage or an unusable input.
-    """
+    """All of them; see `_HELP`."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         return UNUSABLE
@@ -81,9 +89,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Matrices here are small: a second BLAS thread costs more than it gains. Read when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    fill_gaps()
+    with stoppable() as stops:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv), stops)
+        except (KeyboardInterrupt, click.Abort) as error:
+            complain(stopped(error).word)
+            return stopped(error).exit_code
+
+
+def _run(arguments: list[str], stops: Stops) -> int:
+    """Run a command; what goes wrong on purpose or by the system becomes a line."""
     try:
-        with commands.make_context("popclass", list(sys.argv[1:] if argv is None else argv)) as context:
+        with commands.make_context("popclass", arguments) as context:
             code = commands.invoke(context)
+            sys.stdout.flush()
             return code if isinstance(code, int) else FINE
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -91,14 +111,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(_usage(error))
     except PopclassError as error:
         complain(str(error))
-    except (KeyboardInterrupt, click.Abort):
-        complain("interrupted")
-        return INTERRUPTED
-    except OSError as error:
-        if error.errno != errno.EPIPE:
+    except Exception as error:
+        if stops.asked is not None:  # a library made something else of the interruption
+            raise stops.asked from error
+        if isinstance(error, OSError) and error.errno == errno.EPIPE:
+            discard(sys.stdout)
+            return FINE
+        line = refused(error)
+        if line is None:
             raise
-        _discard_output()
-        return FINE
+        discard(sys.stdout)
+        complain(line)
     return UNUSABLE
 
 
@@ -108,11 +131,3 @@ def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "popclass"
     return f"{message[:1].lower()}{message[1:]}; see {where} --help"
-
-
-def _discard_output() -> None:
-    """The reader of standard output has gone: let the flush at exit go nowhere instead of failing once more."""
-    with suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)

@@ -13,13 +13,13 @@ from popclass.cli.report import check_symptoms, write_pages
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
 from popclass.processes import one_a_core, start_server
+from popclass.stopping import stopped
 
 if TYPE_CHECKING:
     from popclass.batch import BatchResult
     from popclass.batch.progress import BatchProgress
 
 MOST_JOBS = 256
-INTERRUPTED = 130
 SPEED_FROM_S = 3600.0  # of audio; with less of it, the time to start would count for too much
 
 _EPILOG = """\b
@@ -37,7 +37,14 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 """
 
 
-@click.command(epilog=_EPILOG)
+_HELP = """Classify every recording of a folder tree into tables.
+
+Recordings are found by the ending of their names, in all folders of FOLDER that are not hidden. One that cannot be
+used costs a row with the reason and exit code 1, never the rest.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("folder", type=options.PATH)
 @click.option("-o", "results_dir", type=options.PATH, metavar="RESULTS_DIR", required=True, help="Folder for results.")
 @options.model_option()
@@ -73,11 +80,7 @@ def batch(
     to: str,
     quiet: bool,
 ) -> int:
-    """Classify every recording of a folder tree into tables.
-
-    Recordings are found by the ending of their names, in all folders of FOLDER that are not hidden. One that cannot be
-    used costs a row with the reason and exit code 1, never the rest.
-    """
+    """`popclass batch`; see `_HELP`."""
     if jobs is not None and scheduler is not None:
         raise UsageError("--jobs is about this machine, and --scheduler works on others: leave out one of them")
     if scheduler is None and (one_a_core() if jobs is None else jobs) > 1:
@@ -104,9 +107,9 @@ def batch(
                 progress=partial(show.progress, None if quiet else bar),
                 notice=None if quiet else say,
             )
-    except KeyboardInterrupt:
-        complain(show.interrupted())
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        complain(show.stopped(stopped(error).word))
+        return stopped(error).exit_code
     if not quiet:
         say(_summary(result))
     for row in result.failed:
@@ -131,9 +134,9 @@ class _Shown:
         if bar is not None:
             bar(round(1000 * now.share), 1000, _along(now))
 
-    def interrupted(self) -> str:
+    def stopped(self, how: str) -> str:
         far = "" if self._last is None else f" after {self._last.done:,} of {self._last.total:,} recordings"
-        return f"interrupted{far}; the same command goes on from there, by {self._results_dir}/journal.jsonl"
+        return f"{how}{far}; the same command goes on from there, by {self._results_dir}/journal.jsonl"
 
 
 def _along(now: BatchProgress) -> str:

@@ -45,7 +45,14 @@ metadata or file name.
 """
 
 
-@click.command(epilog=_EPILOG)
+_HELP = """Say what each short sound in recordings is.
+
+A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
+channels), or - for standard input.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
 @options.model_option()
 @options.site_option()
@@ -87,11 +94,7 @@ def classify(
     style: str | None,
     output: str,
 ) -> int:
-    """Say what each short sound in recordings is.
-
-    A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
-    channels), or - for standard input.
-    """
+    """`popclass classify`; see `_HELP`."""
     chosen_style = style is not None
     style = style if style is not None else _BY_ENDING.get(PurePath(output).suffix.lower(), TABLE)
     _check(recordings, recorded_at, style, output)

@@ -23,18 +23,21 @@ and figures (PNG and PDF).
 """
 
 
-@click.command(epilog=_EPILOG)
+_HELP = """Hold what a model says of labelled recordings against their labels.
+
+Scores how many labelled sounds are found, what they are called (by their sound alone, with the company they keep,
+with timing, and with both), and both together: how many are found and called right, and how far a call can be
+trusted.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("labelled", type=options.PATH)
 @options.model_option()
 @click.option("-o", "output", type=options.PATH, metavar="DIR", help="Folder for scores, events, report and figures.")
 @click.option("--partial", is_flag=True, help="Sounds without a label may be anything, and are not counted.")
 def evaluate(labelled: str, model: str | None, output: str | None, partial: bool) -> int:
-    """Hold what a model says of labelled recordings against their labels.
-
-    Scores how many labelled sounds are found, what they are called (by their sound alone, with the company they keep,
-    with timing, and with both), and both together: how many are found and called right, and how far a call can be
-    trusted.
-    """
+    """`popclass evaluate`; see `_HELP`."""
     from popclass.evaluation import evaluate as hold_against
     from popclass.evaluation.folder import check_folder
 

@@ -21,14 +21,17 @@ Examples:
 """
 
 
-@click.command(epilog=_EPILOG)
+_HELP = """Write the features of every short sound as CSV.
+
+One row an event, one column a feature.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
 @click.option("-o", "output", type=options.PATH, metavar="CSV", default=STDOUT, help="File to write; - is stdout.")
 def features(recordings: tuple[str, ...], output: str) -> int:
-    """Write the features of every short sound as CSV.
-
-    One row an event, one column a feature.
-    """
+    """`popclass features`; see `_HELP`."""
     check_paths(recordings, output)
     check_writable(output)
 

@@ -36,7 +36,14 @@ when its answer changes: the last revision holds. Ctrl-C ends the listening.
 """
 
 
-@click.command(epilog=_EPILOG)
+_HELP = """Say what each short sound is while it is heard.
+
+From a microphone (its number or name as `python -m sounddevice` lists them; the default one where left out), or
+with - from standard input: WAV, or raw samples with --rate, --channels and --encoding.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("source", required=False, metavar="[-|DEVICE]")
 @options.model_option()
 @options.site_option()
@@ -72,11 +79,7 @@ def listen(
     folder: str | None,
     session: str | None,
 ) -> int:
-    """Say what each short sound is while it is heard.
-
-    From a microphone (its number or name as `python -m sounddevice` lists them; the default one where left out), or
-    with - from standard input: WAV, or raw samples with --rate, --channels and --encoding.
-    """
+    """`popclass listen`; see `_HELP`."""
     _check(source, rate, channels, encoding)
     if session is not None:
         from popclass.formats.write import check_writable

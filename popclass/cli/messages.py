@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import click
 
+from popclass.cli.streams import discard
 from popclass.formats.text import one_line
 
 SHOWN_AFTER_S = 2.0
@@ -27,8 +28,11 @@ def complain(message: str) -> None:
 
 
 def say(message: str) -> None:
-    """One line on standard error."""
-    click.echo(one_line(message), err=True)
+    """One line on standard error; where that is closed or full, nobody hears it, and the work goes on."""
+    try:
+        click.echo(one_line(message), err=True)
+    except (OSError, ValueError):
+        discard(sys.stderr)
 
 
 @contextmanager

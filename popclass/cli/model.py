@@ -23,25 +23,37 @@ Example:
 """
 
 
-@click.group()
+_MODEL_HELP = """Look at model files.
+"""
+
+
+@click.group(help=_MODEL_HELP)
 def model() -> None:
-    """Look at model files."""
+    """`popclass model`; see `_MODEL_HELP`."""
 
 
-@model.command(epilog=_SHOW_EPILOG)
+_SHOW_HELP = """Show classes, training data, scores and thresholds of a model.
+"""
+
+
+@model.command(help=_SHOW_HELP, epilog=_SHOW_EPILOG)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def show(path: str) -> int:
-    """Show classes, training data, scores and thresholds of a model."""
+    """`popclass show`; see `_SHOW_HELP`."""
     from popclass.model import Model
 
     write_text(STDOUT, _rendered(Model.load(path)))
     return 0
 
 
-@model.command(epilog=_VERIFY_EPILOG)
+_VERIFY_HELP = """Check that a model is whole and works here. The checksum shows damage, not forgery.
+"""
+
+
+@model.command(help=_VERIFY_HELP, epilog=_VERIFY_EPILOG)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def verify(path: str) -> int:
-    """Check that a model is whole and works here. The checksum shows damage, not forgery."""
+    """`popclass verify`; see `_VERIFY_HELP`."""
     from popclass.model import Model
 
     loaded = Model.load(path)
@@ -64,10 +76,10 @@ def _checked(loaded: Model) -> Iterator[str]:
 
 def _rendered(loaded: Model) -> str:
     """The card laid out by rich for the terminal at hand, and as plain text without colours elsewhere."""
-    from rich.console import Console
     from rich.markdown import Markdown
 
     from popclass.errors import ModelError
+    from popclass.formats.terminal import laid_out
     from popclass.formats.text import one_line
     from popclass.training.card import card
 
@@ -76,12 +88,11 @@ def _rendered(loaded: Model) -> str:
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{loaded.name}: its JSON does not tell what a card needs ({one_line(repr(error))})") from None
     text = "\n".join(map(one_line, text.split("\n")))  # a stranger's model must not write to the terminal as it likes
-    console = Console(highlight=False)
-    with console.capture() as capture:
+    with laid_out() as laid:
         for name, value in facts:
-            console.print(f"{name:<16} {one_line(value)}", markup=False, soft_wrap=True)
-        console.print(Markdown(text, hyperlinks=False))
-    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+            laid.console.print(f"{name:<16} {one_line(value)}", markup=False, soft_wrap=True)
+        laid.console.print(Markdown(text, hyperlinks=False))
+    return "".join(laid.lines())
 
 
 def _facts(loaded: Model) -> Iterator[tuple[str, str]]:

@@ -43,8 +43,14 @@ def readable_again(recordings: Sequence[str]) -> Iterator[dict[str, str]]:
         places = {recording: recording for recording in recordings}
         if STDOUT in places:
             places[STDOUT] = os.path.join(folder, "recording")
-            with open(places[STDOUT], "wb") as copy:
-                shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
+            try:
+                with open(places[STDOUT], "wb") as copy:
+                    shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise AudioError(
+                    f"-: cannot be copied into a temporary file ({reason}); the folder for these is TMPDIR"
+                ) from error
         yield places
 
 

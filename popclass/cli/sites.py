@@ -24,16 +24,19 @@ Then: popclass classify take.wav --site thumb
 """
 
 
-@click.command(epilog=_EPILOG)
-def sites() -> int:
-    """List the sites and their joint cavities.
+_HELP = """List the sites and their joint cavities.
 
-    'documented' says whether audible cavitation is documented there in the sources popclass rests on.
-    """
+'documented' says whether audible cavitation is documented there in the sources popclass rests on.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
+def sites() -> int:
+    """`popclass sites`; see `_HELP`."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from popclass.formats.terminal import laid_out
     from popclass.timing.sites import BUILT_IN, describe
 
     rows = describe()
@@ -46,8 +49,7 @@ def sites() -> int:
         )
     for row in rows:
         layout.add_row(*row.values())
-    console = Console(markup=False, highlight=False)  # as wide as the terminal, or as COLUMNS says
-    with console.capture() as capture:
-        console.print(layout)
-    write_text(STDOUT, (f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+    with laid_out(markup=False) as laid:
+        laid.console.print(layout)
+    write_text(STDOUT, laid.lines())
     return 0

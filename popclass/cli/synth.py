@@ -18,16 +18,19 @@ Examples:
 """
 
 
-@click.command(epilog=_EPILOG)
+_HELP = """Write generated sessions with labels.
+
+FLAC recordings, those of a session of one subject and site, labels.csv and manifest.csv. OUT_DIR must be new or
+empty.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("out_dir", type=options.PATH)
 @click.option("--sessions", type=click.IntRange(1, MOST_SESSIONS), default=1, metavar="N", help="How many.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="S", help="The same seed gives the same bytes.")
 def synth(out_dir: str, sessions: int, seed: int) -> int:
-    """Write generated sessions with labels.
-
-    FLAC recordings, those of a session of one subject and site, labels.csv and manifest.csv. OUT_DIR must be new or
-    empty.
-    """
+    """`popclass synth`; see `_HELP`."""
     from popclass.synthesis.write import write_sessions
 
     with progress_bar("generating sessions") as report:

@@ -10,7 +10,7 @@ from popclass.cli import options
 from popclass.cli.messages import progress_bar, say
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
-from popclass.formats.write import STDOUT, check_writable, write_text
+from popclass.formats.write import STDOUT, check_writable, placing, write_text
 
 CLASSIFIERS = ("auto", "logistic", "svm", "forest")
 SOME_FAILED = 1
@@ -34,7 +34,14 @@ hold nothing but 'other'. What is labelled only in part needs --partial.
 """
 
 
-@click.command(epilog=_EPILOG)
+_HELP = """Train a model on labelled recordings.
+
+How good it is on recordings it has not seen is reported; its card says the same. Recordings that cannot be read
+are left out and named; the exit code is 1 then.
+"""
+
+
+@click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("labelled", type=options.PATH)
 @click.option(
     "-o",
@@ -79,11 +86,7 @@ def train(
     own_classes: tuple[str, ...],
     force: bool,
 ) -> int:
-    """Train a model on labelled recordings.
-
-    How good it is on recordings it has not seen is reported; its card says the same. Recordings that cannot be read
-    are left out and named; the exit code is 1 then.
-    """
+    """`popclass train`; see `_HELP`."""
     path = Path(output)
     if output == STDOUT or path.suffix.lower() != ".onnx":
         raise UsageError(
@@ -109,8 +112,9 @@ def train(
             progress=lambda what, done, total: report(done, total, what),
             notice=warnings.append,
         )
-    model.save(path, force=force)
-    write_text(card_path, card(model, title=path.stem), force=force)
+    # Two trainings at once must not leave the card of one beside the model of the other, nor one without the other.
+    with placing(card_path, card(model, title=path.stem), force=force):
+        model.save(path, force=force)
     write_text(STDOUT, scores.describe(model.info["scores"]))
     # What a model keeps of a warning is its beginning, without the names that stand after it.
     others = [kept for kept in model.info["training"]["remarks"] if not any(full.startswith(kept) for full in warnings)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,11 +23,13 @@ from popclass.evaluation.report import markdown
 from popclass.formats.delimited import cell, csv_line
 from popclass.formats.text import visible
 from popclass.formats.write import write_text
+from popclass.stopping import held
 
 if TYPE_CHECKING:
     from popclass.evaluation.run import Evaluation
 
 SCORES, EVENTS, REPORT = "scores.json", "events.csv", "report.md"
+PART = ".popclass-evaluation.part"  # of one name, so that two evaluations cannot fill one folder
 
 
 def check_folder(folder: str | os.PathLike[str]) -> None:
@@ -60,13 +61,19 @@ def save(evaluation: Evaluation, folder: str | os.PathLike[str]) -> None:
     """
     check_folder(folder)
     path = Path(folder)
-    made, part = not path.exists(), path / f".popclass-{uuid.uuid4().hex}.part"
+    made, part = not path.exists(), path / PART
     try:
         path.mkdir(exist_ok=True)
         part.mkdir()
+    except FileExistsError:
+        raise OutputError(f"{visible(os.fspath(folder))} is being written by another evaluation") from None
+    except OSError as error:
+        raise OutputError(f"cannot write {visible(os.fspath(folder))}: {error.strerror or error}") from error
+    try:
         _fill(evaluation, part)
-        for file in sorted(part.iterdir()):
-            os.replace(file, path / file.name)
+        with held():
+            for file in sorted(part.iterdir()):
+                os.replace(file, path / file.name)
     except OSError as error:
         raise OutputError(f"cannot write {visible(os.fspath(folder))}: {error.strerror or error}") from error
     finally:

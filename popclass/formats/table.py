@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from popclass.formats.sparkline import of_recordings, sparkline
+from popclass.formats.terminal import laid_out
 from popclass.formats.text import one_line, rounded
 from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, SNAPPING, UNCERTAIN, Event, RecordingResult, Session
 
@@ -82,13 +83,10 @@ def terminal_table(results: Sequence[RecordingResult], *, width: int | None = No
     colour : bool
         Whether colours are welcome; rich also honours ``NO_COLOR`` and ``TERM``.
     """
-    from rich.console import Console
-
-    console = Console(width=width, highlight=False, color_system="auto" if colour else None)
-    with console.capture() as capture:
-        for part in _renderables(results, console.width):
-            console.print(part)
-    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+    with laid_out(width, color_system="auto" if colour else None) as laid:
+        for part in _renderables(results, laid.console.width):
+            laid.console.print(part)
+    return "".join(laid.lines())
 
 
 def _renderables(results: Sequence[RecordingResult], width: int) -> Iterator[RenderableType]:

@@ -95,6 +95,23 @@ def _write(target: Target, pieces: Iterable[bytes], *, force: bool) -> bool:
 
 
 @contextmanager
+def placing(target: Target, text: str, *, force: bool = True) -> Iterator[None]:
+    """Write text to a file that appears at the end of the block, and only where that ends without an exception.
+
+    For two files that belong together: what can fail in writing this one fails before the other is there.
+
+    Raises
+    ------
+    OutputError
+        Where `target` cannot be written.
+    """
+    with replacing(target, force=force) as part:
+        with _opened(part, Path(target)) as file:
+            _write_piece(file, visible(text).encode("utf-8"), Path(target))
+        yield
+
+
+@contextmanager
 def replacing(target: Target, *, force: bool = True) -> Iterator[Path]:
     """A temporary path beside `target` to write to; moved over `target` when the block ends without an exception.
 
@@ -139,9 +156,23 @@ def _move(part: Path, final: Path, *, force: bool) -> None:
         _refuse(final, force=force)  # somebody else may have written it in the meantime
         if final.exists():
             shutil.copymode(final, part)
+        elif not force:
+            _link(part, final)
+            return
         os.replace(part, final)
     except OSError as error:
         raise _cannot_write(final, error) from error
+
+
+def _link(part: Path, final: Path) -> None:
+    """Give a new file its name unless somebody else takes it at this very moment."""
+    try:
+        os.link(part, final)
+    except FileExistsError:
+        _refuse(final, force=False)
+        raise
+    except OSError:  # a file system without links
+        os.replace(part, final)
 
 
 def _part(path: Path) -> Path:

@@ -3,7 +3,8 @@
 A file holds a whole burst with up to half a second on either side, but nothing of the bursts before and after it, and
 each of its events has a row with the label of its last revision. An event that is `uncertain` has none, and in so short
 a file the detector may hear more than it did in the stream: with `popclass train --partial` both count for nothing.
-Every file appears whole, under its final name, and `labels.csv` is replaced in one move.
+Every file appears whole, under its final name, and replaces none; `labels.csv` is replaced in one move, and left alone
+where somebody else has written to it meanwhile: a second sitting, or who corrects it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from popclass.errors import OutputError
+from popclass.files import Stamp
 from popclass.formats.delimited import csv_line
 from popclass.formats.text import one_line
 from popclass.formats.write import write_bytes, write_text
@@ -56,6 +58,7 @@ class Saver:
         self._table = self._folder / "labels.csv"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            self._written = Stamp.of(self._table)
             before = self._table.read_text(encoding="utf-8") if self._table.exists() else csv_line(HEADER)
             names = [_NAME.fullmatch(each.name) for each in self._folder.iterdir()]
         except (OSError, UnicodeDecodeError) as error:
@@ -142,7 +145,6 @@ class Saver:
             end = min(end, following - round(APART_S * rate))
         self._after = burst[-1].end
         samples = np.concatenate(self._blocks)[begin - self._first : max(end, burst[-1].end) - self._first]
-        self._files += 1
         name = self._write_sound(samples)
         for event in burst:
             self._rows[event.event] = name, begin / rate, self._waiting.pop(event.event)
@@ -152,12 +154,15 @@ class Saver:
         import soundfile
 
         beyond = bool(np.abs(samples).max(initial=0) > 1)
-        name = f"burst_{self._files:06d}.{'wav' if beyond else 'flac'}"
         content = io.BytesIO()
         kind = {"format": "WAV", "subtype": "FLOAT"} if beyond else {"format": "FLAC", "subtype": "PCM_24"}
         soundfile.write(content, samples, self._rate, **kind)
-        write_bytes(self._folder / name, content.getvalue())
-        return name
+        while True:
+            self._files += 1
+            target = self._folder / f"burst_{self._files:06d}.{'wav' if beyond else 'flac'}"
+            if not target.exists():
+                write_bytes(target, content.getvalue(), force=False)
+                return target.name
 
     def _write_table(self) -> None:
         """Rows whose labels are final become text; the others are written as they are by now."""
@@ -166,7 +171,13 @@ class Saver:
         self._final += [self._row(number) for number in sorted(self._rows) if number <= final]
         self._rows = {number: row for number, row in self._rows.items() if number > final}
         self._final = ["".join(self._final)]
+        if Stamp.of(self._table) != self._written:
+            raise OutputError(
+                f"{one_line(str(self._table))} was changed while popclass listen was writing it; name another folder "
+                "for --save (the sounds are there, the latest labels are not)"
+            )
         write_text(self._table, [*self._final, *(self._row(number) for number in sorted(self._rows))])
+        self._written = Stamp.of(self._table)
         self._written_at = time.monotonic()
 
     def _row(self, number: int) -> str:

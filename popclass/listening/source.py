@@ -96,7 +96,8 @@ class Pipe:
         except AudioError as error:
             self._queue.put(AudioError(f"{self.name}: {error}"))
         except (OSError, ValueError) as error:
-            self._queue.put(AudioError(f"{self.name}: cannot be read ({error})"))
+            reason = (getattr(error, "strerror", None) or str(error)).lower()
+            self._queue.put(AudioError(f"{self.name}: cannot be read ({reason})"))
 
     def _samples(self, layout: Layout) -> None:
         """Pass on the samples of one header."""

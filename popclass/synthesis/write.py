@@ -7,6 +7,7 @@ beside its place and renamed once it is complete, so a partial one never carries
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -126,7 +127,9 @@ def _write_recording(path: Path, recording: GeneratedRecording, bits: int) -> No
     import soundfile as sf
 
     subtype = "PCM_24" if bits > 16 else "PCM_16"
-    sf.write(path, recording.samples, recording.sample_rate, subtype=subtype, format="FLAC")
+    content = io.BytesIO()  # libsndfile would not say that the disk is full
+    sf.write(content, recording.samples, recording.sample_rate, subtype=subtype, format="FLAC")
+    path.write_bytes(content.getvalue())
 
 
 def _label_rows(file: str, session: Session, recording: GeneratedRecording) -> list[list[str]]:
