@@ -52,6 +52,7 @@ def test_everything_that_is_declared_is_used() -> None:
 def test_what_tests_benchmarks_and_scripts_import_is_in_the_dev_extra() -> None:
     known = declared(PROJECT["dependencies"]) | declared(PROJECT["optional-dependencies"]["dev"])
     own = {path.stem for folder in ("tests", "docs", "benchmarks", "samples") for path in (ROOT / folder).glob("*.py")}
+    own |= {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
     # distributions are named with hyphens, what is imported with underscores
     others = {name.replace("_", "-") for name in imported("tests", "benchmarks", "samples", "docs") - own}
     fuzzing = declared(PROJECT["optional-dependencies"]["fuzz"])  # imported by `make fuzz` alone
