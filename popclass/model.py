@@ -253,6 +253,9 @@ class Model:
                 raise TypeError(f"{key} must be an object")
         if not isinstance(info["created_by"], str):
             raise TypeError("created_by must be a text")
+        known = info["training"].get("sha256", [])
+        if not isinstance(known, list) or not all(isinstance(each, str) for each in known):
+            raise TypeError("training.sha256 must be a list of texts")
         self.classes = tuple(_names(info["classes"], "classes"))
         self.features = tuple(_names(info["features"], "features"))
         if len(self.classes) < 2 or UNCERTAIN in self.classes or not all(map(CLASS_NAME.fullmatch, self.classes)):

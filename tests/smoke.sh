@@ -15,4 +15,4 @@ export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 "$environment/bin/python" -m pytest -p no:cacheprovider \
     tests/test_package.py tests/test_model.py tests/test_graph.py tests/test_packing.py tests/test_decode.py \
     tests/test_recording.py tests/test_formats*.py tests/test_pipeline.py tests/test_frontend.py \
-    tests/test_fit.py -k 'not codec and not (test_fit and not loaded_model) and not any_result_can_be_shown'
+    tests/test_fit.py -k 'not (test_fit and not loaded_model) and not any_result_can_be_shown'

@@ -535,7 +535,7 @@ def test_model_show_shows_a_model_made_before_there_were_intervals(run, model, t
     assert "balanced accuracy" in out
 
 
-def test_model_show_and_verify(run, model, tmp_path):
+def test_model_show_and_verify(run, model, labelled, tmp_path):
     import hashlib
 
     digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
@@ -563,6 +563,7 @@ def test_model_show_and_verify(run, model, tmp_path):
     bare = Model.load(model)
     Model(bare.graph, {**bare.info, "scores": {}}).save(tmp_path / "bare.onnx")
     refused(run("model", "show", tmp_path / "bare.onnx"), "card")
+    refused(run("train", labelled, "--base", tmp_path / "bare.onnx", "-o", tmp_path / "new.onnx"), "card")
 
 
 def test_sites_lists_every_site(run):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from formats_samples import EMPTY, FULL, ODD, SETS, event
 from formats_strategies import results
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from popclass.formats.table import clock, notes, summary, table, terminal_table, total
@@ -55,7 +55,7 @@ def test_recordings_of_one_timeline_are_summed_up_together() -> None:
     assert total([other, replace(other, session=None)]) == "2 recordings, 2 events: 2 cavitation"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(many=st.lists(results(), max_size=2))
 def test_any_result_can_be_shown(many: list[RecordingResult]) -> None:
     shown = terminal_table(many, width=80, colour=False) + "".join(table(many))

@@ -282,6 +282,7 @@ def changed(key, **values):
         (changed("calibration", bias=[1e300, 0, 0]), "beyond"),
         (changed("novelty", shares=information()["novelty"]["mean"]), "fit together"),
         ({"scores": []}, "scores must be"),
+        (changed("training", sha256=7), "sha256 must be"),
         ({"created_by": {}}, "created_by"),
         (changed("thresholds", novelty="0.99"), "novelty must be a number"),
         ({"context": {}}, "missing"),

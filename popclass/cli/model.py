@@ -78,18 +78,14 @@ def _rendered(loaded: Model) -> str:
     """The card laid out by rich for the terminal at hand, and as plain text without colours elsewhere."""
     from rich.markdown import Markdown
 
-    from popclass.errors import ModelError
     from popclass.formats.terminal import laid_out
     from popclass.formats.text import one_line
-    from popclass.training.card import card
+    from popclass.training.card import told
 
-    try:
-        facts, text = list(_facts(loaded)), card(loaded)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{loaded.name}: its JSON does not tell what a card needs ({one_line(repr(error))})") from None
-    text = "\n".join(map(one_line, text.split("\n")))  # a stranger's model must not write to the terminal as it likes
+    # a stranger's model must not write to the terminal as it likes
+    text = "\n".join(map(one_line, told(loaded).split("\n")))
     with laid_out() as laid:
-        for name, value in facts:
+        for name, value in _facts(loaded):
             laid.console.print(f"{name:<16} {one_line(value)}", markup=False, soft_wrap=True)
         laid.console.print(Markdown(text, hyperlinks=False))
     return "".join(laid.lines())

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from popclass.formats.text import counted
+from popclass.errors import ModelError
+from popclass.formats.text import counted, one_line
 from popclass.model import Model
 from popclass.training.limits import limits
 from popclass.training.novelty import SHOWN_QUANTILES
@@ -71,6 +72,21 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         "## Making it again\n\n" + _origin(model),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def told(model: Model) -> str:
+    """The card of a model from a stranger.
+
+    Raises
+    ------
+    ModelError
+        If its JSON does not tell what a card needs.
+    """
+    try:
+        return card(model)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = one_line(repr(error))[:200]
+        raise ModelError(f"{model.name}: its JSON does not tell what a card needs ({reason}); make it anew") from None
 
 
 def _summary(model: Model) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from popclass.labels.records import Note
 from popclass.model import Model
 from popclass.training.adapt import adapt, can_adapt
+from popclass.training.card import told
 from popclass.training.classes import indexed
 from popclass.training.fit import AUTO, check_options, fit
 from popclass.training.folds import choose_groups
@@ -96,7 +97,9 @@ def train(
     wanted = PRECISION if precision is None else precision
     check_options(classifier, folds, wanted)
     labels = read_labels(labelled)
-    base = base if base is None or isinstance(base, Model) else Model.load(base)
+    if base is not None and not isinstance(base, Model):
+        base = Model.load(base)
+        told(base)  # the new card repeats what the base's JSON says: better refused now than after training
     meant = [*own_classes, *(base.classes if base is not None else ())]
     doubts = [*check_spelling(labels.recordings, meant), *sibling_clips(labels.recordings)]
     frontend = FrontEnd.build() if base is None else base.frontend
