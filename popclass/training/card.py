@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from popclass.formats.text import counted
+from popclass.limits import limits
 from popclass.model import Model
-from popclass.training.limits import limits
 from popclass.training.novelty import SHOWN_QUANTILES
 from popclass.training.scores import (
     about_rows,
