@@ -36,9 +36,8 @@ def check_report(recordings: Sequence[str], report: str | None, symptoms: Sequen
             raise UsageError("--symptom is for a report, and none is asked for: add --report OUT.html")
         return
     if report != STDOUT and PurePath(report).suffix.lower() not in ENDINGS:
-        raise UsageError(
-            f"--report {one_line(report)}: a report is a page for a browser; its name must end in {' or '.join(ENDINGS)}"
-        )
+        allowed = " or ".join(ENDINGS)
+        raise UsageError(f"--report {one_line(report)}: a report is a page for a browser; end its name in {allowed}")
     check_paths(recordings, report)
     if os.path.realpath(report) == os.path.realpath(output):
         raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
@@ -57,9 +56,7 @@ def write_page(
     from popclass.report import write_report
 
     with progress_bar("drawing the report") as progress:
-        write_report(
-            results, target, model=model, symptoms=symptoms, paths=paths, failures=failures, progress=progress
-        )
+        write_report(results, target, model=model, symptoms=symptoms, paths=paths, failures=failures, progress=progress)
     if target != STDOUT:
         say(f"report: {one_line(target)}")
 

@@ -83,7 +83,7 @@ def render_page(
 
 
 def limits_of(model: Model | str, sites: Iterable[str | None]) -> list[str]:
-    """What has to be known before the labels of a page are believed: of the model, and of sites nobody has heard crack."""
+    """What has to be known before labels are believed: of the model, and of sites nobody has heard crack."""
     known = sorted({site for site in sites if site is not None})
     notices = [notice for site in known if (notice := site_notice(site)) is not None]
     said = [*([] if isinstance(model, str) else in_short(model)), *notices]

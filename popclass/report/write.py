@@ -77,9 +77,7 @@ def write_report(
         None if result.recording == STDOUT else relative(place, target)
         for result, place in zip(results, places, strict=True)
     ]
-    page = render_page(
-        seen, files, model=model, labels=labels_name(target), symptoms=known, failures=failures
-    )
+    page = render_page(seen, files, model=model, labels=labels_name(target), symptoms=known, failures=failures)
     write_text(target, page)
 
 
