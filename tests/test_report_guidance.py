@@ -62,12 +62,49 @@ def test_elsewhere_nothing_is_said_of_the_back(site: str | None) -> None:
     assert len(said.meaning) == 4
 
 
-def test_every_fact_has_a_source_that_is_no_link() -> None:
+@pytest.mark.parametrize("site", ["mcp", "wrist", "knee", "jaw"])
+def test_signs_of_the_back_are_said_to_be_such_at_another_joint(site: str) -> None:
+    said = guidance([site], ["numbness", "pain", "locking"])
+    assert said.back_note is not None
+    assert said.back_note.startswith("These are signs of the back")
+    fitting = [symptom for level in said.changes for symptom in level.symptoms]
+    warned = {symptom.name: symptom for level in said.warnings for symptom in level.symptoms}
+    assert [name for name, symptom in warned.items() if symptom.back] == ["numbness"]
+    texts = [passage.text for passage in (*said.meaning, said.harmless)]
+    texts += [symptom.text for symptom in (*fitting, warned["pain"], warned["locking"])]
+    texts += [symptom.short for symptom in fitting]
+    for word in ("the back", "a back", "leg", "facet", "spine", "saddle"):
+        assert not [text for text in texts if word in text.lower()], word
+
+
+@pytest.mark.parametrize("site", ["thoracic", "lumbar", "si"])
+def test_at_the_back_nothing_stands_apart(site: str) -> None:
+    said = guidance([site], ["numbness", "pain"])
+    assert (said.back_signs, said.back_note, said.anywhere) == ((), None, False)
+    assert "facet joint" in " ".join(symptom.text for level in said.warnings for symptom in level.symptoms)
+    assert "In the spine" in said.meaning[0].text
+
+
+@pytest.mark.parametrize("sites", [[None], ["wrist"], ["lumbar", "wrist"], [None, "lumbar"]])
+def test_no_sign_is_lost_wherever_it_is_listed(sites: list[str | None]) -> None:
+    said = guidance(sites, ["pain"])
+    listed = [symptom.name for level in (*said.changes, *said.back_signs) for symptom in level.symptoms]
+    assert sorted(listed) == sorted(set(NAMES) - {"pain"})
+    assert said.anywhere == (None in sites)
+
+
+def test_every_fact_has_a_source_and_links_lead_to_the_papers_alone() -> None:
     said = guidance(["lumbar"])
     passages = [*said.meaning, said.harmless, said.measures]
-    sources = [*(passage.sources for passage in passages if passage), *(symptom.sources for symptom in all_symptoms())]
-    assert all(sources)
-    assert not any("://" in source for source in itertools.chain.from_iterable(sources))
+    each = [*(passage.sources for passage in passages if passage), *(symptom.sources for symptom in all_symptoms())]
+    assert all(each)
+    sources = set(itertools.chain.from_iterable(each))
+    links = {source.name: source.url for source in sources if source.url is not None}
+    assert {name.split()[-1] for name in links} == {"NBK52120", "PMC3215819", "PMC4398549"}
+    assert all(url.startswith("https://") and url.endswith(f"/{name.split()[-1]}/") for name, url in links.items())
+    (unpublished,) = [source for source in sources if "Lower Back Crack" in source.name]
+    assert unpublished.url is None
+    assert "not published" in unpublished.name
 
 
 @pytest.mark.parametrize(("given_name", "meant"), [("Pain", "pain"), ("bladder or bowel", "bladder-or-bowel")])

@@ -56,7 +56,7 @@ def test_folding_keeps_the_largest_of_every_column(values: list[float], sizes: l
 def test_the_envelope_reaches_exactly_what_was_recorded() -> None:
     x = pop(2.0, 1.2)
     seen = observed(x)
-    assert seen.peak == pytest.approx(np.abs(x).max(), rel=1e-6)
+    assert seen.peak == pytest.approx(np.abs(x - x.mean()).max(), rel=1e-6)
     at = int(np.abs(seen.envelope).max(axis=1).argmax())
     assert at * seen.envelope_s == pytest.approx(1.2, abs=0.001)
     assert np.abs(seen.envelope).max() == 127
@@ -113,4 +113,13 @@ def test_silence_and_next_to_nothing_have_pictures(samples: np.ndarray) -> None:
 def test_the_louder_of_two_channels_is_shown() -> None:
     x = pop(1.0, 0.5)
     seen = observed(np.stack([np.zeros_like(x), x], axis=1))
-    assert seen.peak == pytest.approx(np.abs(x).max(), rel=1e-6)
+    assert seen.peak == pytest.approx(np.abs(x - x.mean()).max(), rel=1e-6)
+
+
+@pytest.mark.parametrize("offsets", [(0.4,), (-0.3, 0.5)])
+def test_an_offset_is_not_drawn(offsets: tuple[float, ...]) -> None:
+    """Or the picture would be a solid bar; each channel has its own."""
+    x = pop(1.0, 0.5)
+    plain, shifted = (observed(np.stack([x + add for add in adds], axis=1)) for adds in ([0.0] * len(offsets), offsets))
+    assert shifted.peak == pytest.approx(plain.peak, rel=1e-4)
+    assert np.abs(shifted.envelope.astype(int) - plain.envelope).max() <= 1

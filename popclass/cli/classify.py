@@ -126,7 +126,7 @@ def classify(
                 _warn(results)
             _hint(results, style, output, chosen=chosen_style)
             if report is not None:
-                write_page(results, paths, report, chosen, symptoms)
+                write_page(results, paths, report, chosen, symptoms, failures)
     return exit_code(failures, len(heard))
 
 
@@ -154,7 +154,7 @@ def _warn(results: Sequence[RecordingResult]) -> None:
 
 def _hint(results: Sequence[RecordingResult], style: str, output: str, *, chosen: bool) -> None:
     """What a user may not have meant: a format, recordings treated alone, a site nobody has heard crack."""
-    from popclass.timing.sites import lookup
+    from popclass.timing.sites import site_notice
 
     expected = _ENDINGS.get(PurePath(output).suffix.lower(), ()) if output != STDOUT else ()
     if expected and style not in expected and not (chosen and style == TABLE and "audacity" in expected):
@@ -163,8 +163,5 @@ def _hint(results: Sequence[RecordingResult], style: str, output: str, *, chosen
     first = results[0]
     if first.subject is None and first.site is not None and sum(each.recorded_at is not None for each in results) > 1:
         say("each recording was checked by itself; with --subject ID those of one person share a timeline")
-    if first.site is not None and not lookup(first.site).documented:
-        say(
-            f"site {first.site}: no audible cavitation is documented there in the sources popclass rests on; "
-            "its joint cavities and refractory period are assumed"
-        )
+    if first.site is not None and (notice := site_notice(first.site)) is not None:
+        say(notice)

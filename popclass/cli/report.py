@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from popclass.cli.messages import complain, progress_bar, say
@@ -12,6 +12,8 @@ from popclass.cli.recordings import check_paths
 from popclass.errors import UsageError
 from popclass.formats.text import one_line
 from popclass.formats.write import STDOUT, check_writable
+
+ENDINGS = (".html", ".htm")
 
 if TYPE_CHECKING:
     from popclass.batch import BatchResult
@@ -33,6 +35,9 @@ def check_report(recordings: Sequence[str], report: str | None, symptoms: Sequen
         if symptoms:
             raise UsageError("--symptom is for a report, and none is asked for: add --report OUT.html")
         return
+    if report != STDOUT and PurePath(report).suffix.lower() not in ENDINGS:
+        allowed = " or ".join(ENDINGS)
+        raise UsageError(f"--report {one_line(report)}: a report is a page for a browser; end its name in {allowed}")
     check_paths(recordings, report)
     if os.path.realpath(report) == os.path.realpath(output):
         raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
@@ -40,13 +45,18 @@ def check_report(recordings: Sequence[str], report: str | None, symptoms: Sequen
 
 
 def write_page(
-    results: Sequence[RecordingResult], paths: Sequence[str], target: str, model: Model, symptoms: Sequence[str]
+    results: Sequence[RecordingResult],
+    paths: Sequence[str],
+    target: str,
+    model: Model,
+    symptoms: Sequence[str],
+    failures: Sequence[str],
 ) -> None:
-    """Write the report of recordings that were classified, and say where it is."""
+    """Write the report of recordings that were classified, and of those that failed, and say where it is."""
     from popclass.report import write_report
 
     with progress_bar("drawing the report") as progress:
-        write_report(results, target, model=model, symptoms=symptoms, paths=paths, progress=progress)
+        write_report(results, target, model=model, symptoms=symptoms, paths=paths, failures=failures, progress=progress)
     if target != STDOUT:
         say(f"report: {one_line(target)}")
 

@@ -21,7 +21,7 @@ from popclass.labels.checks import checked
 from popclass.labels.names import Names
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
 
-TABLE = "labels.csv"
+TABLE, TABLE_END = "labels.csv", ".labels.csv"
 NEEDED = ("file", "start_s", "label")
 COLUMNS = ("file", "start_s", "end_s", "label", "subject", "site", "recorded_at")
 _MEANT = {

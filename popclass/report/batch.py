@@ -11,13 +11,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import quote
 
-from popclass import __version__
 from popclass.batch.files import find_recordings
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import from_line
@@ -25,16 +23,15 @@ from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.batch.result import BatchResult
 from popclass.conclusion import Circumstances, conclude
 from popclass.errors import AudioError, OutputError
-from popclass.formats.recordings import RecordingRow
-from popclass.formats.table import description, summary
 from popclass.formats.text import one_line
 from popclass.formats.write import write_text
 from popclass.model import Model
 from popclass.pipeline import load_model
-from popclass.report.guidance import check_symptom, guidance
+from popclass.report.guidance import check_symptom
 from popclass.report.hearing import look
-from popclass.report.page import render, render_page
-from popclass.report.write import relative
+from popclass.report.index import render_index
+from popclass.report.page import render_page
+from popclass.report.write import labels_name, relative
 from popclass.results import RecordingResult
 from popclass.timing.sites import lookup
 
@@ -42,16 +39,6 @@ INDEX, PAGES = "report.html", "pages"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 PathLike = str | os.PathLike[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A recording in the index."""
-
-    recording: str
-    description: str
-    summary: str
-    page: str | None
 
 
 def write_batch_report(
@@ -108,7 +95,7 @@ def write_batch_report(
         if progress is not None:
             progress(number, len(heard))
     index = batch.results_dir / INDEX
-    write_text(index, _index(batch, results, pages, symptoms, chosen))
+    write_text(index, render_index(batch, results, pages, symptoms, chosen))
     return index, failures
 
 
@@ -191,7 +178,8 @@ def _write_page(
     page = render_page(
         [seen],
         [relative(place, target)],
-        model=model.name,
+        model=model,
+        labels=labels_name(target),
         symptoms=symptoms,
         around=around,
         index=f"../{INDEX}",
@@ -210,43 +198,3 @@ def page_name(recording: str) -> str:
     readable = _UNSAFE.sub("_", recording.replace("/", "-")).strip("._")[-60:]
     digest = hashlib.sha256(recording.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return f"{readable}-{digest}.html"
-
-
-def _index(
-    batch: BatchResult,
-    results: Mapping[str, RecordingResult],
-    pages: Mapping[str, str],
-    symptoms: Mapping[str, Sequence[str]],
-    model: Model,
-) -> str:
-    named = sorted({symptom for each in symptoms.values() for symptom in each})
-    events = sum(batch.counts.values())
-    return render(
-        "index.html",
-        {
-            "title": f"{len(batch.recordings)} recordings",
-            "counts": {label: count for label, count in batch.counts.items() if count},
-            "events": events,
-            "failed": len(batch.failed),
-            "folders": _by_folder([_line(row, results, pages) for row in batch.recordings]),
-            "guidance": guidance([result.site for result in results.values()], named),
-            "model": one_line(model.name),
-            "version": __version__,
-        },
-    )
-
-
-def _line(row: RecordingRow, results: Mapping[str, RecordingResult], pages: Mapping[str, str]) -> Line:
-    name = one_line(row.recording)
-    if row.recording not in results:
-        return Line(name, "", f"failed: {one_line(row.reason or '')}", None)
-    result = results[row.recording]
-    return Line(name, description(result), summary(result), pages.get(row.recording))
-
-
-def _by_folder(lines: Sequence[Line]) -> dict[str, list[Line]]:
-    """The lines under the folders their recordings lie in, in the order given."""
-    found: dict[str, list[Line]] = {}
-    for line in lines:
-        found.setdefault(PurePosixPath(line.recording).parent.as_posix(), []).append(line)
-    return found

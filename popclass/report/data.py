@@ -14,6 +14,7 @@ from typing import Any
 
 from popclass.formats.table import description, summary
 from popclass.formats.text import one_line, rounded, visible
+from popclass.formats.write import STDOUT
 from popclass.report.clips import Clip
 from popclass.report.evidence import Contribution
 from popclass.report.hearing import Seen
@@ -23,7 +24,9 @@ from popclass.timing.sites import REFRACTORY_S
 from popclass.timing.timeline import Take, Timeline, timelines
 
 
-def page_data(seen: Sequence[Seen], files: Sequence[str | None], around: Sequence[RecordingResult]) -> dict[str, Any]:
+def page_data(
+    seen: Sequence[Seen], files: Sequence[str | None], around: Sequence[RecordingResult], labels: str
+) -> dict[str, Any]:
     """Everything the script of a page needs.
 
     Parameters
@@ -34,9 +37,12 @@ def page_data(seen: Sequence[Seen], files: Sequence[str | None], around: Sequenc
         For each, its path as the downloaded labels name it; None where it is no file.
     around : sequence of RecordingResult
         All recordings of the timelines the page shows, those of the page among them.
+    labels : str
+        What the file of downloaded labels is called.
     """
     results = [each.result for each in seen]
     data = {
+        "labels": labels,
         "classes": list(results[0].classes) if results else [],
         "recordings": [_recording(each, file) for each, file in zip(seen, files, strict=True)],
         "sessions": sessions(results, around),
@@ -47,11 +53,22 @@ def page_data(seen: Sequence[Seen], files: Sequence[str | None], around: Sequenc
     return data
 
 
+def shown_name(recording: str) -> str:
+    """What people are shown as the name of a recording.
+
+    Examples
+    --------
+    >>> shown_name("hip.wav"), shown_name("-")
+    ('hip.wav', 'standard input')
+    """
+    return "standard input" if recording == STDOUT else one_line(recording)
+
+
 def _recording(seen: Seen, file: str | None) -> dict[str, Any]:
     result = seen.result
     events = zip(result.events, seen.clips, seen.evidence, strict=True)
     return {
-        "name": one_line(result.recording),
+        "name": shown_name(result.recording),
         "file": None if file is None else visible(file),
         "duration": result.duration_s,
         "site": result.site,
@@ -151,7 +168,7 @@ def _take(result: RecordingResult, offset: float, places: Mapping[str, int]) -> 
     place = places.get(result.recording)
     others = [] if place is not None else [[rounded(event.start_s, 3), event.label] for event in result.events]
     return {
-        "name": one_line(result.recording),
+        "name": shown_name(result.recording),
         "offset": offset,
         "duration": result.duration_s,
         "place": place,

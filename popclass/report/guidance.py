@@ -1,15 +1,16 @@
 """What a report says about the meaning of sounds: the texts of `guidance.toml` that fit a site and its symptoms.
 
-The texts rest on two sources alone, named beside each. Symptoms change no label; they decide which warning comes first,
-an emergency before what should be seen at once, and that before what can wait a little. The order within each is that
-of the file.
+The texts rest on a few sources alone, named beside each. What the sources know of the back alone is said of the back:
+at another site such signs stand apart, under a note that says so. Symptoms change no label; they decide which warning
+comes first, an emergency before what should be seen at once, and that before what can wait a little. The order within
+each is that of the file.
 """
 
 from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -20,12 +21,20 @@ from popclass.formats.text import one_line
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """What a text rests on; `url` is None where it can be found by its name only, or not at all."""
+
+    name: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A titled text and the sources it rests on."""
 
     title: str
     text: str
-    sources: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +51,17 @@ class Symptom:
         A few words for a list.
     text : str
         What to do about it.
-    sources : tuple of str
+    sources : tuple of Source
+    back : bool
+        Whether the sources know it as a sign of the back alone.
     """
 
     name: str
     urgency: str
     short: str
     text: str
-    sources: tuple[str, ...]
+    sources: tuple[Source, ...]
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,14 @@ class Guidance:
     harmless : Passage
         What is usually so, where no symptom was named.
     changes : tuple of Urgency
-        Every symptom that would change that, or that was not named.
+        The symptoms that were not named and would change that.
+    back_signs : tuple of Urgency
+        Those of them that are signs of the back, where a recording is of another site or of an unknown one; empty
+        where all are of the back, and `changes` has them.
+    back_note : str or None
+        What to say beside signs of the back; None where all recordings are of the back.
+    anywhere : bool
+        Whether the site of a recording is unknown, so that it may be of the back.
     meaning : tuple of Passage
     measures : Passage or None
         What helps at this site, None where nothing is known.
@@ -85,6 +104,9 @@ class Guidance:
     warnings: tuple[Urgency, ...]
     harmless: Passage
     changes: tuple[Urgency, ...]
+    back_signs: tuple[Urgency, ...]
+    back_note: str | None
+    anywhere: bool
     meaning: tuple[Passage, ...]
     measures: Passage | None
     exercises: tuple[Passage, ...]
@@ -108,28 +130,43 @@ def guidance(sites: Iterable[str | None], symptoms: Sequence[str] = ()) -> Guida
     known = {check_symptom(symptom) for symptom in symptoms}
     measures = texts["measures"]
     helpful = bool(places & set(measures["sites"]))
+    only_back = bool(places) and places <= set(texts["back"])
+    rest = [symptom for symptom in all_symptoms(places) if symptom.name not in known]
     return Guidance(
         no_diagnosis=texts["no_diagnosis"].strip(),
         contains_sound=texts["contains_sound"].strip(),
-        warnings=_levels(symptom for symptom in all_symptoms() if symptom.name in known),
+        warnings=_levels(symptom for symptom in all_symptoms(places) if symptom.name in known),
         harmless=_passage(texts["harmless"]),
-        changes=_levels(symptom for symptom in all_symptoms() if symptom.name not in known),
+        changes=_levels(symptom for symptom in rest if only_back or not symptom.back),
+        back_signs=_levels(symptom for symptom in rest if symptom.back and not only_back),
+        back_note=None if only_back else texts["of_the_back"],
+        anywhere=None in places,
         meaning=tuple(
-            _passage(entry) for entry in texts["meaning"] if "sites" not in entry or places & set(entry["sites"])
+            _passage(entry, places)
+            for entry in texts["meaning"]
+            if "sites" not in entry or places & set(entry["sites"])
         ),
         measures=_passage(measures) if helpful else None,
         exercises=tuple(map(_passage, measures["exercise"])) if helpful else (),
     )
 
 
-def all_symptoms() -> tuple[Symptom, ...]:
-    """Every symptom there is a text for, the most urgent first."""
+def all_symptoms(places: Iterable[str | None] = (None,)) -> tuple[Symptom, ...]:
+    """Every symptom there is a text for, the most urgent first, in the words that fit these sites."""
     order = list(_texts()["urgency"])
-    found = [
-        Symptom(entry["name"], entry["urgency"], entry["short"], entry["text"].strip(), tuple(entry["sources"]))
-        for entry in _texts()["symptom"]
-    ]
+    found = [_symptom(entry, set(places)) for entry in _texts()["symptom"]]
     return tuple(sorted(found, key=lambda symptom: order.index(symptom.urgency)))
+
+
+def _symptom(entry: Mapping[str, Any], places: Set[str | None]) -> Symptom:
+    back = set(_texts()["back"])
+    other = places and not places & (back | {None})
+    words = entry["elsewhere"] if other and "elsewhere" in entry else entry
+    text = words["text"].strip()
+    if "at_back" in entry and places & back:
+        text += f" {entry['at_back'].strip()}"
+    sources = _sources(entry["sources"])
+    return Symptom(entry["name"], entry["urgency"], words["short"], text, sources, entry.get("back", False))
 
 
 def check_symptom(name: str, *, what: str = "symptom") -> str:
@@ -163,8 +200,17 @@ def _levels(symptoms: Iterable[Symptom]) -> tuple[Urgency, ...]:
     return tuple(level for level in levels if level.symptoms)
 
 
-def _passage(entry: dict[str, Any]) -> Passage:
-    return Passage(entry["title"], entry["text"].strip(), tuple(entry.get("sources", ())))
+def _passage(entry: Mapping[str, Any], places: Set[str | None] = frozenset()) -> Passage:
+    text, sources = entry["text"].strip(), list(entry.get("sources", ()))
+    if "at_spine" in entry and places & set(_texts()["spine"]):
+        text += f" {entry['at_spine'].strip()}"
+        sources += entry["at_spine_sources"]
+    return Passage(entry["title"], text, _sources(sources))
+
+
+def _sources(names: Iterable[str]) -> tuple[Source, ...]:
+    known = _texts()["source"]
+    return tuple(Source(known[name]["name"], known[name].get("url")) for name in names)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 Both have a bounded number of columns (`popclass.report.folding`), so an hour fits into a page and a day into memory. A
 column holds the extremes of its stretch, never a mean: a pop of two milliseconds stays visible however far one is
-zoomed out. Finer detail comes from the clips of the events, which the page draws from their samples.
+zoomed out. Each channel is drawn about its own mean, or an offset would turn the picture into a solid bar. Finer detail comes from the clips of the events, which the page draws from their samples.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ class Overview:
     ----------
     envelope : ndarray of int8, shape (columns, 2)
         Smallest and largest sample of each column: the square root of its share of `peak`, with its sign, times 127.
-        The root keeps quiet sounds apart that eight bits would otherwise take for silence.
+        The root keeps quiet sounds apart that eight bits would otherwise take for silence. Each channel is taken less
+        its mean, and the widest of them counts.
     envelope_s : float
         Width of a column in seconds.
     peak : float
-        Largest absolute sample, 1 being full scale.
+        Largest absolute sample, 1 being full scale, less the mean of its channel.
     spectrogram : tuple of bytes
         PNG images from left to right, `TILE` columns each, black of 16 opacities; the lowest band is the last row.
     spectrogram_s : float
@@ -73,15 +74,18 @@ class Observer:
     def __init__(self, sample_rate: int, channels: int) -> None:
         self._rate = sample_rate
         self._column = max(round(ENVELOPE_S * sample_rate), 1)
-        self._envelope = FoldedMaximum(2, limit=ENVELOPE_COLUMNS)
+        self._envelope = FoldedMaximum(2 * channels, limit=ENVELOPE_COLUMNS)
+        self._sums, self._fed = np.zeros(channels), 0
         self._left = np.empty((0, channels), dtype=np.float32)
         self._bands = _Bands(sample_rate)
 
     def feed(self, block: Array) -> None:
         """Take the next samples, shape (n, channels)."""
+        self._sums += block.sum(axis=0, dtype=np.float64)
+        self._fed += len(block)
         waiting = np.concatenate([self._left, block])
         whole = len(waiting) // self._column
-        columns = waiting[: whole * self._column].reshape(whole, self._column * block.shape[1])
+        columns = waiting[: whole * self._column].reshape(whole, self._column, block.shape[1])
         self._left = waiting[whole * self._column :]
         self._envelope.feed(_extremes(columns))
         self._bands.feed(block.mean(axis=1, dtype=np.float32))
@@ -89,9 +93,9 @@ class Observer:
     def overview(self) -> Overview:
         """The pictures of everything fed."""
         if len(self._left):
-            self._envelope.feed(_extremes(self._left.reshape(1, -1)))
+            self._envelope.feed(_extremes(self._left[None]))
             self._left = self._left[:0]
-        columns = self._envelope.columns() * np.array([-1, 1], dtype=np.float32)
+        columns = self._centred()
         peak = float(np.abs(columns).max(initial=0.0))
         share = columns / max(peak, _SILENCE)
         return Overview(
@@ -104,10 +108,20 @@ class Observer:
         )
 
 
+    def _centred(self) -> Array:
+        """Smallest and largest of each column over all channels, each less its mean."""
+        kept = self._envelope.columns().reshape(-1, 2, len(self._sums))
+        means = (self._sums / max(self._fed, 1)).astype(np.float32)
+        return np.stack([-(kept[:, 0] + means).max(axis=1), (kept[:, 1] - means).max(axis=1)], axis=1)
+
+
 def _extremes(columns: Array) -> Array:
-    """The smallest sample of each row, negated, and the largest: so that both are kept as largest values."""
-    across = np.ascontiguousarray(columns.T)  # numpy compares long rows faster than it reduces short ones
-    return np.stack([-across.min(axis=0), across.max(axis=0)], axis=1)
+    """Of columns, shape (n, samples, channels), each channel's smallest sample, negated, and then each one's largest.
+
+    So both are kept as largest values, shape (n, 2 * channels).
+    """
+    across = np.ascontiguousarray(columns.transpose(1, 2, 0))  # numpy compares long rows faster than it reduces short
+    return np.concatenate([-across.min(axis=0), across.max(axis=0)]).T
 
 
 class _Bands:

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from popclass import __version__
-from popclass.formats.table import total
+from popclass.formats.table import description, summary, total
 from popclass.formats.text import one_line, visible
-from popclass.report.data import page_data
+from popclass.labels.table import TABLE
+from popclass.limits import in_short
+from popclass.model import Model
+from popclass.report.data import page_data, shown_name
 from popclass.report.guidance import guidance
 from popclass.report.hearing import Seen
 from popclass.results import RecordingResult
+from popclass.timing.sites import site_notice
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,8 +37,10 @@ def render_page(
     seen: Sequence[Seen],
     files: Sequence[str | None],
     *,
-    model: str,
+    model: Model | str,
+    labels: str = TABLE,
     symptoms: Sequence[str] = (),
+    failures: Sequence[str] = (),
     around: Sequence[RecordingResult] | None = None,
     index: str | None = None,
 ) -> str:
@@ -46,10 +52,14 @@ def render_page(
         At least one recording.
     files : sequence of str or None
         For each, its path relative to the page; None where it is no file.
-    model : str
-        What the model is called.
+    model : Model or str
+        The one that classified, whose limits the page tells; or just what it is called.
+    labels : str
+        What the file of downloaded labels is called.
     symptoms : sequence of str
         As `popclass.report.guidance.guidance`.
+    failures : sequence of str
+        A line for each recording that could not be used and is not among `seen`.
     around : sequence of RecordingResult, optional
         The other recordings of the same timelines and these; only these where None.
     index : str, optional
@@ -57,15 +67,32 @@ def render_page(
     """
     results = [each.result for each in seen]
     values = {
-        "title": one_line(results[0].recording) if len(results) == 1 else f"{len(results)} recordings",
+        "title": shown_name(results[0].recording) if len(results) == 1 else f"{len(results)} recordings",
         "verdict": total(results) if len(results) > 1 else None,
-        "data": page_data(seen, files, results if around is None else around),
+        "failures": [one_line(failure) for failure in failures],
+        "limits": limits_of(model, [result.site for result in results]),
+        "sounds": any(result.events for result in results),
+        "recordings": [(shown_name(each.recording), description(each), summary(each)) for each in results],
+        "data": page_data(seen, files, results if around is None else around, labels),
         "guidance": guidance([result.site for result in results], symptoms),
         "index": index,
-        "model": one_line(model),
+        "model": name_of(model),
         "version": __version__,
     }
     return render("page.html", values, scripts=SCRIPTS)
+
+
+def limits_of(model: Model | str, sites: Iterable[str | None]) -> list[str]:
+    """What has to be known before labels are believed: of the model, and of sites nobody has heard crack."""
+    known = sorted({site for site in sites if site is not None})
+    notices = [notice for site in known if (notice := site_notice(site)) is not None]
+    said = [*([] if isinstance(model, str) else in_short(model)), *notices]
+    return [one_line(f"{each[0].upper()}{each[1:].rstrip('.')}.") for each in said]
+
+
+def name_of(model: Model | str) -> str:
+    """What a page calls a model."""
+    return one_line(model if isinstance(model, str) else model.name)
 
 
 def render(template: str, values: Mapping[str, Any], *, scripts: Sequence[str] = ()) -> str:

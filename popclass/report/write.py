@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from popclass.errors import UsageError
+from popclass.formats.text import visible
 from popclass.formats.write import STDOUT, write_text
+from popclass.labels.table import TABLE, TABLE_END
 from popclass.model import Model
 from popclass.report.guidance import check_symptom
 from popclass.report.hearing import look
 from popclass.report.page import render_page
 from popclass.results import RecordingResult
+
+_UNSAFE = re.compile(r"[^\w.-]+")
+_LONGEST = 80  # letters of a page's name, which may take four bytes each
 
 PathLike = str | os.PathLike[str]
 
@@ -24,6 +30,7 @@ def write_report(
     model: Model,
     symptoms: Sequence[str] = (),
     paths: Sequence[PathLike] | None = None,
+    failures: Sequence[str] = (),
     progress: Callable[[int, int | None], None] | None = None,
 ) -> None:
     """Write one page about recordings that were classified.
@@ -41,6 +48,8 @@ def write_report(
     paths : sequence of path, optional
         Where the recordings are, if that is not what the results call them. The recording called `-` is taken to be
         no file of the user's.
+    failures : sequence of str
+        A line for each recording that was to be on the page and could not be used.
     progress : callable, optional
         Called with the frames read of a recording and the frames there are (None where unknown).
 
@@ -68,7 +77,22 @@ def write_report(
         None if result.recording == STDOUT else relative(place, target)
         for result, place in zip(results, places, strict=True)
     ]
-    write_text(target, render_page(seen, files, model=model.name, symptoms=known))
+    page = render_page(seen, files, model=model, labels=labels_name(target), symptoms=known, failures=failures)
+    write_text(target, page)
+
+
+def labels_name(page: PathLike) -> str:
+    """What the labels downloaded from a page are called: after the page, so that those of several lie side by side.
+
+    Characters that a browser would replace, or a shell take for something else, are replaced here.
+
+    Examples
+    --------
+    >>> labels_name("pages/hip.html"), labels_name("left hip?.html"), labels_name("-")
+    ('hip.labels.csv', 'left_hip.labels.csv', 'labels.csv')
+    """
+    stem = "" if os.fspath(page) == STDOUT else _UNSAFE.sub("_", visible(Path(page).stem)).strip("._-")
+    return f"{stem[:_LONGEST]}{TABLE_END}" if stem else TABLE
 
 
 def relative(path: PathLike, page: PathLike) -> str:

@@ -97,6 +97,27 @@ _TABLE = (
 SITES: Mapping[str, Site] = {site.name: site for site in _TABLE}
 
 
+def site_notice(name: str) -> str | None:
+    """What whoever gets results for a site has to know about it; None where cavitation is documented there.
+
+    Examples
+    --------
+    >>> site_notice("mcp") is None, str(site_notice("knee"))[:46]
+    (True, 'site knee: no audible cavitation is documented')
+
+    Raises
+    ------
+    UsageError
+        Where there is no such site.
+    """
+    if lookup(name).documented:
+        return None
+    return (
+        f"site {name}: no audible cavitation is documented there in the sources popclass rests on; "
+        "its joint cavities and refractory period are assumed"
+    )
+
+
 def all_sites() -> dict[str, Site]:
     """The built-in sites, then the user's own in the order of their file.
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from popclass.errors import ModelError
 from popclass.formats.text import counted, one_line
+from popclass.limits import limits
 from popclass.model import Model
-from popclass.training.limits import limits
 from popclass.training.novelty import SHOWN_QUANTILES
 from popclass.training.scores import (
     about_rows,

@@ -17,7 +17,7 @@ function drawDetail() {
   byId("remove").textContent = item.removed ? "Bring back" : "Remove";
   byId("sound").textContent = soundOf(event);
   drawCloseup(item);
-  byId("said").textContent = event ? saidOf(item) : "Added by hand, as a point.";
+  byId("said").textContent = event ? saidOf(item) : "Added by hand, as a point" + (item.label === UNCERTAIN ? "; say what it is." : ".");
   byId("why").textContent = event ? timingOf(event) : "";
   drawChances(event);
   drawEvidence(event);
@@ -39,8 +39,9 @@ function soundOf(event) {
   if (!event.clip) return "No sound is embedded for this event: the page had no room for all of them.";
   const gain = event.gain;
   const change = Math.abs(gain) < 0.5 ? "as loud as" : Math.abs(gain).toFixed(0) + " dB " + (gain > 0 ? "louder" : "quieter") + " than";
-  return "The clip is " + change + " the recording. The event peaks at " + event.dbfs + " dBFS, " + event.snr + " dB over the background" +
-    (data.recordings[current.recording].channels > 1 ? ", in channel " + event.channel + "." : ".");
+  return "The clip is " + change + " the recording. There, this event's own loudest sample is at " + event.dbfs + " dBFS" +
+    (data.recordings[current.recording].channels > 1 ? " (channel " + event.channel + ")" : "") +
+    ", and its sound " + event.snr + " dB over the background.";
 }
 
 // What the sound alone said, what the answer was, and what was made of it.

@@ -49,6 +49,19 @@ function labelsCsv(onlyChecked) {
   return [COLUMNS, ...rows].map((row) => row.map(field).join(",") + "\n").join("");
 }
 
+// How many events have each label as they stand now, in the words of the table of the command.
+function countsOf(places) {
+  const items = places.flatMap((place) => eventsOf(place).filter((item) => !item.removed));
+  const labels = LABELS.map((label) => [items.filter((item) => item.label === label).length, label]);
+  const named = labels.filter(([number]) => number).map(([number, label]) => number + " " + label);
+  return items.length ? count(items.length, "event", "events") + ": " + named.join(", ") : "no events";
+}
+
+// Whether a correction changed what is counted.
+function recounted(places) {
+  return places.some((place) => eventsOf(place).some((item) => item.changed || item.removed));
+}
+
 // How things stand, over all recordings.
 function standing() {
   const count = { events: 0, uncertain: 0, checked: 0, changed: 0, removed: 0, added: 0 };
@@ -70,7 +83,7 @@ function standing() {
 
 function downloadLabels(onlyChecked) {
   const address = URL.createObjectURL(new Blob([labelsCsv(onlyChecked)], { type: "text/csv" }));
-  const link = make("a", null, { href: address, download: "labels.csv" });
+  const link = make("a", null, { href: address, download: data.labels });
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), 10000);
 }

@@ -1,5 +1,7 @@
 // What is in view, and what keys and buttons do.
 
+const TOO_NEAR_S = 0.015; // an event is not added this close to another
+
 const current = { recording: 0, selected: null };
 const pictures = new Map();
 let pending = false;
@@ -23,6 +25,7 @@ function redraw() {
 }
 
 function redrawAll() {
+  drawCounts();
   drawRows();
   drawDetail();
   drawStanding();
@@ -30,7 +33,24 @@ function redrawAll() {
   redraw();
 }
 
+// The counts at the head are what popclass found; once something was corrected they say so, and those of now stand by.
+function drawCounts() {
+  const found = data.recordings[current.recording].summary;
+  const differs = recounted([current.recording]);
+  byId("summary").textContent = (differs ? "As found: " : "") + found;
+  byId("corrected").hidden = !differs;
+  byId("corrected").textContent = differs ? "As corrected: " + countsOf([current.recording]) : "";
+  const total = byId("verdict");
+  if (!total) return;
+  const all = data.recordings.map((known, place) => place);
+  total.dataset.found = total.dataset.found || total.textContent;
+  total.textContent = recounted(all)
+    ? "As found: " + total.dataset.found + ". As corrected: " + countsOf(all)
+    : total.dataset.found;
+}
+
 function select(id) {
+  tell("");
   current.selected = id;
   const item = selectedItem();
   if (item) {
@@ -53,7 +73,6 @@ function open(recording, id) {
 function drawRecording() {
   const known = data.recordings[current.recording];
   byId("recording-title").textContent = data.recordings.length > 1 ? known.name : "The recording";
-  byId("summary").textContent = known.summary;
   byId("description").textContent = known.description;
   byId("warnings").hidden = !known.warnings.length;
   byId("warnings").replaceChildren(...known.warnings.map((warning) => make("li", warning)));
@@ -83,15 +102,17 @@ function adviceOf(now) {
   const left = only ? now.events - now.checked : now.uncertain;
   const reason = only ? "not checked" : "uncertain";
   const why = left ? " " + count(left, "event is " + reason + " and has", "events are " + reason + " and have") + " no row." : "";
-  const train = left
-    ? " Train with popclass train labels.csv --partial: without --partial, a sound that has no label counts as other."
-    : " Train with popclass train labels.csv.";
+  const train = " Train with popclass train " + data.labels + (left
+    ? " --partial: without --partial, a sound that has no label counts as other." : ".") +
+    " Given the folder, it reads the labels of all pages that lie there.";
   const own = !only && now.checked < now.events ? " What was not checked is popclass's own guess, and a model trained on its own guesses learns nothing from them." : "";
-  return "Save labels.csv in the folder of this page: the recordings are named from there." + why + train + own;
+  return "Save " + data.labels + " in the folder of this page: the recordings are named from there." + why + train + own;
 }
 
-function say(text) {
-  byId("changes").textContent = text;
+// Say something where the picture and its buttons are.
+function tell(text) {
+  byId("told").textContent = text;
+  byId("told").hidden = !text;
 }
 
 function withItem(action) {
@@ -100,9 +121,19 @@ function withItem(action) {
 }
 
 const actions = {
+  // What is added has no label until it is given one, and never lands on an event that is there already.
   add() {
-    current.selected = addEvent(current.recording, picture().cursor, data.classes[0]);
-    select(current.selected);
+    const cursor = picture().cursor;
+    const near = nearest(cursor, TOO_NEAR_S);
+    if (near) {
+      const name = near.event ? "Event " + near.event.n : "An added event";
+      return tell(name + " is " + Math.round(Math.abs(near.start - cursor) * 1000) + " ms from the cursor. " +
+        (near.removed ? "Bring it back (x)" : "Give it another label") + ", or move the cursor (, and . or a click) " +
+        "more than " + TOO_NEAR_S * 1000 + " ms away from it to add one.");
+    }
+    select(addEvent(current.recording, cursor, UNCERTAIN));
+    tell("Added at " + clock(cursor) + ". Say what it is (" + data.classes.map((label, place) => place + 1 + " " + label).join(", ") +
+      "): without a label it has no row among the downloaded ones.");
   },
   play: () => withItem((item) => item.event && item.event.clip && play(item.event)),
   remove: () =>
@@ -218,11 +249,16 @@ function listen(canvas) {
   );
 }
 
+// The event nearest to a time, null where none is that near.
+function nearest(time, within) {
+  const away = (item) => Math.abs(item.start - time);
+  const items = eventsOf(current.recording).filter((item) => away(item) <= within);
+  return items.sort((a, b) => away(a) - away(b))[0] || null;
+}
+
 function point(time, width) {
-  const near = (8 / width) * (picture().to - picture().from);
-  const items = eventsOf(current.recording).filter((item) => Math.abs(item.start - time) <= near);
-  items.sort((a, b) => Math.abs(a.start - time) - Math.abs(b.start - time));
-  if (items.length) return select(items[0].id);
+  const near = nearest(time, (8 / width) * (picture().to - picture().from));
+  if (near) return select(near.id);
   picture().cursor = Math.min(Math.max(time, 0), picture().known.duration);
   redraw();
 }

@@ -144,7 +144,8 @@ class Picture {
       context.fillRect(x, middle - high * scale, 1, Math.max((high - low) * scale, 1));
     });
     byId("level").textContent =
-      "loudest in view " + decibels(loudest * this.known.overview.peak) + " dB below full scale";
+      "Of everything in view" + (this.known.channels > 1 ? " and all channels" : "") + ", the loudest sample is at -" +
+      decibels(loudest * this.known.overview.peak) + " dBFS";
     this.drawAxis(context, width, height);
     this.drawMarks(context, width, height - 18, items, selected, true);
   }

@@ -27,7 +27,7 @@ function play(event) {
     document.documentElement.setAttribute("data-played", event.n);
     player = null;
   });
-  player.play().catch(() => say("This browser cannot play the clip."));
+  player.play().catch(() => tell("This browser cannot play the clip."));
 }
 
 // Samples of a clip as they were in the recording, between -1 and 1; null until they are there, or if they never will be.

@@ -1,6 +1,8 @@
 // What the page was given, and what was corrected since. Corrections live apart from what popclass found, so that
 // everything can be taken back, and in the browser's local storage, so that a reload loses nothing.
 
+document.documentElement.classList.add("scripted"); // what only a script can fill shows from here on
+
 const data = JSON.parse(document.getElementById("data").textContent);
 const UNCERTAIN = "uncertain";
 const STORAGE = "popclass:" + data.key;
@@ -89,7 +91,7 @@ function eventsOf(recording) {
     end: each.start,
     label: each.label,
     changed: true,
-    checked: true,
+    checked: each.label !== UNCERTAIN,
     removed: false,
   }));
   return found.concat(added).sort((a, b) => a.start - b.start);

@@ -1,4 +1,8 @@
-"""What a model cannot do, as its card says it: what follows from where its events came from, and what holds for all."""
+"""What a model cannot do: what follows from where its events came from, and what holds for all.
+
+The card of a model says it in full (`limits`), a report in a few words (`in_short`). Both read the model's own JSON and
+nothing else, so that whoever only classifies need not load what training does.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,18 @@ from typing import Any
 
 from popclass.formats.text import counted
 from popclass.model import Model
-from popclass.training.adapt import BASE
+from popclass.results import SNAPPING
+
+UNCHANGED = "base"  # kind of a classifier that answers as the base does, since correcting it did not help
 
 _ASSUMED = (
     "They rest on the few published figures and on many assumptions (`docs/synthesis.md`). How well snapping is "
     "recognised in real recordings is unknown: none is openly available."
+)
+_REPEATED = "A repeated tap or click of anything else can pass for snapping."
+_FREQUENT = (
+    "A probability holds where each class is as frequent as in training; where a class is rarer, its probability is "
+    "too high."
 )
 _SCORES = (
     "The scores were measured on groups held out of the same data. Another sensor, room or way of recording may do "
@@ -32,7 +43,37 @@ def limits(model: Model) -> list[str]:
     ----------
     model : Model
     """
-    return [*_source_limits(model), *_SCORES, _after(model), *_ALWAYS]
+    return [*_source_limits(model), *_SCORES, *_repeated(model), _after(model), *_ALWAYS]
+
+
+def in_short(model: Model) -> list[str]:
+    """What has to be known before a label is believed, a sentence for each limit.
+
+    Parameters
+    ----------
+    model : Model
+
+    Examples
+    --------
+    >>> in_short(Model.default())[0]
+    'The model has learnt from generated sounds alone: how well it recognises real snapping is not known.'
+    """
+    said = [*_source_in_short(model), *_repeated(model)]
+    return [*said, _FREQUENT]
+
+
+def _source_in_short(model: Model) -> list[str]:
+    training = model.info["training"]
+    unknown = "how well it recognises real snapping is not known."
+    if training.get("source") == "generated":
+        return [f"The model has learnt from generated sounds alone: {unknown}"]
+    if "base" in training and _generated(training["base"]["training"]):
+        return [f"The model corrects one that has learnt from generated sounds alone: {unknown}"]
+    return []
+
+
+def _repeated(model: Model) -> list[str]:
+    return [_REPEATED] if SNAPPING in model.classes else []
 
 
 def _source_limits(model: Model) -> list[str]:
@@ -44,7 +85,7 @@ def _source_limits(model: Model) -> list[str]:
         return []
     heard = counted(training["recordings"], "labelled recording") if "recordings" in training else "labelled events"
     events = counted(sum(found["events"] for found in training["classes"].values()), "event")
-    if model.info["classifier"]["kind"] == BASE:
+    if model.info["classifier"]["kind"] == UNCHANGED:
         own = f"The {heard} given to `train` ({events}) changed none of its answers"
     else:
         own = f"Only the correction of its answers comes from {heard} ({events})"
