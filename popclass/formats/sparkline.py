@@ -50,7 +50,7 @@ def sparkline(events: Iterable[tuple[float, float, str]], duration_s: float, wid
     loudest: dict[int, float] = {}
     labels: dict[int, str] = {}
     for seconds, level, label in events:
-        at = min(max(int(seconds / duration_s * width), 0), width - 1) if duration_s > 0 else 0
+        at = min(max(int(min(seconds / duration_s, 1.0) * width), 0), width - 1) if duration_s > 0 else 0
         loudest[at] = max(level, loudest.get(at, level))
         if at not in labels or _RANK.get(label, 0) > _RANK.get(labels[at], 0):
             labels[at] = label
