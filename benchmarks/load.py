@@ -32,10 +32,13 @@ DIFFERENT = 200  # clips; the others are copies with another sample in front, so
 TABLES = ("events.csv", "recordings.csv")
 # The largest memory of the process that asked, without its workers.
 BATCH = """
-import resource, sys
+import json, resource, sys, time
 from popclass.cli import main
+began = time.perf_counter()
 code = main(["batch", sys.argv[1], "-o", sys.argv[2], "--jobs", "2", "--quiet"])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=open(sys.argv[3], "w"))
+wall = time.perf_counter() - began
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([wall, used.ru_maxrss / 1024]), file=sys.stderr if code else open(sys.argv[3], "w"))
 sys.exit(code)
 """
 CROWD = """
@@ -95,7 +98,7 @@ def many_files(place: Path, files: int, verdicts: Verdicts) -> None:
         write_clips(source, number)
         first, second = (_batch(place, source, results) for _ in range(2))
         cost[number] = first
-        print(f"  {number} files: {first[0]:.1f} s of CPU, {first[1]:.0f} MiB; done already: {second[0]:.1f} s")
+        print(f"  {number} files: {first[0]:.1f} s, {first[1]:.0f} MiB; done already: {second[0]:.1f} s")
         complete(source, results)
         verdicts.at_most(f"{number} files: done already / heard", second[0] / first[0], 0.5)
         shutil.rmtree(source)
@@ -105,9 +108,10 @@ def many_files(place: Path, files: int, verdicts: Verdicts) -> None:
 
 
 def _batch(place: Path, source: Path, results: Path) -> tuple[float, float]:
-    """CPU seconds with the workers', and MiB of the process that asked."""
-    cost = run(python(BATCH, str(source), str(results), str(place / "cost")))
-    return cost.cpu_s, float((place / "cost").read_text())
+    """Wall-clock seconds and MiB of the process that asked."""
+    run(python(BATCH, str(source), str(results), str(place / "cost")))
+    wall, mib = json.loads((place / "cost").read_text())
+    return wall, mib
 
 
 def complete(source: Path, results: Path) -> None:
