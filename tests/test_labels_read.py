@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
-from popclass.labels import LabelRow, read_labels
+from popclass.labels import LabelRow, label_files, read_labels
 
 HEAD = "file,start_s,end_s,label,subject,site,recorded_at\n"
 
@@ -209,3 +209,52 @@ def one_line_at_most(folder: Path) -> bool:
     except LabelError as error:
         return "\n" not in str(error)
     return True
+
+
+def test_the_tables_that_reports_downloaded_are_read_as_one(tmp_path):
+    """One for each page, side by side with a `labels.csv`; files that are no labels stay what they are."""
+    touch(tmp_path, "takes/a.wav", "takes/b.wav", "takes/c.wav")
+    (tmp_path / "pages").mkdir()
+    for page, name in {"a-1f": "a", "b-2e": "b"}.items():
+        rows = HEAD + f"../takes/{name}.wav,0.5,0.6,cavitation,P1,hip,\n"
+        (tmp_path / "pages" / f"{page}.labels.csv").write_text(rows)
+    (tmp_path / "pages" / "labels.csv").write_text(HEAD + "../takes/c.wav,,,,,,\n")
+    (tmp_path / "pages" / "events.csv").write_text("recording,event\n")
+    labels = read_labels(tmp_path / "pages")
+    assert [(r.name, len(r.rows), r.verified) for r in labels.recordings] == [
+        ("../takes/a.wav", 1, False),
+        ("../takes/b.wav", 1, False),
+        ("../takes/c.wav", 0, True),
+    ]
+    assert [path.name for path in label_files(tmp_path / "pages")] == [
+        "a-1f.labels.csv",
+        "b-2e.labels.csv",
+        "labels.csv",
+    ]
+
+
+def test_a_recording_in_two_tables_is_refused(tmp_path):
+    touch(tmp_path, "a.wav")
+    (tmp_path / "x.labels.csv").write_text(HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
+    (tmp_path / "y.labels.csv").write_text(HEAD + "./a.wav,0.5,0.6,snapping,,,\n")
+    said = refusal(tmp_path)
+    assert all(part in said for part in ("y.labels.csv", "a.wav", "x.labels.csv, too"))
+
+
+@pytest.mark.parametrize(
+    "name", ["x.labels (1).csv", "x.labels(2).csv", "x.labels-2.csv", "x.labels 3.csv", "labels (1).csv"]
+)
+def test_a_second_download_is_refused_and_not_passed_over(tmp_path, name):
+    """Its corrections are newer than those of the file that would be read."""
+    table(tmp_path, HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
+    (tmp_path / name).write_text(HEAD + "b.wav,0.5,0.6,snapping,,,\n")
+    said = refusal(tmp_path)
+    assert name in said
+    assert f"second download of {'x.labels.csv' if name.startswith('x') else 'labels.csv'}" in said
+
+
+@pytest.mark.parametrize("name", ["labels-2.csv", "labels 2.csv", "events (1).csv", "takes.csv"])
+def test_tables_of_other_names_are_nobodys_labels(tmp_path, name):
+    table(tmp_path, HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
+    (tmp_path / name).write_text("anything\n")
+    assert [r.name for r in read_labels(tmp_path).recordings] == ["a.wav"]

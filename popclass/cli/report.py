@@ -27,7 +27,8 @@ def check_report(recordings: Sequence[str], report: str | None, symptoms: Sequen
     Raises
     ------
     UsageError
-        Where symptoms are named without a report, or the page would replace a recording or the table.
+        Where symptoms are named without a report, the page would replace a recording or the table, or its name is not
+        that of a page.
     OutputError
         Where it cannot be written.
     """
@@ -35,10 +36,10 @@ def check_report(recordings: Sequence[str], report: str | None, symptoms: Sequen
         if symptoms:
             raise UsageError("--symptom is for a report, and none is asked for: add --report OUT.html")
         return
+    check_paths(recordings, report)
     if report != STDOUT and PurePath(report).suffix.lower() not in ENDINGS:
         allowed = " or ".join(ENDINGS)
         raise UsageError(f"--report {one_line(report)}: a report is a page for a browser; end its name in {allowed}")
-    check_paths(recordings, report)
     if os.path.realpath(report) == os.path.realpath(output):
         raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
     check_writable(report)

@@ -26,7 +26,8 @@ Examples:
 \b
 LABELLED is one of
   a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
-  a CSV, or a folder with a labels.csv: file,start_s,label and, where known, end_s,subject,site,recorded_at
+  a CSV, or a folder with a labels.csv or downloads of reports (PAGE.labels.csv): file,start_s,label and, where
+    known, end_s,subject,site,recorded_at
   a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
     (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
 In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to

@@ -1,6 +1,6 @@
 """Which of the ways to label a source uses, and reading it that way.
 
-- A folder with a `labels.csv`, or a CSV: `table`.
+- A folder with a `labels.csv` or with labels that reports have downloaded, or a CSV: `table`.
 - A folder in which recordings have label tracks beside them, a single such recording, or a track: `tracks`.
 - Any other folder: a folder per class, `folders`.
 
@@ -19,7 +19,7 @@ from popclass.formats.text import one_line
 from popclass.labels.beside import Beside
 from popclass.labels.folders import files_in, inner_folders, is_audio, read_class_folders
 from popclass.labels.records import Labels, Note, some
-from popclass.labels.table import TABLE, read_table
+from popclass.labels.table import TABLE, read_table, read_tables, tables_in
 from popclass.labels.tracks import read_one_recording, read_one_track, read_tracks, tracks_of
 from popclass.results import CAVITATION, OTHER, SNAPPING
 
@@ -92,20 +92,20 @@ def label_files(source: str | os.PathLike[str]) -> list[Path]:
     """
     path = Path(source)
     if path.is_dir():
-        table = path / TABLE
-        return [table] if table.is_file() else sorted(Beside.of(files_in(path)).tracks)
+        return tables_in(path) or sorted(Beside.of(files_in(path)).tracks)
     return sorted(tracks_of(path)) if is_audio(path) else [path]
 
 
 def _read_folder(folder: Path) -> Labels:
-    table = folder / TABLE
+    tables = tables_in(folder)
     beside = Beside.of(files_in(folder))
-    if table.is_file():
-        labels = read_table(table)
+    if tables:
+        labels = read_tables(tables)
         if not beside.tracked:
             return labels
         names = some([path.relative_to(folder).as_posix() for path in sorted(beside.tracked)])
-        told = Note(f"{TABLE} is read; the label tracks beside recordings are not", names)
+        read = f"{some([table.name for table in tables])} {'is' if len(tables) == 1 else 'are'} read"
+        told = Note(f"{read}; the label tracks beside recordings are not", names)
         return replace(labels, warnings=(told, *labels.warnings))
     if not beside.tracks:
         return read_class_folders(folder)

@@ -4,11 +4,16 @@ Other columns are not read, and named in a warning. Paths are relative to the CS
 clip, as a folder of its class would; a row without an end is a point, and so is every row where there is no column of
 ends; a row without a label says that nothing but `other` is heard there, and if it has no times either, nowhere in the
 recording.
+
+The tables of a folder are `labels.csv` and what reports have downloaded, one for each page (`hip.labels.csv`). They are
+read as one, except that a recording belongs to one of them: which of two opinions holds is not for a program to say.
+Nor is which of two downloads of one page does, and a browser gives the second a number in its name that no table has.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from difflib import get_close_matches
@@ -18,10 +23,14 @@ from popclass.errors import LabelError
 from popclass.formats.columns import read_columns
 from popclass.formats.text import number, one_line
 from popclass.labels.checks import checked
+from popclass.labels.folders import listed
 from popclass.labels.names import Names
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
 
 TABLE, TABLE_END = "labels.csv", ".labels.csv"
+# as Chromium, Firefox and Safari name what is there already; where labels may well have a number of their own, only
+# the form that nobody writes by hand
+_AGAIN = re.compile(r"(?P<name>labels) ?\(\d+\)\.csv|(?P<page>.+\.labels)( ?\(\d+\)|[- ]\d+)\.csv", re.IGNORECASE)
 NEEDED = ("file", "start_s", "label")
 COLUMNS = ("file", "start_s", "end_s", "label", "subject", "site", "recorded_at")
 _MEANT = {
@@ -37,16 +46,60 @@ _LIKE = 0.75  # of the ratio of difflib, from which a column's name is taken for
 
 
 def read_table(path: Path) -> Labels:
-    """Read a CSV of labels.
+    """Read a CSV of labels. Raises as `read_tables`."""
+    return read_tables([path])
+
+
+def read_tables(paths: Sequence[Path]) -> Labels:
+    """Read several CSVs of labels that lie in one folder, each about recordings of its own.
 
     Raises
     ------
     LabelError
-        With file, row and reason, if a row cannot be used or a recording is missing.
+        With file, row and reason, if a row cannot be used, a recording is missing, or is in two of them.
     """
+    names, unread = Names(), list[Note]()
+    owners: dict[str, Path] = {}
+    recordings: list[LabelledRecording] = []
+    for path in paths:
+        grouped = _rows_of(path, names, unread)
+        for name in grouped:
+            if (other := owners.setdefault(os.path.normpath(name), path)) != path:
+                raise LabelError(
+                    f"{one_line(str(path))}: {one_line(name)} is labelled in {one_line(other.name)}, too; "
+                    "keep its rows in one of them"
+                )
+        found = [_recording(path.parent, name, rows) for name, rows in grouped.items()]
+        # os.path takes any name, such as one with a zero byte
+        if missing := sorted(one_line(each.name) for each in found if not os.path.isfile(each.path)):
+            raise LabelError(f"{one_line(str(path))}: {some(missing)} not found; paths are relative to the CSV")
+        recordings += found
+    names.check()
+    return checked(sorted(recordings, key=lambda recording: recording.name), unread)
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """The tables of labels in a folder, sorted: `labels.csv` and those that reports have downloaded.
+
+    Raises
+    ------
+    LabelError
+        If one was downloaded twice, so that it is not known which holds.
+    """
+    found = [path for path in listed(folder) if path.is_file() and path.name.lower().endswith(".csv")]
+    for path in found:
+        if (again := _AGAIN.fullmatch(path.name)) is not None:
+            name = one_line(f"{again['name'] or again['page']}.csv")
+            raise LabelError(
+                f"{one_line(str(path))}: a second download of {name}, by its name; keep the one that holds as {name}, "
+                "and move the other elsewhere"
+            )
+    return [path for path in found if path.name == TABLE or path.name.endswith(TABLE_END)]
+
+
+def _rows_of(path: Path, names: Names, unread: list[Note]) -> dict[str, list[tuple[str, dict[str, str]]]]:
+    """Where each row of a table is, and its cells, by recording."""
     grouped: dict[str, list[tuple[str, dict[str, str]]]] = {}
-    names = Names()
-    unread: list[Note] = []
     for where, cells in read_columns(path, lambda shown, columns: unread.extend(_check_columns(shown, columns))):
         if not cells["file"]:
             raise LabelError(f"{where}: no file is named")
@@ -55,11 +108,7 @@ def read_table(path: Path) -> Labels:
         grouped.setdefault(Path(cells["file"]).as_posix(), []).append((where, cells))
     if not grouped:
         raise LabelError(f"{one_line(str(path))}: no rows; give a row for each labelled sound")
-    names.check()
-    recordings = [_recording(path.parent, name, rows) for name, rows in sorted(grouped.items())]
-    if missing := [one_line(r.name) for r in recordings if not os.path.isfile(r.path)]:  # whatever the name
-        raise LabelError(f"{one_line(str(path))}: {some(missing)} not found; paths are relative to the CSV")
-    return checked(recordings, unread)
+    return grouped
 
 
 def _check_columns(shown: str, columns: Sequence[str]) -> list[Note]:

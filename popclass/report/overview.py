@@ -2,8 +2,8 @@
 
 Both have a bounded number of columns (`popclass.report.folding`), so an hour fits into a page and a day into memory. A
 column holds the extremes of its stretch, never a mean: a pop of two milliseconds stays visible however far one is
-zoomed out. Each channel is drawn about its own mean, or an offset would turn the picture into a solid bar.
-Finer detail comes from the clips of the events, which the page draws from their samples.
+zoomed out. Each channel is drawn about its own mean, or an offset would turn the picture into a solid bar. Finer detail
+comes from the clips of the events, which the page draws from their samples.
 """
 
 from __future__ import annotations
