@@ -120,7 +120,7 @@ class Detector:
         self.setting = setting if setting is not None else Sensitivity()
         self.frame = frame_length(sample_rate)
         self._counts = coefficients(self.frame)
-        self._chunk = CHUNK * self.frame
+        self.chunk = CHUNK * self.frame  # samples decided at a time
         self._waiting: list[Floats] = []
         self._waiting_samples = 0
         self._splitters = [BandSplitter(self.frame) for _ in range(channels)]
@@ -152,11 +152,11 @@ class Detector:
         self._waiting.append(np.asarray(block, np.float32))
         self._waiting_samples += len(block)
         found: list[Sound] = []
-        if self._waiting_samples >= self._chunk:
+        if self._waiting_samples >= self.chunk:
             gathered = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
-            whole = len(gathered) // self._chunk * self._chunk
-            for start in range(0, whole, self._chunk):
-                found += self._advance(np.ascontiguousarray(gathered[start : start + self._chunk].T), last=False)
+            whole = len(gathered) // self.chunk * self.chunk
+            for start in range(0, whole, self.chunk):
+                found += self._advance(np.ascontiguousarray(gathered[start : start + self.chunk].T), last=False)
             self._waiting = [gathered[whole:].copy()] if whole < len(gathered) else []
             self._waiting_samples = len(gathered) - whole
         return found

@@ -119,6 +119,16 @@ class Listener:
         return self._standing.rest_s(self.time_s)
 
     @property
+    def stretch(self) -> int:
+        """How many samples are decided on at a time."""
+        return self._detector.chunk
+
+    @property
+    def settled(self) -> int:
+        """All events with an onset before this sample have their numbers and places for good."""
+        return self._heard if self._closed else self._detector.settled
+
+    @property
     def open_events(self) -> int:
         """How many events are held because something about them may change, or matters to what comes."""
         return self._standing.open_rows

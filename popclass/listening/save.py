@@ -1,10 +1,15 @@
-"""Keeping the sounds: a file of each burst, and a `labels.csv` that `popclass train` reads.
+"""Keeping the sounds: pieces of what was heard, and a `labels.csv` that `popclass train` reads.
 
-A file holds a whole burst with up to half a second on either side, but nothing of the bursts before and after it, and
-each of its events has a row with the label of its last revision. An event that is `uncertain` has none, and in so short
-a file the detector may hear more than it did in the stream: with `popclass train --partial` both count for nothing.
-Every file appears whole, under its final name, and replaces none; `labels.csv` is replaced in one move, and left alone
-where somebody else has written to it meanwhile: a second sitting, or who corrects it.
+What is trained on must be heard in the piece as it was heard live, or a label finds no event, or another one. The
+detector decides a stretch at a time, by a floor that is that of the stretch and of the one before. So a piece begins
+where a stretch begins, a whole one before that of its first event, and ends where the stretch of its last event ends,
+or half a second after the event: the events of the piece are those of the stream. Where the stretches of two bursts
+meet, both are in one piece; one that gets too long is continued in a piece of its own, which begins within the former.
+
+An event has a row in one piece, with its onset and the label of its last revision. One that is `uncertain` has none,
+and those at the beginning of a continued piece have theirs in the former: with `popclass train --partial` they count
+for nothing. Every file appears whole, under its final name, and replaces none; `labels.csv` is replaced in one move,
+and left alone where somebody else has written to it meanwhile: a second sitting, or who corrects it.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import re
 import time
 from collections import deque
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +29,15 @@ from popclass.files import Stamp
 from popclass.formats.delimited import csv_line
 from popclass.formats.text import one_line
 from popclass.formats.write import write_bytes, write_text
-from popclass.hearing import BURST_GAP_S
 from popclass.listening.listener import Listener
 from popclass.listening.records import LiveEvent
 from popclass.listening.source import Samples
 from popclass.results import UNCERTAIN
 
-AROUND_S = 0.5  # kept on either side of a burst
-APART_S = 0.010  # before the next burst's onset a file ends
-DECIDED_S = 2.2  # after this the detector has decided on a sound and on what follows it
-LONGEST_S = 10.0  # a burst that goes on and on is kept in pieces
-HELD_S = 16.0  # of samples, for the longest piece and what is not decided
+AFTER_S = 0.5  # kept after an event at least; the detector looks 0.27 s ahead for its end
+LONGEST_S = 10.0  # from the first onset of a piece to its last; what goes on and on is kept in several
+CLOSE_S = 0.025  # before the beginning of a stretch, in which frames are decided with the next
+STRETCHES_HELD = 8  # beside the longest piece: before it, after it, and until it is certain that nothing joins it
 WRITTEN_EVERY_S = 10.0
 HEADER = ("file", "start_s", "end_s", "label", "subject", "site", "recorded_at")
 _NAME = re.compile(r"burst_(\d{6,})\.(?:flac|wav)")
@@ -79,14 +83,14 @@ class Saver:
         self._heard = 0
         self._waiting: dict[int, LiveEvent] = {}  # without a file
         self._rows: dict[int, tuple[str, float, LiveEvent]] = {}  # with a file, its label not final
-        self._after = 0  # end of the last event that has a file
 
     def take(self, block: Samples, news: list[LiveEvent]) -> None:
         """See `popclass.listening.run.Sink`."""
         self._hold(block)
         for event in news:
             self._revise(event)
-        self._cut(self._heard - round(DECIDED_S * self._rate))
+        if block.size or news:
+            self._cut(self._certain)
         if time.monotonic() - self._written_at > WRITTEN_EVERY_S and (self._rows or news):
             self._write_table()
 
@@ -103,11 +107,22 @@ class Saver:
         assert self._listener is not None
         return self._listener.sample_rate
 
+    @property
+    def _stretch(self) -> int:
+        assert self._listener is not None
+        return self._listener.stretch
+
+    @property
+    def _certain(self) -> int:
+        assert self._listener is not None
+        return self._listener.settled
+
     def _hold(self, block: Samples) -> None:
         if len(block):
             self._blocks.append(block)
             self._heard += len(block)
-        while self._blocks and self._heard - self._first - len(self._blocks[0]) > HELD_S * self._rate:
+        held = round(LONGEST_S * self._rate) + STRETCHES_HELD * self._stretch
+        while self._blocks and self._heard - self._first - len(self._blocks[0]) > held:
             self._first += len(self._blocks.popleft())
 
     def _revise(self, event: LiveEvent) -> None:
@@ -119,35 +134,44 @@ class Saver:
         else:
             self._waiting[event.event] = event
 
-    def _cut(self, decided: int | None) -> None:
-        """Give a file to every burst that is complete; at the end (None) to all."""
+    def _cut(self, certain: int | None) -> None:
+        """Give a file to every piece that is complete: all events before `certain` are known; at the end (None) all."""
         events = [self._waiting[number] for number in sorted(self._waiting)]
         while events:
-            burst = [event for event in events if event.burst == events[0].burst]
-            others = events[len(burst) :]
-            if decided is not None:
-                too_long = burst[0].onset + LONGEST_S * self._rate < decided
-                if burst[-1].onset + (BURST_GAP_S + AROUND_S) * self._rate >= decided and not too_long:
-                    return
-                burst = [event for event in burst if event.onset < decided]
-            self._keep(burst, self._following(burst))
-            events = others if len(burst) + len(others) == len(events) else []
+            piece = self._together(events)
+            if certain is not None and not self._complete(piece, certain):
+                return
+            self._keep(piece)
+            events = events[len(piece) :]
 
-    def _following(self, burst: list[LiveEvent]) -> int | None:
-        later = [event.onset for number, event in self._waiting.items() if number > burst[-1].event]
-        return min(later, default=None)
+    def _together(self, events: list[LiveEvent]) -> list[LiveEvent]:
+        """The first events, as far as they belong into one piece."""
+        last = events[0].onset + round(LONGEST_S * self._rate)
+        for at, (event, following) in enumerate(pairwise(events), start=1):
+            if self._begin(following) > self._end(event) or following.onset > last:
+                return events[:at]
+        return events
 
-    def _keep(self, burst: list[LiveEvent], following: int | None) -> None:
-        rate = self._rate
-        begin = max(burst[0].onset - round(AROUND_S * rate), self._after, self._first)
-        end = min(burst[-1].end + round(AROUND_S * rate), self._heard)
-        if following is not None:
-            end = min(end, following - round(APART_S * rate))
-        self._after = burst[-1].end
-        samples = np.concatenate(self._blocks)[begin - self._first : max(end, burst[-1].end) - self._first]
+    def _complete(self, piece: list[LiveEvent], certain: int) -> bool:
+        """Whether everything of a piece has been heard, and no event that is not known yet can join it."""
+        end = self._end(piece[-1])
+        joins_until = min((end // self._stretch + 2) * self._stretch, piece[0].onset + round(LONGEST_S * self._rate))
+        return certain > max(joins_until, piece[-1].end) and self._heard >= end
+
+    def _begin(self, event: LiveEvent) -> int:
+        """A whole stretch before that of the event; an onset may be located a little after its frame."""
+        return max((event.onset - round(CLOSE_S * self._rate)) // self._stretch - 1, 0) * self._stretch
+
+    def _end(self, event: LiveEvent) -> int:
+        return max((event.onset // self._stretch + 1) * self._stretch, event.end + round(AFTER_S * self._rate))
+
+    def _keep(self, piece: list[LiveEvent]) -> None:
+        begin = max(self._begin(piece[0]), self._first)
+        end = min(self._end(piece[-1]), self._heard)
+        samples = np.concatenate(self._blocks)[begin - self._first : end - self._first]
         name = self._write_sound(samples)
-        for event in burst:
-            self._rows[event.event] = name, begin / rate, self._waiting.pop(event.event)
+        for event in piece:
+            self._rows[event.event] = name, begin / self._rate, self._waiting.pop(event.event)
 
     def _write_sound(self, samples: Samples) -> str:
         """FLAC of 24 bits, or WAV of floats where samples go beyond full scale."""
@@ -186,8 +210,10 @@ class Saver:
         if event.withdrawn or event.label == UNCERTAIN:
             return ""
         around = self._listener.circumstances
-        times = (f"{event.start_s - begin_s:.6f}", f"{event.end_s - begin_s:.6f}")
-        return csv_line((name, *times, event.label, around.subject, around.site, _moment(around.recorded_at, begin_s)))
+        onset = f"{event.start_s - begin_s:.6f}"  # a point: it takes this event and no stronger neighbour
+        return csv_line(
+            (name, onset, onset, event.label, around.subject, around.site, _moment(around.recorded_at, begin_s))
+        )
 
 
 def _moment(began: datetime | None, seconds: float) -> str | None:
