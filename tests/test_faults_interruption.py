@@ -24,8 +24,7 @@ from popclass.stopping import Stopped, Stops, held, stoppable, stopped
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 HALF = re.compile(r"(^|/)\.")  # what is not finished has a name that begins with a dot
-# when Python itself has started; before, no program can answer a signal
-FIRST_S = 0.06
+STARTED_S = 0.3  # where one cannot see it; before Python itself has started, no program can answer a signal
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +48,10 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def interrupted(
     arguments: Sequence[object], after_s: float, number: int = signal.SIGINT, *, group: bool = True
 ) -> tuple[int, str, float]:
-    """Start a command and send it a signal: exit code, standard error, seconds until it had ended."""
+    """Start a command, send it a signal so long after: exit code, standard error, seconds until it had ended."""
     command = [sys.executable, "-B", "-m", "popclass", *map(str, arguments)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as child:
+        await_handlers(child.pid)
         time.sleep(after_s)
         began = time.monotonic()
         (os.killpg if group else os.kill)(child.pid, number)
@@ -63,6 +63,19 @@ def interrupted(
         took = time.monotonic() - began
         assert not group_of(child.pid), "a process was left behind"
     return child.returncode, said.decode(), took
+
+
+def await_handlers(process: int) -> None:
+    """Wait until a process answers SIGTERM, however busy the machine is."""
+    status = Path(f"/proc/{process}/status")
+    if not status.exists():
+        time.sleep(STARTED_S)
+        return
+    for _ in range(3000):
+        caught = re.search(r"^SigCgt:\s*(\w+)", status.read_text(), re.MULTILINE)
+        if caught is None or int(caught[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.005)
 
 
 def group_of(leader: int) -> list[str]:
@@ -102,7 +115,7 @@ def test_classify_can_be_stopped_at_any_moment(part: int, archive: Path, tmp_pat
     stops = 0
     for moment in range(5):
         target = tmp_path / f"{moment}.csv"
-        delay = FIRST_S + 0.03 * (3 * moment + part)
+        delay = 0.03 * (3 * moment + part)
         code, said, _ = interrupted(
             ("classify", archive / "long.flac", "-o", target, "--report", tmp_path / "r.html"), delay
         )
@@ -116,7 +129,7 @@ def test_a_batch_stopped_again_and_again_ends_with_the_same_bytes(archive: Path,
     for moment in range(8):
         number = (signal.SIGINT, signal.SIGTERM)[moment % 2]
         words = ("interrupted", "terminated")[moment % 2]
-        code, said, _ = interrupted(("batch", archive, "-o", target, "--jobs", "2"), FIRST_S + 0.07 * moment, number)
+        code, said, _ = interrupted(("batch", archive, "-o", target, "--jobs", "2"), 0.07 * moment, number)
         stops += check(code, said, tmp_path, words, 128 + number)
     assert stops >= 2
     for folder in (target, tmp_path / "whole"):
