@@ -79,6 +79,7 @@ function drawRecording() {
   sorting.shown = ROWS_AT_ONCE;
   const first = eventsOf(current.recording)[0];
   current.selected = first ? first.id : null;
+  if (first && !picture().cursor) picture().cursor = first.start;
   redrawAll();
 }
 
