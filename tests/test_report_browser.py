@@ -345,6 +345,24 @@ def test_only_what_was_checked_can_be_downloaded(page: Any, folder: Path) -> Non
     assert "--partial" in one(page, "#advice").text
 
 
+def test_without_a_labelled_event_there_is_nothing_to_download(driver: Any, folder: Path, tmp_path: Path) -> None:
+    """A table without rows is none that `train` reads; and the page has no bare half beside its sections."""
+    recordings.write(tmp_path / "quiet.wav", [])
+    arguments = ["classify", tmp_path / "quiet.wav", "--model", folder / "small.onnx", "--report", tmp_path / "q.html"]
+    assert main([str(part) for part in arguments]) == 0
+    open_page(driver, tmp_path / "q.html")
+    assert not one(driver, "#download").is_enabled()
+    assert "nothing to download yet" in one(driver, "#advice").text
+    assert not one(driver, "#detail").is_displayed()
+    widths = {one(driver, f"#{name}").size["width"] for name in ("recording", "events", "correct", "sessions")}
+    assert len(widths) == 1
+    press(driver, ".", "n")
+    assert one(driver, "#detail").is_displayed()
+    assert not one(driver, "#download").is_enabled()
+    press(driver, "2")
+    assert one(driver, "#download").is_enabled()
+
+
 def test_zoom_and_scroll_stay_within_the_recording(page: Any) -> None:
     whole = one(page, "#position").text
     press(page, "z")
