@@ -7,11 +7,13 @@ way a person finds them, by what they say, or by the names the page gives them.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,7 +133,7 @@ def events_of(folder: Path, name: str) -> list[dict[str, str]]:
 
 def download(driver: Any, folder: Path) -> list[dict[str, str]]:
     """The rows of a fresh download."""
-    target = folder / "labels.csv"
+    target = folder / "page.labels.csv"
     target.unlink(missing_ok=True)
     click(driver, "#download")
     for _ in range(200):
@@ -264,12 +266,54 @@ def test_events_are_added_by_key_and_by_two_clicks_and_removed(page: Any, folder
     page.execute_script("document.getElementById('wave').scrollIntoView({block: 'center'})")
     ActionChains(page).move_to_element_with_offset(one(page, "#wave"), 300, 0).double_click().perform()
     assert column(page, 0).count("+") == 2
-    press(page, "3", "x")
-    assert column(page, 0).count("+") == 1
+    press(page, "3")
     rows = [row for row in download(page, folder) if row["file"] == HOSTILE]
-    assert sum(row["end_s"] == "" for row in rows) == 1
-    press(page, "u", "u", "u")
+    assert [row["label"] for row in rows if row["end_s"] == ""] == ["other"]  # the other one has no label yet
+    press(page, "x")
     assert column(page, 0).count("+") == 1
+    press(page, "u", "u", "u", "u")
+    assert column(page, 0).count("+") == 0
+
+
+def test_an_added_event_has_no_label_until_it_is_given_one(page: Any) -> None:
+    press(page, ".", "n")
+    place = column(page, 0).index("+")
+    assert column(page, 2)[place].endswith("uncertain")
+    assert column(page, 7)[place] == ""
+    assert "Say what it is (1 cavitation, 2 snapping, 3 other)" in one(page, "#told").text
+    press(page, "1")
+    assert column(page, 2)[place].endswith("cavitation")
+    assert column(page, 7)[place] == "✓"
+
+
+def test_no_event_is_added_where_there_is_one_already(page: Any, folder: Path) -> None:
+    """The cursor stands on the event that is chosen, and a second one there would be the same sound."""
+    number = len(events_of(folder, HOSTILE))
+    press(page, "n")
+    assert len(column(page, 0)) == number
+    assert "Event 1 is 0 ms from the cursor" in one(page, "#told").text
+    press(page, "x", "n")
+    assert "Bring it back" in one(page, "#told").text
+    press(page, "j")
+    assert not one(page, "#told").is_displayed()
+    assert len(column(page, 0)) == number
+
+
+def test_counts_say_whether_they_are_as_found_or_as_corrected(page: Any, folder: Path) -> None:
+    total, here = one(page, "#verdict").text, one(page, "#summary").text
+    assert "found" not in total + here
+    press(page, "x", "j", "2", ".", "n", "1")
+    assert one(page, "#summary").text == f"As found: {here}"
+    events = len(events_of(folder, HOSTILE))
+    labels = column(page, 2)[1:]
+    counts = {name: sum(label.endswith(name) for label in labels) for name in ("snapping", "cavitation")}
+    said = one(page, "#corrected").text
+    assert said.startswith(f"As corrected: {events} events: ")
+    assert all(f"{count} {name}" in said for name, count in counts.items())
+    assert one(page, "#verdict").text.startswith(f"As found: {total}. As corrected: {len(found(folder))} events: ")
+    click(page, "#forget")
+    assert (one(page, "#verdict").text, one(page, "#summary").text) == (total, here)
+    assert not one(page, "#corrected").is_displayed()
 
 
 def test_removing_every_event_is_a_verified_negative(page: Any, folder: Path) -> None:
@@ -287,7 +331,7 @@ def test_the_download_holds_the_labels_and_trains(page: Any, folder: Path) -> No
     first = next(row for row in rows if row["file"] == HOSTILE)
     assert (first["label"], first["subject"], first["site"]) == ("snapping", SUBJECT, "hip")
     assert first["start_s"] == events_of(folder, HOSTILE)[0]["start_s"]
-    command = [sys.executable, "-m", "popclass", "train", "labels.csv", "-o", "mine.onnx", "--force"]
+    command = [sys.executable, "-m", "popclass", "train", "page.labels.csv", "-o", "mine.onnx", "--force"]
     options = ["--classifier", "logistic", "--folds", "2", "--partial"]
     done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
@@ -299,6 +343,24 @@ def test_only_what_was_checked_can_be_downloaded(page: Any, folder: Path) -> Non
     click(page, "#only-checked")
     assert [row["label"] for row in download(page, folder)] == ["cavitation", "snapping"]
     assert "--partial" in one(page, "#advice").text
+
+
+def test_without_a_labelled_event_there_is_nothing_to_download(driver: Any, folder: Path, tmp_path: Path) -> None:
+    """A table without rows is none that `train` reads; and the page has no bare half beside its sections."""
+    recordings.write(tmp_path / "quiet.wav", [])
+    arguments = ["classify", tmp_path / "quiet.wav", "--model", folder / "small.onnx", "--report", tmp_path / "q.html"]
+    assert main([str(part) for part in arguments]) == 0
+    open_page(driver, tmp_path / "q.html")
+    assert not one(driver, "#download").is_enabled()
+    assert "nothing to download yet" in one(driver, "#advice").text
+    assert not one(driver, "#detail").is_displayed()
+    widths = {one(driver, f"#{name}").size["width"] for name in ("recording", "events", "correct", "sessions")}
+    assert len(widths) == 1
+    press(driver, ".", "n")
+    assert one(driver, "#detail").is_displayed()
+    assert not one(driver, "#download").is_enabled()
+    press(driver, "2")
+    assert one(driver, "#download").is_enabled()
 
 
 def test_zoom_and_scroll_stay_within_the_recording(page: Any) -> None:
@@ -365,6 +427,127 @@ def test_nothing_hangs_over_the_edge(driver: Any, folder: Path, scheme: str, wid
     finally:
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@contextmanager
+def wide(driver: Any, width: int) -> Iterator[None]:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        yield
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+BOXES = """
+return [...document.querySelectorAll(arguments[0])].map(cell => {
+  const box = cell.getBoundingClientRect();
+  return [cell.textContent.trim(), box.left, box.right, box.top, box.bottom];
+});
+"""
+
+
+def test_a_phone_shows_every_column_below_the_others(driver: Any, folder: Path) -> None:
+    """And none over another or beyond the edge."""
+    with wide(driver, 400):
+        open_page(driver, folder / "page.html")
+        cells = driver.execute_script(BOXES, "#rows tr:first-child td")
+        heads = driver.execute_script(BOXES, "#head th")
+    assert len(cells) == len(heads) == 8
+    for boxes in (heads, cells):
+        assert all(0 <= left < right <= 400 for _, left, right, _, _ in boxes)
+        for first, second in itertools.combinations(boxes, 2):
+            apart = first[2] <= second[1] + 1 or second[2] <= first[1] + 1
+            assert apart or first[4] <= second[3] + 1 or second[4] <= first[3] + 1, (first, second)
+    assert min(box[3] for box in cells[4:7]) >= max(box[4] for box in (*cells[:4], cells[7])) - 1
+
+
+def test_a_short_table_leaves_no_large_bare_area(driver: Any, folder: Path) -> None:
+    bottoms = "return ['sessions', 'detail'].map(id => document.getElementById(id).getBoundingClientRect().bottom)"
+    with wide(driver, 1400):
+        open_page(driver, folder / "page.html")
+        left, right = driver.execute_script(bottoms)
+    assert right - left < 150
+
+
+def test_without_scripts_nothing_dead_is_shown(driver: Any, folder: Path) -> None:
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        driver.get((folder / "page.html").as_uri())
+        shown = [each for each in driver.find_elements("css selector", "button, canvas, table") if each.is_displayed()]
+        text = one(driver, "main").text
+        sections = [each.text for each in driver.find_elements("css selector", "section") if each.is_displayed()]
+    finally:
+        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert shown == []
+    assert all(sections)
+    assert "need JavaScript" in text
+    for name in (HOSTILE, "b.wav"):
+        assert name in text
+        assert f"{len(events_of(folder, name))} events: " in text
+
+
+def test_a_level_says_what_it_is_of(page: Any, folder: Path) -> None:
+    assert "Of everything in view, the loudest sample is at -" in one(page, "#level").text
+    peak = float(events_of(folder, HOSTILE)[0]["peak_dbfs"])
+    assert f"this event's own loudest sample is at {peak:.1f} dBFS" in one(page, "#sound").text
+
+
+def test_odds_are_told_as_the_numbers_mean_them(page: Any) -> None:
+    note = " ".join(one(page, "#evidence-note").text.split())
+    assert note.startswith("Each line says how many times higher (+) or lower (−) the odds of the")
+    assert "than if that property were ordinary" in note
+
+
+def test_labels_of_all_pages_of_a_batch_train_a_model(driver: Any, folder: Path, tmp_path: Path) -> None:
+    """Each page downloads under a name of its own, and one command reads them all."""
+    takes, out = tmp_path / "in", tmp_path / "out"
+    for number in range(3):
+        recordings.write(takes / f"take{number}.wav", SOUNDS, seed=number, seconds=2.0)
+    arguments = ["batch", takes, "-o", out, "--model", folder / "small.onnx", "--report", "--quiet"]
+    assert main([str(part) for part in arguments]) == 0
+    pages = sorted((out / "pages").glob("*.html"))
+    where = {"behavior": "allow", "downloadPath": str(out / "pages")}
+    driver.execute_cdp_cmd("Browser.setDownloadBehavior", where)
+    try:
+        for each in pages:
+            open_page(driver, each)
+            press(driver, "2", "j", "3", "j", "1")
+            press(driver, "d")
+            until(driver, "return new Promise(done => setTimeout(() => done(true), 400))")
+    finally:
+        driver.execute_cdp_cmd("Browser.setDownloadBehavior", {**where, "downloadPath": str(folder)})
+    tables = sorted(path.name for path in (out / "pages").glob("*.csv"))
+    assert tables == [page.name.removesuffix(".html") + ".labels.csv" for page in pages]
+    command = ["train", out / "pages", "-o", tmp_path / "mine.onnx", "--classifier", "logistic", "--folds", "2"]
+    assert main([str(part) for part in (*command, "--partial")]) == 0
+    assert Model.load(tmp_path / "mine.onnx").info["training"]["recordings"] == 3
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_tables_of_the_index_line_up_and_hide_nothing(driver: Any, folder: Path, tmp_path: Path, width: int) -> None:
+    for name in ("a.wav", "day/a_name_that_is_much_longer_than_the_first_one_and_has_no_blank.wav"):
+        recordings.write(tmp_path / "in" / name, ["cavitation"])
+    arguments = [
+        "batch",
+        tmp_path / "in",
+        "-o",
+        tmp_path / "out",
+        "--model",
+        folder / "small.onnx",
+        "--report",
+        "--quiet",
+    ]
+    assert main([str(part) for part in arguments]) == 0
+    with wide(driver, width):
+        driver.get((tmp_path / "out" / "report.html").as_uri())
+        rows = [driver.execute_script(BOXES, f"section:nth-of-type({place}) tbody td") for place in (1, 2)]
+        heads = driver.execute_script(BOXES, ".list th .head")
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    assert [round(box[1]) for box in rows[0]] == [round(box[1]) for box in rows[1]]
+    assert all(box[2] > box[1] and box[4] > box[3] and box[0] for row in rows for box in row)
+    if width > 1000:
+        assert len({round(box[4] - box[3]) for box in heads}) == 1
 
 
 def test_the_index_of_a_batch_links_pages_that_open(driver: Any, folder: Path, tmp_path: Path) -> None:

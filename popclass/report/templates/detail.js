@@ -5,8 +5,9 @@ const CLOSEUP = { size: 256, columns: 260, rows: 64, before: 0.03, after: 0.12 }
 function drawDetail() {
   const item = selectedItem();
   byId("chosen").hidden = !item;
+  byId("detail").hidden = !eventsOf(current.recording).length;
   if (!item) {
-    byId("detail-title").textContent = eventsOf(current.recording).length ? "No event chosen" : "No events";
+    byId("detail-title").textContent = "No event chosen";
     return;
   }
   const event = item.event;

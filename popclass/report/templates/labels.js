@@ -44,8 +44,12 @@ function rowsOf(recording, onlyChecked) {
   });
 }
 
+function labelRows(onlyChecked) {
+  return data.recordings.flatMap((known, place) => (known.file === null ? [] : rowsOf(place, onlyChecked)));
+}
+
 function labelsCsv(onlyChecked) {
-  const rows = data.recordings.flatMap((known, place) => (known.file === null ? [] : rowsOf(place, onlyChecked)));
+  const rows = labelRows(onlyChecked);
   return [COLUMNS, ...rows].map((row) => row.map(field).join(",") + "\n").join("");
 }
 

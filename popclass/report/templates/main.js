@@ -79,6 +79,7 @@ function drawRecording() {
   sorting.shown = ROWS_AT_ONCE;
   const first = eventsOf(current.recording)[0];
   current.selected = first ? first.id : null;
+  if (first && !picture().cursor) picture().cursor = first.start;
   redrawAll();
 }
 
@@ -90,8 +91,13 @@ function drawStanding() {
   if (now.removed) said.push(now.removed + " removed");
   byId("changes").textContent = said.join(", ") + ".";
   const nowhere = data.recordings.every((known) => known.file === null);
-  byId("download").disabled = nowhere;
-  byId("advice").textContent = nowhere ? "The recording came from standard input: there is no file that labels could name." : adviceOf(now);
+  const empty = !labelRows(byId("only-checked").checked).length;
+  byId("download").disabled = empty;
+  byId("advice").textContent = nowhere
+    ? "The recording came from standard input: there is no file that labels could name."
+    : empty
+    ? "There is nothing to download yet: no event has a label" + (byId("only-checked").checked ? " that you checked." : ".")
+    : adviceOf(now);
   byId("undo").disabled = !store.history.length;
   byId("forget").disabled = !Object.keys(store.edits).length;
   byId("storage").hidden = store.kept;

@@ -144,8 +144,7 @@ class Picture {
       context.fillRect(x, middle - high * scale, 1, Math.max((high - low) * scale, 1));
     });
     byId("level").textContent =
-      "Of everything in view" + (this.known.channels > 1 ? " and all channels" : "") + ", the loudest sample is at -" +
-      decibels(loudest * this.known.overview.peak) + " dBFS";
+      "Of everything in view" + (this.known.channels > 1 ? " and all channels" : "") + ", the loudest sample is at " + dbfs(loudest * this.known.overview.peak);
     this.drawAxis(context, width, height);
     this.drawMarks(context, width, height - 18, items, selected, true);
   }
@@ -309,6 +308,7 @@ function clock(seconds, step) {
   return hours ? hours + ":" + String(minutes % 60).padStart(2, "0") + ":" + rest : minutes + ":" + rest;
 }
 
-function decibels(share) {
-  return Math.abs(20 * Math.log10(Math.max(share, 1e-6))).toFixed(0);
+// A level below full scale, or above it, where samples of floats are.
+function dbfs(share) {
+  return (Math.round(20 * Math.log10(Math.max(share, 1e-6))) || 0) + " dBFS";
 }

@@ -80,7 +80,7 @@ function rowOf(item) {
     item.checked ? "✓" : "",
   ];
   HEADINGS.forEach((heading, column) => {
-    const cell = make("td", column === 2 ? null : texts[column], { class: classes(heading) });
+    const cell = make("td", column === 2 ? null : texts[column], { class: classes(heading), "data-name": heading.minor ? heading.name : "" });
     if (column === 2) {
       cell.append(markOf(item.label), " " + item.label);
       if (item.changed) cell.classList.add("changed");
