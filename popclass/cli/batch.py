@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 MOST_JOBS = 256
 INTERRUPTED = 130
+# options of other commands that differ from recording to recording, and the columns that say it here
+IN_MANIFEST = {
+    "--subject": "subject",
+    "--symptom": "symptoms",
+    "--cavities": "cavities",
+    "--recorded-at": "recorded_at",
+}
 SPEED_FROM_S = 3600.0  # of audio; with less of it, the time to start would count for too much
 
 _EPILOG = """\b
@@ -47,7 +54,7 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 @options.min_probability_option()
 @click.option(
     "--jobs",
-    type=click.IntRange(1, MOST_JOBS),
+    type=options.WholeNumber(1, MOST_JOBS),
     metavar="N",
     help="Processes to work in; left out, one for each core.",
 )
