@@ -61,7 +61,7 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 @click.option(
     "--report", is_flag=True, help="Also write report.html, which links a page for each recording with events."
 )
-@click.option("--fresh", is_flag=True, help="Start over: forget what an earlier run heard.")
+@click.option("--fresh", is_flag=True, help="Start over: forget what an earlier run heard, tables and all.")
 @click.option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster of this scheduler: tcp://host:8786.")
 @click.option("--to", type=click.Choice(["csv", "parquet"]), default="csv", help="What the tables are written as.")
 @click.option("--quiet", is_flag=True, help="Say nothing but what failed.")
@@ -91,9 +91,9 @@ def batch(
         start_server()  # before the imports, which take as long as it does
     from popclass.batch import classify_folder
 
-    if report:
-        check_symptoms(folder, results_dir, manifest)
-    show = _Shown(results_dir)
+    if manifest is not None:
+        check_symptoms(folder, manifest)
+    show = _Shown(results_dir, fresh=fresh)
     try:
         with progress_bar("" if quiet else "hearing recordings") as bar:
             result = classify_folder(
@@ -129,8 +129,9 @@ def batch(
 class _Shown:
     """How far along the batch was when it last said so."""
 
-    def __init__(self, results_dir: str) -> None:
+    def __init__(self, results_dir: str, *, fresh: bool) -> None:
         self._results_dir = one_line(results_dir)
+        self._again = "the same command without --fresh" if fresh else "the same command"
         self._last: BatchProgress | None = None
 
     def progress(self, bar: Report | None, now: BatchProgress) -> None:
@@ -140,7 +141,7 @@ class _Shown:
 
     def interrupted(self) -> str:
         far = "" if self._last is None else f" after {self._last.done:,} of {self._last.total:,} recordings"
-        return f"interrupted{far}; the same command goes on from there, by {self._results_dir}/journal.jsonl"
+        return f"interrupted{far}; {self._again} goes on from there, by {self._results_dir}/journal.jsonl"
 
 
 def _along(now: BatchProgress) -> str:

@@ -155,6 +155,22 @@ def describe() -> list[dict[str, str]]:
     ]
 
 
+def assumption(site: str | None) -> str | None:
+    """What is only assumed of a site; None where cavitation is documented there, or the site is unknown.
+
+    Examples
+    --------
+    >>> assumption("mcp"), assumption("hip")  # doctest: +ELLIPSIS
+    (None, 'site hip: no audible cavitation is documented there in the sources popclass rests on; ...')
+    """
+    if site is None or lookup(site).documented:
+        return None
+    return (
+        f"site {site}: no audible cavitation is documented there in the sources popclass rests on; "
+        "its joint cavities and refractory period are assumed"
+    )
+
+
 def user_file() -> Path | None:
     """The file with the user's own sites, None where there is none.
 
