@@ -162,7 +162,7 @@ def test_ctrl_c_ends_within_a_second_and_says_how_to_go_on(archive, model, done,
 def test_two_batches_on_one_folder_are_one_too_many(archive, model, done, command, tmp_path):
     pytest.importorskip("fcntl")
     results = tmp_path / "results"
-    with subprocess.Popen(command(results, "--jobs", "1", pause=0.1), stderr=subprocess.DEVNULL) as first:
+    with subprocess.Popen(command(results, "--jobs", "1", pause=0.4), stderr=subprocess.DEVNULL) as first:
         wait_for(lambda: begun(results))
         second = subprocess.run(command(results), capture_output=True, text=True, check=False)
         assert first.wait() == 1

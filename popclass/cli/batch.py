@@ -39,7 +39,7 @@ Examples:
 \b
 RESULTS_DIR gets events.csv, recordings.csv (a row for every file found), run.json and journal.jsonl;
 --to parquet makes events.parquet and recordings.parquet instead.
-The same command again goes on where it was interrupted, and hears only new and changed files.
+The same command again goes on where it was interrupted, and hears only new, changed and failed files.
 The manifest is a CSV with file (relative to it) and any of subject,site,cavities,recorded_at,symptoms.
 """
 
