@@ -146,6 +146,25 @@ def test_a_killed_worker_costs_nothing(archive, model, local, tmp_path):
         assert same_tables(again.results_dir, local)
 
 
+def test_that_no_worker_is_left_is_said_at_once(archive, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "WORKERS_GONE_S", 4.0)
+    with started(tmp_path, workers=1, pause=0.3) as (address, children):
+        said, began = [], []
+
+        def kill(now):
+            began.append(time.monotonic())
+            children[0].kill()
+
+        def notice(line):
+            said.append((line, time.monotonic() - began[0]))
+
+        with pytest.raises(UsageError, match="has had no worker for 4 s; what was heard is kept"):
+            classify_folder(archive, tmp_path / "out", model=model, scheduler=address, progress=kill, notice=notice)
+    ((line, after_s),) = said
+    assert line == f"no worker is left at {address}; waiting 4 s for one"
+    assert after_s < 3.5
+
+
 def test_a_worker_that_joins_later_is_given_the_model(archive, model, local, tmp_path):
     with started(tmp_path, workers=1, pause=0.05) as (address, children), ExitStack() as later:
 

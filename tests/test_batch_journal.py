@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import json
 import os
 import random
 import shutil
@@ -245,7 +246,7 @@ def test_ctrl_c_ends_within_a_second_and_says_how_to_go_on(archive, model, done,
 def test_two_batches_on_one_folder_are_one_too_many(archive, model, done, command, tmp_path):
     pytest.importorskip("fcntl")
     results = tmp_path / "results"
-    with subprocess.Popen(command(results, "--jobs", "1", pause=0.1), stderr=subprocess.DEVNULL) as first:
+    with subprocess.Popen(command(results, "--jobs", "1", pause=0.4), stderr=subprocess.DEVNULL) as first:
         wait_for(lambda: begun(results))
         second = subprocess.run(command(results), capture_output=True, text=True, check=False)
         assert first.wait() == 1
@@ -387,7 +388,7 @@ def test_a_manifest_that_changes_is_said(model, tmp_path, capfd):
     for index in (1, 2):
         recordings.write(folder / f"{index}.wav", ["cavitation"], seed=index)
     manifest = folder / "m.csv"
-    manifest.write_text("file,subject,site\n1.wav,P1,knee\n")
+    manifest.write_text("file,subject,site\n1.wav,P1,mcp\n")
     line = ["batch", str(folder), "-o", str(tmp_path / "out"), "--model", str(model[1])]
 
     def said(*more):
@@ -398,7 +399,7 @@ def test_a_manifest_that_changes_is_said(model, tmp_path, capfd):
     given = ("--manifest", str(manifest))
     assert said(*given) == [unnamed]
     assert said(*given) == [unnamed]
-    manifest.write_text("file,subject,site\n1.wav,P2,knee\n2.wav,P2,\n")
+    manifest.write_text("file,subject,site\n1.wav,P2,mcp\n2.wav,P2,\n")
     change = "says other things than in an earlier run; labels follow; changed: subject of 2 recordings"
     assert said(*given) == [f"{manifest} {change}"]
     gone = "no manifest, but an earlier run had one; labels follow; changed: subject of 2 recordings, site of 1"
@@ -418,3 +419,67 @@ def test_a_manifest_names_all_it_cannot_find(model, tmp_path):
     (tmp_path / "in" / "m.csv").write_text("file,subject\n1.wav,=HYPERLINK(1)\n")
     with pytest.raises(LabelError, match=r"row 2: subject '=HYPERLINK\(1\)' begins like a formula"):
         classify_folder(tmp_path / "in", tmp_path / "out", model=model[0], manifest=tmp_path / "in" / "m.csv")
+
+
+def test_subjects_and_sites_in_an_older_encoding_are_refused(model, tmp_path):
+    """The same name in two encodings would be two people."""
+    from popclass.errors import LabelError
+
+    recordings.write(tmp_path / "in" / "1.wav")
+    path = tmp_path / "in" / "m.csv"
+    path.write_bytes("file,subject\n1.wav,M\u00fcller\n".encode("latin-1"))
+    with pytest.raises(LabelError, match=r"row 2: subject 'M\\xfcller' is no UTF-8: save the table as UTF-8"):
+        classify_folder(tmp_path / "in", tmp_path / "out", model=model[0], manifest=path)
+    path.write_text("file,subject\n1.wav,M\u00fcller\n", encoding="utf-8")
+    (row,) = classify_folder(tmp_path / "in", tmp_path / "out", model=model[0], manifest=path).recordings
+    assert row.subject == "M\u00fcller"
+
+
+def test_an_assumed_site_is_said_once_and_kept_with_the_run(model, tmp_path, capfd):
+    for index in (1, 2, 3):
+        recordings.write(tmp_path / "in" / f"{index}.wav", ["cavitation"], seed=index)
+    path = tmp_path / "in" / "m.csv"
+    path.write_text("file,site\n1.wav,knee\n2.wav,mcp\n")
+    line = ["batch", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", str(model[1])]
+    assert main([*line, "--site", "hip", "--manifest", str(path)]) == 0
+    said = [text for text in capfd.readouterr().err.splitlines() if text.startswith("site ")]
+    assert [text.split(":")[0] for text in said] == ["site hip", "site knee"]
+    assert all("no audible cavitation is documented there" in text for text in said)
+    assert set(said) <= set(json.loads((tmp_path / "out" / "run.json").read_text())["notices"])
+    assert main([*line, "--site", "hip", "--manifest", str(path), "--quiet"]) == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_a_misspelt_symptom_is_refused_without_a_report_too(model, tmp_path, capfd):
+    recordings.write(tmp_path / "in" / "1.wav")
+    path = tmp_path / "in" / "m.csv"
+    path.write_text("file,symptoms\n1.wav,pain;swollen-legz\n")
+    line = ["batch", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", str(model[1])]
+    assert main([*line, "--manifest", str(path)]) == 2
+    (said,) = capfd.readouterr().err.splitlines()
+    assert "row 2: " in said
+    assert "swollen-legz" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_starting_over_removes_the_tables_with_the_journal(archive, model, tmp_path, monkeypatch, capfd):
+    """An interruption leaves no older table beside a newer journal, and says the command that goes on."""
+    results, line = tmp_path / "out", ["batch", str(archive), "--model", str(model[1]), "--jobs", "1"]
+    assert main([*line, "-o", str(results)]) == 1
+    before = {name: (results / name).read_bytes() for name in TABLES}
+    plain = hearing.hear_one
+
+    def interrupted(path, *rest, name, **options):
+        if name == "take08.wav":
+            raise KeyboardInterrupt
+        return plain(path, *rest, name=name, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hearing, "hear_one", interrupted)
+        capfd.readouterr()
+        assert main([*line, "-o", str(results), "--fresh"]) == 130
+    said = capfd.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"; the same command without --fresh goes on from there, by {results}/{JOURNAL}")
+    assert [path.name for path in results.iterdir()] == [JOURNAL]
+    assert main([*line, "-o", str(results)]) == 1
+    assert {name: (results / name).read_bytes() for name in TABLES} == before

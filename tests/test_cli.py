@@ -200,6 +200,29 @@ def test_recordings_treated_alone_and_undocumented_sites_are_said_once(run, mode
     assert second.startswith("site hip: no audible cavitation is documented there")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--symptom", "pain"], "batch has no --symptom: give --manifest a CSV with the columns file and symptoms"),
+        (["--subject", "P1"], "batch has no --subject: give --manifest a CSV with the columns file and subject"),
+        (["--jobs", "two"], "'two' is no whole number: allowed is one from 1 to 256"),
+        (["--jobs", "257"], "257 is not in the range 1<=x<=256"),
+    ],
+)
+def test_what_batch_does_not_take_is_told_where_it_belongs(run, tmp_path, arguments, said):
+    code, out, (line,) = run("batch", tmp_path, "-o", tmp_path / "out", *arguments)
+    assert (code, out) == (2, "")
+    assert said in line
+    assert "Did you mean" not in line
+
+
+def test_an_ending_that_names_a_format_is_no_format_but_said(run, take, model, tmp_path):
+    target = tmp_path / "out.audacity"
+    code, _, said = run("classify", take, "--model", model, "-o", target)
+    assert code == 0
+    assert said[-1] == f"{target} was written as table; for its ending say --format audacity"
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_sites_are_wrapped_to_the_columns_there_are(columns):
     done = process("sites", env={**os.environ, "COLUMNS": str(columns), "POPCLASS_SITES": ""})
@@ -347,7 +370,7 @@ def test_an_unusable_recording_is_one_line_and_nothing_written(run, model, tmp_p
     [
         (["--site", "hipp"], ["mcp, hand", "'hip'"]),
         (["--cavities", "0"], ["--cavities", "1<=x<=1000"]),
-        (["--cavities", "two"], ["--cavities", "integer"]),
+        (["--cavities", "two"], ["--cavities", "whole number", "from 1 to 1000"]),
         (["--refractory", "20"], ["--refractory", "unit", "20min"]),
         (["--refractory", "48h"], ["--refractory", "1ms to 24h"]),
         (["--min-probability", "1.01"], ["--min-probability", "0 to 1"]),

@@ -141,7 +141,17 @@ def test_sounds_and_session_are_kept(take, tmp_path):
         (["-", "--encoding", "s16le"], "--rate is missing"),
         (["-", "--rate", "48000"], "--encoding is missing"),
         (["-", "--rate", "100", "--encoding", "u8"], "8000<=x<=192000"),
+        (
+            ["-", "--rate", "44.1k", "--encoding", "u8"],
+            "'44.1k' is no whole number: allowed is one from 8000 to 192000",
+        ),
+        (["-", "--rate", "48000", "--encoding", "S16_LE"], "did you mean s16le?"),
+        (["-", "--rate", "48000", "--encoding", "FLOAT_LE"], "did you mean f32le?"),
+        (["-", "--rate", "48000", "--encoding", "S24_LE"], "four bytes a sample: let arecord use S24_3LE"),
         (["--encoding", "u8"], "belongs to raw samples"),
+        (["nowhere/hip.wav"], "is a recording, no device: use popclass classify nowhere/hip.wav, or popclass listen -"),
+        (["hip.m4a"], "is a recording, no device: use popclass classify hip.m4a"),
+        ([__file__], "is a recording, no device"),
         (["-", "--site", "tail"], "site 'tail' is unknown"),
         (["-", "--session", "/nowhere/clock.json"], "there is no folder"),
     ],
@@ -160,6 +170,49 @@ def test_what_is_no_audio_is_said(tmp_path):
     assert done.returncode == 2
     assert "no WAV stream" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+RAW = ("-", "--rate", RATE, "--encoding")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sent", "problem"),
+    [
+        (["-"], lambda wav: b"", "no sound arrived: did the program before the pipe fail?"),
+        ([*RAW, "s16le"], lambda wav: b"", "no sound arrived: did the program before the pipe fail?"),
+        (["-"], lambda wav: wav[:44], "no sound arrived"),
+        ([*RAW, "s16le"], lambda wav: wav, "begins with the header of a WAV file"),
+        ([*RAW, "f32le"], lambda wav: wav[44:], "is --encoding f32le right?"),
+        ([*RAW, "f64le"], lambda wav: wav[44:], "is --encoding f64le right?"),
+    ],
+)
+def test_what_cannot_be_sound_is_one_line_and_no_table(take, tmp_path, arguments, sent, problem):
+    """Nothing of it is heard: no head of a table, no summary, and no warning of numpy."""
+    (tmp_path / "sent").write_bytes(sent(take.read_bytes()))
+    with (tmp_path / "sent").open("rb") as stream:
+        done = listen(*arguments, stdin=stream)
+    assert done.returncode == 2
+    assert problem in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_another_encoding_of_whole_numbers_is_doubted(take, tmp_path):
+    (tmp_path / "sent").write_bytes(take.read_bytes()[44:])
+    with (tmp_path / "sent").open("rb") as stream:
+        done = listen(*RAW, "s24le", stdin=stream)
+    assert "is --encoding s24le right?" in done.stderr
+    with (tmp_path / "sent").open("rb") as stream:
+        done = listen(*RAW, "s16le", stdin=stream)
+    assert "is --encoding" not in done.stderr
+
+
+def test_a_session_of_somebody_else_is_refused_before_a_table_begins(take, tmp_path):
+    for subject, code in (("P1", 0), ("P2", 2)):
+        with take.open("rb") as stream:
+            done = listen("-", "--subject", subject, "--session", tmp_path / "clock.json", stdin=stream)
+        assert done.returncode == code
+    assert done.stdout == ""
 
 
 def test_help_and_pipes_import_neither_sounddevice_nor_rich(take):

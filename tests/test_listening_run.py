@@ -254,7 +254,7 @@ def test_a_folder_with_other_labels_is_left_alone(tmp_path):
     with pytest.raises(OutputError, match="not of popclass listen"):
         Saver(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot keep sounds"):
+    with pytest.raises(OutputError, match="file is a file: name a folder"):
         Saver(tmp_path / "file")
 
 

@@ -41,7 +41,7 @@ MODELS_KEPT = 4
 NEWCOMERS = 3  # that may get a chunk one after the other before it is suspected of having killed those before them
 CHUNKS_AHEAD = 2  # handed out for each thread of the workers, so that none waits
 CRASHED = "every worker that read it died: the file crashes its decoder, or memory ran out"
-KEPT = "what was heard is kept, and the same command goes on from there"
+KEPT = "what was heard is kept, and the same command, without --fresh, goes on from there"
 
 _models: dict[str, Model] = {}
 
@@ -141,9 +141,20 @@ class Cluster:
     folder : Path
         Of the recordings; its absolute path must be the same everywhere.
     model : Model
+    notice : callable, optional
+        Called with a line when no worker is left, and is waited for.
     """
 
-    def __init__(self, client: Client, address: str, folder: Path, model: Model) -> None:
+    def __init__(
+        self,
+        client: Client,
+        address: str,
+        folder: Path,
+        model: Model,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self._notice = notice
+        self._told = False  # that no worker is left
         self._client = client
         self._shown = one_line(address)
         self._folder = os.path.abspath(folder)
@@ -236,10 +247,22 @@ class Cluster:
         if done:
             self._last_seen = now
             return done
-        self._threads = sum(self._workers().values()) or self._threads
+        workers = self._workers()
+        self._threads = sum(workers.values()) or self._threads
+        self._tell(left=bool(workers))
         if now - self._last_seen > WORKERS_GONE_S:
             raise UsageError(f"the scheduler at {self._shown} has had no worker for {WORKERS_GONE_S:.0f} s; {KEPT}")
         return done
+
+    def _tell(self, *, left: bool) -> None:
+        """Say at once that no worker is left, and that there is one again."""
+        if self._notice is not None and left == self._told:
+            self._notice(
+                f"there are workers again at {self._shown}"
+                if left
+                else f"no worker is left at {self._shown}; waiting {WORKERS_GONE_S:.0f} s for one"
+            )
+        self._told = not left
 
     def _workers(self) -> dict[str, int]:
         """Address and threads of each worker."""

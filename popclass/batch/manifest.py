@@ -3,7 +3,7 @@
 `file` is relative to the CSV. Further columns are `subject`, `site`, `cavities`, `recorded_at` (ISO 8601) and
 `symptoms`, each optional and each cell of them, too; `symptoms` says nothing about sounds and changes no label, it is
 for reports. Any other column is refused, since a mistyped one would be lost without a word; so are a file that is not
-there, one that is named twice, and a subject that a spreadsheet would take for a formula.
+there, one that is named twice, and a subject that a spreadsheet would take for a formula or that is no UTF-8.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from popclass.batch.files import FORMULA_STARTS
 from popclass.conclusion import Circumstances
 from popclass.errors import LabelError, UsageError
-from popclass.formats.columns import read_columns
+from popclass.formats.columns import check_text, read_columns
 from popclass.formats.text import number, one_line
 from popclass.timing.sites import lookup
 
@@ -133,6 +133,7 @@ def _circumstances(where: str, cells: dict[str, str], site: str | None) -> Circu
 
 
 def _subject(where: str, text: str) -> str | None:
+    check_text(where, "subject", text)
     if text.startswith(FORMULA_STARTS) and number(text) is None:
         raise LabelError(
             f"{where}: subject '{one_line(text)}' begins like a formula, which a spreadsheet would run when it opens "

@@ -3,8 +3,9 @@
 Every recording is heard by itself, in one or several processes or on a cluster, and noted in the journal; then what
 the recordings of one subject and site tell about each other is concluded over all of them. Every file found has its row
 in the table of recordings, whether it could be used or not. The three files are written at the end, each in one move;
-until then those of an earlier run stay as they are. The tables depend on the recordings, the model and the parameters
-alone: not on the number of processes, nor on the cluster, nor on interruptions.
+until then those of an earlier run stay as they are, but not in a run that starts over: they go with the journal. The
+tables depend on the recordings, the model and the parameters alone: not on the number of processes, nor on the cluster,
+nor on interruptions.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -42,7 +43,7 @@ from popclass.processes import one_a_core
 from popclass.results import SCHEMA_VERSION
 from popclass.stopping import held
 from popclass.timing.duration import check_duration
-from popclass.timing.sites import lookup
+from popclass.timing.sites import assumption, lookup
 
 MOST_JOBS = 256
 
@@ -87,7 +88,7 @@ def classify_folder(
         Processes, 1 to 256; None is one for each core. A script that asks for more than one must do its work below
         `if __name__ == "__main__":`, which is why one is the default here.
     fresh : bool
-        Forget what an earlier run heard.
+        Forget what an earlier run heard, and remove its tables.
     scheduler : str, optional
         Address of a Dask scheduler whose workers hear the recordings instead, see `popclass.batch.cluster`.
     to : str
@@ -136,10 +137,12 @@ def classify_folder(
         "--min-probability": min_probability,
     }
     shown = None if manifest is None else one_line(os.fspath(manifest))
-    with _hearers(place, chosen, jobs, scheduler) as hearers:
+    with _hearers(place, chosen, jobs, scheduler, notice) as hearers:
         _prepare(target, to, fresh=fresh)
         with Journal(target, made_by, fresh=fresh) as journal:
-            said = _notices(found, shown, named, journal, notice)
+            if fresh:
+                _remove_tables(target)
+            said = _notices(found, shown, named, {each.site for each in around.values()}, journal, notice)
             settled = Settled(around, chosen, refractory=refractory, min_probability=min_probability)
             count, resumed = _hear(place, found, hearers, journal, settled, progress)
             settled.finish()
@@ -181,7 +184,9 @@ def _check_options(refractory: float | None, min_probability: float | None, jobs
 
 
 @contextmanager
-def _hearers(folder: Path, model: Model, jobs: int, scheduler: str | None) -> Iterator[Hearers]:
+def _hearers(
+    folder: Path, model: Model, jobs: int, scheduler: str | None, notice: Callable[[str], None] | None
+) -> Iterator[Hearers]:
     """Who hears recordings: processes of this machine, or the workers of a scheduler."""
     if scheduler is None:
 
@@ -193,20 +198,22 @@ def _hearers(folder: Path, model: Model, jobs: int, scheduler: str | None) -> It
     from popclass.batch.cluster import Cluster, connected
 
     with connected(scheduler) as client:
-        yield Cluster(client, scheduler, folder, model).hear_all
+        yield Cluster(client, scheduler, folder, model, notice).hear_all
 
 
 def _notices(
     found: Found,
     manifest: str | None,
     named: Mapping[str, Circumstances],
+    sites: Set[str | None],
     journal: Journal,
     notice: Callable[[str], None] | None,
 ) -> list[str]:
     """Say what should be known before hours are spent, and remember what the manifest says."""
     now = as_known(named)
     before = (journal.known or {}) if journal.lines else None
-    said = list(notices(found.recordings, manifest, now, before))
+    assumed = [assumption(name) for name in sorted(name for name in sites if name is not None)]
+    said = [*notices(found.recordings, manifest, now, before), *(line for line in assumed if line is not None)]
     for line in said:
         if notice is not None:
             notice(line)
@@ -230,6 +237,15 @@ def _prepare(target: Path, to: str, *, fresh: bool) -> None:
             raise OutputError(
                 f"{shown} holds a {name}, but no journal of a batch; name another folder, or say --fresh to replace it"
             )
+
+
+def _remove_tables(target: Path) -> None:
+    """The tables of an earlier run, which an interruption would leave beside a journal that is not theirs."""
+    for name in [*(name for kind in KINDS for name in tables(kind)), RUN]:
+        try:
+            (target / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot remove {one_line(str(target / name))}: {error.strerror or error}") from None
 
 
 def _hear(

@@ -127,7 +127,11 @@ def _run(arguments: list[str], stops: Stops) -> int:
 
 def _usage(error: click.ClickException) -> str:
     """What click found wrong, and where to read how it is done."""
-    message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
+    if isinstance(error, click.NoSuchOption) and context is not None and context.info_name == "batch":
+        column = batch.IN_MANIFEST.get(error.option_name)
+        if column is not None:
+            return f"batch has no {error.option_name}: give --manifest a CSV with the columns file and {column}"
+    message = error.format_message().rstrip(".")
     where = context.command_path if context is not None else "popclass"
     return f"{message[:1].lower()}{message[1:]}; see {where} --help"

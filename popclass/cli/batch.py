@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from popclass.batch.progress import BatchProgress
 
 MOST_JOBS = 256
+# options of other commands that differ from recording to recording, and the columns that say it here
+IN_MANIFEST = {
+    "--subject": "subject",
+    "--symptom": "symptoms",
+    "--cavities": "cavities",
+    "--recorded-at": "recorded_at",
+}
 SPEED_FROM_S = 3600.0  # of audio; with less of it, the time to start would count for too much
 
 _EPILOG = """\b
@@ -32,7 +39,7 @@ Examples:
 \b
 RESULTS_DIR gets events.csv, recordings.csv (a row for every file found), run.json and journal.jsonl;
 --to parquet makes events.parquet and recordings.parquet instead.
-The same command again goes on where it was interrupted, and hears only new and changed files.
+The same command again goes on where it was interrupted, and hears only new, changed and failed files.
 The manifest is a CSV with file (relative to it) and any of subject,site,cavities,recorded_at,symptoms.
 """
 
@@ -54,14 +61,14 @@ used costs a row with the reason and exit code 1, never the rest.
 @options.min_probability_option()
 @click.option(
     "--jobs",
-    type=click.IntRange(1, MOST_JOBS),
+    type=options.WholeNumber(1, MOST_JOBS),
     metavar="N",
     help="Processes to work in; left out, one for each core.",
 )
 @click.option(
     "--report", is_flag=True, help="Also write report.html, which links a page for each recording with events."
 )
-@click.option("--fresh", is_flag=True, help="Start over: forget what an earlier run heard.")
+@click.option("--fresh", is_flag=True, help="Start over: forget what an earlier run heard, tables and all.")
 @click.option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster of this scheduler: tcp://host:8786.")
 @click.option("--to", type=click.Choice(["csv", "parquet"]), default="csv", help="What the tables are written as.")
 @click.option("--quiet", is_flag=True, help="Say nothing but what failed.")
@@ -87,9 +94,9 @@ def batch(
         start_server()  # before the imports, which take as long as it does
     from popclass.batch import classify_folder
 
-    if report:
-        check_symptoms(folder, results_dir, manifest)
-    show = _Shown(results_dir)
+    if manifest is not None:
+        check_symptoms(folder, manifest)
+    show = _Shown(results_dir, fresh=fresh)
     try:
         with progress_bar("" if quiet else "hearing recordings") as bar:
             result = classify_folder(
@@ -125,8 +132,9 @@ def batch(
 class _Shown:
     """How far along the batch was when it last said so."""
 
-    def __init__(self, results_dir: str) -> None:
+    def __init__(self, results_dir: str, *, fresh: bool) -> None:
         self._results_dir = one_line(results_dir)
+        self._again = "the same command without --fresh" if fresh else "the same command"
         self._last: BatchProgress | None = None
 
     def progress(self, bar: Report | None, now: BatchProgress) -> None:
@@ -136,7 +144,7 @@ class _Shown:
 
     def stopped(self, how: str) -> str:
         far = "" if self._last is None else f" after {self._last.done:,} of {self._last.total:,} recordings"
-        return f"{how}{far}; the same command goes on from there, by {self._results_dir}/journal.jsonl"
+        return f"{how}{far}; {self._again} goes on from there, by {self._results_dir}/journal.jsonl"
 
 
 def _along(now: BatchProgress) -> str:

@@ -28,7 +28,7 @@ _BY_ENDING = {".csv": "csv", ".jsonl": "jsonl"}
 # what a name suggests, whatever was written
 _ENDINGS = {
     **{".csv": ("csv",), ".tsv": ("csv",), ".jsonl": ("jsonl",), ".json": ("jsonl",), ".ndjson": ("jsonl",)},
-    ".txt": ("audacity", "raven"),
+    **{".txt": ("audacity", "raven"), ".audacity": ("audacity",), ".raven": ("raven",)},
 }
 
 _EPILOG = """\b
@@ -154,7 +154,7 @@ def _warn(results: Sequence[RecordingResult]) -> None:
 
 def _hint(results: Sequence[RecordingResult], style: str, output: str, *, chosen: bool) -> None:
     """What a user may not have meant: a format, recordings treated alone, a site nobody has heard crack."""
-    from popclass.timing.sites import site_notice
+    from popclass.timing.sites import assumption
 
     expected = _ENDINGS.get(PurePath(output).suffix.lower(), ()) if output != STDOUT else ()
     if expected and style not in expected and not (chosen and style == TABLE and "audacity" in expected):
@@ -163,5 +163,5 @@ def _hint(results: Sequence[RecordingResult], style: str, output: str, *, chosen
     first = results[0]
     if first.subject is None and first.site is not None and sum(each.recorded_at is not None for each in results) > 1:
         say("each recording was checked by itself; with --subject ID those of one person share a timeline")
-    if first.site is not None and (notice := site_notice(first.site)) is not None:
-        say(notice)
+    if (assumed := assumption(first.site)) is not None:
+        say(assumed)

@@ -6,13 +6,14 @@ import io
 import sys
 from contextlib import ExitStack
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from popclass.cli import options
 from popclass.cli.messages import say
 from popclass.errors import UsageError
+from popclass.formats.text import one_line
 from popclass.formats.write import STDOUT
 
 if TYPE_CHECKING:
@@ -22,6 +23,27 @@ if TYPE_CHECKING:
 TABLE, JSONL = "table", "jsonl"
 # as popclass.listening.encodings.ENCODINGS, which is not imported before it is needed
 _ENCODINGS = ("u8", "s16le", "s24le", "s32le", "f32le", "f64le", "mulaw", "alaw")
+
+# what arecord and others call them, without what is no letter or digit
+_OTHER_NAMES = {
+    **{"float": "f32le", "float32": "f32le", "floatle": "f32le", "float64": "f64le", "float64le": "f64le"},
+    **{"s16": "s16le", "s32": "s32le", "s243le": "s24le", "ulaw": "mulaw"},
+}
+
+
+class _Encoding(click.Choice):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """An encoding; of one that another program calls otherwise it is said what it is called here."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and value not in self.choices:
+            plain = "".join(each for each in value.lower().removeprefix("pcm_") if each.isalnum())
+            if value.upper() == "S24_LE":
+                self.fail(f"{value!r} has four bytes a sample: let arecord use S24_3LE, and say s24le", param, ctx)
+            meant = plain if plain in self.choices else _OTHER_NAMES.get(plain)
+            if meant is not None:
+                self.fail(f"{value!r} is unknown: did you mean {meant}?", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 _EPILOG = """\b
 Examples:
@@ -50,11 +72,11 @@ with - from standard input: WAV, or raw samples with --rate, --channels and --en
 @options.cavities_option()
 @options.refractory_option()
 @click.option("--subject", type=options.SUBJECT, metavar="ID", help="Whose sounds these are.")
-@click.option("--rate", type=click.IntRange(8_000, 192_000), metavar="HZ", help="Of raw samples, or of a device.")
+@click.option("--rate", type=options.WholeNumber(8_000, 192_000), metavar="HZ", help="Of raw samples, or of a device.")
 @click.option(
-    "--channels", type=click.IntRange(1, 8), metavar="N", help="Of raw samples, or of a device; 1 where left out."
+    "--channels", type=options.WholeNumber(1, 8), metavar="N", help="Of raw samples, or of a device; 1 where left out."
 )
-@click.option("--encoding", type=click.Choice(_ENCODINGS), help="Of raw samples; left out, WAV is expected.")
+@click.option("--encoding", type=_Encoding(_ENCODINGS), help="Of raw samples; left out, WAV is expected.")
 @click.option("--format", "style", type=click.Choice((TABLE, JSONL)), default=TABLE, help="How to write the events.")
 @click.option(
     "--save", "folder", type=options.PATH, metavar="DIR", help="Keep the sounds there, with labels for popclass train."
@@ -117,8 +139,21 @@ def _check(source: str | None, rate: int | None, channels: int | None, encoding:
             raise UsageError("--encoding is missing: a WAV stream says its own rate and channels, raw samples need all")
         if sys.stdin.isatty():
             raise UsageError("standard input is a terminal: pipe a recorder into popclass listen -")
-    elif encoding is not None:
+        return
+    if source is not None and _is_recording(source):
+        shown = one_line(source)
+        live = f", or popclass listen - < {shown}" if shown.lower().endswith((".wav", ".wave")) else ""
+        raise UsageError(f"{shown} is a recording, no device: use popclass classify {shown}{live}")
+    if encoding is not None:
         raise UsageError("--encoding belongs to raw samples on standard input: say popclass listen -")
+
+
+def _is_recording(source: str) -> bool:
+    from pathlib import Path
+
+    from popclass.audio.suffixes import AUDIO_SUFFIXES
+
+    return source.lower().endswith(AUDIO_SUFFIXES) or (not source.isdecimal() and Path(source).is_file())
 
 
 def _open(source: str | None, rate: int | None, channels: int | None, encoding: str | None, stack: ExitStack) -> Source:

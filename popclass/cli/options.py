@@ -71,6 +71,21 @@ def _symptom(text: str, option: str) -> str:
     return check_symptom(text, what=option)
 
 
+class WholeNumber(click.IntRange):
+    """A whole number within limits; what is none is told what is allowed."""
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        super().__init__(least, most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            int(value)
+        except (TypeError, ValueError):
+            limits = f"from {self.min} on" if self.max is None else f"from {self.min} to {self.max}"
+            self.fail(f"{value!r} is no whole number: allowed is one {limits}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 DURATION = _Checked("duration", _duration)
 SITE = _Checked("site", _site)
 SUBJECT = _Checked("id", _subject)
@@ -92,7 +107,7 @@ def site_option() -> Decorator:
 def cavities_option() -> Decorator:
     return click.option(
         "--cavities",
-        type=click.IntRange(1, MOST_CAVITIES),
+        type=WholeNumber(1, MOST_CAVITIES),
         metavar="N",
         help="Joint cavities that may have sounded; the site's number where left out.",
     )

@@ -62,17 +62,22 @@ def write_page(
         say(f"report: {one_line(target)}")
 
 
-def check_symptoms(folder: str, results_dir: str, manifest: str | None) -> None:
-    """Refuse a manifest with an unknown symptom before a folder is heard for hours.
+def check_symptoms(folder: str, manifest: str) -> None:
+    """Refuse a manifest with an unknown symptom before a folder is heard for hours, report or not.
 
     Raises
     ------
     LabelError
         With the row.
     """
-    from popclass.report.batch import batch_symptoms
+    from popclass.batch.manifest import read_symptoms
 
-    batch_symptoms(Path(folder), Path(results_dir), manifest)
+    def check(text: str) -> str:
+        from popclass.report.guidance import check_symptom  # most manifests name none
+
+        return check_symptom(text)
+
+    read_symptoms(Path(manifest), Path(folder), (), check)
 
 
 def write_pages(result: BatchResult, folder: str, *, quiet: bool, **settings: Any) -> int:

@@ -27,8 +27,8 @@ empty.
 
 @click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("out_dir", type=options.PATH)
-@click.option("--sessions", type=click.IntRange(1, MOST_SESSIONS), default=1, metavar="N", help="How many.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="S", help="The same seed gives the same bytes.")
+@click.option("--sessions", type=options.WholeNumber(1, MOST_SESSIONS), default=1, metavar="N", help="How many.")
+@click.option("--seed", type=options.WholeNumber(0), default=0, metavar="S", help="The same seed gives the same bytes.")
 def synth(out_dir: str, sessions: int, seed: int) -> int:
     """`popclass synth`; see `_HELP`."""
     from popclass.synthesis.write import write_sessions

@@ -60,10 +60,10 @@ are left out and named; the exit code is 1 then.
     help="Model to start from: its answers are corrected by the labels.",
 )
 @click.option("--partial", is_flag=True, help="Sounds without a label are left out instead of being 'other'.")
-@click.option("--folds", type=click.IntRange(min=2), default=5, metavar="N", help="Folds of cross-validation.")
+@click.option("--folds", type=options.WholeNumber(2), default=5, metavar="N", help="Folds of cross-validation.")
 @click.option(
     "--seed",
-    type=click.IntRange(0, LARGEST_SEED),
+    type=options.WholeNumber(0, LARGEST_SEED),
     default=0,
     metavar="S",
     help="Decides everything random.",

@@ -14,6 +14,18 @@ from popclass.errors import LabelError
 from popclass.formats.text import one_line
 
 
+def check_text(where: str, column: str, text: str) -> None:
+    """Refuse text in another encoding than UTF-8, which would be another name than the one that is meant.
+
+    Raises
+    ------
+    LabelError
+        With where it is.
+    """
+    if not text.isascii() and any("\udc80" <= each <= "\udcff" for each in text):
+        raise LabelError(f"{where}: {column} '{one_line(text)}' is no UTF-8: save the table as UTF-8 (CSV UTF-8)")
+
+
 def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Iterator[tuple[str, dict[str, str]]]:
     """Where each row is, and its cells by column; rows without any text are passed over.
 

@@ -20,7 +20,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from popclass.errors import LabelError
-from popclass.formats.columns import read_columns
+from popclass.formats.columns import check_text, read_columns
 from popclass.formats.text import number, one_line
 from popclass.labels.checks import checked
 from popclass.labels.folders import listed
@@ -103,6 +103,7 @@ def _rows_of(path: Path, names: Names, unread: list[Note]) -> dict[str, list[tup
     for where, cells in read_columns(path, lambda shown, columns: unread.extend(_check_columns(shown, columns))):
         if not cells["file"]:
             raise LabelError(f"{where}: no file is named")
+        check_text(where, "subject", cells.get("subject", ""))
         if cells["label"]:
             names.take(cells["label"], where)
         grouped.setdefault(Path(cells["file"]).as_posix(), []).append((where, cells))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.audio.recording import MAX_RATE, MIN_RATE
 from popclass.errors import AudioError
 
 Samples = NDArray[np.float32]
@@ -53,7 +54,8 @@ class Layout:
 
     def decode(self, data: bytes) -> Samples:
         """Samples of whole frames, shape (n, channels), full scale 1."""
-        return _DECODERS[self.encoding](data).astype(np.float32).reshape(-1, self.channels)
+        with np.errstate(over="ignore", invalid="ignore"):  # floats beyond float32 become infinite, which is said
+            return _DECODERS[self.encoding](data).astype(np.float32).reshape(-1, self.channels)
 
 
 def wav_layout(read: Callable[[int], bytes]) -> Layout | None:
@@ -97,6 +99,10 @@ def _format(content: bytes) -> tuple[int, int, str]:
         tag = struct.unpack("<H", content[24:26])[0]
     if (tag, bits) not in _TAGS:
         raise AudioError(f"holds samples of WAV format {tag} with {bits} bits: allowed are {', '.join(ENCODINGS)}")
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise AudioError(
+            f"is sampled at {rate} Hz: allowed are {MIN_RATE}-{MAX_RATE} Hz; let the recorder take another rate"
+        )
     return rate, channels, _TAGS[tag, bits]
 
 

@@ -95,18 +95,18 @@ class Lines:
 
     def __init__(self, outlet: Outlet, name: str, *, as_json: bool) -> None:
         self._outlet, self._name, self._as_json = outlet, name, as_json
-        if not as_json:
-            outlet.put(_HEADER)
 
     def begin(self, listener: Listener, number: int) -> None:
         """See `popclass.listening.run.Sink`."""
         self._around = recording_of(listener, part_of(self._name, number))
         self._open = OpenEvents(listener)
-        if number > 1 and not self._as_json:
-            self._outlet.put(f"{self._around.recording}\n")
+        self._head = "" if self._as_json else _HEADER if number == 1 else f"{self._around.recording}\n"
 
     def take(self, block: Samples, news: list[LiveEvent]) -> None:
         """See `popclass.listening.run.Sink`."""
+        if self._head and (len(block) or news):  # not before there is something to hear
+            self._outlet.put(self._head)
+            self._head = ""
         for event in news:
             if self._as_json:
                 self._outlet.put(jsonl_line(event, self._around))

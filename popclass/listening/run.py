@@ -147,7 +147,7 @@ class Sitting:
         news = listener.close()
         self._hand(np.zeros((0, listener.channels), np.float32), news)
         self.heard_s += listener.time_s
-        for line in listener.warnings:
+        for line in listener.warnings if listener.time_s else ():
             self.say(f"{self.source.name}: warning: {line}")
         for sink in self.sinks:
             sink.end()

@@ -66,6 +66,8 @@ class Saver:
             before = self._table.read_text(encoding="utf-8") if self._table.exists() else csv_line(HEADER)
             names = [_NAME.fullmatch(each.name) for each in self._folder.iterdir()]
         except (OSError, UnicodeDecodeError) as error:
+            if self._folder.exists() and not self._folder.is_dir():
+                raise OutputError(f"{one_line(str(folder))} is a file: name a folder for the sounds") from None
             reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
             raise OutputError(f"{one_line(str(folder))}: cannot keep sounds there: {reason}") from error
         if before.split("\n", 1)[0] + "\n" != csv_line(HEADER):

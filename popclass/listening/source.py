@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from popclass.errors import AudioError
 from popclass.listening.encodings import Layout, wav_layout
+from popclass.listening.plausible import MAGIC_BYTES, Plausible, refuse_header
 
 Samples = NDArray[np.float32]
 
@@ -72,6 +73,7 @@ class Pipe:
         self.name = name
         self._stream, self._raw = stream, raw
         self._ahead = b""  # read, but not yet looked at
+        self._passed_on = False  # any sample
         self._queue: queue.Queue[Message | Exception] = queue.Queue(WAITING)
 
     def messages(self) -> Iterator[Message]:
@@ -87,11 +89,13 @@ class Pipe:
 
     def _take_in(self) -> None:
         try:
-            layout = self._raw if self._raw is not None else wav_layout(self._exactly)
+            layout = wav_layout(self._exactly) if self._raw is None else self._checked(self._raw)
             while layout is not None:
                 self._queue.put(Begin(layout.rate, layout.channels))
                 self._samples(layout)
                 layout = None if self._raw is not None else self._next_header()
+            if not self._passed_on:
+                raise AudioError("no sound arrived: did the program before the pipe fail?")
             self._queue.put(EOFError())
         except AudioError as error:
             self._queue.put(AudioError(f"{self.name}: {error}"))
@@ -99,9 +103,16 @@ class Pipe:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             self._queue.put(AudioError(f"{self.name}: cannot be read ({reason})"))
 
+    def _checked(self, raw: Layout) -> Layout:
+        """The layout of raw samples, which must not begin with the header of a recording."""
+        self._ahead = self._exactly(MAGIC_BYTES)
+        refuse_header(self._ahead)
+        return raw
+
     def _samples(self, layout: Layout) -> None:
         """Pass on the samples of one header."""
         left, rest = layout.length, b""
+        plausible = None if self._raw is None else Plausible(layout)
         size = max(round(BLOCK_S * layout.rate), 1) * layout.frame_bytes
         while left is None or left > 0:
             data = self._some(size if left is None else min(size, left))
@@ -112,8 +123,12 @@ class Pipe:
             whole = len(data) // layout.frame_bytes * layout.frame_bytes
             rest = data[whole:]
             if whole:
-                self._queue.put(layout.decode(data[:whole]))
-        if left:
+                samples = layout.decode(data[:whole])
+                if plausible is not None and (doubt := plausible.look(samples)) is not None:
+                    self._queue.put(Notice(doubt))
+                self._queue.put(samples)
+                self._passed_on = True
+        if left and self._passed_on:
             seconds = left / layout.frame_bytes / layout.rate
             self._queue.put(Notice(f"ended {seconds:.2f} s before the length its header gives"))
 

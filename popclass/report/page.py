@@ -24,7 +24,7 @@ from popclass.report.data import page_data, shown_name
 from popclass.report.guidance import guidance
 from popclass.report.hearing import Seen
 from popclass.results import RecordingResult
-from popclass.timing.sites import site_notice
+from popclass.timing.sites import assumption
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -85,7 +85,7 @@ def render_page(
 def limits_of(model: Model | str, sites: Iterable[str | None]) -> list[str]:
     """What has to be known before labels are believed: of the model, and of sites nobody has heard crack."""
     known = sorted({site for site in sites if site is not None})
-    notices = [notice for site in known if (notice := site_notice(site)) is not None]
+    notices = [notice for site in known if (notice := assumption(site)) is not None]
     said = [*([] if isinstance(model, str) else in_short(model)), *notices]
     return [one_line(f"{each[0].upper()}{each[1:].rstrip('.')}.") for each in said]
 

@@ -97,27 +97,6 @@ _TABLE = (
 SITES: Mapping[str, Site] = {site.name: site for site in _TABLE}
 
 
-def site_notice(name: str) -> str | None:
-    """What whoever gets results for a site has to know about it; None where cavitation is documented there.
-
-    Examples
-    --------
-    >>> site_notice("mcp") is None, str(site_notice("knee"))[:46]
-    (True, 'site knee: no audible cavitation is documented')
-
-    Raises
-    ------
-    UsageError
-        Where there is no such site.
-    """
-    if lookup(name).documented:
-        return None
-    return (
-        f"site {name}: no audible cavitation is documented there in the sources popclass rests on; "
-        "its joint cavities and refractory period are assumed"
-    )
-
-
 def all_sites() -> dict[str, Site]:
     """The built-in sites, then the user's own in the order of their file.
 
@@ -174,6 +153,22 @@ def describe() -> list[dict[str, str]]:
         }
         for site in all_sites().values()
     ]
+
+
+def assumption(site: str | None) -> str | None:
+    """What is only assumed of a site; None where cavitation is documented there, or the site is unknown.
+
+    Examples
+    --------
+    >>> assumption("mcp"), assumption("hip")  # doctest: +ELLIPSIS
+    (None, 'site hip: no audible cavitation is documented there in the sources popclass rests on; ...')
+    """
+    if site is None or lookup(site).documented:
+        return None
+    return (
+        f"site {site}: no audible cavitation is documented there in the sources popclass rests on; "
+        "its joint cavities and refractory period are assumed"
+    )
 
 
 def user_file() -> Path | None:
