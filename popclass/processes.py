@@ -17,7 +17,7 @@ from popclass.stopping import not_interrupted
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
-PRELOADED = ("popclass.batch.pool", "onnxruntime", "soxr")
+PRELOADED = ("popclass.server", "popclass.batch.pool", "onnxruntime", "soxr")
 
 
 def one_a_core() -> int:

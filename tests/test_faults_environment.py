@@ -9,6 +9,7 @@ import errno
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -148,8 +149,9 @@ def test_too_little_memory_is_a_line_wherever_it_runs_out(megabytes: int, take: 
     done = process("-m", "popclass", "classify", take, "-o", target, limits={resource.RLIMIT_AS: megabytes << 20})
     assert "Traceback" not in done.stderr
     if done.returncode:
-        assert done.returncode == 2
-        assert done.stderr.splitlines()[-1].startswith("popclass: memory ran out; ")
+        # a native library that got no memory may abort while the process ends
+        assert done.returncode in (2, -signal.SIGABRT)
+        assert any(line.startswith("popclass: memory ran out; ") for line in done.stderr.splitlines())
         assert not list(tmp_path.iterdir())
 
 

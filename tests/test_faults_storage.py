@@ -145,7 +145,7 @@ def test_a_batch_on_a_full_disk_ends_with_a_line_at_whichever_write_and_goes_on(
 def test_a_result_on_a_full_disk_is_a_line_and_what_was_there_stays(
     what: str, archive: Path, tmp_path: Path, full_after: Callable[[int], FullDisk], run: Callable[..., Any]
 ) -> None:
-    target = tmp_path / "out"
+    target = tmp_path / "out.html"
     target.write_text("before")
     command = ("features", archive / "take1.wav", "-o", target)
     if what != "features":
@@ -154,7 +154,7 @@ def test_a_result_on_a_full_disk_is_a_line_and_what_was_there_stays(
     code, said = run(*command)
     assert (code, len(said)) == (2, 1)
     assert said[0] == f"popclass: cannot write {target}: No space left on device"
-    assert names(tmp_path) == {"out"}
+    assert names(tmp_path) == {"out.html"}
     assert target.read_text() == "before"
 
 
@@ -268,7 +268,7 @@ def test_a_folder_without_permission_to_write_is_a_line(archive: Path, tmp_path:
             pytest.skip("no tool to take permissions off with")
         without = [tool, "--bounding-set=-dac_override,-dac_read_search"]
     for command in (("batch", archive, "-o"), ("synth",), ("classify", archive / "take0.wav", "--report")):
-        line = [*without, sys.executable, "-B", "-m", "popclass", *map(str, command), locked / "x"]
+        line = [*without, sys.executable, "-B", "-m", "popclass", *map(str, command), locked / "x.html"]
         done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert "ermission denied" in done.stderr
