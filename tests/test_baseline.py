@@ -36,3 +36,17 @@ def test_a_clip_at_the_end_of_a_recording_is_filled_with_zeros():
     assert clips.shape == (len(sounds), SAMPLES)
     assert np.abs(clips[-1]).max() > 0.1
     assert not clips[-1, -500:].any()
+
+
+def test_the_description_does_not_depend_on_how_many_threads_there_are():
+    """A matrix product of several threads rounds in another way, and a model would have other bytes."""
+    code = (
+        "import hashlib, numpy as np; from popclass.training.baseline import SAMPLES, describe; "
+        "clips = np.random.default_rng(0).normal(size=(300, SAMPLES)).astype(np.float32); "
+        "print(hashlib.sha256(describe(clips).tobytes()).hexdigest())"
+    )
+    said = set()
+    for threads in ("1", "2"):
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        said.add(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
+    assert len(said) == 1

@@ -70,15 +70,18 @@ def describe(clips: Clips) -> NDArray[np.float64]:
     """
     if not len(clips):
         return np.zeros((0, WIDTH))
+    from threadpoolctl import threadpool_limits
+
     from popclass.features.frontend import import_librosa
 
     librosa = import_librosa()
     tables = []
-    for at in range(0, len(clips), TOGETHER):
-        powers = librosa.feature.melspectrogram(y=clips[at : at + TOGETHER], sr=RATE)
-        decibels = np.stack([librosa.power_to_db(power) for power in powers])
-        frames = librosa.feature.mfcc(S=decibels, n_mfcc=COEFFICIENTS)
-        tables.append(np.concatenate([frames.mean(axis=-1), frames.std(axis=-1)], axis=1))
+    with threadpool_limits(limits=1):  # with more threads a matrix product rounds otherwise
+        for at in range(0, len(clips), TOGETHER):
+            powers = librosa.feature.melspectrogram(y=clips[at : at + TOGETHER], sr=RATE)
+            decibels = np.stack([librosa.power_to_db(power) for power in powers])
+            frames = librosa.feature.mfcc(S=decibels, n_mfcc=COEFFICIENTS)
+            tables.append(np.concatenate([frames.mean(axis=-1), frames.std(axis=-1)], axis=1))
     return np.concatenate(tables).astype(np.float64)
 
 
