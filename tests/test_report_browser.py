@@ -284,6 +284,7 @@ def test_an_added_event_has_no_label_until_it_is_given_one(page: Any) -> None:
     press(page, "1")
     assert column(page, 2)[place].endswith("cavitation")
     assert column(page, 7)[place] == "✓"
+    assert not one(page, "#told").is_displayed()
 
 
 def test_no_event_is_added_where_there_is_one_already(page: Any, folder: Path) -> None:

@@ -25,6 +25,7 @@ function redraw() {
 }
 
 function redrawAll() {
+  tell("");
   drawCounts();
   drawRows();
   drawDetail();
@@ -192,6 +193,7 @@ function moveCursor(by) {
   const to = now.cursor + (by * (now.to - now.from)) / 100;
   now.cursor = Math.min(Math.max(to, 0), now.known.duration);
   now.show(now.cursor);
+  tell("");
   redraw();
 }
 
@@ -266,6 +268,7 @@ function point(time, width) {
   const near = nearest(time, (8 / width) * (picture().to - picture().from));
   if (near) return select(near.id);
   picture().cursor = Math.min(Math.max(time, 0), picture().known.duration);
+  tell("");
   redraw();
 }
 
