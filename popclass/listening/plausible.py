@@ -34,7 +34,7 @@ def refuse_header(first: bytes) -> None:
 
     Examples
     --------
-    >>> refuse_header(b"RIFF")
+    >>> refuse_header(b"RIFF")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     popclass.errors.AudioError: begins with the header of a WAV file, so these are no raw samples: leave out --rate, ...
     """
