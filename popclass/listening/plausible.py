@@ -2,8 +2,9 @@
 
 Nothing in raw samples tells their encoding, and the bytes of one read as another are not silence but noise, in which
 sounds would be found. Two things give it away: floats with values that no sound has, and noise at full scale without a
-quiet moment, since the lowest byte of a sample, read as the highest, is as good as random. A recording that begins
-with its own header is none of raw samples.
+quiet moment, since the lowest byte of a sample, read as the highest, is as good as random. Where a recording is so
+quiet that its lowest bytes are small numbers, the second does not show. A recording that begins with its own header is
+none of raw samples.
 """
 
 from __future__ import annotations
