@@ -2,8 +2,9 @@
 
 Nothing in raw samples tells their encoding, and the bytes of one read as another are not silence but noise, in which
 sounds would be found. Two things give it away: floats with values that no sound has, and noise at full scale without a
-quiet moment, since the lowest byte of a sample, read as the highest, is as good as random. A recording that begins
-with its own header is none of raw samples.
+quiet moment, since the lowest byte of a sample, read as the highest, is as good as random. Where a recording is so
+quiet that its lowest bytes are small numbers, the second does not show. A recording that begins with its own header is
+none of raw samples.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def refuse_header(first: bytes) -> None:
 
     Examples
     --------
-    >>> refuse_header(b"RIFF")
+    >>> refuse_header(b"RIFF")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     popclass.errors.AudioError: begins with the header of a WAV file, so these are no raw samples: leave out --rate, ...
     """
