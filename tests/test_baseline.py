@@ -1,5 +1,9 @@
 """popclass.training.baseline: what people do by hand, number for number, many clips at a time."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 
 from popclass.detection import Detector

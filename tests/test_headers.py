@@ -11,7 +11,7 @@ import soundfile as sf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from popclass.audio import headers
+from popclass.audio import boxes
 from popclass.audio.headers import read_header
 
 SAMPLES = np.random.default_rng(0).uniform(-0.1, 0.1, (4800, 2))
@@ -109,7 +109,7 @@ def test_an_mp4_of_nothing_but_small_boxes_is_given_up_after_some(monkeypatch):
     header = read_header(io.BytesIO(data))
     assert header is not None
     assert "index (moov) is missing" in header.fault
-    monkeypatch.setattr(headers, "MAX_BOXES", 100)
+    monkeypatch.setattr(boxes, "MAX_BOXES", 100)
     header = read_header(io.BytesIO(data))
     assert header is not None
     assert (header.fault, header.cut_short) == ("", False)

@@ -35,12 +35,16 @@ def read_mp4(file: BinaryIO, size: int) -> Header:
     """
     header = Header("MP4")
     index: Box | None = None
+    looked_at = 0
     for name, start, end in _boxes(file, 0, size):
+        looked_at += 1
         if end > size:
             header.promised, header.present, header.cut_short = end - start, size - start, True
             return header
         if name == b"moov" and index is None:
             index = name, start, end
+    if index is None and looked_at == MAX_BOXES:
+        return header  # nobody knows what follows so many
     if index is None:
         header.fault = "its index (moov) is missing: the recorder was stopped before it could write it"
         return header

@@ -171,7 +171,10 @@ def _graph() -> bytes:
     from onnx import TensorProto, helper
 
     weights = helper.make_tensor("W", TensorProto.FLOAT, [3, 2], [0.5, -0.5, 0.25, -0.25, 0.125, -0.125])
-    nodes = [helper.make_node("MatMul", ["X", "W"], ["s"]), helper.make_node("Softmax", ["s"], ["probabilities"])]
+    nodes = [
+        helper.make_node("MatMul", ["X", "W"], ["s"]),
+        helper.make_node("Softmax", ["s"], ["probabilities"], axis=1),
+    ]
     entry = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, 3])
     leave = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])
     graph = helper.make_graph(nodes, "small", [entry], [leave], [weights])
