@@ -7,7 +7,7 @@
 - memory of a day over that of an hour: 24 h of 8 kHz in one file, an event every half minute, against its first hour;
 - a folder of clips of 1 s: CPU of `popclass batch` over that of a script that reads each with soundfile and takes one
   rfft;
-- two jobs against one, by the wall clock (needs two idle cores), on the same folder and on one with five times as many:
+- two jobs against one, by the wall clock (needs two idle cores), on the same folder and on one with ten times as many:
   both share the time it takes to start, so that the bound is set to the larger one.
 """
 
@@ -108,7 +108,7 @@ def two_jobs(folder: Path, clips: int, runs: int, verdicts: Verdicts) -> None:
         print("  a single core: two jobs cannot be faster than one")
         return
     source, target = folder / "clips", folder / "results"
-    for number in (clips, 5 * clips):
+    for number in (clips, 10 * clips):
         write_clips(source, number)
         costs: dict[int, list[Cost]] = {1: [], 2: []}
         for _ in range(runs):

@@ -16,7 +16,7 @@ import numpy as np
 
 from popclass.packing import pack, unpack
 
-_ROWS_AT_ONCE = 512  # 512 events against 1,000 references in float64 are 4 MB
+_ROWS_AT_ONCE = 64  # bounds the memory that many events take
 
 
 @dataclass(frozen=True, slots=True)

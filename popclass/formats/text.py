@@ -14,6 +14,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+@cache
 def decimals(column: str) -> int | None:
     """Decimals written in a column of the events table; None where it holds no fractions."""
     if column.endswith("_s"):

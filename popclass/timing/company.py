@@ -21,7 +21,8 @@ _MICROSECONDS = 1_000_000
 _AROUND_US = 5 * _MICROSECONDS
 _BEST = 3
 _POPS_IN_THRUST = 9  # at most: 2-9 at L5-S1, fewer elsewhere (Mourad 2019, Dunning 2013, Reggars 1996)
-_ROWS = 512
+_ROWS = 512  # whose rows are of one width
+_TOGETHER = 64  # rows in memory at a time
 
 
 class Company:
@@ -59,7 +60,11 @@ class Company:
 
     def measures(self) -> Floats:
         """A row an event, the columns of `popclass.timing.repetition.context_names`."""
-        blocks = [self._block(np.arange(at, min(at + _ROWS, self.n))) for at in range(0, self.n, _ROWS)]
+        blocks = []
+        for at in range(0, self.n, _ROWS):
+            rows = np.arange(at, min(at + _ROWS, self.n))
+            reach = self._reach(rows)
+            blocks += [self._block(rows[part : part + _TOGETHER], reach) for part in range(0, len(rows), _TOGETHER)]
         elsewhere, inside, pair, rate, company, chances = (
             np.concatenate(column) for column in zip(*blocks, strict=True)
         )
@@ -73,9 +78,21 @@ class Company:
         fits = (after < self.n) & (self.time[found] - self.time <= longest) & (self.burst[found] == self.burst)
         return np.where(fits, found, -1)
 
-    def _block(self, rows: Whole) -> tuple[Floats, ...]:
+    def _reach(self, rows: Whole) -> int:
+        """How many events before or after one of these can be its company."""
+        before, behind = self._window(rows)
+        return min(self.likeness.neighbours, int(max(before.max(), behind.max())))
+
+    def _window(self, rows: Whole) -> tuple[Whole, Whole]:
+        """How many events before and after each are near it in time."""
+        window = round(self.likeness.window_s * _MICROSECONDS)
+        before = rows - np.searchsorted(self.time, self.time[rows] - window, side="left")
+        behind = np.searchsorted(self.time, self.time[rows] + window, side="right") - 1 - rows
+        return before, behind
+
+    def _block(self, rows: Whole, reach: int) -> tuple[Floats, ...]:
         """Columns for a block of events, from those around them."""
-        around, near, faint = self._around(rows)
+        around, near, faint = self._around(rows, reach)
         alikeness = self._likeness(rows, around, near)
         elsewhere = near & (self.burst[around] != self.burst[rows, None])
         alike = elsewhere & (alikeness >= self.likeness.alike)
@@ -108,12 +125,9 @@ class Company:
             self._chances_of(around, own),
         )
 
-    def _around(self, rows: Whole) -> tuple[Whole, Flags, Flags]:
+    def _around(self, rows: Whole, reach: int) -> tuple[Whole, Flags, Flags]:
         """Indices of the events around each row, itself in the middle; which are company, and which too weak for it."""
-        window = round(self.likeness.window_s * _MICROSECONDS)
-        before = rows - np.searchsorted(self.time, self.time[rows] - window, side="left")
-        behind = np.searchsorted(self.time, self.time[rows] + window, side="right") - 1 - rows
-        reach = min(self.likeness.neighbours, int(max(before.max(), behind.max())))
+        before, behind = self._window(rows)
         offset = np.arange(-reach, reach + 1)
         near = (offset >= -before[:, None]) & (offset <= behind[:, None]) & (offset != 0)
         around = np.clip(rows[:, None] + offset, 0, self.n - 1)
