@@ -104,7 +104,9 @@ class Context:
 
     def measure(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array) -> Array:
         """The company of each event of one recording, shape (events, measures)."""
-        embedding = (X[:, self.columns] - self.mean) / self.spread
+        embedding = X[:, self.columns]  # a copy, which is changed in place: there may be thousands of events
+        embedding -= self.mean
+        embedding /= self.spread
         return context_features(onset_s, burst, embedding, acoustic, likeness=self.likeness, level_db=level_db)
 
     def weigh(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array) -> Array:

@@ -91,13 +91,17 @@ def judge_all(heard: Sequence[Hearing], model: Model, *, acoustic: Array | None 
     model, acoustic
         As `judge`; `acoustic` for the sounds of all recordings in their order.
     """
-    features = np.concatenate([np.zeros((0, len(model.features))), *(each.features for each in heard)])
+    features = heard[0].features if len(heard) == 1 else _features(heard, model)
     novelty = model.novelty(features)
     if acoustic is None:
         acoustic = model.probabilities(features)
     ends = accumulate(len(each.events) for each in heard)
     rows = [slice(end - len(each.events), end) for each, end in zip(heard, ends, strict=True)]
     return [_analysis(each, acoustic[own], novelty[own], model) for each, own in zip(heard, rows, strict=True)]
+
+
+def _features(heard: Sequence[Hearing], model: Model) -> Array:
+    return np.concatenate([np.zeros((0, len(model.features))), *(each.features for each in heard)])
 
 
 def _analysis(heard: Hearing, acoustic: Array, novelty: Array, model: Model) -> Analysis:

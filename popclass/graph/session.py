@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from popclass.errors import ModelError
 from popclass.graph.check import PROBABILITIES
 
+NO_MEMORY = "bad_alloc"  # in whatever exception onnxruntime makes of it
 TOLERANCE = 1e-3  # a forest adds up 120 float32 numbers
 
 
@@ -25,6 +26,8 @@ def open_session(graph: bytes, name: str) -> Any:
     ------
     ModelError
         If this onnxruntime cannot run it.
+    MemoryError
+        If memory runs out.
     """
     import onnxruntime
 
@@ -32,12 +35,14 @@ def open_session(graph: bytes, name: str) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # neither grows with the largest recording
     options.enable_profiling = False
-    options.log_severity_level = 3  # errors only
+    options.log_severity_level = 4  # what is an error is told by the exception
     options.add_session_config_entry("session.load_model_format", "ONNX")
     onnxruntime.disable_telemetry_events()  # which only its builds for Windows would send
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions have no common public base
+        if NO_MEMORY in str(error):
+            raise MemoryError(str(error)) from None
         raise ModelError(f"{name}: {_said(error)}, cannot run the model's graph") from None
 
 

@@ -120,10 +120,22 @@ def context_features(
     result = np.zeros((len(onset), len(MEASURES) - 2 + 2 * chances.shape[1]))
     for name in np.unique(source):
         own = np.flatnonzero(source == name)
-        order = own[np.lexsort((*chances[own].T, *points[own].T, level[own], movement[own], onset[own]))]
+        order = own[_in_order(own, onset, movement, level, points, chances)]
         session = Company(onset[order], movement[order], points[order], chances[order], level[order], likeness)
         result[order] = session.measures()
     return result
+
+
+def _in_order(
+    own: NDArray[np.int64], onset: Floats, movement: NDArray[Any], level: Floats, points: Floats, chances: Floats
+) -> NDArray[np.intp]:
+    """The order of some events in time; what else is known decides only between those it does not tell apart."""
+    keys = level[own], movement[own], onset[own]
+    order = np.lexsort(keys)
+    steps = [np.diff(key[order]) != 0 for key in keys]
+    if np.logical_or.reduce(steps).all():
+        return order
+    return np.lexsort((*chances[own].T, *points[own].T, *keys))
 
 
 def _validate(
