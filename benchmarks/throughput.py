@@ -4,7 +4,7 @@
 
 - an hour of 48 kHz noise with an event every half minute, as FLAC and as WAV: CPU of `popclass classify` over that of a
   script that decodes it with soundfile, both as whole processes;
-- memory of a day over that of an hour: 24 h of 8 kHz in one file, an event every half minute, against its first hour;
+- memory of a day over that of an hour of 8 kHz in one file, with as many events in all, and with as many an hour;
 - a folder of clips of 1 s: CPU of `popclass batch` over that of a script that reads each with soundfile and takes one
   rfft;
 - two jobs against one, by the wall clock (needs two idle cores), on the same folder and on one with ten times as many:
@@ -73,17 +73,25 @@ def an_hour(folder: Path, events: int, runs: int, verdicts: Verdicts) -> None:
 
 
 def a_day(folder: Path, events: int, hours: int, verdicts: Verdicts) -> None:
-    """Memory beside that of an hour."""
-    costs: dict[int, Cost] = {}
-    for length in (1, hours):
-        path = folder / "long.wav"
-        write_noise(path, 8_000, 60 * length, events / 60)
-        costs[length] = run(popclass("classify", str(path), "--format", "jsonl"))
+    """Memory beside that of an hour: of the length of a recording, and of the events in it."""
+    costs: dict[str, tuple[Cost, int]] = {}
+    for name, length, an_hour in (
+        ("1 h", 1, events),
+        (f"{hours} h, as many events", hours, events / hours),
+        (f"{hours} h, as often", hours, events),
+    ):
+        path, lines = folder / "long.wav", folder / "events.jsonl"
+        write_noise(path, 8_000, 60 * length, an_hour / 60)
+        cost = run(popclass("classify", str(path), "-o", str(lines)))
+        found = len(lines.read_text("utf-8").splitlines())
         path.unlink()
-        print(f"  {length:2d} h {costs[length].mib:8.1f} MiB {costs[length].cpu_s:8.2f} s CPU")
-    # a twentieth for the results of 24 times the events, 2 KiB each
-    verdicts.at_most(f"memory of {hours} h / 1 h", costs[hours].mib / costs[1].mib, 1.05)
-    verdicts.at_most(f"memory of {hours} h", costs[hours].mib, 200, " MiB")
+        lines.unlink()
+        costs[name] = cost, found
+        print(f"  {name:24s} {found:5d} events {cost.mib:8.1f} MiB {cost.cpu_s:8.2f} s CPU")
+    (hour, few), (same, _), (often, many) = costs.values()
+    verdicts.at_most(f"memory of {hours} h / 1 h with as many events", same.mib / hour.mib, 1.05)
+    verdicts.at_most("memory of an event", (often.mib - hour.mib) * 1024 / (many - few), 4, " KiB")
+    verdicts.at_most(f"memory of {hours} h", often.mib, 200, " MiB")
 
 
 def many_clips(folder: Path, clips: int, runs: int, verdicts: Verdicts) -> None:
