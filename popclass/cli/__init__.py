@@ -110,6 +110,8 @@ def _run(arguments: list[str], stops: Stops) -> int:
     except click.ClickException as error:
         complain(_usage(error))
     except PopclassError as error:
+        if stops.asked is not None:  # workers that were stopped as well, and missed before the command was
+            raise stops.asked from error
         complain(str(error))
     except Exception as error:
         if stops.asked is not None:  # a library made something else of the interruption
