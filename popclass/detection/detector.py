@@ -24,7 +24,7 @@ from popclass.detection.candidates import (
     proposals,
     reference,
 )
-from popclass.detection.onset import octave_detail, pick_onset
+from popclass.detection.onset import Onset, merge_close, octave_detail, pick_onset
 from popclass.errors import UsageError
 from popclass.results import Event
 
@@ -60,16 +60,6 @@ class Sound:
     clip: Floats
     clip_start: int
     next_onset: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Onset:
-    """An onset that was located but whose sound is not complete: sample position, channel from 0, evidence in nats."""
-
-    sample: int
-    channel: int
-    evidence: float
-    floor_power: float
 
 
 class Detector:
@@ -338,15 +328,3 @@ class Detector:
         else:
             self._samples, self._ahead = self._ahead[:, drop:].copy(), self._ahead[:, :0]
         self._samples_start = keep
-
-
-def merge_close(onsets: list[Onset], separation: int) -> list[Onset]:
-    """Onsets in order, those closer than `separation` samples to a stronger one dropped."""
-    merged: list[Onset] = []
-    for onset in sorted(onsets, key=lambda each: each.sample):
-        if merged and onset.sample - merged[-1].sample < separation:
-            if onset.evidence > merged[-1].evidence:
-                merged[-1] = onset
-        else:
-            merged.append(onset)
-    return merged

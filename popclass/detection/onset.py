@@ -1,4 +1,4 @@
-"""Where exactly a sound begins: the sample at which its variance changes.
+"""Where exactly a sound begins: the sample at which its variance changes, and which of two close ones holds.
 
 The picker is the Akaike information criterion of a two-variance model, the standard for acoustic emission and seismic
 onsets (Maeda 1985, Zisin 38:365-379): for every split of a window, AIC(k) = k ln var(before) + (n - k) ln var(after),
@@ -7,10 +7,22 @@ and the smallest marks the onset. It takes the steepest change, so the release o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from popclass.detection.bands import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """An onset that was located but whose sound is not complete: sample position, channel from 0, evidence in nats."""
+
+    sample: int
+    channel: int
+    evidence: float
+    floor_power: float
 
 
 def octave_detail(samples: Floats, octave: int) -> NDArray[np.float64]:
@@ -57,3 +69,15 @@ def pick_onset(signal: NDArray[np.float64], *, margin: int = 4) -> int:
         return 0
     criterion = splits * np.log(before) + (size - splits) * np.log(after)
     return int(splits[np.argmin(np.where(rising, criterion, np.inf))])
+
+
+def merge_close(onsets: list[Onset], separation: int) -> list[Onset]:
+    """Onsets in order, those closer than `separation` samples to a stronger one dropped."""
+    merged: list[Onset] = []
+    for onset in sorted(onsets, key=lambda each: each.sample):
+        if merged and onset.sample - merged[-1].sample < separation:
+            if onset.evidence > merged[-1].evidence:
+                merged[-1] = onset
+        else:
+            merged.append(onset)
+    return merged
