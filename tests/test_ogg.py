@@ -37,7 +37,8 @@ def test_the_checksum_is_that_of_the_standard_bit_by_bit(name: str) -> None:
 def test_no_changed_byte_goes_unnoticed(name: str, place: float, flip: int) -> None:
     data = bytearray(good(name))
     data[int(place * len(data))] ^= flip
-    assert verdict(bytes(data)) != (False, False, False)
+    cut_short, damaged, _ = verdict(bytes(data))
+    assert cut_short or damaged
 
 
 @settings(max_examples=100, deadline=None)

@@ -42,7 +42,8 @@ def read_ogg(file: BinaryIO) -> Header:
     while head := file.read(_FIXED):
         number += 1
         if head[:4] != MAGIC[: len(head)]:
-            if MAGIC in head or _another_page(file):
+            ended = last and last[5] & _ENDS
+            if not ended or MAGIC in head or _another_page(file):
                 header.damage = f"page {number} does not begin where the page before it ends"
             break
         page = _rest(file, head)
