@@ -25,7 +25,7 @@ bench:    ## run the benchmarks, each of which holds one bound
 		echo "== $$script"; python $$script || missed=1; done; exit $$missed
 
 fuzz:     ## look for inputs that break a promise, a minute for each target (pip install -e '.[fuzz]')
-	python -m tests.fuzz.run
+	python -m tests.robustness.fuzz.run
 
 model:    ## rebuild models/default.onnx and its card from the generator
 	python -m popclass.training.default

@@ -3,7 +3,7 @@
     python benchmarks/evidence.py [--sessions N] [--seed S] [-o FOLDER]
 
 Sounds, detection, features, the context stage and the refractory rule are popclass's own, and probabilities come from
-the functions that `popclass classify` calls (`popclass.pipeline.judge`, `popclass.conclusion.probabilities`). Simulated
+the functions that `popclass classify` calls (`popclass.pipeline.judge`, `popclass.postprocess.probabilities`). Simulated
 are the people and, beside the default model, classifiers of any error rate (`simulated.py`). The page and its figures
 are written into docs/, or into another folder where sessions or seed are not those of the page (`evidence_page.py`).
 """
@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from sessions import Take, cavitations_recur, hear_takes, others_repeat, snaps_repeat
 from simulated import simulate
 
-from popclass.conclusion import Circumstances, probabilities
-from popclass.model import Model
+from popclass.metrics.scores import LEAST
+from popclass.model.model import Model
 from popclass.pipeline import Analysis, judge
+from popclass.postprocess import Circumstances, probabilities
 from popclass.results import OTHER, SNAPPING
 from popclass.timing.refractory import PRICE
 from popclass.training.generated import UNKNOWN
-from popclass.training.scores import LEAST
 
 SESSIONS, SEED = 240, 20261124
 ERRORS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4)

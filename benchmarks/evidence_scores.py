@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.model import Model
+from popclass.metrics.bootstrap import bootstrap
+from popclass.model.model import Model
 from popclass.results import CAVITATION, SNAPPING
-from popclass.training.intervals import bootstrap
 
 READINGS = ("sound", "timing", "company", "both")
 FIGURES = ("balanced", "log_loss", "swaps", "removed", "lost", "false", "precision", "recall")

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from popclass.features import FrontEnd
-from popclass.model import Model
-from popclass.training.choice import STRENGTH, choose_correction
+from popclass.model.model import Model
+from popclass.training.adapt import STRENGTH, choose_correction
 from popclass.training.classifiers import train_classifier
 from popclass.training.correction import RECALIBRATION, base_answers, fit_correction, scale_of
 from popclass.training.default import company_of

@@ -24,13 +24,13 @@ import numpy as np
 from measure import Verdicts, popclass, python, run
 from throughput import RATE, noisy_minute
 
-from popclass.judgement import least_probabilities
-from popclass.listening import Listener
-from popclass.listening.session import History
-from popclass.listening.standing import Standing
-from popclass.model import Model
+from popclass.model.model import Model
 from popclass.pipeline import extract_features
+from popclass.postprocess import least_probabilities
 from popclass.results import Event
+from popclass.streaming import Listener
+from popclass.streaming.session import History
+from popclass.streaming.tracker import Standing
 
 BLOCK = 480
 SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "labelled" / "cavitation"

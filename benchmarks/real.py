@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from popclass.model import Model
+from popclass.model.model import Model
 from popclass.pipeline import classify, load_model
 from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN, Event, RecordingResult
 from popclass.training.default import write_card

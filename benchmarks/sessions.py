@@ -15,10 +15,10 @@ from multiprocessing import get_context
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.conclusion import Circumstances
 from popclass.errors import AudioError
 from popclass.features import FrontEnd
-from popclass.hearing import Hearing, hear
+from popclass.pipeline import Hearing, hear
+from popclass.postprocess import Circumstances
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis.session import GeneratedRecording, Label
 from popclass.synthesis.write import session_of

@@ -4,7 +4,7 @@
 
 100,000 events over 100 timelines (ten recordings each, of a site with 1 to 24 joint cavities or an unknown one), and
 10,000 on a single timeline so crowded that most find no cavity free, with 1, 2, 10 and 24 cavities and without a site.
-`popclass.conclusion.conclude` does all of it: what `classify` and `batch` do once the sounds are known. The bound is
+`popclass.postprocess.conclude` does all of it: what `classify` and `batch` do once the sounds are known. The bound is
 five seconds of one core each, the one absolute figure here; beside it stands the share of the scheduling alone.
 """
 
@@ -19,11 +19,10 @@ from types import SimpleNamespace
 import numpy as np
 from measure import Verdicts
 
-from popclass.conclusion import Circumstances, conclude
-from popclass.hearing import number
-from popclass.pipeline import Analysis
+from popclass.pipeline import Analysis, number
+from popclass.postprocess import Circumstances, conclude
 from popclass.results import REFRACTORY, Event
-from popclass.timing.schedule import schedule
+from popclass.timing.scheduling import schedule
 
 RATE = 48_000
 CLASSES = ("cavitation", "snapping", "other")

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from popclass.model import Model
-from popclass.training.card import markdown_table
-from popclass.training.scores import figure
+from popclass.metrics.scores import figure
+from popclass.model.model import Model
+from popclass.training.model_card import markdown_table
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 

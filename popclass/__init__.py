@@ -12,20 +12,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from popclass.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from popclass.batch import classify_folder as classify_folder
     from popclass.detection import Detector as Detector
     from popclass.evaluation import evaluate as evaluate
-    from popclass.listening import Listener as Listener
-    from popclass.listening import LiveEvent as LiveEvent
-    from popclass.model import Model as Model
+    from popclass.model.model import Model as Model
     from popclass.pipeline import classify as classify
     from popclass.pipeline import extract_features as extract_features
     from popclass.results import Event as Event
     from popclass.results import RecordingResult as RecordingResult
+    from popclass.streaming import Listener as Listener
+    from popclass.streaming import LiveEvent as LiveEvent
     from popclass.training import train as train
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "classify": "popclass.pipeline",
@@ -33,9 +33,9 @@ _HOMES = {
     "classify_folder": "popclass.batch",
     "train": "popclass.training",
     "evaluate": "popclass.evaluation",
-    "Listener": "popclass.listening",
-    "LiveEvent": "popclass.listening",
-    "Model": "popclass.model",
+    "Listener": "popclass.streaming",
+    "LiveEvent": "popclass.streaming",
+    "Model": "popclass.model.model",
     "Detector": "popclass.detection",
     "Event": "popclass.results",
     "RecordingResult": "popclass.results",

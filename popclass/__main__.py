@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from popclass.stopping import end_quietly, stoppable, stopped
+from popclass.utils.signals import end_quietly, stoppable, stopped
 
 
 def run() -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from popclass.audio.checks import DC_BOUND
+from popclass.audio.quality import DC_BOUND
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import GeneratedRecording, Label, Session, Settings, draw_settings, generate_session, session_of
 from popclass.synthesis.write import LABEL_COLUMNS

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from popclass.formats import FORMATS
 from popclass.formats.recordings import RecordingRow, recordings_csv
-from popclass.formats.write import write_text
 from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingResult, Session
+from popclass.utils.files import write_text
 
 GOLDEN = Path(__file__).parent / "data" / "formats"
 CLASSES = ("cavitation", "snapping", "other")

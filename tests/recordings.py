@@ -40,7 +40,7 @@ def write(path: Path, kinds: list[str] | None = None, *, seed: int = 0, seconds:
 def make_model(path: Path) -> Path:
     """Train a model on such recordings and save it."""
     from popclass.features import FrontEnd
-    from popclass.hearing import hear
+    from popclass.pipeline import hear
     from popclass.training.fit import fit
 
     frontend = FrontEnd.build()

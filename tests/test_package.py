@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import popclass
-from popclass.model import Model
+from popclass.model.model import Model
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

@@ -8,9 +8,8 @@ import soundfile as sf
 import popclass
 from popclass.errors import AudioError, ModelError, UsageError
 from popclass.features import FrontEnd
-from popclass.hearing import hear
-from popclass.model import Model
-from popclass.pipeline import analyse, classify, extract_features, load_model
+from popclass.model.model import Model
+from popclass.pipeline import analyse, classify, extract_features, hear, load_model
 from popclass.results import event_columns
 
 RATE = recordings.RATE

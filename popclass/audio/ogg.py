@@ -14,7 +14,7 @@ from __future__ import annotations
 import zlib
 from typing import BinaryIO
 
-from popclass.audio.promise import Header
+from popclass.audio.container import Header
 
 MAGIC = b"OggS"
 _FIXED = 27

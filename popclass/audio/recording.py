@@ -25,15 +25,15 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from popclass.audio.checks import SampleCheck
-from popclass.audio.clock import recording_time
+from popclass.audio.container import Header
 from popclass.audio.decode import READABLE, ArrayDecoder, Block, Decoder, open_file
-from popclass.audio.headers import read_header
-from popclass.audio.promise import Header
-from popclass.audio.special import kind_of, open_pipe
+from popclass.audio.header import read_header
+from popclass.audio.paths import kind_of, open_pipe
+from popclass.audio.quality import SampleCheck
+from popclass.audio.timestamps import recording_time
 from popclass.errors import AudioError, UsageError
-from popclass.files import Stamp
-from popclass.printable import one_line, visible
+from popclass.utils.files import Stamp
+from popclass.utils.text import one_line, visible
 
 BLOCK_FRAMES = 65_536
 MIN_RATE, MAX_RATE = 8_000, 192_000
@@ -55,7 +55,7 @@ class Recording:
     frames_read : int
         Samples per channel read so far; the length of the recording once the blocks have come to their end.
     recorded_at : datetime or None
-        When the recording began, as the file says (see `popclass.audio.clock`).
+        When the recording began, as the file says (see `popclass.audio.timestamps`).
     warnings : list of str
         What is odd about the recording, a line each; complete once the blocks have come to their end.
     """

@@ -8,6 +8,8 @@ at then. So a worker that would not do is told by name, instead of a cluster tha
 A worker that dies costs no more than the chunk it was at, which another one hears. A recording that kills every worker
 that gets it ends as a failed row. The functions sent to workers are nested ones: those are sent by value, and a worker
 without popclass can say so.
+
+Whether a worker of a cluster will do: popclass, the versions that decide about numbers, and sight of the folder.
 """
 
 from __future__ import annotations
@@ -20,18 +22,20 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from popclass.batch.hearing import Chunk, Each, Outcome, hear_chunk, in_chunks
 from popclass.batch.journal import Stamp
-from popclass.batch.workers import check_worker, look_of
+from popclass.batch.worker import Chunk, Each, Outcome, hear_chunk, in_chunks
 from popclass.errors import UsageError
-from popclass.formats.text import one_line
-from popclass.model import Model
+from popclass.model.model import Model
+from popclass.utils.text import one_line
+from popclass.version import __version__
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
 
 ANSWER_S = 10.0  # for the scheduler to answer
 FIRST_WORKER_S = 10.0
@@ -228,7 +232,6 @@ class Cluster:
 
     def _submit(self, chunk: Chunk) -> None:
         def hear(sha256: str, folder: str, chunk: Chunk) -> list[Outcome] | str:
-            from popclass.batch.cluster import hear_here
 
             return hear_here(sha256, folder, chunk)
 
@@ -293,7 +296,6 @@ class Cluster:
         """Look at workers, refuse those that would not do, and give the others the model."""
 
         def give(sha256: str, model: bytes, name: str) -> None:
-            from popclass.batch.cluster import take_model
 
             take_model(sha256, model, name)
 
@@ -326,3 +328,67 @@ def _unheard_logs() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+
+
+LIBRARIES = ("numpy", "soundfile", "soxr", "onnxruntime", "av")
+
+
+def look_of(folder: str) -> Callable[[], dict[str, Any]]:
+    """A function that tells what a worker has; it needs nothing of popclass itself."""
+    libraries = LIBRARIES
+
+    def look() -> dict[str, Any]:
+        import os
+        import platform
+        from importlib.metadata import PackageNotFoundError, version
+
+        found: dict[str, Any] = {"host": platform.node(), "sees": os.path.isdir(folder), "popclass": None}
+        found["python"] = ".".join(platform.python_version_tuple()[:2])
+        try:
+            import popclass
+        except ImportError:
+            return found
+        found["popclass"] = popclass.__version__
+        for name in libraries:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:
+                found[name] = None
+        return found
+
+    return look
+
+
+def check_worker(address: str, seen: Mapping[str, Any], folder: str) -> None:
+    """Refuse a worker that would not do.
+
+    Parameters
+    ----------
+    address : str
+    seen : mapping
+        What the function of `look_of` found there.
+    folder : str
+        That of the recordings.
+
+    Raises
+    ------
+    UsageError
+        If it lacks popclass, has other versions than this machine, or does not see the folder.
+    """
+    worker = f"the worker {address} on {seen['host']}"
+    if seen["popclass"] is None:
+        raise UsageError(f"{worker} cannot import popclass; install it there, in the same versions as here")
+    import platform
+
+    here = {"popclass": __version__, "python": ".".join(platform.python_version_tuple()[:2])}
+    for name, number in {**here, **{name: version(name) for name in LIBRARIES}}.items():
+        if seen[name] != number:
+            raise UsageError(
+                f"{worker} has {name} {seen[name] or 'not'}, here is {number}; the tables would depend on who heard "
+                "what: install the same versions everywhere"
+            )
+    if not seen["sees"]:
+        raise UsageError(
+            f"{worker} cannot see {one_line(folder)}; every worker must see the recordings under the same path, on a "
+            "shared file system"
+        )

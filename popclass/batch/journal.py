@@ -35,13 +35,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from popclass.batch.changes import FIELDS
-from popclass.batch.duplicates import Piece
+from popclass.batch.files import Piece
+from popclass.batch.manifest import FIELDS
 from popclass.errors import OutputError
-from popclass.files import Stamp as Stamp
-from popclass.formats.text import one_line
 from popclass.pipeline import Analysis
 from popclass.results import Event
+from popclass.utils.files import Stamp as Stamp
+from popclass.utils.text import one_line
 
 NAME = "journal.jsonl"
 VERSION = 3
@@ -59,7 +59,7 @@ def to_line(recording: str, analysis: Analysis, stamp: Stamp, piece: Piece) -> s
     analysis : Analysis
     stamp : Stamp
     piece : (int, int)
-        By which files with the same bytes are found, see `popclass.batch.duplicates`.
+        By which files with the same bytes are found, see `popclass.batch.files`.
     """
     entry = {
         "recording": recording,

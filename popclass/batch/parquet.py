@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from popclass.errors import OutputError, UsageError
-from popclass.formats.text import one_line
-from popclass.formats.write import replacing
+from popclass.utils.files import replacing
+from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa

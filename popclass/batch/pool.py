@@ -17,12 +17,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
-from popclass.batch.hearing import Chunk, Each, Outcome, hear_chunk, in_chunks
 from popclass.batch.journal import Stamp
+from popclass.batch.worker import Chunk, Each, Outcome, hear_chunk, in_chunks
 from popclass.errors import UsageError
-from popclass.model import Model
-from popclass.processes import context, one_blas_thread, start_server
-from popclass.stopping import held
+from popclass.model.model import Model
+from popclass.utils.signals import held
+from popclass.utils.workers import context, one_blas_thread, start_server
 
 CHUNKS_AHEAD = 2  # handed out for each process, so that none waits
 CRASHED = "the process that read it died: the file crashes its decoder, or memory ran out"

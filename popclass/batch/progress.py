@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from popclass.batch.hearing import Outcome
 from popclass.batch.journal import Stamp
+from popclass.batch.worker import Outcome
 
 
 @dataclass(frozen=True, slots=True)

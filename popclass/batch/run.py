@@ -21,29 +21,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from popclass import __version__
-from popclass.batch.changes import as_known, notices
-from popclass.batch.duplicates import same_content
-from popclass.batch.files import Found, find_recordings
-from popclass.batch.hearing import Each, Outcome
+from popclass.batch.files import Found, find_recordings, same_content
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Journal, Stamp
-from popclass.batch.manifest import read_manifest
+from popclass.batch.manifest import as_known, notices, read_manifest
 from popclass.batch.pool import hear_all
 from popclass.batch.progress import BatchProgress, Count
-from popclass.batch.result import CSV, KINDS, PARQUET, RUN, BatchResult, tables, write_tables
-from popclass.batch.settled import Settled
-from popclass.conclusion import Circumstances
+from popclass.batch.result import CSV, KINDS, PARQUET, RUN, BatchResult, Settled, tables, write_tables
+from popclass.batch.worker import Each, Outcome
 from popclass.errors import OutputError, UsageError
-from popclass.formats.text import one_line
-from popclass.formats.write import check_writable
-from popclass.model import Model
+from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.processes import one_a_core
+from popclass.postprocess import Circumstances
 from popclass.results import SCHEMA_VERSION
-from popclass.stopping import held
-from popclass.timing.duration import check_duration
 from popclass.timing.sites import assumption, lookup
+from popclass.utils.duration import check_duration
+from popclass.utils.files import check_writable
+from popclass.utils.signals import held
+from popclass.utils.text import one_line
+from popclass.utils.workers import one_a_core
+from popclass.version import __version__
 
 MOST_JOBS = 256
 
@@ -96,7 +93,7 @@ def classify_folder(
     progress : callable, optional
         Called with a `popclass.batch.progress.BatchProgress` now and then.
     notice : callable, optional
-        Called with a line about what should be known before hours are spent: see `popclass.batch.changes`.
+        Called with a line about what should be known before hours are spent: see `popclass.batch.manifest`.
 
     Returns
     -------

@@ -19,13 +19,11 @@ from collections.abc import Sequence
 
 import click
 
-from popclass import __version__
 from popclass.cli import batch, classify, evaluate, features, listen, model, sites, synth, train
-from popclass.cli.messages import complain
-from popclass.cli.refused import refused
-from popclass.cli.streams import discard, fill_gaps
+from popclass.cli.console import complain, discard, fill_gaps, refused
 from popclass.errors import PopclassError
-from popclass.stopping import Stops, stoppable, stopped
+from popclass.utils.signals import Stops, stoppable, stopped
+from popclass.version import __version__
 
 __all__ = ["main"]
 

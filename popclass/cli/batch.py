@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from popclass.cli import options
-from popclass.cli.messages import Report, complain, progress_bar, say
-from popclass.cli.report import check_symptoms, write_pages
+from popclass.cli.console import Report, complain, progress_bar, say
+from popclass.cli.options import check_symptoms, write_pages
 from popclass.errors import UsageError
-from popclass.formats.text import one_line
-from popclass.processes import one_a_core, start_server
-from popclass.stopping import stopped
+from popclass.utils.signals import stopped
+from popclass.utils.text import one_line
+from popclass.utils.workers import one_a_core, start_server
 
 if TYPE_CHECKING:
     from popclass.batch import BatchResult

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from popclass.cli import options
-from popclass.cli.messages import say
-from popclass.cli.recordings import Progress, check_paths, exit_code, hear_all, readable_again
-from popclass.cli.report import check_report, write_page
+from popclass.cli.console import say
+from popclass.cli.inputs import Progress, check_paths, exit_code, hear_all, readable_again
+from popclass.cli.options import check_report, write_page
 from popclass.errors import UsageError
-from popclass.formats.text import one_line
-from popclass.formats.write import STDOUT
+from popclass.utils.files import STDOUT
+from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
     from popclass.pipeline import Analysis
@@ -100,9 +100,9 @@ def classify(
     _check(recordings, recorded_at, style, output)
     check_report(recordings, report, symptoms, output)
 
-    from popclass.conclusion import Circumstances, conclude
     from popclass.formats import write_results
     from popclass.pipeline import analyse, load_model
+    from popclass.postprocess import Circumstances, conclude
 
     around = Circumstances(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
     chosen = load_model(model)
@@ -132,7 +132,7 @@ def classify(
 
 def _check(recordings: Sequence[str], recorded_at: datetime | None, style: str, output: str) -> None:
     """What can be known to be wrong before anything is heard."""
-    from popclass.formats.write import check_writable
+    from popclass.utils.files import check_writable
 
     check_paths(recordings, output)
     if recorded_at is not None and len(recordings) > 1:

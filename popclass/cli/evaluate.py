@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from popclass.cli import options
-from popclass.cli.messages import progress_bar, say
-from popclass.cli.recordings import exit_code
+from popclass.cli.console import progress_bar, say
+from popclass.cli.inputs import exit_code
 from popclass.errors import UsageError
-from popclass.formats.text import one_line
-from popclass.formats.write import STDOUT, write_text
+from popclass.utils.files import STDOUT, write_text
+from popclass.utils.text import one_line
 
 _EPILOG = """\b
 Examples:
@@ -39,7 +39,7 @@ trusted.
 def evaluate(labelled: str, model: str | None, output: str | None, partial: bool) -> int:
     """`popclass evaluate`; see `_HELP`."""
     from popclass.evaluation import evaluate as hold_against
-    from popclass.evaluation.folder import check_folder
+    from popclass.evaluation.output import check_folder
 
     if output == STDOUT:
         raise UsageError("-o -: an evaluation is a folder; name one that is new or empty")

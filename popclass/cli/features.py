@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from popclass.cli import options
-from popclass.cli.recordings import Progress, check_paths, exit_code, hear_all
-from popclass.formats.write import STDOUT, check_writable, write_text
+from popclass.cli.inputs import Progress, check_paths, exit_code, hear_all
+from popclass.utils.files import STDOUT, check_writable, write_text
 
 if TYPE_CHECKING:
-    from popclass.hearing import Hearing
+    from popclass.pipeline import Hearing
 
 _EPILOG = """\b
 Examples:
@@ -35,8 +35,7 @@ def features(recordings: tuple[str, ...], output: str) -> int:
     check_paths(recordings, output)
     check_writable(output)
 
-    from popclass.hearing import hear
-    from popclass.pipeline import load_model
+    from popclass.pipeline import hear, load_model
 
     frontend = load_model(None).frontend
 
@@ -50,7 +49,7 @@ def features(recordings: tuple[str, ...], output: str) -> int:
 
 
 def _lines(heard: Sequence[Hearing], names: Sequence[str]) -> Iterator[str]:
-    from popclass.formats.delimited import csv_line
+    from popclass.formats.csv_io import csv_line
 
     yield csv_line(["recording", "event", "start_s", *names])
     for each in heard:

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from popclass.cli import options
-from popclass.cli.messages import say
+from popclass.cli.console import say
 from popclass.errors import UsageError
-from popclass.formats.text import one_line
-from popclass.formats.write import STDOUT
+from popclass.utils.files import STDOUT
+from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
-    from popclass.listening.run import Sink, Sitting
-    from popclass.listening.source import Source
+    from popclass.streaming.runner import Sink, Sitting
+    from popclass.streaming.source import Source
 
 TABLE, JSONL = "table", "jsonl"
-# as popclass.listening.encodings.ENCODINGS, which is not imported before it is needed
+# as popclass.streaming.pcm.ENCODINGS, which is not imported before it is needed
 _ENCODINGS = ("u8", "s16le", "s24le", "s32le", "f32le", "f64le", "mulaw", "alaw")
 
 # what arecord and others call them, without what is no letter or digit
@@ -104,12 +104,12 @@ def listen(
     """`popclass listen`; see `_HELP`."""
     _check(source, rate, channels, encoding)
     if session is not None:
-        from popclass.formats.write import check_writable
+        from popclass.utils.files import check_writable
 
         check_writable(session)
 
-    from popclass.listening.run import Sitting
     from popclass.pipeline import load_model
+    from popclass.streaming.runner import Sitting
 
     settings = {"site": site, "cavities": cavities, "refractory": refractory, "subject": subject}
     with ExitStack() as stack:
@@ -151,20 +151,20 @@ def _check(source: str | None, rate: int | None, channels: int | None, encoding:
 def _is_recording(source: str) -> bool:
     from pathlib import Path
 
-    from popclass.audio.suffixes import AUDIO_SUFFIXES
+    from popclass.audio.paths import AUDIO_SUFFIXES
 
     return source.lower().endswith(AUDIO_SUFFIXES) or (not source.isdecimal() and Path(source).is_file())
 
 
 def _open(source: str | None, rate: int | None, channels: int | None, encoding: str | None, stack: ExitStack) -> Source:
     if source != STDOUT:
-        from popclass.listening.device import Device
+        from popclass.streaming.device import Device
 
         device = Device(source, rate=rate, channels=channels)
         stack.callback(device.close)
         return device
-    from popclass.listening.encodings import Layout
-    from popclass.listening.source import Pipe
+    from popclass.streaming.pcm import Layout
+    from popclass.streaming.source import Pipe
 
     layout = Layout(rate, channels if channels is not None else 1, encoding) if rate and encoding else None
     # not sys.stdin.buffer: its lock, held by a thread that waits for samples, would abort the interpreter at its end
@@ -178,11 +178,11 @@ def _existing(session: str | None) -> str | None:
 
 
 def _sinks(sitting: Sitting, style: str, folder: str | None, stack: ExitStack) -> list[Sink]:
-    from popclass.listening.output import Counts, Lines, Outlet
+    from popclass.streaming.output import Counts, Lines, Outlet
 
     sinks: list[Sink] = [Counts(sitting.counts)]
     if style == TABLE and sys.stdout.isatty():
-        from popclass.listening.view import View
+        from popclass.streaming.view import View
 
         view = View(sitting.source.name)
         stack.callback(view.close)
@@ -194,7 +194,7 @@ def _sinks(sitting: Sitting, style: str, folder: str | None, stack: ExitStack) -
         sitting.enough = lambda: outlet.closed_by_reader
         sinks.append(Lines(outlet, sitting.source.name, as_json=style == JSONL))
     if folder is not None:
-        from popclass.listening.save import Saver
+        from popclass.streaming.save import Saver
 
         sinks.append(Saver(folder))
     return sinks
@@ -205,7 +205,7 @@ def _unsaid(text: str) -> None:
 
 
 def _sum_up(sitting: Sitting) -> None:
-    from popclass.timing.duration import format_span
+    from popclass.utils.duration import format_span
 
     found = ", ".join(f"{number} {label}" for label, number in sorted(sitting.counts.items()) if number)
     say(f"listened for {format_span(sitting.heard_s)}: {found or 'no short sound heard'}")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from popclass.cli import options
-from popclass.formats.write import STDOUT, write_text
+from popclass.utils.files import STDOUT, write_text
 
 if TYPE_CHECKING:
-    from popclass.model import Model
+    from popclass.model.model import Model
 
 _SHOW_EPILOG = """\b
 Example:
@@ -40,7 +40,7 @@ _SHOW_HELP = """Show classes, training data, scores and thresholds of a model.
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def show(path: str) -> int:
     """`popclass show`; see `_SHOW_HELP`."""
-    from popclass.model import Model
+    from popclass.model.model import Model
 
     write_text(STDOUT, _rendered(Model.load(path)))
     return 0
@@ -54,7 +54,7 @@ _VERIFY_HELP = """Check that a model is whole and works here. The checksum shows
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def verify(path: str) -> int:
     """`popclass verify`; see `_VERIFY_HELP`."""
-    from popclass.model import Model
+    from popclass.model.model import Model
 
     loaded = Model.load(path)
     write_text(STDOUT, "".join(f"{line}\n" for line in (f"{loaded.name}: fine", *_checked(loaded))))
@@ -63,7 +63,7 @@ def verify(path: str) -> int:
 
 def _checked(loaded: Model) -> Iterator[str]:
     """What loading a model has checked, and what it is known by."""
-    from popclass.graph.read import read_graph
+    from popclass.model.graph_reader import read_graph
 
     graph = read_graph(loaded.graph)
     operators = ", ".join(sorted({node.operator for node in graph.nodes}))
@@ -79,8 +79,8 @@ def _rendered(loaded: Model) -> str:
     from rich.markdown import Markdown
 
     from popclass.formats.terminal import laid_out
-    from popclass.formats.text import one_line
-    from popclass.training.card import told
+    from popclass.training.model_card import told
+    from popclass.utils.text import one_line
 
     # a stranger's model must not write to the terminal as it likes
     text = "\n".join(map(one_line, told(loaded).split("\n")))

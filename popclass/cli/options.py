@@ -1,16 +1,31 @@
-"""Options that several commands share, and how their values are checked. A wrong value is an error, never clamped."""
+"""Options that several commands share, and how their values are checked. A wrong value is an error, never clamped.
+
+What `classify` and `batch` have to do for a report: check first, write last.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from popclass.cli.console import complain, progress_bar, say
+from popclass.cli.inputs import check_paths
 from popclass.errors import UsageError
-from popclass.timing.duration import LONGEST_S, SHORTEST_S, format_duration, parse_duration
 from popclass.timing.sites import MOST_CAVITIES, lookup
+from popclass.utils.duration import LONGEST_S, SHORTEST_S, format_duration, parse_duration
+from popclass.utils.files import STDOUT, check_writable
+from popclass.utils.text import one_line
+
+if TYPE_CHECKING:
+    from popclass.batch import BatchResult
+    from popclass.model.model import Model
+    from popclass.results import RecordingResult
+
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -141,3 +156,78 @@ def symptom_option() -> Decorator:
         multiple=True,
         help="What else is noticed, such as pain or numbness, for the report; may be given several times.",
     )
+
+
+ENDINGS = (".html", ".htm")
+
+
+def check_report(recordings: Sequence[str], report: str | None, symptoms: Sequence[str], output: str) -> None:
+    """Refuse before anything is heard what cannot become a report.
+
+    Raises
+    ------
+    UsageError
+        Where symptoms are named without a report, the page would replace a recording or the table, or its name is not
+        that of a page.
+    OutputError
+        Where it cannot be written.
+    """
+    if report is None:
+        if symptoms:
+            raise UsageError("--symptom is for a report, and none is asked for: add --report OUT.html")
+        return
+    check_paths(recordings, report)
+    if report != STDOUT and PurePath(report).suffix.lower() not in ENDINGS:
+        allowed = " or ".join(ENDINGS)
+        raise UsageError(f"--report {one_line(report)}: a report is a page for a browser; end its name in {allowed}")
+    if os.path.realpath(report) == os.path.realpath(output):
+        raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
+    check_writable(report)
+
+
+def write_page(
+    results: Sequence[RecordingResult],
+    paths: Sequence[str],
+    target: str,
+    model: Model,
+    symptoms: Sequence[str],
+    failures: Sequence[str],
+) -> None:
+    """Write the report of recordings that were classified, and of those that failed, and say where it is."""
+    from popclass.report import write_report
+
+    with progress_bar("drawing the report") as progress:
+        write_report(results, target, model=model, symptoms=symptoms, paths=paths, failures=failures, progress=progress)
+    if target != STDOUT:
+        say(f"report: {one_line(target)}")
+
+
+def check_symptoms(folder: str, manifest: str) -> None:
+    """Refuse a manifest with an unknown symptom before a folder is heard for hours, report or not.
+
+    Raises
+    ------
+    LabelError
+        With the row.
+    """
+    from popclass.batch.manifest import read_symptoms
+
+    def check(text: str) -> str:
+        from popclass.report.guidance import check_symptom  # most manifests name none
+
+        return check_symptom(text)
+
+    read_symptoms(Path(manifest), Path(folder), (), check)
+
+
+def write_pages(result: BatchResult, folder: str, *, quiet: bool, **settings: Any) -> int:
+    """Write the pages of a batch, and say where; how many recordings could not be heard again."""
+    from popclass.report import write_batch_report
+
+    with progress_bar("" if quiet else "drawing reports") as bar:
+        index, failures = write_batch_report(result, folder, progress=None if quiet else bar, **settings)
+    for failure in failures:
+        complain(failure)
+    if not quiet:
+        say(f"report: {one_line(str(index))}")
+    return len(failures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from popclass.formats.write import STDOUT, write_text
+from popclass.utils.files import STDOUT, write_text
 
 _WHOLE = ("site", "cavities", "refractory", "documented")
 _EPILOG = """\b

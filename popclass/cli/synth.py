@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from popclass.cli import options
-from popclass.cli.messages import progress_bar, say
-from popclass.formats.text import one_line
+from popclass.cli.console import progress_bar, say
+from popclass.utils.text import one_line
 
 MOST_SESSIONS = 100_000
 

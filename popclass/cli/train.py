@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from popclass.cli import options
-from popclass.cli.messages import progress_bar, say
+from popclass.cli.console import progress_bar, say
 from popclass.errors import UsageError
-from popclass.formats.text import one_line
-from popclass.formats.write import STDOUT, check_writable, placing, write_text
+from popclass.utils.files import STDOUT, check_writable, placing, write_text
+from popclass.utils.text import one_line
 
 CLASSIFIERS = ("auto", "logistic", "svm", "forest")
 SOME_FAILED = 1
@@ -97,12 +97,13 @@ def train(
     check_writable(path, force=force)
     check_writable(card_path, force=force)
 
-    from popclass.training import run, scores
-    from popclass.training.card import card
+    from popclass.metrics import scores
+    from popclass.training import train as train_model
+    from popclass.training.model_card import card
 
     warnings: list[str] = []
     with progress_bar("training") as report:
-        model = run.train(
+        model = train_model(
             labelled,
             classifier=classifier,
             folds=folds,

@@ -1,5 +1,5 @@
 """How well a model does on labelled recordings: what is found of their sounds, and what the found ones are called."""
 
-from popclass.evaluation.run import Evaluation, evaluate
+from popclass.evaluation.evaluate import Evaluation, evaluate
 
 __all__ = ["Evaluation", "evaluate"]

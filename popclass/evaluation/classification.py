@@ -2,8 +2,8 @@
 
 `sound` is the acoustic classifier alone; `company` weighs the other events of the recording, too; `timing` weighs the
 refractory period, but not the company; `both` weighs everything, and its labels are those that `popclass classify`
-gives. Their difference is what each kind of evidence is worth. Scores are those of `popclass.training.scores`,
-with 95 % intervals (`popclass.evaluation.spans`). They take the most likely class for the answer, whether it was named
+gives. Their difference is what each kind of evidence is worth. Scores are those of `popclass.metrics.scores`,
+with 95 % intervals (`popclass.evaluation.intervals`). They take the most likely class for the answer, whether it was named
 or `uncertain`; how often it was `uncertain` is counted beside them. How well the probability of a class tells it from
 all others, whatever the threshold, is the area under the ROC curve and the average precision (scikit-learn).
 """
@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.evaluation.cases import Case
-from popclass.evaluation.spans import spans
+from popclass.evaluation.intervals import spans
+from popclass.evaluation.matching import Case
+from popclass.metrics.scores import risk_coverage, score
 from popclass.results import UNCERTAIN
-from popclass.training.risk import risk_coverage
-from popclass.training.scores import score
 
 READINGS = ("sound", "company", "timing", "both")
 TOTALS = ("accuracy", "balanced_accuracy", "log_loss", "brier", "ece")
@@ -91,7 +90,7 @@ def chances_of(cases: Sequence[Case], reading: str, classes: int) -> Array:
 
 
 def doubtful(cases: Sequence[Case], chances: Array, least: Array, novelty: float) -> NDArray[np.bool_]:
-    """Which cases would be called `uncertain` under these probabilities, by the rule of `popclass.conclusion`."""
+    """Which cases would be called `uncertain` under these probabilities, by the rule of `popclass.postprocess`."""
     novel = np.array([_novelty(case) >= novelty for case in cases], dtype=bool)
     faint = chances.max(axis=1, initial=0.0) < least[chances.argmax(axis=1)]
     return np.asarray(novel | faint)

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.evaluation.cases import MATCHED, MISSED, UNLABELLED, Case
-from popclass.evaluation.pairs import WINDOW_S
-from popclass.evaluation.spans import spans
+from popclass.evaluation.intervals import spans
+from popclass.evaluation.matching import MATCHED, MISSED, UNLABELLED, WINDOW_S, Case
 
 ALL_CLIPS = "all recordings are clips with one label for the whole; their sound is the strongest one found"
 PARTIAL = "labels are partial, so that a sound without a label may be one that nobody labelled"

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from popclass.evaluation.classification import READINGS
-from popclass.evaluation.overlap import warning
-from popclass.formats.text import one_line
-from popclass.training.card import markdown_table
-from popclass.training.scores import figure, table
+from popclass.metrics.scores import figure, table
+from popclass.training.model_card import markdown_table
+from popclass.utils.text import one_line
 
 Rows = list[list[str]]
 Scores = Mapping[str, Any]
@@ -276,3 +275,17 @@ def _classified(scores: Scores) -> str:
     if missing:
         said += f" ({'; '.join(missing)})"
     return f"{said}; intervals over {one['intervals_over']}s."
+
+
+def warning(about: Mapping[str, Any]) -> str:
+    """What a reader must know of the scores; empty where no recording is one of training.
+
+    Examples
+    --------
+    >>> warning({"heard": 5, "trained_on": ["a.wav", "b.wav"]})
+    'Warning: the model was trained on 2 of these 5 recordings; the figures are too good.'
+    """
+    count = len(about["trained_on"] or ())
+    if not count:
+        return ""
+    return f"Warning: the model was trained on {count} of these {about['heard']} recordings; the figures are too good."

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.features.definitions import COEFFICIENTS, FEATURES
-from popclass.packing import pack, unpack
+from popclass.utils.arrays import pack, unpack
 
 Array = NDArray[np.float64]
 RATES = (16_000, 192_000)  # the bands of the features end at 8 kHz

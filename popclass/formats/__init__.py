@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 from popclass.errors import UsageError
 from popclass.formats.audacity import audacity
 from popclass.formats.corrected import refuse_change
-from popclass.formats.delimited import events_csv
+from popclass.formats.csv_io import events_csv
 from popclass.formats.jsonl import events_jsonl
 from popclass.formats.raven import raven
 from popclass.formats.table import table, terminal_table
-from popclass.formats.write import STDOUT, write_text
 from popclass.results import RecordingResult
+from popclass.utils.files import STDOUT, write_text
 
 FORMATS: dict[str, Callable[[Sequence[RecordingResult]], Iterable[str]]] = {
     "table": table,

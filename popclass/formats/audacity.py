@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from popclass.errors import UsageError
-from popclass.formats.text import bad_row, number, read_rows, visible
+from popclass.formats.text import bad_row, number, read_rows
 from popclass.results import RecordingResult
+from popclass.utils.text import visible
 
 _PROBABILITY = re.compile(r"(?<!\s)\s+(0\.\d\d|1\.00)$")  # one try for each run of spaces, however long
 _EXPECTED = "expected start TAB end TAB label, with times in seconds"

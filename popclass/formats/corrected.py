@@ -14,8 +14,8 @@ from pathlib import Path
 
 from popclass.errors import OutputError
 from popclass.formats.raven import raven
-from popclass.formats.text import one_line, visible
-from popclass.formats.write import STDOUT
+from popclass.utils.files import STDOUT
+from popclass.utils.text import one_line, visible
 
 _LABEL = re.compile(r"\d+\.\d{6}\t\d+\.\d{6}\t[^\t]+ (0\.\d\d|1\.00)")
 

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from popclass.errors import LabelError
 from popclass.formats.audacity import single_field
-from popclass.formats.delimited import cell
-from popclass.formats.text import bad_row, number, one_line, read_rows, rounded
+from popclass.formats.csv_io import cell
+from popclass.formats.text import bad_row, number, read_rows, rounded
 from popclass.results import Event, RecordingResult
+from popclass.utils.text import one_line
 
 COLUMNS = (
     *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)"),

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from popclass.formats.delimited import cell, csv_line
-from popclass.formats.text import one_line, rounded, visible
+from popclass.formats.csv_io import cell, csv_line
+from popclass.formats.text import rounded
 from popclass.results import UNCERTAIN, RecordingResult
+from popclass.utils.text import one_line, visible
 
 OK = "ok"
 FAILED = "failed"

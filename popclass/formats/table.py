@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from popclass.formats.sparkline import of_recordings, sparkline
 from popclass.formats.terminal import laid_out
-from popclass.formats.text import one_line, rounded
+from popclass.formats.text import rounded
 from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, SNAPPING, UNCERTAIN, Event, RecordingResult, Session
+from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -1,4 +1,4 @@
-"""Text laid out by rich for the terminal at hand, to be written by `popclass.formats.write` as all other text is.
+"""Text laid out by rich for the terminal at hand, to be written by `popclass.utils.files` as all other text is.
 
 rich would write to standard output itself, and ends the process where that is closed. So it is handed a stream that
 looks like standard output and takes nothing.

@@ -1,6 +1,6 @@
 """How a name, a number and a foreign text file become text: the rules all formats share.
 
-Names of recordings are written as `popclass.printable` has it. Times have six decimals, which tells neighbouring
+Names of recordings are written as `popclass.utils.text` has it. Times have six decimals, which tells neighbouring
 samples apart up to 192 kHz; probabilities and novelty four; decibels two. What is unknown or not finite is `None`: an
 empty field in a table, null in JSON, never 0.
 Label files written elsewhere are read as UTF-8 (with or without a byte-order mark) or as UTF-16 with one, and any line
@@ -19,25 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from popclass.errors import LabelError
-from popclass.printable import one_line as one_line
-from popclass.printable import visible as visible
 from popclass.results import RecordingResult
+from popclass.utils.text import one_line as one_line
+from popclass.utils.text import visible as visible
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 INTEGERS = frozenset({"event", "burst", "channel"})
-
-
-def counted(count: int, noun: str) -> str:
-    """A number with its noun, which takes an s where there is not exactly one.
-
-    Examples
-    --------
-    >>> counted(1, "label"), counted(2, "recording")
-    ('1 label', '2 recordings')
-    """
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 @cache

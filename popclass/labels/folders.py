@@ -10,11 +10,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from popclass.audio.suffixes import AUDIO_SUFFIXES
+from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import LabelError
-from popclass.formats.text import one_line
-from popclass.labels.names import check_class_name
 from popclass.labels.records import LabelledRecording, Labels, Note, some
+from popclass.labels.validation import check_class_name
+from popclass.utils.text import one_line
 
 
 def read_class_folders(folder: Path) -> Labels:

@@ -15,13 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from popclass.errors import LabelError
-from popclass.formats.text import one_line
-from popclass.labels.beside import Beside
 from popclass.labels.folders import files_in, inner_folders, is_audio, read_class_folders
 from popclass.labels.records import Labels, Note, some
+from popclass.labels.sidecar import Beside, read_one_recording, read_one_track, read_tracks, tracks_of
 from popclass.labels.table import TABLE, read_table, read_tables, tables_in
-from popclass.labels.tracks import read_one_recording, read_one_track, read_tracks, tracks_of
 from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.utils.text import one_line
 
 
 def read_labels(source: str | os.PathLike[str]) -> Labels:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from popclass.formats.text import one_line
+from popclass.utils.text import one_line
 
 _SHOWN = 3  # names in a message that could list hundreds
 

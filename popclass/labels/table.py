@@ -20,12 +20,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from popclass.errors import LabelError
-from popclass.formats.columns import check_text, read_columns
-from popclass.formats.text import number, one_line
-from popclass.labels.checks import checked
+from popclass.formats.csv_io import check_text, read_columns
+from popclass.formats.text import number
 from popclass.labels.folders import listed
-from popclass.labels.names import Names
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
+from popclass.labels.validation import Names, checked
+from popclass.utils.text import one_line
 
 TABLE, TABLE_END = "labels.csv", ".labels.csv"
 # as Chromium, Firefox and Safari name what is there already; where labels may well have a number of their own, only

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from popclass.errors import LabelError, OutputError
 from popclass.formats.audacity import audacity_line, single_field
-from popclass.formats.delimited import csv_line
+from popclass.formats.csv_io import csv_line
 from popclass.formats.raven import VIEW, raven_line
-from popclass.formats.text import one_line
-from popclass.formats.write import check_writable, replacing, write_bytes
 from popclass.labels.records import LabelledRecording, Labels
 from popclass.labels.table import COLUMNS, TABLE
+from popclass.utils.files import check_writable, replacing, write_bytes
+from popclass.utils.text import one_line
 
 RAVEN_COLUMNS = (
     *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)"),

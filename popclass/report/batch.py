@@ -21,19 +21,19 @@ from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import from_line
 from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.batch.result import BatchResult
-from popclass.conclusion import Circumstances, conclude
 from popclass.errors import AudioError, OutputError
-from popclass.formats.text import one_line
-from popclass.formats.write import write_text
-from popclass.model import Model
+from popclass.model.model import Model
 from popclass.pipeline import load_model
+from popclass.postprocess import Circumstances, conclude
 from popclass.report.guidance import check_symptom
-from popclass.report.hearing import look
 from popclass.report.index import render_index
+from popclass.report.media import look
 from popclass.report.page import render_page
 from popclass.report.write import labels_name, relative
 from popclass.results import RecordingResult
 from popclass.timing.sites import lookup
+from popclass.utils.files import write_text
+from popclass.utils.text import one_line
 
 INDEX, PAGES = "report.html", "pages"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

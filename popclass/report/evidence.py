@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.model import Model
+from popclass.model.model import Model
 
 Array = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from importlib import resources
 from typing import Any
 
 from popclass.errors import UsageError
-from popclass.formats.text import one_line
+from popclass.utils.text import one_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from popclass import __version__
 from popclass.batch.result import BatchResult
 from popclass.formats.recordings import RecordingRow
 from popclass.formats.table import description, summary
-from popclass.formats.text import one_line
-from popclass.model import Model
+from popclass.model.model import Model
 from popclass.report.guidance import Symptom, all_symptoms, guidance
 from popclass.report.page import limits_of, name_of, render
 from popclass.results import RecordingResult
+from popclass.utils.text import one_line
+from popclass.version import __version__
 
 AT_ONCE = 6  # recordings of one subject named beside a warning before the rest are folded
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from popclass.errors import UsageError
-from popclass.formats.text import visible
-from popclass.formats.write import STDOUT, write_text
 from popclass.labels.table import TABLE, TABLE_END
-from popclass.model import Model
+from popclass.model.model import Model
 from popclass.report.guidance import check_symptom
-from popclass.report.hearing import look
+from popclass.report.media import look
 from popclass.report.page import render_page
 from popclass.results import RecordingResult
+from popclass.utils.files import STDOUT, write_text
+from popclass.utils.text import visible
 
 _UNSAFE = re.compile(r"[^\w.-]+")
 _LONGEST = 80  # letters of a page's name, which may take four bytes each

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.synthesis import speech
+from popclass.synthesis.acoustics import FILTER_SIZE, World, minimum_phase
 from popclass.synthesis.settings import Settings
 from popclass.synthesis.waves import FloatArray, Regime
-from popclass.synthesis.world import FILTER_SIZE, World, minimum_phase
 
 Signal = NDArray[np.float32]
 SLOPES = {

@@ -15,9 +15,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from popclass.synthesis import impacts as struck
 from popclass.synthesis import parameters as p
-from popclass.synthesis import speech, struck
-from popclass.synthesis.struck import repeat_level
+from popclass.synthesis import speech
+from popclass.synthesis.impacts import repeat_level
 from popclass.synthesis.waves import (
     FloatArray,
     Maker,

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from popclass.synthesis import parameters as p
 from popclass.synthesis import processing
+from popclass.synthesis.acoustics import World, build_world
 from popclass.synthesis.background import Background, noise_floor_dbfs
 from popclass.synthesis.plan import Planned, draw_body, draw_duration, draw_programme, draw_starts, plan_recording
 from popclass.synthesis.settings import Settings
 from popclass.synthesis.waves import FloatArray
-from popclass.synthesis.world import World, build_world
 
 Signal = NDArray[np.float32]
 

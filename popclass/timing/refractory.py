@@ -10,7 +10,7 @@ candidate where w_i is positive. There are three ways to read a candidate:
 
 Whether it takes a cavity thus makes a difference of min(w_i, price), and the best reading of all events together
 chooses which take one: the greatest sum of min(w_i, price) with at most `capacity` overlapping (see
-`popclass.timing.schedule`). Weights are compared in steps of 1e-6 and times to the microsecond; among equally good
+`popclass.timing.scheduling`). Weights are compared in steps of 1e-6 and times to the microsecond; among equally good
 readings the earlier event takes the cavity.
 
 Where the site is unknown (`capacity` None), the pops of a burst count as one cavitation of one joint. A further burst
@@ -30,9 +30,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from popclass.errors import UsageError
 from popclass.results import CONSISTENT, REFRACTORY, UNCHECKED
-from popclass.timing.duration import check_duration
-from popclass.timing.schedule import schedule
+from popclass.timing.scheduling import schedule
 from popclass.timing.sites import check_cavities
+from popclass.utils.duration import check_duration
 
 # 8 of 46 lumbar joints that had cavitated did so again in the quick thrusts that followed (Cramer 2011): an exception
 # is 46/8 times less likely than a cavitation of a rested joint, which is 1.75 in log-odds.

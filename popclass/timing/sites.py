@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from popclass.errors import UsageError
-from popclass.timing.duration import format_duration, parse_duration
+from popclass.utils.duration import format_duration, parse_duration
 
 REFRACTORY_S = 1200.0
 MOST_CAVITIES = 1000

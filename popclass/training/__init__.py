@@ -1,5 +1,5 @@
 """Making models: run takes labels to samples to fit, with what fit is made of, and the card."""
 
-from popclass.training.run import train
+from popclass.training.train import train
 
 __all__ = ["train"]

@@ -1,7 +1,7 @@
 """Few labels: a base model's answers, corrected as far as the labels show that a correction helps.
 
-Whether to correct at all is decided by held-out groups (`popclass.training.choice`). From 200 events on, models of the
-labels alone are tried on the same folds (`popclass.training.rivals`). Scores are nested: whether to correct is decided
+Whether to correct at all is decided by held-out groups (`popclass.training.adapt`). From 200 events on, models of the
+labels alone are tried on the same folds (`popclass.training.adapt`). Scores are nested: whether to correct is decided
 anew without each fold. Labels that cannot be split into folds show nothing about a correction; then the base stays as
 it is.
 
@@ -9,6 +9,24 @@ The adapted model keeps the base's front end, context weights and novelty measur
 so that a person's own sounds are not called new any more. Its thresholds are the base's, too, unless a precision of
 joint labels is asked for: then the held-out new events decide where a joint class is named, but asking for as much as
 the base was made for, or more, never names it sooner than the base does, whatever a few lucky labels say.
+
+Whether labels correct a base model at all.
+
+The correction (`popclass.training.correction`) is shrunk so strongly that a few labels can do little harm, and where
+held-out groups speak against it, by more than the standard error over the groups, the base's answers stay as they are.
+Choosing the strength on so few labels did worse than one strength for all (docs/learning-curve.md).
+
+Models trained on the labels alone, held against a base with a correction on the same folds.
+
+A base has met far more people than a few recordings hold, so it is given up only on evidence about people: a model of
+the labels alone replaces it if the folds keep subjects apart and the 95 % interval of the difference in log loss, drawn
+over the subjects, lies above 0. Where folds keep only recordings apart, a model that knows these few people by heart
+looks good whatever it is worth for the next one.
+
+What a model trained anew takes over from its base: the worth of a sound's company, where the classes are the same.
+
+Weights belong to classes by name. A base may list them in another order than the new model; the same numbers then move
+to where their class stands. Where a class is missing on either side the weights mean nothing and are left out.
 """
 
 from __future__ import annotations
@@ -19,19 +37,21 @@ from typing import Any
 
 import numpy as np
 
+from popclass.context.features import context_names
 from popclass.errors import LabelError
-from popclass.formats.text import counted as _counted
-from popclass.model import Model
-from popclass.novelty import Novelty
-from popclass.training.choice import STRENGTH, choose_correction
-from popclass.training.classifiers import BASELINE
-from popclass.training.correction import Correction, base_answers, corrected_graph, scale_of
+from popclass.metrics.bootstrap import FEWEST_GROUPS, mean_interval
+from popclass.metrics.scores import log_losses, score
+from popclass.model.context import Context, Weighing
+from popclass.model.model import Model
+from popclass.model.novelty import Novelty
+from popclass.training.calibration import cross_calibrated
+from popclass.training.classifiers import BASELINE, KINDS, enough_for, train_classifier
+from popclass.training.correction import Correction, base_answers, corrected_graph, fit_correction, scale_of
+from popclass.training.cross_validation import row, scored
 from popclass.training.folds import Folds, make_folds
-from popclass.training.origin import counted, created_by, versions
-from popclass.training.rivals import Verdict, held_out_answers, judge
-from popclass.training.scores import log_losses, score
+from popclass.training.provenance import counted, created_by, versions
 from popclass.training.thresholds import PRECISION, cost_of, doubtful_band, joint_bounds, joint_classes, min_probability
-from popclass.training.trial import row, scored
+from popclass.utils.text import counted as _counted
 
 BASE, CORRECTED = "base", "corrected"
 MOST_REFERENCES = 500  # added to the base's novelty measure
@@ -286,3 +306,223 @@ def _scores(
         "held_out": scored(y, answers.get(CORRECTED, answers[BASE]), base.classes, groups, seed=seed),
         "with_company": None,
     }
+
+
+STRENGTH = 300.0  # of the shrinkage of the slopes, in events
+INNER_FOLDS = 3
+
+
+def choose_correction(
+    p: np.ndarray,
+    X: np.ndarray,
+    y: np.ndarray,
+    groups: Sequence[str],
+    scale: tuple[np.ndarray, np.ndarray],
+    *,
+    folds: int = INNER_FOLDS,
+    seed: int = 0,
+) -> Correction | None:
+    """The correction fitted on all events, or None where held-out groups speak against correcting.
+
+    Parameters
+    ----------
+    p : numpy.ndarray, shape (n, k)
+        The base's calibrated probabilities, none of them 0 (`popclass.training.correction.base_answers`).
+    X : numpy.ndarray, shape (n, f)
+    y : numpy.ndarray of int, shape (n,)
+        True classes; not every class need be present.
+    groups : sequence of str, length n
+    scale : pair of numpy.ndarray, shape (f,)
+        What `popclass.training.correction.scale_of` gave.
+
+    Returns
+    -------
+    Correction or None
+        Where a class has a single group nothing can be held out, and the correction stands.
+    """
+    try:
+        splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=folds, seed=seed)
+    except LabelError:
+        return fit_correction(p, X, y, *scale, STRENGTH)
+    loss = np.empty(len(y))
+    for train, test in splits:
+        correction = fit_correction(p[train], X[train], y[train], *scale, STRENGTH)
+        loss[test] = log_losses(y[test], correction.apply(p[test], X[test]))
+    if clearly_better(log_losses(y, p), loss, groups):
+        return None
+    return fit_correction(p, X, y, *scale, STRENGTH)
+
+
+def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -> bool:
+    """Whether the mean loss is lower by more than the standard error of the difference over groups."""
+    gain = other - loss
+    _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    count = int(place.max()) + 1
+    if count < 2:
+        return False
+    off = np.bincount(place, weights=gain - gain.mean())
+    error = np.sqrt(count / (count - 1) * (off**2).sum()) / len(gain)
+    return bool(gain.mean() > error)
+
+
+EVENTS_NEEDED = 200  # fewer never made a better model of their own (docs/learning-curve.md)
+SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of the best model of the labels alone.
+
+    Attributes
+    ----------
+    kind : str
+        Which it was.
+    replaces : bool
+        Whether it takes the place of the base with its correction.
+    remark : str
+        Why, for people.
+    """
+
+    kind: str
+    replaces: bool
+    remark: str
+
+
+def held_out_answers(X: np.ndarray, y: np.ndarray, splits: Folds, seed: int) -> dict[str, np.ndarray]:
+    """What classifiers without the base say of held-out events, calibrated; none of them with too few events.
+
+    Parameters
+    ----------
+    X : numpy.ndarray, shape (n, f)
+    y : numpy.ndarray of int, shape (n,)
+        Classes, each present on every training side.
+    splits : list of (training indices, held-out indices)
+    seed : int
+    """
+    if len(y) < EVENTS_NEEDED:
+        return {}
+    out = {}
+    for kind in (kind for kind in KINDS if all(enough_for(kind, y[train]) for train, _ in splits)):
+        raw = np.empty((len(y), int(y.max()) + 1))
+        for train, test in splits:
+            raw[test] = train_classifier(kind, X[train], y[train], seed=seed).predict_proba(X[test])
+        out[kind] = cross_calibrated(raw, y, [test for _, test in splits])
+    return out
+
+
+def judge(
+    losses: Mapping[str, np.ndarray], corrected: np.ndarray, groups: Sequence[str], grouped_by: str, *, seed: int = 0
+) -> Verdict | None:
+    """Whether the best of some models replaces a corrected base.
+
+    Parameters
+    ----------
+    losses : mapping of str to numpy.ndarray, shape (n,)
+        Of each model, the log loss of each held-out event.
+    corrected : numpy.ndarray, shape (n,)
+        The same of the base with its correction.
+    groups : sequence of str, length n
+        What was held out together.
+    grouped_by : str
+        What the groups are; only `subject` tells of a new person.
+
+    Returns
+    -------
+    Verdict or None
+        None where there are no models to judge.
+
+    Examples
+    --------
+    >>> groups = [str(i // 10) for i in range(100)]
+    >>> judge({"forest": np.full(100, 0.2)}, np.full(100, 0.5), groups, "subject").replaces
+    True
+    >>> judge({"forest": np.full(100, 0.2)}, np.full(100, 0.5), groups, "recording").replaces
+    False
+    """
+    if not losses:
+        return None
+    kind = min(losses, key=lambda each: losses[each].mean())
+    gain = corrected - losses[kind]
+    span = mean_interval(gain, groups, seed=seed)
+    clear = span is not None and span[0] > 0
+    found = (
+        f"{kind}, trained on these labels alone, had a log loss {_difference(gain.mean(), span)} that of the base with "
+        f"a correction, on held-out {grouped_by}s"
+    )
+    if clear and grouped_by == SUBJECT:
+        return Verdict(kind, True, f"{found}; that is clearly better, so it replaces the base")
+    if gain.mean() <= 0:
+        return Verdict(kind, False, f"{found}; the base stays")
+    if grouped_by != SUBJECT:
+        return Verdict(
+            kind,
+            False,
+            f"{found}, but these share people, so nothing is known of a new person and the base stays; to have it "
+            f"judged, name the subjects in a labels.csv, {FEWEST_GROUPS} or more, each class in at least 2 of them",
+        )
+    return Verdict(kind, False, f"{found}; that is not clear enough, so the base stays")
+
+
+def _difference(gain: float, span: Sequence[float] | None) -> str:
+    """How far a log loss lies below another, or above it."""
+    interval = "too few groups for an interval" if span is None else f"95 % interval {-span[1]:+.3f} to {-span[0]:+.3f}"
+    return f"{abs(gain):.3f} ({interval}) {'below' if gain > 0 else 'above'}"
+
+
+def inherited_context(base: Model | None, classes: Sequence[str]) -> tuple[dict[str, Any] | None, list[str]]:
+    """The base's context weights for these classes, as a model file holds them.
+
+    Parameters
+    ----------
+    base : Model or None
+    classes : sequence of str
+        In the order of the new model.
+
+    Returns
+    -------
+    stored : dict or None
+        None where there is no base, it has no weights, or its classes are others.
+    remarks : list of str
+        Which class the weights could not be taken over for.
+    """
+    if base is None or base.context is None:
+        return None, []
+    if strange := differences(base.classes, classes):
+        return None, [f"the worth of a sound's company was not taken over from the base model: {strange}"]
+    if tuple(classes) == base.classes:
+        return base.info["context"], []
+    return reordered(base.context, base.classes, classes).to_json(), []
+
+
+def differences(base: Sequence[str], classes: Sequence[str]) -> str:
+    """Which classes only one of two models has, in words; empty where they have the same.
+
+    Examples
+    --------
+    >>> differences(["cavitation", "snapping", "other"], ["cavitation", "click", "other"])
+    "it does not know 'click'; 'snapping' is not among the labels"
+    """
+    new, gone = [n for n in classes if n not in base], [n for n in base if n not in classes]
+    parts = [f"it does not know {_quoted(new)}"] if new else []
+    if gone:
+        parts.append(f"{_quoted(gone)} {'is' if len(gone) == 1 else 'are'} not among the labels")
+    return "; ".join(parts)
+
+
+def reordered(context: Context, old: Sequence[str], new: Sequence[str]) -> Context:
+    """The same weights for the same classes in another order."""
+    before, names = context_names(old), context_names(new)
+    rows, columns = [before.index(name) for name in names], [list(old).index(name) for name in new]
+    weighing = context.weighing
+    moved = Weighing(
+        weighing.linear[rows][:, columns],
+        weighing.inner[rows],
+        weighing.sound[columns],
+        weighing.bias,
+        weighing.outer[:, columns],
+    )
+    return replace(context, names=names, weighing=moved)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

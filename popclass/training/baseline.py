@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from popclass.detection import Sound
 from popclass.detection.detector import AFTER_S, BEFORE_S
 
-BY_HAND = "MFCC + forest"
 RATE = 22_050  # librosa's default, in hertz
 COEFFICIENTS = 20
 WIDTH = 2 * COEFFICIENTS

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from popclass.calibration import Calibration, log_probabilities
+from popclass.model.calibration import Calibration, log_probabilities
 
 EVENTS_FOR_DIRICHLET = 30  # of each class
 EVENTS_FOR_TEMPERATURE = 30  # in all

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from popclass.errors import LabelError, UsageError
+from popclass.metrics.scores import BASELINE as BASELINE
 
-BASELINE = "baseline"
 KINDS = ("logistic", "svm", "forest")
 BOOSTING = "boosting"
 ONNX_OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for every onnxruntime that popclass allows

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from popclass.context import Context, Weighing, sound_logs
+from popclass.context.features import context_names
+from popclass.context.similarity import Likeness, likeness_scale
+from popclass.model.context import Context, Weighing, sound_logs
 from popclass.results import OTHER
-from popclass.timing.likeness import Likeness, likeness_scale
-from popclass.timing.repetition import context_names
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]

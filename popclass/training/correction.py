@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from popclass.calibration import FLOOR, Calibration
-from popclass.model import Model
-from popclass.novelty import Novelty
+from popclass.model.calibration import FLOOR, Calibration
+from popclass.model.model import Model
+from popclass.model.novelty import Novelty
 from popclass.training.classifiers import ONNX_OPSETS
 
 PULL = 50.0  # of s towards 1 and b towards 0, in events; those of one person count for less than strangers would

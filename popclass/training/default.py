@@ -21,18 +21,18 @@ from typing import Any
 
 import numpy as np
 
-from popclass.calibration import Calibration
 from popclass.features import FrontEnd
-from popclass.model import Model
+from popclass.metrics.scores import score
+from popclass.model.calibration import Calibration
+from popclass.model.model import Model
 from popclass.results import OTHER
-from popclass.training.card import card
 from popclass.training.classifiers import BOOSTING, train_classifier
 from popclass.training.context import Company, learn_context
 from popclass.training.fit import fit
 from popclass.training.folds import Folds, make_folds
 from popclass.training.generated import UNKNOWN, Heard, hear_sessions
+from popclass.training.model_card import card
 from popclass.training.novelty import distribution, fit_novelty
-from popclass.training.scores import score
 
 SESSIONS, SEED = 1000, 20261122
 KIND = BOOSTING

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from popclass.errors import UsageError
-from popclass.model import Model
-from popclass.modelfile import SCHEMA_VERSION
+from popclass.model.file import SCHEMA_VERSION
+from popclass.model.model import Model
 from popclass.training.baseline import WIDTH
 from popclass.training.calibration import fit_calibration
-from popclass.training.classes import indexed
 from popclass.training.classifiers import BOOSTING, KINDS, SETTINGS, enough_for, to_graph, train_classifier
 from popclass.training.context import Company, Judge, learn_context
-from popclass.training.folds import Folds, make_folds
+from popclass.training.cross_validation import Progress, Trial, remarks_on, scored, trial_scores, try_out
+from popclass.training.folds import Folds, indexed, make_folds
 from popclass.training.novelty import fit_novelty
-from popclass.training.origin import counted, created_by, versions
+from popclass.training.provenance import counted, created_by, versions
 from popclass.training.thresholds import (
     NOVELTY,
     PRECISION,
@@ -33,7 +33,6 @@ from popclass.training.thresholds import (
     joint_classes,
     min_probability,
 )
-from popclass.training.trial import Progress, Trial, remarks_on, scored, trial_scores, try_out
 
 if TYPE_CHECKING:
     from popclass.features.frontend import FrontEnd
@@ -75,7 +74,7 @@ def fit(
     grouped_by : str
         What the groups are, for the report.
     context : mapping, optional
-        What `popclass.context.Context.to_json` gives; stored as it is.
+        What `popclass.model.context.Context.to_json` gives; stored as it is.
     company : Company, optional
         The sessions the events are from, where the context stage is to be learnt.
     mfcc : numpy.ndarray, shape (n, 40), optional

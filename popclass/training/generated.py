@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from popclass.detection import Sound
 from popclass.errors import AudioError
 from popclass.features import FrontEnd
-from popclass.hearing import hear
+from popclass.pipeline import hear
 from popclass.results import OTHER, SNAPPING
 from popclass.synthesis import draw_settings, generate_session
 from popclass.synthesis.session import Label

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from popclass.novelty import Novelty
+from popclass.model.novelty import Novelty
 from popclass.training.thresholds import NOVELTY
 
 REFERENCES = 1000  # at 70 features 280 kB in the model file

@@ -1,0 +1,309 @@
+"""Every labelled recording is heard, classified as `popclass classify` does it, and held against its labels.
+
+Subject, site and time of recording come from the labels, so that timelines run across recordings. A recording that
+cannot be read costs itself and is named; labels that the model has no class for are counted and stay out of the scores
+of classification.
+
+Recordings that the model was trained on: scores on them are too good, since it knows these very sounds.
+
+A model file holds the SHA-256 of every recording it was trained on, so the same bytes are recognised under any name; a
+copy in another format is not. An adapted model knows those it was adapted to, not those of its base.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from popclass.errors import AudioError, LabelError, UsageError
+from popclass.evaluation.classification import score_parts, score_readings
+from popclass.evaluation.detection import ALL_CLIPS, elsewhere, score_detection
+from popclass.evaluation.end_to_end import score_answers
+from popclass.evaluation.matching import MATCHED, MISSED, Case, cases_of
+from popclass.evaluation.output import inputs, last_name
+from popclass.labels import LabelledRecording, read_labels
+from popclass.model.model import Model
+from popclass.pipeline import Analysis, analyse, load_model
+from popclass.postprocess import Circumstances, conclude, probabilities
+from popclass.results import UNCERTAIN
+from popclass.timing.sites import lookup
+from popclass.training.dataset import check_times, sha256_of
+from popclass.utils.text import one_line
+from popclass.version import __version__
+
+SCHEMA_VERSION = 1
+
+Progress = Callable[[str, int, int], None]
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How well a model does on labelled recordings.
+
+    Attributes
+    ----------
+    scores : dict
+        Plain numbers, as `scores.json` holds them.
+    cases : tuple of Case
+        Every labelled and every detected sound, by recording and time.
+    classes : tuple of str
+        Of the model.
+    failed : tuple of str
+        A line for each recording that could not be used.
+    """
+
+    scores: dict[str, Any]
+    cases: tuple[Case, ...]
+    classes: tuple[str, ...]
+    failed: tuple[str, ...] = ()
+
+    @property
+    def classified(self) -> tuple[Case, ...]:
+        """The cases that the scores of classification rest on."""
+        return tuple(case for case in self.cases if case.status == MATCHED and case.truth in self.classes)
+
+    def table(self) -> str:
+        """The scores in short, as text for people."""
+        from popclass.evaluation.report import text
+
+        return text(self.scores)
+
+    def save(self, folder: PathLike) -> None:
+        """Write scores, events, report and figures into a new or empty folder.
+
+        Raises
+        ------
+        OutputError
+            If it is in use or cannot be written.
+        """
+        from popclass.evaluation.output import save
+
+        save(self, folder)
+
+
+@dataclass(slots=True)
+class _Heard:
+    recordings: list[LabelledRecording] = field(default_factory=list)
+    analyses: list[Analysis] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+def evaluate(
+    labelled: PathLike,
+    *,
+    model: Model | PathLike | None = None,
+    partial: bool = False,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Hold what a model says of labelled recordings against their labels.
+
+    Parameters
+    ----------
+    labelled : path
+        As `popclass.train` takes them. Of those that the model was trained on the scores are too good; which they are
+        stands in `scores["recordings"]["trained_on"]` (None where the model does not tell).
+    model : Model or path, optional
+        The model that comes with popclass where None.
+    partial : bool
+        Whether the recordings named are labelled only in part. Sounds that no label covers are then not counted, and
+        the precision of detection is not defined; else they are taken for `other`.
+    progress : callable, optional
+        Called with a description, how many recordings are done, and how many there are.
+
+    Returns
+    -------
+    Evaluation
+        Recordings that failed are in it, and are no exception.
+
+    Raises
+    ------
+    LabelError
+        If the labels cannot be used, or the model knows none of them.
+    ModelError
+        If the model cannot be used.
+    AudioError
+        If no recording can be read.
+
+    Examples
+    --------
+    >>> found = popclass.evaluate("labelled/", model="mine.onnx")                        # doctest: +SKIP
+    >>> found.scores["classification"]["readings"]["both"]["balanced_accuracy"]          # doctest: +SKIP
+    >>> found.save("evaluation/")                                                        # doctest: +SKIP
+    """
+    labels = read_labels(labelled)
+    chosen = load_model(model)
+    _check_known(labels.recordings, chosen.classes)
+    circumstances = {recording.name: _circumstances(recording) for recording in labels.recordings}
+    heard = _hear(labels.recordings, chosen, progress)
+    around = [circumstances[recording.name] for recording in heard.recordings]
+    cases = tuple(_cases(heard, around, chosen))
+    hashes = [sha256_of(recording.path) for recording in heard.recordings]
+    scores = {
+        "schema_version": SCHEMA_VERSION,
+        "popclass": __version__,
+        "model": {"name": last_name(chosen.name), "sha256": chosen.sha256, "classes": list(chosen.classes)},
+        "partial": partial,
+        "inputs": inputs(labelled, model, partial, hashes),
+        "recordings": _about_recordings(heard, hashes, chosen),
+        "labels": _count(case.truth for case in cases if case.truth is not None),
+        "unknown_labels": _count(c.truth for c in cases if c.truth is not None and c.truth not in chosen.classes),
+        "notes": [*labels.warnings, *(f"{a.recording}: {line}" for a in heard.analyses for line in a.warnings)],
+        "detection": _detection(cases, partial),
+        "elsewhere": _elsewhere(cases, heard, chosen, partial),
+        "end_to_end": _end_to_end(cases, heard, chosen, partial),
+        "classification": _classification(cases, chosen),
+    }
+    return Evaluation(scores, cases, chosen.classes, tuple(heard.failed))
+
+
+def _check_known(recordings: Sequence[LabelledRecording], classes: Sequence[str]) -> None:
+    names = {name for recording in recordings for name in recording.classes}
+    if names and not names & set(classes):
+        raise LabelError(
+            f"the model knows none of the labels: they are {', '.join(sorted(names))}, "
+            f"its classes {', '.join(classes)}; rename the labels or give another --model"
+        )
+
+
+def _circumstances(recording: LabelledRecording) -> Circumstances:
+    try:
+        site = None if recording.site is None else lookup(recording.site).name
+    except UsageError as error:
+        raise LabelError(f"{one_line(recording.name)}: {error}") from None
+    return Circumstances(site=site, subject=recording.subject, recorded_at=recording.recorded_at)
+
+
+def _hear(recordings: Sequence[LabelledRecording], model: Model, progress: Progress | None) -> _Heard:
+    heard = _Heard()
+    for done, recording in enumerate(recordings):
+        if progress is not None:
+            progress("hearing recordings", done, len(recordings))
+        try:
+            analysis = analyse(recording.path, model, name=one_line(recording.name))
+        except AudioError as error:
+            if len(recordings) == 1:
+                raise
+            heard.failed.append(str(error))
+            continue
+        check_times(recording, analysis.duration_s)
+        heard.recordings.append(recording)
+        heard.analyses.append(analysis)
+    if not heard.recordings:
+        raise AudioError(f"none of {len(recordings)} recordings can be read; the first: {heard.failed[0]}")
+    return heard
+
+
+def _cases(heard: _Heard, around: Sequence[Circumstances], model: Model) -> list[Case]:
+    """Each recording's cases, with what the four readings make of its events."""
+    alone = [replace(analysis, believed=analysis.acoustic) for analysis in heard.analyses]
+    timing = probabilities(alone, around, model)
+    both = probabilities(heard.analyses, around, model)
+    results = conclude(heard.analyses, around, model)
+    cases: list[Case] = []
+    for recording, analysis, timed, final, result in zip(
+        heard.recordings, heard.analyses, timing, both, results, strict=True
+    ):
+        chances = {"sound": analysis.acoustic, "company": analysis.believed, "timing": timed, "both": final}
+        cases += cases_of(recording, result.events, chances)
+    return cases
+
+
+def _about_recordings(heard: _Heard, hashes: Sequence[str], model: Model) -> dict[str, Any]:
+    clips = [recording for recording in heard.recordings if recording.whole is not None]
+    silent = sum(not a.events for r, a in zip(heard.recordings, heard.analyses, strict=True) if r.whole is not None)
+    return {
+        "heard": len(heard.recordings),
+        "failed": list(heard.failed),
+        "clips": len(clips),
+        "clips_without_event": silent,
+        "subjects": len({r.subject for r in heard.recordings if r.subject is not None}),
+        "minutes": sum(analysis.duration_s for analysis in heard.analyses) / 60,
+        "trained_on": trained_on(heard.recordings, hashes, model),
+    }
+
+
+def _detection(cases: Sequence[Case], partial: bool) -> dict[str, Any]:
+    timed = [case for case in cases if case.recording.whole is None]
+    if not timed and cases:
+        return {"scored": False, "reason": ALL_CLIPS}
+    over, groups = _groups(timed)
+    return {"scored": True, "intervals_over": over, **score_detection(timed, groups, partial=partial)}
+
+
+def _elsewhere(cases: Sequence[Case], heard: _Heard, model: Model, partial: bool) -> dict[str, Any]:
+    full, seconds = _complete(heard, partial)
+    return elsewhere([c for c in cases if c.recording.name in full], (*model.classes, UNCERTAIN), seconds)
+
+
+def _end_to_end(cases: Sequence[Case], heard: _Heard, model: Model, partial: bool) -> dict[str, Any]:
+    over, groups = _groups(cases)
+    return {"intervals_over": over, **score_answers(cases, groups, model.classes, *_complete(heard, partial))}
+
+
+def _complete(heard: _Heard, partial: bool) -> tuple[set[str], float]:
+    """Names of the recordings in which every sound is labelled, and how many seconds they last."""
+    full = {r.name for r in heard.recordings if r.whole is None and (r.verified or not partial)}
+    seconds = sum(a.duration_s for r, a in zip(heard.recordings, heard.analyses, strict=True) if r.name in full)
+    return full, seconds
+
+
+def _classification(cases: Sequence[Case], model: Model) -> dict[str, Any]:
+    known = [case for case in cases if case.status == MATCHED and case.truth in model.classes]
+    least, novelty = np.array(model.thresholds.min_probability), model.thresholds.novelty
+    foreign = [case for case in cases if case.status == MATCHED and case.truth not in model.classes]
+    over, groups = _groups(known)
+    by_subject: dict[str, list[Case]] = {}
+    by_site: dict[str, list[Case]] = {}
+    for case in known:
+        if case.recording.subject is not None:
+            by_subject.setdefault(case.recording.subject, []).append(case)
+        if case.recording.site is not None:
+            by_site.setdefault(lookup(case.recording.site).name, []).append(case)
+    return {
+        "intervals_over": over,
+        **score_readings(known, groups, model.classes, least, novelty),
+        "found_without_class": _count(case.truth for case in foreign),
+        "not_found": sum(case.status == MISSED for case in cases),
+        "subjects": score_parts(by_subject, model.classes, least, novelty),
+        "sites": score_parts(by_site, model.classes, least, novelty),
+    }
+
+
+def _groups(cases: Sequence[Case]) -> tuple[str, list[str]]:
+    """What counts as one witness: a subject where there are several and all are known, else a recording."""
+    subjects = [case.recording.subject for case in cases]
+    if None not in subjects and len(set(subjects)) > 1:
+        return "subject", [str(subject) for subject in subjects]
+    return "recording", [case.recording.name for case in cases]
+
+
+def _count(names: Any) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))
+
+
+def trained_on(recordings: Sequence[LabelledRecording], own: Sequence[str], model: Model) -> list[str] | None:
+    """Names of the recordings that the model was trained on.
+
+    Parameters
+    ----------
+    recordings : sequence of LabelledRecording
+    own : sequence of str
+        The SHA-256 of each.
+    model : Model
+
+    Returns
+    -------
+    list of str or None
+        In the order given; None where the model does not tell which recordings it was trained on.
+    """
+    hashes = model.info["training"].get("sha256")
+    if hashes is None:
+        return None
+    known = set(hashes)
+    return [recording.name for recording, digest in zip(recordings, own, strict=True) if digest in known]

@@ -1,0 +1,193 @@
+"""The container of a popclass model: an ONNX graph, a JSON and a seal, in one file that any ONNX tool can open.
+
+A model file is three stretches of bytes, one after the other:
+
+    graph    the classifier as skl2onnx wrote it
+    JSON     an ONNX `metadata_props` entry with the key `popclass`: everything else popclass knows about the model
+    seal     an ONNX `metadata_props` entry with the key `popclass.seal`: how long the JSON is (8 hexadecimal digits), a
+             colon, and the SHA-256 of every byte of the file before the digest
+
+Protocol buffers allow a repeated field to be appended, so the whole is a valid ONNX model. The digest is the last 64
+bytes and covers all others: no byte can change unnoticed. It shows damage, not forgery. Reading needs no ONNX library,
+opens no pickle and happens before any runtime sees the graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from popclass.errors import ModelError, OutputError
+from popclass.utils.files import replacing
+from popclass.utils.strict_json import read_json
+from popclass.utils.text import one_line
+
+SCHEMA_VERSION = 1
+LARGEST_FILE = 32 * 2**20  # bytes; the default model has less than a tenth of it
+LARGEST_JSON = 16 * 2**20
+DEEPEST_JSON = 128  # objects and lists inside each other; each time a model is adapted adds two
+
+_JSON_KEY = b"popclass"
+_SEAL_KEY = b"popclass.seal"
+_DIGEST = 64  # hexadecimal digits of a SHA-256
+_SEAL_VALUE = 8 + 1 + _DIGEST
+_ARCHIVES = {b"PK\x03\x04": "zip", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstd"}
+_METADATA_TAG = 14 << 3 | 2  # field 14 of ModelProto, metadata_props, length-delimited
+
+
+def join(graph: bytes, info: Mapping[str, Any]) -> bytes:
+    """The bytes of a model file: the same for the same graph and information, always.
+
+    Parameters
+    ----------
+    graph : bytes
+        A serialised ONNX model.
+    info : mapping
+        What goes into the JSON; no NaN or infinity.
+
+    Raises
+    ------
+    ModelError
+        If it would be larger than what is read again.
+    """
+    text = json.dumps(info, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    if len(text) > LARGEST_JSON or len(graph) > LARGEST_FILE - LARGEST_JSON:
+        most = f"{(LARGEST_FILE - LARGEST_JSON) >> 20} and {LARGEST_JSON >> 20} MiB"
+        raise ModelError(
+            f"the model would have a graph of {len(graph)} and a JSON of {len(text)} bytes, allowed are {most}; "
+            "train on fewer recordings or another classifier"
+        )
+    sealed = graph + _entry(_JSON_KEY, text)
+    blank = _entry(_SEAL_KEY, b"%08x:" % len(text) + b"0" * _DIGEST)
+    sealed += blank[:-_DIGEST]
+    return sealed + _digest(sealed)
+
+
+def split(data: bytes, name: str) -> tuple[bytes, dict[str, Any]]:
+    """The graph and the JSON of a model file, after its seal was checked.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    name : str
+        What error messages call it.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged, newer than this popclass, or no popclass model.
+    """
+    _check_seal(data, name)
+    length = int(data[-_SEAL_VALUE : -_DIGEST - 1], 16)
+    end = len(data) - len(_entry(_SEAL_KEY, b"0" * _SEAL_VALUE))
+    text = data[end - length : end] if length <= end else b""
+    entry = _entry(_JSON_KEY, text)
+    if data[end - len(entry) : end] != entry:
+        raise ModelError(f"{name}: the model's JSON is not where its seal says; make the model anew")
+    return data[: end - len(entry)], _parse(text, name)
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a file that may be a model.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file, or it is too large to be a model.
+    """
+    shown = one_line(str(path))
+    if path.is_dir():
+        raise ModelError(f"{shown}: this is a folder; name the model file in it")
+    # a pipe without a writer must not be waited for, and a device has no end; a link to a file is as good as the file
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with open(os.open(path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ModelError(f"{shown}: neither a file nor a link to one; copy the model into a file")
+            data = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise ModelError(f"{shown}: no such model file; `popclass train` makes one") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{shown}: the model cannot be read ({_reason(error)})") from None
+    if len(data) > LARGEST_FILE:
+        raise ModelError(f"{shown}: larger than {LARGEST_FILE // 2**20} MiB, so no popclass model")
+    return data
+
+
+def write(path: Path, data: bytes, *, force: bool = False) -> None:
+    """Write a model file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If something of that name exists and `force` is not set, or it cannot be written.
+    """
+    with replacing(path, force=force) as part:
+        try:
+            part.write_bytes(data)
+        except OSError as error:
+            raise OutputError(f"cannot write {one_line(str(path))}: {_reason(error)}") from None
+
+
+def _entry(key: bytes, value: bytes) -> bytes:
+    """One serialised `metadata_props` entry."""
+    body = b"\x0a" + _varint(len(key)) + key + b"\x12" + _varint(len(value)) + value
+    return _varint(_METADATA_TAG) + _varint(len(body)) + body
+
+
+def _varint(number: int) -> bytes:
+    """An unsigned integer as protocol buffers write it: seven bits a byte, lowest first."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode("ascii")
+
+
+def _check_seal(data: bytes, name: str) -> None:
+    if not data:
+        raise ModelError(f"{name}: the file is empty")
+    if re.match(rb"\x80[\x00-\x05]", data):
+        raise ModelError(f"{name}: this is a pickle, which may run code and is never opened; popclass reads ONNX")
+    for magic, kind in _ARCHIVES.items():
+        if data.startswith(magic):
+            raise ModelError(f"{name}: this is a {kind} archive, which is never unpacked; name the model file in it")
+    if _SEAL_KEY not in data and _JSON_KEY not in data:
+        raise ModelError(f"{name}: no popclass model; `popclass train` makes one")
+    head = _entry(_SEAL_KEY, b"0" * _SEAL_VALUE)[:-_SEAL_VALUE]
+    seal = data[-len(head) - _SEAL_VALUE :]
+    if not seal.startswith(head) or not re.fullmatch(rb"[0-9a-f]{8}:[0-9a-f]{64}", seal[len(head) :]):
+        raise ModelError(f"{name}: damaged or cut short, or no popclass model; copy the file anew")
+    if _digest(data[:-_DIGEST]) != data[-_DIGEST:]:
+        raise ModelError(f"{name}: damaged, its content does not match its checksum; copy the file anew")
+
+
+def _parse(text: bytes, name: str) -> dict[str, Any]:
+    try:
+        info = read_json(text, largest=LARGEST_JSON, deepest=DEEPEST_JSON)
+    except ValueError as error:
+        raise ModelError(f"{name}: the model's JSON is refused: {one_line(str(error))}; make the model anew") from None
+    version = info.get("schema_version") if isinstance(info, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ModelError(f"{name}: the model does not say which schema it follows; make the model anew")
+    if version > SCHEMA_VERSION:
+        raise ModelError(
+            f"{name}: made by a newer popclass (schema {version}, known up to {SCHEMA_VERSION}); update popclass"
+        )
+    return dict(info)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

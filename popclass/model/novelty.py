@@ -1,0 +1,101 @@
+"""How unlike everything in training a sound is.
+
+Features are centred and whitened with the covariance inside the classes, and the distance of an event is the mean over
+its nearest reference events. That distance becomes a share: how many of the held-out training events lay closer. So 0.5
+is an ordinary sound, and from 0.99 on at most one training sound in a hundred was as far out. This module applies the
+stored numbers; `popclass.training.novelty` finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from popclass.utils.arrays import pack, unpack
+
+_ROWS_AT_ONCE = 64  # bounds the memory that many events take
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """The numbers of one novelty measure.
+
+    Attributes
+    ----------
+    mean : numpy.ndarray, shape (f,)
+        Of the features.
+    whitening : numpy.ndarray, shape (f, f)
+        Whitened features are `(x - mean) @ whitening`.
+    references : numpy.ndarray, shape (m, f)
+        Whitened training events.
+    neighbours : int
+        Over how many nearest references the distance is averaged.
+    distances, shares : numpy.ndarray, shape (q,)
+        Rising distances of held-out events, and the share of held-out events closer than each.
+    """
+
+    mean: np.ndarray
+    whitening: np.ndarray
+    references: np.ndarray
+    neighbours: int
+    distances: np.ndarray
+    shares: np.ndarray
+
+    def score(self, X: np.ndarray) -> np.ndarray:
+        """Novelty of events.
+
+        Parameters
+        ----------
+        X : numpy.ndarray, shape (n, f)
+
+        Returns
+        -------
+        numpy.ndarray, shape (n,)
+            0 to 1; exactly 1 beyond every held-out event.
+        """
+        return np.asarray(np.interp(self.distance(X), self.distances, self.shares, left=0.0, right=1.0))
+
+    def distance(self, X: np.ndarray) -> np.ndarray:
+        """Mean whitened distance to the nearest references, shape (n,)."""
+        out = np.empty(len(X))
+        for start in range(0, len(X), _ROWS_AT_ONCE):
+            out[start : start + _ROWS_AT_ONCE] = self._distance(X[start : start + _ROWS_AT_ONCE])
+        return out
+
+    def _distance(self, X: np.ndarray) -> np.ndarray:
+        # einsum, not a matrix product: a row's result must not depend, to the last bit, on how many rows came with it
+        white = np.einsum("nf,gf->ng", X - self.mean, np.ascontiguousarray(self.whitening.T))
+        cross = np.einsum("nf,mf->nm", white, self.references)
+        squares = (white**2).sum(axis=1)[:, None] - 2 * cross + (self.references**2).sum(axis=1)
+        nearest = np.sort(np.partition(squares, self.neighbours - 1, axis=1)[:, : self.neighbours], axis=1)
+        return np.asarray(np.sqrt(np.maximum(nearest, 0.0)).mean(axis=1))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain numbers; the arrays as float32."""
+        arrays = ("mean", "whitening", "references", "distances", "shares")
+        return {"neighbours": self.neighbours, **{name: pack(getattr(self, name)) for name in arrays}}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Novelty:
+        """From what `to_json` gave.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is not that.
+        """
+        arrays = ("mean", "whitening", "references", "distances", "shares")
+        novelty = cls(neighbours=int(stored["neighbours"]), **{name: unpack(stored[name]) for name in arrays})
+        if any(getattr(novelty, name).ndim == 0 for name in arrays):
+            raise ValueError("the novelty measure has a number where there must be an array")
+        f, m, q = len(novelty.mean), len(novelty.references), len(novelty.distances)
+        shapes = [getattr(novelty, name).shape for name in arrays]
+        if shapes != [(f,), (f, f), (m, f), (q,), (q,)] or q == 0 or not 1 <= novelty.neighbours <= m:
+            raise ValueError("the arrays of the novelty measure do not fit together")
+        share = novelty.shares
+        if (np.diff(novelty.distances) < 0).any() or (np.diff(share) < 0).any() or share[0] < 0 or share[-1] > 1:
+            raise ValueError("the distances of the novelty measure must rise, and its shares from 0 to 1")
+        return novelty

@@ -1,0 +1,275 @@
+"""A stream of samples to labelled events, as they come.
+
+The detector decides 1.4 s at a time, so that its floor is that of a long stretch. A listener does not wait for it:
+every 32 ms it looks at what has been heard since, and reports a sound once it is over and 80 ms of it have been heard,
+with the label of the sound alone (revision 0). When the detector has decided, the event comes again if anything about
+it has changed; and once more whenever its company or the timeline changes its answer. A number always means the event
+that bears it in the end: where a closer look finds one more or one less, later ones change places, each with a new
+revision, and a number that is nothing any more is withdrawn.
+
+What is reported depends on the samples alone, not on the blocks they come in. The last revisions are what
+`popclass.classify` says of the whole recording, to the decimals that are written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.audio.decode import ArrayDecoder, Block
+from popclass.audio.quality import SampleCheck
+from popclass.audio.recording import MAX_CHANNELS, MAX_RATE, MIN_RATE
+from popclass.detection import Detector, Sound
+from popclass.errors import AudioError, UsageError
+from popclass.features import extract
+from popclass.model.model import Model
+from popclass.pipeline import load_model
+from popclass.postprocess import Circumstances, least_probabilities, refractory_period
+from popclass.streaming import session
+from popclass.streaming.records import LiveEvent
+from popclass.streaming.session import Belonging, History
+from popclass.streaming.tracker import Standing
+from popclass.timing.sites import lookup
+
+GLANCE_FRAMES = 24  # frames of the detector between two glances: 32 ms
+HEARD_S = 0.080  # of a sound, from its onset on, before it is reported
+SOONEST_S = 0.025  # after its end: what the detector needs to see of the frames that follow
+
+
+class Listener:
+    """Hears sounds as they come.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz, 8000-192000.
+    channels : int
+        1-8.
+    model, site, cavities, refractory, subject, min_probability
+        As `popclass.classify`.
+    recorded_at : datetime, optional
+        When the stream begins; needed to resume or save a session.
+    resume : path or Listener, optional
+        A session file that `save_session` wrote, or a listener that was closed: the refractory clock runs on from
+        there. Where it is not known when both streams began, this one is taken to follow without a gap.
+
+    Raises
+    ------
+    UsageError
+        If something is outside what is allowed, or the session is damaged or belongs to something else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> samples = np.random.default_rng(0).normal(0, 0.001, 96_000).astype(np.float32)
+    >>> samples[48_000:48_048] += np.hanning(48) * np.sin(np.arange(48))
+    >>> listener = Listener(sample_rate=48_000)
+    >>> heard = [event for block in np.split(samples, 100) for event in listener.feed(block)]
+    >>> [(event.event, event.revision, round(event.start_s, 2)) for event in heard][:1]
+    [(1, 0, 1.0)]
+    >>> _ = listener.close()
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = 48_000,
+        *,
+        channels: int = 1,
+        model: Model | str | os.PathLike[str] | None = None,
+        site: str | None = None,
+        cavities: int | None = None,
+        refractory: float | None = None,
+        subject: str | None = None,
+        recorded_at: datetime | None = None,
+        min_probability: float | None = None,
+        resume: str | os.PathLike[str] | Listener | None = None,
+    ) -> None:
+        self._refuse(sample_rate, channels)
+        self.sample_rate, self.channels = sample_rate, channels
+        self.model = load_model(model)
+        site = None if site is None else lookup(site).name
+        around = Circumstances(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
+        self.circumstances, self.capacity = around, around.capacity()
+        self.refractory_s = refractory_period(site, refractory)
+        least = least_probabilities(self.model, min_probability)
+        history = History.none(len(self.model.classes)) if resume is None else self._resumed(resume)
+        self._standing = Standing(self.model, sample_rate, least, self.capacity, self.refractory_s, history)
+        self._detector = Detector(sample_rate, channels)
+        self._check = SampleCheck(sample_rate, channels)
+        self._glance = GLANCE_FRAMES * self._detector.frame
+        self._glimpsed: list[tuple[Sound, NDArray[np.float64]]] = []
+        self._heard = 0
+        self._closed = False
+        self.warnings: tuple[str, ...] = ()
+
+    @property
+    def time_s(self) -> float:
+        """How much has been heard, in seconds: the clock of all times."""
+        return self._heard / self.sample_rate
+
+    @property
+    def rest_s(self) -> float:
+        """Seconds until a joint cavity could crack again, as the sounds are read by now; 0 where one could."""
+        return self._standing.rest_s(self.time_s)
+
+    @property
+    def stretch(self) -> int:
+        """How many samples are decided on at a time."""
+        return self._detector.chunk
+
+    @property
+    def settled(self) -> int:
+        """All events with an onset before this sample have their numbers and places for good."""
+        return self._heard if self._closed else self._detector.settled
+
+    @property
+    def open_events(self) -> int:
+        """How many events are held because something about them may change, or matters to what comes."""
+        return self._standing.open_rows
+
+    @property
+    def final_events(self) -> int:
+        """Events with numbers up to this one will not be reported again."""
+        return self._standing.events if self._closed else self._standing.final_events
+
+    def feed(self, block: NDArray[Any]) -> list[LiveEvent]:
+        """Take the next samples.
+
+        Parameters
+        ----------
+        block : ndarray, shape (n,) or (n, channels)
+            Any number of samples; floats with full scale 1, or integers of which full scale is that of their type.
+
+        Returns
+        -------
+        list of LiveEvent
+            What is new: events that are over, with revision 0, and earlier ones of which the answer changed.
+
+        Raises
+        ------
+        AudioError
+            If a sample is no finite number, before anything of the block is taken.
+        UsageError
+            If the block has another shape, or the listener was closed.
+        """
+        samples = self._samples(block)
+        self._check.feed(samples)
+        news: list[LiveEvent] = []
+        start = 0
+        while start < len(samples):
+            part = samples[start : start + self._glance - self._heard % self._glance]
+            start += len(part)
+            news += self._advance(part)
+        return news
+
+    def close(self) -> list[LiveEvent]:
+        """The rest: the stream ends here, and every answer is final. Closing again gives nothing."""
+        if self._closed:
+            return []
+        news = [*self._settle(self._detector.flush(), last=True), *self._report_glimpses()]
+        self._closed = True
+        try:
+            self.warnings = tuple(self._check.finish())
+        except AudioError as error:
+            self.warnings = (str(error),)
+        return news
+
+    def save_session(self, path: str | os.PathLike[str]) -> None:
+        """Keep the refractory clock in a file, for a later `resume`; usually after `close`.
+
+        Raises
+        ------
+        UsageError
+            If it is not known when the stream began.
+        OutputError
+            If the file cannot be written.
+        """
+        began = self._began("to save a session")
+        ended = began + timedelta(seconds=self.time_s)
+        session.save(path, self._belonging(), self._standing.history(), began, ended)
+
+    def _advance(self, part: Block) -> Iterator[LiveEvent]:
+        """Take samples up to the next glance at most."""
+        self._heard += len(part)
+        sounds = self._detector.feed(part)
+        if sounds or (self._glimpsed and self._glimpsed[0][0].event.onset < self._detector.settled):
+            yield from self._settle(sounds, last=False)
+            yield from self._report_glimpses()
+        if self._heard % self._glance == 0 and self._look():
+            yield from self._report_glimpses()
+
+    def _settle(self, sounds: list[Sound], *, last: bool) -> Iterator[LiveEvent]:
+        """Sounds that the detector has decided on take their numbers; what was glimpsed of that stretch is over."""
+        if sounds:
+            features = extract(sounds, self.model.frontend)
+            self._standing.add([sound.event for sound in sounds], features)
+        until = max(self._detector.settled, sounds[-1].event.onset + self._separation if sounds else 0)
+        self._glimpsed = [] if last else [each for each in self._glimpsed if each[0].event.onset >= until]
+        yield from self._standing.weigh(self._heard if last else self._detector.settled, last=last)
+
+    def _look(self) -> bool:
+        """Glance at what the detector has not decided; whether a sound is over that was not seen before."""
+        after = self._glimpsed[-1][0].event.onset + self._separation if self._glimpsed else self._detector.settled
+        seen = [sound for sound in self._detector.peek() if sound.event.onset >= after and self._is_over(sound)]
+        if seen:
+            self._glimpsed += zip(seen, extract(seen, self.model.frontend), strict=True)
+        return bool(seen)
+
+    def _is_over(self, sound: Sound) -> bool:
+        event, rate = sound.event, self.sample_rate
+        return self._heard >= max(event.onset + HEARD_S * rate, event.end + SOONEST_S * rate)
+
+    def _report_glimpses(self) -> Iterator[LiveEvent]:
+        features = [each for _, each in self._glimpsed]
+        table = np.array(features) if features else np.zeros((0, len(self.model.features)))
+        yield from self._standing.glimpse([sound.event for sound, _ in self._glimpsed], table)
+
+    @property
+    def _separation(self) -> int:
+        return round(0.005 * self.sample_rate)
+
+    def _samples(self, block: NDArray[Any]) -> Block:
+        if self._closed:
+            raise UsageError("this listener was closed; make a new one")
+        block = np.asarray(block)
+        if block.dtype.kind not in "fiu" or block.ndim not in (1, 2):
+            raise UsageError(
+                f"a block of shape {block.shape} and type {block.dtype}: allowed are floats and integers, (n,) or "
+                f"(n, {self.channels})"
+            )
+        decoder = ArrayDecoder(block, self.sample_rate)
+        if decoder.channels != self.channels:
+            raise UsageError(f"a block has {decoder.channels} channels: this listener was made for {self.channels}")
+        return decoder.read(len(block))
+
+    def _resumed(self, before: str | os.PathLike[str] | Listener) -> History:
+        if not isinstance(before, Listener):
+            return session.load(before, self._belonging(), self._began("to resume a session"))
+        if before._belonging() != self._belonging():
+            raise UsageError("the listener to go on from has another model, subject or site")
+        gap = before.time_s
+        began, earlier = self.circumstances.recorded_at, before.circumstances.recorded_at
+        if began is not None and earlier is not None:
+            gap = max((began - earlier) / timedelta(seconds=1), gap)
+        return before._standing.history().later(gap)
+
+    def _began(self, purpose: str) -> datetime:
+        if self.circumstances.recorded_at is None:
+            raise UsageError(f"recorded_at is missing: say when the stream begins {purpose}")
+        return self.circumstances.recorded_at
+
+    def _belonging(self) -> Belonging:
+        around = self.circumstances
+        return Belonging(self.model.sha256, self.model.classes, around.subject, around.site)
+
+    @staticmethod
+    def _refuse(sample_rate: int, channels: int) -> None:
+        if not MIN_RATE <= sample_rate <= MAX_RATE or int(sample_rate) != sample_rate:
+            raise UsageError(f"sample_rate {sample_rate} is out of range: allowed are {MIN_RATE}-{MAX_RATE} Hz")
+        if not 1 <= channels <= MAX_CHANNELS or int(channels) != channels:
+            raise UsageError(f"channels {channels} is out of range: allowed are 1-{MAX_CHANNELS}")

@@ -1,0 +1,181 @@
+"""What is seen while listening, on a terminal: the level, the noise floor, the last events, when the joint could crack.
+
+Calm: it is drawn anew four times a second at most, lines keep their places, and an event whose label changes changes
+in its line. The floor is the level that three tenths of the last three seconds stay below.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from typing import Any
+
+import numpy as np
+
+from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN
+from popclass.streaming.listener import Listener
+from popclass.streaming.records import LiveEvent
+from popclass.streaming.source import Samples
+from popclass.utils.duration import format_span
+from popclass.utils.text import one_line
+
+EVENTS = 12
+NOTICES = 3
+DRAWN_EVERY_S = 0.25
+LOWEST_DB = -90.0
+METER = 40
+PIECE_S = 0.050
+FLOOR_S = 3.0
+_STYLES = {CAVITATION: "bold", UNCERTAIN: "dim"}
+
+
+class Meter:
+    """Level and floor of a stream, in decibels of full scale."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._size = max(round(PIECE_S * sample_rate), 1)
+        self._levels: deque[float] = deque(maxlen=round(FLOOR_S / PIECE_S))
+        self._power, self._count, self._peak = 0.0, 0, 0.0
+        self.peak_db = LOWEST_DB
+
+    def take(self, block: Samples) -> None:
+        """Look at samples; of several channels at the loudest."""
+        if not len(block):
+            return
+        power = np.square(block, dtype=np.float64)
+        self._power += float(power.sum(axis=0).max())
+        self._peak = max(self._peak, float(power.max()))
+        self._count += len(block)
+        if self._count >= self._size:
+            self._levels.append(_decibels(self._power / self._count))
+            self.peak_db = _decibels(self._peak)
+            self._power, self._count, self._peak = 0.0, 0, 0.0
+
+    @property
+    def level_db(self) -> float:
+        """Rms of the last 50 ms."""
+        return self._levels[-1] if self._levels else LOWEST_DB
+
+    @property
+    def floor_db(self) -> float:
+        """What three tenths of the last 3 s stay below."""
+        ordered = sorted(self._levels)
+        return ordered[int(0.3 * (len(ordered) - 1))] if ordered else LOWEST_DB
+
+
+class View:
+    """A sink (see `popclass.streaming.runner`) that draws on a terminal.
+
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    console : rich.console.Console, optional
+        Standard output where None.
+    """
+
+    def __init__(self, name: str, console: Any = None) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._name = one_line(name)
+        self._listener: Listener | None = None
+        self._meter = Meter(48_000)
+        self._events: OrderedDict[int, LiveEvent] = OrderedDict()
+        self._notices: deque[str] = deque(maxlen=NOTICES)
+        self._drawn_at = 0.0
+        self._live = Live(console=console if console is not None else Console(), auto_refresh=False, transient=False)
+        self._live.start()
+
+    def begin(self, listener: Listener, number: int) -> None:
+        """See `popclass.streaming.runner.Sink`."""
+        self._listener = listener
+        self._meter = Meter(listener.sample_rate)
+        self._events.clear()
+
+    def take(self, block: Samples, news: list[LiveEvent]) -> None:
+        """See `popclass.streaming.runner.Sink`."""
+        self._meter.take(block)
+        for event in news:
+            self._show(event)
+        now = time.monotonic()
+        if now - self._drawn_at >= DRAWN_EVERY_S:
+            self._drawn_at = now
+            self._live.update(self.page(), refresh=True)
+
+    def say(self, text: str) -> None:
+        """See `popclass.streaming.runner.Sink`."""
+        self._notices.append(one_line(text))
+
+    def end(self) -> None:
+        """See `popclass.streaming.runner.Sink`."""
+        self._live.update(self.page(), refresh=True)
+
+    def close(self) -> None:
+        """Leave the terminal as it was, with what was seen last."""
+        self._live.stop()
+
+    def page(self) -> Any:
+        """All there is to see, for rich."""
+        from rich.console import Group
+        from rich.text import Text
+
+        return Group(*(Text(line) for line in self._head()), self._table(), *(Text(line) for line in self._notices))
+
+    def _show(self, event: LiveEvent) -> None:
+        if event.withdrawn:
+            self._events.pop(event.event, None)
+        elif event.event in self._events or not self._events or event.event > next(reversed(self._events)):
+            self._events[event.event] = event
+        while len(self._events) > EVENTS:
+            self._events.popitem(last=False)
+
+    def _head(self) -> list[str]:
+        listener = self._listener
+        if listener is None:
+            return [f"{self._name}: waiting for samples"]
+        rate = f"{listener.sample_rate / 1000:g} kHz"
+        site = listener.circumstances.site or "site unknown"
+        return [
+            f"{self._name}  {rate}  {listener.channels} ch  {site}  {_clock(listener.time_s)}",
+            f"level {_bar(self._meter.level_db)} {self._meter.level_db:6.1f} dB  peak {self._meter.peak_db:6.1f} dB  "
+            f"floor {self._meter.floor_db:6.1f} dB",
+            _rest(listener),
+        ]
+
+    def _table(self) -> Any:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False)
+        for name, justify in (("event", "right"), ("time", "right"), ("label", "left"), ("p", "right")):
+            table.add_column(name, justify=justify)  # type: ignore[arg-type]
+        table.add_column("sound alone")
+        table.add_column("timing")
+        for event in self._events.values():
+            style = "yellow" if event.timing == REFRACTORY else _STYLES.get(event.label, "")
+            sound = "  ".join(f"{name} {chance:.2f}" for name, chance in event.probabilities.items())
+            probability = "" if event.p_label is None else f"{event.p_label:.2f}"
+            cells = (str(event.event), _clock(event.start_s), event.label, probability, sound, event.timing_reason)
+            table.add_row(*(Text(cell) for cell in cells), style=style)
+        return table
+
+
+def _rest(listener: Listener) -> str:
+    rest = listener.rest_s
+    return "a crack is possible now" if rest <= 0 else f"the joint could crack again in {format_span(rest)}"
+
+
+def _bar(level_db: float) -> str:
+    filled = round(METER * min(max(1 - level_db / LOWEST_DB, 0.0), 1.0))
+    return "█" * filled + "░" * (METER - filled)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
+
+
+def _decibels(power: float) -> float:
+    return max(10 * float(np.log10(max(power, 1e-12))), LOWEST_DB)

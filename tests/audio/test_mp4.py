@@ -1,0 +1,44 @@
+"""Boxes of an mp4 tell whether it is whole and whether its sound is encrypted."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from bad_inputs.boxes import _encrypted
+from bad_inputs.sources import good
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from popclass.audio.mp4 import read_mp4
+
+
+def read(data: bytes):
+    return read_mp4(io.BytesIO(data), len(data))
+
+
+@pytest.mark.parametrize("name", ["m4a", "alac", "mp4", "mov", "3gp"])
+def test_good_files_are_good(name: str) -> None:
+    header = read(good(name))
+    assert (header.fault, header.cut_short) == ("", False)
+
+
+@pytest.mark.parametrize("codec", [b"drms", b"enca"])
+def test_encrypted_sound_is_told_by_its_description(codec: bytes) -> None:
+    assert f"encrypted, as bought music is ({codec.decode()})" in read(good("m4a").replace(b"mp4a", codec)).fault
+    assert "encrypted" in read(_encrypted()).fault
+
+
+def test_the_name_of_a_codec_elsewhere_is_nothing() -> None:
+    data = good("m4a")
+    at = data.index(b"mdat") + 40
+    assert read(data[:at] + b"drmsenca" + data[at + 8 :]).fault == ""
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_no_bytes_break_it(data: st.DataObject) -> None:
+    content = bytearray(good("m4a")[-900:])
+    for at in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=20)):
+        content[at] = data.draw(st.integers(0, 255))
+    read(good("m4a")[:28] + bytes(content))

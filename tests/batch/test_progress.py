@@ -1,0 +1,88 @@
+"""Promises of popclass.batch.progress and of what the command makes of it: files, hours, speed, failures, time left."""
+
+import io
+import re
+import sys
+
+import pytest
+import recordings
+
+from popclass.batch import classify_folder
+from popclass.batch.journal import Stamp
+from popclass.batch.progress import BatchProgress, Count
+from popclass.batch.worker import Outcome
+from popclass.cli import console as messages
+from popclass.cli import main
+from popclass.model.model import Model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = recordings.make_model(tmp_path_factory.mktemp("model") / "small.onnx")
+    return Model.load(path), path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for index in range(4):
+        recordings.write(tmp_path / "in" / f"{index}.wav", ["cavitation"], seed=index)
+    (tmp_path / "in" / "broken.wav").write_bytes(b"RIFF")
+    return tmp_path / "in"
+
+
+def test_the_share_is_of_bytes_and_the_time_left_follows_it():
+    said = []
+    count = Count({"a": Stamp(300, 0), "b": Stamp(100, 0)}, resumed=2, report=said.append)
+    count.add([Outcome("b", line="{}", audio_s=10.0)])
+    count.add([Outcome("a", reason="broken")])
+    assert [(now.done, now.total, now.failed, now.audio_s, now.share) for now in said] == [
+        (3, 4, 0, 10.0, 0.25),
+        (4, 4, 1, 10.0, 1.0),
+    ]
+    assert said[1].left_s == 0
+
+
+def test_speed_and_time_left_are_unknown_before_anything_was_heard():
+    now = BatchProgress(done=0, total=5, failed=0, audio_s=0.0, elapsed_s=3.0, share=0.0)
+    assert (now.speed, now.left_s) == (None, None)
+    now = BatchProgress(done=1, total=5, failed=0, audio_s=90.0, elapsed_s=3.0, share=0.25)
+    assert (now.speed, now.left_s) == (30.0, 9.0)
+
+
+def test_a_batch_reports_what_it_heard(folder, model, tmp_path):
+    said = []
+    result = classify_folder(folder, tmp_path / "out", model=model[0], progress=said.append)
+    assert (said[-1].done, said[-1].total, said[-1].failed, said[-1].share) == (5, 5, 1, 1.0)
+    assert said[-1].audio_s == result.audio_s == pytest.approx(4.0)
+    assert [now.share for now in said] == sorted(now.share for now in said)
+    said.clear()
+    again = classify_folder(folder, tmp_path / "out", model=model[0], progress=said.append)
+    assert (said[-1].done, said[-1].total, again.audio_s) == (5, 5, 0.0)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_bar_says_files_failures_hours_and_speed(folder, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(messages, "SHOWN_AFTER_S", 0.0)
+    monkeypatch.setenv("COLUMNS", "160")
+    line = ["batch", str(folder), "-o", str(tmp_path / "out"), "--model", str(model[1]), "--jobs", "1"]
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main(line) == 1
+    assert re.search(r"5 of 5 files, 1 failed, 0\.0 h of audio at [\d,]+ times real time", sys.stderr.getvalue())
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert main([*line, "--quiet", "--fresh"]) == 1
+    assert "files" not in sys.stderr.getvalue()
+    assert sys.stderr.getvalue().startswith("popclass: broken.wav: cannot be read as audio")
+
+
+def test_the_summary_says_hours_and_speed_from_an_hour_on(tmp_path):
+    from popclass.batch import BatchResult
+    from popclass.cli.batch import _summary
+
+    little = BatchResult((), (), tmp_path, audio_s=60.0, elapsed_s=1.0)
+    much = BatchResult((), (), tmp_path, audio_s=7200.0, elapsed_s=8.0)
+    assert "times real time" not in _summary(little)
+    assert "; 2.0 h of audio in 8 s, 900 times real time; " in _summary(much)

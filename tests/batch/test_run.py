@@ -1,0 +1,462 @@
+"""Promises of popclass.batch: every file has its row, and nothing but recordings, model and parameters decides it."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import recordings
+
+from popclass.batch import classify_folder, pool
+from popclass.batch import worker as hearing
+from popclass.batch.journal import NAME as JOURNAL
+from popclass.batch.journal import Stamp, from_line, to_line
+from popclass.batch.worker import hear_one
+from popclass.cli import main
+from popclass.errors import LabelError, ModelError, OutputError, UsageError
+from popclass.features import extract
+from popclass.model.model import Model
+from popclass.pipeline import analyse, classify
+
+TABLES = ("events.csv", "recordings.csv")
+NOT_UTF8 = os.fsdecode(b"caf\xe9.wav")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return Model.load(recordings.make_model(tmp_path_factory.mktemp("model") / "small.onnx"))
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """A tree of twelve recordings, one of them corrupt, and of what is no recording."""
+    folder = tmp_path_factory.mktemp("data") / "archive"
+    for index in range(8):
+        kinds = [recordings.KINDS[index % 3]] * (index % 3)
+        recordings.write(folder / f"day {index % 2}" / f"take{index}.wav", kinds, seed=index)
+    recordings.write(folder / "LOUD.FLAC", ["snapping", "other"])
+    recordings.write(folder / "a, b.wav")
+    recordings.write(folder / "plain.wav").rename(folder / NOT_UTF8)
+    recordings.write(folder / ".hidden" / "no.wav")
+    recordings.write(folder / ".no.wav")
+    (folder / "day 0" / "broken.wav").write_bytes(b"RIFF")
+    (folder / "notes.txt").write_text("no sound")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(archive, model, tmp_path_factory):
+    """The archive classified in one go."""
+    return classify_folder(archive, tmp_path_factory.mktemp("done"), model=model)
+
+
+def rows(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same_tables(one, other):
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in TABLES)
+
+
+def test_every_file_found_has_its_row_in_order(done, archive):
+    found = rows(done.results_dir / "recordings.csv")
+    names = [row["recording"] for row in found]
+    takes = [f"day {index % 2}/take{index}.wav" for index in range(8)]
+    assert names == sorted([*takes, "LOUD.FLAC", "a, b.wav", "caf\\xe9.wav", "day 0/broken.wav"])
+    assert {row["recording"] for row in found if row["status"] == "failed"} == {"day 0/broken.wav"}
+    broken = found[names.index("day 0/broken.wav")]
+    assert broken["reason"].startswith("cannot be read as audio")
+    assert (broken["events"], broken["duration_s"]) == ("", "")
+    assert [row.recording for row in done.failed] == ["day 0/broken.wav"]
+
+
+def test_rows_are_those_of_classify(done, archive, model):
+    from popclass.formats.csv_io import csv_header, csv_rows
+
+    lines = [csv_header(model.classes)]
+    for name in sorted(row.recording for row in done.recordings if row.status == "ok"):
+        result = classify(archive / name, model=model)
+        lines += csv_rows(replace(result, recording=name))
+    assert len(lines) > 8
+    assert (done.results_dir / "events.csv").read_text() == "".join(lines)
+
+
+def test_the_record_says_what_the_files_say(done):
+    assert len(done.events) == sum(done.counts.values()) == len(rows(done.results_dir / "events.csv"))
+    assert list(done.to_dataframe()["event"]) == [event["event"] for event in done.events]
+    about = json.loads((done.results_dir / "run.json").read_text())
+    assert about["counts"]["recordings"] == len(done.recordings) == 12
+    assert about["counts"]["failed"] == 1
+    assert about["counts"]["labels"] == done.counts
+    assert len(about["model"]["sha256"]) == 64
+
+
+def test_any_number_of_processes_gives_the_same_bytes(done, archive, model, tmp_path):
+    result = classify_folder(archive, tmp_path / "two", model=model, jobs=2)
+    assert same_tables(result.results_dir, done.results_dir)
+    assert result.recordings == done.recordings
+
+
+@pytest.mark.parametrize("files", [2, 5, 50])
+def test_any_grouping_gives_the_same_journal_lines(done, archive, model, files):
+    names = [row.recording for row in done.recordings if row.status == "ok" and "\\" not in row.recording]
+    chunks = [dict.fromkeys(names[at : at + files], Stamp(1, 2)) for at in range(0, len(names), files)]
+    lines = [outcome.line for chunk in chunks for outcome in hearing.hear_chunk(archive, chunk, model)]
+    alone = [hearing.hear_chunk(archive, {name: Stamp(1, 2)}, model)[0].line for name in names]
+    assert lines == alone
+
+
+def test_a_second_run_hears_only_what_is_new_changed_or_failed(done, archive, model, tmp_path, monkeypatch):
+    folder, results = tmp_path / "archive", tmp_path / "results"
+    shutil.copytree(archive, folder)
+    classify_folder(folder, results, model=model)
+    heard = []
+    monkeypatch.setattr(
+        hearing, "hear_one", lambda path, *a, name, **k: heard.append(name) or hear_one(path, *a, name=name)
+    )
+    assert classify_folder(folder, results, model=model).resumed == 11
+    assert heard == ["day 0/broken.wav"]
+    assert same_tables(results, done.results_dir)
+    recordings.write(folder / "new.wav", ["other"])
+    recordings.write(folder / "LOUD.FLAC", ["other"] * 2, seed=5)
+    (folder / "a, b.wav").unlink()
+    heard.clear()
+    result = classify_folder(folder, results, model=model)
+    assert sorted(heard) == ["LOUD.FLAC", "day 0/broken.wav", "new.wav"]
+    assert len(result.recordings) == 12
+    again = classify_folder(folder, tmp_path / "again", model=model)
+    assert same_tables(results, again.results_dir)
+    heard.clear()
+    classify_folder(folder, results, model=model, fresh=True)
+    assert len(heard) == 12
+
+
+def test_an_interrupted_batch_goes_on_and_ends_with_the_same_bytes(done, archive, model, tmp_path, monkeypatch):
+    def interrupted(path, *rest, name, **options):
+        if name == "day 1/take3.wav":
+            raise KeyboardInterrupt
+        return hear_one(path, *rest, name=name, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hearing, "hear_one", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            classify_folder(archive, tmp_path, model=model)
+    assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
+    with open(tmp_path / JOURNAL, "ab") as file:
+        file.write(b'{"recording":"day 1/take5.wav","si')  # a line that was being written
+    result = classify_folder(archive, tmp_path, model=model)
+    assert result.resumed >= 3
+    assert same_tables(tmp_path, done.results_dir)
+
+
+def test_a_killed_batch_leaves_no_results_and_goes_on(done, archive, model, tmp_path):
+    model.save(tmp_path / "m.onnx")
+    results = tmp_path / "results"
+    code = (
+        "import time, popclass.batch.worker as hearing\nhear_one = hearing.hear_one\n"
+        "def slow(*a, **k):\n    time.sleep(0.2)\n    return hear_one(*a, **k)\n"
+        "hearing.hear_one = slow\nfrom popclass.cli import main\n"
+        f"main(['batch', {str(archive)!r}, '-o', {str(results)!r}, '--model', {str(tmp_path / 'm.onnx')!r}])"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as child:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not (results / JOURNAL).exists():
+            time.sleep(0.05)
+        while time.monotonic() < deadline and (results / JOURNAL).read_bytes().count(b"\n") < 3:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGKILL)
+    assert [path.name for path in results.iterdir()] == [JOURNAL]
+    result = classify_folder(archive, results, model=Model.load(tmp_path / "m.onnx"))
+    assert result.resumed >= 2
+    assert same_tables(results, done.results_dir)
+
+
+def test_a_recording_that_kills_its_process_costs_one_row(archive, model, tmp_path):
+    """Ending the process stands in for a decoder that crashes."""
+    script = tmp_path / "batch.py"
+    model.save(tmp_path / "m.onnx")
+    script.write_text(
+        "import os, sys, popclass.batch.worker as hearing\n"
+        "hear_one = hearing.hear_one\n"
+        "def deadly(path, *a, name, **k):\n"
+        "    if name == 'LOUD.FLAC':\n        os._exit(139)\n"
+        "    return hear_one(path, *a, name=name, **k)\n"
+        "hearing.hear_one = deadly\n"
+        "if __name__ == '__main__':\n"
+        "    from popclass.cli import main\n    sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, script, "batch", archive, "-o", tmp_path / "results", "--model", tmp_path / "m.onnx"]
+    done = subprocess.run([*command, "--jobs", "2"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    failed = {row["recording"]: row["reason"] for row in rows(tmp_path / "results" / "recordings.csv") if row["reason"]}
+    assert set(failed) == {"LOUD.FLAC", "day 0/broken.wav"}
+    assert failed["LOUD.FLAC"] == pool.CRASHED
+
+
+def test_a_script_without_a_main_guard_is_told_so(archive, model, tmp_path):
+    model.save(tmp_path / "m.onnx")
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import popclass\npopclass.classify_folder({os.fspath(archive)!r}, 'out', model='m.onnx', jobs=2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "UsageError: no worker process can be started" in done.stderr.splitlines()[-1]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [JOURNAL]
+
+
+def test_a_bug_costs_one_row_and_names_itself(archive, model, tmp_path, monkeypatch):
+    def broken(path, *rest, name, **options):
+        if name == "LOUD.FLAC":
+            raise ZeroDivisionError("by nothing")
+        return hear_one(path, *rest, name=name, **options)
+
+    monkeypatch.setattr(hearing, "hear_one", broken)
+    failed = {row.recording: row.reason for row in classify_folder(archive, tmp_path, model=model).failed}
+    assert failed["LOUD.FLAC"] == "a bug in popclass, please report it: ZeroDivisionError: by nothing"
+    assert len(failed) == 2
+
+
+def test_a_bug_that_shows_when_sounds_are_described_together_costs_one_row(done, archive, model, tmp_path, monkeypatch):
+    loud = analyse(archive / "LOUD.FLAC", model).events[0].snr_db
+
+    def broken(sounds, frontend):
+        if any(sound.event.snr_db == loud for sound in sounds):
+            raise ZeroDivisionError("by nothing")
+        return extract(sounds, frontend)
+
+    monkeypatch.setattr("popclass.pipeline.extract", broken)
+    result = classify_folder(archive, tmp_path, model=model)
+    failed = {row.recording: row.reason for row in result.failed}
+    assert failed["LOUD.FLAC"] == "a bug in popclass, please report it: ZeroDivisionError: by nothing"
+    assert failed.keys() == {"LOUD.FLAC", "day 0/broken.wav"}
+    assert result.events == [event for event in done.events if event["recording"] != "LOUD.FLAC"]
+
+
+def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
+    heard = analyse(archive / "LOUD.FLAC", model, name="LOUD.FLAC")
+    back = from_line(to_line("LOUD.FLAC", heard, Stamp(1, 2), (1, 5)), classes=3)
+    assert len(heard.events) >= 2
+    assert back.events == heard.events
+    for name in ("acoustic", "believed", "novelty"):
+        assert getattr(back, name).tobytes() == getattr(heard, name).tobytes()
+    for name in ("recording", "duration_s", "sample_rate", "channels", "recorded_at", "warnings"):
+        assert getattr(back, name) == getattr(heard, name)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"min_probability": 1.0},
+            "begun without --min-probability and is now run with --min-probability 1.0; say it as",
+        ),
+        (
+            {"site": "hip"},
+            "begun with --site knee and is now run with --site hip; say it as before, name another folder",
+        ),
+        ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*or say --fresh"),
+    ],
+)
+def test_changed_parameters_are_refused_with_a_choice(archive, model, tmp_path, changed, message):
+    classify_folder(archive, tmp_path, model=model, site="Knee")
+    before = [(tmp_path / name).read_bytes() for name in TABLES]
+    with pytest.raises(OutputError, match=message):
+        classify_folder(archive, tmp_path, model=model, **{"site": "knee", **changed})
+    assert [(tmp_path / name).read_bytes() for name in TABLES] == before
+    assert classify_folder(archive, tmp_path, model=model, site="knee").resumed == 11
+    assert classify_folder(archive, tmp_path, model=model, fresh=True, **{"site": "knee", **changed}).resumed == 0
+
+
+def test_results_of_something_else_are_never_replaced(archive, model, tmp_path):
+    (tmp_path / "events.csv").write_text("mine")
+    with pytest.raises(OutputError, match=r"holds a events\.csv, but no journal"):
+        classify_folder(archive, tmp_path, model=model)
+    assert (tmp_path / "events.csv").read_text() == "mine"
+    results = tmp_path / "results"
+    classify_folder(archive, results, model=model)
+    with pytest.raises(OutputError, match=r"of another folder.*--fresh"):
+        classify_folder(archive / "day 0", results, model=model)
+    other = Model(model.graph, {**model.info, "created_by": "somebody else"})
+    with pytest.raises(OutputError, match=r"of another model.*--fresh"):
+        classify_folder(archive, results, model=other)
+    assert classify_folder(archive, results, model=other, fresh=True).resumed == 0
+
+
+def test_two_batches_do_not_write_one_journal(archive, model, tmp_path):
+    from popclass.batch.journal import Journal
+
+    pytest.importorskip("fcntl")
+    with Journal(tmp_path, {}), pytest.raises(OutputError, match="in use by another batch"):
+        classify_folder(archive, tmp_path, model=model)
+
+
+# Finding files
+
+
+def test_results_inside_the_folder_are_not_searched(model, tmp_path):
+    recordings.write(tmp_path / "take.wav")
+    recordings.write(tmp_path / "results" / "old.wav")
+    result = classify_folder(tmp_path, tmp_path / "results", model=model)
+    assert [row.recording for row in result.recordings] == ["take.wav"]
+
+
+def test_links_are_followed_once(model, tmp_path):
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    recordings.write(folder / "real" / "take.wav")
+    recordings.write(elsewhere / "far.wav")
+    (folder / "a loop").symlink_to(folder)
+    (folder / "a link").symlink_to(folder / "real")
+    (folder / "out").symlink_to(elsewhere)
+    (folder / "lost.wav").symlink_to(tmp_path / "nowhere.wav")
+    result = classify_folder(folder, tmp_path / "results", model=model)
+    assert [row.recording for row in result.recordings] == ["lost.wav", "out/far.wav", "real/take.wav"]
+    assert [row.reason for row in result.failed] == ["no such file; check the path"]
+
+
+def test_a_folder_without_audio_names_the_endings_looked_for(model, tmp_path):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(UsageError, match=r"no recordings .*\.wav .*\.m4a"):
+        classify_folder(tmp_path / "in", tmp_path / "out", model=model)
+    assert not (tmp_path / "out").exists()
+
+
+# The manifest
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two recordings of one knuckle, four minutes apart by the manifest."""
+    for index in (1, 2):
+        recordings.write(tmp_path / "in" / f"{index}.wav", ["cavitation"], seed=index)
+    return tmp_path / "in"
+
+
+def manifest(folder, *lines):
+    path = folder / "manifest.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_manifest_makes_timelines(two, model, tmp_path):
+    path = manifest(
+        two,
+        "file,subject,site,cavities,recorded_at,symptoms",
+        "1.wav,P1,MCP,,2026-11-22T10:15:00,",
+        "./2.wav,P1,mcp,1,2026-11-22T10:19:00,pain",
+    )
+    first, second = classify_folder(two, tmp_path / "out", model=model, manifest=path).events
+    assert (first["timing"], second["timing"]) == ("consistent", "refractory")
+    assert second["since_cavitation_s"] == pytest.approx(240, abs=0.01)
+    assert (second["subject"], second["site"]) == ("P1", "mcp")
+
+
+def test_the_manifest_says_when_a_recording_began_before_its_name_does(model, tmp_path):
+    """In any time zone; the name counts where the manifest says nothing."""
+    folder = tmp_path / "takes"
+    folder.mkdir()
+    for seed, name in enumerate(("20261122_101500Z.wav", "20261122_101900Z.wav"), start=1):
+        recordings.write(folder / name, ["cavitation"], seed=seed)
+    path = manifest(
+        folder,
+        "file,subject,site,recorded_at",
+        "20261122_101500Z.wav,P1,mcp,",
+        "20261122_101900Z.wav,P1,mcp,2026-11-22T12:25:00+02:00",
+    )
+    first, second = classify_folder(folder, tmp_path / "out", model=model, manifest=path).events
+    assert first["recorded_at"] == "2026-11-22T10:15:00+00:00"
+    assert second["recorded_at"] == "2026-11-22T12:25:00+02:00"
+    assert second["since_cavitation_s"] == pytest.approx(600, abs=0.01)
+
+
+def test_a_batch_says_which_times_cannot_be_trusted(model, tmp_path):
+    folder = tmp_path / "takes"
+    folder.mkdir()
+    for number in (1, 2, 3, 4):
+        recordings.write(folder / f"take{number}.wav", ["other"], seed=number, seconds=3)
+    path = manifest(
+        folder,
+        "file,subject,site,recorded_at",
+        "take1.wav,P1,mcp,2026-11-22T10:15:00",
+        "take2.wav,P1,mcp,2026-11-22T10:05:00",
+        "take3.wav,P1,mcp,2026-11-22T10:05:00",
+        "take4.wav,P1,mcp,",
+    )
+    rows = classify_folder(folder, tmp_path / "out", model=model, manifest=path).recordings
+    assert rows[0].warnings == ()
+    assert "begins before take1.wav" in rows[1].warnings[0]
+    assert any("overlaps in time with take2.wav" in line for line in rows[2].warnings)
+    assert "no starting time" in rows[3].warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["file,subjct", "1.wav,P1"], "unknown column 'subjct': allowed are file, subject"),
+        (["subject", "P1"], "column file is missing"),
+        (["file;subject", "1.wav;P1"], "separated by commas"),
+        (["file,file", "1.wav,2.wav"], "named twice"),
+        (["file", "3.wav"], "row 2: '3.wav' not found"),
+        (["file", "1.wav", "./1.wav"], "row 3: './1.wav' is named before, in .*row 2"),
+        (["file,site", "1.wav,hipp"], "row 2: site 'hipp' is unknown"),
+        (["file,cavities", "1.wav,0"], "row 2: cavities 0 is out of range"),
+        (["file,cavities", "1.wav,two"], "row 2: cavities 'two' is no whole number"),
+        (["file,recorded_at", "1.wav,today"], "row 2: recorded_at 'today' is no date and time"),
+        (["file,subject", "1.wav,P1,P2"], "row 2: 3 fields"),
+        (["file,subject", ",P1"], "row 2: no file is named"),
+    ],
+)
+def test_a_bad_manifest_is_one_line_with_its_row(two, model, tmp_path, lines, message):
+    with pytest.raises(LabelError, match=message) as caught:
+        classify_folder(two, tmp_path / "out", model=model, manifest=manifest(two, *lines))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+# The command
+
+
+def test_the_command_lists_what_failed_and_exits_with_1(archive, model, tmp_path, capfd):
+    model.save(tmp_path / "m.onnx")
+    command = ["batch", str(archive), "-o", str(tmp_path / "out"), "--model", str(tmp_path / "m.onnx")]
+    assert main(command) == 1
+    out, err = capfd.readouterr()
+    summary, failure = err.splitlines()
+    assert out == ""
+    assert summary.startswith("11 of 12 recordings heard, 1 failed; ")
+    assert failure.startswith("popclass: day 0/broken.wav: cannot be read as audio")
+    assert main([*command, "--quiet"]) == 1
+    assert capfd.readouterr().err.splitlines() == [failure]
+
+
+def test_the_command_ends_with_0_or_2(two, model, tmp_path, capfd):
+    model.save(tmp_path / "m.onnx")
+    command = ["batch", str(two), "-o", str(tmp_path / "out"), "--model", str(tmp_path / "m.onnx")]
+    assert main(command) == 0
+    for wrong in (["--jobs", "0"], ["--manifest", "missing.csv"], ["--refractory", "1"], ["--model", "missing.onnx"]):
+        capfd.readouterr()
+        assert main([*command, *wrong]) == 2
+        assert len(capfd.readouterr().err.splitlines()) == 1
+    for path in two.iterdir():
+        path.write_bytes(b"")
+    assert main(command) == 2
+
+
+def test_wrong_parameters_are_refused_before_anything_is_made(two, model, tmp_path):
+    out = tmp_path / "out"
+    for options in ({"jobs": 0}, {"min_probability": 1.5}, {"refractory": -1.0}, {"site": "hipp"}):
+        with pytest.raises(UsageError):
+            classify_folder(two, out, **{"model": model, **options})
+    with pytest.raises(ModelError):
+        classify_folder(two, out, model=tmp_path / "missing.onnx")
+    with pytest.raises(UsageError, match="no such folder"):
+        classify_folder(tmp_path / "nowhere", out, model=model)
+    assert not out.exists()

@@ -1,0 +1,254 @@
+"""popclass listen as a process: samples through standard input in real time, lines out, Ctrl-C, and what is refused."""
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import recordings
+import soundfile as sf
+
+from popclass.cli import main
+from popclass.model.model import Model
+from popclass.pipeline import classify
+
+RATE = recordings.RATE
+COMMAND = [sys.executable, "-m", "popclass", "listen"]
+
+
+@pytest.fixture(scope="module")
+def take(tmp_path_factory):
+    path = tmp_path_factory.mktemp("take") / "take.wav"
+    return recordings.write(path, ["cavitation", "snapping", "other"] * 2, seed=3, seconds=2.5)
+
+
+def listen(*arguments, stdin):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        stdin=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def last_revisions(text):
+    rows = [json.loads(line) for line in text.splitlines()]
+    return {row["event"]: row for row in rows if row["label"] is not None}
+
+
+def test_in_real_time_an_event_is_reported_soon_after_it_is_over(take):
+    """The samples come as from a microphone; the clock of this test is the wall's, so its bound is a loose one."""
+    samples = sf.read(take, dtype="int16")[0]
+    command = [*COMMAND, "-", "--rate", str(RATE), "--encoding", "s16le", "--format", "jsonl"]
+    late = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        os.set_blocking(child.stdout.fileno(), False)
+        child.stdin.write(np.zeros(4800, "<i2").tobytes())
+        child.stdin.flush()
+        time.sleep(1.5)  # the process starts
+        began, text = time.monotonic(), b""
+        for at in range(0, len(samples), 960):
+            child.stdin.write(samples[at : at + 960].tobytes())
+            child.stdin.flush()
+            time.sleep(max(began + (at + 960) / RATE - time.monotonic(), 0))
+            new = child.stdout.read() or b""
+            for line in new.splitlines():
+                row = json.loads(line)
+                if row["revision"] == 0:
+                    late.append(time.monotonic() - began - (row["end_s"] - 0.1))
+            text += new
+        os.set_blocking(child.stdout.fileno(), True)
+        child.stdin.close()
+        text += child.stdout.read()
+        assert child.wait(timeout=30) == 0
+    assert len(late) >= 3
+    assert np.median(late) < 0.6
+    assert len(last_revisions(text.decode())) >= 6
+
+
+def test_the_last_revisions_are_the_events_of_classify(take):
+    with take.open("rb") as stream:
+        done = listen("-", "--format", "jsonl", "--site", "mcp", stdin=stream)
+    assert done.returncode == 0
+    last = last_revisions(done.stdout)
+    whole = classify(take, site="mcp").events
+    assert [last[number]["label"] for number in sorted(last)] == [event.label for event in whole]
+    assert [last[number]["start_s"] for number in sorted(last)] == pytest.approx([event.start_s for event in whole])
+    assert re.fullmatch(r"listened for 2\.5 s: [\w ,]+\n", done.stderr)
+
+
+def test_for_people_there_is_a_line_an_event_and_one_where_its_label_changed(take):
+    with take.open("rb") as stream:
+        done = listen("-", stdin=stream)
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:4] == ["event", "rev", "start_s", "label"]
+    assert len([line for line in lines[1:] if line.split()[1] == "0"]) == len(classify(take).events)
+
+
+def test_ctrl_c_ends_it_with_what_was_heard(take):
+    with subprocess.Popen(
+        [*COMMAND, "-", "--format", "jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        child.stdin.write(take.read_bytes()[:-1000])  # its end never comes
+        child.stdin.flush()
+        first = child.stdout.readline()
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        rest, said = child.communicate(timeout=30)
+    assert child.returncode == 0
+    assert len(last_revisions((first + rest).decode())) >= 6
+    assert b"listened for 2." in said
+    assert b"Traceback" not in said
+
+
+def test_a_reader_that_goes_ends_it(take):
+    with take.open("rb") as stream:
+        command = [*COMMAND, "-", "--format", "jsonl"]
+        with subprocess.Popen(command, stdin=stream, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+            child.stdout.close()
+            said = child.stderr.read()
+            assert child.wait(timeout=30) == 0
+    assert b"Traceback" not in said
+
+
+def test_sounds_and_session_are_kept(take, tmp_path):
+    for _ in range(2):
+        with take.open("rb") as stream:
+            done = listen(
+                *("-", "--site", "mcp", "--subject", "P1", "--save", tmp_path / "kept"),
+                *("--session", tmp_path / "clock.json"),
+                stdin=stream,
+            )
+        assert done.returncode == 0, done.stderr
+        time.sleep(2.6)  # the first sitting lasted 2.5 s of sound, and the second must not begin before its end
+    assert (tmp_path / "kept" / "labels.csv").read_text().count("P1,mcp") >= 2
+    kept = json.loads((tmp_path / "clock.json").read_text())
+    assert kept["subject"] == "P1"
+    assert kept["classes"] == list(Model.default().classes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["-", "--encoding", "s16le"], "--rate is missing"),
+        (["-", "--rate", "48000"], "--encoding is missing"),
+        (["-", "--rate", "100", "--encoding", "u8"], "8000<=x<=192000"),
+        (
+            ["-", "--rate", "44.1k", "--encoding", "u8"],
+            "'44.1k' is no whole number: allowed is one from 8000 to 192000",
+        ),
+        (["-", "--rate", "48000", "--encoding", "S16_LE"], "did you mean s16le?"),
+        (["-", "--rate", "48000", "--encoding", "FLOAT_LE"], "did you mean f32le?"),
+        (["-", "--rate", "48000", "--encoding", "S24_LE"], "four bytes a sample: let arecord use S24_3LE"),
+        (["--encoding", "u8"], "belongs to raw samples"),
+        (["nowhere/hip.wav"], "is a recording, no device: use popclass classify nowhere/hip.wav, or popclass listen -"),
+        (["hip.m4a"], "is a recording, no device: use popclass classify hip.m4a"),
+        ([__file__], "is a recording, no device"),
+        (["-", "--site", "tail"], "site 'tail' is unknown"),
+        (["-", "--session", "/nowhere/clock.json"], "there is no folder"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(arguments, problem, capsys):
+    assert main(["listen", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert problem in said
+    assert said.count("\n") == 1
+
+
+def test_what_is_no_audio_is_said(tmp_path):
+    (tmp_path / "text").write_text("this is no recording at all")
+    with (tmp_path / "text").open("rb") as stream:
+        done = listen("-", stdin=stream)
+    assert done.returncode == 2
+    assert "no WAV stream" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+RAW = ("-", "--rate", RATE, "--encoding")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sent", "problem"),
+    [
+        (["-"], lambda wav: b"", "no sound arrived: did the program before the pipe fail?"),
+        ([*RAW, "s16le"], lambda wav: b"", "no sound arrived: did the program before the pipe fail?"),
+        (["-"], lambda wav: wav[:44], "no sound arrived"),
+        ([*RAW, "s16le"], lambda wav: wav, "begins with the header of a WAV file"),
+        ([*RAW, "f32le"], lambda wav: wav[44:], "is --encoding f32le right?"),
+        ([*RAW, "f64le"], lambda wav: wav[44:], "is --encoding f64le right?"),
+    ],
+)
+def test_what_cannot_be_sound_is_one_line_and_no_table(take, tmp_path, arguments, sent, problem):
+    """Nothing of it is heard: no head of a table, no summary, and no warning of numpy."""
+    (tmp_path / "sent").write_bytes(sent(take.read_bytes()))
+    with (tmp_path / "sent").open("rb") as stream:
+        done = listen(*arguments, stdin=stream)
+    assert done.returncode == 2
+    assert problem in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_another_encoding_of_whole_numbers_is_doubted(take, tmp_path):
+    (tmp_path / "sent").write_bytes(take.read_bytes()[44:])
+    with (tmp_path / "sent").open("rb") as stream:
+        done = listen(*RAW, "s24le", stdin=stream)
+    assert "is --encoding s24le right?" in done.stderr
+    with (tmp_path / "sent").open("rb") as stream:
+        done = listen(*RAW, "s16le", stdin=stream)
+    assert "is --encoding" not in done.stderr
+
+
+def test_a_session_of_somebody_else_is_refused_before_a_table_begins(take, tmp_path):
+    for subject, code in (("P1", 0), ("P2", 2)):
+        with take.open("rb") as stream:
+            done = listen("-", "--subject", subject, "--session", tmp_path / "clock.json", stdin=stream)
+        assert done.returncode == code
+    assert done.stdout == ""
+
+
+def test_help_and_pipes_import_neither_sounddevice_nor_rich(take):
+    script = (
+        "import sys; from popclass.cli import main; code = main(sys.argv[1:]);"
+        "assert not {'sounddevice', 'rich', 'sklearn', 'scipy', 'librosa'} & set(sys.modules); sys.exit(code)"
+    )
+    with take.open("rb") as stream:
+        done = subprocess.run(
+            [sys.executable, "-c", script, "listen", "-"], stdin=stream, capture_output=True, timeout=60, check=False
+        )
+    assert done.returncode == 0, done.stderr
+
+
+def test_on_a_terminal_there_is_a_page_and_ctrl_c_leaves_it_with_a_summary(take):
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([*COMMAND, "-", "--site", "mcp"], stdin=subprocess.PIPE, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    child.stdin.write(take.read_bytes()[:-1000])  # its end never comes
+    child.stdin.flush()
+    seen, interrupted = b"", False
+    try:
+        while select.select([ours], [], [], 60)[0] and (data := os.read(ours, 65536)):
+            seen += data
+            if not interrupted and b"floor" in seen and b"snapping" in seen:
+                child.send_signal(signal.SIGINT)
+                interrupted = True
+    except OSError:  # how Linux says that the other side has closed
+        pass
+    os.close(ours)
+    child.stdin.close()
+    assert interrupted, seen.decode(errors="replace")
+    assert child.wait(timeout=30) == 0
+    text = seen.decode(errors="replace")
+    assert "level" in text
+    assert "a crack" in text or "could crack again" in text
+    assert "listened for" in text.splitlines()[-1]
+    assert "Traceback" not in text

@@ -1,0 +1,32 @@
+"""popclass.features.definitions: every feature has one name, a unit, a range, a meaning, and a row in the docs."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from popclass.features import FEATURES, NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_names_are_unique_and_in_the_order_of_the_features():
+    assert len(set(NAMES)) == len(FEATURES)
+    assert tuple(feature.name for feature in FEATURES) == NAMES
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_feature_has_a_unit_a_range_and_a_meaning(feature):
+    assert feature.low < feature.high
+    assert feature.unit in {"1", "dB", "log2", "log2 Hz", "log2 ms"}
+    assert len(feature.meaning) > 20
+
+
+def test_the_page_of_features_is_what_the_code_says(monkeypatch):
+    if not (ROOT / "benchmarks" / "features_table.py").is_file():
+        pytest.skip("no benchmarks beside the tests")
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    sys.modules.pop("features_table", None)
+    table = importlib.import_module("features_table")
+    assert table.PAGE.read_text("utf-8") == table.page(), "run: python benchmarks/features_table.py --write"

@@ -1,0 +1,271 @@
+"""Promises of popclass.labels.sidecar, .beside and .checks: labels beside recordings, in each tool's own dialect."""
+
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from popclass.errors import LabelError
+from popclass.labels import LabelRow, label_files, read_labels
+from popclass.labels.records import Note
+from popclass.labels.validation import overlaps
+
+DATA = Path(__file__).parents[1] / "data"
+HEAD = "Selection\tBegin Time (s)\tEnd Time (s)\tLabel\n"
+
+
+def put_all(folder: Path, texts: dict[str, str]) -> Path:
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    return folder
+
+
+def refusal(source: Path) -> str:
+    with pytest.raises(LabelError) as caught:
+        read_labels(source)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def rows(source: Path) -> dict[str, tuple[LabelRow, ...]]:
+    return {recording.name: recording.rows for recording in read_labels(source).recordings}
+
+
+def test_what_audacity_and_popclass_write_in_a_track_is_read(tmp_path):
+    put_all(tmp_path, {"a.wav": ""})
+    shutil.copy(DATA / "labels" / "audacity_dialects.txt", tmp_path / "a.txt")
+    assert rows(tmp_path) == {
+        "a.wav": (
+            LabelRow(0.25, 0.25, "cavitation"),
+            LabelRow(1.5, 1.75, "snapping"),
+            LabelRow(2.0, 2.0, "other"),
+        )
+    }
+
+
+def test_empty_tracks_and_tables_with_only_a_head_are_verified_negatives(tmp_path):
+    head = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\n"
+    put_all(tmp_path, {"a.wav": "", "a.txt": "", "b.m4a": "", "b.Table.1.selections.txt": head, "c.wav": ""})
+    put_all(tmp_path, {"c.txt": "1\t1\tcavitation"})
+    assert [(r.name, r.verified, len(r.rows)) for r in read_labels(tmp_path).recordings] == [
+        ("a.wav", True, 0),
+        ("b.m4a", True, 0),
+        ("c.wav", False, 1),
+    ]
+
+
+def test_recordings_without_a_track_and_tracks_without_a_recording_are_named_and_not_used(tmp_path):
+    put_all(tmp_path, {"p1/a.wav": "", "p1/a.txt": "1\t1\tcavitation", "p1/b.wav": "", "old.txt": "1\t2\tsnapping"})
+    put_all(tmp_path, {"notes.txt": "Recorded on Monday,\nthe left knee.\n"})
+    labels = read_labels(tmp_path)
+    assert [r.name for r in labels.recordings] == ["p1/a.wav"]
+    without, stray = labels.warnings
+    assert without == "1 recording without a label track is left out: p1/b.wav"
+    assert stray == "1 label track belongs to no recording beside it: old.txt"
+
+
+def test_several_selection_tables_of_one_recording_are_read_together_with_columns_in_any_order(tmp_path):
+    table = "Annotation\tEnd Time (s)\tBegin Time (s)\tSelection\nsnapping\t2.5\t2\t1\n"
+    put_all(
+        tmp_path, {"a.b.wav": "", "a.wav": "", "a.txt": "", "a.b.Table.1.selections.txt": HEAD + "1\t1\t1.5\tother\n"}
+    )
+    put_all(tmp_path, {"a.b.selections.txt": table, "a.b.Table.2.selections.txt": HEAD})
+    assert rows(tmp_path) == {"a.b.wav": (LabelRow(1, 1.5, "other"), LabelRow(2, 2.5, "snapping")), "a.wav": ()}
+
+
+def test_one_table_labels_several_recordings_of_the_same_name_by_their_paths(tmp_path):
+    put_all(tmp_path, {"p01/take.wav": "", "p02/take.wav": "", "p03/take.wav": ""})
+    shutil.copy(DATA / "labels" / "raven_several.txt", tmp_path / "study.txt")
+    labels = read_labels(tmp_path)
+    assert {r.name: r.rows for r in labels.recordings} == {
+        "p01/take.wav": (LabelRow(0.5, 0.512, "cavitation"),),
+        "p02/take.wav": (LabelRow(1.25, 1.3, "snapping"), LabelRow(2.0, 2.0, "cavitation")),
+    }
+    assert labels.warnings == ("1 recording without a label track is left out: p03/take.wav",)
+    assert read_labels(tmp_path / "study.txt").recordings == labels.recordings
+    assert read_labels(tmp_path / "p02" / ".." / "study.txt").recordings[1].rows == labels.recordings[1].rows
+
+
+def test_a_recording_a_track_or_a_table_may_be_given_alone(tmp_path):
+    put_all(tmp_path, {"a.wav": "", "a.txt": "1\t1\tcavitation", "b.wav": "", "c.wav": ""})
+    put_all(
+        tmp_path,
+        {"b.txt": "1\t1\tCrack?", "both.txt": HEAD.replace("\n", "\tBegin File\n") + "1\t1\t2\tother\tc.wav\n"},
+    )
+    for source in ("a.wav", "a.txt"):
+        assert rows(tmp_path / source) == {"a.wav": (LabelRow(1, 1, "cavitation"),)}
+    assert rows(tmp_path / "c.wav") == {"c.wav": (LabelRow(1, 2, "other"),)}
+    put_all(tmp_path, {"d.wav": ""})
+    assert "d.txt (Audacity) or d.selections.txt (Raven)" in refusal(tmp_path / "d.wav")
+    put_all(tmp_path, {"e.txt": "1\t1\tcavitation"})
+    assert "no recording beside it has this name; e.wav" in refusal(tmp_path / "e.txt")
+
+
+def test_the_files_that_labels_are_in_are_told(tmp_path):
+    put_all(
+        tmp_path,
+        {
+            "a.wav": "",
+            "a.txt": "1\t1\tcavitation\n",
+            "a.selections.txt": "Begin Time (s)\tEnd Time (s)\tLabel\n",
+            "in/b.wav": "",
+            "in/b.txt": "",
+            "notes.txt": "nothing to do with it\n",
+        },
+    )
+    inside = [tmp_path / name for name in ("a.selections.txt", "a.txt", "in/b.txt")]
+    assert label_files(tmp_path) == inside
+    assert label_files(tmp_path / "a.wav") == inside[:2]
+    assert label_files(tmp_path / "a.txt") == inside[1:2]
+    (tmp_path / "labels.csv").write_text("file,label\na.wav,cavitation\n")
+    assert label_files(tmp_path) == label_files(tmp_path / "labels.csv") == [tmp_path / "labels.csv"]
+
+
+def test_a_folder_per_class_has_no_label_files(tmp_path):
+    put_all(tmp_path, {"cavitation/a.wav": "", "other/b.wav": ""})
+    assert label_files(tmp_path) == []
+
+
+def test_all_texts_that_cannot_be_classes_are_listed_with_counts_and_places(tmp_path):
+    put_all(tmp_path, {"a.wav": "", "a.txt": "1\t1\tCrack?\n2\t2\tcavitation\n3\t3\t\n", "b.wav": ""})
+    put_all(tmp_path, {"b.txt": "1\t1\tuncertain 0.45\n2\t2\tCrack?\n"})
+    a, b = tmp_path / "a.txt", tmp_path / "b.txt"
+    assert refusal(tmp_path) == (
+        f"{a}, row 1: 'Crack?' (2 times) cannot be a class, nor can '' (1 time, first in {a}, row 3), "
+        f"'uncertain' (1 time, first in {b}, row 1); allowed are lower-case letters, digits, _ and -, but not uncertain"
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        ({"a.wav": "", "a.txt": "1\t1\tcavitation\nat 5\tpop\n"}, "a.txt, row 2: expected start TAB end TAB label"),
+        ({"a.wav": "", "a.txt": "-0.5\t1\tcavitation\n"}, "a.txt, row 1: 'cavitation' starts at -0.5 s, before"),
+        (
+            {"a.wav": "", "a.flac": "", "a.txt": "1\t1\tother\n"},
+            "may belong to any of a.flac, a.wav; call it a.flac.txt",
+        ),
+        (
+            {"a.wav": "", "a.selections.txt": HEAD + "1\tone\t2\tother\n"},
+            "a.selections.txt, row 2: the begin and the end",
+        ),
+        ({"a.wav": "", "x.txt": HEAD + "1\t1\t2\tother\n"}, "x.txt: no recording beside it has this name"),
+        (
+            {"a.wav": "", "x.txt": HEAD.replace("\n", "\tBegin File\n") + "1\t1\t2\tother\tz.wav\n"},
+            "x.txt, row 2: no recording 'z.wav' is in the folder",
+        ),
+        (
+            {
+                "a.wav": "",
+                "b.wav": "",
+                "x.txt": HEAD.replace("\n", "\tBegin File\n") + "1\t1\t2\tx\ta.wav\n2\t3\t4\tx\tb.wav\n",
+            },
+            "x.txt: selections in 2 recordings, but no column 'File Offset (s)'",
+        ),
+        (
+            {"p/a.wav": "", "q/a.wav": "", "x.txt": HEAD.replace("\n", "\tBegin File\n") + "1\t1\t2\tx\ta.wav\n"},
+            "'a.wav' may be any of",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_place(tmp_path, texts, says):
+    assert says in refusal(put_all(tmp_path, texts))
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_selection_table_with_commas_is_called_that_and_not_a_track(tmp_path, separator):
+    head = ["Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Label"]
+    lines = [separator.join(head), separator.join(["1", "Waveform 1", "1", "1.0", "1.1", "cavitation"])]
+    put_all(tmp_path, {"a.wav": "", "a.txt": "\n".join(lines)})
+    with pytest.raises(LabelError, match=r"a\.txt, row 1: a Raven selection table .*not separated by tabs"):
+        read_labels(tmp_path)
+
+
+def test_a_full_name_tells_recordings_apart_that_differ_in_their_ending(tmp_path):
+    put_all(tmp_path, {"a.wav": "", "a.flac": "", "a.wav.txt": "1\t1\tother\n", "a.flac.txt": ""})
+    assert rows(tmp_path) == {"a.flac": (), "a.wav": (LabelRow(1, 1, "other"),)}
+
+
+def test_tracks_in_folders_named_like_classes_are_refused_not_guessed(tmp_path):
+    put_all(tmp_path, {"cavitation/a.wav": "", "snapping/b.wav": "", "knee.wav": "", "knee.txt": "1\t1\tcavitation"})
+    assert (
+        "labelled in two ways: folders named like classes (cavitation, snapping) and label tracks (knee.txt)"
+        in refusal(tmp_path)
+    )
+
+
+def test_a_table_of_labels_goes_before_tracks_and_says_so(tmp_path):
+    put_all(
+        tmp_path,
+        {"a.wav": "", "a.txt": "1\t1\tcavitation", "labels.csv": "file,start_s,end_s,label\na.wav,2,3,other\n"},
+    )
+    labels = read_labels(tmp_path)
+    assert labels.recordings[0].rows == (LabelRow(2, 3, "other"),)
+    assert labels.warnings == ("labels.csv is read; the label tracks beside recordings are not: a.wav",)
+
+
+def test_duplicates_are_used_once_and_overlaps_kept_and_both_are_told_with_file_and_times(tmp_path):
+    track = "1\t2\tcavitation\n1\t2\tcavitation\n1.5\t1.5\tsnapping\n3\t4\tother\n4\t5\tsnapping\n"
+    put_all(tmp_path, {"a.wav": "", "a.txt": track})
+    labels = read_labels(tmp_path)
+    assert len(labels.recordings[0].rows) == 4
+    twice, over = labels.warnings
+    assert twice == "labels that stand there more than once are used once: a.wav, cavitation at 1-2 s"
+    assert over.endswith(": a.wav, cavitation at 1-2 s and snapping at 1.5 s")
+
+
+def test_overlap_needs_shared_time_and_different_labels():
+    assert overlaps([LabelRow(0, 2, "a"), LabelRow(1, 3, "a"), LabelRow(3, 4, "b")]) == []
+    first, second, third = LabelRow(0, 9, "a"), LabelRow(1, 2, "b"), LabelRow(2, 3, "c")
+    assert overlaps([first, second, third]) == [(first, second), (first, third)]
+    point = LabelRow(5, 5, "a")
+    assert overlaps([point, LabelRow(5, 5, "b")]) == [(point, LabelRow(5, 5, "b"))]
+
+
+def test_labels_that_are_numbers_are_doubted(tmp_path):
+    put_all(tmp_path, {"a.wav": "", "a.txt": "1\t1\t2\n2\t2\t10\n"})
+    assert read_labels(tmp_path).warnings == ("labels that are mere numbers (2, 10) are taken for names of classes",)
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text(max_size=120) | st.text("0123456789.,-\t\n\\\\ac", max_size=60), head=st.sampled_from(("", HEAD)))
+def test_any_text_beside_a_recording_is_read_or_refused_in_one_line(tmp_path_factory, text, head):
+    folder = tmp_path_factory.mktemp("tracks")
+    (folder / "a.wav").touch()
+    (folder / "a.txt").write_text(head + text, encoding="utf-8", errors="replace", newline="")
+    said = outcome(folder)
+    assert said is None or ("a.txt" in said and "\n" not in said)
+
+
+def outcome(folder: Path) -> str | None:
+    """What is said against the labels of the only recording in a folder; None where they are read."""
+    try:
+        (only,) = read_labels(folder).recordings
+    except LabelError as error:
+        return str(error)
+    assert only.verified is not bool(only.rows)
+    return None
+
+
+def test_a_note_survives_copying():
+    note = Note("1 recording is left out", "jane: 1.wav")
+    again = pickle.loads(pickle.dumps(note))
+    assert (again, again.brief) == (note, note.brief)
+
+
+def test_real_tracks_of_phone_recordings_are_read(realdata):
+    """Taps on a table, each labelled with its number; the licence beside them is nobody's track."""
+    labels = read_labels(realdata / "negatives" / "taps")
+    counts = {recording.name: len(recording.rows) for recording in labels.recordings}
+    assert counts["Knuckle-test.m4a"] == 15
+    assert counts["Knuckle.m4a"] == 30
+    assert len(counts) == 8
+    first = next(r for r in labels.recordings if r.name == "Knuckle-test.m4a").rows[0]
+    assert first == LabelRow(1.144396, 1.254396, "1")
+    assert [str(warning) for warning in labels.warnings] == [
+        "labels that are mere numbers (1, 2, 3 and 27 more) are taken for names of classes"
+    ]

@@ -1,0 +1,64 @@
+"""Promises of popclass.labels.validation and popclass.labels.validation: slips are told before they cost anything."""
+
+from pathlib import Path
+
+import pytest
+
+from popclass.errors import LabelError
+from popclass.labels import LabelledRecording, LabelRow
+from popclass.labels.validation import check_spelling, sibling_clips
+
+
+def labelled(*names):
+    rows = [LabelRow(i, i, name, f"labels.csv, row {i + 2}") for i, name in enumerate(names)]
+    return [LabelledRecording(Path("a.wav"), "a.wav", tuple(rows))]
+
+
+@pytest.mark.parametrize("slip", ["othr", "ohter", "others", "snaping", "snappin", "cavitaton", "cavitations"])
+def test_a_slip_is_refused_with_its_place_its_count_and_what_was_meant(slip):
+    meant = {"o": "other", "s": "snapping", "c": "cavitation"}[slip[0]]
+    with pytest.raises(LabelError, match=rf"row 3: '{slip}' \(2 labels\); did you mean '{meant}'\?") as caught:
+        check_spelling(labelled("cavitation", slip, slip))
+    assert f"--own-class {slip}" in str(caught.value)
+    assert check_spelling(labelled("cavitation", slip, slip), meant=[slip]) == []
+
+
+@pytest.mark.parametrize("name", ["click", "crepitus", "snapping-hip", "cavitation_2", "non-other", "tendon", "rub"])
+def test_classes_of_one_s_own_are_left_alone(name):
+    assert check_spelling(labelled("cavitation", "snapping", "other", "other", name)) == []
+
+
+def test_a_label_like_a_more_frequent_one_is_told_and_kept():
+    (note,) = check_spelling(labelled("crepitus", "crepitus", "crepitis", "other"))
+    assert note.endswith("'crepitis' (1 label) beside 'crepitus' (2 labels), labels.csv, row 4")
+    assert "labels.csv" not in note.brief
+    assert check_spelling(labelled("crepitus", "crepitus", "crepitis"), meant=["crepitis"]) == []
+    assert check_spelling(labelled("pop-1", "pop-1", "pop-2")) == [], "figures tell names apart on purpose"
+
+
+def test_a_folder_s_name_is_looked_at_like_any_label():
+    with pytest.raises(LabelError, match=r"^snaping/a\.wav: 'snaping' \(1 label\)"):
+        check_spelling([LabelledRecording(Path("x"), "snaping/a.wav", whole="snaping")])
+
+
+def clips(*names, **fields):
+    return [LabelledRecording(Path(name), name, whole="cavitation", **fields) for name in names]
+
+
+def test_clips_that_differ_in_a_counter_are_told_whatever_their_class():
+    names = [f"cavitation/four_cracks_{i}.wav" for i in range(1, 5)]
+    (note,) = sibling_clips([*clips(*names), *clips("other/four_cracks_9.wav", "other/door.wav")])
+    assert note.startswith("5 clips may be cut from one recording")
+    assert "column subject" in note
+    assert "four_cracks" not in note.brief
+
+
+@pytest.mark.parametrize("names", [("a/1.wav", "a/2.wav"), ("a/P07.wav", "a/P08.wav"), ("a/knee_1.wav", "a/hip_1.wav")])
+def test_names_that_say_nothing_are_passed_over(names):
+    assert sibling_clips(clips(*names)) == []
+
+
+def test_a_known_subject_settles_it():
+    assert sibling_clips(clips("a/knee_1.wav", "a/knee_2.wav", subject="P07")) == []
+    rows = (LabelRow(0.5, 0.5, "cavitation"),)
+    assert sibling_clips([LabelledRecording(Path(n), n, rows) for n in ("knee_1.wav", "knee_2.wav")]) == []

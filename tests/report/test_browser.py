@@ -1,0 +1,570 @@
+"""A report in a real browser: it opens without a word of complaint or a request, and does what its buttons say.
+
+Debian's chromium and chromium-driver are used; where they are missing these tests are skipped. Elements are found the
+way a person finds them, by what they say, or by the names the page gives them.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import recordings
+
+from popclass.cli import main
+from popclass.model.model import Model
+from popclass.pipeline import classify
+from popclass.report.media import look
+from popclass.report.page import render_page
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    BROWSER is None or DRIVER is None, reason="no chromium and chromedriver (apt-get install chromium chromium-driver)"
+)
+OPTIONS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1400,1200"),
+    "--autoplay-policy=no-user-gesture-required",
+)
+HOSTILE = '<img src=x onerror=alert(1)> & "take".wav'
+SUBJECT = "<script>alert(2)</script>"
+SOUNDS = ["cavitation", "snapping", "other", "cavitation"]
+PATIENCE_S = 20
+SHADES = """
+const canvas = document.getElementById(arguments[0]);
+const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+const seen = new Set();
+for (let at = 0; at < pixels.length; at += 4) seen.add(pixels[at] + "," + pixels[at + 3]);
+return seen.size;
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four recordings, one with a name that is HTML, a model, and the report of them all."""
+    place = tmp_path_factory.mktemp("report")
+    recordings.make_model(place / "small.onnx")
+    names = [HOSTILE, "b.wav", "c.wav", "d.wav"]
+    takes = [recordings.write(place / name, SOUNDS, seed=i, seconds=2.0) for i, name in enumerate(names)]
+    arguments = ["--model", place / "small.onnx", "--subject", SUBJECT, "--site", "hip", "-o", place / "events.csv"]
+    page = ["--report", place / "page.html", "--symptom", "pain", "--symptom", "numbness"]
+    assert main([str(part) for part in ["classify", *takes, *arguments, *page]]) == 0
+    return place
+
+
+@pytest.fixture(scope="module")
+def driver(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One browser for all tests, downloading into the folder of the page."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(BROWSER)
+    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def page(driver: Any, folder: Path) -> Any:
+    """The report, opened afresh with nothing kept from before."""
+    open_page(driver, folder / "page.html")
+    driver.execute_script("localStorage.clear()")
+    open_page(driver, folder / "page.html")
+    return driver
+
+
+def open_page(driver: Any, path: Path) -> None:
+    driver.get(path.as_uri())
+    until(driver, "return document.documentElement.dataset.ready")
+
+
+def until(driver: Any, script: str) -> Any:
+    """What a script returns, once that is something."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, PATIENCE_S, 0.05).until(lambda page: page.execute_script(script))
+
+
+def press(driver: Any, *keys: str) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    for key in keys:
+        ActionChains(driver).send_keys(key).perform()
+
+
+def click(driver: Any, selector: str) -> None:
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", one(driver, selector))
+    one(driver, selector).click()
+
+
+def one(driver: Any, selector: str) -> Any:
+    return driver.find_element("css selector", selector)
+
+
+def column(driver: Any, number: int) -> list[str]:
+    script = (
+        "return [...document.querySelectorAll('#rows tr')].map(row => row.children[arguments[0]].textContent.trim())"
+    )
+    return list(driver.execute_script(script, number))
+
+
+def found(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "events.csv").open(encoding="utf-8")))
+
+
+def events_of(folder: Path, name: str) -> list[dict[str, str]]:
+    return [row for row in found(folder) if row["recording"].endswith(name)]
+
+
+def download(driver: Any, folder: Path) -> list[dict[str, str]]:
+    """The rows of a fresh download."""
+    target = folder / "page.labels.csv"
+    target.unlink(missing_ok=True)
+    click(driver, "#download")
+    for _ in range(200):
+        if target.exists() and target.stat().st_size:
+            return list(csv.DictReader(target.open(encoding="utf-8", newline="")))
+        until(driver, "return new Promise(done => setTimeout(() => done(true), 50))")
+    raise AssertionError("nothing was downloaded")
+
+
+def complaints(driver: Any) -> list[str]:
+    return [entry["message"] for entry in driver.get_log("browser")]
+
+
+def requests(driver: Any) -> list[str]:
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    return [url for url in sent if not url.startswith(("data:", "blob:"))]
+
+
+def test_it_opens_without_errors_and_asks_nobody_for_anything(driver: Any, folder: Path) -> None:
+    for log in (complaints, requests):  # what was logged before goes
+        log(driver)
+    open_page(driver, folder / "page.html")
+    until(driver, "return document.getElementById('closeup').dataset.drawn")
+    assert complaints(driver) == []
+    assert requests(driver) == [(folder / "page.html").as_uri()]
+
+
+def test_it_draws_every_event_of_every_recording(page: Any, folder: Path) -> None:
+    names = [HOSTILE, "b.wav", "c.wav", "d.wav"]
+    for place, name in enumerate(names):
+        number = len(events_of(folder, name))
+        assert number >= len(SOUNDS)
+        assert len(column(page, 0)) == number
+        until(page, f"return document.getElementById('wave').dataset.drawn === '{number}'")
+        if place < len(names) - 1:
+            press(page, "]")
+    marks = "return document.querySelectorAll('#timelines svg text.event').length"
+    assert page.execute_script(marks) == len(found(folder))
+    for canvas in ("strip", "wave", "spectrum"):
+        assert page.execute_script(SHADES, canvas) > 5, canvas
+
+
+def test_html_in_names_is_text(page: Any, folder: Path) -> None:
+    assert page.execute_script("return document.querySelectorAll('img, b, i:not(.mark)').length") == 0
+    assert page.execute_script("return document.scripts.length") == 2
+    assert HOSTILE in one(page, "#recording-title").text
+    assert SUBJECT in one(page, "#timelines figcaption").text
+    assert complaints(page) == []
+
+
+def test_html_in_a_label_is_text(driver: Any, folder: Path) -> None:
+    model = Model.load(folder / "small.onnx")
+    result = classify(folder / "b.wav", model=model)
+    label = "<img src=x onerror=alert(3)>"
+    events = (result.events[0].gain(label=label, timing_reason="</script><b>"), *result.events[1:])
+    seen = look(replace(result, events=events), folder / "b.wav", model)
+    (folder / "label.html").write_text(render_page([seen], ["b.wav"], model="<b>m</b>"), "utf-8")
+    open_page(driver, folder / "label.html")
+    assert column(driver, 2)[0].endswith(label)
+    assert driver.execute_script("return document.querySelectorAll('img, b').length") == 0
+    assert complaints(driver) == []
+
+
+def test_an_event_without_a_clip_says_so(driver: Any, folder: Path) -> None:
+    model = Model.load(folder / "small.onnx")
+    result = classify(folder / "b.wav", model=model)
+    seen = look(result, folder / "b.wav", model)
+    seen = replace(seen, clips=(None,) * len(seen.clips))
+    (folder / "silent.html").write_text(render_page([seen], [None], model="m"), "utf-8")
+    complaints(driver)
+    open_page(driver, folder / "silent.html")
+    assert "no room" in one(driver, "#sound").text
+    assert not one(driver, "#play").is_enabled()
+    assert not one(driver, "#evidence-title").is_displayed()
+    assert not one(driver, "#download").is_enabled()
+    press(driver, "p", "d", "z")
+    assert complaints(driver) == []
+
+
+def test_an_event_plays_to_its_end(page: Any) -> None:
+    press(page, "p")
+    assert until(page, "return document.documentElement.dataset.played") == "1"
+    click(page, "#rows tr:nth-child(2)")
+    click(page, "#play")
+    until(page, "return document.documentElement.dataset.played === '2'")
+    assert complaints(page) == []
+
+
+def test_the_table_sorts_by_any_column_both_ways(page: Any) -> None:
+    heads = page.find_elements("css selector", "#head button")
+    for number in range(len(heads)):
+        click(page, f"#head th:nth-child({number + 1}) button")
+        up = column(page, number)
+        click(page, f"#head th:nth-child({number + 1}) button")
+        down = column(page, number)
+        assert sorted(up) == sorted(down)
+        assert one(page, f"#head th:nth-child({number + 1})").get_attribute("aria-sort") in ("ascending", "descending")
+    click(page, "#head th:nth-child(4) button")
+    chances = [float(text) for text in column(page, 3)]
+    assert chances == sorted(chances)
+    click(page, "#head th:nth-child(4) button")
+    assert [float(text) for text in column(page, 3)] == sorted(chances, reverse=True)
+
+
+def test_labels_change_by_key_and_by_click_and_survive_a_reload(page: Any, folder: Path) -> None:
+    press(page, "2")
+    assert column(page, 2)[0].endswith("snapping")
+    click(page, "#rows tr:nth-child(2)")
+    click(page, "[data-label=other]")
+    assert column(page, 2)[1].endswith("other")
+    press(page, "x")  # the focus is on a button; keys work all the same
+    page.refresh()
+    until(page, "return document.documentElement.dataset.ready")
+    assert column(page, 2)[0].endswith("snapping")
+    assert column(page, 7)[:2] == ["✓", "✓"]
+    assert page.execute_script("return document.querySelectorAll('#rows tr.removed').length") == 1
+    click(page, "#forget")
+    assert column(page, 7)[:2] == ["", ""]
+    press(page, "u")
+    assert column(page, 7)[:2] == ["✓", "✓"]
+
+
+def test_events_are_added_by_key_and_by_two_clicks_and_removed(page: Any, folder: Path) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    number = len(events_of(folder, HOSTILE))
+    press(page, ".", "n")
+    assert len(column(page, 0)) == number + 1
+    page.execute_script("document.getElementById('wave').scrollIntoView({block: 'center'})")
+    ActionChains(page).move_to_element_with_offset(one(page, "#wave"), 300, 0).double_click().perform()
+    assert column(page, 0).count("+") == 2
+    press(page, "3")
+    rows = [row for row in download(page, folder) if row["file"] == HOSTILE]
+    assert [row["label"] for row in rows if row["end_s"] == ""] == ["other"]  # the other one has no label yet
+    press(page, "x")
+    assert column(page, 0).count("+") == 1
+    press(page, "u", "u", "u", "u")
+    assert column(page, 0).count("+") == 0
+
+
+def test_an_added_event_has_no_label_until_it_is_given_one(page: Any) -> None:
+    press(page, ".", "n")
+    place = column(page, 0).index("+")
+    assert column(page, 2)[place].endswith("uncertain")
+    assert column(page, 7)[place] == ""
+    assert "Say what it is (1 cavitation, 2 snapping, 3 other)" in one(page, "#told").text
+    press(page, "1")
+    assert column(page, 2)[place].endswith("cavitation")
+    assert column(page, 7)[place] == "✓"
+    assert not one(page, "#told").is_displayed()
+
+
+def test_no_event_is_added_where_there_is_one_already(page: Any, folder: Path) -> None:
+    """The cursor stands on the event that is chosen, and a second one there would be the same sound."""
+    number = len(events_of(folder, HOSTILE))
+    press(page, "n")
+    assert len(column(page, 0)) == number
+    assert "Event 1 is 0 ms from the cursor" in one(page, "#told").text
+    press(page, "x", "n")
+    assert "Bring it back" in one(page, "#told").text
+    press(page, "j")
+    assert not one(page, "#told").is_displayed()
+    assert len(column(page, 0)) == number
+
+
+def test_counts_say_whether_they_are_as_found_or_as_corrected(page: Any, folder: Path) -> None:
+    total, here = one(page, "#verdict").text, one(page, "#summary").text
+    assert "found" not in total + here
+    press(page, "x", "j", "2", ".", "n", "1")
+    assert one(page, "#summary").text == f"As found: {here}"
+    events = len(events_of(folder, HOSTILE))
+    labels = column(page, 2)[1:]
+    counts = {name: sum(label.endswith(name) for label in labels) for name in ("snapping", "cavitation")}
+    said = one(page, "#corrected").text
+    assert said.startswith(f"As corrected: {events} events: ")
+    assert all(f"{count} {name}" in said for name, count in counts.items())
+    assert one(page, "#verdict").text.startswith(f"As found: {total}. As corrected: {len(found(folder))} events: ")
+    click(page, "#forget")
+    assert (one(page, "#verdict").text, one(page, "#summary").text) == (total, here)
+    assert not one(page, "#corrected").is_displayed()
+
+
+def test_removing_every_event_is_a_verified_negative(page: Any, folder: Path) -> None:
+    for _ in events_of(folder, HOSTILE):
+        press(page, "x", "j")
+    rows = [row for row in download(page, folder) if row["file"] == HOSTILE]
+    assert [(row["start_s"], row["end_s"], row["label"]) for row in rows] == [("", "", "")]
+
+
+def test_the_download_holds_the_labels_and_trains(page: Any, folder: Path) -> None:
+    press(page, "2")
+    rows = download(page, folder)
+    certain = [row for row in found(folder) if row["label"] != "uncertain"]
+    assert len(rows) >= len(certain)
+    first = next(row for row in rows if row["file"] == HOSTILE)
+    assert (first["label"], first["subject"], first["site"]) == ("snapping", SUBJECT, "hip")
+    assert first["start_s"] == events_of(folder, HOSTILE)[0]["start_s"]
+    command = [sys.executable, "-m", "popclass", "train", "page.labels.csv", "-o", "mine.onnx", "--force"]
+    options = ["--classifier", "logistic", "--folds", "2", "--partial"]
+    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(Model.load(folder / "mine.onnx").classes) == {row["label"] for row in rows} | {"other"}
+
+
+def test_only_what_was_checked_can_be_downloaded(page: Any, folder: Path) -> None:
+    press(page, "1", "j", "2")
+    click(page, "#only-checked")
+    assert [row["label"] for row in download(page, folder)] == ["cavitation", "snapping"]
+    assert "--partial" in one(page, "#advice").text
+
+
+def test_without_a_labelled_event_there_is_nothing_to_download(driver: Any, folder: Path, tmp_path: Path) -> None:
+    """A table without rows is none that `train` reads; and the page has no bare half beside its sections."""
+    recordings.write(tmp_path / "quiet.wav", [])
+    arguments = ["classify", tmp_path / "quiet.wav", "--model", folder / "small.onnx", "--report", tmp_path / "q.html"]
+    assert main([str(part) for part in arguments]) == 0
+    open_page(driver, tmp_path / "q.html")
+    assert not one(driver, "#download").is_enabled()
+    assert "nothing to download yet" in one(driver, "#advice").text
+    assert not one(driver, "#detail").is_displayed()
+    widths = {one(driver, f"#{name}").size["width"] for name in ("recording", "events", "correct", "sessions")}
+    assert len(widths) == 1
+    press(driver, ".", "n")
+    assert one(driver, "#detail").is_displayed()
+    assert not one(driver, "#download").is_enabled()
+    press(driver, "2")
+    assert one(driver, "#download").is_enabled()
+
+
+def test_zoom_and_scroll_stay_within_the_recording(page: Any) -> None:
+    whole = one(page, "#position").text
+    press(page, "z")
+    until(page, f"return !document.getElementById('position').textContent.startsWith({json.dumps(whole)})")
+    for _ in range(12):
+        press(page, "+")
+    press(page, *["\ue012"] * 5)  # arrow left, beyond the beginning
+    press(page, "f")
+    until(page, f"return document.getElementById('position').textContent.startsWith({json.dumps(whole)})")
+    assert complaints(page) == []
+
+
+def test_each_cavitation_has_a_bar_that_follows_corrections(page: Any, folder: Path) -> None:
+    bars = "return document.querySelectorAll('#timelines svg .rests').length"
+    cavitations = sum(row["label"] == "cavitation" for row in found(folder))
+    assert cavitations > 0
+    assert page.execute_script(bars) == cavitations
+    assert column(page, 2)[0].endswith("cavitation")
+    press(page, "2")
+    assert page.execute_script(bars) == cavitations - 1
+
+
+def test_it_works_by_keyboard_alone(page: Any, folder: Path) -> None:
+    """By Tab to the picture and every button, each stop visible, and from event to event by arrows."""
+    stops = []
+    for _ in range(40):
+        press(page, "\ue004")
+        stop = page.execute_script(
+            "const at = document.activeElement; const look = getComputedStyle(at); "
+            "return [at.id || at.tagName, look.outlineStyle, parseFloat(look.outlineWidth)]"
+        )
+        stops.append(stop)
+    assert {"choose", "zoom-in", "add", "help", "wave", "play", "remove", "download"} <= {stop[0] for stop in stops}
+    assert all(style != "none" and width >= 2 for name, style, width in stops if name != "BODY")
+    press(page, "\ue015")
+    assert page.execute_script("return document.activeElement.dataset.id") == "2"
+    press(page, " ")
+    assert until(page, "return document.documentElement.dataset.played") == "2"
+
+
+def test_help_lists_the_keys_and_closes(page: Any) -> None:
+    press(page, "?")
+    assert one(page, "#keys").is_displayed()
+    assert "add an event" in one(page, "#key-list").text
+    press(page, "\ue00c")
+    assert not one(page, "#keys").is_displayed()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_nothing_hangs_over_the_edge(driver: Any, folder: Path, scheme: str, width: int) -> None:
+    """At phone width the page itself never scrolls sideways, and every label has a colour of its own."""
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        open_page(driver, folder / "page.html")
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        colours = "return [...document.querySelectorAll('#legend .mark')].map(mark => mark.style.color)"
+        assert len(set(driver.execute_script(colours))) == len(recordings.KINDS) + 1
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@contextmanager
+def wide(driver: Any, width: int) -> Iterator[None]:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        yield
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+BOXES = """
+return [...document.querySelectorAll(arguments[0])].map(cell => {
+  const box = cell.getBoundingClientRect();
+  return [cell.textContent.trim(), box.left, box.right, box.top, box.bottom];
+});
+"""
+
+
+def test_a_phone_shows_every_column_below_the_others(driver: Any, folder: Path) -> None:
+    """And none over another or beyond the edge."""
+    with wide(driver, 400):
+        open_page(driver, folder / "page.html")
+        cells = driver.execute_script(BOXES, "#rows tr:first-child td")
+        heads = driver.execute_script(BOXES, "#head th")
+    assert len(cells) == len(heads) == 8
+    for boxes in (heads, cells):
+        assert all(0 <= left < right <= 400 for _, left, right, _, _ in boxes)
+        for first, second in itertools.combinations(boxes, 2):
+            apart = first[2] <= second[1] + 1 or second[2] <= first[1] + 1
+            assert apart or first[4] <= second[3] + 1 or second[4] <= first[3] + 1, (first, second)
+    assert min(box[3] for box in cells[4:7]) >= max(box[4] for box in (*cells[:4], cells[7])) - 1
+
+
+def test_a_short_table_leaves_no_large_bare_area(driver: Any, folder: Path) -> None:
+    bottoms = "return ['sessions', 'detail'].map(id => document.getElementById(id).getBoundingClientRect().bottom)"
+    with wide(driver, 1400):
+        open_page(driver, folder / "page.html")
+        left, right = driver.execute_script(bottoms)
+    assert right - left < 150
+
+
+def test_without_scripts_nothing_dead_is_shown(driver: Any, folder: Path) -> None:
+    driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        driver.get((folder / "page.html").as_uri())
+        shown = [each for each in driver.find_elements("css selector", "button, canvas, table") if each.is_displayed()]
+        text = one(driver, "main").text
+        sections = [each.text for each in driver.find_elements("css selector", "section") if each.is_displayed()]
+    finally:
+        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert shown == []
+    assert all(sections)
+    assert "need JavaScript" in text
+    for name in (HOSTILE, "b.wav"):
+        assert name in text
+        assert f"{len(events_of(folder, name))} events: " in text
+
+
+def test_a_level_says_what_it_is_of(page: Any, folder: Path) -> None:
+    assert "Of everything in view, the loudest sample is at -" in one(page, "#level").text
+    peak = float(events_of(folder, HOSTILE)[0]["peak_dbfs"])
+    assert f"this event's own loudest sample is at {peak:.1f} dBFS" in one(page, "#sound").text
+
+
+def test_odds_are_told_as_the_numbers_mean_them(page: Any) -> None:
+    note = " ".join(one(page, "#evidence-note").text.split())
+    assert note.startswith("Each line says how many times higher (+) or lower (−) the odds of the")
+    assert "than if that property were ordinary" in note
+
+
+def test_labels_of_all_pages_of_a_batch_train_a_model(driver: Any, folder: Path, tmp_path: Path) -> None:
+    """Each page downloads under a name of its own, and one command reads them all."""
+    takes, out = tmp_path / "in", tmp_path / "out"
+    for number in range(3):
+        recordings.write(takes / f"take{number}.wav", SOUNDS, seed=number, seconds=2.0)
+    arguments = ["batch", takes, "-o", out, "--model", folder / "small.onnx", "--report", "--quiet"]
+    assert main([str(part) for part in arguments]) == 0
+    pages = sorted((out / "pages").glob("*.html"))
+    where = {"behavior": "allow", "downloadPath": str(out / "pages")}
+    driver.execute_cdp_cmd("Browser.setDownloadBehavior", where)
+    try:
+        for each in pages:
+            open_page(driver, each)
+            press(driver, "2", "j", "3", "j", "1")
+            press(driver, "d")
+            until(driver, "return new Promise(done => setTimeout(() => done(true), 400))")
+    finally:
+        driver.execute_cdp_cmd("Browser.setDownloadBehavior", {**where, "downloadPath": str(folder)})
+    tables = sorted(path.name for path in (out / "pages").glob("*.csv"))
+    assert tables == [page.name.removesuffix(".html") + ".labels.csv" for page in pages]
+    command = ["train", out / "pages", "-o", tmp_path / "mine.onnx", "--classifier", "logistic", "--folds", "2"]
+    assert main([str(part) for part in (*command, "--partial")]) == 0
+    assert Model.load(tmp_path / "mine.onnx").info["training"]["recordings"] == 3
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_tables_of_the_index_line_up_and_hide_nothing(driver: Any, folder: Path, tmp_path: Path, width: int) -> None:
+    for name in ("a.wav", "day/a_name_that_is_much_longer_than_the_first_one_and_has_no_blank.wav"):
+        recordings.write(tmp_path / "in" / name, ["cavitation"])
+    arguments = [
+        "batch",
+        tmp_path / "in",
+        "-o",
+        tmp_path / "out",
+        "--model",
+        folder / "small.onnx",
+        "--report",
+        "--quiet",
+    ]
+    assert main([str(part) for part in arguments]) == 0
+    with wide(driver, width):
+        driver.get((tmp_path / "out" / "report.html").as_uri())
+        rows = [driver.execute_script(BOXES, f"section:nth-of-type({place}) tbody td") for place in (1, 2)]
+        heads = driver.execute_script(BOXES, ".list th .head")
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    assert [round(box[1]) for box in rows[0]] == [round(box[1]) for box in rows[1]]
+    assert all(box[2] > box[1] and box[4] > box[3] and box[0] for row in rows for box in row)
+    if width > 1000:
+        assert len({round(box[4] - box[3]) for box in heads}) == 1
+
+
+def test_the_index_of_a_batch_links_pages_that_open(driver: Any, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    recordings.write(tmp_path / "in" / "50% <i>.wav", ["cavitation"])
+    recordings.write(tmp_path / "in" / "quiet.wav", [])
+    out = tmp_path / "out"
+    arguments = ["batch", tmp_path / "in", "-o", out, "--model", folder / "small.onnx", "--report", "--quiet"]
+    assert main([str(part) for part in arguments]) == 0
+    complaints(driver)
+    driver.get((out / "report.html").as_uri())
+    links = driver.find_elements("css selector", "td a")
+    assert [link.text for link in links] == ["50% <i>.wav"]
+    links[0].click()
+    until(driver, "return document.documentElement.dataset.ready")
+    assert len(column(driver, 0)) >= 1
+    one(driver, ".eyebrow a").click()
+    assert driver.current_url == (out / "report.html").as_uri()
+    assert complaints(driver) == []

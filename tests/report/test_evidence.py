@@ -1,0 +1,68 @@
+"""What spoke for a label is what the model really leant on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import recordings
+
+from popclass.features.definitions import NAMES
+from popclass.model.model import Model
+from popclass.pipeline import hear
+from popclass.report.evidence import GROUPS, MOST_SHOWN, contributions, groups_of
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return Model.load(recordings.make_model(Path(tmp_path_factory.mktemp("model"), "small.onnx")))
+
+
+@pytest.fixture(scope="module")
+def features(model: Model) -> np.ndarray:
+    kinds = list(recordings.KINDS) * 3
+    return hear(recordings.samples(kinds, seconds=4.0), model.frontend, sample_rate=recordings.RATE).features
+
+
+def test_every_feature_belongs_to_one_group_of_people_words() -> None:
+    groups = groups_of(NAMES)
+    assert [name for name, _ in groups] == [name for name, _ in GROUPS]
+    assert sorted(column for _, members in groups for column in members) == list(range(len(NAMES)))
+
+
+def test_a_contribution_is_the_change_of_the_log_odds(model: Model, features: np.ndarray) -> None:
+    """Recomputed from the model's answers to the changed features of one event."""
+    answers = model.probabilities(features)
+    labels = [model.classes[column] for column in answers.argmax(axis=1)]
+    members = dict(groups_of(model.features))
+    found = contributions(features, labels, model)
+    assert len(found) == len(features)
+    assert any(found)
+    for event, parts in enumerate(found):
+        assert len(parts) <= MOST_SHOWN
+        assert [abs(part.log_odds) for part in parts] == sorted((abs(part.log_odds) for part in parts), reverse=True)
+        for part in parts:
+            changed = features[event : event + 1].copy()
+            changed[:, members[part.group]] = model.ordinary[members[part.group]]
+            column = model.classes.index(labels[event])
+            both = np.array([answers[event, column], model.probabilities(changed)[0, column]])
+            before, after = np.clip(both, 1e-9, 1 - 1e-9)
+            expected = np.log(before / (1 - before)) - np.log(after / (1 - after))
+            assert part.log_odds == pytest.approx(expected, abs=1e-3)
+
+
+def test_an_ordinary_sound_has_nothing_that_stands_out(model: Model) -> None:
+    assert contributions(model.ordinary[None], [model.classes[0]], model) == [()]
+
+
+def test_no_events_have_no_evidence(model: Model) -> None:
+    assert contributions(np.zeros((0, len(model.features))), [], model) == []
+
+
+def test_what_was_measured_is_said_in_units_people_know(model: Model, features: np.ndarray) -> None:
+    answers = model.probabilities(features)
+    labels = [model.classes[column] for column in answers.argmax(axis=1)]
+    said = {part.group: part.measured for parts in contributions(features, labels, model) for part in parts}
+    assert said["how fast it fades"].endswith(" ms")
+    assert said.get("how high it sounds", "Hz").endswith("Hz")

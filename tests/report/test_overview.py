@@ -1,0 +1,124 @@
+"""Pictures show what is there: a short pop at its time and pitch, however long the recording and the blocks."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from popclass.report import overview as module
+from popclass.report.overview import TILE, FoldedMaximum, Observer, Overview
+
+RATE = 48_000
+
+
+def observed(samples: np.ndarray, block: int = 65_536) -> Overview:
+    samples = np.atleast_2d(np.asarray(samples, dtype=np.float32).T).T
+    observer = Observer(RATE, samples.shape[1])
+    for start in range(0, len(samples), block):
+        observer.feed(samples[start : start + block])
+    return observer.overview()
+
+
+def pop(seconds: float, at: float, hertz: float = 2000.0) -> np.ndarray:
+    """Quiet noise with one pop of about 3 ms."""
+    x = np.random.default_rng(1).normal(0, 1e-4, round(seconds * RATE))
+    t = np.arange(480) / RATE
+    x[round(at * RATE) :][:480] += 0.5 * np.exp(-t / 0.001) * np.sin(2 * np.pi * hertz * t)
+    return x
+
+
+def pixels(image: bytes) -> np.ndarray:
+    """Opacity of each pixel, shape (rows, columns)."""
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(image)).convert("RGBA"))[..., 3]
+
+
+@settings(max_examples=60)
+@given(values=st.lists(st.floats(-1, 1, width=32), max_size=70), sizes=st.lists(st.integers(1, 9), min_size=1))
+def test_folding_keeps_the_largest_of_every_column(values: list[float], sizes: list[int]) -> None:
+    folded = FoldedMaximum(1, limit=8)
+    rest, turn = values, 0
+    while rest:
+        size = sizes[turn % len(sizes)]
+        folded.feed(np.array(rest[:size], dtype=np.float32)[:, None])
+        rest, turn = rest[size:], turn + 1
+    expected = [max(values[at : at + folded.width]) for at in range(0, len(values), folded.width)]
+    assert folded.columns()[:, 0].tolist() == pytest.approx(expected)
+    assert len(expected) <= 9
+
+
+def test_the_envelope_reaches_exactly_what_was_recorded() -> None:
+    x = pop(2.0, 1.2)
+    seen = observed(x)
+    assert seen.peak == pytest.approx(np.abs(x - x.mean()).max(), rel=1e-6)
+    at = int(np.abs(seen.envelope).max(axis=1).argmax())
+    assert at * seen.envelope_s == pytest.approx(1.2, abs=0.001)
+    assert np.abs(seen.envelope).max() == 127
+
+
+def test_a_pop_is_seen_at_its_time_and_pitch() -> None:
+    seen = observed(pop(2.0, 1.2, 2000.0))
+    shade = pixels(seen.spectrogram[0]).astype(float)
+    column = int(shade.sum(axis=0).argmax())
+    assert column * seen.spectrogram_s == pytest.approx(1.2, abs=0.012)
+    row = len(shade) - 1 - int(shade[:, column].argmax())
+    assert seen.edges_hz[row] / 1.5 < 2000 < seen.edges_hz[row + 1] * 1.5
+
+
+@pytest.mark.parametrize("block", [311, 4096, 65_536])
+def test_pictures_do_not_depend_on_the_blocks(block: int) -> None:
+    x = pop(1.5, 0.4)
+    ours, other = observed(x, block), observed(x, 1000)
+    assert np.array_equal(ours.envelope, other.envelope)
+    assert (
+        np.mean([np.mean(pixels(a) != pixels(b)) for a, b in zip(ours.spectrogram, other.spectrogram, strict=True)])
+        < 0.01
+    )
+
+
+def test_long_recordings_have_no_more_columns_and_still_show_the_pop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ENVELOPE_COLUMNS", 512)
+    monkeypatch.setattr(module, "SPECTROGRAM_COLUMNS", 256)
+    seen = observed(pop(20.0, 13.7))
+    assert len(seen.envelope) <= 513
+    wide = sum(pixels(image).shape[1] for image in seen.spectrogram)
+    assert wide <= 257
+    assert wide * seen.spectrogram_s == pytest.approx(20.0, abs=2 * seen.spectrogram_s)
+    assert int(np.abs(seen.envelope).max(axis=1).argmax()) * seen.envelope_s == pytest.approx(13.7, abs=seen.envelope_s)
+    column = int(pixels(seen.spectrogram[0]).sum(axis=0, dtype=int).argmax())
+    assert column * seen.spectrogram_s == pytest.approx(13.7, abs=2 * seen.spectrogram_s)
+
+
+def test_images_are_cut_into_tiles() -> None:
+    seen = observed(pop(30.0, 3.0))
+    widths = [pixels(image).shape[1] for image in seen.spectrogram]
+    assert widths[:-1] == [TILE] * (len(widths) - 1)
+    assert len(widths) == 2
+
+
+@pytest.mark.parametrize("samples", [np.zeros((0, 1)), np.zeros((10, 1)), np.zeros((4800, 2))])
+def test_silence_and_next_to_nothing_have_pictures(samples: np.ndarray) -> None:
+    seen = observed(samples)
+    assert seen.peak == 0
+    assert not seen.envelope.any()
+    assert not any(pixels(image).any() for image in seen.spectrogram)
+
+
+def test_the_louder_of_two_channels_is_shown() -> None:
+    x = pop(1.0, 0.5)
+    seen = observed(np.stack([np.zeros_like(x), x], axis=1))
+    assert seen.peak == pytest.approx(np.abs(x - x.mean()).max(), rel=1e-6)
+
+
+@pytest.mark.parametrize("offsets", [(0.4,), (-0.3, 0.5)])
+def test_an_offset_is_not_drawn(offsets: tuple[float, ...]) -> None:
+    """Or the picture would be a solid bar; each channel has its own."""
+    x = pop(1.0, 0.5)
+    plain, shifted = (observed(np.stack([x + add for add in adds], axis=1)) for adds in ([0.0] * len(offsets), offsets))
+    assert shifted.peak == pytest.approx(plain.peak, rel=1e-4)
+    assert np.abs(shifted.envelope.astype(int) - plain.envelope).max() <= 1

@@ -1,0 +1,152 @@
+"""Fuzz targets for files that popclass keeps: the journal of a batch, the session of a listener, the model.
+
+Session and model carry a checksum, which a fuzzer would never guess. So each input is tried as it is, and once more
+with the checksum that fits it: what is behind the seal must stand by itself, too.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from popclass.batch.journal import NAME, VERSION, Journal, from_line, piece_in
+from popclass.batch.journal import _sealed as _sealed_line
+from popclass.batch.manifest import notices
+from popclass.errors import ModelError, OutputError, UsageError
+from popclass.model import file as modelfile
+from popclass.model.model import Model
+from popclass.pipeline import classify
+from popclass.results import Event
+from popclass.streaming import session
+from popclass.streaming.tracker import Standing
+
+from .promises import Refused, attempt, check, check_line, twice, workplace
+
+SEEDS = Path(__file__).parent / "seeds"
+MADE_BY = {"popclass": "0", "model": "0", "folder": "/recordings", "--site": None}
+HEAD = json.dumps({"journal": VERSION, **MADE_BY}, separators=(",", ":")).encode() + b"\n"
+BEGINS = datetime(2026, 11, 24, 10, tzinfo=UTC)
+
+
+def journal(data: bytes) -> None:
+    """A damaged line counts as not written, and what counts can be gone on with."""
+    folder = workplace("journal")
+    for content in (data, HEAD + data, HEAD + b"".join(map(_rewritten, data.splitlines()))):
+        (folder / NAME).write_bytes(content)
+        lines = attempt(lambda: _read_journal(folder), OutputError)
+        if isinstance(lines, Refused):
+            check(not content.startswith(HEAD), f"a journal of this batch is refused: {lines.message}")
+            continue
+        check(_read_journal(folder) == lines, "the journal reads differently the second time")
+        for name, line in lines.items():
+            analysis = attempt(lambda line=line: (piece_in(line), from_line(line, classes=3))[1], OutputError)
+            if isinstance(analysis, Refused):  # only where nothing but the checksum was right
+                check(content.startswith(HEAD) and content != HEAD + data, f"refused: {analysis.message}")
+                continue
+            check(analysis.recording == name, "a line of another recording")
+            check(len(analysis.events) == len(analysis.acoustic) == len(analysis.novelty), "columns that do not fit")
+
+
+def _rewritten(line: bytes) -> bytes:
+    """The same line with the checksum that fits it."""
+    try:
+        content = json.loads(line)
+        content.pop("crc", None)
+        return _sealed_line(content).encode()
+    except (ValueError, AttributeError, RecursionError, TypeError):
+        return line + b"\n"
+
+
+def _read_journal(folder: Path) -> dict[str, str]:
+    with Journal(folder, MADE_BY) as journal:
+        for line in notices(["a.wav"], "m.csv", {}, journal.known):
+            check_line(line)
+        return dict(journal.lines)
+
+
+def sessions(data: bytes) -> None:
+    """A session is understood or refused, and what is understood can be listened on with and kept again."""
+    path = workplace("session") / "session.json"
+    for content in (data, _resealed(data)):
+        path.write_bytes(content)
+        belongs = session.Belonging("small", ("cavitation", "other"), None, "mcp")
+        history = twice(lambda belongs=belongs: session.load(path, belongs, BEGINS), UsageError)
+        if isinstance(history, Refused):
+            continue
+        with np.errstate(all="raise"):
+            standing = Standing(small_model(), 48_000, np.full(2, 0.5), 1, 1200.0, history)
+            standing.add([Event(480, 485, 600, 48_000, 1, 20.0, -20.0)], np.zeros((1, 3)))
+            (event,) = list(standing.weigh(48_000, last=True))
+        check(event.event == 1 and bool(event.label), f"an event without an answer: {event}")
+        check(0 <= standing.rest_s(1.0) <= 1200.0, f"a rest of {standing.rest_s(1.0)} s")
+        session.save(path, belongs, standing.history(), BEGINS, BEGINS + timedelta(seconds=1))
+        session.load(path, belongs, BEGINS + timedelta(seconds=1))
+
+
+def _resealed(data: bytes) -> bytes:
+    """The same session with the checksum that fits it."""
+    try:
+        content = json.loads(data)
+        content.pop("sha256", None)
+        content["sha256"] = session._digest(content)
+        return json.dumps(content).encode()
+    except (ValueError, AttributeError, RecursionError, TypeError):
+        return data
+
+
+def model(data: bytes) -> None:
+    """A model is understood or refused; one that can be verified can classify, and comes back from its own bytes."""
+    twice(lambda: Model.from_bytes(data).sha256, ModelError)
+    if data[:1] == b"{":
+        graph, _ = _small()
+        file = _sealed(graph, data)
+    else:
+        file = _sealed(data[: len(data) // 2], data[len(data) // 2 :])
+    found = attempt(lambda: Model.from_bytes(file), ModelError)
+    if isinstance(found, Refused):
+        return
+    again = Model.from_bytes(found.to_bytes())
+    check(again.to_bytes() == found.to_bytes(), "a model that does not come back")
+    if isinstance(attempt(found.verify, ModelError), Refused):
+        return
+    chances = found.probabilities(np.zeros((1, len(found.features))))
+    check(bool(np.isclose(chances.sum(), 1)) and bool((chances >= 0).all()), f"no probabilities: {chances}")
+    result = attempt(lambda: classify(_clicks(), model=found, sample_rate=48_000, site="mcp"), ModelError)
+    for event in () if isinstance(result, Refused) else result.events:
+        check(event.label in (*found.classes, "uncertain"), f"a label of no class: {event.label!r}")
+        check(event.p_label is not None and 0 <= event.p_label <= 1, f"a probability of {event.p_label}")
+        check(event.novelty is not None and 0 <= event.novelty <= 1, f"a novelty of {event.novelty}")
+
+
+def _sealed(graph: bytes, text: bytes) -> bytes:
+    """A model file around a graph and the text of a JSON, both as they are."""
+    body = graph + modelfile._entry(b"popclass", text)
+    blank = modelfile._entry(b"popclass.seal", b"%08x:" % len(text) + b"0" * 64)
+    body += blank[:-64]
+    return body + modelfile._digest(body)
+
+
+@cache
+def _small() -> tuple[bytes, dict[str, Any]]:
+    return modelfile.split((SEEDS / "model" / "small.onnx").read_bytes(), "small")
+
+
+@cache
+def small_model() -> Model:
+    """A model of two classes and three features; its numbers mean nothing."""
+    graph, info = _small()
+    return Model(graph, info, name="small")
+
+
+@cache
+def _clicks() -> Any:
+    """A second of faint noise with two clicks."""
+    samples = np.random.default_rng(0).normal(0, 0.001, 48_000)
+    for at in (12_000, 30_000):
+        samples[at : at + 100] += 0.5 * np.exp(-np.arange(100) / 20)
+    return samples.astype(np.float32)

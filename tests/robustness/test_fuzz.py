@@ -1,0 +1,105 @@
+"""What fuzzing starts from and what it has found keep every promise, and so do such files with damaged bytes.
+
+The targets and their promises are in `tests/robustness/fuzz`; `make fuzz` looks for more with atheris, which is not needed here.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+from pathlib import Path
+
+import pytest
+from fuzz import promises, targets
+from fuzz.run import described, smaller
+
+CASES = [(name, path) for name in targets.TARGETS for path in targets.cases(name)]
+
+
+@pytest.mark.parametrize(("name", "path"), CASES, ids=[f"{name}-{path.name}" for name, path in CASES])
+def test_every_seed_and_everything_found_keeps_the_promises(name: str, path: Path) -> None:
+    targets.run(name, path.read_bytes())
+
+
+@pytest.mark.parametrize("name", targets.TARGETS)
+def test_damaged_seeds_keep_the_promises(name: str) -> None:
+    """Bytes changed, left out, doubled and taken from elsewhere in the same file; the same ones every time."""
+    chance = random.Random(name)
+    seeds = [path.read_bytes() for path in targets.cases(name)]
+    for _ in range(40):
+        data = bytearray(chance.choice(seeds))
+        for _ in range(chance.randint(1, 4)):
+            damage(data, chance)
+        targets.run(name, bytes(data))
+
+
+def damage(data: bytearray, chance: random.Random) -> None:
+    """Change a few bytes, mostly near the beginning, where headers are."""
+    at, end = sorted(int(len(data) * chance.random() ** 2) for _ in range(2))
+    end = min(end, at + 64)
+    match chance.randrange(4):
+        case 0 if data:
+            data[min(at, len(data) - 1)] ^= 1 << chance.randrange(8)
+        case 1:
+            del data[at:end]
+        case 2:
+            data[at:at] = data[at:end]
+        case _:
+            data[at:end] = chance.randbytes(end - at)
+
+
+def test_a_target_has_seeds_and_they_are_small() -> None:
+    sizes = {name: [path.stat().st_size for path in targets.cases(name)] for name in targets.TARGETS}
+    assert all(sizes.values())
+    assert sum(map(sum, sizes.values())) < 1_000_000
+
+
+# That a broken promise would be noticed
+
+
+def test_another_exception_than_those_allowed_goes_through() -> None:
+    def broken() -> None:
+        raise IndexError("out of range")
+
+    with pytest.raises(IndexError):
+        promises.attempt(broken, ValueError)
+    assert promises.attempt(broken, IndexError) == promises.Refused("IndexError", "out of range")
+
+
+def test_two_answers_to_one_input_are_noticed() -> None:
+    answers = iter([1, 2])
+    with pytest.raises(promises.BrokenError, match="two answers: 1, 2"):
+        promises.twice(lambda: next(answers))
+
+
+@pytest.mark.parametrize("message", ["", " ", "two\nlines", "a\tb", "\udcff", "\u2028", "\x1b[31m"])
+def test_a_message_that_is_no_line_is_noticed(message: str) -> None:
+    def refuse() -> None:
+        raise ValueError(message)
+
+    with pytest.raises(promises.BrokenError):
+        promises.attempt(refuse, ValueError)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer of processor time")
+def test_what_never_ends_is_noticed_even_where_every_exception_is_swallowed() -> None:
+    def forever() -> None:
+        while True:
+            try:
+                sum(range(1000))
+            except Exception:
+                continue
+
+    with pytest.raises(promises.TooSlow), promises.time_limit(0.05):
+        forever()
+
+
+def test_a_case_is_made_as_small_as_it_goes() -> None:
+    assert smaller(bytes(range(200)), lambda part: 7 in part and 150 in part) == bytes([7, 150])
+
+
+def test_a_case_is_called_after_the_place_that_broke() -> None:
+    with pytest.raises(promises.BrokenError) as broken:
+        promises.check(False, "nothing holds")
+    name = described(broken.value)
+    assert name.startswith("BrokenError.test_fuzz.test_a_case_is_called_after_the_place_that_broke.")

@@ -1,0 +1,193 @@
+"""popclass.streaming.listener: the last revisions of a stream are what classify says of the whole recording."""
+
+import copy
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+import recordings
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import popclass
+from popclass.errors import AudioError, UsageError
+from popclass.model.model import Model
+from popclass.pipeline import analyse
+from popclass.postprocess import Circumstances, conclude
+from popclass.streaming import Listener
+
+RATE = 12_000
+BEGAN = datetime(2026, 11, 24, 10, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """The default model with a short memory, so that a short stream outlives it."""
+    default = Model.default()
+    info = copy.deepcopy(default.info)
+    info["context"]["likeness"]["window_s"] = 1.5
+    return Model(default.graph, info)
+
+
+def stream(seed, *, seconds=12.0, bursts=8, channels=1, rate=RATE):
+    """Noise with bursts of 1-5 clicks of three kinds, some of them alike; the last may lie at the very end."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0, 0.002, (round(seconds * rate), channels))
+    kinds = [recordings.sound(kind, rng)[::4] for kind in recordings.KINDS for _ in range(2)]
+    for begin in np.sort(rng.uniform(0, seconds, bursts)):
+        for gap in np.cumsum(rng.choice([0.007, 0.03, 0.2], rng.integers(1, 6))):
+            sound = kinds[rng.integers(len(kinds))]
+            at = round((begin + gap) * rate)
+            part = x[at : at + len(sound), rng.integers(channels)]
+            part += rng.choice([0.01, 0.1, 0.4]) * sound[: len(part)]
+    return x.astype(np.float32)
+
+
+def listen(listener, samples, cuts):
+    """All that is reported for a stream cut into blocks at these places, and the last revision of each number."""
+    heard = [event for block in np.split(samples, cuts) for event in listener.feed(block)] + listener.close()
+    return heard, {event.event: event for event in heard}
+
+
+def same(live, event):
+    """Whether the last revision says what classify says: all words and places, and numbers but for rounding."""
+    words = ("event", "burst", "onset", "peak", "end", "channel", "label", "acoustic_label", "timing", "timing_reason")
+    for name in words:
+        assert getattr(live, name) == getattr(event, name), name
+    for name, step in {
+        "p_label": 1e-4,
+        "novelty": 1e-4,
+        "snr_db": 1e-2,
+        "peak_dbfs": 1e-2,
+        "since_cavitation_s": 1e-6,
+    }.items():
+        assert getattr(live, name) == pytest.approx(getattr(event, name), abs=step), name
+    assert live.probabilities == pytest.approx(event.probabilities, abs=1e-4)
+
+
+def held(last):
+    """The events that were not withdrawn, in order."""
+    return [last[number] for number in sorted(last) if not last[number].withdrawn]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    cuts=st.lists(st.integers(0, 12 * RATE), max_size=12),
+    channels=st.sampled_from([1, 2]),
+    site=st.sampled_from([None, "mcp", "wrist"]),
+    refractory=st.sampled_from([0.3, 1.0, 3.0, 1200.0]),
+    least=st.sampled_from([None, 0.0, 0.7]),
+)
+def test_the_last_revisions_are_what_classify_says_for_any_blocks(model, seed, cuts, channels, site, refractory, least):
+    samples = stream(seed, channels=channels)
+    options = {"model": model, "site": site, "refractory": refractory, "min_probability": least}
+    heard, last = listen(Listener(RATE, channels=channels, **options), samples, sorted(cuts))
+    whole = popclass.classify(samples, sample_rate=RATE, **options).events
+    assert [event.event for event in held(last)] == [event.event for event in whole]
+    for live, event in zip(held(last), whole, strict=True):
+        same(live, event)
+    for number in last:  # counted without a gap, and each is news
+        mine = [event for event in heard if event.event == number]
+        assert [event.revision for event in mine] == list(range(len(mine)))
+        plain = [event.plain() for event in mine]
+        assert all(one != other for one, other in itertools.pairwise(plain))
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 12 * RATE), max_size=30))
+def test_what_is_reported_depends_on_the_samples_alone(model, seed, cuts):
+    samples = stream(seed)
+    at_once, _ = listen(Listener(RATE, model=model, site="mcp"), samples, [])
+    in_parts, _ = listen(Listener(RATE, model=model, site="mcp"), samples, sorted(cuts))
+    assert in_parts == at_once
+
+
+def test_an_event_is_reported_150_ms_after_its_end_at_the_latest(model):
+    late = []
+    for seed in range(6):
+        samples = stream(seed, seconds=8, bursts=6)
+        listener = Listener(RATE, model=model)
+        first, known = {}, {}
+        for at in range(0, len(samples), 60):
+            for event in listener.feed(samples[at : at + 60]):
+                known[event.event] = event
+                first.setdefault(event.onset, listener.time_s)
+        for event in listener.close():
+            known[event.event] = event
+        ends = {event.onset: event.end_s for event in held(known)}
+        seen = np.array(sorted(first))
+        for onset, end in ends.items():  # a closer look may move an onset by some samples
+            near = seen[np.abs(seen - onset).argmin()]
+            if end < 7.5:
+                late.append(first[int(near)] - end)
+    assert len(late) > 40
+    assert np.quantile(late, 0.95) <= 0.150
+
+
+def test_events_long_past_are_forgotten(model):
+    listener = Listener(RATE, model=model, site="mcp", refractory=1.0)
+    most = 0
+    for seed in range(30):
+        listener.feed(stream(seed, bursts=4))
+        most = max(most, listener.open_events)
+    heard = listener.close()
+    assert heard[-1].event > 150
+    assert most < 60
+
+
+def test_a_session_goes_on_where_it_ended(model, tmp_path):
+    """Two sittings with a session file between them give the second what a timeline of both recordings gives it."""
+    related = 0
+    for seed in range(8):
+        takes = [stream(seed, bursts=4, seconds=6), stream(seed + 100, bursts=4, seconds=6)]
+        starts = [BEGAN, BEGAN + timedelta(seconds=7)]
+        options = {"model": model, "site": "mcp", "subject": "P1", "refractory": 8.0}
+        first = Listener(RATE, recorded_at=starts[0], **options)
+        listen(first, takes[0], [5000])
+        first.save_session(tmp_path / "session.json")
+        second = Listener(RATE, recorded_at=starts[1], resume=tmp_path / "session.json", **options)
+        _, last = listen(second, takes[1], [20_000])
+        around = [Circumstances(site="mcp", subject="P1", recorded_at=start) for start in starts]
+        heard = [analyse(take, model, sample_rate=RATE, name=str(at)) for at, take in enumerate(takes)]
+        whole = conclude(heard, around, model, refractory_s=8.0)[1].events
+        for live, event in zip(held(last), whole, strict=True):
+            same(live, event)
+        alone = popclass.classify(takes[1], sample_rate=RATE, model=model, site="mcp", refractory=8.0).events
+        related += [event.timing for event in alone] != [event.timing for event in whole]
+    assert related > 0, "the first sitting mattered"
+
+
+def test_nothing_heard_is_nothing_reported(model):
+    listener = Listener(RATE, model=model)
+    assert listener.feed(np.random.default_rng(0).normal(0, 0.01, 5 * RATE)) == []
+    assert listener.close() == []
+    assert listener.close() == []
+    silent = Listener(RATE, model=model)
+    assert silent.feed(np.zeros(2 * RATE, np.int16)) == []
+    assert silent.close() == []
+    assert "silence" in silent.warnings[0]
+
+
+def test_what_is_no_block_is_refused(model):
+    listener = Listener(RATE, model=model)
+    for block in (np.zeros((10, 2)), np.zeros((2, 2, 2)), np.array(["a"])):
+        with pytest.raises(UsageError):
+            listener.feed(block)
+    with pytest.raises(AudioError, match="NaN"):
+        listener.feed(np.full(10, np.nan))
+    listener.close()
+    with pytest.raises(UsageError, match="closed"):
+        listener.feed(np.zeros(10))
+    for options in (
+        {"sample_rate": 4000},
+        {"channels": 9},
+        {"site": "tail"},
+        {"refractory": 0},
+        {"min_probability": 2},
+    ):
+        with pytest.raises(UsageError):
+            Listener(model=model, **options)
+    with pytest.raises(UsageError, match="recorded_at"):
+        Listener(model=model, resume="session.json")

@@ -1,0 +1,126 @@
+"""popclass.streaming.tracker: events weighed as they come get, in the end, the answers of all weighed together."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from popclass.model.model import Model
+from popclass.pipeline import extract_features, number
+from popclass.postprocess import judge, least_probabilities
+from popclass.results import Event
+from popclass.streaming import tracker as standing
+from popclass.streaming.records import answer
+from popclass.streaming.session import History
+from popclass.streaming.tracker import Standing
+
+RATE = 8000
+SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "labelled"
+
+
+@pytest.fixture(scope="module")
+def model():
+    """The default model with a short memory."""
+    default = Model.default()
+    info = copy.deepcopy(default.info)
+    info["context"]["likeness"]["window_s"] = 2.0
+    return Model(default.graph, info)
+
+
+@pytest.fixture(scope="module")
+def table(model):
+    """Features of real shapes: half of them cracks."""
+    paths = [path for kind in ("cavitation", "snapping") for path in sorted((SAMPLES / kind).glob("*.flac"))[:12]]
+    return np.concatenate([extract_features(path, model=model)[0] for path in paths])
+
+
+def a_stream(seed, table, events=120):
+    """Events in bursts, with features."""
+    rng = np.random.default_rng(seed)
+    gaps = rng.choice([0.008, 0.03, 0.2, 0.6, 2.0, 7.0], events, p=[0.15, 0.15, 0.2, 0.2, 0.2, 0.1])
+    onsets = np.rint(np.cumsum(gaps) * RATE).astype(int)
+    found = [Event(int(onset), int(onset), int(onset) + 20, RATE, 1, rng.uniform(0, 30), -20.0) for onset in onsets]
+    return found, table[rng.integers(0, len(table), events)]
+
+
+def together(model, events, features, capacity, period_s):
+    """All events weighed at once, as `popclass.postprocess` does it for a recording."""
+    events = number(events)
+    acoustic, novelty = model.probabilities(features), model.novelty(features)
+    columns = [np.array([getattr(event, name) for event in events]) for name in ("start_s", "burst", "snr_db")]
+    believed = model.context.weigh(features, acoustic, *columns)
+    judged = judge(
+        *(columns[0], columns[1], believed, novelty, model, least_probabilities(model, None), capacity, period_s)
+    )
+    return [judged.label(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
+
+
+@pytest.mark.parametrize("waits_for", [1 / 1000, 0.3])
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    capacity=st.sampled_from([None, 1, 2, 5]),
+    period_s=st.sampled_from([0.1, 1.0, 5.0, 30.0]),
+)
+def test_the_last_answers_are_those_of_all_weighed_together(model, table, waits_for, seed, capacity, period_s):
+    before, standing.WAITS_FOR = standing.WAITS_FOR, waits_for
+    try:
+        events, features = a_stream(seed, table)
+        least, history = least_probabilities(model, None), History.none(len(model.classes))
+        held = Standing(model, RATE, least, capacity, period_s, history)
+        last, rng, at = {}, np.random.default_rng(seed), 0
+        while at < len(events):
+            some = int(rng.integers(1, 6))
+            held.add(events[at : at + some], features[at : at + some])
+            at += some
+            until = events[at].onset if at < len(events) else events[-1].onset + RATE
+            for event in held.weigh(until, last=at >= len(events)):
+                assert event.event > 0
+                assert event.revision == (last[event.event].revision + 1 if event.event in last else 0)
+                last[event.event] = event
+            final = held.final_events
+            assert final <= held.events
+    finally:
+        standing.WAITS_FOR = before
+    whole = together(model, events, features, capacity, period_s)
+    # the decimals that are written may round either way where arrays of other lengths were added up
+    wrong = [
+        (one, other)
+        for one, other in zip([last[event.event] for event in whole], whole, strict=True)
+        if (one.label, one.timing, one.timing_reason) != (other.label, other.timing, other.timing_reason)
+        or one.since_cavitation_s != pytest.approx(other.since_cavitation_s, abs=1e-6)
+        or one.p_label != pytest.approx(other.p_label, abs=1e-4)
+    ]
+    assert not wrong
+
+
+def test_final_events_are_never_reported_again(model, table):
+    events, features = a_stream(1, table, events=400)
+    least, history = least_probabilities(model, None), History.none(len(model.classes))
+    held = Standing(model, RATE, least, 2, 5.0, history)
+    final = 0
+    for at, event in enumerate(events):
+        held.add([event], features[at : at + 1])
+        assert all(each.event > final for each in held.weigh(event.onset + 1))
+        final = held.final_events
+    assert final > 200
+    assert held.open_rows < 200
+
+
+def test_glimpses_give_way_to_what_is_certain(model, table):
+    """Two were seen at a glance; one of them was none, so the other takes its number and the last is withdrawn."""
+    events, features = a_stream(2, table, events=3)
+    held = Standing(model, RATE, least_probabilities(model, None), 1, 5.0, History.none(len(model.classes)))
+    seen = list(held.glimpse(events, features))
+    assert [(event.event, event.revision) for event in seen] == [(1, 0), (2, 0), (3, 0)]
+    assert list(held.glimpse(events, features)) == [], "nothing is new"
+    held.add(events[1:2], features[1:2])
+    (first,) = held.weigh(events[1].onset + 1)
+    assert (first.event, first.revision, first.onset) == (1, 1, events[1].onset)
+    second, third = held.glimpse(events[2:], features[2:])
+    assert (second.event, second.revision, second.onset) == (2, 1, events[2].onset)
+    assert (third.event, third.revision, third.withdrawn) == (3, 1, True)
+    assert answer(first) != answer(seen[0])

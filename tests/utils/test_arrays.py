@@ -1,0 +1,31 @@
+"""popclass.utils.arrays: arrays come back exactly, anything else is refused."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from popclass.utils.arrays import pack, unpack
+
+
+@given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=5), elements=st.floats(-1e6, 1e6, width=32)))
+def test_packed_arrays_come_back_exactly(array):
+    assert np.array_equal(unpack(json.loads(json.dumps(pack(array)))), array)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        {"float32": "AAAAAAAAgD8=", "shape": [3]},
+        {"float32": "not base64", "shape": [1]},
+        {"float32": "AADAfw==", "shape": [1]},  # NaN
+        {"float32": "AAAAAA=="},
+        [0.0],
+    ],
+)
+def test_broken_packed_array_is_refused(packed):
+    with pytest.raises(ValueError, match=r"packed array|reshape|base64"):
+        unpack(packed)

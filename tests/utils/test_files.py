@@ -1,0 +1,191 @@
+"""Results arrive whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from popclass.errors import OutputError
+from popclass.utils.files import check_writable, write_bytes, write_text
+
+
+def test_text_is_utf8_with_plain_line_ends_and_leaves_nothing_else(tmp_path: Path) -> None:
+    assert write_text(tmp_path / "a.txt", ["R\xfccken\n", "caf\udce9\n"])
+    assert (tmp_path / "a.txt").read_bytes() == b"R\xc3\xbccken\ncaf\\xe9\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    assert write_bytes(tmp_path / "a.bin", b"\r\n\xff")
+    assert (tmp_path / "a.bin").read_bytes() == b"\r\n\xff"
+
+
+def test_a_failure_half_way_keeps_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("before")
+
+    def pieces() -> Iterator[str]:
+        yield "half"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_text(target, pieces())
+    assert target.read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_without_force_an_existing_file_stays(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    target.write_text("mine")
+    for attempt in (lambda: check_writable(target, force=False), lambda: write_text(target, "yours", force=False)):
+        with pytest.raises(OutputError, match=r"model\.onnx exists already; .*--force"):
+            attempt()
+    assert target.read_text() == "mine"
+
+
+def test_without_force_a_file_that_came_in_the_meantime_stays(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+
+    def pieces() -> Iterator[str]:
+        yield "yours"
+        target.write_text("mine")
+
+    with pytest.raises(OutputError, match="exists already"):
+        write_text(target, pieces(), force=False)
+    assert target.read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("folder", "is a folder; name a file"), ("none/a.txt", "there is no folder .*none; create it first")],
+)
+def test_a_target_that_cannot_be_written_is_known_early(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match=message):
+        check_writable(tmp_path / name)
+    with pytest.raises(OutputError, match=message):
+        write_text(tmp_path / name, "text")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/a.txt"])
+def test_a_target_the_system_refuses_is_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    for attempt in (lambda: check_writable(tmp_path / name), lambda: write_text(tmp_path / name, "text")):
+        with pytest.raises(OutputError, match="cannot write") as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nobody may create files")
+def test_an_error_names_the_target_not_the_temporary_file() -> None:
+    for attempt in (lambda: check_writable("/proc/events.csv"), lambda: write_text("/proc/events.csv", "text")):
+        with pytest.raises(OutputError, match=r"^cannot write /proc/events\.csv: [^/]*$"):
+            attempt()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_write_protection_is_respected(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("mine")
+    target.chmod(0o400)
+    with pytest.raises(OutputError, match="write-protected"):
+        check_writable(target)
+
+
+def test_checking_leaves_no_trace(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a.txt")
+    check_writable("-")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
+def test_links_and_permissions_survive(tmp_path: Path) -> None:
+    target, link = tmp_path / "a.txt", tmp_path / "link.txt"
+    target.write_text("before")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    write_text(link, "after")
+    assert link.is_symlink()
+    assert target.read_text() == "after"
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
+    (tmp_path / "usual").write_text("")
+    write_text(tmp_path / "new", "")
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_a_named_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    check_writable(pipe, force=False)
+    assert write_text(pipe, "through", force=False)
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("text", ["short", "x" * 1_000_000])
+def test_a_full_disk_is_one_line(text: str) -> None:
+    with pytest.raises(OutputError, match="cannot write /dev/full: No space left on device"):
+        write_text("/dev/full", text)
+
+
+def _python(code: str, **streams: object) -> subprocess.Popen[bytes]:
+    prelude = "from popclass.utils.files import *\n"
+    return subprocess.Popen([sys.executable, "-c", prelude + code], stderr=subprocess.PIPE, **streams)  # type: ignore[call-overload,no-any-return]
+
+
+def test_standard_output_is_utf8_whatever_the_locale() -> None:
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from popclass.utils.files import *; print('first'); write_text('-', 'R\\xfccken\\n')",
+        ],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        check=True,
+    )
+    assert run.stdout.replace(b"\r\n", b"\n") == b"first\nR\xc3\xbccken\n"
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    code = "n = 0\nwhile write_text('-', 'x' * 1000): n += 1\nraise SystemExit(7)"
+    run = _python(code, stdout=subprocess.PIPE)
+    assert run.stdout is not None
+    assert run.stderr is not None
+    run.stdout.read(10)
+    run.stdout.close()
+    assert run.stderr.read() == b""
+    assert run.wait() == 7
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_standard_output_is_one_error_and_none_at_exit() -> None:
+    code = "try: write_text('-', 'x')\nexcept Exception as error: print(repr(error), file=sys.stderr)"
+    with open("/dev/full", "wb") as full:
+        run = _python("import sys\n" + code, stdout=full)
+    _, errors = run.communicate()
+    assert errors.decode().strip() == "OutputError('cannot write to standard output: No space left on device')"
+    assert run.returncode == 0
+
+
+def test_standard_output_replaced_by_text_is_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert write_text("-", ["R\xfc", "cken"])
+    assert sys.stdout.getvalue() == "R\xfccken"  # type: ignore[attr-defined]
