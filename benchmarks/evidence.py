@@ -27,9 +27,9 @@ from simulated import simulate
 
 from popclass.metrics.scores import LEAST
 from popclass.model.model import Model
-from popclass.pipeline import Analysis, judge
-from popclass.postprocess import Circumstances, probabilities
-from popclass.results import OTHER, SNAPPING
+from popclass.pipeline import judge
+from popclass.postprocess import Metadata, posteriors
+from popclass.results import OTHER, SNAPPING, Analysis
 from popclass.timing.refractory import PRICE
 from popclass.training.generated import UNKNOWN
 
@@ -134,18 +134,18 @@ def readings(
     takes: Sequence[Take],
     classifier: Classifier,
     model: Model,
-    around: Sequence[Circumstances] | None = None,
+    around: Sequence[Metadata] | None = None,
     **options: float,
 ) -> dict[str, list[Array]]:
     """Probabilities of every event: of the sound, with timing, with company, with both."""
     analyses = classifier.of(takes)
     known = [take.around for take in takes] if around is None else around
-    alone = [replace(analysis, believed=analysis.acoustic) for analysis in analyses]
+    alone = [replace(analysis, contextual=analysis.acoustic) for analysis in analyses]
     return {
         "sound": [analysis.acoustic for analysis in analyses],
-        "timing": probabilities(alone, known, model, **options),
-        "company": [analysis.believed for analysis in analyses],
-        "both": probabilities(analyses, known, model, **options),
+        "timing": posteriors(alone, known, model, **options),
+        "company": [analysis.contextual for analysis in analyses],
+        "both": posteriors(analyses, known, model, **options),
     }
 
 
@@ -153,7 +153,7 @@ def count(
     takes: Sequence[Take],
     classifier: Classifier,
     model: Model,
-    around: Sequence[Circumstances] | None = None,
+    around: Sequence[Metadata] | None = None,
     **options: float,
 ) -> Tally:
     """What was called what under each reading."""
@@ -230,13 +230,13 @@ def clocks(takes: Sequence[Take], classifier: Classifier, model: Model, seed: in
     return {name: score(count(takes, classifier, model, around), model) for name, around in known.items()}
 
 
-def _shifted(take: Take, seconds: float) -> Circumstances:
+def _shifted(take: Take, seconds: float) -> Metadata:
     at = take.around.recorded_at
     assert at is not None
     return replace(take.around, recorded_at=at + timedelta(seconds=seconds))
 
 
-def _swapped(takes: Sequence[Take], rng: np.random.Generator) -> list[Circumstances]:
+def _swapped(takes: Sequence[Take], rng: np.random.Generator) -> list[Metadata]:
     """The starting times of each session, given to its recordings in another order."""
     around = [take.around for take in takes]
     session = np.array([take.session for take in takes])

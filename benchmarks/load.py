@@ -46,7 +46,7 @@ import json, resource, sys, time
 import numpy as np
 sys.path.insert(0, sys.argv[2])
 from timing import START, heard
-from popclass.conclusion import Circumstances, conclude
+from popclass.conclusion import Metadata, postprocess
 from popclass.formats import FORMATS
 from popclass.model import Model
 number = int(sys.argv[1])
@@ -55,7 +55,7 @@ model, seconds = Model.default(), {}
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 for cavities in (1, 24):
     began = time.process_time()
-    results = conclude([take], [Circumstances(cavities=cavities, subject="P")], model)
+    results = postprocess([take], [Metadata(cavities=cavities, subject="P")], model)
     seconds[f"labelling, {cavities} joint cavit{'y' if cavities == 1 else 'ies'}"] = time.process_time() - began
 for name, form in FORMATS.items():
     began = time.process_time()

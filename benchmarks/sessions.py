@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from popclass.errors import AudioError
 from popclass.features import FrontEnd
-from popclass.pipeline import Hearing, hear
-from popclass.postprocess import Circumstances
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.pipeline import Extraction, extract_events
+from popclass.postprocess import Metadata
+from popclass.results import CAVITATION, OTHER, SNAPPING, RecordingInfo
 from popclass.synthesis.session import GeneratedRecording, Label
 from popclass.synthesis.write import session_of
 from popclass.training.generated import match_onsets, unlabelled  # the truth must be that of training
@@ -36,8 +36,8 @@ class Take:
     Attributes
     ----------
     session : int
-    heard : Hearing
-    around : Circumstances
+    heard : Extraction
+    around : Metadata
         The true ones.
     truth : tuple of str
         Class of each event; empty for an echo of a joint's sound, or the rub before one, which has none.
@@ -48,8 +48,8 @@ class Take:
     """
 
     session: int
-    heard: Hearing
-    around: Circumstances
+    heard: Extraction
+    around: Metadata
     truth: tuple[str, ...]
     kind: tuple[str, ...]
     labels: tuple[Label, ...]
@@ -69,7 +69,7 @@ def _hear_session(number: int, *, seed: int, frontend: FrontEnd) -> list[Take]:
     takes = []
     for index, recording in enumerate(session.recordings):
         name = f"session_{number:04d}/recording_{index + 1:02d}"
-        around = Circumstances(site=session.site, subject=session.subject, recorded_at=recording.recorded_at)
+        around = Metadata(site=session.site, subject=session.subject, recorded_at=recording.recorded_at)
         try:
             takes.append(_take(number, name, recording, around, frontend))
         except AudioError:  # a gate that closed on everything leaves silence
@@ -77,15 +77,17 @@ def _hear_session(number: int, *, seed: int, frontend: FrontEnd) -> list[Take]:
     return takes
 
 
-def _take(number: int, name: str, recording: GeneratedRecording, around: Circumstances, frontend: FrontEnd) -> Take:
-    heard = hear(recording.samples, frontend, sample_rate=recording.sample_rate, name=name)
+def _take(number: int, name: str, recording: GeneratedRecording, around: Metadata, frontend: FrontEnd) -> Take:
+    heard = extract_events(recording.samples, frontend, sample_rate=recording.sample_rate, name=name)
     onsets = np.array([event.start_s for event in heard.events])
     matched = match_onsets(onsets, recording.labels)
     said = [
         unlabelled(onset, recording.labels) if label is None else (label.label, label.kind)
         for onset, label in zip(onsets.tolist(), matched, strict=True)
     ]
-    return Take(number, heard, around, tuple(x for x, _ in said), tuple(x for _, x in said), recording.labels)
+    return RecordingInfo(
+        number, duration_s=tuple(x for _, x in said), recorded_at=tuple(x for x, _ in said), site=around, subject=heard
+    )
 
 
 # --- what is in a session ---------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 
 100,000 events over 100 timelines (ten recordings each, of a site with 1 to 24 joint cavities or an unknown one), and
 10,000 on a single timeline so crowded that most find no cavity free, with 1, 2, 10 and 24 cavities and without a site.
-`popclass.postprocess.conclude` does all of it: what `classify` and `batch` do once the sounds are known. The bound is
+`popclass.postprocess.postprocess` does all of it: what `classify` and `batch` do once the sounds are known. The bound is
 five seconds of one core each, the one absolute figure here; beside it stands the share of the scheduling alone.
 """
 
@@ -19,9 +19,9 @@ from types import SimpleNamespace
 import numpy as np
 from measure import Verdicts
 
-from popclass.pipeline import Analysis, number
-from popclass.postprocess import Circumstances, conclude
-from popclass.results import REFRACTORY, Event
+from popclass.pipeline import number_events
+from popclass.postprocess import Metadata, postprocess
+from popclass.results import REFRACTORY, Analysis, Event, RecordingInfo
 from popclass.timing.scheduling import schedule
 
 RATE = 48_000
@@ -46,14 +46,14 @@ def main(argv: list[str] | None = None) -> int:
         for take in range(10):
             began = START + timedelta(minutes=30 * take)
             takes.append(heard(rng, each, 1500.0, f"{subject:03d}-{take}.wav", began))
-            around.append(Circumstances(site=site, subject=f"P{subject:03d}"))
+            around.append(Metadata(site=site, subject=f"P{subject:03d}"))
     _measure(verdicts, f"{1000 * each} events over 100 timelines", takes, around)
     crowded = options.events // 10
     for cavities in (1, 2, 10, 24, None):
         take = heard(rng, crowded, 3600.0, "crowded.wav", START)
         cavity = "site unknown" if cavities is None else f"{cavities} {'cavity' if cavities == 1 else 'cavities'}"
         what = f"{crowded} events on one, {cavity}"
-        _measure(verdicts, what, [take], [Circumstances(cavities=cavities, subject="P")])
+        _measure(verdicts, what, [take], [Metadata(cavities=cavities, subject="P")])
     starts = np.sort(rng.integers(0, 3600 * 10**6, crowded)).tolist()
     weights = rng.integers(1, 1_750_000, crowded).tolist()
     before = time.process_time()
@@ -74,22 +74,17 @@ def heard(rng: np.random.Generator, events: int, seconds: float, name: str, bega
     ]
     chances = rng.dirichlet((1.0, 0.7, 0.4), events)
     return Analysis(
-        recording=name,
-        events=number(sounds),
+        RecordingInfo(name, sample_rate=RATE, channels=1, duration_s=seconds, recorded_at=began, warnings=()),
+        events=number_events(sounds),
         acoustic=chances,
-        believed=chances,
+        contextual=chances,
         novelty=rng.uniform(0, 1, events),
-        duration_s=seconds,
-        sample_rate=RATE,
-        channels=1,
-        recorded_at=began,
-        warnings=(),
     )
 
 
-def _measure(verdicts: Verdicts, what: str, takes: list[Analysis], around: list[Circumstances]) -> None:
+def _measure(verdicts: Verdicts, what: str, takes: list[Analysis], around: list[Metadata]) -> None:
     before = time.process_time()
-    results = conclude(takes, around, MODEL)
+    results = postprocess(takes, around, MODEL)
     seconds = time.process_time() - before
     events = [event for result in results for event in result.events]
     flagged = sum(event.timing == REFRACTORY for event in events)

@@ -1,15 +1,7 @@
-"""Finding the short sounds of recordings and describing them, before any model has spoken.
+"""One recording to labelled events.
 
-A `Hearer` takes recordings one after the other and describes their sounds a few at a time, whichever recording they
-are of: the features of one sound alone take three times what each of many takes. What is said of a recording depends,
-to the last bit, on nothing but that recording. `hear` is for one.
-
-One recording to labelled events: every way into popclass goes through here.
-
-`analyse` hears one recording by itself: sounds, features, probabilities, the company its events keep; it needs no other
-recording and can run anywhere. `popclass.pipeline.Hearer` and `judge_all` are its two halves for several recordings at
-once. `popclass.postprocess` then weighs what recordings of one timeline tell about each other.
-`classify` is both for one recording.
+`analyze` extracts the events of one recording and estimates their probabilities; it needs no other recording.
+`popclass.postprocess` then assigns labels along the timeline. `classify` does both.
 """
 
 from __future__ import annotations
@@ -25,40 +17,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.audio import open_recording
-from popclass.audio.recording import Recording
 from popclass.detection import Detector, Sound
 from popclass.features import FrontEnd, extract
 from popclass.model.model import Model
-from popclass.postprocess import Circumstances, conclude
-from popclass.results import Event, RecordingResult
-from popclass.timing.sites import lookup
+from popclass.postprocess import Metadata, postprocess
+from popclass.results import Analysis, Event, RecordingInfo, RecordingResult
 
 Array = NDArray[np.float64]
 Source = str | os.PathLike[str] | BinaryIO | NDArray[Any]
 Progress = Callable[[int, int | None], None]
-Notice = Callable[[Sequence[Sound]], None]
+OnSounds = Callable[[Sequence[Sound]], None]
 
 BURST_GAP_S = 0.250
-TOGETHER = 32  # sounds described at a time; bounds the memory of a day with many of them
-BLOCK = 65536
+BLOCK = 65536  # samples per channel
+SOUNDS_AT_ONCE = 32
+"""Sounds whose features are computed together: three times faster than one by one, in bounded memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
-    """The events of a recording with their features, before any model has spoken."""
+class Extraction:
+    """Events of one recording with their features, before a model is applied.
 
+    Attributes
+    ----------
+    info : RecordingInfo
+    events : tuple of Event
+    features : ndarray, shape (events, features)
+    """
+
+    info: RecordingInfo
     events: tuple[Event, ...]
     features: Array
-    name: str
-    duration_s: float
-    sample_rate: int
-    channels: int
-    recorded_at: datetime | None
-    warnings: tuple[str, ...]
 
 
-class Hearer:
-    """Hears recordings and describes the sounds of all of them together.
+class EventExtractor:
+    """Detector and feature extraction for many recordings.
+
+    Features of sounds from several recordings are computed together, which is faster where each has few. The result of
+    a recording does not depend on the others.
 
     Parameters
     ----------
@@ -66,159 +62,118 @@ class Hearer:
 
     Examples
     --------
-    >>> hearer = Hearer(model.frontend)                                               # doctest: +SKIP
-    >>> hearer.hear("left.wav"), hearer.hear("right.wav")                             # doctest: +SKIP
-    >>> [len(heard.events) for heard in hearer.finish()]                              # doctest: +SKIP
+    >>> import numpy as np
+    >>> extractor = EventExtractor(Model.default().frontend)
+    >>> extractor.add(np.random.default_rng(0).normal(0, 0.01, 8000), sample_rate=8000)
+    >>> [len(each.events) for each in extractor.finish()]
+    [0]
     """
 
     def __init__(self, frontend: FrontEnd) -> None:
         self._frontend = frontend
-        self._heard: list[tuple[int, Hearing]] = []  # each with the row of its first sound
+        self._found: list[tuple[int, RecordingInfo, tuple[Event, ...]]] = []  # with the row of the first event
         self._tables: list[Array] = [np.zeros((0, len(frontend.names)))]
-        self._described = 0
+        self._extracted = 0
         self._pending: list[Sound] = []
 
-    def hear(
+    def add(
         self,
         source: Source,
         *,
         sample_rate: int | None = None,
         name: str | None = None,
         progress: Progress | None = None,
-        notice: Notice | None = None,
+        on_sounds: OnSounds | None = None,
     ) -> None:
-        """Find the sounds of one recording. Parameters and errors as `popclass.pipeline.hear`.
+        """Detect the events of one recording; parameters and errors as `extract_events`.
 
-        A recording that turns out unusable leaves nothing behind.
+        A recording that turns out to be unusable leaves nothing behind.
         """
-        first = self._described + len(self._pending)
+        first = self._extracted + len(self._pending)
         events: list[Event] = []
         try:
             with open_recording(source, sample_rate=sample_rate, name=name) as recording:
                 detector = Detector(recording.sample_rate, recording.channels)
                 for block in recording.blocks(BLOCK):
-                    self._take(detector.feed(block), events, notice)
+                    self._take(detector.feed(block), events, on_sounds)
                     if progress is not None:
                         progress(recording.frames_read, recording.frames)
-                self._take(detector.flush(), events, notice)
-                self._heard.append((first, self._about(recording, events)))
+                self._take(detector.flush(), events, on_sounds)
+                self._found.append((first, recording.info(), number_events(events)))
         except BaseException:
-            del self._pending[max(first - self._described, 0) :]
+            del self._pending[max(first - self._extracted, 0) :]
             raise
 
-    def finish(self) -> list[Hearing]:
-        """What was heard of each recording, in the order in which they came."""
+    def finish(self) -> list[Extraction]:
+        """Return the extraction of each recording, in the order of `add`."""
         if self._pending:
-            self._describe(self._pending[:])
+            self._extract(len(self._pending))
         features = np.concatenate(self._tables)
-        return [replace(each, features=features[first : first + len(each.events)]) for first, each in self._heard]
+        return [Extraction(info, events, features[at : at + len(events)]) for at, info, events in self._found]
 
-    def _take(self, sounds: Sequence[Sound], events: list[Event], notice: Notice | None) -> None:
+    def _take(self, sounds: Sequence[Sound], events: list[Event], on_sounds: OnSounds | None) -> None:
         events += [sound.event for sound in sounds]
-        if notice is not None:
-            for start in range(0, len(sounds), TOGETHER):
-                notice(sounds[start : start + TOGETHER])
+        if on_sounds is not None:
+            for start in range(0, len(sounds), SOUNDS_AT_ONCE):
+                on_sounds(sounds[start : start + SOUNDS_AT_ONCE])
         self._pending += sounds
-        while len(self._pending) >= TOGETHER:
-            self._describe(self._pending[:TOGETHER])
+        while len(self._pending) >= SOUNDS_AT_ONCE:
+            self._extract(SOUNDS_AT_ONCE)
 
-    def _describe(self, sounds: Sequence[Sound]) -> None:
-        """The features of the sounds that have waited longest."""
-        self._tables.append(extract(sounds, self._frontend))
-        self._described += len(sounds)
-        del self._pending[: len(sounds)]
-
-    def _about(self, recording: Recording, events: Sequence[Event]) -> Hearing:
-        return Hearing(
-            events=number(events),
-            features=self._tables[0],
-            name=recording.name,
-            duration_s=recording.frames_read / recording.sample_rate,
-            sample_rate=recording.sample_rate,
-            channels=recording.channels,
-            recorded_at=recording.recorded_at,
-            warnings=tuple(recording.warnings),
-        )
+    def _extract(self, count: int) -> None:
+        """Compute the features of the first pending sounds and drop their samples."""
+        self._tables.append(extract(self._pending[:count], self._frontend))
+        self._extracted += count
+        del self._pending[:count]
 
 
-def hear(
+def extract_events(
     source: Source,
     frontend: FrontEnd,
     *,
     sample_rate: int | None = None,
     name: str | None = None,
     progress: Progress | None = None,
-    notice: Notice | None = None,
-) -> Hearing:
-    """Find the short sounds of a recording and describe them.
+    on_sounds: OnSounds | None = None,
+) -> Extraction:
+    """Detect the events of a recording and compute their features.
 
     Parameters
     ----------
     source : path, `-`, binary file or array
-        As `popclass.audio.open_recording`.
+        See `popclass.audio.open_recording`.
     frontend : FrontEnd
     sample_rate : int, optional
-        For arrays.
+        In hertz; for arrays only.
     name : str, optional
-        What results call the recording.
+        Name of the recording in results (default: the path).
     progress : callable, optional
-        Called with the frames read and the frames there are (None where unknown).
-    notice : callable, optional
-        Called with the sounds, a few at a time and in the order of the events, for whoever needs their samples.
+        Called with the frames read and the total number of frames (None where unknown).
+    on_sounds : callable, optional
+        Called with up to 32 detected sounds at a time, samples included, in the order of the events.
 
     Raises
     ------
     AudioError
         If the recording is unusable.
     """
-    hearer = Hearer(frontend)
-    hearer.hear(source, sample_rate=sample_rate, name=name, progress=progress, notice=notice)
-    return hearer.finish()[0]
+    extractor = EventExtractor(frontend)
+    extractor.add(source, sample_rate=sample_rate, name=name, progress=progress, on_sounds=on_sounds)
+    return extractor.finish()[0]
 
 
-def number(events: Sequence[Event]) -> tuple[Event, ...]:
-    """Events numbered from 1, and their bursts: an onset at most 250 ms after the one before continues its burst."""
+def number_events(events: Sequence[Event]) -> tuple[Event, ...]:
+    """Number events and bursts from 1; an onset at most 250 ms after the one before continues its burst."""
     numbered: list[Event] = []
     burst = 0
     for index, event in enumerate(events):
-        gap = event.onset - numbered[-1].onset if numbered else None
-        if gap is None or gap > BURST_GAP_S * event.sample_rate:
+        if not numbered or event.onset - numbered[-1].onset > BURST_GAP_S * event.sample_rate:
             burst += 1
         numbered.append(replace(event, event=index + 1, burst=burst))
     return tuple(numbered)
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """What one recording tells by itself.
-
-    Attributes
-    ----------
-    recording : str
-    events : tuple of Event
-        With position, level, number and burst.
-    acoustic : ndarray, shape (events, classes)
-        Calibrated probabilities of the sound alone.
-    believed : ndarray, shape (events, classes)
-        The same after the company each event keeps in this recording was weighed.
-    novelty : ndarray, shape (events,)
-    duration_s, sample_rate, channels, recorded_at, warnings
-        Of the recording.
-    """
-
-    recording: str
-    events: tuple[Event, ...]
-    acoustic: Array
-    believed: Array
-    novelty: Array
-    duration_s: float
-    sample_rate: int
-    channels: int
-    recorded_at: datetime | None
-    warnings: tuple[str, ...]
-
-
-def analyse(
+def analyze(
     source: Source,
     model: Model,
     *,
@@ -226,69 +181,41 @@ def analyse(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
-    """Hear one recording and say what each sound is likely to be by itself. Parameters and errors as `hear`."""
-    return judge(hear(source, model.frontend, sample_rate=sample_rate, name=name, progress=progress), model)
+    """Extract the events of one recording and estimate their probabilities; parameters as `extract_events`."""
+    extraction = extract_events(source, model.frontend, sample_rate=sample_rate, name=name, progress=progress)
+    return apply_model([extraction], model)[0]
 
 
-def judge(heard: Hearing, model: Model, *, acoustic: Array | None = None) -> Analysis:
-    """Say what each sound of a recording that was heard is likely to be by itself, and in the company it keeps.
+def apply_model(extractions: Sequence[Extraction], model: Model, *, acoustic: Array | None = None) -> list[Analysis]:
+    """Estimate the probabilities of events by their sound, and by sound and context.
 
     Parameters
     ----------
-    heard : Hearing
-        By the front end of the model.
+    extractions : sequence of Extraction
+        Made with the front end of the model. Applying it to several at once changes nothing but the speed.
     model : Model
     acoustic : ndarray, shape (events, classes), optional
-        Probabilities of the sound alone, where they are another classifier's; the model's own where None.
+        Probabilities of another classifier for all events in order, instead of the model's own.
     """
-    return judge_all([heard], model, acoustic=acoustic)[0]
-
-
-def judge_all(heard: Sequence[Hearing], model: Model, *, acoustic: Array | None = None) -> list[Analysis]:
-    """`judge` for several recordings: the same to the last bit, and faster where each has few sounds.
-
-    Parameters
-    ----------
-    heard : sequence of Hearing
-    model, acoustic
-        As `judge`; `acoustic` for the sounds of all recordings in their order.
-    """
-    features = heard[0].features if len(heard) == 1 else _features(heard, model)
+    features = np.concatenate([np.zeros((0, len(model.features))), *(each.features for each in extractions)])
     novelty = model.novelty(features)
     if acoustic is None:
         acoustic = model.probabilities(features)
-    ends = accumulate(len(each.events) for each in heard)
-    rows = [slice(end - len(each.events), end) for each, end in zip(heard, ends, strict=True)]
-    return [_analysis(each, acoustic[own], novelty[own], model) for each, own in zip(heard, rows, strict=True)]
+    analyses = []
+    for each, end in zip(extractions, accumulate(len(each.events) for each in extractions), strict=True):
+        rows = slice(end - len(each.events), end)
+        contextual = _with_context(each, acoustic[rows], model)
+        analyses.append(Analysis(each.info, each.events, acoustic[rows], contextual, novelty[rows]))
+    return analyses
 
 
-def _features(heard: Sequence[Hearing], model: Model) -> Array:
-    return np.concatenate([np.zeros((0, len(model.features))), *(each.features for each in heard)])
-
-
-def _analysis(heard: Hearing, acoustic: Array, novelty: Array, model: Model) -> Analysis:
-    return Analysis(
-        recording=heard.name,
-        events=heard.events,
-        acoustic=acoustic,
-        believed=_with_company(heard, acoustic, model),
-        novelty=novelty,
-        duration_s=heard.duration_s,
-        sample_rate=heard.sample_rate,
-        channels=heard.channels,
-        recorded_at=heard.recorded_at,
-        warnings=heard.warnings,
-    )
-
-
-def _with_company(heard: Hearing, acoustic: Array, model: Model) -> Array:
-    """Probabilities after the company each event keeps in its recording was weighed."""
-    if model.context is None or len(heard.events) < 2:  # nothing to be compared with weighs nothing
+def _with_context(extraction: Extraction, acoustic: Array, model: Model) -> Array:
+    if model.context is None or len(extraction.events) < 2:
         return acoustic
-    onset = np.array([event.start_s for event in heard.events])
-    burst = np.array([event.burst for event in heard.events])
-    level = np.array([event.snr_db for event in heard.events])
-    return model.context.weigh(heard.features, acoustic, onset, burst, level)
+    onset = np.array([event.start_s for event in extraction.events])
+    burst = np.array([event.burst for event in extraction.events])
+    level = np.array([event.snr_db for event in extraction.events])
+    return model.context.probabilities(extraction.features, acoustic, onset, burst, level)
 
 
 def classify(
@@ -304,27 +231,30 @@ def classify(
     sample_rate: int | None = None,
     progress: Progress | None = None,
 ) -> RecordingResult:
-    """Which short sounds of a recording are cavitation, which are snapping, and which are neither.
+    """Label the short sounds of a recording as cavitation, snapping or other.
 
     Parameters
     ----------
     source : path, `-`, binary file or ndarray of shape (n,) or (n, channels)
         A recording of 8-192 kHz and 1-8 channels; arrays need `sample_rate`.
     model : Model or path, optional
-        The model that comes with popclass where None.
+        Default: the bundled model.
     site : str, optional
-        Where on the body, as listed by `popclass sites`.
+        Site on the body, as listed by `popclass sites`.
     cavities : int, optional
-        Joint cavities that may have sounded; overrides the site's.
+        Number of joint cavities; overrides that of the site.
     refractory : float, optional
-        Refractory period in seconds; the site's (20 min) where None.
+        Refractory period in seconds (default: that of the site, 20 min).
     subject : str, optional
+        Identifier that goes into the result.
     recorded_at : datetime, optional
-        Start of the recording.
+        Start of the recording (default: read from the file or its name).
     min_probability : float, optional
-        Least probability of a label that is not `uncertain`, 0-1.
+        Minimum probability for a label, 0-1; below it the event is `uncertain` (default: set by the model).
     sample_rate : int, optional
-        In hertz, for arrays.
+        In hertz; for arrays only.
+    progress : callable, optional
+        As `extract_events`.
 
     Returns
     -------
@@ -337,44 +267,45 @@ def classify(
     ModelError
         If the model is.
     UsageError
-        If an option is outside what is allowed.
+        If an option is out of range.
 
     Examples
     --------
-    >>> result = popclass.classify("samples/demo/take1.flac", site="mcp")            # doctest: +SKIP
-    >>> [(event.start_s, event.label) for event in result.events]                     # doctest: +SKIP
+    >>> import numpy as np
+    >>> samples = np.random.default_rng(0).normal(0, 0.001, 48_000)
+    >>> samples[24_000:24_048] += np.sin(np.arange(48)) * 0.5
+    >>> [event.start_s for event in classify(samples, sample_rate=48_000, site="mcp").events]
+    [0.5]
     """
-    site = None if site is None else lookup(site).name
-    around = Circumstances(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
+    metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
     chosen = load_model(model)
-    analysis = analyse(source, chosen, sample_rate=sample_rate, progress=progress)
-    settings = {"refractory_s": refractory, "min_probability": min_probability}
-    return conclude([analysis], [around], chosen, **settings)[0]
+    analysis = analyze(source, chosen, sample_rate=sample_rate, progress=progress)
+    return postprocess([analysis], [metadata], chosen, refractory_s=refractory, min_probability=min_probability)[0]
 
 
 def extract_features(
     source: Source, *, model: Model | str | os.PathLike[str] | None = None, sample_rate: int | None = None
 ) -> tuple[Array, tuple[str, ...]]:
-    """Features of the short sounds of a recording.
+    """Compute the features of the short sounds of a recording.
 
     Parameters
     ----------
     source, sample_rate
         As `classify`.
     model : Model or path, optional
-        Whose front end to use; that of the default model where None.
+        Model whose front end is used (default: the bundled model).
 
     Returns
     -------
-    X : ndarray, shape (events, features), float64
+    X : ndarray of float64, shape (events, features)
     names : tuple of str
     """
     frontend = load_model(model).frontend
-    return hear(source, frontend, sample_rate=sample_rate).features, frontend.names
+    return extract_events(source, frontend, sample_rate=sample_rate).features, frontend.names
 
 
 def load_model(model: Model | str | os.PathLike[str] | None) -> Model:
-    """The model named, loaded, or the default one."""
+    """Return the model given, loaded from its path, or the bundled one."""
     if isinstance(model, Model):
         return model
     return Model.default() if model is None else Model.load(os.fspath(model))

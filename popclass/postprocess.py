@@ -1,195 +1,58 @@
-"""What is said of the events of one timeline: timing weighed, doubt taken into account, each event named.
+"""Final labels: refractory rule, then probability and novelty thresholds.
 
-Chances come in, of the sound and the company it keeps; an event that timing speaks against gets its next best label or
-a flag, one that nothing explains is `uncertain`.
-
-From what each recording tells by itself to labels: timelines, refractory periods, doubt.
-
-Probabilities of the sound, alone and in the company it keeps in its recording, come in (`popclass.pipeline.analyse`);
-the timeline it belongs to is weighed here. No event is dropped: one that timing speaks against gets its next best
-label or a flag, one that nothing explains is `uncertain`, and `acoustic_label` stays what the sound alone said.
+Each recording was analyzed by itself (`popclass.pipeline.analyze`). Recordings of one subject and site share a
+timeline, along which the refractory period is checked. No event is dropped: one that contradicts the timing gets its
+next best label or a flag, one without a clear label is `uncertain`, and `acoustic_label` keeps the label by the sound
+alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from popclass.errors import UsageError
 from popclass.model.model import Model
-from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN, UNCHECKED, Event, RecordingResult, Session
+from popclass.results import (
+    CAVITATION,
+    REFRACTORY,
+    UNCERTAIN,
+    UNCHECKED,
+    Analysis,
+    Event,
+    RecordingInfo,
+    RecordingResult,
+    Session,
+)
 from popclass.timing import refractory
 from popclass.timing.explanations import reasons
 from popclass.timing.sites import REFRACTORY_S, check_cavities, lookup
-from popclass.timing.timeline import Placed, Take, Timeline, timelines, warnings
+from popclass.timing.timeline import Placed, Timeline, timelines, warnings
+from popclass.utils.arrays import softmax
 from popclass.utils.duration import check_duration
 
-if TYPE_CHECKING:
-    from popclass.pipeline import Analysis
-
-
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What is said of the events of one timeline, in the order they were handed in.
+class Metadata:
+    """What the user states about a recording.
 
     Attributes
     ----------
-    labels, timing, reasons : tuple of str, (n,)
-    p_label : ndarray, shape (n,)
-        Probability of the likeliest class after company and timing.
-    cavitation, takes_cavity : ndarray of bool, shape (n,)
-        Which are labelled cavitation, and which occupy a joint cavity.
-    since_cavitation_s : tuple of float or None, (n,)
-    """
-
-    labels: tuple[str, ...]
-    timing: tuple[str, ...]
-    reasons: tuple[str, ...]
-    p_label: Array
-    cavitation: NDArray[np.bool_]
-    takes_cavity: NDArray[np.bool_]
-    since_cavitation_s: tuple[float | None, ...]
-
-    def label(self, at: int, event: Event, classes: Sequence[str], acoustic: Array, novelty: float) -> Event:
-        """The event with all that is said of it, `at` being its place."""
-        return event.gain(
-            probabilities=dict(zip(classes, acoustic.tolist(), strict=True)),
-            acoustic_label=classes[int(acoustic.argmax())],
-            label=self.labels[at],
-            p_label=float(self.p_label[at]),
-            novelty=float(novelty),
-            timing=self.timing[at],
-            since_cavitation_s=self.since_cavitation_s[at],
-            timing_reason=self.reasons[at],
-        )
-
-
-def judge(
-    time_s: Array,
-    burst: NDArray[np.int64],
-    chances: Array,
-    novelty: Array,
-    model: Model,
-    least: Array,
-    capacity: int | None,
-    period_s: float,
-    *,
-    forgotten_s: float | None = None,
-) -> Judgement:
-    """Weigh the timing of the events of one timeline, and name them.
-
-    Parameters
-    ----------
-    time_s, burst : ndarray, shape (n,)
-        Onsets in seconds and bursts on the timeline.
-    chances : ndarray, shape (n, classes)
-        Probabilities after company was weighed.
-    novelty : ndarray, shape (n,)
-    model : Model
-    least : ndarray, shape (classes,)
-        See `least_probabilities`.
-    capacity : int or None
-        Joint cavities; None where the site is unknown.
-    period_s : float
-    forgotten_s : float, optional
-        Start of the last burst with a cavitation before all these events, if there was one.
-    """
-    novel = novelty >= model.thresholds.novelty
-    reading = read(time_s, burst, chances, novel, model.classes, capacity, period_s)
-    best = reading.chances.argmax(axis=1)
-    p_label = reading.chances.max(axis=1)
-    doubtful = novel | (p_label < least[best])
-    labels = [UNCERTAIN if doubt else model.classes[at] for at, doubt in zip(best, doubtful, strict=True)]
-    cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
-    since = refractory.since_cavitation(time_s, burst, cavitation)
-    if forgotten_s is not None:
-        since = tuple(float(at - forgotten_s) if span is None else span for at, span in zip(time_s, since, strict=True))
-    why = reasons(
-        *(time_s, burst, reading.timing, reading.takes_cavity, labels, since),
-        capacity=capacity,
-        refractory_s=period_s,
-    )
-    return Judgement(tuple(labels), reading.timing, why, p_label, cavitation, reading.takes_cavity, since)
-
-
-def least_probabilities(model: Model, min_probability: float | None) -> Array:
-    """The least probability with which each class is named, shape (classes,): the model's own, or one for all.
-
-    Raises
-    ------
-    UsageError
-        If `min_probability` lies outside 0-1.
-    """
-    if min_probability is None:
-        return np.array(model.thresholds.min_probability)
-    return np.full(len(model.classes), _probability(min_probability))
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What company and timing make of the events of a timeline, in the order they were placed."""
-
-    chances: Array
-    timing: tuple[str, ...]
-    takes_cavity: NDArray[np.bool_]
-
-
-def read(
-    time_s: Array,
-    burst: NDArray[np.int64],
-    chances: Array,
-    novel: NDArray[np.bool_],
-    classes: Sequence[str],
-    capacity: int | None,
-    period_s: float,
-    price: float = refractory.PRICE,
-) -> Reading:
-    """Weigh the refractory period: a cavitation that finds no cavity free loses the price of an exception."""
-    if CAVITATION not in classes or not len(chances):
-        return Reading(chances, (UNCHECKED,) * len(chances), np.zeros(len(chances), dtype=bool))
-    logits = np.log(np.maximum(chances, 1e-12))
-    column = classes.index(CAVITATION)
-    weight = logits[:, column] - np.delete(logits, column, axis=1).max(axis=1)
-    weight[novel] = np.minimum(weight[novel], 0.0)  # a sound like none in training occupies no cavity
-    verdict = refractory.check(time_s, weight, burst, capacity=capacity, refractory_s=period_s, price=price)
-    if capacity is not None:
-        logits[np.array(verdict.timing) == REFRACTORY, column] -= price
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return Reading(odds / odds.sum(axis=1, keepdims=True), verdict.timing, verdict.takes_cavity)
-
-
-def refractory_period(site: str | None, period_s: float | None) -> float:
-    """The refractory period in seconds: what is asked for, else the site's, else that of a finger joint."""
-    if period_s is not None:
-        return check_duration(period_s, what="refractory")
-    return lookup(site).refractory_s if site is not None else REFRACTORY_S
-
-
-def _probability(value: float) -> float:
-    if not 0 <= value <= 1:
-        raise UsageError(f"min probability {value} is out of range: allowed is 0 to 1")
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What is known about a recording beside its sound.
-
-    Attributes
-    ----------
-    site, subject : str or None
+    site : str or None
+        Any spelling that `popclass sites` knows; stored as the site's name.
+    subject : str or None
     cavities : int or None
-        Joint cavities that may have sounded; the site's own number where None.
+        Number of joint cavities; overrides that of the site.
     recorded_at : datetime or None
-        Start of the recording; what the recording itself says where None.
+        Start of the recording; overrides that of the file.
     """
 
     site: str | None = None
@@ -199,36 +62,135 @@ class Circumstances:
 
     def __post_init__(self) -> None:
         if self.site is not None:
-            lookup(self.site)
+            object.__setattr__(self, "site", lookup(self.site).name)
         if self.cavities is not None:
             check_cavities(self.cavities, what="cavities")
 
+    @property
     def capacity(self) -> int | None:
-        """How many cavities may be occupied at once; None where the site is unknown."""
+        """Number of cavities that may be occupied at once; None where the site is unknown."""
         if self.cavities is not None:
             return self.cavities
         return lookup(self.site).cavities if self.site is not None else None
 
+    def apply(self, info: RecordingInfo) -> RecordingInfo:
+        """Return the description of a recording with this metadata."""
+        started = self.recorded_at if self.recorded_at is not None else info.recorded_at
+        return replace(info, site=self.site, subject=self.subject, recorded_at=started)
 
-def conclude(
+
+@dataclass(frozen=True, slots=True)
+class LabelRules:
+    """Parameters by which the events of one timeline are labelled.
+
+    Attributes
+    ----------
+    classes : tuple of str
+    min_probability : ndarray, shape (classes,)
+        Below it the class is not named.
+    novelty : float
+        From this novelty on an event is `uncertain`.
+    capacity : int or None
+        Joint cavities; None where the site is unknown.
+    refractory_s : float
+    price : float
+        Log-odds against a cavitation without a free cavity, see `popclass.timing.refractory.check`.
+    """
+
+    classes: tuple[str, ...]
+    min_probability: Array
+    novelty: float
+    capacity: int | None
+    refractory_s: float
+    price: float = refractory.PRICE
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        *,
+        site: str | None = None,
+        capacity: int | None = None,
+        refractory_s: float | None = None,
+        min_probability: float | None = None,
+        price: float = refractory.PRICE,
+    ) -> LabelRules:
+        """Return the rules of a model at a site; `refractory_s` and `min_probability` override their defaults.
+
+        Raises
+        ------
+        UsageError
+            If a value is out of range.
+        """
+        least = np.array(model.thresholds.min_probability)
+        if min_probability is not None:
+            least = np.full(len(model.classes), check_probability(min_probability))
+        if refractory_s is None:
+            refractory_s = REFRACTORY_S if site is None else lookup(site).refractory_s
+        check_duration(refractory_s, what="refractory")
+        return cls(model.classes, least, model.thresholds.novelty, capacity, refractory_s, price)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineLabels:
+    """Labels of the events of one timeline, in the order given.
+
+    Attributes
+    ----------
+    posterior : ndarray, shape (n, classes)
+        Probabilities after context and timing.
+    labels, timing, reasons : tuple of str, (n,)
+    cavitation, takes_cavity : ndarray of bool, shape (n,)
+        Events labelled cavitation, and events that occupy a joint cavity.
+    since_cavitation_s : tuple of float or None, (n,)
+    """
+
+    posterior: Array
+    labels: tuple[str, ...]
+    timing: tuple[str, ...]
+    reasons: tuple[str, ...]
+    cavitation: Flags
+    takes_cavity: Flags
+    since_cavitation_s: tuple[float | None, ...]
+
+    @property
+    def p_label(self) -> Array:
+        """Probability of the most likely class, shape (n,)."""
+        return np.asarray(self.posterior.max(axis=1))
+
+    def apply(self, at: int, event: Event, classes: Sequence[str], acoustic: Array, novelty: float) -> Event:
+        """Return the event with its labels, `at` being its index."""
+        return event.gain(
+            probabilities=dict(zip(classes, acoustic.tolist(), strict=True)),
+            acoustic_label=classes[int(acoustic.argmax())],
+            label=self.labels[at],
+            p_label=float(self.posterior[at].max()),
+            novelty=float(novelty),
+            timing=self.timing[at],
+            since_cavitation_s=self.since_cavitation_s[at],
+            timing_reason=self.reasons[at],
+        )
+
+
+def postprocess(
     analyses: Sequence[Analysis],
-    circumstances: Sequence[Circumstances],
+    metadata: Sequence[Metadata],
     model: Model,
     *,
     refractory_s: float | None = None,
     min_probability: float | None = None,
 ) -> list[RecordingResult]:
-    """Weigh timing, and settle the labels.
+    """Check the timing of recordings on their timelines and label their events.
 
     Parameters
     ----------
-    analyses, circumstances : sequences of the same length
+    analyses, metadata : sequences of the same length
     model : Model
-        The one that analysed.
+        The one that made the analyses.
     refractory_s : float, optional
-        Overrides the site's refractory period.
+        Overrides the refractory period of the site.
     min_probability : float, optional
-        Least probability of any label that is not `uncertain`; the model's own, one a class, where None.
+        Minimum probability for a label (default: set by the model, per class).
 
     Returns
     -------
@@ -238,115 +200,156 @@ def conclude(
     Raises
     ------
     UsageError
-        If a parameter is outside what is allowed.
+        If a parameter is out of range.
     """
-    least = least_probabilities(model, min_probability)
-    if refractory_s is not None:
-        check_duration(refractory_s, what="refractory")
-    takes = [_take(analysis, around) for analysis, around in zip(analyses, circumstances, strict=True)]
-    onsets = [[event.start_s for event in analysis.events] for analysis in analyses]
-    bursts = [[event.burst for event in analysis.events] for analysis in analyses]
+    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability)
+    rules_of()  # refuses a wrong value even where there is nothing to label
+    infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
+    clock_warnings = warnings(infos)
     results: dict[int, RecordingResult] = {}
-    clocks = warnings(takes)
-    for line in timelines(takes):
-        placed = line.place(onsets, bursts)
-        settled, session = _settle(line, placed, analyses, circumstances, model, least, refractory_s)
-        for index, (events, needed) in settled.items():
-            analysis, take = analyses[index], takes[index]
+    for line, placed in _timelines(infos, analyses):
+        rules = rules_of(site=line.site, capacity=_capacity(line, metadata))
+        labels = assign_labels(placed, *_joined(line, analyses), rules)
+        total = refractory.cavities_needed(placed.time_s, labels.cavitation, refractory_s=rules.refractory_s)
+        names = tuple(analyses[index].info.name for index in line.recordings)
+        session = Session(names, rules.capacity, rules.refractory_s, total)
+        for index in line.recordings:
+            own = np.flatnonzero(placed.recording == index)
+            needed = refractory.cavities_needed(
+                placed.time_s[own], labels.cavitation[own], refractory_s=rules.refractory_s
+            )
             results[index] = RecordingResult(
-                recording=analysis.recording,
-                events=events,
+                info=replace(infos[index], warnings=(*infos[index].warnings, *clock_warnings[index])),
+                events=tuple(_labelled(analyses[index], labels, own, model.classes)),
                 classes=model.classes,
-                duration_s=analysis.duration_s,
-                sample_rate=analysis.sample_rate,
-                channels=analysis.channels,
-                site=take.site,
-                subject=take.subject,
-                recorded_at=take.recorded_at,
                 cavities_needed=needed,
-                warnings=(*analysis.warnings, *clocks[index]),
                 session=session,
             )
     return [results[index] for index in range(len(analyses))]
 
 
-def probabilities(
+def posteriors(
     analyses: Sequence[Analysis],
-    circumstances: Sequence[Circumstances],
+    metadata: Sequence[Metadata],
     model: Model,
     *,
     refractory_s: float | None = None,
     price: float = refractory.PRICE,
 ) -> list[Array]:
-    """What `conclude` takes for how likely each class is: after company and timing, before doubt.
+    """Return the class probabilities after context and timing, before any threshold.
 
-    For timing without company, hand in analyses whose `believed` is their `acoustic`.
+    For timing without context, pass analyses whose `contextual` is their `acoustic`.
 
     Parameters
     ----------
-    analyses, circumstances, model, refractory_s
-        As `conclude`.
+    analyses, metadata, model, refractory_s
+        As `postprocess`.
     price : float
-        Log-odds against a cavitation without a free cavity, as `popclass.timing.refractory.check`; `conclude` uses the
-        default.
+        As `popclass.timing.refractory.check`.
 
     Returns
     -------
     list of ndarray, shape (events, classes)
-        Of each recording, in the order given.
+        One for each recording, in the order given.
     """
-    takes = [_take(analysis, around) for analysis, around in zip(analyses, circumstances, strict=True)]
-    onsets = [[event.start_s for event in analysis.events] for analysis in analyses]
-    bursts = [[event.burst for event in analysis.events] for analysis in analyses]
+    infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     found: dict[int, Array] = {}
-    for line in timelines(takes):
-        placed = line.place(onsets, bursts)
-        chances, novelty, capacity, period_s = _of_line(line, analyses, circumstances, refractory_s)
-        novel = novelty >= model.thresholds.novelty
-        reading = read(placed.time_s, placed.burst, chances, novel, model.classes, capacity, period_s, price)
-        found.update({index: reading.chances[placed.take == index] for index in line.takes})
+    for line, placed in _timelines(infos, analyses):
+        capacity = _capacity(line, metadata)
+        rules = LabelRules.of(model, site=line.site, capacity=capacity, refractory_s=refractory_s, price=price)
+        probabilities, *_ = check_timing(placed, *_joined(line, analyses), rules)
+        found.update({index: probabilities[placed.recording == index] for index in line.recordings})
     return [found[index] for index in range(len(analyses))]
 
 
-def _take(analysis: Analysis, around: Circumstances) -> Take:
-    started = around.recorded_at if around.recorded_at is not None else analysis.recorded_at
-    return Take(analysis.recording, around.subject, around.site, started, analysis.duration_s)
+def assign_labels(
+    placed: Placed, contextual: Array, novelty: Array, rules: LabelRules, *, last_cavitation_s: float | None = None
+) -> TimelineLabels:
+    """Check the timing of the events of one timeline and label them.
+
+    Parameters
+    ----------
+    placed : Placed
+        Onsets and bursts of the n events on the timeline.
+    contextual : ndarray, shape (n, classes)
+        Probabilities after context.
+    novelty : ndarray, shape (n,)
+    rules : LabelRules
+    last_cavitation_s : float, optional
+        Start of the last burst with a cavitation before all these events.
+    """
+    posterior, timing, takes_cavity = check_timing(placed, contextual, novelty, rules)
+    best, p_label = posterior.argmax(axis=1), posterior.max(axis=1)
+    unclear = (novelty >= rules.novelty) | (p_label < rules.min_probability[best])
+    labels = tuple(UNCERTAIN if no else rules.classes[at] for at, no in zip(best, unclear, strict=True))
+    cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
+    since = refractory.since_cavitation(placed.time_s, placed.burst, cavitation)
+    if last_cavitation_s is not None:
+        earlier = (placed.time_s - last_cavitation_s).tolist()
+        since = tuple(before if span is None else span for before, span in zip(earlier, since, strict=True))
+    why = reasons(
+        *(placed.time_s, placed.burst, timing, takes_cavity, labels, since),
+        capacity=rules.capacity,
+        refractory_s=rules.refractory_s,
+    )
+    return TimelineLabels(posterior, labels, timing, why, cavitation, takes_cavity, since)
 
 
-def _settle(
-    line: Timeline,
-    placed: Placed,
-    analyses: Sequence[Analysis],
-    circumstances: Sequence[Circumstances],
-    model: Model,
-    least: Array,
-    period_s: float | None,
-) -> tuple[dict[int, tuple[tuple[Event, ...], int]], Session]:
-    """The labelled events of each recording of a timeline, the joint cavities they need, and all of them together."""
-    chances, novelty, capacity, period_s = _of_line(line, analyses, circumstances, period_s)
-    judged = judge(placed.time_s, placed.burst, chances, novelty, model, least, capacity, period_s)
-    settled = {}
-    names = tuple(analyses[index].recording for index in line.takes)
-    together = refractory.cavities_needed(placed.time_s, judged.cavitation, refractory_s=period_s)
-    for index in line.takes:
-        own = np.flatnonzero(placed.take == index)
-        each = zip(own, analyses[index].events, analyses[index].acoustic, analyses[index].novelty, strict=True)
-        events = tuple(
-            judged.label(int(at), event, model.classes, acoustic, novelty) for at, event, acoustic, novelty in each
-        )
-        needed = together
-        if len(line.takes) > 1:
-            needed = refractory.cavities_needed(placed.time_s[own], judged.cavitation[own], refractory_s=period_s)
-        settled[index] = (events, needed)
-    return settled, Session(names, capacity, period_s, together)
+def check_timing(
+    placed: Placed, contextual: Array, novelty: Array, rules: LabelRules
+) -> tuple[Array, tuple[str, ...], Flags]:
+    """Apply the refractory rule: a cavitation without a free cavity loses the price of an exception.
+
+    Returns
+    -------
+    posterior : ndarray, shape (n, classes)
+    timing : tuple of str, (n,)
+    takes_cavity : ndarray of bool, shape (n,)
+    """
+    if CAVITATION not in rules.classes or not len(contextual):
+        return contextual, (UNCHECKED,) * len(contextual), np.zeros(len(contextual), dtype=bool)
+    logits = np.log(np.maximum(contextual, 1e-12))
+    column = rules.classes.index(CAVITATION)
+    weight = logits[:, column] - np.delete(logits, column, axis=1).max(axis=1)
+    novel = novelty >= rules.novelty
+    weight[novel] = np.minimum(weight[novel], 0.0)  # a sound unlike the training data occupies no cavity
+    timing, takes_cavity = refractory.check(
+        *(placed.time_s, weight, placed.burst),
+        capacity=rules.capacity,
+        refractory_s=rules.refractory_s,
+        price=rules.price,
+    )
+    if rules.capacity is not None:
+        logits[np.array(timing) == REFRACTORY, column] -= rules.price
+    return softmax(logits), timing, takes_cavity
 
 
-def _of_line(
-    line: Timeline, analyses: Sequence[Analysis], circumstances: Sequence[Circumstances], period_s: float | None
-) -> tuple[Array, Array, int | None, float]:
-    """Chances and novelty of the events of a timeline, its capacity and its refractory period."""
-    known = [number for index in line.takes if (number := circumstances[index].capacity()) is not None]
-    capacity = max(known, default=None)
-    chances = np.concatenate([analyses[index].believed for index in line.takes])
-    novelty = np.concatenate([analyses[index].novelty for index in line.takes])
-    return chances, novelty, capacity, refractory_period(line.site, period_s)
+def check_probability(value: float) -> float:
+    """Return `value`; raise UsageError unless it is 0 to 1."""
+    if not 0 <= value <= 1:
+        raise UsageError(f"min probability {value} is out of range: allowed is 0 to 1")
+    return value
+
+
+def _timelines(infos: Sequence[RecordingInfo], analyses: Sequence[Analysis]) -> Iterator[tuple[Timeline, Placed]]:
+    onsets = [[event.start_s for event in analysis.events] for analysis in analyses]
+    bursts = [[event.burst for event in analysis.events] for analysis in analyses]
+    return ((line, line.place(onsets, bursts)) for line in timelines(infos))
+
+
+def _capacity(line: Timeline, metadata: Sequence[Metadata]) -> int | None:
+    stated = (metadata[index].capacity for index in line.recordings)
+    return max((number for number in stated if number is not None), default=None)
+
+
+def _joined(line: Timeline, analyses: Sequence[Analysis]) -> tuple[Array, Array]:
+    """Return probabilities and novelty of the events of a timeline."""
+    contextual = np.concatenate([analyses[index].contextual for index in line.recordings])
+    return contextual, np.concatenate([analyses[index].novelty for index in line.recordings])
+
+
+def _labelled(
+    analysis: Analysis, labels: TimelineLabels, own: NDArray[np.intp], classes: Sequence[str]
+) -> Iterator[Event]:
+    each = zip(own.tolist(), analysis.events, analysis.acoustic, analysis.novelty, strict=True)
+    return (labels.apply(at, event, classes, acoustic, novelty) for at, event, acoustic, novelty in each)

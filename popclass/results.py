@@ -1,7 +1,7 @@
-"""The records every part of popclass speaks of: an event, and the result of one recording.
+"""Records that the stages share: an event, a recording, its analysis and its result.
 
-An `Event` is born in detection with where it is and how loud, and only gains fields afterwards; nothing is ever taken
-from it. Times are integer sample positions at the recording's own rate and become seconds only when read.
+An `Event` is made by the detector and only gains fields. Its times are integer sample positions at the recording's own
+rate; seconds are computed when they are read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 SCHEMA_VERSION = 1
 UNCERTAIN = "uncertain"
@@ -33,31 +35,31 @@ class Event:
     Attributes
     ----------
     onset, peak, end : int
-        Sample positions from the start of the recording, at `sample_rate`.
+        Sample positions from the start of the recording.
     sample_rate : int
         Of the recording, in hertz.
     channel : int
-        The channel in which it stands out most, counted from 1.
+        Channel with the highest level over the noise, counted from 1.
     snr_db : float
-        Rms of the 10 ms after the onset over the rms of the local noise floor, DC removed, in decibels.
+        Rms of the 10 ms after the onset over the rms of the local noise floor, DC removed.
     peak_dbfs : float
-        Largest absolute sample, in decibels relative to full scale.
+        Largest absolute sample, relative to full scale.
     event, burst : int
-        Numbers within the recording, counted from 1; 0 until they are given.
+        Numbers within the recording, counted from 1; 0 before they are assigned.
     probabilities : mapping of str to float
-        Calibrated probability of each class from the sound alone; empty until the model has spoken.
+        Calibrated probability of each class by the sound alone.
     acoustic_label : str
-        The largest of `probabilities`.
+        Class with the highest of `probabilities`.
     label, p_label : str, float
-        The answer after context and timing were weighed, and its probability.
+        Label after context and timing, and its probability.
     novelty : float
-        0-1; the share of held-out training events that lay closer to the training data.
+        Share of held-out training events that lie closer to the training data, 0-1.
     timing : str
         `consistent`, `refractory` or `unchecked`.
     since_cavitation_s : float or None
-        Seconds since the previous burst with a cavitation on the same timeline; None where there is none.
+        Seconds since the previous burst with a cavitation on the same timeline; None before the first.
     timing_reason : str
-        Why `timing` is what it is, in words for people; no column of the events table. Empty where the flag says all.
+        Explanation of `timing` in words; not a column of the events table.
     """
 
     onset: int
@@ -94,25 +96,76 @@ class Event:
         return self.end / self.sample_rate
 
     def gain(self, **fields: Any) -> Event:
-        """A copy with more fields known."""
+        """Return a copy with more fields set."""
         return replace(self, **fields)
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingInfo:
+    """Description of one recording.
+
+    Attributes
+    ----------
+    name : str
+        Path as given; `-` for standard input.
+    sample_rate, channels : int
+    duration_s : float
+        These three are 0 where the recording could not be read.
+    recorded_at : datetime or None
+        Start of the recording.
+    site, subject : str or None
+    warnings : tuple of str
+        One line for each oddity.
+    """
+
+    name: str
+    sample_rate: int = 0
+    channels: int = 0
+    duration_s: float = 0.0
+    recorded_at: datetime | None = None
+    site: str | None = None
+    subject: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Events of one recording with their probabilities, before the timeline is considered.
+
+    Attributes
+    ----------
+    info : RecordingInfo
+    events : tuple of Event
+        With position, level, number and burst.
+    acoustic : ndarray, shape (events, classes)
+        Calibrated probabilities by the sound alone.
+    contextual : ndarray, shape (events, classes)
+        Probabilities after the context within the recording was included.
+    novelty : ndarray, shape (events,)
+    """
+
+    info: RecordingInfo
+    events: tuple[Event, ...]
+    acoustic: NDArray[np.float64]
+    contextual: NDArray[np.float64]
+    novelty: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """The recordings of one timeline together, which their results share.
+    """The recordings of one timeline; their results share it.
 
     Attributes
     ----------
     recordings : tuple of str
-        Their names in order of their start; a recording that stands alone is a session of one.
+        Names in order of start; one name where a recording has no timeline in common with others.
     cavities : int or None
-        Joint cavities reckoned with; None where the site is unknown.
+        Joint cavities assumed; None where the site is unknown.
     refractory_s : float
-        How long a cavity was taken to rest, in seconds.
+        Refractory period in seconds.
     cavities_needed : int
-        How many separate joint cavities the cavitations of all of them would need, if none cavitated again while it
-        rests.
+        Least number of joint cavities that explains the cavitations without one cavitating again in its refractory
+        period.
     """
 
     recordings: tuple[str, ...]
@@ -123,101 +176,117 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class RecordingResult:
-    """Everything popclass found in one recording.
+    """Labelled events of one recording.
 
     Attributes
     ----------
-    recording : str
-        The path as it was given, `-` for standard input.
+    info : RecordingInfo
+        Its fields can be read from the result as well; `recording` is the name.
     events : tuple of Event
-        In order of onset; empty when nothing was heard, which is a normal result.
+        In order of onset; empty is a normal result.
     classes : tuple of str
         The model's classes, in the order of the `p_<class>` columns.
-    duration_s : float
-    sample_rate, channels : int
-    site, subject : str or None
-    recorded_at : datetime or None
-        When the recording started.
     cavities_needed : int or None
-        How many separate joint cavities the cavitations would need, if none cavitated again within its refractory
-        period; None where no timing was checked.
-    warnings : tuple of str
-        What was noticed about the recording, a line each.
+        As `Session.cavities_needed`, of this recording alone; None where timing was not checked.
     session : Session or None
-        The timeline it belongs to, as a whole; None where no timing was checked.
+        The timeline of the recording; None where timing was not checked.
     """
 
-    recording: str
+    info: RecordingInfo
     events: tuple[Event, ...]
     classes: tuple[str, ...]
-    duration_s: float
-    sample_rate: int
-    channels: int
-    site: str | None = None
-    subject: str | None = None
-    recorded_at: datetime | None = None
     cavities_needed: int | None = None
-    warnings: tuple[str, ...] = ()
     session: Session | None = None
 
+    @property
+    def recording(self) -> str:
+        """Path as given; `-` for standard input."""
+        return self.info.name
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.info.duration_s
+
+    @property
+    def sample_rate(self) -> int:
+        """Sample rate in hertz."""
+        return self.info.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.info.channels
+
+    @property
+    def site(self) -> str | None:
+        """Site on the body."""
+        return self.info.site
+
+    @property
+    def subject(self) -> str | None:
+        """Subject identifier."""
+        return self.info.subject
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """Start of the recording."""
+        return self.info.recorded_at
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One line for each oddity of the recording."""
+        return self.info.warnings
+
     def counts(self) -> dict[str, int]:
-        """Number of events with each label, every class and `uncertain` named."""
+        """Return the number of events with each label, every class and `uncertain` included."""
         found = Counter(event.label for event in self.events)
         return {label: found.get(label, 0) for label in (*self.classes, UNCERTAIN)}
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The events as flat records in the columns of `event_columns`."""
+        """Yield the events as flat records in the columns of `event_columns`."""
         for event in self.events:
-            yield {
-                "recording": self.recording,
-                "event": event.event,
-                "burst": event.burst,
-                "start_s": event.start_s,
-                "peak_s": event.peak_s,
-                "end_s": event.end_s,
-                "label": event.label,
-                "p_label": event.p_label,
-                "acoustic_label": event.acoustic_label,
-                **{f"p_{name}": event.probabilities.get(name) for name in self.classes},
-                "novelty": event.novelty,
-                "timing": event.timing,
-                "since_cavitation_s": event.since_cavitation_s,
-                "snr_db": event.snr_db,
-                "peak_dbfs": event.peak_dbfs,
-                "channel": event.channel,
-                "site": self.site,
-                "subject": self.subject,
-                "recorded_at": self.recorded_at.isoformat() if self.recorded_at else None,
-            }
+            yield event_row(event, self.info, self.classes)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """The events as a table, one row an event (needs pandas).
+        """Return the events as a table, one row an event.
 
         Raises
         ------
         ImportError
-            Where pandas is not installed; `list(result.rows())` gives the same without it.
+            If pandas is not installed; `list(result.rows())` gives the same without it.
         """
         import pandas as pd
 
         return pd.DataFrame(list(self.rows()), columns=list(event_columns(self.classes)))
 
 
+def event_row(event: Event, info: RecordingInfo, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Return one event as a flat record in the columns of `event_columns`."""
+    row = {column: getattr(event, column) for column in _EVENT_FIELDS}
+    about = {
+        "recording": info.name,
+        **{f"p_{name}": event.probabilities.get(name) for name in classes},
+        "site": info.site,
+        "subject": info.subject,
+        "recorded_at": info.recorded_at.isoformat() if info.recorded_at else None,
+    }
+    row.update(about)
+    return {column: row[column] for column in event_columns(classes)}
+
+
 def event_columns(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the columns of an events table, in order."""
-    probabilities = tuple(f"p_{name}" for name in classes)
+    """Return the names of the columns of an events table, in order."""
     return (
-        *("recording", "event", "burst", "start_s", "peak_s", "end_s", "label", "p_label", "acoustic_label"),
-        *probabilities,
-        *(
-            "novelty",
-            "timing",
-            "since_cavitation_s",
-            "snr_db",
-            "peak_dbfs",
-            "channel",
-            "site",
-            "subject",
-            "recorded_at",
-        ),
+        "recording",
+        *_EVENT_FIELDS[:8],
+        *(f"p_{name}" for name in classes),
+        *_EVENT_FIELDS[8:],
+        *("site", "subject", "recorded_at"),
     )
+
+
+_EVENT_FIELDS = (
+    *("event", "burst", "start_s", "peak_s", "end_s", "label", "p_label", "acoustic_label"),
+    *("novelty", "timing", "since_cavitation_s", "snr_db", "peak_dbfs", "channel"),
+)

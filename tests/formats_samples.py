@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from popclass.formats import FORMATS
-from popclass.formats.recordings import RecordingRow, recordings_csv
-from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingResult, Session
+from popclass.formats.recordings import FAILED, RecordingRow, recordings_csv
+from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingInfo, RecordingResult, Session
 from popclass.utils.files import write_text
 
 GOLDEN = Path(__file__).parent / "data" / "formats"
@@ -37,7 +37,16 @@ def event(number: int, burst: int, seconds: float, label: str, p_label: float, *
 
 
 FULL = RecordingResult(
-    recording='hips/left, "first".m4a',
+    RecordingInfo(
+        'hips/left, "first".m4a',
+        sample_rate=48000,
+        channels=1,
+        duration_s=1500.25,
+        recorded_at=datetime(2026, 3, 1, 10, 15, tzinfo=timezone(timedelta(hours=1))),
+        site="hip",
+        subject="S01",
+        warnings=("the signal is clipped in 3 places", "a DC offset of 0.2 was removed"),
+    ),
     events=(
         event(1, 1, 0.0, "other", 0.99),
         event(2, 2, 3.0191, "cavitation", 0.93, timing=CONSISTENT),
@@ -68,21 +77,14 @@ FULL = RecordingResult(
         ),
     ),
     classes=CLASSES,
-    duration_s=1500.25,
-    sample_rate=48000,
-    channels=1,
-    site="hip",
-    subject="S01",
-    recorded_at=datetime(2026, 3, 1, 10, 15, tzinfo=timezone(timedelta(hours=1))),
     cavities_needed=4,
     session=Session(('hips/left, "first".m4a',), cavities=3, refractory_s=1200.0, cavities_needed=4),
-    warnings=("the signal is clipped in 3 places", "a DC offset of 0.2 was removed"),
 )
 EMPTY = RecordingResult(
-    recording="quiet[1].wav", events=(), classes=CLASSES, duration_s=42.0, sample_rate=44100, channels=2
+    RecordingInfo("quiet[1].wav", sample_rate=44100, channels=2, duration_s=42.0), events=(), classes=CLASSES
 )
 ODD = RecordingResult(
-    recording="R\xfccken/caf\udce9\ttwo\nlines.flac",
+    RecordingInfo("R\xfccken/caf\udce9\ttwo\nlines.flac", sample_rate=48000, channels=2, duration_s=7300.0),
     events=(
         event(
             1,
@@ -97,9 +99,6 @@ ODD = RecordingResult(
         ),
     ),
     classes=CLASSES,
-    duration_s=7300.0,
-    sample_rate=48000,
-    channels=2,
     cavities_needed=1,
 )
 
@@ -117,7 +116,9 @@ def golden_path(name: str, which: str) -> Path:
 
 
 def recording_rows() -> list[RecordingRow]:
-    failed = RecordingRow.from_failure("bad,\udcff.wav", "not audio:\nno header", subject="S02", warnings=["cut short"])
+    failed = RecordingRow(
+        RecordingInfo("bad,\udcff.wav", subject="S02", warnings=("cut short",)), FAILED, "not audio:\nno header"
+    )
     return [*map(RecordingRow.from_result, SETS["several"]), failed]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from popclass.results import CONSISTENT, REFRACTORY, UNCHECKED, Event, RecordingResult
+from popclass.results import CONSISTENT, REFRACTORY, UNCHECKED, Event, RecordingInfo, RecordingResult
 
 CLASSES = ("cavitation", "snapping", "other")
 
@@ -45,15 +45,17 @@ def results(draw: st.DrawFn) -> RecordingResult:
     sample_rate = draw(st.sampled_from((8000, 11025, 44100, 192_000)))
     count = draw(st.integers(0, 3))
     return RecordingResult(
-        recording=draw(names),
+        RecordingInfo(
+            draw(names),
+            sample_rate=sample_rate,
+            channels=draw(st.integers(1, 8)),
+            duration_s=draw(st.floats(0, 86400)),
+            recorded_at=draw(st.none() | st.datetimes()),
+            site=draw(texts),
+            subject=draw(texts),
+            warnings=tuple(draw(st.lists(st.text(max_size=10), max_size=2))),
+        ),
         events=tuple(draw(events(number=number, sample_rate=sample_rate)) for number in range(1, count + 1)),
         classes=CLASSES,
-        duration_s=draw(st.floats(0, 86400)),
-        sample_rate=sample_rate,
-        channels=draw(st.integers(1, 8)),
-        site=draw(texts),
-        subject=draw(texts),
-        recorded_at=draw(st.none() | st.datetimes()),
         cavities_needed=draw(st.none() | st.integers(0, 9)),
-        warnings=tuple(draw(st.lists(st.text(max_size=10), max_size=2))),
     )

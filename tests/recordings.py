@@ -40,14 +40,14 @@ def write(path: Path, kinds: list[str] | None = None, *, seed: int = 0, seconds:
 def make_model(path: Path) -> Path:
     """Train a model on such recordings and save it."""
     from popclass.features import FrontEnd
-    from popclass.pipeline import hear
+    from popclass.pipeline import extract_events
     from popclass.training.fit import fit
 
     frontend = FrontEnd.build()
     tables, labels, groups = [], [], []
     for index in range(45):
         kind = KINDS[index % 3]
-        heard = hear(samples([kind] * 2, seed=index), frontend, sample_rate=RATE)
+        heard = extract_events(samples([kind] * 2, seed=index), frontend, sample_rate=RATE)
         tables.append(heard.features)
         labels += [kind] * len(heard.events)
         groups += [str(index)] * len(heard.events)

@@ -9,7 +9,7 @@ import popclass
 from popclass.errors import AudioError, ModelError, UsageError
 from popclass.features import FrontEnd
 from popclass.model.model import Model
-from popclass.pipeline import analyse, classify, extract_features, hear, load_model
+from popclass.pipeline import analyze, classify, extract_events, extract_features, load_model
 from popclass.results import event_columns
 
 RATE = recordings.RATE
@@ -100,10 +100,10 @@ def test_site_subject_and_thresholds_reach_the_result(model):
 
 
 def test_an_analysis_needs_no_other_recording(model):
-    analysis = analyse(recordings.samples(["cavitation", "snapping"]), model, sample_rate=RATE, name="a name")
+    analysis = analyze(recordings.samples(["cavitation", "snapping"]), model, sample_rate=RATE, name="a name")
     assert analysis.recording == "a name"
-    assert analysis.acoustic.shape == analysis.believed.shape == (len(analysis.events), len(model.classes))
-    np.testing.assert_array_equal(analysis.believed, analysis.acoustic)  # this model knows no context
+    assert analysis.acoustic.shape == analysis.contextual.shape == (len(analysis.events), len(model.classes))
+    np.testing.assert_array_equal(analysis.contextual, analysis.acoustic)  # this model knows no context
     assert not any(event.label for event in analysis.events)
 
 
@@ -112,7 +112,7 @@ def test_features_are_those_the_model_asks_for(model):
     X, names = extract_features(samples, model=model, sample_rate=RATE)
     assert names == model.frontend.names
     assert X.shape == (2, len(names))
-    np.testing.assert_array_equal(X, hear(samples, model.frontend, sample_rate=RATE).features)
+    np.testing.assert_array_equal(X, extract_events(samples, model.frontend, sample_rate=RATE).features)
 
 
 # What is refused
@@ -165,7 +165,7 @@ class TestRealRecordings:
         """Labels begin about 10 ms before the tap."""
         folder = realdata / "negatives" / "taps"
         starts = np.loadtxt(folder / f"{name}.txt", usecols=0, ndmin=1)
-        found = np.array([event.start_s for event in hear(folder / f"{name}.m4a", frontend).events])
+        found = np.array([event.start_s for event in extract_events(folder / f"{name}.m4a", frontend).events])
         late = np.array([found[np.abs(found - start - 0.01).argmin()] - start for start in starts])
         assert len(starts) > 5
         assert np.abs(late).max() <= 0.015

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import UsageError
-from popclass.pipeline import Analysis, number
-from popclass.postprocess import Circumstances, conclude, probabilities
-from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, UNCHECKED, Event
+from popclass.pipeline import number_events
+from popclass.postprocess import Metadata, posteriors, postprocess
+from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingInfo
 
 CLASSES = ("cavitation", "snapping", "other")
 MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99))
@@ -21,23 +21,25 @@ CRACK, SNAP, TAP = (0.9, 0.08, 0.02), (0.1, 0.8, 0.1), (0.05, 0.05, 0.9)
 RATE = 48000
 
 
-def heard(onsets_s, chances, *, novelty=None, name="take.wav", recorded_at=None, believed=None, warnings=()):
+def heard(onsets_s, chances, *, novelty=None, name="take.wav", recorded_at=None, contextual=None, warnings=()):
     """An analysis of a recording with events at these times, with these probabilities."""
     events = [
         Event(round(s * RATE), round(s * RATE) + 5, round(s * RATE) + 200, RATE, 1, 20.0, -20.0) for s in onsets_s
     ]
     acoustic = np.array(chances, dtype=float).reshape(len(events), 3)
     return Analysis(
-        recording=name,
-        events=number(events),
+        RecordingInfo(
+            name,
+            sample_rate=RATE,
+            channels=1,
+            duration_s=(onsets_s[-1] if len(onsets_s) else 0) + 1.0,
+            recorded_at=recorded_at,
+            warnings=warnings,
+        ),
+        events=number_events(events),
         acoustic=acoustic,
-        believed=acoustic if believed is None else np.array(believed, dtype=float).reshape(len(events), 3),
+        contextual=acoustic if contextual is None else np.array(contextual, dtype=float).reshape(len(events), 3),
         novelty=np.full(len(events), 0.5) if novelty is None else np.array(novelty),
-        duration_s=(onsets_s[-1] if len(onsets_s) else 0) + 1.0,
-        sample_rate=RATE,
-        channels=1,
-        recorded_at=recorded_at,
-        warnings=warnings,
     )
 
 
@@ -50,7 +52,7 @@ def timing(result):
 
 
 def one(analysis, around=None, **options):
-    return conclude([analysis], [Circumstances() if around is None else around], MODEL, **options)[0]
+    return postprocess([analysis], [Metadata() if around is None else around], MODEL, **options)[0]
 
 
 # A single recording
@@ -102,7 +104,7 @@ def test_a_sound_unlike_all_in_training_is_uncertain(novelty, label):
 
 def test_a_novel_sound_occupies_no_cavity():
     """A sound nobody knows must not cost the next crack its label."""
-    around = Circumstances(site="mcp")
+    around = Metadata(site="mcp")
     result = one(heard([1.0, 60.0], [CRACK, (0.7, 0.2, 0.1)], novelty=[1.0, 0.5]), around)
     assert labels(result) == [UNCERTAIN, "cavitation"]
     assert timing(result) == [UNCHECKED, CONSISTENT]
@@ -118,7 +120,7 @@ def test_no_event_is_dropped_and_the_acoustic_label_is_that_of_the_sound(seed, e
     analysis = heard(
         np.sort(rng.uniform(0, 60, events)), rng.dirichlet(np.ones(3), events), novelty=rng.uniform(0, 1, events)
     )
-    result = one(analysis, Circumstances(site=site), min_probability=least)
+    result = one(analysis, Metadata(site=site), min_probability=least)
     assert [event.onset for event in result.events] == [event.onset for event in analysis.events]
     for event, chances in zip(result.events, analysis.acoustic, strict=True):
         assert event.acoustic_label == CLASSES[int(chances.argmax())]
@@ -131,7 +133,7 @@ def test_no_event_is_dropped_and_the_acoustic_label_is_that_of_the_sound(seed, e
 
 
 def test_a_second_crack_of_one_knuckle_is_relabelled_where_the_sound_allows():
-    result = one(heard([1.0, 61.0], [CRACK, (0.6, 0.35, 0.05)]), Circumstances(site="mcp"))
+    result = one(heard([1.0, 61.0], [CRACK, (0.6, 0.35, 0.05)]), Metadata(site="mcp"))
     assert labels(result) == ["cavitation", "snapping"]
     assert timing(result) == [CONSISTENT, REFRACTORY]
     assert result.events[1].acoustic_label == "cavitation"
@@ -139,7 +141,7 @@ def test_a_second_crack_of_one_knuckle_is_relabelled_where_the_sound_allows():
 
 
 def test_a_second_crack_that_is_beyond_doubt_is_flagged_and_stays():
-    result = one(heard([1.0, 61.0], [CRACK, (0.98, 0.01, 0.01)]), Circumstances(site="mcp"))
+    result = one(heard([1.0, 61.0], [CRACK, (0.98, 0.01, 0.01)]), Metadata(site="mcp"))
     assert labels(result) == ["cavitation", "cavitation"]
     assert sorted(timing(result)) == [CONSISTENT, REFRACTORY]
     assert result.cavities_needed == 2
@@ -160,13 +162,13 @@ def test_where_the_site_is_unknown_a_burst_is_checked_as_one():
 
 @pytest.mark.parametrize("around", [{}, {"site": "mcp"}, {"cavities": 2}, {"site": "neck"}], ids=str)
 def test_cracks_beyond_doubt_need_the_same_cavities_whatever_is_assumed(around):
-    result = one(heard([1.0, 1.006, 1.05, 1.09], [(0.98, 0.01, 0.01)] * 4), Circumstances(**around))
+    result = one(heard([1.0, 1.006, 1.05, 1.09], [(0.98, 0.01, 0.01)] * 4), Metadata(**around))
     assert labels(result) == ["cavitation"] * 4
     assert result.cavities_needed == 4
 
 
 def test_why_timing_says_so_is_told_with_the_event():
-    result = one(heard([1.0, 301.0], [CRACK, (0.6, 0.35, 0.05)]), Circumstances(site="mcp"))
+    result = one(heard([1.0, 301.0], [CRACK, (0.6, 0.35, 0.05)]), Metadata(site="mcp"))
     assert result.events[0].timing_reason == ""
     assert result.events[1].timing_reason == (
         "5.0 min after a crack, and the one joint cavity rests 20min; more likely soft tissue"
@@ -175,29 +177,29 @@ def test_why_timing_says_so_is_told_with_the_event():
 
 def test_a_region_takes_as_many_cracks_as_it_has_cavities():
     times = [1.0, 1.03, 1.06, 1.1]
-    assert timing(one(heard(times, [CRACK] * 4), Circumstances(site="neck"))) == [CONSISTENT] * 4
-    few = one(heard(times, [CRACK] * 4), Circumstances(site="neck", cavities=3))
+    assert timing(one(heard(times, [CRACK] * 4), Metadata(site="neck"))) == [CONSISTENT] * 4
+    few = one(heard(times, [CRACK] * 4), Metadata(site="neck", cavities=3))
     assert timing(few).count(REFRACTORY) == 1
-    assert one(heard(times, [CRACK] * 4), Circumstances(site="neck")).cavities_needed == 4
+    assert one(heard(times, [CRACK] * 4), Metadata(site="neck")).cavities_needed == 4
 
 
 def test_after_the_refractory_period_the_joint_may_crack_again():
     analysis = heard([1.0, 1201.0], [CRACK, CRACK])
-    assert timing(one(analysis, Circumstances(site="mcp"))) == [CONSISTENT, CONSISTENT]
-    assert timing(one(analysis, Circumstances(site="mcp"), refractory_s=1201)).count(REFRACTORY) == 1
+    assert timing(one(analysis, Metadata(site="mcp"))) == [CONSISTENT, CONSISTENT]
+    assert timing(one(analysis, Metadata(site="mcp"), refractory_s=1201)).count(REFRACTORY) == 1
 
 
 def test_snaps_and_taps_are_not_checked():
-    assert timing(one(heard([1.0, 2.0], [SNAP, TAP]), Circumstances(site="mcp"))) == [UNCHECKED, UNCHECKED]
+    assert timing(one(heard([1.0, 2.0], [SNAP, TAP]), Metadata(site="mcp"))) == [UNCHECKED, UNCHECKED]
 
 
 def test_since_counts_from_the_burst_before_and_not_within_one():
-    result = one(heard([1.0, 1.1, 5.0, 8.0], [CRACK, CRACK, SNAP, CRACK]), Circumstances(site="neck"))
+    result = one(heard([1.0, 1.1, 5.0, 8.0], [CRACK, CRACK, SNAP, CRACK]), Metadata(site="neck"))
     assert [event.since_cavitation_s for event in result.events] == [None, None, 4.0, 7.0]
 
 
 def test_what_company_made_of_the_sound_is_the_label_and_the_sound_stays_the_acoustic_one():
-    event = one(heard([1.0], [CRACK], believed=[SNAP])).events[0]
+    event = one(heard([1.0], [CRACK], contextual=[SNAP])).events[0]
     assert (event.label, event.acoustic_label) == ("snapping", "cavitation")
     assert event.p_label == pytest.approx(0.8)
     assert event.timing == UNCHECKED
@@ -205,7 +207,7 @@ def test_what_company_made_of_the_sound_is_the_label_and_the_sound_stays_the_aco
 
 def test_classes_without_cavitation_are_not_checked():
     model = SimpleNamespace(classes=("a", "b", "c"), thresholds=MODEL.thresholds)
-    result = conclude([heard([1.0, 2.0], [CRACK, CRACK])], [Circumstances(site="mcp")], model)[0]
+    result = postprocess([heard([1.0, 2.0], [CRACK, CRACK])], [Metadata(site="mcp")], model)[0]
     assert labels(result) == ["a", "a"]
     assert timing(result) == [UNCHECKED, UNCHECKED]
     assert result.cavities_needed == 0
@@ -221,12 +223,12 @@ def two(**second):
         heard([3.0], [(0.6, 0.35, 0.05)], name="two.wav", recorded_at=START + timedelta(minutes=5)),
     ]
     around = {"subject": "P1", "site": "mcp"}
-    return takes, [Circumstances(**around), Circumstances(**{**around, **second})]
+    return takes, [Metadata(**around), Metadata(**{**around, **second})]
 
 
 def test_recordings_of_one_subject_and_site_share_a_timeline():
     takes, around = two()
-    first, second = conclude(takes, around, MODEL)
+    first, second = postprocess(takes, around, MODEL)
     assert (labels(first), labels(second)) == (["cavitation"], ["snapping"])
     assert timing(second) == [REFRACTORY]
     assert second.events[0].since_cavitation_s == pytest.approx(301.0)
@@ -240,42 +242,42 @@ def test_recordings_of_one_timeline_say_what_they_need_together():
         heard([3.0], [CRACK], name="two.wav", recorded_at=START + timedelta(minutes=5)),
         heard([3.0], [CRACK], name="late.wav", recorded_at=START + timedelta(minutes=50)),
     ]
-    results = conclude(takes, [Circumstances(site="neck", subject="P1")] * 3, MODEL)
+    results = postprocess(takes, [Metadata(site="neck", subject="P1")] * 3, MODEL)
     assert [result.cavities_needed for result in results] == [2, 1, 1]
     (session,) = {result.session for result in results}
     assert (session.recordings, session.cavities) == (("one.wav", "two.wav", "late.wav"), 12)
     assert (session.refractory_s, session.cavities_needed) == (1200.0, 3)
-    alone = conclude(takes, [Circumstances(site="neck")] * 3, MODEL)
+    alone = postprocess(takes, [Metadata(site="neck")] * 3, MODEL)
     assert [result.session.cavities_needed for result in alone] == [2, 1, 1]
 
 
 def test_the_order_in_which_recordings_are_given_does_not_matter():
     takes, around = two()
-    assert conclude(takes[::-1], around[::-1], MODEL) == conclude(takes, around, MODEL)[::-1]
+    assert postprocess(takes[::-1], around[::-1], MODEL) == postprocess(takes, around, MODEL)[::-1]
 
 
 @pytest.mark.parametrize("second", [{"subject": "P2"}, {"subject": None}, {"site": "hip"}])
 def test_recordings_of_others_do_not(second):
     takes, around = two(**second)
-    assert [timing(result) for result in conclude(takes, around, MODEL)] == [[CONSISTENT], [CONSISTENT]]
+    assert [timing(result) for result in postprocess(takes, around, MODEL)] == [[CONSISTENT], [CONSISTENT]]
 
 
 def test_what_is_said_about_the_start_outweighs_the_recording():
     takes, around = two(recorded_at=START + timedelta(hours=1))
-    second = conclude(takes, around, MODEL)[1]
+    second = postprocess(takes, around, MODEL)[1]
     assert timing(second) == [CONSISTENT]
     assert second.recorded_at == START + timedelta(hours=1)
 
 
 def test_recordings_that_overlap_say_so():
     takes, around = two(recorded_at=START + timedelta(seconds=1))
-    assert "overlaps in time with one.wav" in conclude(takes, around, MODEL)[1].warnings[0]
+    assert "overlaps in time with one.wav" in postprocess(takes, around, MODEL)[1].warnings[0]
 
 
 def test_a_recording_without_a_start_is_checked_by_itself():
     takes, around = two()
     takes[1] = heard([3.0], [CRACK], name="two.wav")
-    second = conclude(takes, around, MODEL)[1]
+    second = postprocess(takes, around, MODEL)[1]
     assert timing(second) == [CONSISTENT]
     assert "no starting time" in second.warnings[0]
 
@@ -294,18 +296,18 @@ def sessions(drawn, subject):
         began = START + timedelta(minutes=5 * minutes)
         chances = [chance for _, chance in sorted(sounds)]
         takes.append(heard(onsets, chances, name=f"{subject}{index}.wav", recorded_at=began))
-    return takes, [Circumstances(site="si", subject=subject)] * len(takes)
+    return takes, [Metadata(site="si", subject=subject)] * len(takes)
 
 
 @settings(max_examples=200, deadline=None)
 @given(some_takes, some_takes, st.randoms(use_true_random=False))
 def test_an_unrelated_subject_and_the_order_given_change_nothing(drawn, others, random):
     takes, around = sessions(drawn, "anna")
-    alone = {result.recording: result for result in conclude(takes, around, MODEL)}
+    alone = {result.recording: result for result in postprocess(takes, around, MODEL)}
     more, around_more = sessions(others, "ben")
     both = [*zip(takes, around, strict=True), *zip(more, around_more, strict=True)]
     random.shuffle(both)
-    together = conclude(*(list(column) for column in zip(*both, strict=True)), MODEL)
+    together = postprocess(*(list(column) for column in zip(*both, strict=True)), MODEL)
     assert {result.recording: result for result in together if result.subject == "anna"} == alone
 
 
@@ -320,7 +322,7 @@ def test_neither_the_day_nor_the_name_of_the_subject_matters(drawn, days, name):
     takes, around = sessions(drawn, "anna")
     later = [replace(take, recorded_at=take.recorded_at + timedelta(days=days)) for take in takes]
     renamed = [replace(each, subject=name) for each in around]
-    assert said(conclude(later, renamed, MODEL)) == said(conclude(takes, around, MODEL))
+    assert said(postprocess(later, renamed, MODEL)) == said(postprocess(takes, around, MODEL))
 
 
 @settings(max_examples=100, deadline=None)
@@ -331,9 +333,9 @@ def test_recordings_in_which_nothing_is_heard_change_nothing_of_the_others(drawn
         heard([], [], name=f"silent{index}.wav", recorded_at=START + timedelta(minutes=each))
         for index, each in enumerate(minutes)
     ]
-    more = conclude([*silent, *takes], [around[0]] * (len(silent) + len(takes)), MODEL)
+    more = postprocess([*silent, *takes], [around[0]] * (len(silent) + len(takes)), MODEL)
     assert all(not result.events for result in more[: len(silent)])
-    assert said(more[len(silent) :]) == said(conclude(takes, around, MODEL))
+    assert said(more[len(silent) :]) == said(postprocess(takes, around, MODEL))
 
 
 @settings(max_examples=200, deadline=None)
@@ -341,7 +343,7 @@ def test_recordings_in_which_nothing_is_heard_change_nothing_of_the_others(drawn
 def test_no_event_is_lost_and_cracks_beyond_the_cavities_are_flagged(drawn, cavities):
     """Of the cracks within one period that bear no flag, across recordings, there are no more than cavities."""
     takes, around = sessions(drawn, "anna")
-    results = conclude(takes, [replace(each, cavities=cavities) for each in around], MODEL)
+    results = postprocess(takes, [replace(each, cavities=cavities) for each in around], MODEL)
     assert [len(result.events) for result in results] == [len(take.events) for take in takes]
     unflagged = [
         (take.recorded_at - START).total_seconds() + event.start_s
@@ -375,18 +377,18 @@ def test_parameters_out_of_range_are_refused(options, message):
 @pytest.mark.parametrize(("around", "message"), [({"site": "tail"}, "tail"), ({"cavities": 0}, "cavities")])
 def test_circumstances_out_of_range_are_refused(around, message):
     with pytest.raises(UsageError, match=message):
-        Circumstances(**around)
+        Metadata(**around)
 
 
 def test_probabilities_are_those_the_labels_were_taken_from():
     first = heard([0.5], [CRACK], name="a", recorded_at=START)
     second = heard([0.5, 2.0], [CRACK, SNAP], name="b", recorded_at=START + timedelta(minutes=4))
-    around = [Circumstances(site="mcp", subject="P1")] * 2
-    tables = probabilities([second, first], around, MODEL)
-    results = conclude([second, first], around, MODEL)
+    around = [Metadata(site="mcp", subject="P1")] * 2
+    tables = posteriors([second, first], around, MODEL)
+    results = postprocess([second, first], around, MODEL)
     for table, result in zip(tables, results, strict=True):
         assert table.sum(axis=1) == pytest.approx(1.0)
         assert table.max(axis=1).tolist() == [event.p_label for event in result.events]
     assert tables[0][0, 0] < CRACK[0]  # a second crack within the period
     assert tables[1][0] == pytest.approx(CRACK)
-    assert probabilities([heard([], [])], [Circumstances()], MODEL)[0].shape == (0, 3)
+    assert posteriors([heard([], [])], [Metadata()], MODEL)[0].shape == (0, 3)

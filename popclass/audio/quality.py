@@ -1,4 +1,4 @@
-"""Whether the samples of a recording can be believed: silence, clipping, offset, gaps, numbers that are none.
+"""Whether the samples of a recording can be contextual: silence, clipping, offset, gaps, numbers that are none.
 
 `SampleCheck.feed` sees each block once, as it passes by, and takes three passes over it (smallest, largest, sum); it
 looks closer only at blocks that give a reason. `finish` gives the verdict on the whole. What it says does not depend on

@@ -32,6 +32,7 @@ from popclass.audio.paths import kind_of, open_pipe
 from popclass.audio.quality import SampleCheck
 from popclass.audio.timestamps import recording_time
 from popclass.errors import AudioError, UsageError
+from popclass.results import RecordingInfo
 from popclass.utils.files import Stamp
 from popclass.utils.text import one_line, visible
 
@@ -141,6 +142,17 @@ class Recording:
             raise AudioError(
                 f"cut short: {present + missing:.2f} s are promised, {present:.2f} s are there; copy the file again"
             )
+
+    def info(self) -> RecordingInfo:
+        """Return the description of the recording; complete once all blocks were read."""
+        return RecordingInfo(
+            name=self.name,
+            sample_rate=self.sample_rate,
+            channels=self.channels,
+            duration_s=self.frames_read / self.sample_rate,
+            recorded_at=self.recorded_at,
+            warnings=tuple(self.warnings),
+        )
 
     def close(self) -> None:
         """Let go of the file, and of the temporary copy of a stream."""

@@ -38,8 +38,7 @@ import numpy as np
 from popclass.batch.files import Piece
 from popclass.batch.manifest import FIELDS
 from popclass.errors import OutputError
-from popclass.pipeline import Analysis
-from popclass.results import Event
+from popclass.results import Analysis, Event, RecordingInfo
 from popclass.utils.files import Stamp as Stamp
 from popclass.utils.text import one_line
 
@@ -61,19 +60,20 @@ def to_line(recording: str, analysis: Analysis, stamp: Stamp, piece: Piece) -> s
     piece : (int, int)
         By which files with the same bytes are found, see `popclass.batch.files`.
     """
+    info = analysis.info
     entry = {
         "recording": recording,
         "size": stamp.size,
         "mtime_ns": stamp.mtime_ns,
         "piece": piece,
-        "duration_s": analysis.duration_s,
-        "sample_rate": analysis.sample_rate,
-        "channels": analysis.channels,
-        "recorded_at": None if analysis.recorded_at is None else analysis.recorded_at.isoformat(),
-        "warnings": analysis.warnings,
+        "duration_s": info.duration_s,
+        "sample_rate": info.sample_rate,
+        "channels": info.channels,
+        "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
+        "warnings": info.warnings,
         "events": [[e.onset, e.peak, e.end, e.channel, e.snr_db, e.peak_dbfs, e.burst] for e in analysis.events],
         "acoustic": analysis.acoustic.tolist(),
-        "believed": analysis.believed.tolist(),
+        "believed": analysis.contextual.tolist(),
         "novelty": analysis.novelty.tolist(),
     }
     return _sealed(entry)
@@ -89,7 +89,7 @@ def from_line(line: str, *, classes: int) -> Analysis:
     """
     with _as_written():
         analysis = _analysis(json.loads(line), classes)
-        if not len(analysis.events) == len(analysis.acoustic) == len(analysis.believed) == len(analysis.novelty):
+        if not len(analysis.events) == len(analysis.acoustic) == len(analysis.contextual) == len(analysis.novelty):
             raise ValueError("its columns do not fit together")
     return analysis
 
@@ -98,19 +98,21 @@ def _analysis(entry: Mapping[str, Any], classes: int) -> Analysis:
     moment = entry["recorded_at"]
     rate = entry["sample_rate"]
     return Analysis(
-        recording=entry["recording"],
+        info=RecordingInfo(
+            name=entry["recording"],
+            sample_rate=rate,
+            channels=entry["channels"],
+            duration_s=entry["duration_s"],
+            recorded_at=None if moment is None else datetime.fromisoformat(moment),
+            warnings=tuple(entry["warnings"]),
+        ),
         events=tuple(
             Event(onset, peak, end, rate, channel, snr_db, peak_dbfs, event=number, burst=burst)
             for number, (onset, peak, end, channel, snr_db, peak_dbfs, burst) in enumerate(entry["events"], start=1)
         ),
         acoustic=np.array(entry["acoustic"], dtype=np.float64).reshape(-1, classes),
-        believed=np.array(entry["believed"], dtype=np.float64).reshape(-1, classes),
+        contextual=np.array(entry["believed"], dtype=np.float64).reshape(-1, classes),
         novelty=np.array(entry["novelty"], dtype=np.float64),
-        duration_s=entry["duration_s"],
-        sample_rate=rate,
-        channels=entry["channels"],
-        recorded_at=None if moment is None else datetime.fromisoformat(moment),
-        warnings=tuple(entry["warnings"]),
     )
 
 

@@ -25,7 +25,7 @@ from popclass.batch.files import FORMULA_STARTS
 from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import check_text, read_columns
 from popclass.formats.text import number
-from popclass.postprocess import Circumstances
+from popclass.postprocess import Metadata
 from popclass.timing.sites import lookup
 from popclass.utils.text import one_line
 
@@ -35,7 +35,7 @@ _EXAMPLE = "2026-11-22T10:15:00+01:00"
 Rows = Iterator[tuple[str, dict[str, str]]]
 
 
-def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: str | None) -> dict[str, Circumstances]:
+def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: str | None) -> dict[str, Metadata]:
     """Circumstances of the recordings of a batch.
 
     Parameters
@@ -59,7 +59,7 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
     names = {os.path.abspath(folder / name): name for name in recordings}
     rows: dict[str, str] = {}
     missing: list[str] = []
-    known: dict[str, Circumstances] = {}
+    known: dict[str, Metadata] = {}
     for where, cells in _rows(path):
         if not cells["file"]:
             raise LabelError(f"{where}: no file is named")
@@ -72,7 +72,7 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
         if (recording or place) in rows:
             raise LabelError(f"{where}: '{one_line(cells['file'])}' is named before, in {rows[recording or place]}")
         rows[recording or place] = where
-        around = _circumstances(where, cells, site)
+        around = _metadata(where, cells, site)
         if recording is not None:
             known[recording] = around
     if missing:
@@ -129,9 +129,9 @@ def _check_columns(shown: str, columns: Sequence[str]) -> None:
         raise LabelError(f"{shown}: unknown column '{one_line(unknown[0])}': allowed are {', '.join(COLUMNS)}")
 
 
-def _circumstances(where: str, cells: dict[str, str], site: str | None) -> Circumstances:
+def _metadata(where: str, cells: dict[str, str], site: str | None) -> Metadata:
     try:
-        around = Circumstances(site=lookup(cells["site"]).name if cells["site"] else site)
+        around = Metadata(site=lookup(cells["site"]).name if cells["site"] else site)
         if cells["cavities"]:
             around = replace(around, cavities=_whole(cells["cavities"]))
     except UsageError as error:
@@ -172,7 +172,7 @@ FIELDS = ("subject", "site", "cavities", "recorded_at")
 Known = dict[str, list[Any]]
 
 
-def as_known(around: Mapping[str, Circumstances]) -> Known:
+def as_known(around: Mapping[str, Metadata]) -> Known:
     """What a manifest says, as the journal keeps it: for each recording the values of `FIELDS`."""
     return {
         name: [it.subject, it.site, it.cavities, None if it.recorded_at is None else it.recorded_at.isoformat()]

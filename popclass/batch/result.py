@@ -22,8 +22,8 @@ from popclass.formats.csv_io import csv_header, csv_line, csv_rows, read_events_
 from popclass.formats.recordings import FAILED, RecordingRow, recording_columns, recordings_csv
 from popclass.formats.text import INTEGERS
 from popclass.model.model import Model
-from popclass.postprocess import Circumstances, conclude
-from popclass.results import UNCERTAIN
+from popclass.postprocess import Metadata, postprocess
+from popclass.results import UNCERTAIN, RecordingInfo
 from popclass.utils.files import write_text
 
 if TYPE_CHECKING:
@@ -144,11 +144,11 @@ class Settled:
 
     Parameters
     ----------
-    around : mapping of str to Circumstances
+    around : mapping of str to Metadata
         Of every recording of the batch.
     model : Model
     refractory, min_probability : float or None
-        As `popclass.postprocess.conclude`.
+        As `popclass.postprocess.postprocess`.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ class Settled:
 
     def __init__(
         self,
-        around: Mapping[str, Circumstances],
+        around: Mapping[str, Metadata],
         model: Model,
         *,
         refractory: float | None,
@@ -179,15 +179,13 @@ class Settled:
         self.pieces.update((name, piece_in(line)) for name, line in lines.items())
         alone = {name: line for name, line in lines.items() if self._around[name].subject is None}
         self._waiting.update((name, line) for name, line in lines.items() if name not in alone)
-        self._conclude(alone)
+        self._postprocess(alone)
 
     def fail(self, reasons: Mapping[str, str]) -> None:
         """Take why recordings, or folders of them, could not be used."""
         for name, reason in reasons.items():
-            known = self._around.get(name, Circumstances())
-            self._rows[name] = RecordingRow.from_failure(
-                name, reason, subject=known.subject, site=known.site, recorded_at=known.recorded_at
-            )
+            info = self._around.get(name, Metadata()).apply(RecordingInfo(name))
+            self._rows[name] = RecordingRow(info, FAILED, reason)
 
     def warn(self, warnings: Mapping[str, str]) -> None:
         """Take a warning about recordings that only shows beside the others."""
@@ -195,7 +193,7 @@ class Settled:
 
     def finish(self) -> None:
         """Conclude what waited: all recordings are there."""
-        self._conclude(self._waiting)
+        self._postprocess(self._waiting)
         self._waiting = {}
 
     def rows(self) -> tuple[RecordingRow, ...]:
@@ -208,11 +206,11 @@ class Settled:
 
     def _warned(self, row: RecordingRow) -> RecordingRow:
         more = self._warnings.get(row.recording)
-        return row if more is None else replace(row, warnings=(*row.warnings, more))
+        return row if more is None else replace(row, info=replace(row.info, warnings=(*row.info.warnings, more)))
 
-    def _conclude(self, lines: Mapping[str, str]) -> None:
+    def _postprocess(self, lines: Mapping[str, str]) -> None:
         names = sorted(lines)  # so that nothing depends on which was heard first
-        results = conclude(
+        results = postprocess(
             [from_line(lines[name], classes=len(self._model.classes)) for name in names],
             [self._around[name] for name in names],
             self._model,

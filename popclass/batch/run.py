@@ -32,7 +32,7 @@ from popclass.batch.worker import Each, Outcome
 from popclass.errors import OutputError, UsageError
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.postprocess import Circumstances
+from popclass.postprocess import Metadata
 from popclass.results import SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.utils.duration import check_duration
@@ -123,7 +123,7 @@ def classify_folder(
     site = None if site is None else lookup(site).name
     found = find_recordings(place, leave_out=target)
     named = {} if manifest is None else read_manifest(Path(manifest), place, found.recordings, site=site)
-    around = {name: Circumstances(site=site) for name in found.recordings} | named
+    around = {name: Metadata(site=site) for name in found.recordings} | named
     chosen = load_model(model)
     made_by = {
         "popclass": __version__,
@@ -201,7 +201,7 @@ def _hearers(
 def _notices(
     found: Found,
     manifest: str | None,
-    named: Mapping[str, Circumstances],
+    named: Mapping[str, Metadata],
     sites: Set[str | None],
     journal: Journal,
     notice: Callable[[str], None] | None,

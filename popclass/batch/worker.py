@@ -16,7 +16,7 @@ from popclass.batch.files import Piece, piece_of
 from popclass.batch.journal import Stamp, to_line
 from popclass.errors import AudioError
 from popclass.model.model import Model
-from popclass.pipeline import Hearer, judge_all
+from popclass.pipeline import EventExtractor, apply_model
 from popclass.utils.text import one_line
 
 CHUNK_FILES = 32
@@ -80,15 +80,15 @@ def hear_chunk(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[O
         return [_hear_alone(folder, recording, stamp, model) for recording, stamp in chunk.items()]
 
 
-def hear_one(path: Path, hearer: Hearer, *, name: str) -> Piece:
+def hear_one(path: Path, hearer: EventExtractor, *, name: str) -> Piece:
     """Hear a recording of a chunk, and take a piece of its bytes; a folder of recordings waits for no pipe."""
     refuse_special(path)
-    hearer.hear(path, name=name)
+    hearer.add(path, name=name)
     return piece_of(path)
 
 
 def _hear_together(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[Outcome]:
-    hearer = Hearer(model.frontend)
+    hearer = EventExtractor(model.frontend)
     pieces: dict[str, Piece] = {}
     outcomes: list[Outcome] = []
     for recording in chunk:
@@ -97,10 +97,10 @@ def _hear_together(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> li
         except AudioError as error:
             reason = str(error).removeprefix(f"{one_line(recording)}: ")
             outcomes.append(Outcome(recording, reason=reason))
-    analyses = judge_all(hearer.finish(), model)
+    analyses = apply_model(hearer.finish(), model)
     for (recording, piece), analysis in zip(pieces.items(), analyses, strict=True):
         line = to_line(recording, analysis, chunk[recording], piece)
-        outcomes.append(Outcome(recording, line=line, audio_s=analysis.duration_s))
+        outcomes.append(Outcome(recording, line=line, audio_s=analysis.info.duration_s))
     return outcomes
 
 

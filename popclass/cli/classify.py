@@ -19,8 +19,7 @@ from popclass.utils.files import STDOUT
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
-    from popclass.pipeline import Analysis
-    from popclass.results import RecordingResult
+    from popclass.results import Analysis, RecordingResult
 
 TABLE = "table"
 FORMATS = (TABLE, "csv", "jsonl", "audacity", "raven")
@@ -101,10 +100,10 @@ def classify(
     check_report(recordings, report, symptoms, output)
 
     from popclass.formats import write_results
-    from popclass.pipeline import analyse, load_model
-    from popclass.postprocess import Circumstances, conclude
+    from popclass.pipeline import analyze, load_model
+    from popclass.postprocess import Metadata, postprocess
 
-    around = Circumstances(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
+    around = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
     chosen = load_model(model)
     reading = nullcontext({name: name for name in recordings}) if report is None else readable_again(recordings)
 
@@ -112,13 +111,13 @@ def classify(
     with reading as places:
 
         def hear(recording: str, progress: Progress) -> Analysis:
-            analysis = analyse(places[recording], chosen, name=recording, progress=progress)
+            analysis = analyze(places[recording], chosen, name=recording, progress=progress)
             paths.append(places[recording])
             return analysis
 
         heard, failures = hear_all(recordings, hear)
         if heard:
-            results = conclude(
+            results = postprocess(
                 heard, [around] * len(heard), chosen, refractory_s=refractory, min_probability=min_probability
             )
             write_results(results, format=style, target=output, keep_corrected=True)

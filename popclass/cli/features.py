@@ -12,7 +12,7 @@ from popclass.cli.inputs import Progress, check_paths, exit_code, hear_all
 from popclass.utils.files import STDOUT, check_writable, write_text
 
 if TYPE_CHECKING:
-    from popclass.pipeline import Hearing
+    from popclass.pipeline import Extraction
 
 _EPILOG = """\b
 Examples:
@@ -35,12 +35,12 @@ def features(recordings: tuple[str, ...], output: str) -> int:
     check_paths(recordings, output)
     check_writable(output)
 
-    from popclass.pipeline import hear, load_model
+    from popclass.pipeline import extract_events, load_model
 
     frontend = load_model(None).frontend
 
-    def hear_one(recording: str, progress: Progress) -> Hearing:
-        return hear(recording, frontend, progress=progress)
+    def hear_one(recording: str, progress: Progress) -> Extraction:
+        return extract_events(recording, frontend, progress=progress)
 
     heard, failures = hear_all(recordings, hear_one)
     if heard:
@@ -48,10 +48,10 @@ def features(recordings: tuple[str, ...], output: str) -> int:
     return exit_code(failures, len(heard))
 
 
-def _lines(heard: Sequence[Hearing], names: Sequence[str]) -> Iterator[str]:
+def _lines(heard: Sequence[Extraction], names: Sequence[str]) -> Iterator[str]:
     from popclass.formats.csv_io import csv_line
 
     yield csv_line(["recording", "event", "start_s", *names])
     for each in heard:
         for event, row in zip(each.events, each.features.tolist(), strict=True):
-            yield csv_line([each.name, event.event, f"{event.start_s:.6f}", *row])
+            yield csv_line([each.info.name, event.event, f"{event.start_s:.6f}", *row])

@@ -4,7 +4,7 @@ A sound that returns with every movement and looks alike is seldom a cavitation;
 come again often is. This module says what is measured, and checks what it is given; `popclass.context.features` does the
 counting. What a measure is worth is learnt from labelled sessions.
 
-An event is compared by likeness (see `popclass.context.similarity`) with the nearest events of its own recording: up to
+An event is compared by similarity (see `popclass.context.similarity`) with the nearest events of its own recording: up to
 `neighbours` on either side, within `window_s`, and at most `quieter_db` weaker, since what it drowns is no company.
 Those of its own burst are its *burst*, all others are *elsewhere*.
 
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from popclass.context.similarity import Likeness
+from popclass.context.similarity import Similarity
 from popclass.errors import UsageError
 
 Floats = NDArray[np.float64]
@@ -36,7 +36,7 @@ MEASURES = (
     ("accompanied", "-", "0 or 1", "1 where there is an event elsewhere to compare with"),
     ("alike_count", "log(1 + events)", "0-5.3", "events elsewhere that are alike"),
     ("alike_share", "-", "0-1", "share of the events elsewhere that are alike"),
-    ("alike_best", "-", "0-1", "mean likeness of the three events elsewhere that are most alike"),
+    ("alike_best", "-", "0-1", "mean similarity of the three events elsewhere that are most alike"),
     (
         "regularity",
         "-",
@@ -45,7 +45,7 @@ MEASURES = (
         "one event a burst; 0 with fewer than three intervals",
     ),
     ("burst_size", "log(events)", "0-5.3", "events of its burst, itself included"),
-    ("burst_unlikeness", "-", "0-1", "1 less its mean likeness to the other events of its burst"),
+    ("burst_unlikeness", "-", "0-1", "1 less its mean similarity to the other events of its burst"),
     (
         "pair_repeat",
         "-",
@@ -84,7 +84,7 @@ def context_features(
     embedding: ArrayLike,
     p_acoustic: ArrayLike,
     *,
-    likeness: Likeness,
+    similarity: Similarity,
     level_db: ArrayLike | None = None,
     recording: ArrayLike | None = None,
 ) -> Floats:
@@ -100,7 +100,7 @@ def context_features(
         Standardised acoustic features without level.
     p_acoustic : array_like of float, (n, k)
         Probability of each class from the sound alone.
-    likeness : Likeness
+    similarity : Similarity
     level_db : array_like of float, (n,), optional
         Level of each event; all the same where missing.
     recording : array_like of int, (n,), optional
@@ -125,7 +125,7 @@ def context_features(
     for name in np.unique(source):
         own = np.flatnonzero(source == name)
         order = own[_in_order(own, onset, movement, level, points, chances)]
-        session = Company(onset[order], movement[order], points[order], chances[order], level[order], likeness)
+        session = Company(onset[order], movement[order], points[order], chances[order], level[order], similarity)
         result[order] = session.measures()
     return result
 
@@ -177,12 +177,12 @@ class Company:
         Seconds, ascending.
     burst : ndarray, (n,)
     points : ndarray of float64, (n, d)
-        What likeness compares.
+        What similarity compares.
     chances : ndarray of float64, (n, k)
         Probability of each class from the sound alone.
     level : ndarray of float64, (n,)
         In decibels.
-    likeness : Likeness
+    similarity : Similarity
     """
 
     def __init__(
@@ -192,9 +192,9 @@ class Company:
         points: Floats,
         chances: Floats,
         level: Floats,
-        likeness: Likeness,
+        similarity: Similarity,
     ) -> None:
-        self.likeness, self.points, self.chances, self.level = likeness, points, chances, level
+        self.similarity, self.points, self.chances, self.level = similarity, points, chances, level
         self.n, self.k = chances.shape
         self.time = np.rint(onset * _MICROSECONDS).astype(np.int64)
         _, which = np.unique(burst, return_inverse=True)
@@ -215,7 +215,7 @@ class Company:
 
     def _partners(self) -> Whole:
         """The next event of the same burst at the distance of a pair, -1 where there is none."""
-        shortest, longest = (round(distance * _MICROSECONDS) for distance in self.likeness.pair_s)
+        shortest, longest = (round(distance * _MICROSECONDS) for distance in self.similarity.pair_s)
         after = np.searchsorted(self.time, self.time + shortest, side="left")
         found = np.minimum(after, self.n - 1)
         fits = (after < self.n) & (self.time[found] - self.time <= longest) & (self.burst[found] == self.burst)
@@ -224,11 +224,11 @@ class Company:
     def _reach(self, rows: Whole) -> int:
         """How many events before or after one of these can be its company."""
         before, behind = self._window(rows)
-        return min(self.likeness.neighbours, int(max(before.max(), behind.max())))
+        return min(self.similarity.neighbours, int(max(before.max(), behind.max())))
 
     def _window(self, rows: Whole) -> tuple[Whole, Whole]:
         """How many events before and after each are near it in time."""
-        window = round(self.likeness.window_s * _MICROSECONDS)
+        window = round(self.similarity.window_s * _MICROSECONDS)
         before = rows - np.searchsorted(self.time, self.time[rows] - window, side="left")
         behind = np.searchsorted(self.time, self.time[rows] + window, side="right") - 1 - rows
         return before, behind
@@ -238,7 +238,7 @@ class Company:
         around, near, faint = self._around(rows, reach)
         alikeness = self._likeness(rows, around, near)
         elsewhere = near & (self.burst[around] != self.burst[rows, None])
-        alike = elsewhere & (alikeness >= self.likeness.alike)
+        alike = elsewhere & (alikeness >= self.similarity.alike)
         compared, count = elsewhere.sum(axis=1), alike.sum(axis=1)
         train = alike | (around == rows[:, None]) & (count > 0)[:, None]
         company = np.einsum("rc,rck->rk", alike, self.chances[around]) / np.maximum(count, 1)[:, None] - 1 / self.k
@@ -274,7 +274,7 @@ class Company:
         offset = np.arange(-reach, reach + 1)
         near = (offset >= -before[:, None]) & (offset <= behind[:, None]) & (offset != 0)
         around = np.clip(rows[:, None] + offset, 0, self.n - 1)
-        loud = self.level[around] >= self.level[rows, None] - self.likeness.quieter_db
+        loud = self.level[around] >= self.level[rows, None] - self.similarity.quieter_db
         return around, near & loud, near & ~loud
 
     def _likeness(self, one: Whole, other: Whole, wanted: Flags) -> Floats:
@@ -282,7 +282,7 @@ class Company:
         result = np.zeros(other.shape)
         for column in np.flatnonzero(wanted.any(axis=0)):
             rows = np.flatnonzero(wanted[:, column])
-            result[rows, column] = self.likeness.between(self.points[one[rows]], self.points[other[rows, column]])
+            result[rows, column] = self.similarity.between(self.points[one[rows]], self.points[other[rows, column]])
         return result
 
     def _pairs(self, rows: Whole, around: Whole, elsewhere: Flags, alikeness: Floats) -> Floats:
@@ -290,7 +290,7 @@ class Company:
         wanted = elsewhere & (self.partner[rows] >= 0)[:, None] & (self.partner[around] >= 0)
         second = self._likeness(self.partner[rows], self.partner[around], wanted)
         gap = np.log(np.where(self.partner >= 0, self.time[self.partner] - self.time, 1))
-        stretch = (gap[around] - gap[rows, None]) / self.likeness.pair_spread
+        stretch = (gap[around] - gap[rows, None]) / self.similarity.pair_spread
         return _best(alikeness * second * np.exp(-(stretch**2) / 2), wanted)
 
     def _both(self, pair: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """When two sounds are alike.
 
 Events are compared by their embeddings: standardised acoustic features without level. With `D` the mean over the
-features of the squared difference, their likeness is `exp(-D / (2 scale^2))`: 1 for the same sound, about 0.37 for
+features of the squared difference, their similarity is `exp(-D / (2 scale^2))`: 1 for the same sound, about 0.37 for
 unrelated ones at scale 1, since independent standardised features differ by 2 on average. Events are *alike* from a
 bound on. The figures belong to the model; the defaults hold for independent features and are fitted to no data set.
 """
@@ -19,15 +19,15 @@ from popclass.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class Similarity:
     """What counts as alike and as near; part of a model.
 
     Attributes
     ----------
     scale : float
-        Root mean square difference of two embeddings, in standard deviations, at which likeness is `exp(-1/2)`.
+        Root mean square difference of two embeddings, in standard deviations, at which similarity is `exp(-1/2)`.
     alike : float
-        Likeness from which two events are alike. 0.8 at scale 1 is where 22% of the variance between unrelated events
+        Similarity from which two events are alike. 0.8 at scale 1 is where 22% of the variance between unrelated events
         is left: an intraclass correlation of 0.78, below the 0.85-0.95 of repeats within a session (Kalo 2020).
     window_s : float
         Events further apart are not compared.
@@ -38,7 +38,7 @@ class Likeness:
     pair_s : tuple of float
         Shortest and longest distance of a pair, in seconds.
     pair_spread : float
-        Difference of the logarithms of two pairs' distances at which their likeness falls by `exp(-1/2)`.
+        Difference of the logarithms of two pairs' distances at which their similarity falls by `exp(-1/2)`.
     """
 
     scale: float = 1.0
@@ -64,7 +64,7 @@ class Likeness:
 
         Examples
         --------
-        >>> Likeness().between(np.array([[0.0, 0.0]]), np.array([[0.0, 2.0]])).round(3)
+        >>> Similarity().between(np.array([[0.0, 0.0]]), np.array([[0.0, 2.0]])).round(3)
         array([0.368])
         """
         with np.errstate(over="ignore"):
@@ -76,7 +76,7 @@ class Likeness:
         return {**asdict(self), "pair_s": list(self.pair_s)}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Likeness:
+    def from_json(cls, values: Mapping[str, Any]) -> Similarity:
         """What `to_json` wrote; an unknown or missing name is refused.
 
         Raises
@@ -93,8 +93,8 @@ class Likeness:
             raise UsageError(f"likeness holds a value of the wrong type: {error}") from error
 
 
-def likeness_scale(embedding: ArrayLike, recording: ArrayLike, *, pairs: int = 20_000, seed: int = 0) -> float:
-    """The scale at which events of different recordings are typically unrelated, for `Likeness`.
+def similarity_scale(embedding: ArrayLike, recording: ArrayLike, *, pairs: int = 20_000, seed: int = 0) -> float:
+    """The scale at which events of different recordings are typically unrelated, for `Similarity`.
 
     Half the events of different recordings are then less alike than `exp(-1)`.
 

@@ -48,7 +48,7 @@ class Sensitivity:
     least_steadiness : float
         However unsteady the background, at least this share of the independent values is counted.
     quietest_rms : float
-        No floor is believed below this (relative to full scale): about a third of a step of 16 bits.
+        No floor is contextual below this (relative to full scale): about a third of a step of 16 bits.
     quietest_share : float
         Nor below this share of the floors of all bands together: what a codec leaves above its cut-off is not silence
         in which anything could be heard.

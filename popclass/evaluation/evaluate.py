@@ -28,9 +28,9 @@ from popclass.evaluation.matching import MATCHED, MISSED, Case, cases_of
 from popclass.evaluation.output import inputs, last_name
 from popclass.labels import LabelledRecording, read_labels
 from popclass.model.model import Model
-from popclass.pipeline import Analysis, analyse, load_model
-from popclass.postprocess import Circumstances, conclude, probabilities
-from popclass.results import UNCERTAIN
+from popclass.pipeline import analyze, load_model
+from popclass.postprocess import Metadata, posteriors, postprocess
+from popclass.results import UNCERTAIN, Analysis
 from popclass.timing.sites import lookup
 from popclass.training.dataset import check_times, sha256_of
 from popclass.utils.text import one_line
@@ -139,9 +139,9 @@ def evaluate(
     labels = read_labels(labelled)
     chosen = load_model(model)
     _check_known(labels.recordings, chosen.classes)
-    circumstances = {recording.name: _circumstances(recording) for recording in labels.recordings}
+    metadata = {recording.name: _metadata(recording) for recording in labels.recordings}
     heard = _hear(labels.recordings, chosen, progress)
-    around = [circumstances[recording.name] for recording in heard.recordings]
+    around = [metadata[recording.name] for recording in heard.recordings]
     cases = tuple(_cases(heard, around, chosen))
     hashes = [sha256_of(recording.path) for recording in heard.recordings]
     scores = {
@@ -153,7 +153,7 @@ def evaluate(
         "recordings": _about_recordings(heard, hashes, chosen),
         "labels": _count(case.truth for case in cases if case.truth is not None),
         "unknown_labels": _count(c.truth for c in cases if c.truth is not None and c.truth not in chosen.classes),
-        "notes": [*labels.warnings, *(f"{a.recording}: {line}" for a in heard.analyses for line in a.warnings)],
+        "notes": [*labels.warnings, *(f"{a.info.name}: {line}" for a in heard.analyses for line in a.info.warnings)],
         "detection": _detection(cases, partial),
         "elsewhere": _elsewhere(cases, heard, chosen, partial),
         "end_to_end": _end_to_end(cases, heard, chosen, partial),
@@ -171,12 +171,12 @@ def _check_known(recordings: Sequence[LabelledRecording], classes: Sequence[str]
         )
 
 
-def _circumstances(recording: LabelledRecording) -> Circumstances:
+def _metadata(recording: LabelledRecording) -> Metadata:
     try:
         site = None if recording.site is None else lookup(recording.site).name
     except UsageError as error:
         raise LabelError(f"{one_line(recording.name)}: {error}") from None
-    return Circumstances(site=site, subject=recording.subject, recorded_at=recording.recorded_at)
+    return Metadata(site=site, subject=recording.subject, recorded_at=recording.recorded_at)
 
 
 def _hear(recordings: Sequence[LabelledRecording], model: Model, progress: Progress | None) -> _Heard:
@@ -185,13 +185,13 @@ def _hear(recordings: Sequence[LabelledRecording], model: Model, progress: Progr
         if progress is not None:
             progress("hearing recordings", done, len(recordings))
         try:
-            analysis = analyse(recording.path, model, name=one_line(recording.name))
+            analysis = analyze(recording.path, model, name=one_line(recording.name))
         except AudioError as error:
             if len(recordings) == 1:
                 raise
             heard.failed.append(str(error))
             continue
-        check_times(recording, analysis.duration_s)
+        check_times(recording, analysis.info.duration_s)
         heard.recordings.append(recording)
         heard.analyses.append(analysis)
     if not heard.recordings:
@@ -199,17 +199,17 @@ def _hear(recordings: Sequence[LabelledRecording], model: Model, progress: Progr
     return heard
 
 
-def _cases(heard: _Heard, around: Sequence[Circumstances], model: Model) -> list[Case]:
+def _cases(heard: _Heard, around: Sequence[Metadata], model: Model) -> list[Case]:
     """Each recording's cases, with what the four readings make of its events."""
-    alone = [replace(analysis, believed=analysis.acoustic) for analysis in heard.analyses]
-    timing = probabilities(alone, around, model)
-    both = probabilities(heard.analyses, around, model)
-    results = conclude(heard.analyses, around, model)
+    alone = [replace(analysis, contextual=analysis.acoustic) for analysis in heard.analyses]
+    timing = posteriors(alone, around, model)
+    both = posteriors(heard.analyses, around, model)
+    results = postprocess(heard.analyses, around, model)
     cases: list[Case] = []
     for recording, analysis, timed, final, result in zip(
         heard.recordings, heard.analyses, timing, both, results, strict=True
     ):
-        chances = {"sound": analysis.acoustic, "company": analysis.believed, "timing": timed, "both": final}
+        chances = {"sound": analysis.acoustic, "company": analysis.contextual, "timing": timed, "both": final}
         cases += cases_of(recording, result.events, chances)
     return cases
 
@@ -223,7 +223,7 @@ def _about_recordings(heard: _Heard, hashes: Sequence[str], model: Model) -> dic
         "clips": len(clips),
         "clips_without_event": silent,
         "subjects": len({r.subject for r in heard.recordings if r.subject is not None}),
-        "minutes": sum(analysis.duration_s for analysis in heard.analyses) / 60,
+        "minutes": sum(analysis.info.duration_s for analysis in heard.analyses) / 60,
         "trained_on": trained_on(heard.recordings, hashes, model),
     }
 
@@ -249,7 +249,7 @@ def _end_to_end(cases: Sequence[Case], heard: _Heard, model: Model, partial: boo
 def _complete(heard: _Heard, partial: bool) -> tuple[set[str], float]:
     """Names of the recordings in which every sound is labelled, and how many seconds they last."""
     full = {r.name for r in heard.recordings if r.whole is None and (r.verified or not partial)}
-    seconds = sum(a.duration_s for r, a in zip(heard.recordings, heard.analyses, strict=True) if r.name in full)
+    seconds = sum(a.info.duration_s for r, a in zip(heard.recordings, heard.analyses, strict=True) if r.name in full)
     return full, seconds
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from popclass.formats.csv_io import cell, csv_line
 from popclass.formats.text import rounded
-from popclass.results import UNCERTAIN, RecordingResult
+from popclass.results import UNCERTAIN, RecordingInfo, RecordingResult
 from popclass.utils.text import one_line, visible
 
 OK = "ok"
@@ -26,74 +25,34 @@ class RecordingRow:
 
     Attributes
     ----------
-    recording : str
+    info : RecordingInfo
     status : str
         `ok` or `failed`.
     reason : str or None
         Why it failed, in one line.
-    duration_s, sample_rate, channels : float, int, int or None
     events : int or None
         How many were found.
     counts : mapping of str to int
         How many of each class, and `uncertain`.
     cavities_needed : int or None
-    subject, site : str or None
-    recorded_at : datetime or None
-    warnings : tuple of str
     """
 
-    recording: str
+    info: RecordingInfo
     status: str = OK
     reason: str | None = None
-    duration_s: float | None = None
-    sample_rate: int | None = None
-    channels: int | None = None
     events: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     cavities_needed: int | None = None
-    subject: str | None = None
-    site: str | None = None
-    recorded_at: datetime | None = None
-    warnings: tuple[str, ...] = ()
+
+    @property
+    def recording(self) -> str:
+        """Path as given, relative to the folder of the batch."""
+        return self.info.name
 
     @classmethod
     def from_result(cls, result: RecordingResult) -> RecordingRow:
-        """The row of a recording that was classified."""
-        return cls(
-            recording=result.recording,
-            duration_s=result.duration_s,
-            sample_rate=result.sample_rate,
-            channels=result.channels,
-            events=len(result.events),
-            counts=result.counts(),
-            cavities_needed=result.cavities_needed,
-            subject=result.subject,
-            site=result.site,
-            recorded_at=result.recorded_at,
-            warnings=result.warnings,
-        )
-
-    @classmethod
-    def from_failure(
-        cls,
-        recording: str,
-        reason: str,
-        *,
-        subject: str | None = None,
-        site: str | None = None,
-        recorded_at: datetime | None = None,
-        warnings: Sequence[str] = (),
-    ) -> RecordingRow:
-        """The row of a recording that could not be classified, with what is known of it all the same."""
-        return cls(
-            recording=recording,
-            status=FAILED,
-            reason=reason,
-            subject=subject,
-            site=site,
-            recorded_at=recorded_at,
-            warnings=tuple(warnings),
-        )
+        """Return the row of a classified recording."""
+        return cls(result.info, OK, None, len(result.events), result.counts(), result.cavities_needed)
 
 
 def recording_columns(classes: Sequence[str]) -> tuple[str, ...]:
@@ -120,19 +79,20 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str]) -> I
 
 
 def _cells(row: RecordingRow, classes: Sequence[str]) -> list[str | int | None]:
-    duration = None if row.duration_s is None else rounded(row.duration_s, 6)
+    info = row.info
+    failed = row.status == FAILED
     return [
-        visible(row.recording),
+        visible(info.name),
         row.status,
         None if row.reason is None else one_line(row.reason),
-        cell("duration_s", duration),
-        row.sample_rate,
-        row.channels,
+        None if failed else cell("duration_s", rounded(info.duration_s, 6)),
+        None if failed else info.sample_rate,
+        None if failed else info.channels,
         row.events,
         *(row.counts.get(label) for label in (*classes, UNCERTAIN)),
         row.cavities_needed,
-        None if row.subject is None else visible(row.subject),
-        None if row.site is None else visible(row.site),
-        None if row.recorded_at is None else row.recorded_at.isoformat(),
-        "; ".join(one_line(warning) for warning in row.warnings),
+        None if info.subject is None else visible(info.subject),
+        None if info.site is None else visible(info.site),
+        None if info.recorded_at is None else info.recorded_at.isoformat(),
+        "; ".join(one_line(warning) for warning in info.warnings),
     ]

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from popclass.utils.arrays import softmax
+
 FLOOR = 1e-4  # a forest says 0 for what it never saw; its logarithm must stay finite and not outweigh everything else
 
 LARGEST = 1e6  # of a weight or bias; fitted ones are of the order of 1, and no sum of these overflows
@@ -67,9 +69,7 @@ class Calibration:
         """
         # einsum, not a matrix product: a row's result must not depend, to the last bit, on how many rows came with it
         scores = np.einsum("nj,ij->ni", log_probabilities(raw), self.weights) + self.bias
-        scores -= scores.max(axis=1, keepdims=True)
-        weight = np.exp(scores)
-        return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+        return softmax(scores)
 
     def to_json(self) -> dict[str, Any]:
         """As plain numbers."""

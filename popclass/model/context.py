@@ -17,16 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.context.features import context_features, context_names
-from popclass.context.similarity import Likeness
+from popclass.context.similarity import Similarity
 from popclass.errors import UsageError
 from popclass.model.calibration import log_probabilities
-from popclass.utils.arrays import pack, unpack
+from popclass.utils.arrays import pack, softmax, unpack
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Weighing:
+class ContextWeights:
     """The log-odds that measures add to each class: `m L + (tanh(m I + s S + b) - tanh(s S + b)) O`.
 
     m are the measures, s the logarithms of the acoustic probabilities less their mean. Measures of zero add nothing.
@@ -52,7 +52,7 @@ class Weighing:
     outer: Array
 
     @classmethod
-    def of_weights(cls, linear: Array) -> Weighing:
+    def of_weights(cls, linear: Array) -> ContextWeights:
         """Nothing but a weight for each measure and class."""
         measures, classes = linear.shape
         return cls(linear, np.zeros((measures, 0)), np.zeros((classes, 0)), np.zeros(0), np.zeros((0, classes)))
@@ -87,37 +87,38 @@ class Context:
         Which features are compared when two sounds are held against each other; the level is not among them.
     mean, spread : ndarray, shape (len(columns),)
         By which these features are standardised.
-    likeness : Likeness
+    similarity : Similarity
         What counts as alike.
     names : tuple of str
         The measures, as `popclass.context.features.context_names` gives them.
-    weighing : Weighing
+    weighing : ContextWeights
         The log-odds they add to each class.
     """
 
     columns: tuple[int, ...]
     mean: Array
     spread: Array
-    likeness: Likeness
+    similarity: Similarity
     names: tuple[str, ...]
-    weighing: Weighing
+    weighing: ContextWeights
 
-    def measure(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array) -> Array:
+    def features(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array) -> Array:
         """The company of each event of one recording, shape (events, measures)."""
         embedding = X[:, self.columns]  # a copy, which is changed in place: there may be thousands of events
         embedding -= self.mean
         embedding /= self.spread
-        return context_features(onset_s, burst, embedding, acoustic, likeness=self.likeness, level_db=level_db)
+        return context_features(onset_s, burst, embedding, acoustic, similarity=self.similarity, level_db=level_db)
 
-    def weigh(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array) -> Array:
+    def probabilities(
+        self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array
+    ) -> Array:
         """Probabilities of sound and company together, of the events of one recording; shape (events, classes)."""
-        return self.apply(acoustic, self.measure(X, acoustic, onset_s, burst, level_db))
+        return self.apply(acoustic, self.features(X, acoustic, onset_s, burst, level_db))
 
     def apply(self, acoustic: Array, measures: Array) -> Array:
         """Probabilities of sound and company together, shape (events, classes)."""
         logits = np.log(np.maximum(acoustic, 1e-12)) + self.weighing.log_odds(acoustic, measures)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        return softmax(logits)
 
     def to_json(self) -> dict[str, Any]:
         """As values for the model file."""
@@ -125,9 +126,9 @@ class Context:
             "columns": list(self.columns),
             "mean": pack(self.mean),
             "spread": pack(self.spread),
-            "likeness": self.likeness.to_json(),
+            "likeness": self.similarity.to_json(),
             "names": list(self.names),
-            "weighing": {field.name: pack(getattr(self.weighing, field.name)) for field in fields(Weighing)},
+            "weighing": {field.name: pack(getattr(self.weighing, field.name)) for field in fields(ContextWeights)},
         }
 
     @classmethod
@@ -140,16 +141,18 @@ class Context:
             If it is not that, or made for other classes or other measures than this version takes.
         """
         try:
-            likeness = Likeness.from_json(stored["likeness"])
+            similarity = Similarity.from_json(stored["likeness"])
         except UsageError as error:
             raise ValueError(str(error)) from None
         context = cls(
             columns=tuple(int(column) for column in stored["columns"]),
             mean=unpack(stored["mean"]),
             spread=unpack(stored["spread"]),
-            likeness=likeness,
+            similarity=similarity,
             names=tuple(stored["names"]),
-            weighing=Weighing(**{field.name: unpack(stored["weighing"][field.name]) for field in fields(Weighing)}),
+            weighing=ContextWeights(
+                **{field.name: unpack(stored["weighing"][field.name]) for field in fields(ContextWeights)}
+            ),
         )
         if context.names != context_names(classes):
             raise ValueError("the context stage was made for other measures or classes")

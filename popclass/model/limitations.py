@@ -47,7 +47,7 @@ def limits(model: Model) -> list[str]:
 
 
 def in_short(model: Model) -> list[str]:
-    """What has to be known before a label is believed, a sentence for each limit.
+    """What has to be known before a label is contextual, a sentence for each limit.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ from popclass.batch.result import BatchResult
 from popclass.errors import AudioError, OutputError
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.postprocess import Circumstances, conclude
+from popclass.postprocess import Metadata, postprocess
 from popclass.report.guidance import check_symptom
 from popclass.report.index import render_index
 from popclass.report.media import look
@@ -125,11 +125,11 @@ def concluded(
     """The results of all recordings that were heard, by name, with the reasons that tables do not hold."""
     site = None if site is None else lookup(site).name
     names = [row.recording for row in batch.recordings if row.status == "ok"]
-    around = {name: Circumstances(site=site) for name in names}
+    around = {name: Metadata(site=site) for name in names}
     if manifest is not None:
         around |= read_manifest(Path(manifest), folder, names, site=site)
     lines = _journal_lines(batch.results_dir, set(names))
-    results = conclude(
+    results = postprocess(
         [from_line(lines[name], classes=len(model.classes)) for name in names],
         [around[name] for name in names],
         model,

@@ -88,7 +88,7 @@ def render_index(
         noticed = set(symptoms.get(row.recording, ()))
         lines.append(_line(number, row, results, pages, [known[name] for name in known if name in noticed]))
     named = [name for name in known if any(name == symptom.name for line in lines for symptom in line.symptoms)]
-    concerned = [row.site for row, line in zip(batch.recordings, lines, strict=True) if line.symptoms]
+    concerned = [row.info.site for row, line in zip(batch.recordings, lines, strict=True) if line.symptoms]
     return render(
         "index.html",
         {
@@ -125,7 +125,7 @@ def _line(
     pages: Mapping[str, str],
     symptoms: Sequence[Symptom],
 ) -> Line:
-    name, subject = one_line(row.recording), None if row.subject is None else one_line(row.subject)
+    name, subject = one_line(row.recording), None if row.info.subject is None else one_line(row.info.subject)
     result = results.get(row.recording)
     if result is None:
         about, said = "" if subject is None else f"subject {subject}", f"failed: {one_line(row.reason or '')}"

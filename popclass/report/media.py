@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from popclass.audio import open_recording
 from popclass.errors import AudioError
 from popclass.model.model import Model
-from popclass.pipeline import hear
+from popclass.pipeline import extract_events
 from popclass.report.clips import Clip, Cutter
 from popclass.report.evidence import Contribution, contributions
 from popclass.report.overview import Observer, Overview
@@ -77,7 +77,7 @@ def look(
                 progress(recording.frames_read, recording.frames)
         same = recording.frames_read / recording.sample_rate == result.duration_s
     clips = cutter.finish()
-    heard = hear(path, model.frontend, name=result.recording) if result.events and same else None
+    heard = extract_events(path, model.frontend, name=result.recording) if result.events and same else None
     if not same or (heard is not None and [e.onset for e in heard.events] != [e.onset for e in result.events]):
         raise AudioError(f"{one_line(result.recording)}: has changed since it was classified; classify it again")
     labels = [event.acoustic_label for event in result.events]

@@ -32,7 +32,7 @@ from popclass.report.media import Seen
 from popclass.report.overview import TILE, Overview
 from popclass.results import Event, RecordingResult
 from popclass.timing.sites import REFRACTORY_S, assumption
-from popclass.timing.timeline import Take, Timeline, timelines
+from popclass.timing.timeline import Timeline, timelines
 from popclass.utils.files import STDOUT
 from popclass.utils.text import one_line, visible
 from popclass.version import __version__
@@ -95,7 +95,7 @@ def render_page(
 
 
 def limits_of(model: Model | str, sites: Iterable[str | None]) -> list[str]:
-    """What has to be known before labels are believed: of the model, and of sites nobody has heard crack."""
+    """What has to be known before labels are contextual: of the model, and of sites nobody has heard crack."""
     known = sorted({site for site in sites if site is not None})
     notices = [notice for site in known if (notice := assumption(site)) is not None]
     said = [*([] if isinstance(model, str) else in_short(model)), *notices]
@@ -263,17 +263,16 @@ def sessions(shown: Sequence[RecordingResult], around: Sequence[RecordingResult]
         `shown` and the others.
     """
     places = {result.recording: index for index, result in enumerate(shown)}
-    takes = [Take(r.recording, r.subject, r.site, r.recorded_at, r.duration_s) for r in around]
-    lines = timelines(takes)
+    lines = timelines([result.info for result in around])
     return [
         _session(line, around, places)
         for line in lines
-        if any(around[index].recording in places for index in line.takes)
+        if any(around[index].recording in places for index in line.recordings)
     ]
 
 
 def _session(line: Timeline, around: Sequence[RecordingResult], places: Mapping[str, int]) -> dict[str, Any]:
-    known = around[line.takes[0]].session
+    known = around[line.recordings[0]].session
     return {
         "subject": None if line.subject is None else visible(line.subject),
         "site": line.site,
@@ -281,7 +280,7 @@ def _session(line: Timeline, around: Sequence[RecordingResult], places: Mapping[
         "cavities": None if known is None else known.cavities,
         "period": REFRACTORY_S if known is None else known.refractory_s,
         "takes": [
-            _take(around[index], offset, places) for index, offset in zip(line.takes, line.offsets_s, strict=True)
+            _take(around[index], offset, places) for index, offset in zip(line.recordings, line.offsets_s, strict=True)
         ],
     }
 

@@ -29,7 +29,7 @@ from popclass.errors import AudioError, UsageError
 from popclass.features import extract
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.postprocess import Circumstances, least_probabilities, refractory_period
+from popclass.postprocess import LabelRules, Metadata
 from popclass.streaming import session
 from popclass.streaming.records import LiveEvent
 from popclass.streaming.session import Belonging, History
@@ -93,12 +93,14 @@ class Listener:
         self.sample_rate, self.channels = sample_rate, channels
         self.model = load_model(model)
         site = None if site is None else lookup(site).name
-        around = Circumstances(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
-        self.circumstances, self.capacity = around, around.capacity()
-        self.refractory_s = refractory_period(site, refractory)
-        least = least_probabilities(self.model, min_probability)
+        around = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
+        self.metadata, self.capacity = around, around.capacity
+        rules = LabelRules.of(
+            self.model, site=site, capacity=self.capacity, refractory_s=refractory, min_probability=min_probability
+        )
+        self.refractory_s = rules.refractory_s
         history = History.none(len(self.model.classes)) if resume is None else self._resumed(resume)
-        self._standing = Standing(self.model, sample_rate, least, self.capacity, self.refractory_s, history)
+        self._standing = Standing(self.model, sample_rate, rules, history)
         self._detector = Detector(sample_rate, channels)
         self._check = SampleCheck(sample_rate, channels)
         self._glance = GLANCE_FRAMES * self._detector.frame
@@ -253,18 +255,18 @@ class Listener:
         if before._belonging() != self._belonging():
             raise UsageError("the listener to go on from has another model, subject or site")
         gap = before.time_s
-        began, earlier = self.circumstances.recorded_at, before.circumstances.recorded_at
+        began, earlier = self.metadata.recorded_at, before.metadata.recorded_at
         if began is not None and earlier is not None:
             gap = max((began - earlier) / timedelta(seconds=1), gap)
         return before._standing.history().later(gap)
 
     def _began(self, purpose: str) -> datetime:
-        if self.circumstances.recorded_at is None:
+        if self.metadata.recorded_at is None:
             raise UsageError(f"recorded_at is missing: say when the stream begins {purpose}")
-        return self.circumstances.recorded_at
+        return self.metadata.recorded_at
 
     def _belonging(self) -> Belonging:
-        around = self.circumstances
+        around = self.metadata
         return Belonging(self.model.sha256, self.model.classes, around.subject, around.site)
 
     @staticmethod

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from popclass.formats.text import decimals, fields, rounded
-from popclass.results import SCHEMA_VERSION, RecordingResult
+from popclass.results import SCHEMA_VERSION, RecordingInfo, RecordingResult
 from popclass.streaming.listener import Listener
 from popclass.streaming.records import LiveEvent
 from popclass.streaming.source import Samples
@@ -60,13 +60,9 @@ def part_of(name: str, number: int) -> str:
 
 def recording_of(listener: Listener, name: str) -> RecordingResult:
     """A result without events: what is written beside each event."""
-    around = listener.circumstances
-    return RecordingResult(
-        *(name, (), listener.model.classes, 0.0, listener.sample_rate, listener.channels),
-        site=around.site,
-        subject=around.subject,
-        recorded_at=around.recorded_at,
-    )
+    around = listener.metadata
+    info = around.apply(RecordingInfo(name, listener.sample_rate, listener.channels))
+    return RecordingResult(info, (), listener.model.classes)
 
 
 class OpenEvents:

@@ -159,7 +159,7 @@ class Sitting:
 
 def _after(before: Listener, now: datetime | None) -> datetime | None:
     """When a recording begins that follows another, at the earliest when that ended."""
-    began = before.circumstances.recorded_at
+    began = before.metadata.recorded_at
     if began is None or now is None:
         return now
     return max(now, began + timedelta(seconds=before.time_s))

@@ -210,7 +210,7 @@ class Saver:
         name, begin_s, event = self._rows[number]
         if event.withdrawn or event.label == UNCERTAIN:
             return ""
-        around = self._listener.circumstances
+        around = self._listener.metadata
         onset = f"{event.start_s - begin_s:.6f}"  # a point: it takes this event and no stronger neighbour
         return csv_line(
             (name, onset, onset, event.label, around.subject, around.site, _moment(around.recorded_at, begin_s))

@@ -42,7 +42,7 @@ class History:
     time_s, burst, novelty : ndarray, shape (n,)
         Onsets in seconds from the start of the sitting (negative where it had not begun), in order; which of them are
         of one burst; novelty.
-    believed : ndarray, shape (n, classes)
+    contextual : ndarray, shape (n, classes)
         Probabilities after company was weighed.
     last_cavitation_s : float or None
         When the last burst with a cavitation before all of these began.
@@ -50,7 +50,7 @@ class History:
 
     time_s: NDArray[np.float64]
     burst: NDArray[np.int64]
-    believed: NDArray[np.float64]
+    contextual: NDArray[np.float64]
     novelty: NDArray[np.float64]
     last_cavitation_s: float | None = None
 
@@ -63,7 +63,7 @@ class History:
         """The same as seen from a start that many seconds later; bursts get numbers below those of a sitting."""
         burst = self.burst - (self.burst.max() if len(self.burst) else 0)
         last = None if self.last_cavitation_s is None else self.last_cavitation_s - seconds
-        return History(self.time_s - seconds, burst, self.believed, self.novelty, last)
+        return History(self.time_s - seconds, burst, self.contextual, self.novelty, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,10 @@ def _understood(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
         raise ValueError("its checksum does not fit")
     if set(stored) != {*_KEYS, *_COLUMNS} or stored["popclass_session"] != VERSION:
         raise ValueError(f"not of version {VERSION}")
-    time_s, believed, novelty = (np.array(stored[name], np.float64) for name in ("time_s", "believed", "novelty"))
-    believed = believed.reshape(-1, len(stored["classes"]))
+    time_s, contextual, novelty = (np.array(stored[name], np.float64) for name in ("time_s", "believed", "novelty"))
+    contextual = contextual.reshape(-1, len(stored["classes"]))
     last = stored["last_cavitation_s"]
-    history = History(time_s, np.array(stored["burst"], np.int64), believed, novelty, last)
+    history = History(time_s, np.array(stored["burst"], np.int64), contextual, novelty, last)
     _check(history, [getattr(history, name) for name in _COLUMNS])
     began, ended = (datetime.fromisoformat(stored[name]) for name in ("began_at", "ended_at"))
     if began > ended:  # a TypeError where only one of them has a zone
@@ -157,7 +157,7 @@ def _check(history: History, columns: Sequence[NDArray[Any]]) -> None:
         raise ValueError("its times are not those of a sitting")
     if ((history.burst < -_MOST_BURSTS) | (history.burst > _MOST_BURSTS)).any():
         raise ValueError("its numbers of bursts are not those of a sitting")
-    if any((each < 0).any() or (each > 1).any() for each in (history.believed, history.novelty)):
+    if any((each < 0).any() or (each > 1).any() for each in (history.contextual, history.novelty)):
         raise ValueError("a probability lies outside 0-1")
 
 

@@ -14,7 +14,7 @@ Candidates of cavitation stay for another period as history. That is some three 
 are no more than the cavities can give. Where crowds follow each other without a gap all day, every event of that day
 stays open, at some 140 bytes each, for one of them may still change places with its neighbour.
 
-Weighing takes time in proportion to the open events, so it waits until a thousandth of their number has come anew:
+ContextWeights takes time in proportion to the open events, so it waits until a thousandth of their number has come anew:
 the work for an event stays the same however many are open. `close` always weighs all.
 
 From when on the cavities of a stream are decided, whatever follows.
@@ -30,6 +30,7 @@ Events in a table of numbers: some 140 bytes each, where an object with its labe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,11 @@ from numpy.typing import NDArray
 from popclass.formats.text import rounded
 from popclass.model.model import Model
 from popclass.pipeline import BURST_GAP_S
-from popclass.postprocess import Judgement, judge
+from popclass.postprocess import LabelRules, TimelineLabels, assign_labels
 from popclass.results import UNCHECKED, Event
 from popclass.streaming.records import LiveEvent, answer, revised, withdrawal
 from popclass.streaming.session import History
+from popclass.timing.timeline import Placed
 
 Array = NDArray[np.float64]
 
@@ -55,12 +57,7 @@ class Standing:
     ----------
     model : Model
     sample_rate : int
-    least : ndarray, shape (classes,)
-        The least probability each class is named with.
-    capacity : int or None
-        Joint cavities; None where the site is unknown.
-    period_s : float
-        Refractory period.
+    rules : LabelRules
     history : History
         What earlier sittings of the same timeline leave, in seconds from the start of this one.
     """
@@ -69,13 +66,10 @@ class Standing:
         self,
         model: Model,
         sample_rate: int,
-        least: Array,
-        capacity: int | None,
-        period_s: float,
+        rules: LabelRules,
         history: History,
     ) -> None:
-        self._model, self._rate, self._least = model, sample_rate, least
-        self._capacity, self._period_s = capacity, period_s
+        self._model, self._rate, self._rules = model, sample_rate, rules
         self._rows = Rows(len(model.classes))
         self._rows.add_history(history)
         self._last_cavitation_s = history.last_cavitation_s
@@ -85,7 +79,7 @@ class Standing:
         self._glimpsed: dict[int, tuple[int, tuple[object, ...]]] = {}  # revision and answer of numbers not decided
         self._unweighed = 0
         context = model.context
-        self._reach_s = 0.0 if context is None else context.likeness.window_s + 2 * context.likeness.pair_s[1]
+        self._reach_s = 0.0 if context is None else context.similarity.window_s + 2 * context.similarity.pair_s[1]
 
     @property
     def open_rows(self) -> int:
@@ -159,19 +153,19 @@ class Standing:
         rows["cavitation"], rows["takes"] = judged.cavitation, judged.takes_cavity
         for at in news.tolist():
             event, acoustic, novelty = event_of(rows[at], self._rate)
-            yield from self._report(judged.label(at, event, self._model.classes, acoustic, novelty), at)
+            yield from self._report(judged.apply(at, event, self._model.classes, acoustic, novelty), at)
         self._unweighed = 0
         self._forget(heard_until / self._rate)
 
     def rest_s(self, now_s: float) -> float:
         """Seconds until a joint cavity is free again; 0 where one is."""
         rows = self._rows.held
-        took = np.sort(rows["time_s"][rows["takes"] & (rows["time_s"] > now_s - self._period_s)])
-        if self._capacity is None:
-            bursts = rows["burst"][rows["takes"] & (rows["time_s"] > now_s - self._period_s)]
+        took = np.sort(rows["time_s"][rows["takes"] & (rows["time_s"] > now_s - self._rules.refractory_s)])
+        if self._rules.capacity is None:
+            bursts = rows["burst"][rows["takes"] & (rows["time_s"] > now_s - self._rules.refractory_s)]
             took = took[:1] if len(np.unique(bursts)) else took[:0]
-        needed = 1 if self._capacity is None else self._capacity
-        return 0.0 if len(took) < needed else max(float(took[-needed]) + self._period_s - now_s, 0.0)
+        needed = 1 if self._rules.capacity is None else self._rules.capacity
+        return 0.0 if len(took) < needed else max(float(took[-needed]) + self._rules.refractory_s - now_s, 0.0)
 
     def history(self) -> History:
         """What later sittings need to know of this timeline, in seconds from the start of this one."""
@@ -180,7 +174,7 @@ class Standing:
         return History(
             time_s=rows["time_s"].copy(),
             burst=rows["burst"].copy(),
-            believed=rows["believed"].copy(),
+            contextual=rows["believed"].copy(),
             novelty=rows["novelty"].copy(),
             last_cavitation_s=self._last_cavitation_s,
         )
@@ -191,9 +185,9 @@ class Standing:
 
     def _alone(self, event: Event, acoustic: Array, novelty: float) -> Event:
         """What the sound alone says, with no timeline."""
-        arrays = np.array([event.start_s]), np.array([event.burst]), acoustic[None], np.array([novelty])
-        judged = judge(*arrays, self._model, self._least, None, self._period_s)
-        labelled = judged.label(0, event, self._model.classes, acoustic, novelty)
+        placed = Placed(np.array([event.start_s]), np.array([event.burst]), np.zeros(1, np.int64))
+        judged = assign_labels(placed, acoustic[None], np.array([novelty]), replace(self._rules, capacity=None))
+        labelled = judged.apply(0, event, self._model.classes, acoustic, novelty)
         return labelled.gain(timing=UNCHECKED)
 
     def _glimpsed_anew(self, event: Event) -> Iterator[LiveEvent]:
@@ -216,12 +210,15 @@ class Standing:
             yield revised(event, revision)
         rows["revision"][at] = revision
 
-    def _judge(self) -> Judgement:
+    def _judge(self) -> TimelineLabels:
         """The reading of all that is held; what was forgotten counts for the time since the last cavitation."""
-        time_s, burst, believed, novelty = self._rows.columns("time_s", "burst", "believed", "novelty")
-        return judge(
-            *(time_s, burst, believed, novelty, self._model, self._least, self._capacity, self._period_s),
-            forgotten_s=self._last_cavitation_s,
+        time_s, burst, contextual, novelty = self._rows.columns("time_s", "burst", "believed", "novelty")
+        return assign_labels(
+            Placed(time_s, burst, np.zeros_like(burst)),
+            contextual,
+            novelty,
+            self._rules,
+            last_cavitation_s=self._last_cavitation_s,
         )
 
     def _keep_company(self) -> None:
@@ -234,9 +231,9 @@ class Standing:
         first = int(np.searchsorted(recent["time_s"], new_from - 2 * self._reach_s))
         some = recent[first:]
         columns = (some[name].copy() for name in ("acoustic", "time_s", "burst", "snr_db"))
-        believed = context.weigh(self._features[first:], *columns)
+        contextual = context.probabilities(self._features[first:], *columns)
         changed = some["time_s"] >= new_from - self._reach_s
-        some["believed"][changed] = believed[changed]
+        some["believed"][changed] = contextual[changed]
 
     def _forget(self, heard_s: float) -> None:
         """Let go of the features of events that are company of nothing new, and of closed events."""
@@ -246,10 +243,14 @@ class Standing:
         decided_s = heard_s - self._reach_s  # what was said of the sound and company of events before it is final
         which = np.flatnonzero(rows["candidate"])
         crowd = Crowds(
-            rows["time_s"][which], rows["burst"][which], rows["takes"][which], self._capacity, self._period_s
+            rows["time_s"][which],
+            rows["burst"][which],
+            rows["takes"][which],
+            self._rules.capacity,
+            self._rules.refractory_s,
         )
         settled_s = crowd.settled_s(decided_s)
-        reach_s = 0.0 if self._capacity is None else self._period_s  # how far ahead a reason looks
+        reach_s = 0.0 if self._rules.capacity is None else self._rules.refractory_s  # how far ahead a reason looks
         closed = (rows["time_s"] < decided_s) & (rows["time_s"] + reach_s <= settled_s)
         closed[len(rows) - len(self._features) :] = False
         closed |= rows["closed"]
@@ -375,7 +376,7 @@ class Rows:
         for at in range(len(history.time_s)):
             row = self._next()
             row["time_s"], row["burst"] = history.time_s[at], history.burst[at]
-            row["believed"], row["novelty"] = history.believed[at], history.novelty[at]
+            row["believed"], row["novelty"] = history.contextual[at], history.novelty[at]
             row["candidate"] = row["closed"] = True
 
     def keep(self, which: NDArray[np.bool_]) -> None:
@@ -400,7 +401,7 @@ def event_of(row: Any, sample_rate: int) -> tuple[Event, Array, float]:
     return Event(**values, sample_rate=sample_rate), row["acoustic"].copy(), float(row["novelty"])
 
 
-def fingerprints(judged: Judgement) -> NDArray[np.int64]:
+def fingerprints(judged: TimelineLabels) -> NDArray[np.int64]:
     """A number for what is said of each event after its company and timing, to the decimals that are written."""
     said = zip(
         *(judged.labels, judged.timing, judged.reasons, judged.p_label.round(4).tolist(), judged.since_cavitation_s),

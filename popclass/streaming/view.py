@@ -135,7 +135,7 @@ class View:
         if listener is None:
             return [f"{self._name}: waiting for samples"]
         rate = f"{listener.sample_rate / 1000:g} kHz"
-        site = listener.circumstances.site or "site unknown"
+        site = listener.metadata.site or "site unknown"
         return [
             f"{self._name}  {rate}  {listener.channels} ch  {site}  {_clock(listener.time_s)}",
             f"level {_bar(self._meter.level_db)} {self._meter.level_db:6.1f} dB  peak {self._meter.peak_db:6.1f} dB  "

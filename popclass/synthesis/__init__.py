@@ -1,6 +1,6 @@
 """Joint sounds from physics: labelled sessions for training, tests and demonstrations.
 
-`draw_settings` draws the circumstances of a session, `generate_session` makes it in memory, `write_sessions` writes
+`draw_settings` draws the metadata of a session, `generate_session` makes it in memory, `write_sessions` writes
 files. All chance comes from the generator that is passed in.
 """
 

@@ -53,7 +53,7 @@ FACTORS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The circumstances of one session.
+    """The metadata of one session.
 
     Attributes
     ----------

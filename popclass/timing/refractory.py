@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,40 +42,6 @@ _WEIGHT_STEPS = 1_000_000
 _LATEST_S = 1e12
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What timing says of each event, in the order the events were given.
-
-    Attributes
-    ----------
-    timing : tuple of str, (n,)
-        `consistent`: a candidate with a free cavity; `refractory`: a candidate without one; `unchecked`: no candidate.
-    cavitation : ndarray of bool, (n,)
-        The event stays a cavitation. A candidate that does not is to be given its next best label.
-    takes_cavity : ndarray of bool, (n,)
-        The event occupies a cavity. Where the site is unknown, all candidates of a burst that occupies one.
-    time_s, burst, refractory_s
-        What was checked.
-    """
-
-    timing: tuple[str, ...]
-    cavitation: NDArray[np.bool_]
-    takes_cavity: NDArray[np.bool_]
-    time_s: NDArray[np.float64]
-    burst: NDArray[np.int64]
-    refractory_s: float
-
-    @property
-    def since_cavitation_s(self) -> tuple[float | None, ...]:
-        """See `since_cavitation`."""
-        return since_cavitation(self.time_s, self.burst, self.cavitation)
-
-    @property
-    def cavities_needed(self) -> int:
-        """See `cavities_needed`."""
-        return cavities_needed(self.time_s, self.cavitation, refractory_s=self.refractory_s)
-
-
 def check(
     time_s: ArrayLike,
     weight: ArrayLike,
@@ -85,7 +50,7 @@ def check(
     capacity: int | None,
     refractory_s: float,
     price: float = PRICE,
-) -> Verdict:
+) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
     """The most likely reading of the events of one timeline.
 
     Parameters
@@ -103,14 +68,21 @@ def check(
     price : float
         Log-odds against a cavitation without a free cavity, greater than 0; infinite for a rule without exceptions.
 
+    Returns
+    -------
+    timing : tuple of str, (n,)
+        `consistent`: a candidate with a free cavity; `refractory`: one without; `unchecked`: not a candidate.
+    takes_cavity : ndarray of bool, (n,)
+        Events that occupy a cavity; where the site is unknown, all candidates of a burst that occupies one.
+
     Raises
     ------
     UsageError
-        Where an argument is outside what is allowed.
+        If an argument is out of range.
 
     Examples
     --------
-    >>> check([0, 240], [3.0, 1.2], [1, 2], capacity=1, refractory_s=1200).timing
+    >>> check([0, 240], [3.0, 1.2], [1, 2], capacity=1, refractory_s=1200)[0]
     ('consistent', 'refractory')
     """
     onset = _finite(time_s, "time_s", largest=_LATEST_S)
@@ -123,21 +95,12 @@ def check(
         check_cavities(capacity, what="capacity")
     candidate = odds > 0
     if not candidate.any():
-        takes = cavitation = candidate
+        takes = candidate
     elif capacity is None:
         takes = _first_bursts(onset, group, candidate, refractory_s)
-        cavitation = candidate
     else:
         takes = _scheduled(onset, odds, group, capacity, refractory_s, price)
-        cavitation = takes | (odds > price)
-    return Verdict(
-        timing=tuple(_flags(candidate, takes)),
-        cavitation=cavitation,
-        takes_cavity=takes,
-        time_s=onset,
-        burst=group,
-        refractory_s=refractory_s,
-    )
+    return tuple(_flags(candidate, takes)), takes
 
 
 def since_cavitation(time_s: ArrayLike, burst: ArrayLike, cavitation: ArrayLike) -> tuple[float | None, ...]:

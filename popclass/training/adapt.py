@@ -41,7 +41,7 @@ from popclass.context.features import context_names
 from popclass.errors import LabelError
 from popclass.metrics.bootstrap import FEWEST_GROUPS, mean_interval
 from popclass.metrics.scores import log_losses, score
-from popclass.model.context import Context, Weighing
+from popclass.model.context import Context, ContextWeights
 from popclass.model.model import Model
 from popclass.model.novelty import Novelty
 from popclass.training.calibration import cross_calibrated
@@ -514,7 +514,7 @@ def reordered(context: Context, old: Sequence[str], new: Sequence[str]) -> Conte
     before, names = context_names(old), context_names(new)
     rows, columns = [before.index(name) for name in names], [list(old).index(name) for name in new]
     weighing = context.weighing
-    moved = Weighing(
+    moved = ContextWeights(
         weighing.linear[rows][:, columns],
         weighing.inner[rows],
         weighing.sound[columns],

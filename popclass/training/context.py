@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from popclass.context.features import context_names
-from popclass.context.similarity import Likeness, likeness_scale
-from popclass.model.context import Context, Weighing, sound_logs
+from popclass.context.similarity import Similarity, similarity_scale
+from popclass.model.context import Context, ContextWeights, sound_logs
 from popclass.results import OTHER
 
 Array = NDArray[np.float64]
@@ -103,11 +103,11 @@ def learn_context(
     *others, final = Parallel(n_jobs=WORKERS, prefer="threads")(
         delayed(fit_weighing)(acoustic[learnt[each]], measured[learnt[each]], truth[each], seed=seed) for each in chosen
     )
-    believed = np.zeros((len(y), len(classes)))
+    contextual = np.zeros((len(y), len(classes)))
     for weighing, (_, test) in zip(others, folds, strict=True):
         rows = company.rows[test]
-        believed[test] = replace(blank, weighing=weighing).apply(acoustic[rows], measured[rows])
-    return replace(blank, weighing=final), believed
+        contextual[test] = replace(blank, weighing=weighing).apply(acoustic[rows], measured[rows])
+    return replace(blank, weighing=final), contextual
 
 
 def blank_context(X: Array, session: Whole, names: Sequence[str], classes: Sequence[str], *, seed: int = 0) -> Context:
@@ -116,7 +116,7 @@ def blank_context(X: Array, session: Whole, names: Sequence[str], classes: Seque
     Parameters
     ----------
     X : ndarray, shape (n, features)
-        Training events; they set the scale of likeness.
+        Training events; they set the scale of similarity.
     session : ndarray of int, shape (n,)
         Which session each is from: events of different ones are unrelated.
     names : sequence of str
@@ -125,10 +125,10 @@ def blank_context(X: Array, session: Whole, names: Sequence[str], classes: Seque
     columns = tuple(index for index, name in enumerate(names) if name not in ("snr", "before"))
     chosen = X[:, columns]
     mean, spread = chosen.mean(axis=0), chosen.std(axis=0) + 1e-6
-    scale = likeness_scale((chosen - mean) / spread, session, seed=seed)
+    scale = similarity_scale((chosen - mean) / spread, session, seed=seed)
     measures = context_names(classes)
-    nothing = Weighing.of_weights(np.zeros((len(measures), len(classes))))
-    return Context(columns, mean, spread, Likeness(scale=scale), measures, nothing)
+    nothing = ContextWeights.of_weights(np.zeros((len(measures), len(classes))))
+    return Context(columns, mean, spread, Similarity(scale=scale), measures, nothing)
 
 
 def measure_all(
@@ -138,11 +138,11 @@ def measure_all(
     measured = np.zeros((len(X), len(context.names)))
     for start, stop in _runs(recording):
         own = slice(start, stop)
-        measured[own] = context.measure(X[own], acoustic[own], onset_s[own], burst[own], level_db[own])
+        measured[own] = context.features(X[own], acoustic[own], onset_s[own], burst[own], level_db[own])
     return measured
 
 
-def fit_weighing(acoustic: Array, measured: Array, y: Whole, *, units: int = UNITS, seed: int = 0) -> Weighing:
+def fit_weighing(acoustic: Array, measured: Array, y: Whole, *, units: int = UNITS, seed: int = 0) -> ContextWeights:
     """The weighing of the measures under which the truth is most likely, shrunk towards none.
 
     Parameters
@@ -187,10 +187,10 @@ def fit_weighing(acoustic: Array, measured: Array, y: Whole, *, units: int = UNI
     shrinkage = np.full(places[-1], SHRINKAGE)
     shrinkage[places[3] : places[4]] = 0.0  # where a unit bends costs nothing
     start = np.random.default_rng(seed).normal(0.0, 0.3, places[-1])
-    start[: places[1]] = start[places[4] :] = 0.0  # nothing is believed of company before anything is learnt
+    start[: places[1]] = start[places[4] :] = 0.0  # nothing is contextual of company before anything is learnt
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "maxfun": 2 * STEPS})
     linear, inner, alone, bias, outer = parts(found.x)
-    return Weighing(linear / scale[:, None], inner / scale[:, None], alone, bias, outer)
+    return ContextWeights(linear / scale[:, None], inner / scale[:, None], alone, bias, outer)
 
 
 def _runs(recording: Whole) -> list[tuple[int, int]]:

@@ -20,7 +20,7 @@ import numpy as np
 from popclass.errors import AudioError, LabelError
 from popclass.labels.matching import TOLERANCE_S, Matched, match
 from popclass.labels.records import LabelledRecording, Labels, Note
-from popclass.pipeline import Hearing, hear
+from popclass.pipeline import Extraction, extract_events
 from popclass.results import OTHER, Event
 from popclass.training.baseline import Clips, Described, clips_of
 from popclass.utils.text import counted, one_line
@@ -148,8 +148,8 @@ def collect(
         if isinstance(heard, str):
             broken.append(heard)
             continue
-        check_times(recording, heard.duration_s)
-        last = heard.duration_s + TOLERANCE_S
+        check_times(recording, heard.info.duration_s)
+        last = heard.info.duration_s + TOLERANCE_S
         late += [f"{row.where or recording.name} ({row.place})" for row in recording.rows if row.end_s > last]
         if recording.whole is not None and not heard.events:
             silent.append(recording.name)
@@ -168,7 +168,7 @@ def collect(
 
 def _hear_all(
     recordings: Sequence[LabelledRecording], frontend: FrontEnd, by_hand: bool
-) -> Iterator[tuple[LabelledRecording, Hearing | str, Clips | None]]:
+) -> Iterator[tuple[LabelledRecording, Extraction | str, Clips | None]]:
     """Each recording with what was heard in it and its clips, or with the reason why nothing could be, in order."""
     from joblib import Parallel, delayed
 
@@ -178,10 +178,12 @@ def _hear_all(
     return ((recording, *found) for recording, found in zip(recordings, heard, strict=True))
 
 
-def _hear(path: Path, frontend: FrontEnd, by_hand: bool) -> tuple[Hearing | str, Clips | None]:
+def _hear(path: Path, frontend: FrontEnd, by_hand: bool) -> tuple[Extraction | str, Clips | None]:
     clips = [clips_of([])]
     try:
-        heard = hear(path, frontend, notice=(lambda some: clips.append(clips_of(some))) if by_hand else None)
+        heard = extract_events(
+            path, frontend, on_sounds=(lambda some: clips.append(clips_of(some))) if by_hand else None
+        )
     except AudioError as error:
         return str(error), None
     return heard, np.concatenate(clips) if by_hand else None

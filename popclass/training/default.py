@@ -126,7 +126,7 @@ def leave_out(
         own = value[company.rows]
         folds = [(np.flatnonzero(own != each), np.flatnonzero(own == each)) for each in np.unique(own)]
         aside = replace(company, group=value)
-        _, believed = learn_context(aside, y, model.classes, model.features, folds, judge, seed=seed % 2**32)
+        _, contextual = learn_context(aside, y, model.classes, model.features, folds, judge, seed=seed % 2**32)
         strange = _novelty_left_out(X, y, folds, seed % 2**32)
         parts: list[tuple[str, Any]] = [
             *((str(each), test) for each, (_, test) in zip(np.unique(own), folds, strict=True)),
@@ -136,7 +136,7 @@ def leave_out(
             {
                 "setting": factor,
                 "value": name,
-                **_summary(score(y[part], believed[part], model.classes), y[part], model),
+                **_summary(score(y[part], contextual[part], model.classes), y[part], model),
                 "novelty": distribution(strange[part]),
             }
             for name, part in parts

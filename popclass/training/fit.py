@@ -103,16 +103,16 @@ def fit(
         trial = try_out(kinds, X, y, classes, splits, mfcc=mfcc, seed=seed, progress=progress)
         graph = to_graph(train_classifier(trial.chosen, X, y, seed=seed), X.shape[1])
         novelty, held_out_novelty = fit_novelty(X, y, splits, seed=seed)
-        believed = trial.calibrated
+        contextual = trial.calibrated
         if company is not None:
             judge = _judge(trial, X, y, seed)
-            stage, believed = learn_context(company, y, classes, frontend.names, splits, judge, seed=seed)
+            stage, contextual = learn_context(company, y, classes, frontend.names, splits, judge, seed=seed)
             context = stage.to_json()
     notes += remarks_on(trial, len(kinds), mfcc is not None)
-    bound = min_probability(believed, held_out_novelty, y, joint_classes(classes), precision=precision)
+    bound = min_probability(contextual, held_out_novelty, y, joint_classes(classes), precision=precision)
     least = joint_bounds(classes, bound)
-    cost = cost_of(believed, held_out_novelty, y, classes, least, precision)
-    cost["joint_labels"]["band"] = doubtful_band(believed, held_out_novelty, y, joint_classes(classes), bound)
+    cost = cost_of(contextual, held_out_novelty, y, classes, least, precision)
+    cost["joint_labels"]["band"] = doubtful_band(contextual, held_out_novelty, y, joint_classes(classes), bound)
     tried = trial_scores(trial, y, classes, groups, seed=seed)
     scores = {
         "folds": len(splits),
@@ -120,7 +120,7 @@ def fit(
         "groups": len(set(groups)),
         **tried,
         "candidates": {**(beside or {}), **tried["candidates"]},
-        "with_company": scored(y, believed, classes, groups, seed=seed) if company is not None else None,
+        "with_company": scored(y, contextual, classes, groups, seed=seed) if company is not None else None,
         **cost,
     }
     info = {

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from popclass.detection import Sound
 from popclass.errors import AudioError
 from popclass.features import FrontEnd
-from popclass.pipeline import hear
+from popclass.pipeline import extract_events
 from popclass.results import OTHER, SNAPPING
 from popclass.synthesis import draw_settings, generate_session
 from popclass.synthesis.session import Label
@@ -127,7 +127,7 @@ def _hear_session(seed: int, number: int, frontend: FrontEnd, by_hand: bool) -> 
         try:
             clips: list[Clips] = []
             notice = None if described is None else partial(_note, clips)
-            heard = hear(recording.samples, frontend, sample_rate=recording.sample_rate, notice=notice)
+            heard = extract_events(recording.samples, frontend, sample_rate=recording.sample_rate, on_sounds=notice)
         except AudioError:  # a gate that closed on everything leaves silence
             continue
         onsets = np.array([event.start_s for event in heard.events])

@@ -29,8 +29,7 @@ from popclass.batch.worker import hear_one
 from popclass.cli import main
 from popclass.errors import OutputError
 from popclass.model.model import Model
-from popclass.pipeline import Analysis
-from popclass.results import Event
+from popclass.results import Analysis, Event, RecordingInfo
 
 TABLES = ("events.csv", "recordings.csv")
 
@@ -144,19 +143,21 @@ def analyses(draw):
     onsets = sorted(draw(st.lists(st.integers(0, 10**12), min_size=count, max_size=count)))
     shares = st.lists(st.floats(0, 1), min_size=3 * count, max_size=3 * count)
     return Analysis(
-        recording=draw(names),
+        RecordingInfo(
+            draw(names),
+            sample_rate=rate,
+            channels=draw(st.integers(1, 8)),
+            duration_s=draw(st.floats(0, 1e6)),
+            recorded_at=draw(st.none() | st.datetimes(timezones=st.none() | st.just(UTC))),
+            warnings=tuple(draw(st.lists(st.text(max_size=10), max_size=2))),
+        ),
         events=tuple(
             Event(onset, onset + 5, onset + 9, rate, 1, draw(number), draw(number), event=at, burst=at)
             for at, onset in enumerate(onsets, start=1)
         ),
         acoustic=np.array(draw(shares)).reshape(count, 3),
-        believed=np.array(draw(shares)).reshape(count, 3),
+        contextual=np.array(draw(shares)).reshape(count, 3),
         novelty=np.array(draw(shares))[:count],
-        duration_s=draw(st.floats(0, 1e6)),
-        sample_rate=rate,
-        channels=draw(st.integers(1, 8)),
-        recorded_at=draw(st.none() | st.datetimes(timezones=st.none() | st.just(UTC))),
-        warnings=tuple(draw(st.lists(st.text(max_size=10), max_size=2))),
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from popclass.batch.manifest import COLUMNS, read_manifest
 from popclass.errors import LabelError
 from popclass.formats.csv_io import csv_line
-from popclass.postprocess import Circumstances
+from popclass.postprocess import Metadata
 
 NAMES = ("1.wav", "2.wav", "below/3.wav")
 subjects = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,8}[A-Za-z0-9]", fullmatch=True)
@@ -45,9 +45,7 @@ def test_what_is_written_is_read_in_any_order_of_columns(folder: Path, said: dic
         cells = {**known, "file": name, "recorded_at": None if moment is None else moment.isoformat()}
         lines.append(csv_line(cells.get(column) for column in columns))
     path.write_text("".join(lines), encoding="utf-8")
-    assert read_manifest(path, folder, NAMES, site=None) == {
-        name: Circumstances(**known) for name, known in said.items()
-    }
+    assert read_manifest(path, folder, NAMES, site=None) == {name: Metadata(**known) for name, known in said.items()}
 
 
 cells = st.text(max_size=30) | st.sampled_from([*COLUMNS, *NAMES, "hip", "2", "2026-11-22 10:15", "\0", "9" * 5000])

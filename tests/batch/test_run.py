@@ -22,7 +22,7 @@ from popclass.cli import main
 from popclass.errors import LabelError, ModelError, OutputError, UsageError
 from popclass.features import extract
 from popclass.model.model import Model
-from popclass.pipeline import analyse, classify
+from popclass.pipeline import analyze, classify
 
 TABLES = ("events.csv", "recordings.csv")
 NOT_UTF8 = os.fsdecode(b"caf\xe9.wav")
@@ -226,7 +226,7 @@ def test_a_bug_costs_one_row_and_names_itself(archive, model, tmp_path, monkeypa
 
 
 def test_a_bug_that_shows_when_sounds_are_described_together_costs_one_row(done, archive, model, tmp_path, monkeypatch):
-    loud = analyse(archive / "LOUD.FLAC", model).events[0].snr_db
+    loud = analyze(archive / "LOUD.FLAC", model).events[0].snr_db
 
     def broken(sounds, frontend):
         if any(sound.event.snr_db == loud for sound in sounds):
@@ -242,7 +242,7 @@ def test_a_bug_that_shows_when_sounds_are_described_together_costs_one_row(done,
 
 
 def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
-    heard = analyse(archive / "LOUD.FLAC", model, name="LOUD.FLAC")
+    heard = analyze(archive / "LOUD.FLAC", model, name="LOUD.FLAC")
     back = from_line(to_line("LOUD.FLAC", heard, Stamp(1, 2), (1, 5)), classes=3)
     assert len(heard.events) >= 2
     assert back.events == heard.events

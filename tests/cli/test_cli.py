@@ -269,13 +269,13 @@ def test_no_events_are_a_normal_result(run, tmp_path, model, style):
 
 @pytest.mark.parametrize("style", ["csv", "jsonl", "audacity", "raven"])
 def test_an_event_at_the_very_start_is_written_as_zero(run, tmp_path, model, style):
-    from popclass.pipeline import hear, load_model
+    from popclass.pipeline import extract_events, load_model
 
     x = recordings.samples([], seconds=0.5)
     x[:200] = 0.5 * np.exp(-np.arange(200) / 30) * np.cos(np.arange(200))
     path = tmp_path / "first.wav"
     sf.write(path, x, recordings.RATE)
-    onset = hear(path, load_model(model).frontend).events[0].onset
+    onset = extract_events(path, load_model(model).frontend).events[0].onset
     code, out, _ = run("classify", path, "--model", model, "--format", style)
     assert code == 0
     rows = out.splitlines()

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.context.features import MEASURES, context_features, context_names
-from popclass.context.similarity import Likeness
+from popclass.context.similarity import Similarity
 from popclass.errors import UsageError
 
 CLASSES = ("cavitation", "snapping", "other")
@@ -19,11 +19,11 @@ def bursts_of(onset):
     return np.cumsum(np.diff(onset, prepend=-np.inf) > 0.25)
 
 
-def measure(onset, embedding, p=None, burst=None, likeness=None, **options):
+def measure(onset, embedding, p=None, burst=None, similarity=None, **options):
     onset = np.asarray(onset, dtype=float)
     p = np.full((len(onset), 3), 1 / 3) if p is None else p
     burst = bursts_of(onset) if burst is None else burst
-    table = context_features(onset, burst, embedding, p, likeness=likeness or Likeness(), **options)
+    table = context_features(onset, burst, embedding, p, similarity=similarity or Similarity(), **options)
     return dict(zip(NAMES, table.T, strict=True))
 
 
@@ -42,66 +42,66 @@ def sessions(draw, most=25):
     return onset, bursts_of(onset), embedding, random.dirichlet(np.ones(3), n), random.integers(0, 2, n)
 
 
-few = Likeness(neighbours=4)
-settings_of_likeness = st.sampled_from([Likeness(), few, Likeness(window_s=2.0)])
+few = Similarity(neighbours=4)
+settings_of_likeness = st.sampled_from([Similarity(), few, Similarity(window_s=2.0)])
 
 
 @settings(deadline=None)
 @given(sessions(), settings_of_likeness, st.randoms(use_true_random=False))
-def test_the_order_in_which_events_are_given_does_not_matter(session, likeness, random):
+def test_the_order_in_which_events_are_given_does_not_matter(session, similarity, random):
     onset, burst, embedding, p, recording = session
     order = list(range(len(onset)))
     random.shuffle(order)
-    straight = context_features(onset, burst, embedding, p, likeness=likeness, recording=recording)
+    straight = context_features(onset, burst, embedding, p, similarity=similarity, recording=recording)
     shuffled = [values[order] for values in (onset, burst, embedding, p)]
     np.testing.assert_array_equal(
-        straight[order], context_features(*shuffled, likeness=likeness, recording=recording[order])
+        straight[order], context_features(*shuffled, similarity=similarity, recording=recording[order])
     )
 
 
 @settings(deadline=None)
 @given(sessions(), settings_of_likeness, st.integers(-(10**6), 2 * 10**9))
-def test_the_time_of_day_does_not_matter(session, likeness, shift):
+def test_the_time_of_day_does_not_matter(session, similarity, shift):
     onset, burst, embedding, p, _ = session
     np.testing.assert_array_equal(
-        context_features(onset, burst, embedding, p, likeness=likeness),
-        context_features(onset + shift, burst, embedding, p, likeness=likeness),
+        context_features(onset, burst, embedding, p, similarity=similarity),
+        context_features(onset + shift, burst, embedding, p, similarity=similarity),
     )
 
 
 @settings(deadline=None)
 @given(sessions(), settings_of_likeness)
-def test_recordings_do_not_see_each_other(session, likeness):
+def test_recordings_do_not_see_each_other(session, similarity):
     onset, burst, embedding, p, recording = session
-    together = context_features(onset, burst, embedding, p, likeness=likeness, recording=recording)
+    together = context_features(onset, burst, embedding, p, similarity=similarity, recording=recording)
     for name in (0, 1):
         own = recording == name
-        alone = context_features(onset[own], burst[own], embedding[own], p[own], likeness=likeness)
+        alone = context_features(onset[own], burst[own], embedding[own], p[own], similarity=similarity)
         np.testing.assert_array_equal(together[own], alone)
 
 
 @settings(deadline=None)
 @given(sessions(), settings_of_likeness)
-def test_every_measure_keeps_to_its_range(session, likeness):
+def test_every_measure_keeps_to_its_range(session, similarity):
     onset, burst, embedding, p, _ = session
-    found = measure(onset, embedding, p, burst, likeness)
+    found = measure(onset, embedding, p, burst, similarity)
     for name in ("accompanied", "alike_share", "alike_best", "regularity", "burst_unlikeness", "pair_repeat"):
         assert ((found[name] >= 0) & (found[name] <= 1)).all(), name
-    assert (found["alike_count"] <= np.log1p(2 * likeness.neighbours)).all()
+    assert (found["alike_count"] <= np.log1p(2 * similarity.neighbours)).all()
     for name in NAMES[10:]:
         assert ((found[name] >= -1 / 3 - 1e-12) & (found[name] <= 2 / 3 + 1e-12)).all(), name
 
 
 @settings(deadline=None)
 @given(sessions(), settings_of_likeness)
-def test_counts_shares_and_company_are_those_counted_by_hand(session, likeness):
+def test_counts_shares_and_company_are_those_counted_by_hand(session, similarity):
     onset, burst, embedding, p, _ = session
-    found = measure(onset, embedding, p, burst, likeness)
+    found = measure(onset, embedding, p, burst, similarity)
     for i in range(len(onset)):
         near = [
             j
             for j in range(len(onset))
-            if j != i and abs(j - i) <= likeness.neighbours and abs(onset[j] - onset[i]) <= likeness.window_s + 1e-9
+            if j != i and abs(j - i) <= similarity.neighbours and abs(onset[j] - onset[i]) <= similarity.window_s + 1e-9
         ]
         like = {j: np.exp(-np.mean((embedding[i] - embedding[j]) ** 2) / 2) for j in near}
         elsewhere = [j for j in near if burst[j] != burst[i]]
@@ -124,7 +124,7 @@ def test_an_event_alone_has_no_context(recordings):
 
 
 def test_no_events_is_a_normal_result():
-    table = context_features([], np.empty(0, int), np.empty((0, D)), np.empty((0, 3)), likeness=Likeness())
+    table = context_features([], np.empty(0, int), np.empty((0, D)), np.empty((0, 3)), similarity=Similarity())
     assert table.shape == (0, len(NAMES))
 
 
@@ -228,7 +228,7 @@ def test_every_column_is_documented():
     ],
 )
 def test_what_is_not_allowed_is_named(change, said):
-    values = {"onset_s": [0.0], "burst": [1], "embedding": [[0.0]], "p_acoustic": [[1.0]], "likeness": Likeness()}
+    values = {"onset_s": [0.0], "burst": [1], "embedding": [[0.0]], "p_acoustic": [[1.0]], "likeness": Similarity()}
     with pytest.raises(UsageError, match=said):
         context_features(**(values | change))
 

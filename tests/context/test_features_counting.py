@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from popclass.context.features import Company, context_names
-from popclass.context.similarity import Likeness
+from popclass.context.similarity import Similarity
 
 NAMES = context_names(("cavitation", "snapping", "other"))
 
@@ -14,7 +14,7 @@ def session(n=900, seconds=300.0, seed=8):
     onset = np.sort(random.uniform(0, seconds, n))
     points = random.normal(size=(6, 30))[random.integers(0, 6, n)] + 0.4 * random.normal(size=(n, 30))
     burst = np.cumsum(np.diff(onset, prepend=-np.inf) > 0.25)
-    return Company(onset, burst, points, random.dirichlet(np.ones(3), n), random.integers(0, 12, n) * 1.0, Likeness())
+    return Company(onset, burst, points, random.dirichlet(np.ones(3), n), random.integers(0, 12, n) * 1.0, Similarity())
 
 
 def test_many_events_need_blocks_and_come_out_the_same(monkeypatch):
@@ -27,12 +27,12 @@ def test_many_events_need_blocks_and_come_out_the_same(monkeypatch):
 def test_alike_events_elsewhere_are_counted_one_by_one():
     company = session(n=60, seconds=40.0)
     counted = company.measures()[:, NAMES.index("alike_count")]
-    likeness = company.likeness
+    similarity = company.similarity
     for one in range(company.n):
         alike = 0
         for other in range(company.n):
-            near = abs(company.time[other] - company.time[one]) <= likeness.window_s * 1e6
-            loud = company.level[other] >= company.level[one] - likeness.quieter_db
+            near = abs(company.time[other] - company.time[one]) <= similarity.window_s * 1e6
+            loud = company.level[other] >= company.level[one] - similarity.quieter_db
             if near and loud and company.burst[other] != company.burst[one]:
-                alike += likeness.between(company.points[[one]], company.points[[other]])[0] >= likeness.alike
+                alike += similarity.between(company.points[[one]], company.points[[other]])[0] >= similarity.alike
         assert counted[one] == pytest.approx(np.log1p(alike))

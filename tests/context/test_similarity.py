@@ -3,15 +3,15 @@ import json
 import numpy as np
 import pytest
 
-from popclass.context.similarity import Likeness, likeness_scale
+from popclass.context.similarity import Similarity, similarity_scale
 from popclass.errors import UsageError
 
 
 def test_the_same_sound_is_wholly_alike_and_unrelated_ones_are_not():
     random = np.random.default_rng(1)
     one, other = random.normal(size=(2, 200, 500))
-    assert (Likeness().between(one, one) == 1).all()
-    np.testing.assert_allclose(Likeness().between(one, other), np.exp(-1), atol=0.1)
+    assert (Similarity().between(one, one) == 1).all()
+    np.testing.assert_allclose(Similarity().between(one, other), np.exp(-1), atol=0.1)
 
 
 def test_repeats_as_steady_as_published_are_alike():
@@ -19,22 +19,22 @@ def test_repeats_as_steady_as_published_are_alike():
     random = np.random.default_rng(2)
     sound, first, second = random.normal(size=(3, 200, 500))
     repeats = [np.sqrt(0.85) * sound + np.sqrt(0.15) * noise for noise in (first, second)]
-    assert (Likeness().between(*repeats) >= Likeness().alike).all()
+    assert (Similarity().between(*repeats) >= Similarity().alike).all()
 
 
 def test_no_distance_is_too_far():
-    assert Likeness().between(np.array([[1e308]]), np.array([[-1e308]])) == 0
+    assert Similarity().between(np.array([[1e308]]), np.array([[-1e308]])) == 0
 
 
 def test_the_scale_of_standardised_independent_features_is_one():
     random = np.random.default_rng(3)
-    assert likeness_scale(random.normal(size=(2000, 40)), np.arange(2000) // 10) == pytest.approx(1, abs=0.03)
+    assert similarity_scale(random.normal(size=(2000, 40)), np.arange(2000) // 10) == pytest.approx(1, abs=0.03)
 
 
 def test_the_scale_ignores_repeats_within_a_recording():
     random = np.random.default_rng(4)
     sounds = np.repeat(random.normal(size=(4, 40)), 500, axis=0)
-    assert likeness_scale(sounds, np.repeat(np.arange(4), 500)) == pytest.approx(1, abs=0.3)
+    assert similarity_scale(sounds, np.repeat(np.arange(4), 500)) == pytest.approx(1, abs=0.3)
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_the_scale_ignores_repeats_within_a_recording():
 )
 def test_a_scale_needs_recordings_that_differ(embedding, recording):
     with pytest.raises(UsageError, match="at least two recordings"):
-        likeness_scale(embedding, recording)
+        similarity_scale(embedding, recording)
 
 
 def test_what_is_written_is_read_back():
-    likeness = Likeness(scale=1.3, pair_s=(0.05, 0.15))
-    assert Likeness.from_json(json.loads(json.dumps(likeness.to_json()))) == likeness
+    similarity = Similarity(scale=1.3, pair_s=(0.05, 0.15))
+    assert Similarity.from_json(json.loads(json.dumps(similarity.to_json()))) == similarity
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_what_is_written_is_read_back():
 )
 def test_values_that_make_no_sense_are_refused(change):
     with pytest.raises(UsageError):
-        Likeness.from_json(Likeness().to_json() | change)
+        Similarity.from_json(Similarity().to_json() | change)

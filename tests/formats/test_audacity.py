@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from popclass.errors import LabelError, UsageError
 from popclass.formats.audacity import AudacityLabel, audacity, label_name, read_audacity
-from popclass.results import RecordingResult
+from popclass.results import RecordingInfo, RecordingResult
 from popclass.utils.files import write_text
 
 
@@ -41,7 +41,11 @@ def test_several_recordings_are_refused_at_once() -> None:
 
 
 def test_tabs_and_line_breaks_in_a_class_cannot_break_the_track() -> None:
-    odd = RecordingResult("a.wav", (FULL.events[0].gain(label="my\tclass\n2"),), FULL.classes, 1.0, 48000, 1)
+    odd = RecordingResult(
+        RecordingInfo("a.wav", sample_rate=48000, channels=1, duration_s=1.0),
+        events=(FULL.events[0].gain(label="my\tclass\n2"),),
+        classes=FULL.classes,
+    )
     assert list(audacity([odd])) == ["0.000000\t0.006250\tmy class 2 0.99\n"]
 
 

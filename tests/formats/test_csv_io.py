@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from popclass.errors import LabelError
 from popclass.formats.csv_io import csv_header, csv_line, csv_rows, events_csv, read_events_csv
 from popclass.formats.text import fields
-from popclass.results import RecordingResult, event_columns
+from popclass.results import RecordingInfo, RecordingResult, event_columns
 from popclass.utils.files import write_text
 
 
@@ -55,7 +55,11 @@ def test_neighbouring_samples_have_different_times_at_192_khz(onset: int) -> Non
 
 def _with_onset(onset: int) -> RecordingResult:
     event = FULL.events[0].gain(onset=onset, sample_rate=192_000)
-    return RecordingResult("a.wav", (event,), FULL.classes, 86400.0, 192_000, 1)
+    return RecordingResult(
+        RecordingInfo("a.wav", sample_rate=192_000, channels=1, duration_s=86400.0),
+        events=(event,),
+        classes=FULL.classes,
+    )
 
 
 def test_no_recordings_at_all_still_have_a_header() -> None:
@@ -73,7 +77,9 @@ def test_pandas_reads_the_same(tmp_path: Path) -> None:
 
 
 def test_one_table_holds_one_set_of_classes() -> None:
-    other = RecordingResult("a.wav", (), ("pop", "other"), 1.0, 8000, 1)
+    other = RecordingResult(
+        RecordingInfo("a.wav", sample_rate=8000, channels=1, duration_s=1.0), events=(), classes=("pop", "other")
+    )
     with pytest.raises(ValueError, match="one set of classes"):
         list(events_csv([FULL, other]))
 

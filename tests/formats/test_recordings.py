@@ -10,8 +10,8 @@ from formats_strategies import results
 from hypothesis import given
 from hypothesis import strategies as st
 
-from popclass.formats.recordings import RecordingRow, recording_columns, recordings_csv
-from popclass.results import RecordingResult
+from popclass.formats.recordings import FAILED, RecordingRow, recording_columns, recordings_csv
+from popclass.results import RecordingInfo, RecordingResult
 from popclass.utils.text import visible
 
 
@@ -39,7 +39,21 @@ def test_a_recording_without_events_has_zeros() -> None:
 
 
 def test_a_failed_recording_has_a_reason_in_one_line_and_nothing_invented() -> None:
-    (row,) = _read([RecordingRow.from_failure("a.wav", "not\naudio", warnings=["one", "two"])])
+    (row,) = _read(
+        [
+            RecordingRow(
+                RecordingInfo(
+                    "a.wav",
+                    warnings=(
+                        "one",
+                        "two",
+                    ),
+                ),
+                FAILED,
+                "not\naudio",
+            )
+        ]
+    )
     known = {"recording": "a.wav", "status": "failed", "reason": "not\\naudio", "warnings": "one; two"}
     assert {column: text for column, text in row.items() if text} == known
 
@@ -51,7 +65,7 @@ def test_no_recordings_have_a_header() -> None:
 @given(many=st.lists(results(), max_size=3), reason=st.text(min_size=1, max_size=20))
 def test_every_recording_comes_back_as_one_row_of_the_standard_reader(many: list[RecordingResult], reason: str) -> None:
     """Whatever is in names, subjects, warnings and reasons; a field that is unknown is empty."""
-    rows = [*map(RecordingRow.from_result, many), RecordingRow.from_failure("bad.wav", reason)]
+    rows = [*map(RecordingRow.from_result, many), RecordingRow(RecordingInfo("bad.wav"), FAILED, reason)]
     back = _read(rows)
     assert [row["recording"] for row in back] == [visible(each.recording) for each in rows]
     assert all(tuple(row) == recording_columns(CLASSES) and None not in row.values() for row in back)

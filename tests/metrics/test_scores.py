@@ -6,8 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from popclass.metrics.scores import about_rows, calibration_error, candidate_rows, describe, reliability, score, table
-from popclass.training.baseline import BY_HAND
+from popclass.metrics.scores import (
+    BY_HAND,
+    about_rows,
+    calibration_error,
+    candidate_rows,
+    describe,
+    reliability,
+    score,
+    table,
+)
 
 CLASSES = ["cavitation", "snapping", "other"]
 

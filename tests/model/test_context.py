@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from popclass.context.features import context_names
-from popclass.context.similarity import Likeness
-from popclass.model.context import Context, Weighing
+from popclass.context.similarity import Similarity
+from popclass.model.context import Context, ContextWeights
 
 CLASSES = ("cavitation", "snapping", "other")
 NAMES = context_names(CLASSES)
@@ -19,12 +19,12 @@ COLUMNS = (0, 2, 3)
 def a_weighing(measures=MEASURES, classes=3, units=4):
     rng = np.random.default_rng(0)
     shapes = [(measures, classes), (measures, units), (classes, units), (units,), (units, classes)]
-    return Weighing(*(rng.normal(size=shape).astype(np.float32) for shape in shapes))
+    return ContextWeights(*(rng.normal(size=shape).astype(np.float32) for shape in shapes))
 
 
 def a_context(weights=None):
-    weighing = a_weighing() if weights is None else Weighing.of_weights(weights)
-    return Context(COLUMNS, np.zeros(3), np.ones(3), Likeness(scale=1.5), NAMES, weighing)
+    weighing = a_weighing() if weights is None else ContextWeights.of_weights(weights)
+    return Context(COLUMNS, np.zeros(3), np.ones(3), Similarity(scale=1.5), NAMES, weighing)
 
 
 def a_session(events=12, seed=1):
@@ -39,13 +39,13 @@ def a_session(events=12, seed=1):
 def test_weights_of_zero_change_nothing():
     X, acoustic, *where = a_session()
     context = a_context(np.zeros((len(NAMES), 3)))
-    np.testing.assert_allclose(context.apply(acoustic, context.measure(X, acoustic, *where)), acoustic, atol=1e-12)
+    np.testing.assert_allclose(context.apply(acoustic, context.features(X, acoustic, *where)), acoustic, atol=1e-12)
 
 
 def test_an_event_alone_keeps_its_probabilities():
     X, acoustic, *where = (each[:1] for each in a_session())
     context = a_context()
-    measures = context.measure(X, acoustic, *where)
+    measures = context.features(X, acoustic, *where)
     assert (measures == 0).all()
     np.testing.assert_allclose(context.apply(acoustic, measures), acoustic, atol=1e-12)
 
@@ -63,7 +63,7 @@ def test_a_measure_adds_its_weight_in_log_odds():
 
 
 def test_what_one_measure_is_worth_can_depend_on_another():
-    weighing = Weighing(
+    weighing = ContextWeights(
         linear=np.zeros((2, 2)),
         inner=np.array([[2.0], [2.0]]),
         sound=np.zeros((2, 1)),
@@ -95,17 +95,17 @@ def test_certainty_of_the_sound_stays_finite():
 def test_only_the_columns_named_are_compared():
     X, acoustic, *where = a_session()
     context = a_context()
-    measured = context.measure(X, acoustic, *where)
+    measured = context.features(X, acoustic, *where)
     X[:, 1] = 1e3 * np.random.default_rng(2).normal(size=len(X))  # not among COLUMNS
-    np.testing.assert_array_equal(context.measure(X, acoustic, *where), measured)
+    np.testing.assert_array_equal(context.features(X, acoustic, *where), measured)
     X[:, 2] += 10 * np.random.default_rng(3).normal(size=len(X))
-    assert not np.array_equal(context.measure(X, acoustic, *where), measured)
+    assert not np.array_equal(context.features(X, acoustic, *where), measured)
 
 
 def test_a_recording_without_events_has_no_measures():
     X, acoustic, *where = (each[:0] for each in a_session())
     context = a_context()
-    measures = context.measure(X, acoustic, *where)
+    measures = context.features(X, acoustic, *where)
     assert measures.shape == (0, len(NAMES))
     assert context.apply(acoustic, measures).shape == (0, 3)
 
@@ -113,7 +113,7 @@ def test_a_recording_without_events_has_no_measures():
 def test_json_gives_the_same_context():
     context = a_context()
     again = Context.from_json(json.loads(json.dumps(context.to_json())), CLASSES)
-    assert (again.columns, again.names, again.likeness) == (context.columns, context.names, context.likeness)
+    assert (again.columns, again.names, again.similarity) == (context.columns, context.names, context.similarity)
     for name in ("mean", "spread"):
         np.testing.assert_array_equal(getattr(again, name), getattr(context, name))
     for name in ("linear", "inner", "sound", "bias", "outer"):

@@ -11,8 +11,8 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_files import information, refused, resealed, softmax_graph
 from onnx import TensorProto, helper, numpy_helper
-from test_model import information, refused, resealed, softmax_graph
 
 from popclass.errors import ModelError
 from popclass.model.graph_check import check_graph

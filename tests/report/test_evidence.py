@@ -10,7 +10,7 @@ import recordings
 
 from popclass.features.definitions import NAMES
 from popclass.model.model import Model
-from popclass.pipeline import hear
+from popclass.pipeline import extract_events
 from popclass.report.evidence import GROUPS, MOST_SHOWN, contributions, groups_of
 
 
@@ -22,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 @pytest.fixture(scope="module")
 def features(model: Model) -> np.ndarray:
     kinds = list(recordings.KINDS) * 3
-    return hear(recordings.samples(kinds, seconds=4.0), model.frontend, sample_rate=recordings.RATE).features
+    return extract_events(recordings.samples(kinds, seconds=4.0), model.frontend, sample_rate=recordings.RATE).features
 
 
 def test_every_feature_belongs_to_one_group_of_people_words() -> None:

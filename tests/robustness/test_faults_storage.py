@@ -29,7 +29,7 @@ from popclass.batch.worker import hear_one
 from popclass.cli import main
 from popclass.errors import AudioError, OutputError
 from popclass.model.model import Model
-from popclass.pipeline import classify, hear
+from popclass.pipeline import classify, extract_events
 from popclass.streaming.save import Saver
 from popclass.utils.files import check_writable, placing, write_text
 
@@ -315,7 +315,7 @@ def test_a_recording_that_changes_while_it_is_read_is_refused(
         os.utime(path, (2, 2))
 
     with pytest.raises(AudioError, match=r"take\.\w+: was changed while it was read; read it again when nobody"):
-        hear(path, model.frontend, progress=change)
+        extract_events(path, model.frontend, progress=change)
 
 
 def test_a_recording_removed_while_it_is_read_is_read_to_its_end(model: Model, tmp_path: Path) -> None:

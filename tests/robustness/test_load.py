@@ -13,9 +13,9 @@ import recordings
 from popclass.batch import classify_folder
 from popclass.formats import FORMATS
 from popclass.model.model import Model
-from popclass.pipeline import Analysis, analyse, number
-from popclass.postprocess import Circumstances, conclude
-from popclass.results import Event
+from popclass.pipeline import analyze, number_events
+from popclass.postprocess import Metadata, postprocess
+from popclass.results import Analysis, Event, RecordingInfo
 
 RATE = recordings.RATE
 TABLES = ("events.csv", "recordings.csv")
@@ -31,9 +31,15 @@ def crowd(events: int, classes: int) -> Analysis:
     rng = np.random.default_rng(0)
     at = np.sort(rng.integers(0, events * RATE // 3, events)).tolist()
     chances = rng.dirichlet(np.ones(classes), events)
-    sounds = number([Event(onset, onset + 20, onset + 300, RATE, 1, 20.0, -20.0) for onset in at])
+    sounds = number_events([Event(onset, onset + 20, onset + 300, RATE, 1, 20.0, -20.0) for onset in at])
     novelty = np.zeros(events)
-    return Analysis("crowd.wav", sounds, chances, chances, novelty, events / 3, RATE, 1, None, ())
+    return Analysis(
+        RecordingInfo("crowd.wav", sample_rate=RATE, channels=1, duration_s=events / 3, recorded_at=None, warnings=()),
+        events=sounds,
+        acoustic=chances,
+        contextual=chances,
+        novelty=novelty,
+    )
 
 
 def cpu_s(events: int, model: Model) -> float:
@@ -41,7 +47,7 @@ def cpu_s(events: int, model: Model) -> float:
     take, spans = crowd(events, len(model.classes)), []
     for _ in range(2):
         began = time.process_time()
-        results = conclude([take], [Circumstances(cavities=2)], model)
+        results = postprocess([take], [Metadata(cavities=2)], model)
         written = [sum(map(len, form(results))) for form in FORMATS.values()]
         spans.append(time.process_time() - began)
         assert min(written) > events
@@ -57,9 +63,9 @@ def test_the_memory_of_hearing_does_not_grow_with_the_length(model: Model, tmp_p
     peaks = {}
     for seconds in (30, 100):
         path = recordings.write(tmp_path / "long.flac", ["other"], seconds=seconds)
-        analyse(path, model)  # what is imported and kept once is not counted
+        analyze(path, model)  # what is imported and kept once is not counted
         tracemalloc.start()
-        analyse(path, model)
+        analyze(path, model)
         peaks[seconds] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peaks[100] < 1.1 * peaks[30]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import popclass
 from popclass.errors import AudioError, UsageError
 from popclass.model.model import Model
-from popclass.pipeline import analyse
-from popclass.postprocess import Circumstances, conclude
+from popclass.pipeline import analyze
+from popclass.postprocess import Metadata, postprocess
 from popclass.streaming import Listener
 
 RATE = 12_000
@@ -149,9 +149,9 @@ def test_a_session_goes_on_where_it_ended(model, tmp_path):
         first.save_session(tmp_path / "session.json")
         second = Listener(RATE, recorded_at=starts[1], resume=tmp_path / "session.json", **options)
         _, last = listen(second, takes[1], [20_000])
-        around = [Circumstances(site="mcp", subject="P1", recorded_at=start) for start in starts]
-        heard = [analyse(take, model, sample_rate=RATE, name=str(at)) for at, take in enumerate(takes)]
-        whole = conclude(heard, around, model, refractory_s=8.0)[1].events
+        around = [Metadata(site="mcp", subject="P1", recorded_at=start) for start in starts]
+        heard = [analyze(take, model, sample_rate=RATE, name=str(at)) for at, take in enumerate(takes)]
+        whole = postprocess(heard, around, model, refractory_s=8.0)[1].events
         for live, event in zip(held(last), whole, strict=True):
             same(live, event)
         alone = popclass.classify(takes[1], sample_rate=RATE, model=model, site="mcp", refractory=8.0).events

@@ -14,7 +14,7 @@ from popclass.errors import OutputError
 from popclass.labels.matching import match
 from popclass.labels.read import read_labels
 from popclass.model.model import Model
-from popclass.pipeline import classify, hear
+from popclass.pipeline import classify, extract_events
 from popclass.results import UNCERTAIN, event_columns
 from popclass.streaming import Listener
 from popclass.streaming.output import Counts, Lines, Outlet
@@ -191,7 +191,7 @@ def taken_from(folder, model):
     """Features and label of each event to train with, as `popclass train --partial` takes them from a folder."""
     taken = []
     for recording in read_labels(folder).recordings:
-        heard = hear(recording.path, model.frontend)
+        heard = extract_events(recording.path, model.frontend)
         labels = match(heard.events, recording, partial=True).labels
         taken += [(x, label) for x, label in zip(heard.features, labels, strict=True) if label is not None]
     return taken
@@ -214,7 +214,7 @@ def test_each_label_finds_its_very_event_again(model, uneven, tmp_path):
     sit(Played(Begin(RATE, 1), uneven), [Saver(tmp_path)], model)
     taken = taken_from(tmp_path, model)
     whole = classify(uneven, sample_rate=RATE, model=model, site="mcp").events
-    features = hear(uneven, model.frontend, sample_rate=RATE).features
+    features = extract_events(uneven, model.frontend, sample_rate=RATE).features
     expected = [(x, event.label) for x, event in zip(features, whole, strict=True) if event.label != UNCERTAIN]
     assert len(expected) > 25
     assert [label for _, label in taken] == [label for _, label in expected]

@@ -29,7 +29,7 @@ def test_what_was_kept_comes_back_as_seen_from_the_new_start(path):
     back = load(path, OWNER, BEGAN + timedelta(seconds=100))
     np.testing.assert_array_equal(back.time_s, HISTORY.time_s - 100)
     np.testing.assert_array_equal(back.burst, [-1, 0])
-    np.testing.assert_array_equal(back.believed, HISTORY.believed)
+    np.testing.assert_array_equal(back.contextual, HISTORY.contextual)
     np.testing.assert_array_equal(back.novelty, HISTORY.novelty)
     assert back.last_cavitation_s == -107.5
 
@@ -38,7 +38,7 @@ def test_a_sitting_without_cracks_can_be_kept(tmp_path):
     save(tmp_path / "none.json", OWNER, History.none(2), BEGAN, ENDED)
     back = load(tmp_path / "none.json", OWNER, ENDED)
     assert len(back.time_s) == 0
-    assert back.believed.shape == (0, 2)
+    assert back.contextual.shape == (0, 2)
     assert back.last_cavitation_s is None
 
 
@@ -64,7 +64,7 @@ def test_any_sitting_comes_back_and_sitting_after_sitting_can_be_kept(tmp_path_f
     save(path, OWNER, history, BEGAN, ENDED)
     begins = ENDED + timedelta(seconds=gap)
     back = load(path, OWNER, begins)
-    assert back.believed.tobytes() == history.believed.tobytes()
+    assert back.contextual.tobytes() == history.contextual.tobytes()
     assert back.novelty.tobytes() == history.novelty.tobytes()
     np.testing.assert_array_equal(back.time_s, history.time_s - (90 + gap))
     np.testing.assert_array_equal(np.diff(back.burst), np.diff(history.burst))

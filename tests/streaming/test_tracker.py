@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.model.model import Model
-from popclass.pipeline import extract_features, number
-from popclass.postprocess import judge, least_probabilities
+from popclass.pipeline import extract_features, number_events
+from popclass.postprocess import LabelRules, assign_labels
 from popclass.results import Event
 from popclass.streaming import tracker as standing
 from popclass.streaming.records import answer
 from popclass.streaming.session import History
 from popclass.streaming.tracker import Standing
+from popclass.timing.timeline import Placed
 
 RATE = 8000
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "labelled"
@@ -48,14 +49,14 @@ def a_stream(seed, table, events=120):
 
 def together(model, events, features, capacity, period_s):
     """All events weighed at once, as `popclass.postprocess` does it for a recording."""
-    events = number(events)
+    events = number_events(events)
     acoustic, novelty = model.probabilities(features), model.novelty(features)
     columns = [np.array([getattr(event, name) for event in events]) for name in ("start_s", "burst", "snr_db")]
-    believed = model.context.weigh(features, acoustic, *columns)
-    judged = judge(
-        *(columns[0], columns[1], believed, novelty, model, least_probabilities(model, None), capacity, period_s)
-    )
-    return [judged.label(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
+    contextual = model.context.probabilities(features, acoustic, *columns)
+    placed = Placed(columns[0], columns[1], np.zeros_like(columns[1]))
+    rules = LabelRules.of(model, capacity=capacity, refractory_s=period_s)
+    judged = assign_labels(placed, contextual, novelty, rules)
+    return [judged.apply(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
 
 
 @pytest.mark.parametrize("waits_for", [1 / 1000, 0.3])
@@ -69,8 +70,8 @@ def test_the_last_answers_are_those_of_all_weighed_together(model, table, waits_
     before, standing.WAITS_FOR = standing.WAITS_FOR, waits_for
     try:
         events, features = a_stream(seed, table)
-        least, history = least_probabilities(model, None), History.none(len(model.classes))
-        held = Standing(model, RATE, least, capacity, period_s, history)
+        history = History.none(len(model.classes))
+        held = Standing(model, RATE, LabelRules.of(model, capacity=capacity, refractory_s=period_s), history)
         last, rng, at = {}, np.random.default_rng(seed), 0
         while at < len(events):
             some = int(rng.integers(1, 6))
@@ -99,8 +100,8 @@ def test_the_last_answers_are_those_of_all_weighed_together(model, table, waits_
 
 def test_final_events_are_never_reported_again(model, table):
     events, features = a_stream(1, table, events=400)
-    least, history = least_probabilities(model, None), History.none(len(model.classes))
-    held = Standing(model, RATE, least, 2, 5.0, history)
+    history = History.none(len(model.classes))
+    held = Standing(model, RATE, LabelRules.of(model, capacity=2, refractory_s=5.0), history)
     final = 0
     for at, event in enumerate(events):
         held.add([event], features[at : at + 1])
@@ -113,7 +114,7 @@ def test_final_events_are_never_reported_again(model, table):
 def test_glimpses_give_way_to_what_is_certain(model, table):
     """Two were seen at a glance; one of them was none, so the other takes its number and the last is withdrawn."""
     events, features = a_stream(2, table, events=3)
-    held = Standing(model, RATE, least_probabilities(model, None), 1, 5.0, History.none(len(model.classes)))
+    held = Standing(model, RATE, LabelRules.of(model, capacity=1, refractory_s=5.0), History.none(len(model.classes)))
     seen = list(held.glimpse(events, features))
     assert [(event.event, event.revision) for event in seen] == [(1, 0), (2, 0), (3, 0)]
     assert list(held.glimpse(events, features)) == [], "nothing is new"

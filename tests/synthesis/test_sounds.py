@@ -19,7 +19,7 @@ RATES = (44100, 48000, 88200, 96000)
 WHOLE = Regime()
 
 
-def likeness(a: np.ndarray, b: np.ndarray) -> float:
+def similarity(a: np.ndarray, b: np.ndarray) -> float:
     """Largest normalised cross-correlation."""
     size = 2 * max(len(a), len(b))
     cross = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
@@ -86,25 +86,25 @@ def test_snap_repeats_are_alike_and_pops_of_a_series_unlike() -> None:
         for _ in range(25):
             tendon = snapping.draw_tendon(rng, WHOLE, contact=contact)
             first, second = (snapping.snap(rng, rate, tendon) for _ in range(2))
-            alike.append(likeness(first.wave[first.release :], second.wave[second.release :]))
+            alike.append(similarity(first.wave[first.release :], second.wave[second.release :]))
             cavities = [cavitation.draw_cavity(rng, number, WHOLE) for number in range(2)]
             a, b = cavitation.series(rng, rate, cavities, contact=contact, spine=True)
-            unlike.append(likeness(a.wave, b.wave))
+            unlike.append(similarity(a.wave, b.wave))
     assert np.median(alike) > 0.95
     assert np.median(unlike) < 0.75
 
 
 def test_taps_and_clicks_come_alike_and_crackle_does_not() -> None:
-    """Repetition and likeness alone prove nothing, and neither does a burst of unlike sounds."""
+    """Repetition and similarity alone prove nothing, and neither does a burst of unlike sounds."""
     rng, rate = np.random.default_rng(5), 48000
     for kind in ("tap", "mouse click", "clock", "nail tap"):
         scores = []
         for _ in range(25):
             maker = other.KINDS[kind](rng, rate, WHOLE)
-            scores.append(likeness(maker(rng)[0].wave, maker(rng)[0].wave))
+            scores.append(similarity(maker(rng)[0].wave, maker(rng)[0].wave))
         assert np.median(scores) > 0.88, kind
     bursts = [b for _ in range(30) if len(b := other.KINDS["crackle"](rng, rate, WHOLE)(rng)) > 1]
-    assert np.median([likeness(burst[0].wave, burst[1].wave) for burst in bursts]) < 0.75
+    assert np.median([similarity(burst[0].wave, burst[1].wave) for burst in bursts]) < 0.75
 
 
 def test_contact_pops_have_the_published_frequency_and_duration() -> None:

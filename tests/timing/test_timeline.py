@@ -7,15 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from popclass.timing.timeline import Take, timelines, warnings
+from popclass.results import RecordingInfo
+from popclass.timing.timeline import timelines, warnings
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
+def _info(name, subject=None, site=None, recorded_at=None, duration_s=0.0):
+    return RecordingInfo(name, duration_s=duration_s, recorded_at=recorded_at, site=site, subject=subject)
+
+
 def test_recordings_of_one_subject_and_site_share_a_timeline_in_order_of_their_start():
-    takes = [Take("b", "anna", "hip", NOON + timedelta(minutes=5)), Take("a", "anna", "hip", NOON)]
+    takes = [
+        RecordingInfo("b", recorded_at=NOON + timedelta(minutes=5), site="hip", subject="anna"),
+        RecordingInfo("a", recorded_at=NOON, site="hip", subject="anna"),
+    ]
     (line,) = timelines(takes)
-    assert line.takes == (1, 0)
+    assert line.recordings == (1, 0)
     assert line.offsets_s == (0.0, 300.0)
     assert line.started_at == NOON
 
@@ -33,57 +41,81 @@ def test_recordings_of_one_subject_and_site_share_a_timeline_in_order_of_their_s
     ],
 )
 def test_what_cannot_be_compared_stays_apart(first, second):
-    assert [line.takes for line in timelines([Take("a", *first), Take("b", *second)])] == [(0,), (1,)]
+    assert [line.recordings for line in timelines([_info("a", *first)("b", *second)])] == [(0,), (1,)]
 
 
 def test_an_unknown_site_is_a_site_of_its_own():
-    assert [line.takes for line in timelines([Take("a", "anna", None, NOON), Take("b", "anna", None, NOON)])] == [
-        (0, 1)
-    ]
+    assert [
+        line.recordings
+        for line in timelines(
+            [
+                RecordingInfo("a", recorded_at=NOON, site=None, subject="anna"),
+                RecordingInfo("b", recorded_at=NOON, site=None, subject="anna"),
+            ]
+        )
+    ] == [(0, 1)]
 
 
 def test_zones_are_compared_as_moments():
     berlin = NOON.astimezone(timezone(timedelta(hours=2))) + timedelta(seconds=1)
-    (line,) = timelines([Take("a", "anna", "hip", NOON), Take("b", "anna", "hip", berlin)])
+    (line,) = timelines(
+        [
+            RecordingInfo("a", recorded_at=NOON, site="hip", subject="anna"),
+            RecordingInfo("b", recorded_at=berlin, site="hip", subject="anna"),
+        ]
+    )
     assert line.offsets_s == (0.0, 1.0)
 
 
 def test_a_change_to_summer_time_moves_no_clock():
     zone = ZoneInfo("Europe/Berlin")
     before, after = datetime(2026, 3, 29, 1, 50, tzinfo=zone), datetime(2026, 3, 29, 3, 10, tzinfo=zone)
-    (line,) = timelines([Take("a", "anna", "hip", before), Take("b", "anna", "hip", after)])
+    (line,) = timelines(
+        [
+            RecordingInfo("a", recorded_at=before, site="hip", subject="anna"),
+            RecordingInfo("b", recorded_at=after, site="hip", subject="anna"),
+        ]
+    )
     assert line.offsets_s == (0.0, 1200.0)
 
 
 def test_years_at_the_end_of_the_calendar_are_times_like_any():
     edge = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
-    (line,) = timelines([Take("a", "anna", "hip", edge), Take("b", "anna", "hip", edge + timedelta(seconds=1))])
+    (line,) = timelines(
+        [
+            RecordingInfo("a", recorded_at=edge, site="hip", subject="anna"),
+            RecordingInfo("b", recorded_at=edge + timedelta(seconds=1), site="hip", subject="anna"),
+        ]
+    )
     assert line.offsets_s == (0.0, 1.0)
 
 
 def test_events_are_placed_with_bursts_told_apart():
-    takes = [Take("b", "anna", "hip", NOON + timedelta(minutes=5)), Take("a", "anna", "hip", NOON), Take("c")]
+    takes = [
+        RecordingInfo("b", recorded_at=NOON + timedelta(minutes=5), site="hip", subject="anna"),
+        RecordingInfo("a", recorded_at=NOON, site="hip", subject="anna"),
+        RecordingInfo("c"),
+    ]
     shared, alone = timelines(takes)
     onsets, bursts = [[0.5], [0.0, 0.1, 7.0], []], [[1], [1, 1, 2], []]
     placed = shared.place(onsets, bursts)
     np.testing.assert_array_equal(placed.time_s, [0.0, 0.1, 7.0, 300.5])
     np.testing.assert_array_equal(placed.burst, [1, 1, 2, 3])
-    np.testing.assert_array_equal(placed.take, [1, 1, 1, 0])
-    np.testing.assert_array_equal(placed.event, [0, 1, 2, 0])
+    np.testing.assert_array_equal(placed.recording, [1, 1, 1, 0])
     assert len(alone.place(onsets, bursts).time_s) == 0
 
 
 def test_what_limits_timing_is_said():
     naive = NOON.replace(tzinfo=None)
     takes = [
-        Take("a", "anna", "hip", NOON, 600.0),
-        Take("b", "anna", "hip", NOON + timedelta(minutes=5), 60.0),
-        Take("c", "anna", "hip", None, 60.0),
-        Take("d", "anna", "hip", naive, 60.0),
-        Take("e", "anna", "hip", NOON + timedelta(minutes=10), 60.0),
-        Take("f", "ben", "hip", None, 60.0),
-        Take("g", "cora", "hip", naive, 60.0),
-        Take("h", None, "hip", NOON, 60.0),
+        RecordingInfo("a", duration_s=600.0, recorded_at=NOON, site="hip", subject="anna"),
+        RecordingInfo("b", duration_s=60.0, recorded_at=NOON + timedelta(minutes=5), site="hip", subject="anna"),
+        RecordingInfo("c", duration_s=60.0, recorded_at=None, site="hip", subject="anna"),
+        RecordingInfo("d", duration_s=60.0, recorded_at=naive, site="hip", subject="anna"),
+        RecordingInfo("e", duration_s=60.0, recorded_at=NOON + timedelta(minutes=10), site="hip", subject="anna"),
+        RecordingInfo("f", duration_s=60.0, recorded_at=None, site="hip", subject="ben"),
+        RecordingInfo("g", duration_s=60.0, recorded_at=naive, site="hip", subject="cora"),
+        RecordingInfo("h", duration_s=60.0, recorded_at=NOON, site="hip", subject=None),
     ]
     said = warnings(takes)
     assert [len(lines) for lines in said] == [0, 1, 1, 1, 0, 0, 0, 0]
@@ -95,7 +127,10 @@ def test_what_limits_timing_is_said():
 def test_a_long_take_split_by_its_recorder_does_not_overlap():
     """Names hold whole seconds: the next part may seem to begin a fraction of one too early."""
     minute = timedelta(seconds=60)
-    takes = [Take("a", "anna", "hip", NOON, 60.9), Take("b", "anna", "hip", NOON + minute, 60.0)]
+    takes = [
+        RecordingInfo("a", duration_s=60.9, recorded_at=NOON, site="hip", subject="anna"),
+        RecordingInfo("b", duration_s=60.0, recorded_at=NOON + minute, site="hip", subject="anna"),
+    ]
     assert warnings(takes) == [[], []]
     assert "overlaps" in warnings([replace(takes[0], duration_s=61.1), takes[1]])[1][0]
 
@@ -104,17 +139,20 @@ def test_a_clock_set_back_between_numbered_recordings_is_said():
     minute = timedelta(minutes=1)
     names = ["s/take8.m4a", "s/take9.m4a", "s/take10.m4a", "s/take11.m4a"]
     starts = [NOON, NOON + 5 * minute, NOON + 2 * minute, NOON + 9 * minute]
-    takes = [Take(name, "anna", "hip", start, 30.0) for name, start in zip(names, starts, strict=True)]
+    takes = [
+        RecordingInfo(name, duration_s=30.0, recorded_at=start, site="hip", subject="anna")
+        for name, start in zip(names, starts, strict=True)
+    ]
     said = warnings(takes)
     assert [len(lines) for lines in said] == [0, 0, 1, 0]
     assert said[2][0].startswith("begins before s/take9.m4a, though its number is higher: if a clock was set back")
-    assert warnings([takes[0], replace(takes[1], recording="s/other9.m4a"), takes[2]]) == [[], [], []]
+    assert warnings([takes[0], replace(takes[1], name="s/other9.m4a"), takes[2]]) == [[], [], []]
     assert warnings([takes[1], replace(takes[2], subject="ben")]) == [[], []]
 
 
 moments = st.none() | st.datetimes() | st.datetimes(timezones=st.timezones())
 some_takes = st.builds(
-    Take,
+    _info,
     recording=st.sampled_from("abcdef"),
     subject=st.sampled_from([None, "anna", "ben"]),
     site=st.sampled_from([None, "hip"]),
@@ -126,11 +164,11 @@ some_takes = st.builds(
 @given(st.lists(some_takes, max_size=12))
 def test_every_recording_is_on_exactly_one_timeline(takes):
     lines = timelines(takes)
-    assert sorted(index for line in lines for index in line.takes) == list(range(len(takes)))
+    assert sorted(index for line in lines for index in line.recordings) == list(range(len(takes)))
     assert all(list(line.offsets_s) == sorted(line.offsets_s) and line.offsets_s[0] == 0 for line in lines)
     assert len(warnings(takes)) == len(takes)
 
 
-@given(st.lists(some_takes, max_size=8), st.lists(st.builds(Take, st.just("z"), st.just("zoe"), st.none(), moments)))
+@given(st.lists(some_takes, max_size=8), st.lists(st.builds(_info, st.just("z"), st.just("zoe"), st.none(), moments)))
 def test_an_unrelated_subject_changes_nothing(takes, unrelated):
     assert timelines([*takes, *unrelated])[: len(timelines(takes))] == timelines(takes)

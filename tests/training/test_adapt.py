@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_fit import CLASSES, WIDTH, FakeFrontEnd
+from fake_frontend import CLASSES, WIDTH, FakeFrontEnd
 
 from popclass.errors import LabelError
 from popclass.metrics.scores import describe

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from popclass.context.features import context_names
-from popclass.context.similarity import Likeness
-from popclass.model.context import Context, Weighing
+from popclass.context.similarity import Similarity
+from popclass.model.context import Context, ContextWeights
 from popclass.model.model import Model
 from popclass.training.adapt import inherited_context, reordered
 
@@ -16,8 +16,8 @@ def stage(seed=0):
     rng = np.random.default_rng(seed)
     names, units = context_names(OLD), 5
     shapes = [(len(names), 3), (len(names), units), (3, units), (units,), (units, 3)]
-    weighing = Weighing(*(rng.normal(size=shape) for shape in shapes))
-    return Context((0, 1), np.zeros(2), np.ones(2), Likeness(), names, weighing)
+    weighing = ContextWeights(*(rng.normal(size=shape) for shape in shapes))
+    return Context((0, 1), np.zeros(2), np.ones(2), Similarity(), names, weighing)
 
 
 def test_another_order_of_the_classes_changes_no_answer():
@@ -31,8 +31,8 @@ def test_another_order_of_the_classes_changes_no_answer():
     )
     swapped, before = acoustic[:, [1, 0, 2]], stage()
     after = reordered(before, OLD, NEW)
-    expected = before.apply(acoustic, before.measure(X, acoustic, onset, burst, level))
-    found = after.apply(swapped, after.measure(X, swapped, onset, burst, level))
+    expected = before.apply(acoustic, before.features(X, acoustic, onset, burst, level))
+    found = after.apply(swapped, after.features(X, swapped, onset, burst, level))
     np.testing.assert_allclose(found[:, [1, 0, 2]], expected, atol=1e-12)
     assert not np.allclose(expected, acoustic), "the weights do something"
     assert Context.from_json(after.to_json(), NEW).names == context_names(NEW)

@@ -62,12 +62,12 @@ def test_repetition_is_learnt_and_told_of_recordings_held_out():
         X, recording.astype(str), recording, recording, onset, np.arange(n), np.zeros(n), rows=np.arange(n)
     )
     folds = [(np.flatnonzero(recording % 5 != k), np.flatnonzero(recording % 5 == k)) for k in range(5)]
-    context, believed = learn_context(
+    context, contextual = learn_context(
         company, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
     )
-    assert (believed.argmax(axis=1) == y).mean() > 0.9
+    assert (contextual.argmax(axis=1) == y).mean() > 0.9
     assert context.weighing.fits(len(context.names), 3)
-    assert believed.sum(axis=1) == pytest.approx(np.ones(n))
+    assert contextual.sum(axis=1) == pytest.approx(np.ones(n))
 
 
 def test_company_makes_no_joint_event_of_a_part_of_another_sound():
@@ -90,7 +90,7 @@ def test_company_makes_no_joint_event_of_a_part_of_another_sound():
             company, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
         )
         own = slice(0, 20)
-        said[len(parts)] = context.weigh(X[own], even[own], onset[own], burst[own], -20.0 * echo[own])[:, 0]
+        said[len(parts)] = context.probabilities(X[own], even[own], onset[own], burst[own], -20.0 * echo[own])[:, 0]
     followed = np.arange(20) % 4 == 2
     without, aware = said[0], said[100]
     assert aware[echo[:20]].max() < 0.1 < without[echo[:20]].min()

@@ -8,11 +8,11 @@ import pytest
 import soundfile as sf
 
 from popclass.context.features import context_names
-from popclass.context.similarity import Likeness
+from popclass.context.similarity import Similarity
 from popclass.errors import LabelError, UsageError
 from popclass.features.frontend import FrontEnd
 from popclass.labels import read_labels
-from popclass.model.context import Context, Weighing
+from popclass.model.context import Context, ContextWeights
 from popclass.model.model import Model
 from popclass.training import dataset as samples_module
 from popclass.training.dataset import collect
@@ -222,7 +222,7 @@ def test_base_gives_its_front_end_and_its_context_where_the_classes_are_the_same
     base = train(clips, classifier="logistic")
     names = context_names(base.classes)
     context = Context(
-        (0, 1), np.zeros(2), np.ones(2), Likeness(), names, Weighing.of_weights(np.ones((len(names), 3)))
+        (0, 1), np.zeros(2), np.ones(2), Similarity(), names, ContextWeights.of_weights(np.ones((len(names), 3)))
     ).to_json()
     base = Model(base.graph, {**base.info, "context": context})
     model = train(clips, classifier="logistic", base=base)

@@ -4,36 +4,24 @@ from itertools import product
 
 import numpy as np
 import pytest
+from fake_frontend import CLASSES, WIDTH, FakeFrontEnd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.context.features import context_names
-from popclass.context.similarity import Likeness
+from popclass.context.similarity import Similarity
 from popclass.errors import LabelError, UsageError
-from popclass.features.definitions import NAMES
+from popclass.metrics.scores import BY_HAND
 from popclass.model.calibration import Calibration
-from popclass.model.context import Context, Weighing
+from popclass.model.context import Context, ContextWeights
 from popclass.model.model import Model
 from popclass.training import cross_validation as trial_module
-from popclass.training.baseline import BY_HAND
 from popclass.training.calibration import cross_calibrated, fit_calibration
 from popclass.training.classifiers import BASELINE, BOOSTING, KINDS, to_graph, train_classifier
 from popclass.training.fit import fit
 from popclass.training.folds import choose_groups, fewest_groups, make_folds
 from popclass.training.novelty import fit_novelty
 from popclass.training.thresholds import NOVELTY, joint_precision, min_probability, uncertain
-
-CLASSES = ("cavitation", "snapping", "other")
-WIDTH = 12
-
-
-class FakeFrontEnd:
-    """A front end as far as training needs one."""
-
-    names = NAMES[:WIDTH]
-
-    def to_json(self):
-        return {**Model.default().info["frontend"], "names": list(self.names)}
 
 
 def events(n=240, groups=8, *, apart=1.0, seed=0):
@@ -227,7 +215,7 @@ def test_model_says_what_it_was_trained_on():
 def test_context_is_kept_as_it_is():
     names = context_names(CLASSES)
     weights = np.arange(3.0 * len(names)).reshape(-1, 3)
-    context = Context((0, 2), np.zeros(2), np.ones(2), Likeness(scale=2.0), names, Weighing.of_weights(weights))
+    context = Context((0, 2), np.zeros(2), np.ones(2), Similarity(scale=2.0), names, ContextWeights.of_weights(weights))
     model = fitted(context=context.to_json())
     assert model.info["context"] == context.to_json()
     assert np.array_equal(model.context.weighing.linear, weights)
@@ -428,13 +416,13 @@ def test_novelty_holds_with_fewer_events_than_features_and_with_constant_ones(n)
 EITHER = np.array([True, False])  # the first class is a joint's
 
 
-def believed(n=60):
+def contextual(n=60):
     p = np.linspace(0.3, 0.9, n)
     return np.column_stack([p, 1 - p])
 
 
 def test_doubt_is_spent_on_joint_labels_and_at_most_on_a_tenth_of_joint_events():
-    p, joint = believed(), np.zeros(60, dtype=int)
+    p, joint = contextual(), np.zeros(60, dtype=int)
     least = min_probability(p, np.zeros(60), joint, EITHER, precision=1.01)  # never reached
     doubtful = uncertain(p, np.zeros(60), np.array([least, 0.0]))
     assert doubtful.sum() == 6
@@ -442,7 +430,7 @@ def test_doubt_is_spent_on_joint_labels_and_at_most_on_a_tenth_of_joint_events()
 
 
 def test_novel_events_count_as_doubtful():
-    p, joint = believed(), np.zeros(60, dtype=int)
+    p, joint = contextual(), np.zeros(60, dtype=int)
     novel = np.zeros(60)
     novel[-2:] = 1.0
     least = min_probability(p, novel, joint, EITHER, precision=1.01)
@@ -451,7 +439,7 @@ def test_novel_events_count_as_doubtful():
 
 
 def test_no_more_doubt_than_the_wanted_precision_needs():
-    p = believed(600)
+    p = contextual(600)
     y = (np.arange(600) % 10 >= 9).astype(int)  # nine in ten are the joint's, whatever the probability
     assert min_probability(p, np.zeros(600), y, EITHER, precision=0.8) == 0.5
     y = (np.arange(600) < 230).astype(int)  # joint from 0.53 on: the few below cost precision

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from popclass.features import FrontEnd
-from popclass.pipeline import hear
+from popclass.pipeline import extract_events
 from popclass.synthesis import Label, draw_settings, generate_session
 from popclass.training.baseline import WIDTH, clips_of, describe
 from popclass.training.default import MOST_ALIKE, company_of
@@ -53,11 +53,11 @@ def test_what_is_described_by_hand_are_the_clips_of_the_same_events_in_the_same_
     )
     onsets, clips = [], []
     for recording in session.recordings:
-        found = hear(
+        found = extract_events(
             recording.samples,
             FrontEnd.build(),
             sample_rate=recording.sample_rate,
-            notice=lambda some: clips.append(clips_of(some)),
+            on_sounds=lambda some: clips.append(clips_of(some)),
         )
         onsets += [event.start_s for event in found.events]
     own = by_hand.session == 0

@@ -24,7 +24,7 @@ from popclass.features.definitions import COEFFICIENTS, NAMES
 from popclass.model import file as modelfile
 from popclass.model.calibration import Calibration
 from popclass.model.novelty import Novelty
-from popclass.results import Event
+from popclass.results import Event, RecordingInfo
 from popclass.streaming import session
 from popclass.utils.arrays import pack
 
@@ -99,16 +99,30 @@ def events() -> dict[str, bytes]:
 
 def journals() -> dict[str, bytes]:
     """Lines of a journal, without its head."""
-    from popclass.pipeline import Analysis
+    from popclass.results import Analysis
 
     chances = np.array([[0.9, 0.08, 0.02], [0.25, 0.5, 0.25]])
     found = tuple(
         Event(at, at + 5, at + 200, RATE, 1, 20.5, -6.25, number, number) for number, at in ((1, 480), (2, 9000))
     )
-    heard = Analysis("a.wav", found, chances, chances, np.array([0.5, 1.0]), 1.0, RATE, 1, BEGAN, ("DC offset",))
+    heard = Analysis(
+        RecordingInfo(
+            "a.wav", sample_rate=RATE, channels=1, duration_s=1.0, recorded_at=BEGAN, warnings=("DC offset",)
+        ),
+        events=found,
+        acoustic=chances,
+        contextual=chances,
+        novelty=np.array([0.5, 1.0]),
+    )
     line = to_line("a.wav", heard, Stamp(32_044, 1_763_000_000_000_000_000), (32_044, 123_456))
     known = json.dumps({"manifest": {"a.wav": ["P07", "hip", 2, BEGAN.isoformat()]}}, separators=(",", ":"))
-    silent = Analysis("b.wav", (), chances[:0], chances[:0], np.zeros(0), 1.0, RATE, 1, None, ())
+    silent = Analysis(
+        RecordingInfo("b.wav", sample_rate=RATE, channels=1, duration_s=1.0, recorded_at=None, warnings=()),
+        events=(),
+        acoustic=chances[:0],
+        contextual=chances[:0],
+        novelty=np.zeros(0),
+    )
     none = to_line("b.wav", silent, Stamp(1, 1), (1, 1))
     return {
         "two.jsonl": (line + none).encode(),
@@ -152,7 +166,7 @@ def _info() -> dict[str, Any]:
 
 def _context() -> dict[str, Any]:
     from popclass.context.features import context_names
-    from popclass.context.similarity import Likeness
+    from popclass.context.similarity import Similarity
 
     names = context_names(("cavitation", "other"))
     shapes = {"linear": (len(names), 2), "inner": (len(names), 1), "sound": (2, 1), "bias": (1,), "outer": (1, 2)}
@@ -160,7 +174,7 @@ def _context() -> dict[str, Any]:
         "columns": [0, 2],
         "mean": pack(np.zeros(2)),
         "spread": pack(np.ones(2)),
-        "likeness": Likeness().to_json(),
+        "likeness": Similarity().to_json(),
         "names": list(names),
         "weighing": {name: pack(np.full(shape, 0.125)) for name, shape in shapes.items()},
     }

@@ -20,10 +20,9 @@ from popclass.formats.raven import read_raven
 from popclass.formats.recordings import RecordingRow, recordings_csv
 from popclass.labels import Labels, label_files, read_labels, write_raven, write_table, write_tracks
 from popclass.model.model import CLASS_NAME
-from popclass.pipeline import Analysis
-from popclass.postprocess import Circumstances, conclude
+from popclass.postprocess import Metadata, postprocess
 from popclass.report.guidance import check_symptom
-from popclass.results import Event
+from popclass.results import Analysis, Event, RecordingInfo
 
 from .promises import Refused, attempt, check, check_line, twice, workplace
 
@@ -81,8 +80,8 @@ def manifest(data: bytes) -> None:
     check(set(known) <= set(names), f"recordings nobody asked for: {sorted(known)}")
     for line in notices(names, "manifest.csv", as_known(known), {}):
         check_line(line)
-    around = [known.get(name, Circumstances()) for name in names]
-    results = conclude([_analysis(name) for name in names], around, MODEL)  # type: ignore[arg-type]
+    around = [known.get(name, Metadata()) for name in names]
+    results = postprocess([_analysis(name) for name in names], around, MODEL)  # type: ignore[arg-type]
     check([len(result.events) for result in results] == [2] * len(names), "an event was lost")
     rows = "".join(recordings_csv(map(RecordingRow.from_result, results), classes=CLASSES))
     events = "".join(line for result in results for line in csv_rows(result))
@@ -172,4 +171,10 @@ def _analysis(name: str, onsets: Iterable[int] = (480, 96_000)) -> Analysis:
         for number, at in enumerate(onsets, start=1)
     )
     began = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
-    return Analysis(name, events, chances, chances, np.array([0.5, 0.5]), 3.0, 48_000, 1, began, ())
+    return Analysis(
+        RecordingInfo(name, sample_rate=48_000, channels=1, duration_s=3.0, recorded_at=began, warnings=()),
+        events=events,
+        acoustic=chances,
+        contextual=chances,
+        novelty=np.array([0.5, 0.5]),
+    )
