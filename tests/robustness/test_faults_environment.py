@@ -22,7 +22,7 @@ import popclass
 from popclass.batch import classify_folder
 from popclass.batch import worker as hearing
 from popclass.cli import main
-from popclass.cli.console import refused
+from popclass.cli.console import system_failure
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
 
@@ -189,7 +189,7 @@ def test_low_memory_batch_row(
     ],
 )
 def test_refused_or_bug(error: Exception, line: str | None) -> None:
-    said = refused(error)
+    said = system_failure(error)
     assert said == line if line is None or said is None else said.startswith(line)
     assert (said is None) == (line is None)
 
@@ -204,7 +204,7 @@ def test_refused_wrapped() -> None:
         except KeyError as error:
             return error
 
-    assert str(refused(hidden())).startswith("memory ran out")
+    assert str(system_failure(hidden())).startswith("memory ran out")
 
 
 def copied(folder: Path, pack: Callable[[Path], Path]) -> subprocess.CompletedProcess[str]:
