@@ -60,7 +60,7 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
     "--jobs",
     type=options.whole_number(1, MOST_JOBS),
     metavar="N",
-    help="Number of worker processes (default: one for each core).",
+    help="Worker processes (default: one for each core).",
 )
 @click.option("--report", is_flag=True, help="Also write report.html, with a page for each recording with events.")
 @click.option("--fresh", is_flag=True, help="Start over: delete the tables and the journal of an earlier run.")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -93,22 +93,20 @@ def _moment(text: str, option: str) -> datetime:
     "--format",
     "style",
     type=click.Choice(FORMATS),
-    help="Output format (default: by the suffix of OUT, .csv or .jsonl, else table).",
+    help="Output format (default: by the suffix .csv or .jsonl of OUT, else table).",
 )
 @click.option("-o", "output", type=options.PATH, metavar="OUT", default=STDOUT, help="Output file; - is stdout.")
 def classify(
     recordings: tuple[str, ...],
     model: str | None,
-    site: str | None,
-    cavities: int | None,
     refractory: float | None,
-    subject: str | None,
     recorded_at: datetime | None,
     min_probability: float | None,
     report: str | None,
     symptoms: tuple[str, ...],
     style: str | None,
     output: str,
+    **metadata: Any,  # site, subject and cavities, as Metadata names them
 ) -> int:
     """Run `popclass classify`."""
     form = style or _BY_SUFFIX.get(PurePath(output).suffix.lower(), TABLE)
@@ -119,7 +117,7 @@ def classify(
     from popclass.pipeline import analyze, load_model
     from popclass.postprocess import Metadata, postprocess
 
-    metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
+    given = Metadata(recorded_at=recorded_at, **metadata)
     loaded = load_model(model)
     paths = {recording: recording for recording in recordings}
     with ExitStack() as stack:
@@ -132,11 +130,7 @@ def classify(
         analyses, failures = process_each(recordings, process)
         if analyses:
             results = postprocess(
-                analyses,
-                [metadata] * len(analyses),
-                loaded,
-                refractory_s=refractory,
-                min_probability=min_probability,
+                analyses, [given] * len(analyses), loaded, refractory_s=refractory, min_probability=min_probability
             )
             write_results(results, format=form, target=output, keep_corrected=True)
             _print_notes(results, form, output, chosen=style is not None)

@@ -10,9 +10,9 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
@@ -32,11 +32,8 @@ _ADVICE = {
 }
 
 
-class Progress(Protocol):
-    """Callback with the amount done, the total (None if unknown), and optionally the current step."""
-
-    def __call__(self, done: int, total: int | None, step: str | None = None) -> None:
-        """Report progress."""
+Progress = Callable[..., None]
+"""Callback with the amount done, the total (None if unknown), and optionally the current step."""
 
 
 def print_error(message: str) -> None:
@@ -63,14 +60,10 @@ def progress_bar(step: str) -> Iterator[Progress]:
     """
     bar = _Bar(step) if sys.stderr.isatty() else None
     try:
-        yield bar or _ignore
+        yield bar or (lambda *_: None)
     finally:
         if bar is not None and bar.shown is not None:
             bar.shown.stop()
-
-
-def _ignore(done: int, total: int | None, step: str | None = None) -> None:
-    """Show nothing."""
 
 
 class _Bar:

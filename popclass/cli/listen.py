@@ -72,25 +72,20 @@ when its label changes; the last revision is final. Ctrl-C ends the command.
 @options.cavities
 @options.refractory
 @options.subject
+@click.option("--rate", type=options.whole_number(8_000, 192_000), metavar="HZ", help="Rate of raw samples or device.")
 @click.option(
-    "--rate", type=options.whole_number(8_000, 192_000), metavar="HZ", help="Rate of raw samples or of the device."
-)
-@click.option(
-    "--channels",
-    type=options.whole_number(1, 8),
-    metavar="N",
-    help="Channels of raw samples or of the device (default: 1).",
+    "--channels", type=options.whole_number(1, 8), metavar="N", help="Channels of raw samples or device (default: 1)."
 )
 @click.option("--encoding", type=_Encoding(_ENCODINGS), help="Encoding of raw samples; without it, WAV is expected.")
 @click.option("--format", "style", type=click.Choice((TABLE, JSONL)), default=TABLE, help="Output format.")
 @click.option(
-    "--save", "folder", type=options.PATH, metavar="DIR", help="Save the sounds there, with labels for popclass train."
+    "--save", "folder", type=options.PATH, metavar="DIR", help="Save sounds there, with labels for popclass train."
 )
 @click.option(
     "--session",
     type=options.PATH,
     metavar="FILE",
-    help="Session file with the refractory state; an existing file is continued, and saved every minute.",
+    help="Continue the session in this file, or begin it; saved every minute.",
 )
 def listen(
     source: str | None,

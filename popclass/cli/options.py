@@ -71,13 +71,13 @@ site = click.option(
     "--site",
     callback=checked(lambda text, _: lookup(text).name),
     metavar="SITE",
-    help="Recorded site of the body, such as knee; popclass sites lists them.",
+    help="Site of the body; popclass sites lists them.",
 )
 cavities = click.option(
     "--cavities",
     type=whole_number(1, MOST_CAVITIES),
     metavar="N",
-    help="Number of joint cavities that can pop (default: the number of the site).",
+    help="Joint cavities that can pop (default: that of the site).",
 )
 refractory = click.option(
     "--refractory",
@@ -90,7 +90,7 @@ subject = click.option(
     "--subject",
     callback=checked(_subject),
     metavar="ID",
-    help="Person recorded. Recordings of one subject and site share a timeline.",
+    help="Person; recordings of one subject and site share a timeline.",
 )
 min_probability = click.option(
     "--min-probability",

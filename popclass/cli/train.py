@@ -48,7 +48,7 @@ hold nothing but 'other'. Recordings that are labelled only in part need --parti
     type=options.PATH,
     metavar="MODEL.onnx",
     default="model.onnx",
-    help="Model file to write; its model card (.md) is written beside it.",
+    help="Model file; its model card (.md) is written beside it.",
 )
 @click.option(
     "--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto selects the best in cross-validation."
@@ -66,7 +66,7 @@ hold nothing but 'other'. Recordings that are labelled only in part need --parti
     "own_classes",
     multiple=True,
     metavar="NAME",
-    help="Class of your own whose name resembles another class; may be repeated.",
+    help="Class whose name resembles another class; may be repeated.",
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def train(
@@ -90,10 +90,7 @@ def train(
     warnings: list[str] = []
     with progress_bar("training") as bar:
         model = train_model(
-            labelled,
-            progress=lambda step, done, total: bar(done, total, step),
-            notice=warnings.append,
-            **settings,
+            labelled, progress=lambda step, done, total: bar(done, total, step), notice=warnings.append, **settings
         )
     # Two trainings at once must not leave the card of one beside the model of the other, nor one without the other.
     with placing(card_path, card(model, title=path.stem), force=force):
