@@ -85,9 +85,10 @@ def batch(
     if scheduler is None and (one_a_core() if jobs is None else jobs) > 1:
         start_server()  # before the imports, which take as long as it does
     from popclass.batch import classify_folder
+    from popclass.batch.manifest import read_symptoms
 
-    if manifest is not None:
-        _check_symptoms(folder, manifest)
+    if manifest is not None:  # an unknown symptom is found before hours of work, even without a report
+        read_symptoms(Path(manifest), Path(folder), (), options.check_symptom)
     latest: BatchProgress | None = None
     try:
         with progress_bar("processing recordings") as bar:
@@ -125,13 +126,6 @@ def batch(
     if not failed + pages_failed:
         return 0
     return 1 if failed < len(result.recordings) else 2
-
-
-def _check_symptoms(folder: str, manifest: str) -> None:
-    """Raise LabelError if a manifest has an unknown symptom, before hours of work and even without a report."""
-    from popclass.batch.manifest import read_symptoms
-
-    read_symptoms(Path(manifest), Path(folder), (), options.check_symptom)
 
 
 def _write_pages(result: BatchResult, folder: str, *, quiet: bool, **settings: Any) -> int:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from popclass.cli import options
-from popclass.cli.console import Progress, print_note, progress_bar
+from popclass.cli.console import print_note, progress_bar
 from popclass.cli.inputs import STDIN, check_paths, copied_stdin, exit_code, process_each
 from popclass.errors import UsageError
 from popclass.utils.files import STDOUT, check_writable
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
-    from popclass.results import Analysis, RecordingResult
+    from popclass.results import RecordingResult
 
 TABLE = "table"
 FORMATS = (TABLE, "csv", "jsonl", "audacity", "raven")
@@ -117,18 +117,16 @@ def classify(
     from popclass.pipeline import analyze, load_model
     from popclass.postprocess import Metadata, postprocess
 
-    given = Metadata(recorded_at=recorded_at, **metadata)
     loaded = load_model(model)
     paths = {recording: recording for recording in recordings}
     with ExitStack() as stack:
         if report is not None and STDIN in paths:
             paths[STDIN] = stack.enter_context(copied_stdin())  # the report reads it once more
-
-        def process(recording: str, progress: Progress) -> Analysis:
-            return analyze(paths[recording], loaded, name=recording, progress=progress)
-
-        analyses, failures = process_each(recordings, process)
+        analyses, failures = process_each(
+            recordings, lambda name, progress: analyze(paths[name], loaded, name=name, progress=progress)
+        )
         if analyses:
+            given = Metadata(recorded_at=recorded_at, **metadata)
             results = postprocess(
                 analyses, [given] * len(analyses), loaded, refractory_s=refractory, min_probability=min_probability
             )

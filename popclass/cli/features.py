@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from popclass.cli import options
-from popclass.cli.console import Progress
 from popclass.cli.inputs import check_paths, exit_code, process_each
 from popclass.utils.files import STDOUT, check_writable, write_text
 
@@ -37,11 +36,9 @@ def features(recordings: tuple[str, ...], output: str) -> int:
     from popclass.pipeline import extract_events, load_model
 
     frontend = load_model(None).frontend
-
-    def process(recording: str, progress: Progress) -> Extraction:
-        return extract_events(recording, frontend, progress=progress)
-
-    extractions, failures = process_each(recordings, process)
+    extractions, failures = process_each(
+        recordings, lambda recording, progress: extract_events(recording, frontend, progress=progress)
+    )
     if extractions:
         write_text(output, _lines(extractions, frontend.names))
     return exit_code(failures, len(extractions))

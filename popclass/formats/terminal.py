@@ -10,15 +10,15 @@ import io
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from popclass.formats.table import RIGHT_ALIGNED, cells, length, outline
-from popclass.results import CAVITATION, REFRACTORY, SNAPPING, UNCERTAIN, Event, RecordingResult
+from popclass.results import CAVITATION, REFRACTORY, SNAPPING, UNCERTAIN, RecordingResult
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
-    from rich.text import Text
 
 HEIGHTS = "▂▃▄▅▆▇█"
 EMPTY = "▁"
@@ -108,24 +108,18 @@ def _timelines(results: Sequence[RecordingResult]) -> list[list[RecordingResult]
 def _table(result: RecordingResult) -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     names, rows = cells(result)
     layout = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
     for name in names:
         layout.add_column(name, justify="right" if name in RIGHT_ALIGNED else "left", no_wrap=name != "notes")
     for event, row in zip(result.events, rows, strict=True):
-        layout.add_row(*(_styled(event, name, text) for name, text in zip(names, row, strict=True)))
+        label = _STYLES.get(event.label, "")
+        notes = "red" if event.timing == REFRACTORY else ""
+        styles = {"#": "dim", "burst": "dim", "SNR": "dim", "label": label, "prob": label, "notes": notes}
+        layout.add_row(*(Text(text, style=styles.get(name, "")) for name, text in zip(names, row, strict=True)))
     return layout
-
-
-def _styled(event: Event, column: str, text: str) -> Text:
-    from rich.text import Text
-
-    if column in ("label", "prob"):
-        return Text(text, style=_STYLES.get(event.label, ""))
-    if column == "notes" and event.timing == REFRACTORY:
-        return Text(text, style="red")
-    return Text(text, style="dim" if column in ("#", "burst", "SNR") else "")
 
 
 def _sparkline(results: Sequence[RecordingResult], width: int) -> Iterator[RenderableType]:
@@ -138,8 +132,8 @@ def _sparkline(results: Sequence[RecordingResult], width: int) -> Iterator[Rende
     end = f" {length(duration_s)}"
     bars = sparkline(points, duration_s, max(width - len(end), 1))
     line = Text()
-    for bar in bars:
-        line.append(bar.character, style=_STYLES.get(bar.label, "") if bar.label else "dim")
+    for label, same in groupby(bars, key=lambda bar: bar.label):
+        line.append("".join(bar.character for bar in same), style=_STYLES.get(label, "") if label else "dim")
     yield line.append(end, style="dim")
     yield Text("".join(bar.label[:1] or " " for bar in bars).rstrip(), style="dim")
     yield ""
