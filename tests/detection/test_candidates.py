@@ -9,7 +9,7 @@ from popclass.detection.candidates import (
     SHORT,
     Sensitivity,
     background,
-    hot_span,
+    candidate_span,
     log_likelihood,
     moving_sum,
     proposals,
@@ -118,7 +118,7 @@ def test_what_the_floor_alone_rules_out_has_no_candidate(seed):
         [log_likelihood(energies, against, COUNTS, freedoms, length).sum(axis=0) for length in (SHORT, LONG)], axis=0
     )
     for threshold in np.quantile(evidence, [0.5, 0.9, 0.99, 1]):
-        span = hot_span(energies, floor[:, 0], freedom[:, 0], COUNTS, float(threshold))
+        span = candidate_span(energies, floor[:, 0], freedom[:, 0], COUNTS, float(threshold))
         assert span is not None
         reached = np.flatnonzero(evidence >= threshold)
         assert span[0] <= reached[0]
@@ -129,7 +129,7 @@ def test_the_screen_leaves_a_lone_click_and_little_more():
     energies = noise_energies(1024)
     energies[:, 500] *= 100
     floor, freedom = background(energies, COUNTS, FRAME, SETTING)
-    first, last = hot_span(energies, floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold)
+    first, last = candidate_span(energies, floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold)
     assert 500 - LONG < first <= 500 < last <= 501
 
 
@@ -137,7 +137,7 @@ def test_the_screen_leaves_a_lone_click_and_little_more():
 def test_noise_is_screened_out(frames):
     energies = noise_energies(1024)
     floor, freedom = background(energies, COUNTS, FRAME, SETTING)
-    assert hot_span(energies[:, :frames], floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold) is None
+    assert candidate_span(energies[:, :frames], floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold) is None
 
 
 def test_proposals_are_the_largest_of_their_neighbours():

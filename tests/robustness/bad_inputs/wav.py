@@ -75,7 +75,7 @@ def _lengths() -> Iterator[Kind]:
         yield refused(WAV, f"wav-length-{name}", what, holding(wav(data_size=length)), "cut short", of=name)
     ignored = "more bytes follow"
     yield warned(WAV, "wav-length-half", "data length half of what is there", holding(wav(data_size=48_000)), ignored)
-    yield refused(WAV, "wav-length-2", "data length of one sample", holding(wav(data_size=2)), "holds 1 sample(s)")
+    yield refused(WAV, "wav-length-2", "data length of one sample", holding(wav(data_size=2)), "has 1 sample(s)")
     yield heard(WAV, "wav-size-0", "file size 0 in the first chunk, which nobody needs", holding(wav(size=0)))
     yield heard(WAV, "wav-size-large", "file size 4 GiB in the first chunk", holding(wav(size=0xFFFFFFF0)))
     what = "padded with zeros to a whole sector"
