@@ -44,9 +44,7 @@ FEATURES: tuple[Feature, ...] = (
         for k in range(1, COEFFICIENTS)
     ),
     *(
-        Feature(
-            f"mfcc_tail_{k}", "1", -500, 500, f"mean MFCC {k} of the frames 11-48 ms after the onset, less the attack's"
-        )
+        Feature(f"mfcc_tail_{k}", "1", -500, 500, f"mean MFCC {k} 11-48 ms after the onset, less the attack's")
         for k in range(TAIL_COEFFICIENTS)
     ),
     *(
