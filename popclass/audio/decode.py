@@ -1,5 +1,15 @@
 """Decoders: soundfile where libsndfile reads the format, PyAV for the rest, an array for samples in memory.
 
+All decoders have these attributes and methods:
+
+- `sample_rate`, `channels`; `frames`, the declared length, None if unknown (of some MP3 an estimate);
+- `rail`, the largest value of the encoding, at which samples may be clipped;
+- `unbounded`, True for floats, where samples beyond full scale are valid;
+- `tags`, the metadata with names in lower case;
+- `read(frames)` returns float32 (n, channels): exactly `frames` rows, fewer at the end, none after it;
+- `missing(frames_read)` returns the seconds of declared audio beyond those frames, None if nothing is missing;
+- `position()` returns the number of frames decoded so far; `close()` closes the file.
+
 Sample n of a decoder is sample n of the recording: the priming of AAC and MP3 is removed by the container's own count.
 A raw AAC stream (ADTS, `.aac`) has no such count and is 1,024 samples (21 ms at 48 kHz) late. AAC in a container may
 end with up to a packet (1,024 samples) of padding.
@@ -8,12 +18,11 @@ Decoders raise only `AudioError`, without the name of the file; `LibsndfileError
 converted.
 """
 
-# ruff: noqa: D102  the methods of the decoders are documented in their base class
+# ruff: noqa: D102  the methods are documented once, in the module
 
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,47 +53,7 @@ _RAIL_16_BIT = 32767 / 32768
 _RAILS = {"PCM_U8": 127 / 128, "PCM_S8": 127 / 128, "ULAW": 32124 / 32768, "ALAW": 32256 / 32768}
 
 
-class Decoder(ABC):
-    """Interface of all decoders.
-
-    Attributes
-    ----------
-    sample_rate, channels : int
-    frames : int or None
-        Declared number of frames, where known; of some MP3 an estimate.
-    rail : float
-        Largest value the encoding can represent; a sample there may be clipped.
-    unbounded : bool
-        True for float files, where samples beyond full scale are valid.
-    tags : dict of str to str
-        Metadata, names in lower case.
-    """
-
-    sample_rate: int
-    channels: int
-    frames: int | None
-    rail = _RAIL_16_BIT
-    unbounded = False
-    tags: dict[str, str]
-
-    @abstractmethod
-    def read(self, frames: int) -> Block:
-        """Return the next frames, shape (n, channels): fewer than `frames` at the end, none after it."""
-
-    @abstractmethod
-    def position(self) -> int:
-        """Return the number of frames decoded so far."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close the file."""
-
-    def missing(self, frames_read: int) -> float | None:
-        """Return the seconds of declared audio beyond `frames_read`; None if nothing is missing."""
-        return None
-
-
-class SoundFileDecoder(Decoder):
+class SoundFileDecoder:
     """Decoder for all formats of libsndfile."""
 
     def __init__(self, path: str) -> None:
@@ -97,12 +66,12 @@ class SoundFileDecoder(Decoder):
         if self._file.format == "RAW":  # by the suffix alone: `.au` and `.snd` may have no header
             self._file.close()
             raise AudioError("it has no header")
-        self.sample_rate = self._file.samplerate
-        self.channels = self._file.channels
-        self.frames = self._file.frames if self._file.frames < _UNKNOWN_FRAMES else None
-        self.rail = _RAILS.get(self._file.subtype, _RAIL_16_BIT)
-        self.unbounded = self._file.subtype in ("FLOAT", "DOUBLE")
-        self.tags = self._file.copy_metadata()
+        self.sample_rate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self.frames: int | None = self._file.frames if self._file.frames < _UNKNOWN_FRAMES else None
+        self.rail: float = _RAILS.get(self._file.subtype, _RAIL_16_BIT)
+        self.unbounded: bool = self._file.subtype in ("FLOAT", "DOUBLE")
+        self.tags: dict[str, str] = self._file.copy_metadata()
 
     def read(self, frames: int) -> Block:
         try:
@@ -132,8 +101,10 @@ def _reason(error: sf.LibsndfileError) -> str:
     return reason or "the data is damaged"
 
 
-class PyAVDecoder(Decoder):
+class PyAVDecoder:
     """Decoder for the first audio stream of all formats of FFmpeg."""
+
+    rail = _RAIL_16_BIT
 
     def __init__(self, path: str, *, ignore_length: bool = False) -> None:
         try:
@@ -167,13 +138,13 @@ class PyAVDecoder(Decoder):
         first = next(self._pieces, None)
         if first is None:
             raise AudioError("its audio stream is empty")
-        self._left: Block = first.copy()  # a piece may be a view of FFmpeg's memory
-        self.channels = first.shape[1]
+        self._left = first.copy()  # a piece may be a view of FFmpeg's memory
+        self.channels: int = first.shape[1]
         declared = self._declared_seconds()
-        self.frames = None if declared is None else round(declared * self.sample_rate)
-        self.unbounded = (self._stream.codec_context.name or "").startswith("pcm_f")
+        self.frames: int | None = None if declared is None else round(declared * self.sample_rate)
+        self.unbounded: bool = (self._stream.codec_context.name or "").startswith("pcm_f")
         tags = {**self._container.metadata, **self._stream.metadata}
-        self.tags = {name.lower(): value for name, value in tags.items()}
+        self.tags: dict[str, str] = {name.lower(): value for name, value in tags.items()}
 
     def _decode(self) -> Iterator[Block]:
         """Yield decoded pieces, float32 (n, channels), packet by packet."""
@@ -183,7 +154,7 @@ class PyAVDecoder(Decoder):
                 found = frame.sample_rate, frame.layout.nb_channels
                 if layout is None:
                     layout = found
-                    self.sample_rate = frame.sample_rate
+                    self.sample_rate: int = frame.sample_rate
                 elif found != layout:
                     raise AudioError("its sample rate or number of channels changes in the middle")
                 for piece in self._as_float(frame):
@@ -234,7 +205,7 @@ class PyAVDecoder(Decoder):
         self._container.close()
 
 
-class ArrayDecoder(Decoder):
+class ArrayDecoder:
     """Decoder for samples in memory, of shape (n,) or (n, channels)."""
 
     def __init__(self, samples: npt.NDArray[Any], sample_rate: int) -> None:
@@ -243,7 +214,7 @@ class ArrayDecoder(Decoder):
         self.sample_rate = sample_rate
         self.frames, self.channels = self._samples.shape
         self.unbounded = samples.dtype.kind == "f"
-        self.tags = {}
+        self.tags: dict[str, str] = {}
         if self.unbounded:
             self._middle, self._scale, self.rail = 0.0, 1.0, 1.0
         else:
@@ -259,11 +230,17 @@ class ArrayDecoder(Decoder):
                 return np.array(part, dtype=np.float32, order="C")
             return ((part.astype(np.float64) - self._middle) / self._scale).astype(np.float32, order="C")
 
+    def missing(self, frames_read: int) -> float | None:
+        return None
+
     def position(self) -> int:
         return self._position
 
     def close(self) -> None:
         self._samples = np.empty((0, self.channels), np.float32)
+
+
+Decoder = SoundFileDecoder | PyAVDecoder | ArrayDecoder
 
 
 def open_file(path: str, *, ignore_length: bool = False, by_ffmpeg: bool = False) -> Decoder:
@@ -294,10 +271,7 @@ def open_file(path: str, *, ignore_length: bool = False, by_ffmpeg: bool = False
 
 def _uses_mpg123(path: str) -> bool:
     """Return True if libsndfile would take a file for MP3, by its first bytes or its name."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(3)
-    except OSError:
-        return False
+    with open(path, "rb") as file:
+        head = file.read(3)
     sync = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
     return sync or head == b"ID3" or path.lower().endswith(".mp3")

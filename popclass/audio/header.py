@@ -180,10 +180,8 @@ def _apply_format(header: ContainerHeader, chunk: bytes, order: str) -> None:
     if parsed.code in (_PCM, _FLOAT):
         header.byte_rate = parsed.rate * parsed.align
         if parsed.bits == 0 or parsed.align != parsed.channels * math.ceil(parsed.bits / 8):
-            header.fault = (
-                f"its format chunk contradicts itself ({parsed.bits} bits, {parsed.channels} channel(s), "
-                f"{parsed.align} bytes per frame)"
-            )
+            sizes = f"{parsed.bits} bits, {parsed.channels} channel(s), {parsed.align} bytes per frame"
+            header.fault = f"its format chunk contradicts itself ({sizes})"
 
 
 def _read_w64(file: BinaryIO, size: int) -> ContainerHeader:

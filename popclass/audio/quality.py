@@ -131,14 +131,12 @@ class SampleCheck:
         if self._frames == 0:
             raise AudioError("contains no sound: a header without samples; record it again or leave it out")
         if seconds < SHORTEST_S:
-            raise AudioError(
-                f"has {self._frames} sample(s), {seconds * 1000:.3g} ms of sound; at least {SHORTEST_S * 1000:g} ms "
-                "are needed"
-            )
+            length = f"{self._frames} sample(s), {seconds * 1000:.3g} ms of sound"
+            raise AudioError(f"has {length}; at least {SHORTEST_S * 1000:g} ms are needed")
         if self._peak <= SILENT_PEAK:
-            value = "zero" if self._peak == 0 else "next to zero (below -200 dB)"
+            value = "zero" if self._peak == 0 else "below -200 dB"
             raise AudioError(
-                f"every sample is {value} in all {seconds:.2f} s: silence; check the microphone and its switch"
+                f"every sample in {seconds:.2f} s is {value}: silence; check the microphone and its switch"
             )
         if self._constant:
             level = ", ".join(f"{value:+.3g}" for value in np.asarray(self._first))
@@ -147,10 +145,7 @@ class SampleCheck:
         offset = float(np.abs(self._sum / self._frames).max())
         quiet_on_offset = self._peak < self._rail and offset > self._peak / 2
         if self._peak >= SATURATED_PEAK and share > SATURATED_SHARE and not quiet_on_offset:
-            raise AudioError(
-                f"clipped throughout: {share:.0%} of all samples lie at the peak (at most {SATURATED_SHARE:.0%} are "
-                "allowed); record it again with a lower level"
-            )
+            raise AudioError(f"clipped throughout: {share:.0%} of all samples are at the peak; record at a lower level")
 
     def _refuse_non_finite(self, block: Block) -> None:
         frame = int(np.argmin(np.isfinite(block).all(axis=1)))
@@ -161,10 +156,8 @@ class SampleCheck:
     def _refuse_huge(self, block: Block) -> None:
         frame = int(np.argmax((np.abs(block) > LARGEST).any(axis=1)))
         at = (self._frames + frame) / self._rate
-        raise AudioError(
-            f"the sample at {at:.6f} s is {np.abs(block[frame]).max():.3g} times full scale; at most {LARGEST:.3g} is "
-            "allowed: the file is damaged, export it again"
-        )
+        largest = np.abs(block[frame]).max()
+        raise AudioError(f"the sample at {at:.6f} s is {largest:.3g} times full scale: damaged; export it again")
 
     def _check_constant(self, block: Block) -> None:
         if self._first is None:

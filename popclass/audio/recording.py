@@ -125,9 +125,8 @@ class Recording:
         missing = decoder.missing(self.frames_read)
         if missing is not None:
             present = self.frames_read / self.sample_rate
-            raise AudioError(
-                f"cut short: {present + missing:.2f} s are declared, {present:.2f} s are present; copy the file again"
-            )
+            declared = present + missing
+            raise AudioError(f"cut short: {declared:.2f} s declared, {present:.2f} s present; copy the file again")
         self.warnings += check.finish()
 
     def _read(self, frames: int) -> Block:
@@ -136,9 +135,7 @@ class Recording:
         except AudioError as error:
             seconds = self._decoder.position() / self.sample_rate
             total = f" of {self.frames / self.sample_rate:.2f} s" if self.frames else ""
-            raise AudioError(
-                f"breaks off after about {seconds:.2f} s{total}: {error}; repair the file or copy it again"
-            ) from error
+            raise AudioError(f"breaks off after about {seconds:.2f} s{total}: {error}; copy the file again") from error
 
     def info(self) -> RecordingInfo:
         """Return the description of the recording; complete after the last block."""
@@ -221,10 +218,8 @@ def _source(source: Any, sample_rate: int | None, name: str | None) -> tuple[str
             return shown, lambda name: _open_stream(sys.stdin.buffer, name)
         return shown, lambda name: _open_path(path, name)
     if not callable(getattr(source, "read", None)) or isinstance(source, io.TextIOBase):
-        raise UsageError(
-            f"a recording cannot be of type {type(source).__name__}; allowed are a path, -, an open binary file and an "
-            "array of samples"
-        )
+        kind = type(source).__name__
+        raise UsageError(f"a recording cannot be of type {kind}; give a path, -, a binary file or an array of samples")
     given = getattr(source, "name", None)
     shown = visible(name or (given if isinstance(given, str) else "stream"))
     return shown, lambda name: _open_stream(source, name)
@@ -251,9 +246,7 @@ def _open_stream(stream: BinaryIO, name: str, first: bytes = b"") -> Recording:
                 copy.write(first)
                 shutil.copyfileobj(stream, copy, 1 << 20)
         except (OSError, ValueError) as error:
-            raise AudioError(
-                f"cannot be copied into a temporary file ({_cause(error)}); the folder for these is TMPDIR"
-            ) from error
+            raise AudioError(f"cannot be copied into a temporary file ({_cause(error)}); check TMPDIR") from error
         recording = _open_file(path, name)
         recording._temporary = temporary.pop_all()
         return recording
@@ -313,10 +306,7 @@ def _open_decoder(path: str, header: ContainerHeader) -> Decoder:
         return open_file(path, ignore_length=lost, by_ffmpeg=unknown)
     except AudioError as error:
         if lost:
-            raise AudioError(
-                f"the {header.kind} header declares no audio, though some follows, and no decoder reads it without the "
-                "right length; export it again"
-            ) from error
+            raise AudioError(f"needs the right length in its {header.kind} header; export it again") from error
         raise AudioError(f"cannot be read as audio ({error}); popclass reads {READABLE} and more") from error
 
 

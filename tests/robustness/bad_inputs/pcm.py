@@ -132,7 +132,7 @@ def _au() -> Iterator[Kind]:
     yield either(AIFF, "au-offset-0", "samples that begin in the header", holding(_au_of(offset=0)), ".au", of="AU")
     lost = holding(_au_of(length=0))
     yield refused(
-        AIFF, "au-length-0", "a length of 0, though sound follows", lost, "without the right length", ending=".au"
+        AIFF, "au-length-0", "a length of 0, though sound follows", lost, "needs the right length", ending=".au"
     )
     unknown = holding(_au_of(length=0xFFFFFFFF))
     yield warned(
