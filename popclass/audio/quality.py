@@ -135,9 +135,7 @@ class SampleCheck:
             raise AudioError(f"has {length}; at least {SHORTEST_S * 1000:g} ms are needed")
         if self._peak <= SILENT_PEAK:
             value = "zero" if self._peak == 0 else "below -200 dB"
-            raise AudioError(
-                f"every sample in {seconds:.2f} s is {value}: silence; check the microphone and its switch"
-            )
+            raise AudioError(f"every sample in {seconds:.2f} s is {value}: silence; check the microphone")
         if self._constant:
             level = ", ".join(f"{value:+.3g}" for value in np.asarray(self._first))
             raise AudioError(f"every sample has the same value ({level}): no sound; check microphone and cable")

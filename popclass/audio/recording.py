@@ -14,8 +14,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -60,7 +60,7 @@ class Recording:
     """
 
     def __init__(
-        self, name: str, decoder: Decoder, *, recorded_at: datetime | None = None, warnings: list[str] | None = None
+        self, name: str, decoder: Decoder, *, recorded_at: datetime | None = None, warnings: Iterable[str] = ()
     ) -> None:
         self.name = name
         self.sample_rate = decoder.sample_rate
@@ -68,7 +68,7 @@ class Recording:
         self.frames = decoder.frames
         self.frames_read = 0
         self.recorded_at = recorded_at
-        self.warnings = warnings or []
+        self.warnings = list(warnings)
         self._decoder = decoder
         self._started = False
         self._temporary = ExitStack()
@@ -237,7 +237,9 @@ def _open_array(samples: npt.NDArray[Any], sample_rate: int, name: str) -> Recor
 
 def _open_stream(stream: BinaryIO, name: str, first: bytes = b"") -> Recording:
     """Open a temporary copy of a stream of which `first` was already read; decoders need to seek."""
-    _refuse_endless(stream)
+    with suppress(OSError, AttributeError, ValueError):  # a stream in memory has no descriptor
+        if kind_of(os.fstat(stream.fileno()).st_mode) == "a device":  # /dev/zero never ends
+            raise AudioError("is a device, not a recording; give a file or a pipe")
     with ExitStack() as temporary:
         try:
             folder = temporary.enter_context(tempfile.TemporaryDirectory(prefix="popclass-"))
@@ -254,16 +256,6 @@ def _open_stream(stream: BinaryIO, name: str, first: bytes = b"") -> Recording:
 
 def _cause(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
-
-
-def _refuse_endless(stream: BinaryIO) -> None:
-    """Refuse devices: /dev/zero never ends, and a keyboard has no audio."""
-    try:
-        kind = kind_of(os.fstat(stream.fileno()).st_mode)
-    except (OSError, AttributeError, ValueError):  # a stream in memory
-        return
-    if kind == "a device":
-        raise AudioError("is a device, not a recording; give a file or a pipe")
 
 
 def _open_path(path: str, name: str) -> Recording:
