@@ -80,16 +80,19 @@ class BandSplitter:
             if octave < FIRST_DIFFERENCES:
                 detail, scale = even - odd, 0.5 / 2**octave
             else:
-                history = np.concatenate([past[octave], sums])
-                past[octave] = history[-REACH:].copy()
-                detail, scale = _second_difference(history[REACH - 2 :]), 0.5 / (6 * 2**octave)
+                slope = np.empty(len(sums) + 1, np.float32)  # filled in place, which is faster than np.diff
+                slope[:2] = past[octave][-1] - past[octave][-2], sums[0] - past[octave][-1]
+                np.subtract(sums[1:], sums[:-1], out=slope[2:])
+                past[octave] = np.concatenate([past[octave], sums[-REACH:]])[-REACH:]
+                detail, scale = slope[1:] - slope[:-1], 0.5 / (6 * 2**octave)
             grouped = detail.reshape(frames, -1)
             np.einsum("ij,ij->i", grouped, grouped, out=energies[octave])
             energies[octave] *= np.float32(scale)
             sums = even + odd
         history = np.concatenate([past[-1], sums])
         past[-1] = history[-REACH:].copy()
-        near = _second_difference(history[4:])
+        slope = history[5:] - history[4:-1]
+        near = slope[1:] - slope[:-1]
         pairs = history[1:] + history[:-1]
         wide = 2 * pairs[3:-2] - pairs[1:-4] - pairs[5:]
         energies[-2] = near * near * np.float32(0.5 / (6 * self.frame))
@@ -100,8 +103,3 @@ class BandSplitter:
         self._past = tuple(past)
         self._frames += frames
         return energies
-
-
-def _second_difference(values: Floats) -> Floats:
-    slope = values[1:] - values[:-1]
-    return slope[1:] - slope[:-1]
