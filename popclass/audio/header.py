@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from popclass.audio.container import ContainerHeader, is_chunk
@@ -62,27 +63,9 @@ def read_header(file: BinaryIO) -> ContainerHeader | None:
     file.seek(0)
     magic = file.read(12)
     try:
-        if magic[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and magic[8:] == b"WAVE":
-            return _read_riff(file, size, magic[:4])
-        if magic == _W64_RIFF:
-            return _read_w64(file, size)
-        if magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
-            return _read_aiff(file, size)
-        if magic[:4] == b"caff":
-            return _read_caf(file, size)
-        if magic[:4] == b"fLaC":
-            return _read_flac(file)
-        if magic[:4] == b".snd":
-            return _read_au(size, magic)
-        if magic[4:8] == b"ftyp":
-            return read_mp4(file, size)
-        if magic[:4] == b"OggS":
-            return read_ogg(file)
-        if magic[:3] == b"ID3" or (magic[:1] == b"\xff" and magic[1] & 0xE0 == 0xE0):
-            return read_mp3(file, size)
+        return next((reader(file, size) for pattern, reader in _READERS if pattern.match(magic)), None)
     except (struct.error, ValueError, IndexError, OverflowError):
         return None
-    return None
 
 
 def parse_wav_format(chunk: bytes, order: str = "<") -> WavFormat:
@@ -128,7 +111,9 @@ def _padded(length: int, align: int) -> int:
     return -(-max(length, 0) // align) * align
 
 
-def _read_riff(file: BinaryIO, size: int, magic: bytes) -> ContainerHeader:
+def _read_riff(file: BinaryIO, size: int) -> ContainerHeader:
+    file.seek(0)
+    magic = file.read(4)
     header = ContainerHeader("WAV" if magic in (b"RIFF", b"RIFX") else "RF64")
     order = ">" if magic == b"RIFX" else "<"
     long_length: int | None = None
@@ -239,7 +224,7 @@ def _read_caf(file: BinaryIO, size: int) -> ContainerHeader:
     return header
 
 
-def _read_flac(file: BinaryIO) -> ContainerHeader | None:
+def _read_flac(file: BinaryIO, size: int) -> ContainerHeader | None:
     """Read STREAMINFO; its number of samples is 0 if the writer did not know it."""
     file.seek(4)
     head = file.read(4)
@@ -250,8 +235,23 @@ def _read_flac(file: BinaryIO) -> ContainerHeader | None:
     return ContainerHeader("FLAC", length_unknown=unknown)
 
 
-def _read_au(size: int, magic: bytes) -> ContainerHeader:
+def _read_au(file: BinaryIO, size: int) -> ContainerHeader:
     header = ContainerHeader("AU")
-    offset, length = struct.unpack(">II", magic[4:12])
+    file.seek(4)
+    offset, length = struct.unpack(">II", file.read(8))
     header.check_length(None if length == 0xFFFFFFFF else length, size - offset, more_follows=False)
     return header
+
+
+_READERS: tuple[tuple[re.Pattern[bytes], Callable[[BinaryIO, int], ContainerHeader | None]], ...] = (
+    (re.compile(rb"(RIFF|RIFX|RF64|BW64)....WAVE", re.DOTALL), _read_riff),
+    (re.compile(re.escape(_W64_RIFF)), _read_w64),
+    (re.compile(rb"FORM....AIF[FC]", re.DOTALL), _read_aiff),
+    (re.compile(rb"caff"), _read_caf),
+    (re.compile(rb"fLaC"), _read_flac),
+    (re.compile(rb"\.snd"), _read_au),
+    (re.compile(rb"....ftyp", re.DOTALL), read_mp4),
+    (re.compile(rb"OggS"), read_ogg),
+    (re.compile(rb"ID3|\xff[\xe0-\xff]"), read_mp3),
+)
+"""Reader of each format by the first bytes of a file."""

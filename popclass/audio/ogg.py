@@ -21,12 +21,14 @@ _FIRST_PAGE, _LAST_PAGE = 2, 4
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def read_ogg(file: BinaryIO) -> ContainerHeader:
+def read_ogg(file: BinaryIO, size: int) -> ContainerHeader:
     """Check the pages of an Ogg file.
 
     Parameters
     ----------
     file : seekable binary file
+    size : int
+        Not used; as the other readers.
 
     Returns
     -------

@@ -95,7 +95,10 @@ class SampleCheck:
         if peak > LARGEST:
             self._refuse_huge(block)
         self._sum += np.ones(len(block), np.float32) @ block  # 100 times faster than a sum along the first axis
-        self._check_constant(block)
+        if self._first is None:
+            self._first = block[0].copy()
+        for part in (block[:64], block):  # the first is nearly always enough
+            self._constant = self._constant and bool((part == self._first).all())
         self._count_saturated(block, peak)
         if peak >= self._rail:
             self._count_clipped(block, peak)
@@ -156,12 +159,6 @@ class SampleCheck:
         at = (self._frames + frame) / self._rate
         largest = np.abs(block[frame]).max()
         raise AudioError(f"the sample at {at:.6f} s is {largest:.3g} times full scale: damaged; export it again")
-
-    def _check_constant(self, block: Block) -> None:
-        if self._first is None:
-            self._first = block[0].copy()
-        for part in (block[:64], block):  # the first is nearly always enough
-            self._constant = self._constant and bool((part == self._first).all())
 
     def _count_saturated(self, block: Block, peak: float) -> None:
         """Count the samples near the peak so far; a clearly higher peak restarts the count."""

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -196,33 +197,28 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
     ...     sum(len(block) for block in recording.blocks())
     48000
     """
-    name, opened = _source(source, sample_rate, name)
+    opened: Callable[[str], Recording]
+    if isinstance(source, np.ndarray):
+        if sample_rate is None:
+            raise UsageError("an array of samples needs its sample_rate, in hertz (8000-192000)")
+        name, opened = "array" if name is None else name, partial(_open_array, source, sample_rate)
+    elif sample_rate is not None:
+        raise UsageError("sample_rate belongs to an array of samples; leave it out for a file")
+    elif isinstance(source, str | bytes | os.PathLike):
+        path = os.fsdecode(source)
+        name = visible(path if name is None else name)
+        opened = partial(_open_stream, sys.stdin.buffer) if path == "-" else partial(_open_path, path)
+    elif callable(getattr(source, "read", None)) and not isinstance(source, io.TextIOBase):
+        given = getattr(source, "name", None)
+        name = visible(name or (given if isinstance(given, str) else "stream"))
+        opened = partial(_open_stream, source)
+    else:
+        kind = type(source).__name__
+        raise UsageError(f"a recording cannot be of type {kind}; give a path, -, a binary file or an array of samples")
     try:
         return opened(name)
     except AudioError as error:
         raise AudioError(f"{one_line(name)}: {error}") from error
-
-
-def _source(source: Any, sample_rate: int | None, name: str | None) -> tuple[str, Callable[[str], Recording]]:
-    """Return the name of a source and the function that opens it under a name."""
-    if isinstance(source, np.ndarray):
-        if sample_rate is None:
-            raise UsageError("an array of samples needs its sample_rate, in hertz (8000-192000)")
-        return "array" if name is None else name, lambda name: _open_array(source, sample_rate, name)
-    if sample_rate is not None:
-        raise UsageError("sample_rate belongs to an array of samples; leave it out for a file")
-    if isinstance(source, str | bytes | os.PathLike):
-        path = os.fsdecode(source)
-        shown = visible(path if name is None else name)
-        if path == "-":
-            return shown, lambda name: _open_stream(sys.stdin.buffer, name)
-        return shown, lambda name: _open_path(path, name)
-    if not callable(getattr(source, "read", None)) or isinstance(source, io.TextIOBase):
-        kind = type(source).__name__
-        raise UsageError(f"a recording cannot be of type {kind}; give a path, -, a binary file or an array of samples")
-    given = getattr(source, "name", None)
-    shown = visible(name or (given if isinstance(given, str) else "stream"))
-    return shown, lambda name: _open_stream(source, name)
 
 
 def _open_array(samples: npt.NDArray[Any], sample_rate: int, name: str) -> Recording:

@@ -16,7 +16,7 @@ NAMES = ("vorbis", "opus", "flac-in-ogg")
 
 
 def status(data: bytes) -> tuple[bool, bool, bool]:
-    header = read_ogg(io.BytesIO(data))
+    header = read_ogg(io.BytesIO(data), len(data))
     return header.cut_short, bool(header.damage), header.length_unknown
 
 
