@@ -28,7 +28,7 @@ def read_ogg(file: BinaryIO, size: int) -> ContainerHeader:
     ----------
     file : seekable binary file
     size : int
-        Not used; as the other readers.
+        Unused; all readers have the same parameters.
 
     Returns
     -------

@@ -72,9 +72,7 @@ def moving_sum(values: Floats, length: int) -> Floats:
     return total
 
 
-def background(
-    energies: Floats, counts: NDArray[np.float64], frame: int, setting: Sensitivity
-) -> tuple[Floats, Floats]:
+def background(energies: Floats, counts: NDArray[np.float64], setting: Sensitivity) -> tuple[Floats, Floats]:
     """Estimate the mean energy of the background in each band and its degrees of freedom.
 
     Parameters
@@ -82,8 +80,7 @@ def background(
     energies : ndarray, shape (bands, frames)
     counts : ndarray, shape (bands,)
         Independent values in a frame of white noise.
-    frame : int
-        Samples in a frame.
+    setting : Sensitivity
 
     Returns
     -------

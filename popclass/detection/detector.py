@@ -195,7 +195,7 @@ class Detector:
             return
         fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
-        backgrounds = [background(each, self._counts, self.frame, self.setting) for each in self._energies]
+        backgrounds = [background(each, self._counts, self.setting) for each in self._energies]
         floors, freedom = (np.array(each) for each in zip(*backgrounds, strict=True))
         self._floors = np.concatenate([self._floors[:, :, 1:], floors], axis=2)
         self._freedom = np.concatenate([self._freedom[:, :, 1:], freedom], axis=2)

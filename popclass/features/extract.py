@@ -120,7 +120,7 @@ def _temporal(signal: Array, alone: Array, onset: int, rate: int) -> dict[str, A
     before = (signal[:, onset - near : onset - 12] ** 2).sum(axis=1)
     after = (alone[:, onset : onset + near] ** 2).sum(axis=1)
     return {
-        **course(alone[:, onset:], envelope(alone[:, onset:], rate), background, rate),
+        **course(alone[:, onset:], background, rate),
         **fills(signal, onset, rate),
         **falls(alone, onset, rate),
         "before": decibels(before / (after + 1e-30)),

@@ -24,6 +24,10 @@ AUDIBLE = 4.0  # times the background's energy
 SHORT_FRAME = 64  # samples of the frames for the decay of frequency ranges: 2.7 ms
 
 
+def _blocks(seconds: float) -> int:
+    return round(seconds * BLOCKS_PER_S)
+
+
 def less_rumble(signal: Array, rate: int) -> Array:
     """Return the signal less its moving mean, shape unchanged."""
     half = round(RUMBLE_S * rate / 2)
@@ -40,43 +44,47 @@ def envelope(signal: Array, rate: int) -> Array:
     return np.asarray(np.einsum("ijk,ijk->ij", blocks, blocks) / size)
 
 
-def course(signal: Array, energy: Array, background: Array, rate: int) -> dict[str, Array]:
+def _net(energy: Array, background: Array) -> Array:
+    """Return the energy less that of the background, zero where hardly above it."""
+    return np.where(energy > AUDIBLE * background, energy - background, 0)
+
+
+def course(signal: Array, background: Array, rate: int) -> dict[str, Array]:
     """Return the features of the envelope and waveform of sounds that begin at the first sample.
 
     Parameters
     ----------
     signal : ndarray, shape (events, samples)
         Zero from the next onset on.
-    energy : ndarray, shape (events, blocks)
-        Envelope of `signal`.
     background : ndarray, shape (events, 1)
         Mean envelope before the onset.
     rate : int
         In hertz.
     """
     ms = 1000 / BLOCKS_PER_S
-    sound = np.where(energy > AUDIBLE * background, energy - background, 0)
-    attack = round(ATTACK_S * BLOCKS_PER_S)
+    energy = envelope(signal, rate)
+    net = _net(energy, background)
+    attack = _blocks(ATTACK_S)
     rows = np.arange(len(energy))
-    peak = np.argmax(sound[:, :attack], axis=1)
-    largest = sound[rows, peak] + 1e-30
-    total = sound.sum(axis=1) + 1e-30
-    running = np.cumsum(sound, axis=1)
+    peak = np.argmax(net[:, :attack], axis=1)
+    largest = net[rows, peak] + 1e-30
+    total = net.sum(axis=1) + 1e-30
+    running = np.cumsum(net, axis=1)
     early = (running >= 0.05 * total[:, None]).argmax(axis=1)
     final = (running >= 0.95 * total[:, None]).argmax(axis=1)
-    late = running[:, round(0.08 * BLOCKS_PER_S)] - running[:, attack - 1]
+    late = running[:, _blocks(0.08)] - running[:, attack - 1]
     return {
         "rise": _rise(signal[:, : round(ATTACK_S * rate)], rate),
-        "fall_10": octaves(_fallen(sound, peak, 0.1 * largest) * ms),
-        "fall_20": octaves(_fallen(sound, peak, 0.01 * largest) * ms),
+        "fall_10": octaves(_fallen(net, peak, 0.1 * largest) * ms),
+        "fall_20": octaves(_fallen(net, peak, 0.01 * largest) * ms),
         "duration": octaves((final - early + 1) * ms),
-        "time_centroid": octaves(weighted(sound, np.arange(sound.shape[1]) + 0.5) / total * ms),
+        "time_centroid": octaves(weighted(net, np.arange(net.shape[1]) + 0.5) / total * ms),
         "crest": _crest(signal[:, : round(ATTACK_S * rate)]),
         "late": decibels(late / (running[:, attack - 1] + 1e-30)),
         "crossings": _crossings(signal[:, : round(0.005 * rate)]),
         **_stages(running),
         **_start(signal[:, : round(START_S * rate)], rate),
-        **_pulses(sound[:, : round(PEAKS_S * BLOCKS_PER_S)], peak, largest),
+        **_pulses(net[:, : _blocks(PEAKS_S)], peak, largest),
     }
 
 
@@ -87,9 +95,9 @@ def fills(signal: Array, lead: int, rate: int) -> dict[str, Array]:
     """
     energy = envelope(signal, rate)
     onset = round(lead * BLOCKS_PER_S / rate)
-    peak = energy[:, onset : onset + round(ATTACK_S * BLOCKS_PER_S)].max(axis=1) + 1e-30
-    after = energy[:, onset + round(0.010 * BLOCKS_PER_S) : onset + round(0.100 * BLOCKS_PER_S)]
-    before = energy[:, onset - round(0.020 * BLOCKS_PER_S) : onset - 2]
+    peak = energy[:, onset : onset + _blocks(ATTACK_S)].max(axis=1) + 1e-30
+    after = energy[:, onset + _blocks(0.010) : onset + _blocks(0.100)]
+    before = energy[:, onset - _blocks(0.020) : onset - 2]
     return {
         "fill_before": decibels(np.median(before, axis=1) / peak),
         "fill_after": decibels(np.median(after, axis=1) / peak),
@@ -119,8 +127,8 @@ def falls(signal: Array, lead: int, rate: int) -> dict[str, Array]:
         first, last = np.searchsorted(hertz, (low, high))
         energy = powers[:, :, first:last].sum(axis=2)
         before = energy[:, : onset - 1].mean(axis=1, keepdims=True)
-        sound = np.where(energy > AUDIBLE * before, energy - before, 0)[:, onset:]
-        spread = sound.sum(axis=1) ** 2 / ((sound**2).sum(axis=1) + 1e-30)
+        net = _net(energy, before)[:, onset:]
+        spread = net.sum(axis=1) ** 2 / ((net**2).sum(axis=1) + 1e-30)
         values[f"fall_{name}"] = octaves(spread * hop * 1000 / rate)
     return values
 
@@ -165,30 +173,30 @@ def _crossings(start: Array) -> Array:
     return np.asarray(np.log2(np.maximum(number, 1) / 0.005 / 2))
 
 
-def _fallen(sound: Array, peak: NDArray[np.intp], level: Array) -> NDArray[np.intp]:
+def _fallen(net: Array, peak: NDArray[np.intp], level: Array) -> NDArray[np.intp]:
     """Return the blocks from the peak until the envelope stays below the level for `QUIET` blocks."""
-    position = np.arange(sound.shape[1])
-    loud = (sound >= level[:, None]) & (position >= peak[:, None])
+    position = np.arange(net.shape[1])
+    loud = (net >= level[:, None]) & (position >= peak[:, None])
     last = np.maximum.accumulate(np.where(loud, position, -1), axis=1)
     quiet = (position - last >= QUIET) & (position > peak[:, None])
-    until = np.where(quiet.any(axis=1), quiet.argmax(axis=1), sound.shape[1] - 1)
-    return np.asarray(np.maximum(last[np.arange(len(sound)), until] - peak + 1, 1))
+    until = np.where(quiet.any(axis=1), quiet.argmax(axis=1), net.shape[1] - 1)
+    return np.asarray(np.maximum(last[np.arange(len(net)), until] - peak + 1, 1))
 
 
-def _pulses(sound: Array, peak: NDArray[np.intp], largest: Array) -> dict[str, Array]:
+def _pulses(net: Array, peak: NDArray[np.intp], largest: Array) -> dict[str, Array]:
     """Return number and spacing of separate envelope peaks, and the largest later one."""
-    edge = np.zeros((len(sound), APART))
-    padded = np.concatenate([edge, sound, edge], axis=1)
+    edge = np.zeros((len(net), APART))
+    padded = np.concatenate([edge, net, edge], axis=1)
     largest_near = np.lib.stride_tricks.sliding_window_view(padded, 2 * APART + 1, axis=1).max(axis=2)
-    top = (sound == largest_near) & (sound > 0)
-    summit = top & (sound >= 0.1 * largest[:, None])
+    top = (net == largest_near) & (net > 0)
+    summit = top & (net >= 0.1 * largest[:, None])
     number = np.maximum(summit.sum(axis=1), 1)
     first = np.argmax(summit, axis=1)
     last = summit.shape[1] - 1 - np.argmax(summit[:, ::-1], axis=1)
     spacing = np.where(number > 1, (last - first) / np.maximum(number - 1, 1), 0) * 1000 / BLOCKS_PER_S
-    later = np.arange(sound.shape[1]) > (peak + APART)[:, None]
+    later = np.arange(net.shape[1]) > (peak + APART)[:, None]
     return {
         "peaks": np.log2(number),
         "peak_spacing": octaves(spacing),
-        "second_peak": decibels(np.where(top & later, sound, 0).max(axis=1) / largest),
+        "second_peak": decibels(np.where(top & later, net, 0).max(axis=1) / largest),
     }

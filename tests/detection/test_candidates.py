@@ -34,7 +34,7 @@ def test_moving_sum():
 @pytest.mark.parametrize("seed", range(3))
 def test_background_noise_mean(seed):
     energies = noise_energies(2048, seed)
-    floor, _ = background(energies, COUNTS, FRAME, SETTING)
+    floor, _ = background(energies, COUNTS, SETTING)
     np.testing.assert_allclose(floor[:6, 0], energies[:6].mean(axis=1), rtol=0.1)
 
 
@@ -42,27 +42,25 @@ def test_background_clicks():
     energies = noise_energies(2048)
     with_clicks = energies.copy()
     with_clicks[:, ::50] *= 1000
-    floor, _ = background(with_clicks, COUNTS, FRAME, SETTING)
-    plain, _ = background(energies, COUNTS, FRAME, SETTING)
+    floor, _ = background(with_clicks, COUNTS, SETTING)
+    plain, _ = background(energies, COUNTS, SETTING)
     np.testing.assert_allclose(floor[:6], plain[:6], rtol=0.25)
 
 
 def test_background_unsteady():
     steady = noise_energies(2048)
     swelling = steady * (1 + 0.9 * np.sin(np.arange(2048) / 60)).astype(np.float32)
-    assert (background(swelling, COUNTS, FRAME, SETTING)[1] < 0.5 * background(steady, COUNTS, FRAME, SETTING)[1])[
-        :4
-    ].all()
+    assert (background(swelling, COUNTS, SETTING)[1] < 0.5 * background(steady, COUNTS, SETTING)[1])[:4].all()
 
 
 def test_background_quietest():
-    floor, _ = background(np.zeros((len(COUNTS), 100), np.float32), COUNTS, FRAME, SETTING)
+    floor, _ = background(np.zeros((len(COUNTS), 100), np.float32), COUNTS, SETTING)
     np.testing.assert_allclose(floor[:, 0], COUNTS * SETTING.quietest_rms**2, rtol=1e-5)
 
 
 def test_reference_floor_and_causality():
     energies = noise_energies(400)
-    floor = np.repeat(background(energies, COUNTS, FRAME, SETTING)[0], 400, axis=1)
+    floor = np.repeat(background(energies, COUNTS, SETTING)[0], 400, axis=1)
     before = reference(energies, floor, SETTING)
     assert (before >= floor).all()
     changed = energies.copy()
@@ -73,7 +71,7 @@ def test_reference_floor_and_causality():
 def test_reference_fading_peak():
     energies = noise_energies(400)
     energies[:, 200] *= 1e4
-    floor = np.repeat(background(energies, COUNTS, FRAME, SETTING)[0], 400, axis=1)
+    floor = np.repeat(background(energies, COUNTS, SETTING)[0], 400, axis=1)
     raised = (reference(energies, floor, SETTING) / floor)[0]
     assert raised[201] > 500
     assert (np.diff(raised[202:220]) < 0).all()
@@ -110,7 +108,7 @@ def test_candidate_span_contains_candidates(seed):
     rng = np.random.default_rng(seed)
     energies = noise_energies(600, seed)
     energies[:, rng.integers(0, 600, 4)] *= np.float32(10 ** rng.uniform(0, 1))
-    floor, freedom = background(energies, COUNTS, FRAME, SETTING)
+    floor, freedom = background(energies, COUNTS, SETTING)
     floors, freedoms = (np.repeat(each, 600, axis=1) for each in (floor, freedom))
     against = reference(energies, floors, SETTING)
     evidence = np.max(
@@ -127,7 +125,7 @@ def test_candidate_span_contains_candidates(seed):
 def test_candidate_span_click():
     energies = noise_energies(1024)
     energies[:, 500] *= 100
-    floor, freedom = background(energies, COUNTS, FRAME, SETTING)
+    floor, freedom = background(energies, COUNTS, SETTING)
     first, last = candidate_span(energies, floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold)
     assert 500 - LONG < first <= 500 < last <= 501
 
@@ -135,7 +133,7 @@ def test_candidate_span_click():
 @pytest.mark.parametrize("frames", [0, 1, 2, LONG - 1, LONG, 1024])
 def test_candidate_span_noise(frames):
     energies = noise_energies(1024)
-    floor, freedom = background(energies, COUNTS, FRAME, SETTING)
+    floor, freedom = background(energies, COUNTS, SETTING)
     assert candidate_span(energies[:, :frames], floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold) is None
 
 

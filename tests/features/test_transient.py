@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from popclass.features.transient import course, envelope, falls, fills, less_rumble
+from popclass.features.transient import course, falls, fills, less_rumble
 
 RATE = 24000
 SIZE = 3600
 
 
 def described(signal):
-    energy = envelope(signal[None], RATE)
-    values = course(signal[None], energy, np.zeros((1, 1)), RATE)
+    values = course(signal[None], np.zeros((1, 1)), RATE)
     return {name: value[0] for name, value in values.items()}
 
 
@@ -78,9 +77,8 @@ def test_falls_by_range():
 def test_course_background():
     rng = np.random.default_rng(0)
     signal = ring(5) + rng.normal(0, 0.01, SIZE)
-    energy = envelope(signal[None], RATE)
     alone = described(ring(5))
-    found = course(signal[None], energy, np.full((1, 1), 1e-4), RATE)
+    found = course(signal[None], np.full((1, 1), 1e-4), RATE)
     assert found["duration"][0] == pytest.approx(alone["duration"], abs=0.3)
 
 
