@@ -90,10 +90,8 @@ class SampleCheck:
             return
         low, high = float(block.min()), float(block.max())
         peak = max(high, -low)
-        if not (math.isfinite(low) and math.isfinite(high)):
-            self._refuse_non_finite(block)
-        if peak > LARGEST:
-            self._refuse_huge(block)
+        if not peak <= LARGEST:  # true for NaN
+            self._refuse_value(block)
         self._sum += np.ones(len(block), np.float32) @ block  # 100 times faster than a sum along the first axis
         if self._first is None:
             self._first = block[0].copy()
@@ -148,17 +146,14 @@ class SampleCheck:
         if self._peak >= SATURATED_PEAK and share > SATURATED_SHARE and not quiet_on_offset:
             raise AudioError(f"clipped throughout: {share:.0%} of all samples are at the peak; record at a lower level")
 
-    def _refuse_non_finite(self, block: Block) -> None:
-        frame = int(np.argmin(np.isfinite(block).all(axis=1)))
-        kind = "not a number (NaN)" if np.isnan(block[frame]).any() else "infinite"
+    def _refuse_value(self, block: Block) -> None:
+        frame = int(np.argmin((np.abs(block) <= LARGEST).all(axis=1)))  # false for NaN
+        largest = float(np.abs(block[frame]).max())
+        kind = "not a number (NaN)" if math.isnan(largest) else "infinite"
+        if math.isfinite(largest):
+            kind = f"{largest:.3g} times full scale"
         at = (self._frames + frame) / self._rate
-        raise AudioError(f"the sample at {at:.6f} s is {kind}; only finite samples are allowed: export it again")
-
-    def _refuse_huge(self, block: Block) -> None:
-        frame = int(np.argmax((np.abs(block) > LARGEST).any(axis=1)))
-        at = (self._frames + frame) / self._rate
-        largest = np.abs(block[frame]).max()
-        raise AudioError(f"the sample at {at:.6f} s is {largest:.3g} times full scale: damaged; export it again")
+        raise AudioError(f"the sample at {at:.6f} s is {kind}: the file is damaged; export it again")
 
     def _count_saturated(self, block: Block, peak: float) -> None:
         """Count the samples near the peak so far; a clearly higher peak restarts the count."""

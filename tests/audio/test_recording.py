@@ -57,7 +57,7 @@ def error_of(source, **options) -> str:
     return message
 
 
-# Any WAV comes through
+# Formats of libsndfile
 
 
 @settings(max_examples=60, deadline=None)
@@ -95,7 +95,7 @@ def test_libsndfile_lengths(tmp_path, extension):
     assert len(read(path)[0]) == 48_000
 
 
-# Compressed recordings of phones and browsers
+# Formats of FFmpeg
 
 CLICKS = (10_000, 30_000, 50_001, 77_777)
 

@@ -30,7 +30,7 @@ def in_range(table, events):
 
 
 def clicks(seed=0, seconds=8, rate=48000):
-    """A recording with a click a second, 10-40 dB over its noise, and where they are."""
+    """A recording with a click every second, 10-40 dB over its noise, and their onsets."""
     rng = np.random.default_rng(seed)
     samples = noise(rng, seconds, rate) * 1e-2
     onsets = np.arange(rate // 2, len(samples) - rate // 4, rate)
@@ -100,7 +100,7 @@ def test_extract_group_sizes(together):
 
 
 def test_extract_stored_values():
-    """Stored values, of sounds at the analysis rate, so that no resampler has a say."""
+    """Stored values, of sounds at the analysis rate; no resampling."""
     stored = json.loads((Path(__file__).parents[1] / "data" / "features.json").read_text())
     names = [name for name in FRONTEND.names if name in stored["names"]]
     found = extract(detected(clicks(1, rate=24000)[0], 24000), FRONTEND)
@@ -135,7 +135,7 @@ def test_extract_no_sounds():
     assert extract([], FRONTEND).shape == (0, len(FEATURES))
 
 
-# What is asked for
+# Columns
 
 
 def test_extract_columns():
@@ -146,7 +146,7 @@ def test_extract_columns():
     np.testing.assert_array_equal(extract(sounds, chosen), whole[:, [NAMES.index("snr"), NAMES.index("rise")]])
 
 
-# The same for the same sound
+# Invariance
 
 
 def test_extract_order():
@@ -233,7 +233,7 @@ def test_extract_without_next_onset():
     assert open_ended[peaks] == 1
 
 
-# What the numbers mean
+# Meaning
 
 
 def test_extract_pop_and_ring():
