@@ -153,7 +153,7 @@ class SampleCheck:
         if math.isfinite(largest):
             kind = f"{largest:.3g} times full scale"
         at = (self._frames + frame) / self._rate
-        raise AudioError(f"the sample at {at:.6f} s is {kind}: the file is damaged; export it again")
+        raise AudioError(f"the sample at {at:.6f} s is {kind}: the data is damaged; export it again")
 
     def _count_saturated(self, block: Block, peak: float) -> None:
         """Count the samples near the peak so far; a clearly higher peak restarts the count."""

@@ -48,7 +48,7 @@ class Recording:
     Attributes
     ----------
     name : str
-        Path as given, bytes that are not UTF-8 as `\\xNN`; `-` for standard input.
+        Path as given, bytes that are not UTF-8 as `\xNN`; `-` for standard input.
     sample_rate, channels : int
     frames : int or None
         Declared length in samples, where known; it may differ from the actual one.
