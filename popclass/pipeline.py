@@ -272,7 +272,7 @@ def classify(
     >>> import numpy as np
     >>> samples = np.random.default_rng(0).normal(0, 0.001, 48_000)
     >>> samples[24_000:24_048] += np.sin(np.arange(48)) * 0.5
-    >>> [event.start_s for event in classify(samples, sample_rate=48_000, site="mcp").events]
+    >>> [round(event.start_s, 3) for event in classify(samples, sample_rate=48_000, site="mcp").events]
     [0.5]
     """
     metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
