@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from formats_samples import EMPTY, FULL, GOLDEN, golden_path
 from formats_strategies import results
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError, UsageError
@@ -20,6 +20,7 @@ def _labels(path: Path) -> list[AudacityLabel]:
     return [label for _, label in read_audacity(path)]
 
 
+@settings(deadline=None)
 @given(result=results())
 def test_audacity_round_trip(tmp_path_factory: pytest.TempPathFactory, result: RecordingResult) -> None:
     path = tmp_path_factory.mktemp("labels") / "a.txt"
@@ -94,6 +95,7 @@ def test_read_audacity_bad_row(tmp_path: Path, text: str, message: str) -> None:
         _labels(tmp_path / "a.txt")
 
 
+@settings(deadline=None)
 @given(raw=st.binary(max_size=60))
 def test_read_audacity_any_bytes(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.mktemp("labels") / "a.txt"

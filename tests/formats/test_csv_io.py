@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from formats_samples import FULL, SETS
 from formats_strategies import results
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
@@ -20,6 +20,7 @@ from popclass.results import RecordingInfo, RecordingResult, event_columns
 from popclass.utils.files import write_text
 
 
+@settings(deadline=None)
 @given(st.lists(results(), max_size=3))
 def test_events_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, many: list[Any]) -> None:
     path = tmp_path_factory.mktemp("csv") / "events.csv"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from formats_samples import FULL, GOLDEN, ODD, SETS, golden_path
 from formats_strategies import results
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
@@ -22,6 +22,7 @@ def _selections(path: Path) -> list[RavenSelection]:
     return [selection for _, selection in read_raven(path)]
 
 
+@settings(deadline=None)
 @given(many=st.lists(results(), max_size=3))
 def test_raven_round_trip(tmp_path_factory: pytest.TempPathFactory, many: list[RecordingResult]) -> None:
     path = tmp_path_factory.mktemp("raven") / "a.txt"
@@ -104,6 +105,7 @@ def test_read_raven_bad_table(tmp_path: Path, text: str, message: str) -> None:
         _selections(tmp_path / "a.txt")
 
 
+@settings(deadline=None)
 @given(raw=st.text(st.sampled_from("0123.,\t\n\r-e aé\\"), max_size=60))
 def test_read_raven_any_rows(tmp_path_factory: pytest.TempPathFactory, raw: str) -> None:
     path = tmp_path_factory.mktemp("raven") / "a.txt"
