@@ -151,12 +151,12 @@ def assumption(site: str | None) -> str | None:
     Examples
     --------
     >>> assumption("mcp"), assumption("hip")  # doctest: +ELLIPSIS
-    (None, 'site hip: audible cavitation is not documented there in the literature popclass uses; ...')
+    (None, 'site hip: no audible cavitation is documented there in the literature popclass uses; ...')
     """
     if site is None or lookup(site).documented:
         return None
     return (
-        f"site {site}: audible cavitation is not documented there in the literature popclass uses; "
+        f"site {site}: no audible cavitation is documented there in the literature popclass uses; "
         "its joint cavities and refractory period are assumptions"
     )
 
