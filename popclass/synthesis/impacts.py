@@ -7,6 +7,7 @@ once, as a `Renderer` of its sound.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,12 +95,17 @@ def repeat_level(rng: Random, change: float) -> float:
     return float(rng.normal(0.0, 12.0 * change))
 
 
+def repeated(change: float, wave: Callable[[Random], FloatArray]) -> Renderer:
+    """Return a renderer of a single wave at a level that varies between repeats."""
+    return lambda rng: [SynthSound(wave(rng), level_db=repeat_level(rng, change))]
+
+
 def impact_kind(frequency: Range, decay_s: Range, contact_s: Range, *, noise: float = 0.3) -> Kind:
     """Return a kind with one impact each time; parameters as `draw_impact`."""
 
     def kind(rng: Random, rate: int, regime: Regime) -> Renderer:
         impact = draw_impact(rng, regime, frequency, decay_s, contact_s, noise=noise)
-        return lambda rng: [SynthSound(impact.render(rng, rate), level_db=repeat_level(rng, impact.change))]
+        return repeated(impact.change, lambda rng: impact.render(rng, rate))
 
     return kind
 
@@ -149,13 +155,12 @@ def footstep(rng: Random, rate: int, regime: Regime) -> Renderer:
     heel = draw_impact(rng, regime, (60, 600), (0.01, 0.08), (0.0008, 0.008), noise=0.5)
     sole_s, roll_s = float(rng.uniform(0.02, 0.15)), float(rng.uniform(0.03, 0.12))
 
-    def render(rng: Random) -> list[SynthSound]:
+    def wave(rng: Random) -> FloatArray:
         shape = waves.envelope(rate, 0.3 * sole_s, 0.0, sole_s)
         noise = 0.1 * shape * waves.band_noise(rng, rate, len(shape), 150.0, 5000.0, -3.0)
-        wave = waves.add(heel.render(rng, rate), waves.later(noise, int(roll_s * rate)))
-        return [SynthSound(wave, level_db=repeat_level(rng, heel.change))]
+        return waves.add(heel.render(rng, rate), waves.later(noise, int(roll_s * rate)))
 
-    return render
+    return repeated(heel.change, wave)
 
 
 def finger_snap(rng: Random, rate: int, regime: Regime) -> Renderer:
@@ -226,11 +231,7 @@ def bump(rng: Random, rate: int, regime: Regime) -> Renderer:
     edge = draw_impact(rng, regime, (300, 4000), (0.002, 0.02), (0.0002, 0.002))
     level = waves.exp_uniform(rng, -3.5, 0.5)
 
-    def render(rng: Random) -> list[SynthSound]:
-        wave = waves.add(swing.render(rng, rate), level * edge.render(rng, rate))
-        return [SynthSound(wave, level_db=repeat_level(rng, swing.change))]
-
-    return render
+    return repeated(swing.change, lambda rng: waves.add(swing.render(rng, rate), level * edge.render(rng, rate)))
 
 
 def clock(rng: Random, rate: int, regime: Regime) -> Renderer:
@@ -238,8 +239,7 @@ def clock(rng: Random, rate: int, regime: Regime) -> Renderer:
     wheel = draw_impact(rng, regime, (900, 7000), (0.001, 0.015), (0.00006, 0.0004))
     parts = [(0.0, 1.0), *((float(rng.uniform(0.001, 0.0045)), float(rng.uniform(0.1, 0.9))) for _ in range(2))]
 
-    def render(rng: Random) -> list[SynthSound]:
-        ticks = [gain * waves.later(wheel.render(rng, rate), int(delay * rate)) for delay, gain in parts]
-        return [SynthSound(waves.add(*ticks), level_db=repeat_level(rng, wheel.change))]
+    def wave(rng: Random) -> FloatArray:
+        return waves.add(*(gain * waves.later(wheel.render(rng, rate), int(delay * rate)) for delay, gain in parts))
 
-    return render
+    return repeated(wheel.change, wave)
