@@ -80,6 +80,7 @@ def test_schedule_many_equal_intervals(machines):
     ]
 
 
+@settings(deadline=None)
 @given(cases, st.integers(1, 20), st.integers(1, 4))
 def test_find_splits_independent_parts(case, length, machines):
     starts, weights = [start for start, _ in case], [weight for _, weight in case]
