@@ -261,9 +261,9 @@ No acoustics of a snapping hip, scapula or ankle tendon are published; the figur
 
 ## Assumptions
 
-Nothing published fixes these; the ranges are guesses. So are the shares of programmes, sensors, rooms, devices and
-codecs (`popclass/synthesis/settings.py`, `plan.py`), the sizes of rooms and the distances (`acoustics.py`), the modes of
-the things in `other.py`, `impacts.py` and `speech.py`, and that a second peak follows within 5 ms and so belongs to its
+Nothing published fixes these; the ranges are guesses. So are the shares of programs, sensors, rooms, devices and codecs
+(`popclass/synthesis/settings.py`, `plan.py`), the sizes of rooms and the distances (`acoustics.py`), the modes of the
+sources in `other.py`, `impacts.py` and `speech.py`, and that a second peak follows within 5 ms and so belongs to its
 pop.
 
 {assumed}
