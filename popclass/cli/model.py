@@ -79,11 +79,11 @@ def _rendered(loaded: Model) -> str:
     from rich.markdown import Markdown
 
     from popclass.formats.terminal import laid_out
-    from popclass.training.model_card import told
+    from popclass.training.model_card import card
     from popclass.utils.text import one_line
 
     # a stranger's model must not write to the terminal as it likes
-    text = "\n".join(map(one_line, told(loaded).split("\n")))
+    text = "\n".join(map(one_line, card(loaded).split("\n")))
     with laid_out() as laid:
         for name, value in _facts(loaded):
             laid.console.print(f"{name:<16} {one_line(value)}", markup=False, soft_wrap=True)

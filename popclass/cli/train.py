@@ -97,7 +97,7 @@ def train(
     check_writable(path, force=force)
     check_writable(card_path, force=force)
 
-    from popclass.metrics import scores
+    from popclass.metrics import tables
     from popclass.training import train as train_model
     from popclass.training.model_card import card
 
@@ -117,7 +117,7 @@ def train(
     # Two trainings at once must not leave the card of one beside the model of the other, nor one without the other.
     with placing(card_path, card(model, title=path.stem), force=force):
         model.save(path, force=force)
-    write_text(STDOUT, scores.describe(model.info["scores"]))
+    write_text(STDOUT, tables.describe(model.info["scores"]))
     # What a model keeps of a warning is its beginning, without the names that stand after it.
     others = [kept for kept in model.info["training"]["remarks"] if not any(full.startswith(kept) for full in warnings)]
     for remark in (*warnings, *others):
