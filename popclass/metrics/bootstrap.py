@@ -13,15 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.metrics.scores import (
-    bins_of,
-    class_ratios,
-    confusion_matrix,
-    log_losses,
-    mean_known,
-    score,
-    squared_distances,
-)
+from popclass.metrics import scores
 
 DRAWS = 1000
 LEVEL = 0.95
@@ -121,7 +113,7 @@ def score_with_intervals(
 ) -> dict[str, Any]:
     """Return `score` with `score_intervals` as `intervals`."""
     spans = score_intervals(y, probabilities, classes, groups, seed=seed)
-    return {**score(y, probabilities, classes), "intervals": spans}
+    return {**scores.score(y, probabilities, classes), "intervals": spans}
 
 
 def mean_interval(values: Floats, groups: Sequence[str], *, seed: int = 0) -> list[float] | None:
@@ -173,14 +165,14 @@ def _score_figures(y: Indices, probabilities: Floats) -> Figures:
     """Return a function that scores any choice of events; what it needs of each event is computed once."""
     k = probabilities.shape[1]
     largest, answer = probabilities.max(axis=1), probabilities.argmax(axis=1)
-    losses, distances = log_losses(y, probabilities), squared_distances(y, probabilities)
-    gap, place, cell = largest - (answer == y), bins_of(largest), y * k + answer
+    losses, distances = scores.log_losses(y, probabilities), scores.squared_distances(y, probabilities)
+    gap, place, cell = largest - (answer == y), scores.bins_of(largest), y * k + answer
 
     def figures(chosen: Indices) -> dict[str, float | None]:
-        ratios = class_ratios(confusion_matrix(cell[chosen], k))
+        ratios = scores.class_ratios(scores.confusion_matrix(cell[chosen], k))
         return {
             "log_loss": float(losses[chosen].mean()),
-            "balanced_accuracy": mean_known(ratios["recall"]),
+            "balanced_accuracy": scores.mean_known(ratios["recall"]),
             "ece": float(np.abs(np.bincount(place[chosen], weights=gap[chosen])).sum() / len(chosen)),
             "brier": float(distances[chosen].mean()),
             **{f"{name} {i}": value for name, values in ratios.items() for i, value in enumerate(values)},

@@ -32,17 +32,10 @@ from popclass.metrics.tables import BASELINE
 from popclass.model.calibration import Calibration
 from popclass.model.model import Model
 from popclass.model.novelty import Novelty
-from popclass.training.calibration import cross_calibrated
-from popclass.training.classifiers import KINDS, enough_for, predict_with, to_float32
+from popclass.training.classifiers import to_float32, trainable_kinds
 from popclass.training.config import AUTO, FitConfig
-from popclass.training.correction import (
-    Correction,
-    base_probabilities,
-    corrected_graph,
-    feature_scale,
-    fit_correction,
-)
-from popclass.training.cross_validation import candidate_scores
+from popclass.training.correction import Correction, base_probabilities, corrected_graph, feature_scale, fit_correction
+from popclass.training.cross_validation import candidate_scores, cross_validate
 from popclass.training.fit import created_by, fold_info, library_versions, training_info
 from popclass.training.folds import EVENT, SUBJECT, Folds, make_folds
 from popclass.training.thresholds import PRECISION, HeldOut, is_joint, joint_thresholds
@@ -73,25 +66,6 @@ class Comparison:
     remark: str
 
 
-@dataclass(frozen=True, slots=True)
-class Adaptation:
-    """Result of adapting a base model.
-
-    Attributes
-    ----------
-    model : Model
-        The base with a correction, or as it is.
-    candidates : dict
-        Rows of the table of candidates for the base and the base with its correction.
-    comparison : Comparison or None
-        None where there were too few events to train other models.
-    """
-
-    model: Model
-    candidates: dict[str, dict[str, Any]]
-    comparison: Comparison | None
-
-
 def can_adapt(base: Model, labels: Sequence[str]) -> bool:
     """Return whether every label is a class of the base."""
     return set(labels) <= set(base.classes)
@@ -99,7 +73,7 @@ def can_adapt(base: Model, labels: Sequence[str]) -> bool:
 
 def adapt(
     base: Model, X: np.ndarray, labels: Sequence[str], groups: Sequence[str], config: FitConfig | None = None
-) -> Adaptation:
+) -> tuple[Model, Comparison | None]:
     """Adapt a base model to labelled events.
 
     Parameters
@@ -113,6 +87,13 @@ def adapt(
         Groups that must not be on both sides of a fold.
     config : FitConfig, optional
 
+    Returns
+    -------
+    model : Model
+        The base with a correction, or as it is.
+    comparison : Comparison or None
+        Comparison with models of the labels alone; None where there were too few events to train them.
+
     Raises
     ------
     LabelError
@@ -120,7 +101,7 @@ def adapt(
 
     Examples
     --------
-    >>> model = adapt(Model.default(), X, labels, subjects).model            # doctest: +SKIP
+    >>> model, _ = adapt(Model.default(), X, labels, subjects)               # doctest: +SKIP
     """
     config = FitConfig() if config is None else config
     if not can_adapt(base, labels):
@@ -154,11 +135,10 @@ def adapt(
     correction = choose(np.arange(len(y))) if splits else None
     novelty, held_out_novelty = _extend_novelty(base, X, splits, config.seed)
     least, uncertain = _thresholds(base, HeldOut(corrected, held_out_novelty, y, base.classes), config.precision)
-    candidates = candidate_scores(y, held_out, base.classes, groups, seed=config.seed)
     scores = {
         **fold_info(config, splits, groups),
         "chosen": CORRECTED if correction else BASE,
-        "candidates": candidates,
+        "candidates": candidate_scores(y, held_out, base.classes, groups, seed=config.seed),
         "held_out": score_with_intervals(y, corrected, base.classes, groups, seed=config.seed),
         "with_company": None,  # a stored name
         **uncertain,
@@ -168,8 +148,7 @@ def adapt(
     if comparison is not None:
         remarks.append(comparison.remark)
     training = {**training_info(config, labels, groups, base.classes, remarks), "base": _ancestry(base)}
-    model = _adapted(base, correction, novelty, least, training, scores)
-    return Adaptation(model, {name: candidates[name] for name in (BASE, CORRECTED) if name in candidates}, comparison)
+    return _adapted(base, correction, novelty, least, training, scores), comparison
 
 
 def choose_correction(
@@ -236,14 +215,10 @@ def predict_held_out(X: np.ndarray, y: np.ndarray, splits: Folds, seed: int) -> 
     splits : list of (training indices, held-out indices)
     seed : int
     """
-    out = {}
-    for kind in KINDS if len(y) >= EVENTS_NEEDED else ():
-        if all(enough_for(kind, y[train]) for train, _ in splits):
-            raw = np.empty((len(y), int(y.max()) + 1))
-            for train, test in splits:
-                raw[test] = predict_with(kind, X[train], y[train], X[test], seed=seed)
-            out[kind] = cross_calibrated(raw, y, [test for _, test in splits])
-    return out
+    if len(y) < EVENTS_NEEDED:
+        return {}
+    kinds = trainable_kinds(y, [train for train, _ in splits])
+    return {kind: cross_validate([kind], X, y, splits, seed=seed).held_out[kind] for kind in kinds}
 
 
 def compare(

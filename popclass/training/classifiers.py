@@ -14,6 +14,7 @@ and scales of the standardization, and the thresholds of the trees.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -99,9 +100,10 @@ def predict_with(kind: str, X: np.ndarray, y: np.ndarray, new: np.ndarray, *, se
     return np.asarray(train_classifier(kind, X, y, seed=seed).predict_proba(to_float32(new)))
 
 
-def enough_for(kind: str, y: np.ndarray) -> bool:
-    """Return whether every class has the events that a kind of classifier needs."""
-    return kind != "svm" or int(np.bincount(y).min()) >= 2
+def trainable_kinds(y: np.ndarray, training_sides: Sequence[np.ndarray]) -> list[str]:
+    """Return the classifiers for which every class has enough events on each training side."""
+    fewest = min(int(np.bincount(y[train], minlength=y.max() + 1).min()) for train in training_sides)
+    return [kind for kind in KINDS if fewest >= (2 if kind == "svm" else 1)]
 
 
 def to_graph(estimator: Any, features: int) -> bytes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 from typing import Any
 
@@ -23,11 +24,12 @@ from popclass.metrics.scores import log_losses, risk_coverage, score
 from popclass.metrics.tables import BASELINE, MFCC_FOREST
 from popclass.training.baseline import predict_mfcc_forest
 from popclass.training.calibration import cross_calibrated, fit_calibration
-from popclass.training.classifiers import enough_for, predict_with
+from popclass.training.classifiers import predict_with, trainable_kinds
 from popclass.training.folds import Folds
 
 WORKERS = 2  # threads; the result does not depend on how many
 
+LeftOut = tuple[int, ...]  # numbers of folds
 Progress = Callable[[str, int, int], None]
 """Called with a description, how many steps are done, and how many there are."""
 
@@ -86,16 +88,6 @@ class CrossValidation:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One training: a kind, the events it is trained on, those it predicts, and the folds left out."""
-
-    kind: str
-    train: np.ndarray
-    test: np.ndarray
-    outer: tuple[int, ...]
-
-
 def cross_validate(
     kinds: Sequence[str],
     X: np.ndarray,
@@ -121,18 +113,21 @@ def cross_validate(
     progress : callable, optional
     """
     tested = (*kinds, BASELINE) if mfcc is None else (*kinds, BASELINE, MFCC_FOREST)
-    jobs = [_Job(kind, *split, (i,)) for kind in tested for i, split in enumerate(splits)]
-    pairs = _pairs(kinds, y, splits) if len(kinds) > 1 else []
-    predicted = _run([*jobs, *pairs], X, y, mfcc, seed, progress)
-    shape = (len(y), int(y.max()) + 1)
-    raw = {kind: np.empty(shape) for kind in tested}
-    for job, found in zip(jobs, predicted, strict=False):
-        raw[job.kind][job.test] = found
+    jobs: list[tuple[str, LeftOut]] = [(kind, (i,)) for kind in tested for i in range(len(splits))]
+    pairs: list[LeftOut] = list(combinations(range(len(splits)), 2)) if len(kinds) > 1 else []
+    if pairs and not set(kinds) <= set(trainable_kinds(y, [_training_rows(splits, pair) for pair in pairs])):
+        pairs = []
+    jobs += [(kind, pair) for pair in pairs for kind in kinds]
+    predicted = _predict_all(jobs, X, y, splits, mfcc, seed, progress)
+    raw = {kind: np.empty((len(y), int(y.max()) + 1)) for kind in tested}
+    for kind, p in raw.items():
+        for i, (_, test) in enumerate(splits):
+            p[test] = predicted[kind, (i,)]
     tests = [test for _, test in splits]
     held_out = {kind: p if kind == BASELINE else cross_calibrated(p, y, tests) for kind, p in raw.items()}
     chosen = min(kinds, key=lambda kind: log_losses(y, held_out[kind]).mean())
-    inner = _by_outer_fold(pairs, predicted[len(jobs) :], splits, shape)
-    return CrossValidation(chosen, raw[chosen], held_out, _nest(inner, raw, y, splits) if pairs else None)
+    nested = _nest(kinds, predicted, raw, y, splits) if pairs else None
+    return CrossValidation(chosen, raw[chosen], held_out, nested)
 
 
 def candidate_scores(
@@ -147,62 +142,59 @@ def candidate_scores(
     return rows
 
 
-def _pairs(kinds: Sequence[str], y: np.ndarray, splits: Folds) -> list[_Job]:
-    """Return the trainings without each pair of folds; none at all where one of them lacks events of a class."""
-    jobs = []
-    for a, b in combinations(range(len(splits)), 2):
-        train = np.intersect1d(splits[a][0], splits[b][0])
-        if len(np.unique(y[train])) <= y.max() or not all(enough_for(kind, y[train]) for kind in kinds):
-            return []
-        test = np.concatenate([splits[a][1], splits[b][1]])
-        jobs += [_Job(kind, train, test, (a, b)) for kind in kinds]
-    return jobs
+def _training_rows(splits: Folds, left_out: LeftOut) -> np.ndarray:
+    """Return the events on the training side of every fold that is left out."""
+    return reduce(np.intersect1d, (splits[i][0] for i in left_out))
 
 
-def _run(
-    jobs: Sequence[_Job], X: np.ndarray, y: np.ndarray, mfcc: np.ndarray | None, seed: int, progress: Progress | None
-) -> list[np.ndarray]:
-    """Return the predictions of each training, in the order of the jobs."""
+def _predict_all(
+    jobs: Sequence[tuple[str, LeftOut]],
+    X: np.ndarray,
+    y: np.ndarray,
+    splits: Folds,
+    mfcc: np.ndarray | None,
+    seed: int,
+    progress: Progress | None,
+) -> dict[tuple[str, LeftOut], np.ndarray]:
+    """Return predictions of the events left out by each training, fold after fold."""
     from joblib import Parallel, delayed
 
-    def predict(job: _Job) -> np.ndarray:
-        if job.kind == MFCC_FOREST and mfcc is not None:
-            return predict_mfcc_forest(mfcc[job.train], y[job.train], mfcc[job.test], seed=seed)
-        return predict_with(job.kind, X[job.train], y[job.train], X[job.test], seed=seed)
+    def predict(kind: str, left_out: LeftOut) -> np.ndarray:
+        train, test = _training_rows(splits, left_out), np.concatenate([splits[i][1] for i in left_out])
+        if kind == MFCC_FOREST and mfcc is not None:
+            return predict_mfcc_forest(mfcc[train], y[train], mfcc[test], seed=seed)
+        return predict_with(kind, X[train], y[train], X[test], seed=seed)
 
     out = []
-    tasks = (delayed(predict)(job) for job in jobs)
+    tasks = (delayed(predict)(*job) for job in jobs)
     for found in Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(tasks):
         out.append(found)
         if progress is not None:
             progress("cross-validation", len(out), len(jobs))
-    return out
+    return dict(zip(jobs, out, strict=True))
 
 
-def _by_outer_fold(
-    pairs: Sequence[_Job], predicted: Sequence[np.ndarray], splits: Folds, shape: tuple[int, int]
-) -> dict[str, list[np.ndarray]]:
-    """Return the inner predictions of each kind and outer fold, NaN for the events of that fold."""
-    inner = {job.kind: [np.full(shape, np.nan) for _ in splits] for job in pairs}
-    for job, found in zip(pairs, predicted, strict=True):
-        a, b = job.outer
-        size = len(splits[a][1])
-        inner[job.kind][b][splits[a][1]] = found[:size]
-        inner[job.kind][a][splits[b][1]] = found[size:]
-    return inner
-
-
-def _nest(inner: dict[str, list[np.ndarray]], raw: dict[str, np.ndarray], y: np.ndarray, splits: Folds) -> Nested:
+def _nest(
+    kinds: Sequence[str],
+    predicted: Mapping[tuple[str, LeftOut], np.ndarray],
+    raw: Mapping[str, np.ndarray],
+    y: np.ndarray,
+    splits: Folds,
+) -> Nested:
     """Choose and calibrate on the training side of each outer fold and predict its events."""
-    out = np.empty_like(next(iter(raw.values())))
-    chosen = []
+    out, chosen = np.empty_like(raw[kinds[0]]), []
     for i, (train, test) in enumerate(splits):
-        others = [aside for j, (_, aside) in enumerate(splits) if j != i]
+        others = {j: aside for j, (_, aside) in enumerate(splits) if j != i}
+        inner = {kind: np.full_like(out, np.nan) for kind in kinds}
+        for kind, p in inner.items():
+            for j, aside in others.items():
+                both = predicted[kind, (min(i, j), max(i, j))]
+                p[aside] = both[: len(aside)] if j < i else both[-len(aside) :]
         losses = {
-            kind: log_losses(y[train], cross_calibrated(found[i], y, others)[train]).mean()
-            for kind, found in inner.items()
+            kind: log_losses(y[train], cross_calibrated(p, y, list(others.values()))[train]).mean()
+            for kind, p in inner.items()
         }
         best = min(losses, key=lambda kind: losses[kind])
-        out[test] = fit_calibration(inner[best][i][train], y[train]).apply(raw[best][test])
+        out[test] = fit_calibration(inner[best][train], y[train]).apply(raw[best][test])
         chosen.append(best)
     return Nested(out, tuple(chosen))

@@ -122,15 +122,13 @@ def leave_out(
         _, contextual = learn_context(grouped, y, model.classes, model.features, folds, predict, seed=seed)
         novelty = _novelty_left_out(X, y, folds, seed)
         parts: list[tuple[str, Any]] = [(str(value), test) for value, (_, test) in zip(values, folds, strict=True)]
-        return [
-            {
-                "setting": factor,
-                "value": name,
-                **_summary(y[part], contextual[part], model),
-                "novelty": distribution(novelty[part]),
-            }
-            for name, part in (*parts, ("all", slice(None)))
-        ]
+        rows = []
+        for name, part in (*parts, ("all", slice(None))):
+            figures = score(y[part], contextual[part], model.classes)
+            totals = {key: figures[key] for key in ("events", "balanced_accuracy", "log_loss", "ece")}
+            totals["joint_events"] = int((y[part] != model.classes.index(OTHER)).sum())
+            rows.append({"setting": factor, "value": name, **totals, "novelty": distribution(novelty[part])})
+        return rows
 
     rows: list[dict[str, Any]] = []
     tasks = Parallel(n_jobs=WORKERS, return_as="generator")(map(delayed(without), SETTINGS_LEFT_OUT))
@@ -149,13 +147,6 @@ def _novelty_left_out(X: Any, y: Any, folds: Folds, seed: int) -> Any:
         halves = make_folds(y[some], np.arange(len(some)).astype(str).tolist(), folds=2, seed=seed)
         novelty[test] = fit_novelty(X[some], y[some], halves, seed=seed)[0].score(X[test])
     return novelty
-
-
-def _summary(y: Any, probabilities: Any, model: Model) -> dict[str, Any]:
-    figures = score(y, probabilities, model.classes)
-    joint = int((y != model.classes.index(OTHER)).sum())
-    kept = {key: figures[key] for key in ("balanced_accuracy", "log_loss", "ece")}
-    return {"events": len(y), "joint_events": joint, **kept}
 
 
 def _provenance(events: GeneratedEvents, sessions: int, seed: int) -> dict[str, Any]:

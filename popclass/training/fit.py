@@ -23,11 +23,11 @@ from popclass.training.calibration import fit_calibration
 from popclass.training.classifiers import (
     KINDS,
     SETTINGS,
-    enough_for,
     predict_with,
     to_float32,
     to_graph,
     train_classifier,
+    trainable_kinds,
 )
 from popclass.training.config import AUTO, FitConfig
 from popclass.training.context import ContextSamples, Predictor, learn_context
@@ -87,7 +87,8 @@ def fit(
     classes, y = index_classes(labels)
     seed = config.seed
     splits = make_folds(y, groups, folds=config.folds, seed=seed, classes=classes, grouped_by=config.grouped_by)
-    kinds = _candidates(config, y, splits)
+    auto = config.classifier == AUTO
+    kinds = trainable_kinds(y, [train for train, _ in splits]) if auto else [config.classifier]
     with threadpool_limits(limits=1):  # sums are then added in the same order on every machine
         tested = cross_validate(kinds, X, y, splits, mfcc=mfcc, seed=seed, progress=config.progress)
         graph = to_graph(train_classifier(tested.chosen, X, y, seed=seed), X.shape[1])
@@ -167,12 +168,6 @@ def _check_features(X: np.ndarray, events: int, frontend: FrontEnd) -> np.ndarra
     if not np.isfinite(X).all():
         raise UsageError("features must be finite and within the range of float32")
     return X
-
-
-def _candidates(config: FitConfig, y: np.ndarray, splits: Folds) -> list[str]:
-    if config.classifier != AUTO:
-        return [config.classifier]
-    return [kind for kind in KINDS if all(enough_for(kind, y[train]) for train, _ in splits)]
 
 
 def _predictor(tested: CrossValidation, X: np.ndarray, y: np.ndarray, seed: int) -> Predictor:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from multiprocessing import get_context
 from typing import Any
 
@@ -107,7 +108,7 @@ def generate_events(
     return _join(parts)
 
 
-def _extract_session(seed: int, number: int, frontend: FrontEnd, with_mfcc: bool) -> dict[str, Any]:
+def _extract_session(seed: int, number: int, frontend: FrontEnd, with_mfcc: bool) -> tuple[Any, ...]:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
     settings = draw_settings(rng)
     session = generate_session(rng, settings)
@@ -127,15 +128,8 @@ def _extract_session(seed: int, number: int, frontend: FrontEnd, with_mfcc: bool
         tables.append(found.features)
         if with_mfcc:
             mfcc.add(clips)
-    return {
-        "X": np.concatenate(tables),
-        "mfcc": mfcc.finish() if with_mfcc else None,
-        "rows": rows,
-        "factors": settings.factors(),
-        "recordings": len(session.recordings),
-        "labels": labels,
-        "missed": missed,
-    }
+    features, statistics = np.concatenate(tables), mfcc.finish() if with_mfcc else None
+    return features, statistics, rows, settings.factors(), len(session.recordings), labels, missed
 
 
 def match_onsets(onsets: NDArray[np.float64], labels: tuple[Label, ...]) -> list[Label | None]:
@@ -166,22 +160,21 @@ def _begin(label: Label) -> float:
     return label.start_s - (RUB_S if label.label == SNAPPING else MATCH_S)
 
 
-def _join(parts: list[dict[str, Any]]) -> GeneratedEvents:
-    rows = [row for part in parts for row in part["rows"]]
-    first = np.cumsum([0] + [part["recordings"] for part in parts])
-    session = np.repeat(np.arange(len(parts)), [len(part["rows"]) for part in parts])
-    index, onset_s, burst, level, label, kind = map(np.array, zip(*rows, strict=True))
+def _join(parts: list[tuple[Any, ...]]) -> GeneratedEvents:
+    features, mfcc, rows, factors, recordings, labels, missed = zip(*parts, strict=True)
+    session = np.repeat(np.arange(len(parts)), [len(each) for each in rows])
+    index, onset_s, burst, level, label, kind = map(np.array, zip(*chain.from_iterable(rows), strict=True))
     return GeneratedEvents(
-        X=np.concatenate([part["X"] for part in parts]),
+        X=np.concatenate(features),
         label=label,
         kind=kind,
         session=session,
-        recording=index + first[session],
+        recording=index + np.cumsum([0, *recordings])[session],
         onset_s=onset_s,
         burst=burst,
         level_db=level,
-        factors=tuple(part["factors"] for part in parts),
-        labels=sum(part["labels"] for part in parts),
-        missed=sum(part["missed"] for part in parts),
-        mfcc=None if parts[0]["mfcc"] is None else np.concatenate([part["mfcc"] for part in parts]),
+        factors=factors,
+        labels=sum(labels),
+        missed=sum(missed),
+        mfcc=None if mfcc[0] is None else np.concatenate(mfcc),
     )

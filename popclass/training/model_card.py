@@ -10,20 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from popclass.errors import ModelError
-from popclass.metrics.tables import (
-    candidate_rows,
-    class_rows,
-    confusion_rows,
-    describe_candidates,
-    describe_folds,
-    describe_intervals,
-    describe_selection,
-    figure,
-    markdown_table,
-    reliability_rows,
-    risk_rows,
-    total_rows,
-)
+from popclass.metrics import tables
+from popclass.metrics.tables import markdown_table
 from popclass.model.limitations import limits
 from popclass.model.model import Model
 from popclass.training.novelty import SHOWN_QUANTILES
@@ -146,35 +134,36 @@ def _scores(scores: Mapping[str, Any]) -> Iterator[str]:
     held_out = scores["held_out"]
     yield "By the sound alone:"
     yield (
-        f"{describe_folds(scores)}, {counted(scores['groups'], 'group')}, n = {counted(held_out['events'], 'event')}"
+        f"{tables.describe_folds(scores)}, {counted(scores['groups'], 'group')}, "
+        f"n = {counted(held_out['events'], 'event')}"
         f"{'; no group is on both sides of a fold' if scores['folds'] else ''}. "
         "ECE: expected calibration error over ten bins of the largest probability."
     )
-    yield markdown_table(candidate_rows(scores["candidates"]))
-    yield from describe_candidates(scores)
-    yield describe_selection(scores)
+    yield markdown_table(tables.candidate_rows(scores["candidates"]))
+    yield from tables.describe_candidates(scores)
+    yield tables.describe_selection(scores)
     yield from _figures(held_out)
     if curve := scores.get("risk_coverage"):
         yield "Risk and coverage (share of wrong labels if only the most confident ones are given):"
-        yield markdown_table(risk_rows(curve))
+        yield markdown_table(tables.risk_rows(curve))
     if (with_context := scores.get("with_company")) is not None:  # a stored name
         yield "With context (neighbouring events):"
         yield from _figures(with_context)
-        yield markdown_table(reliability_rows(with_context))
+        yield markdown_table(tables.reliability_rows(with_context))
 
 
 def _figures(figures: Mapping[str, Any]) -> Iterator[str]:
-    for rows in (total_rows(figures), class_rows(figures), confusion_rows(figures)):
+    for rows in (tables.total_rows(figures), tables.class_rows(figures), tables.confusion_rows(figures)):
         yield markdown_table(rows)
     if "intervals" in figures:
-        yield describe_intervals(figures["intervals"])
+        yield tables.describe_intervals(figures["intervals"])
 
 
 def _left_out(left_out: Sequence[Mapping[str, Any]]) -> str:
     rows = [["left out", "n", "joint events", "balanced accuracy", "log loss", "ECE"]]
     for row in left_out:
         counts = [f"{row['setting']}: {row['value']}", str(row["events"]), str(row["joint_events"])]
-        rows.append([*counts, *(figure(row[key]) for key in ("balanced_accuracy", "log_loss", "ece"))])
+        rows.append([*counts, *(tables.figure(row[key]) for key in ("balanced_accuracy", "log_loss", "ece"))])
     novelty = [(f"{row['setting']} left out", row) for row in left_out if row["value"] == "all"]
     return (
         "Each value of each setting of the generator was left out of training once, for the context stage, too. `all` "
@@ -226,8 +215,8 @@ def _calibration(info: Mapping[str, Any]) -> str:
     if info["classifier"]["kind"] == "corrected":
         return "That of the base model, inside the graph, followed by the correction."
     method = _CALIBRATIONS[stored["method"]].format(events=stored["events"], least=EVENTS_FOR_TEMPERATURE)
-    table = markdown_table(reliability_rows(info["scores"]["held_out"]))
-    return f"{method}\n\nReliability on held-out events, by the sound alone:\n\n{table}"
+    bins = markdown_table(tables.reliability_rows(info["scores"]["held_out"]))
+    return f"{method}\n\nReliability on held-out events, by the sound alone:\n\n{bins}"
 
 
 def _uncertain(model: Model) -> Iterator[str]:

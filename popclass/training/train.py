@@ -10,7 +10,7 @@ import numpy as np
 
 from popclass.labels.records import Note
 from popclass.model.model import Model
-from popclass.training.adapt import adapt, can_adapt
+from popclass.training.adapt import BASE, CORRECTED, adapt, can_adapt
 from popclass.training.config import AUTO, FitConfig
 from popclass.training.context import class_differences, inherit_context
 from popclass.training.cross_validation import Progress
@@ -113,11 +113,12 @@ def train(
     if base is not None and can_adapt(base, samples.labels):
         if classifier != AUTO:
             index_classes(samples.labels)  # raises where there are too few events for a classifier
-        adapted = adapt(base, samples.X, samples.labels, groups, config)
-        if classifier == AUTO and not (adapted.comparison and adapted.comparison.replaces):
-            return adapted.model
-        base_candidates = adapted.candidates
-        remarks += [adapted.comparison.remark] if adapted.comparison else []
+        adapted, comparison = adapt(base, samples.X, samples.labels, groups, config)
+        if classifier == AUTO and not (comparison and comparison.replaces):
+            return adapted
+        found = adapted.info["scores"]["candidates"]
+        base_candidates = {name: found[name] for name in (BASE, CORRECTED) if name in found}
+        remarks += [comparison.remark] if comparison else []
     elif base is not None:
         unknown = class_differences(base.classes, sorted({*samples.labels, *base.classes}))
         remarks.append(f"trained from scratch, since the base model cannot be corrected: {unknown}")

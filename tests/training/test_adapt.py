@@ -13,7 +13,6 @@ from popclass.training.adapt import (
     BASE,
     CORRECTED,
     EVENTS_NEEDED,
-    Adaptation,
     adapt,
     choose_correction,
     clearly_better,
@@ -42,7 +41,7 @@ def base() -> Model:
 
 
 def adapted(base, X, labels, groups, **options) -> Model:
-    return adapt(base, X, labels, groups, FitConfig(**options)).model
+    return adapt(base, X, labels, groups, FitConfig(**options))[0]
 
 
 def log_loss(p, y):
@@ -93,7 +92,7 @@ def test_adapt_scores_and_card(base, tmp_path):
 
 def test_adapt_correction_rejected(base, monkeypatch):
     X, y, groups = shifted_events(60, 12, seed=9)
-    monkeypatch.setattr(module, "STRENGTH", 1e-3)  # all but free, so that it learns these events by heart
+    monkeypatch.setattr(module, "STRENGTH", 1e-3)  # hardly any shrinkage, so that it overfits
     model = adapted(base, X, [CLASSES[i] for i in y], groups)
     assert model is not None
     assert model.info["classifier"]["kind"] == BASE
@@ -110,7 +109,7 @@ def test_adapt_grouped_by_event(base):
     assert choose_correction(p, X, y, ["one"] * 150, feature_scale(base)) is not None
 
 
-def rotated_labels(base, monkeypatch, grouped_by, groups=None) -> Adaptation:
+def rotated_labels(base, monkeypatch, grouped_by, groups=None):
     """Adapt the base to labels that name every class by another, so that it is always wrong."""
     X, y, people = shifted_events(600, 12, seed=7)
     monkeypatch.setattr(module, "STRENGTH", 1e9)
@@ -119,26 +118,26 @@ def rotated_labels(base, monkeypatch, grouped_by, groups=None) -> Adaptation:
 
 
 def test_adapt_replaced_by_better_model(base, monkeypatch):
-    found = rotated_labels(base, monkeypatch, "subject")
-    assert found.comparison.replaces
-    assert "clearly better" in found.comparison.remark
-    assert set(found.candidates) == {BASE, CORRECTED}
-    assert all(low < row["log_loss"] < high for row in found.candidates.values() for low, high in [row["interval"]])
+    model, comparison = rotated_labels(base, monkeypatch, "subject")
+    assert comparison.replaces
+    assert "clearly better" in comparison.remark
+    rows = [model.info["scores"]["candidates"][name] for name in (BASE, CORRECTED)]
+    assert all(low < row["log_loss"] < high for row in rows for low, high in [row["interval"]])
 
 
 @pytest.mark.parametrize("grouped_by", ["recording", "event"])
 def test_adapt_not_replaced_without_subjects(base, monkeypatch, grouped_by):
-    found = rotated_labels(base, monkeypatch, grouped_by)
-    assert not found.comparison.replaces
-    assert "does not apply to a new person" in found.model.info["training"]["remarks"][-1]
-    assert {BASE, CORRECTED, "forest", "logistic", "svm"} <= set(found.model.info["scores"]["candidates"])
-    assert found.model.info["scores"]["chosen"] == CORRECTED
+    model, comparison = rotated_labels(base, monkeypatch, grouped_by)
+    assert not comparison.replaces
+    assert "does not apply to a new person" in model.info["training"]["remarks"][-1]
+    assert {BASE, CORRECTED, "forest", "logistic", "svm"} <= set(model.info["scores"]["candidates"])
+    assert model.info["scores"]["chosen"] == CORRECTED
 
 
 def test_adapt_not_replaced_with_four_subjects(base, monkeypatch):
-    found = rotated_labels(base, monkeypatch, "subject", groups=[f"P{i % 4}" for i in range(600)])
-    assert not found.comparison.replaces
-    assert "too few groups" in found.comparison.remark
+    _, comparison = rotated_labels(base, monkeypatch, "subject", groups=[f"P{i % 4}" for i in range(600)])
+    assert not comparison.replaces
+    assert "too few groups" in comparison.remark
 
 
 def test_adapt_intervals(base):
@@ -244,7 +243,7 @@ def test_clearly_better():
 PEOPLE = [f"P{i // 20}" for i in range(120)]
 
 
-def comparison(gain, groups=PEOPLE, grouped_by="subject"):
+def compared(gain, groups=PEOPLE, grouped_by="subject"):
     """Compare a model whose log loss is lower by `gain` for each person."""
     _, place = np.unique(groups, return_inverse=True)
     own = np.full(len(groups), 1.0) - np.resize(gain, place.max() + 1)[place]
@@ -252,7 +251,7 @@ def comparison(gain, groups=PEOPLE, grouped_by="subject"):
 
 
 def test_compare_better_for_every_subject():
-    found = comparison([0.2, 0.3, 0.4])
+    found = compared([0.2, 0.3, 0.4])
     assert (found.kind, found.replaces) == ("forest", True)
     assert "0.300 (95 % interval -0.367 to -0.233) below" in found.remark
 
@@ -268,7 +267,7 @@ def test_compare_better_for_every_subject():
     ],
 )
 def test_compare_base_stays(change, message):
-    found = comparison(**change)
+    found = compared(**change)
     assert not found.replaces
     assert message in found.remark
     assert "the base stays" in found.remark

@@ -17,6 +17,12 @@ from popclass.training.correction import (
 from popclass.training.fit import fit
 
 
+@pytest.fixture(scope="module")
+def base() -> Model:
+    X, y, groups = shifted_events(600, 12, seed=0)
+    return fit(X, [CLASSES[i] for i in y], groups, FakeFrontEnd(), FitConfig(classifier="forest", folds=3))
+
+
 @pytest.mark.parametrize("kind", ["logistic", "svm", "forest", "boosting"])
 @pytest.mark.parametrize("strength", [RECALIBRATION, 30.0])
 @pytest.mark.parametrize("present", [(0, 1, 2), (0, 2)])

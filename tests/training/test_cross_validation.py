@@ -105,6 +105,6 @@ def test_svm_with_small_class():
     labels[:2], groups[:2] = ["snapping", "snapping"], ["P0", "P1"]
     model = fit(X, labels, groups, FakeFrontEnd(), FitConfig(folds=2))
     assert "svm" not in model.info["scores"]["candidates"]
-    assert any(remark.startswith("svm was not tried") for remark in model.info["training"]["remarks"])
+    assert any(remark.startswith("svm was not tested") for remark in model.info["training"]["remarks"])
     with pytest.raises(LabelError, match="svm needs"):
         fit(X, labels, groups, FakeFrontEnd(), FitConfig(classifier="svm", folds=2))

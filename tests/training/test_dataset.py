@@ -18,7 +18,7 @@ def test_collect_clips(clips, frontend):
     assert sorted(samples.labels) == ["cavitation"] * 6 + ["other"] * 6 + ["snapping"] * 6
     assert samples.X.shape == (18, len(frontend.names))
     assert [name.split("/")[0] for name in samples.recordings] == samples.labels
-    assert samples.ignored >= 18, "the quieter sound of each clip is no sample"
+    assert samples.ignored >= 18, "the quieter sound of each clip is ignored"
     assert samples.warnings == []
     assert hashlib.sha256((clips / "other" / "0.wav").read_bytes()).hexdigest() in samples.hashes
 
@@ -29,7 +29,7 @@ def test_collect_broken_and_silent_clips(clips, frontend):
     samples = collect(read_labels(clips), frontend)
     assert len(samples.labels) == 18
     broken, silent = samples.warnings
-    assert broken.startswith("1 recording left out because it cannot be read")
+    assert broken.startswith("1 recording skipped because it cannot be read")
     assert "broken.wav" in broken
     assert silent.endswith("snapping/nothing.wav")
 
@@ -37,7 +37,7 @@ def test_collect_broken_and_silent_clips(clips, frontend):
 def test_collect_processes(clips, frontend, monkeypatch):
     (clips / "other" / "broken.wav").write_text("this is no audio")
     alone = collect(read_labels(clips), frontend)
-    monkeypatch.setattr(samples_module, "MANY", 1)
+    monkeypatch.setattr(samples_module, "PARALLEL_FROM", 1)
     together = collect(read_labels(clips), frontend)
     assert np.array_equal(alone.X, together.X)
     assert (alone.labels, alone.recordings, alone.warnings) == (together.labels, together.recordings, together.warnings)
@@ -69,17 +69,17 @@ def test_collect_partial(session, frontend):
     samples = collect(read_labels(session), frontend)
     assert samples.labels == ["cavitation", "snapping", "other", "other"]
     assert samples.subjects == ["P1", "P1", "P1", "P2"]
-    assert samples.missed == 1
-    assert any("1 label left out because nothing is heard" in warning for warning in samples.warnings)
-    assert (samples.became_other, samples.left_unknown) == (2, 0)
+    assert sum(samples.missed_by_class.values()) == 1
+    assert any("1 label skipped because no event was detected" in warning for warning in samples.warnings)
+    assert (samples.uncovered("other"), samples.uncovered(None)) == (2, 0)
     assert samples.missed_by_class == {"snapping": 1}
     assert [(name, len(matched.missed), len(matched.uncovered)) for name, matched in samples.matches] == [
         ("a.wav", 1, 1),
         ("b.wav", 0, 1),
     ]
-    assert "2 sounds that no label covers are taken for 'other': a.wav 1, b.wav 1" in samples.warnings
+    assert "2 events that no label covers are labelled 'other': a.wav 1, b.wav 1" in samples.warnings
     partial = collect(read_labels(session), frontend, partial=True)
-    assert (partial.became_other, partial.left_unknown) == (1, 1)
+    assert (partial.uncovered("other"), partial.uncovered(None)) == (1, 1)
     provenance = partial.provenance()
     assert (provenance["uncovered_other"], provenance["uncovered_left_out"]) == (1, 1)
     assert provenance["labels_without_event_by_class"] == {"snapping": 1}
@@ -110,6 +110,6 @@ def test_collect_overridden_label(session, frontend):
     (session / "labels.csv").write_text(text)
     samples = collect(read_labels(session), frontend)
     assert (samples.missed_by_class, samples.lost_by_class) == ({"snapping": 1}, {"snapping": 1})
-    said = "1 label left out because another label took the sound there (snapping 1): b.wav 1"
-    assert said in samples.warnings
+    expected = "1 label skipped because another label took its event (snapping 1): b.wav 1"
+    assert expected in samples.warnings
     assert samples.provenance()["labels_overridden"] == 1

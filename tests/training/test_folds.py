@@ -20,7 +20,7 @@ def test_fit_fewer_groups_than_folds():
     groups = [f"P{i % 3}" for i in range(90)]
     model = fit(X, labels, groups, FakeFrontEnd(), FitConfig(classifier="logistic", grouped_by="subject"))
     assert model.info["scores"]["folds"] == 3
-    assert "3 folds instead of 5, for want of subjects of each class" in model.info["training"]["remarks"]
+    assert "3 folds instead of 5: too few subjects of each class" in model.info["training"]["remarks"]
 
 
 @settings(max_examples=30, deadline=None)

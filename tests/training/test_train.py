@@ -37,21 +37,21 @@ def test_train_real_recordings(realdata, tmp_path):
 
 
 def test_train_warnings_without_names(tmp_path):
-    told = []
+    warnings = []
     for i in range(4):
         wave = put(put(noise(3, i), 1.0, ring(2000, 0.001)), 2.0, ring(400, 0.012))
         sf.write(tmp_path / f"jane-doe-{i}.wav", put(wave, 2.5, ring(3500, 0.006)), RATE)
         (tmp_path / f"jane-doe-{i}.txt").write_text("1.0\t1.0\tcavitation\n1.99\t2.1\tsnapping\n")
     (tmp_path / "jane-doe-3.txt").write_text("1.0\t1.0\tcavitation 0.93\n0.5\t0.5\tsnapping\n")
-    model = train(tmp_path, classifier="logistic", notice=told.append)
+    model = train(tmp_path, classifier="logistic", notice=warnings.append)
     training = model.info["training"]
     assert training["labels_without_event_by_class"] == {"snapping": 1}
     assert training["uncovered_other"] == 5
-    assert "5 sounds that no label covers are taken for 'other'" in training["remarks"]
-    assert any("jane-doe-3.wav 2" in warning for warning in told)
+    assert "5 events that no label covers are labelled 'other'" in training["remarks"]
+    assert any("jane-doe-3.wav 2" in warning for warning in warnings)
     assert b"jane-doe" not in model.to_bytes()
     text = card(model)
-    assert "Sounds that no label covers: 5 taken for `other`, 0 left out." in text
+    assert "Events that no label covers: 5 labelled `other`, 0 ignored." in text
     assert "by class: `snapping` 1." in text
 
 
@@ -67,7 +67,7 @@ def test_train_clips(clips, tmp_path):
     assert again.info["scores"]["grouped_by"] == "recording"
     assert again.info["training"]["recordings"] == 18
     assert any("subjects are not known" in remark for remark in again.info["training"]["remarks"])
-    assert ("hearing recordings", 18, 18) in seen
+    assert ("extracting events", 18, 18) in seen
 
 
 def test_train_hides_file_names(clips):
@@ -88,8 +88,8 @@ def test_train_inherits_context(clips):
     (clips / "snapping").rename(clips / "tendon")
     other = train(clips, classifier="logistic", base=base)
     assert other.context is None
-    said = "the worth of a sound's company was not taken over from the base model: it does not know 'tendon'"
-    assert any(remark.startswith(said) for remark in other.info["training"]["remarks"])
+    expected = "the context weights of the base model could not be used: it does not have 'tendon'"
+    assert any(remark.startswith(expected) for remark in other.info["training"]["remarks"])
     assert "the company a sound keeps is not" in card(other)
 
 
@@ -109,8 +109,8 @@ def test_train_base(clips):
     (clips / "snapping").rename(clips / "tendon")
     other = train(clips, base=base, folds=2)
     assert "base" not in other.info["training"]
-    said = "trained from scratch, since the base model cannot be corrected: it does not know 'tendon'"
-    assert said in other.info["training"]["remarks"]
+    expected = "trained from scratch, since the base model cannot be corrected: it does not have 'tendon'"
+    assert expected in other.info["training"]["remarks"]
     named = train(clips, base=train(clips, classifier="logistic"), classifier="logistic")
     assert {"base", "corrected", "logistic"} <= set(named.info["scores"]["candidates"])
 
@@ -119,10 +119,10 @@ def test_train_base_class_without_events(clips):
     base = train(clips, classifier="logistic")
     for path in (clips / "snapping").iterdir():
         sf.write(path, noise(0.5, 99), RATE)
-    told = []
-    adapted = train(clips, base=base, notice=told.append)
+    warnings = []
+    adapted = train(clips, base=base, notice=warnings.append)
     assert adapted.info["training"]["classes"]["snapping"] == {"events": 0, "groups": 0}
-    assert any(warning.startswith("6 clips left out because nothing is heard") for warning in told)
+    assert any(warning.startswith("6 clips skipped because no event was detected") for warning in warnings)
     for options in ({}, {"base": base, "classifier": "logistic"}):
         with pytest.raises(LabelError, match="class 'snapping' has no event"):
             train(clips, **options)
