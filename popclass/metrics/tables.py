@@ -15,10 +15,10 @@ MFCC_FOREST = "MFCC + forest"
 BASELINES = (MFCC_FOREST, BASELINE)
 TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("Brier", "brier"), ("ECE", "ece"))
 _EXPLANATIONS = {
-    BASELINE: "a baseline that always predicts the class frequencies",
-    MFCC_FOREST: "a baseline with the usual method: mean and standard deviation of MFCC, and a random forest",
-    "base": "the base model as it is",
-    "corrected": "the base model with a correction fitted to these labels",
+    BASELINE: "predicts the class frequencies for every event and is never chosen",
+    MFCC_FOREST: "is the usual method (mean and standard deviation of MFCC, a random forest) and is never chosen",
+    "base": "is the base model as it is",
+    "corrected": "is the base model with a correction fitted to these labels",
 }
 
 Rows = list[list[str]]
@@ -55,7 +55,7 @@ def describe_folds(scores: Mapping[str, Any]) -> str:
 def describe_candidates(scores: Mapping[str, Any]) -> list[str]:
     """Return a paragraph about baselines and base models in the table of candidates, empty without any."""
     rows, chosen = scores["candidates"], scores["chosen"]
-    lines = [f"{name} is {text}." for name, text in _EXPLANATIONS.items() if name in rows]
+    lines = [f"{name} {text}." for name, text in _EXPLANATIONS.items() if name in rows]
     loss = rows[chosen]["log_loss"] if chosen in rows else None
     for name in BASELINES:
         if name in rows and loss is not None and rows[name]["log_loss"] < loss:

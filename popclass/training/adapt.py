@@ -6,10 +6,7 @@ the groups. Choosing the strength on so few labels did worse than one strength f
 are nested: whether to correct is decided anew without each fold. Labels that cannot be split into folds leave the base
 as it is.
 
-From 200 events on, models of the labels alone are tested on the same folds. A base was trained on far more people than
-a few recordings hold, so it is replaced only on evidence about people: the folds must keep subjects apart, and the 95 %
-interval of the difference in log loss must lie above 0. Where folds keep only recordings apart, a model that overfits
-to these few people looks good whatever it is worth for others.
+From 200 events on, models of the labels alone are tested on the same folds (`popclass.training.comparison`).
 
 The adapted model keeps the front end, the context weights and the novelty measure of the base. The new events join the
 references of that measure, so that a person's own sounds are not novel any more. The thresholds of the base stay, too,
@@ -20,50 +17,32 @@ lucky a few labels are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from popclass.errors import LabelError
-from popclass.metrics.bootstrap import FEWEST_GROUPS, mean_interval, score_with_intervals
+from popclass.metrics.bootstrap import score_with_intervals
 from popclass.metrics.scores import log_losses
 from popclass.metrics.tables import BASELINE
 from popclass.model.calibration import Calibration
 from popclass.model.model import Model
 from popclass.model.novelty import Novelty
-from popclass.training.classifiers import to_float32, trainable_kinds
+from popclass.training.classifiers import KINDS, to_float32
+from popclass.training.comparison import Comparison, compare, predict_held_out
 from popclass.training.config import AUTO, FitConfig
 from popclass.training.correction import Correction, base_probabilities, corrected_graph, feature_scale, fit_correction
-from popclass.training.cross_validation import candidate_scores, cross_validate
+from popclass.training.cross_validation import candidate_scores
 from popclass.training.fit import created_by, fold_info, library_versions, training_info
-from popclass.training.folds import EVENT, SUBJECT, Folds, make_folds
+from popclass.training.folds import EVENT, Folds, make_folds
 from popclass.training.thresholds import PRECISION, HeldOut, is_joint, joint_thresholds
 from popclass.utils.text import counted
 
 BASE, CORRECTED = "base", "corrected"  # stored names
 STRENGTH = 300.0  # of the shrinkage of the slopes, in events
 INNER_FOLDS = 3
-EVENTS_NEEDED = 200  # fewer never made a better model of the labels alone (docs/learning-curve.md)
 MOST_REFERENCES = 500  # added to the novelty measure of the base
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Result of comparing the best model of the labels alone with the corrected base.
-
-    Attributes
-    ----------
-    kind : str
-    replaces : bool
-        Whether it replaces the base.
-    remark : str
-        The reason, for people.
-    """
-
-    kind: str
-    replaces: bool
-    remark: str
 
 
 def can_adapt(base: Model, labels: Sequence[str]) -> bool:
@@ -109,46 +88,32 @@ def adapt(
         raise LabelError(f"'{unknown}' is not a class of the base model; allowed are {', '.join(base.classes)}")
     if not len(labels):
         raise LabelError("there is no labelled event to adapt the base model to; label at least one sound")
-    X = to_float32(X)
-    y = np.array([base.classes.index(label) for label in labels])
-    p, scale = base_probabilities(base, X), feature_scale(base)
-    splits, obstacle = _split(base, y, groups, config)
-
-    def choose(rows: np.ndarray) -> Correction | None:
-        return choose_correction(p[rows], X[rows], y[rows], [groups[i] for i in rows], scale, seed=config.seed)
-
-    corrected, frequencies = p.copy(), np.empty_like(p)
-    for done, (train, test) in enumerate(splits, start=1):
-        frequencies[test] = np.bincount(y[train], minlength=p.shape[1]) / len(train)
-        if chosen := choose(train):
-            corrected[test] = chosen.apply(p[test], X[test])
-        if config.progress is not None:
-            config.progress("adapting", done, len(splits))
-    held_out, comparison = {BASE: p}, None
-    if splits:
-        others = {}
-        if config.classifier == AUTO and len(set(labels)) == len(base.classes):
-            others = predict_held_out(X, y, splits, config.seed)
-        held_out |= {CORRECTED: corrected, **others, BASELINE: frequencies}
-        losses = {kind: log_losses(y, found) for kind, found in others.items()}
-        comparison = compare(losses, log_losses(y, corrected), groups, config.grouped_by, seed=config.seed)
-    correction = choose(np.arange(len(y))) if splits else None
-    novelty, held_out_novelty = _extend_novelty(base, X, splits, config.seed)
-    least, uncertain = _thresholds(base, HeldOut(corrected, held_out_novelty, y, base.classes), config.precision)
-    scores = {
-        **fold_info(config, splits, groups),
-        "chosen": CORRECTED if correction else BASE,
-        "candidates": candidate_scores(y, held_out, base.classes, groups, seed=config.seed),
-        "held_out": score_with_intervals(y, corrected, base.classes, groups, seed=config.seed),
-        "with_company": None,  # a stored name
-        **uncertain,
+    seed, adapter = config.seed, _Adapter(base, X, labels, groups, config)
+    y, held_out = adapter.y, adapter.predict_held_out()
+    corrected = held_out.get(CORRECTED, adapter.p)
+    losses = {kind: log_losses(y, held_out[kind]) for kind in KINDS if kind in held_out}
+    comparison = compare(losses, log_losses(y, corrected), groups, config.grouped_by, seed=seed)
+    correction = adapter.choose(np.arange(len(y))) if adapter.splits else None
+    novelty, held_out_novelty = adapter.extend_novelty()
+    least, uncertain = adapter.thresholds(HeldOut(corrected, held_out_novelty, y, base.classes))
+    remarks = adapter.remarks(correction) + ([comparison.remark] if comparison else [])
+    info = {
+        "thresholds": {
+            **base.info["thresholds"],
+            "min_probability": dict(zip(base.classes, least.tolist(), strict=True)),
+        },
+        "novelty": novelty.to_json(),
+        "training": {**training_info(config, labels, groups, base.classes, remarks), "base": _ancestry(base)},
+        "scores": {
+            **fold_info(config, adapter.splits, groups),
+            "chosen": CORRECTED if correction else BASE,
+            "candidates": candidate_scores(y, held_out, base.classes, groups, seed=seed),
+            "held_out": score_with_intervals(y, corrected, base.classes, groups, seed=seed),
+            "with_company": None,  # a stored name
+            **uncertain,
+        },
     }
-    remarks = [*config.remarks, *(config.fold_remarks if splits else ())]
-    remarks.append(obstacle or _remark(len(y), correction, config.grouped_by))
-    if comparison is not None:
-        remarks.append(comparison.remark)
-    training = {**training_info(config, labels, groups, base.classes, remarks), "base": _ancestry(base)}
-    return _adapted(base, correction, novelty, least, training, scores), comparison
+    return _adapted(base, correction, info), comparison
 
 
 def choose_correction(
@@ -204,130 +169,95 @@ def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -
     return bool(gain.mean() > error)
 
 
-def predict_held_out(X: np.ndarray, y: np.ndarray, splits: Folds, seed: int) -> dict[str, np.ndarray]:
-    """Return calibrated held-out probabilities of each classifier of the labels alone; empty with too few events.
+class _Adapter:
+    """A base model with the labelled events that it is adapted to."""
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, f)
-    y : ndarray of int, shape (n,)
-        Classes, each present on every training side.
-    splits : list of (training indices, held-out indices)
-    seed : int
-    """
-    if len(y) < EVENTS_NEEDED:
-        return {}
-    kinds = trainable_kinds(y, [train for train, _ in splits])
-    return {kind: cross_validate([kind], X, y, splits, seed=seed).held_out[kind] for kind in kinds}
+    def __init__(
+        self, base: Model, X: np.ndarray, labels: Sequence[str], groups: Sequence[str], config: FitConfig
+    ) -> None:
+        self.base, self.X, self.groups, self.config = base, to_float32(X), groups, config
+        self.y = np.array([base.classes.index(label) for label in labels])
+        self.p, self.scale = base_probabilities(base, self.X), feature_scale(base)
+        self.splits: Folds = []
+        self.obstacle = self._split()
 
+    def choose(self, rows: np.ndarray) -> Correction | None:
+        """Return the correction fitted to some of the events, None for none."""
+        groups = [self.groups[i] for i in rows]
+        return choose_correction(self.p[rows], self.X[rows], self.y[rows], groups, self.scale, seed=self.config.seed)
 
-def compare(
-    losses: Mapping[str, np.ndarray], corrected: np.ndarray, groups: Sequence[str], grouped_by: str, *, seed: int = 0
-) -> Comparison | None:
-    """Decide whether the best of some models replaces the corrected base.
+    def predict_held_out(self) -> dict[str, np.ndarray]:
+        """Return held-out probabilities of the base, the corrected base, other classifiers and the baseline.
 
-    Parameters
-    ----------
-    losses : mapping of str to ndarray, shape (n,)
-        Log loss of each held-out event by each model.
-    corrected : ndarray, shape (n,)
-        The same of the base with its correction.
-    groups : sequence of str, length n
-        Held-out group of each event.
-    grouped_by : str
-        Kind of the groups; only scores over a `subject` apply to a new person.
-    seed : int
+        Without folds there is only the base.
+        """
+        if not self.splits:
+            return {BASE: self.p}
+        corrected, frequencies = self.p.copy(), np.empty_like(self.p)
+        for done, (train, test) in enumerate(self.splits, start=1):
+            frequencies[test] = np.bincount(self.y[train], minlength=self.p.shape[1]) / len(train)
+            if chosen := self.choose(train):
+                corrected[test] = chosen.apply(self.p[test], self.X[test])
+            if self.config.progress is not None:
+                self.config.progress("adapting", done, len(self.splits))
+        others = {}
+        if self.config.classifier == AUTO and len(np.unique(self.y)) == self.p.shape[1]:
+            others = predict_held_out(self.X, self.y, self.splits, self.config.seed)
+        return {BASE: self.p, CORRECTED: corrected, **others, BASELINE: frequencies}
 
-    Returns
-    -------
-    Comparison or None
-        None where there are no models.
+    def extend_novelty(self) -> tuple[Novelty, np.ndarray]:
+        """Return the novelty measure with the new events as references, and the novelty of each while held out."""
+        own = Novelty.from_json(self.base.info["novelty"])
 
-    Examples
-    --------
-    >>> groups = [str(i // 10) for i in range(100)]
-    >>> compare({"forest": np.full(100, 0.2)}, np.full(100, 0.5), groups, "subject").replaces
-    True
-    >>> compare({"forest": np.full(100, 0.2)}, np.full(100, 0.5), groups, "recording").replaces
-    False
-    """
-    if not losses:
+        def extended(rows: np.ndarray) -> Novelty:
+            some = np.sort(np.random.default_rng(self.config.seed).permutation(rows)[:MOST_REFERENCES])
+            white = (self.X[some] - own.mean) @ own.whitening
+            return replace(own, references=np.concatenate([own.references, white]))
+
+        novelty = np.asarray(own.score(self.X))
+        for train, test in self.splits:
+            novelty[test] = extended(train).score(self.X[test])
+        return extended(np.arange(len(self.X))), novelty
+
+    def thresholds(self, held_out: HeldOut) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the minimum probability of each class, and what these do to held-out events."""
+        classes, precision = self.base.classes, self.config.precision
+        least = np.array(self.base.thresholds.min_probability)
+        # older models lack the precision they were made for
+        wanted = float(self.base.info["scores"].get("joint_labels", {}).get("wanted", PRECISION))
+        if precision is None:
+            return least, held_out.scores(least, wanted)
+        bound = held_out.choose_bound(precision)
+        if precision >= wanted:
+            bound = max(bound, float(least[is_joint(classes)].max(initial=0.0)))
+        least = joint_thresholds(classes, bound)
+        return least, held_out.scores(least, precision, bound=bound)
+
+    def remarks(self, correction: Correction | None) -> list[str]:
+        """Return the remarks of the configuration, and one on the correction."""
+        events, untested = counted(len(self.y), "event"), ""
+        if self.obstacle is not None:
+            return [*self.config.remarks, self.obstacle]
+        if self.config.grouped_by == EVENT:
+            untested = "; there are too few recordings to hold any out, so it is not tested on other recordings"
+        remark = f"{events}: the base with a shrunk correction{untested}"
+        if correction is None:
+            remark = f"{events}: the base is unchanged, since held-out data speak against a correction"
+        return [*self.config.remarks, *self.config.fold_remarks, remark]
+
+    def _split(self) -> str | None:
+        """Make the folds, or return the reason why there are none."""
+        present, place = np.unique(self.y, return_inverse=True)
+        names = [self.base.classes[i] for i in present]
+        if len(names) < 2:
+            events = counted(len(self.y), "event")
+            return f"the base is unchanged: {events}, all of {names[0]}, cannot show where the base is wrong"
+        options: dict[str, Any] = {name: getattr(self.config, name) for name in ("folds", "seed", "grouped_by")}
+        try:
+            self.splits = make_folds(place, self.groups, classes=names, **options)
+        except LabelError as error:
+            return f"the base is unchanged, since no correction can be tested: {error}"
         return None
-    kind = min(losses, key=lambda each: losses[each].mean())
-    gain = corrected - losses[kind]
-    span = mean_interval(gain, groups, seed=seed)
-    interval = "too few groups for an interval" if span is None else f"95 % interval {-span[1]:+.3f} to {-span[0]:+.3f}"
-    found = (
-        f"{kind}, trained on these labels alone, had a log loss {abs(gain.mean()):.3f} ({interval}) "
-        f"{'below' if gain.mean() > 0 else 'above'} that of the base with a correction, on held-out {grouped_by}s"
-    )
-    if gain.mean() <= 0:
-        return Comparison(kind, False, f"{found}; the base stays")
-    if grouped_by != SUBJECT:
-        return Comparison(
-            kind,
-            False,
-            f"{found}, but these share people, so the result does not apply to a new person and the base stays; to "
-            f"compare them, name the subjects in a labels.csv, at least {FEWEST_GROUPS}, and at least 2 for each class",
-        )
-    if span is not None and span[0] > 0:
-        return Comparison(kind, True, f"{found}; that is clearly better, so it replaces the base")
-    return Comparison(kind, False, f"{found}; that is not clear enough, so the base stays")
-
-
-def _split(base: Model, y: np.ndarray, groups: Sequence[str], config: FitConfig) -> tuple[Folds, str | None]:
-    """Return the folds, or none and the reason why a correction cannot be tested."""
-    present, place = np.unique(y, return_inverse=True)
-    names = [base.classes[i] for i in present]
-    if len(names) < 2:
-        events = counted(len(y), "event")
-        return [], f"the base is unchanged: {events}, all of {names[0]}, cannot show where the base is wrong"
-    try:
-        splits = make_folds(
-            place, groups, folds=config.folds, seed=config.seed, classes=names, grouped_by=config.grouped_by
-        )
-    except LabelError as error:
-        return [], f"the base is unchanged, since no correction can be tested: {error}"
-    return splits, None
-
-
-def _remark(events: int, correction: Correction | None, grouped_by: str) -> str:
-    if correction is None:
-        return f"{counted(events, 'event')}: the base is unchanged, since held-out data speak against a correction"
-    untested = (
-        "; there are too few recordings to hold any out, so it is not tested on other recordings"
-        if grouped_by == EVENT
-        else ""
-    )
-    return f"{counted(events, 'event')}: the base with a shrunk correction{untested}"
-
-
-def _extend_novelty(base: Model, X: np.ndarray, splits: Folds, seed: int) -> tuple[Novelty, np.ndarray]:
-    """Return the novelty measure with the new events as references, and the novelty of each while held out."""
-    own = Novelty.from_json(base.info["novelty"])
-
-    def extended(rows: np.ndarray) -> Novelty:
-        some = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_REFERENCES])
-        white = (X[some] - own.mean) @ own.whitening
-        return replace(own, references=np.concatenate([own.references, white]))
-
-    novelty = np.asarray(own.score(X))
-    for train, test in splits:
-        novelty[test] = extended(train).score(X[test])
-    return extended(np.arange(len(X))), novelty
-
-
-def _thresholds(base: Model, held_out: HeldOut, precision: float | None) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return the minimum probability of each class, and what these do to held-out events."""
-    least = np.array(base.thresholds.min_probability)
-    wanted = float(base.info["scores"].get("joint_labels", {}).get("wanted", PRECISION))  # older models lack it
-    if precision is None:
-        return least, held_out.scores(least, wanted)
-    bound = held_out.choose_bound(precision)
-    if precision >= wanted:
-        bound = max(bound, float(least[is_joint(base.classes)].max(initial=0.0)))
-    least = joint_thresholds(base.classes, bound)
-    return least, held_out.scores(least, precision, bound=bound)
 
 
 def _ancestry(base: Model) -> dict[str, Any]:
@@ -336,25 +266,15 @@ def _ancestry(base: Model) -> dict[str, Any]:
     return {"sha256": base.sha256, "created_by": base.info["created_by"], "training": data}
 
 
-def _adapted(
-    base: Model,
-    correction: Correction | None,
-    novelty: Novelty,
-    least: np.ndarray,
-    training: Mapping[str, Any],
-    scores: Mapping[str, Any],
-) -> Model:
+def _adapted(base: Model, correction: Correction | None, found: Mapping[str, Any]) -> Model:
     kind, strength = (CORRECTED, STRENGTH) if correction else (BASE, None)
-    bounds = dict(zip(base.classes, least.tolist(), strict=True))
+    classifier = {"kind": kind, "asked_for": AUTO, "settings": {"strength": strength}}
     info = {
         **base.info,
+        **found,
         "created_by": created_by(),
-        "classifier": {"kind": kind, "asked_for": AUTO, "settings": {"strength": strength}},
-        "thresholds": {**base.info["thresholds"], "min_probability": bounds},
-        "novelty": novelty.to_json(),
-        "training": training,
+        "classifier": classifier,
         "versions": library_versions(),
-        "scores": scores,
     }
     if correction is None:
         return Model(base.graph, info)

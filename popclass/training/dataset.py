@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial as bind
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from popclass.errors import AudioError, LabelError
+from popclass.features import FrontEnd
 from popclass.labels.matching import TOLERANCE_S, Matched, match
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note
 from popclass.pipeline import Extraction, extract_events
@@ -25,9 +26,6 @@ from popclass.results import OTHER, Event
 from popclass.training.baseline import Clips, MfccTable, cut_clips
 from popclass.training.cross_validation import Progress
 from popclass.utils.text import counted, one_line
-
-if TYPE_CHECKING:
-    from popclass.features.frontend import FrontEnd
 
 WORKERS = 2  # processes; the result does not depend on how many
 PARALLEL_FROM = 100  # recordings; starting processes takes longer than fewer of them

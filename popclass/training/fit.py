@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib.metadata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from popclass.errors import UsageError
+from popclass.features import FrontEnd
 from popclass.metrics.bootstrap import score_with_intervals
 from popclass.metrics.tables import MFCC_FOREST
 from popclass.model.file import SCHEMA_VERSION
@@ -35,9 +36,6 @@ from popclass.training.cross_validation import CrossValidation, cross_validate
 from popclass.training.folds import Folds, index_classes, make_folds
 from popclass.training.novelty import fit_novelty
 from popclass.training.thresholds import NOVELTY, PRECISION, HeldOut, joint_thresholds
-
-if TYPE_CHECKING:
-    from popclass.features.frontend import FrontEnd
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "librosa", "soxr")
 

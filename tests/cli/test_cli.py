@@ -502,7 +502,7 @@ def test_train_without_some_unreadable_recordings_writes_the_model_and_ends_with
     code, _, err = run("train", labelled, "-o", target, "--classifier", "logistic", "--folds", "2")
     assert code == 1
     assert "1 recording could not be read" in target.with_suffix(".md").read_text()
-    assert any("1 recording left out because it cannot be read" in line for line in err)
+    assert any("1 recording skipped because it cannot be read" in line for line in err)
 
 
 def test_a_misspelt_class_is_refused_unless_it_is_meant(run, labelled, tmp_path):
