@@ -22,7 +22,7 @@ from popclass.features import FrontEnd
 from popclass.labels.matching import TOLERANCE_S, Matched, match
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note
 from popclass.pipeline import Extraction, extract_events
-from popclass.results import OTHER, Event
+from popclass.results import OTHER
 from popclass.training.baseline import Clips, MfccTable, cut_clips
 from popclass.training.cross_validation import Progress
 from popclass.utils.text import counted, one_line
@@ -32,41 +32,47 @@ PARALLEL_FROM = 100  # recordings; starting processes takes longer than fewer of
 _SHOWN = 5  # recordings named in a warning
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Samples:
     """Labelled events of many recordings.
 
     Attributes
     ----------
     X : ndarray, shape (n, f)
-    labels : list of str, length n
-    subjects : list of (str or None), length n
-    recordings : list of str, length n
-        Name of the recording of each event.
-    hashes : list of str
-        SHA-256 of each recording that was used; names in a model file could identify people.
-    matches : list of (str, Matched)
-        Name of each recording that could be read, and the match of its labels with its events.
-    ignored : int
-        Events without a label: those beside the event of a label, and those that no label covers where labels are
-        partial.
+    mfcc : ndarray, shape (n, 40)
+        MFCC statistics of the same events (`popclass.training.baseline.mfcc_statistics`).
+    matches : list of (LabelledRecording, Matched)
+        Each recording that could be read, and the match of its labels with its events.
     unreadable : int
         Recordings that could not be read.
     warnings : list of str
-    mfcc : ndarray, shape (n, 40), or None
-        MFCC statistics of the same events (`popclass.training.baseline.mfcc_statistics`).
     """
 
     X: np.ndarray
-    labels: list[str] = field(default_factory=list)
-    subjects: list[str | None] = field(default_factory=list)
-    recordings: list[str] = field(default_factory=list)
-    hashes: list[str] = field(default_factory=list)
-    matches: list[tuple[str, Matched]] = field(default_factory=list)
-    ignored: int = 0
-    unreadable: int = 0
+    mfcc: np.ndarray
+    matches: list[tuple[LabelledRecording, Matched]]
+    unreadable: int
     warnings: list[str] = field(default_factory=list)
-    mfcc: np.ndarray | None = None
+
+    @property
+    def labels(self) -> list[str]:
+        """Label of each event, length n."""
+        return [label for _, label in self._labelled()]
+
+    @property
+    def subjects(self) -> list[str | None]:
+        """Subject of each event, length n."""
+        return [recording.subject for recording, _ in self._labelled()]
+
+    @property
+    def recordings(self) -> list[str]:
+        """Name of the recording of each event, length n."""
+        return [recording.name for recording, _ in self._labelled()]
+
+    @property
+    def ignored(self) -> int:
+        """Number of events without a label: echoes of labelled events, and uncovered ones where labels are partial."""
+        return sum(matched.labels.count(None) for _, matched in self.matches)
 
     @property
     def missed_by_class(self) -> dict[str, int]:
@@ -85,9 +91,9 @@ class Samples:
     def provenance(self) -> dict[str, Any]:
         """Return what a model file stores about its training data."""
         return {
-            "recordings": len(self.hashes),
+            "recordings": len(self.matches),
             "subjects": len({s for s in self.subjects if s is not None}),
-            "sha256": sorted(self.hashes),
+            "sha256": sorted(sha256_of(recording.path) for recording, _ in self.matches),
             "labels_without_event": sum(self.missed_by_class.values()),
             "labels_without_event_by_class": self.missed_by_class,
             "labels_overridden": sum(self.lost_by_class.values()),
@@ -97,17 +103,8 @@ class Samples:
             "uncovered_left_out": self.uncovered(None),
         }
 
-    def add(self, recording: LabelledRecording, events: Sequence[Event], *, partial: bool) -> list[int]:
-        """Add the labelled events of a recording, without their features; return their indices."""
-        matched = match(events, recording, partial=partial)
-        kept = [i for i, label in enumerate(matched.labels) if label is not None]
-        self.labels += [label for label in matched.labels if label is not None]
-        self.subjects += [recording.subject] * len(kept)
-        self.recordings += [recording.name] * len(kept)
-        self.matches.append((recording.name, matched))
-        self.ignored += len(events) - len(kept)
-        self.hashes.append(sha256_of(recording.path))
-        return kept
+    def _labelled(self) -> list[tuple[LabelledRecording, str]]:
+        return [(recording, label) for recording, m in self.matches for label in m.labels if label is not None]
 
     def _by_class(self, rows: Callable[[Matched], Sequence[LabelRow]]) -> dict[str, int]:
         return dict(sorted(Counter(row.label for _, matched in self.matches for row in rows(matched)).items()))
@@ -118,7 +115,6 @@ def collect(
     frontend: FrontEnd,
     *,
     partial: bool = False,
-    with_mfcc: bool = False,
     complete: bool = True,
     progress: Progress | None = None,
 ) -> Samples:
@@ -130,8 +126,6 @@ def collect(
     frontend : FrontEnd
     partial : bool
         Whether events between labels are left out instead of being `other`.
-    with_mfcc : bool
-        Whether to compute MFCC statistics for the MFCC baseline.
     complete : bool
         Whether every class that was labelled needs an event; a classifier does, a correction does not.
     progress : callable, optional
@@ -141,10 +135,9 @@ def collect(
     LabelError
         If a class has no event although all need one, or a label lies beyond the end of its recording.
     """
-    samples = Samples(np.empty((0, len(frontend.names))))
-    rows, broken, silent, late = [samples.X], [], [], []
+    rows, matches, broken, silent, late = [np.empty((0, len(frontend.names)))], [], [], [], []
     table = MfccTable()
-    for done, (recording, found, clips) in enumerate(_extract_all(labels.recordings, frontend, with_mfcc), start=1):
+    for done, (recording, found, clips) in enumerate(_extract_all(labels.recordings, frontend), start=1):
         if progress is not None:
             progress("extracting events", done, len(labels.recordings))
         if isinstance(found, str):
@@ -155,39 +148,39 @@ def collect(
         late += [f"{row.where or recording.name} ({row.place})" for row in recording.rows if row.end_s > last]
         if recording.whole is not None and not found.events:
             silent.append(recording.name)
-        kept = samples.add(recording, found.events, partial=partial)
+        matched = match(found.events, recording, partial=partial)
+        matches.append((recording, matched))
+        kept = [i for i, label in enumerate(matched.labels) if label is not None]
         rows.append(found.features[kept])
-        if with_mfcc:
-            table.add(clips[kept])
-    samples.unreadable = len(broken)
-    samples.X = np.concatenate(rows)
-    samples.mfcc = table.finish() if with_mfcc else None
-    samples.warnings = list(_warnings(samples, broken, silent, late))
+        table.add(clips[kept])
+    samples = Samples(np.concatenate(rows), table.finish(), matches, len(broken))
+    samples.warnings.extend(_warnings(samples, broken, silent, late))
     if complete:
         _check_classes(labels, samples)
     return samples
 
 
 def _extract_all(
-    recordings: Sequence[LabelledRecording], frontend: FrontEnd, with_mfcc: bool
+    recordings: Sequence[LabelledRecording], frontend: FrontEnd
 ) -> Iterator[tuple[LabelledRecording, Extraction | str, Clips]]:
     """Yield each recording with its events and clips, or with the reason why it cannot be read, in order."""
     from joblib import Parallel, delayed
 
     jobs = WORKERS if len(recordings) >= PARALLEL_FROM else 1
-    tasks = (delayed(extract_with_clips)(recording.path, frontend, with_mfcc) for recording in recordings)
+    tasks = (delayed(extract_with_clips)(recording.path, frontend) for recording in recordings)
     found = Parallel(n_jobs=jobs, return_as="generator")(tasks)
     return ((recording, *each) for recording, each in zip(recordings, found, strict=True))
 
 
 def extract_with_clips(
-    source: Path | np.ndarray, frontend: FrontEnd, with_clips: bool, sample_rate: int | None = None
+    source: Path | np.ndarray, frontend: FrontEnd, sample_rate: int | None = None
 ) -> tuple[Extraction | str, Clips]:
-    """Return the events of a recording, or the reason why there are none, and their clips if wanted."""
+    """Return the events of a recording with their clips, or the reason why it cannot be used."""
     clips = [cut_clips([])]
-    on_sounds = (lambda sounds: clips.append(cut_clips(sounds))) if with_clips else None
     try:
-        found = extract_events(source, frontend, sample_rate=sample_rate, on_sounds=on_sounds)
+        found = extract_events(
+            source, frontend, sample_rate=sample_rate, on_sounds=lambda sounds: clips.append(cut_clips(sounds))
+        )
     except AudioError as error:
         return str(error), clips[0]
     return found, np.concatenate(clips)
@@ -225,7 +218,7 @@ def _skipped(by_class: dict[str, int], why: str) -> str:
 
 def _where(samples: Samples, count: Callable[[Matched], int]) -> str:
     """Return the names of recordings with their counts, largest first."""
-    counts = sorted(((-count(matched), name) for name, matched in samples.matches))
+    counts = sorted((-count(matched), recording.name) for recording, matched in samples.matches)
     return _some([f"{name} {-number}" for number, name in counts if number])
 
 

@@ -54,13 +54,8 @@ def build(*, sessions: int = SESSIONS, seed: int = SEED, jobs: int = 2, progress
         Processes that generate sessions; the model does not depend on it.
     progress : callable, optional
     """
-
-    def on_session(done: int, total: int) -> None:
-        if progress is not None:
-            progress("generating sessions", done, total)
-
     frontend = FrontEnd.build()
-    events = generate_events(sessions, seed, frontend, jobs=jobs, with_mfcc=True, progress=on_session)
+    events = generate_events(sessions, seed, frontend, jobs=jobs, progress=progress)
     samples = context_samples(events, seed)
     rows = samples.rows
     config = FitConfig(
@@ -73,7 +68,7 @@ def build(*, sessions: int = SESSIONS, seed: int = SEED, jobs: int = 2, progress
     model = fit(
         *(events.X[rows], events.label[rows].tolist(), samples.group[rows].tolist(), frontend, config),
         samples=samples,
-        mfcc=None if events.mfcc is None else events.mfcc[rows],
+        mfcc=events.mfcc[rows],
     )
     left_out = leave_out(events, samples, model, config)
     return Model(model.graph, {**model.info, "scores": {**model.info["scores"], "left_out": left_out}}, name="default")

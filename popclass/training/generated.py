@@ -7,7 +7,6 @@ rub before a snap) have no class; they only train the context stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +22,7 @@ from popclass.results import OTHER, SNAPPING
 from popclass.synthesis import draw_settings, generate_session
 from popclass.synthesis.session import Label
 from popclass.training.baseline import MfccTable
+from popclass.training.cross_validation import Progress
 from popclass.training.dataset import extract_with_clips
 
 MATCH_S = 0.006  # between the true onset and the detected one
@@ -52,7 +52,7 @@ class GeneratedEvents:
         Named settings of each session.
     labels, missed : int
         Number of labelled sounds, and of those in which nothing was detected.
-    mfcc : ndarray, shape (n, 40), or None
+    mfcc : ndarray, shape (n, 40)
         MFCC statistics of the events (`popclass.training.baseline.mfcc_statistics`).
     """
 
@@ -67,7 +67,7 @@ class GeneratedEvents:
     factors: tuple[dict[str, str], ...]
     labels: int
     missed: int
-    mfcc: NDArray[np.float64] | None = None
+    mfcc: NDArray[np.float64]
 
     def factor(self, name: str) -> NDArray[np.str_]:
         """Return the value of a named setting for each event."""
@@ -80,8 +80,7 @@ def generate_events(
     frontend: FrontEnd,
     *,
     jobs: int = 1,
-    with_mfcc: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> GeneratedEvents:
     """Generate sessions and extract their events.
 
@@ -92,23 +91,20 @@ def generate_events(
     frontend : FrontEnd
     jobs : int
         Processes; the result does not depend on it.
-    with_mfcc : bool
-        Whether to compute MFCC statistics for the MFCC baseline.
     progress : callable, optional
-        Called with the number of sessions done and that of all.
     """
-    tasks = [(seed, number, frontend, with_mfcc) for number in range(sessions)]
+    tasks = [(seed, number, frontend) for number in range(sessions)]
     parts = []
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:  # starts no process before it is used
         run: Any = map if jobs == 1 else partial(pool.map, chunksize=4)
         for part in run(_extract_session, *zip(*tasks, strict=True)):
             parts.append(part)
             if progress is not None:
-                progress(len(parts), sessions)
+                progress("generating sessions", len(parts), sessions)
     return _join(parts)
 
 
-def _extract_session(seed: int, number: int, frontend: FrontEnd, with_mfcc: bool) -> tuple[Any, ...]:
+def _extract_session(seed: int, number: int, frontend: FrontEnd) -> tuple[Any, ...]:
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
     settings = draw_settings(rng)
     session = generate_session(rng, settings)
@@ -116,7 +112,7 @@ def _extract_session(seed: int, number: int, frontend: FrontEnd, with_mfcc: bool
     tables, mfcc = [np.zeros((0, len(frontend.names)))], MfccTable()
     labels = missed = 0
     for index, recording in enumerate(session.recordings):
-        found, clips = extract_with_clips(recording.samples, frontend, with_mfcc, recording.sample_rate)
+        found, clips = extract_with_clips(recording.samples, frontend, recording.sample_rate)
         if isinstance(found, str):  # a gate that closed on everything leaves silence
             continue
         matched = match_onsets(np.array([event.start_s for event in found.events]), recording.labels)
@@ -126,10 +122,8 @@ def _extract_session(seed: int, number: int, frontend: FrontEnd, with_mfcc: bool
             truth = class_without_label(event.start_s, recording.labels) if label is None else (label.label, label.kind)
             rows.append((index, event.start_s, event.burst, event.snr_db, *truth))
         tables.append(found.features)
-        if with_mfcc:
-            mfcc.add(clips)
-    features, statistics = np.concatenate(tables), mfcc.finish() if with_mfcc else None
-    return features, statistics, rows, settings.factors(), len(session.recordings), labels, missed
+        mfcc.add(clips)
+    return np.concatenate(tables), mfcc.finish(), rows, settings.factors(), len(session.recordings), labels, missed
 
 
 def match_onsets(onsets: NDArray[np.float64], labels: tuple[Label, ...]) -> list[Label | None]:
@@ -176,5 +170,5 @@ def _join(parts: list[tuple[Any, ...]]) -> GeneratedEvents:
         factors=factors,
         labels=sum(labels),
         missed=sum(missed),
-        mfcc=None if mfcc[0] is None else np.concatenate(mfcc),
+        mfcc=np.concatenate(mfcc),
     )

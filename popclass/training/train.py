@@ -94,7 +94,7 @@ def train(
     frontend = FrontEnd.build() if base is None else base.frontend
     declared = sorted({name for recording in labels.recordings for name in recording.classes})
     complete = base is None or classifier != AUTO or not can_adapt(base, declared)
-    samples = collect(labels, frontend, partial=partial, with_mfcc=True, complete=complete, progress=progress)
+    samples = collect(labels, frontend, partial=partial, complete=complete, progress=progress)
     warnings = [*labels.warnings, *doubts, *samples.warnings]
     if notice is not None:
         for warning in warnings:

@@ -20,7 +20,7 @@ def test_collect_clips(clips, frontend):
     assert [name.split("/")[0] for name in samples.recordings] == samples.labels
     assert samples.ignored >= 18, "the quieter sound of each clip is ignored"
     assert samples.warnings == []
-    assert hashlib.sha256((clips / "other" / "0.wav").read_bytes()).hexdigest() in samples.hashes
+    assert hashlib.sha256((clips / "other" / "0.wav").read_bytes()).hexdigest() in samples.provenance()["sha256"]
 
 
 def test_collect_broken_and_silent_clips(clips, frontend):
@@ -73,7 +73,9 @@ def test_collect_partial(session, frontend):
     assert any("1 label skipped because no event was detected" in warning for warning in samples.warnings)
     assert (samples.uncovered("other"), samples.uncovered(None)) == (2, 0)
     assert samples.missed_by_class == {"snapping": 1}
-    assert [(name, len(matched.missed), len(matched.uncovered)) for name, matched in samples.matches] == [
+    assert [
+        (recording.name, len(matched.missed), len(matched.uncovered)) for recording, matched in samples.matches
+    ] == [
         ("a.wav", 1, 1),
         ("b.wav", 0, 1),
     ]
