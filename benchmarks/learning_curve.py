@@ -23,10 +23,9 @@ from popclass.features import FrontEnd
 from popclass.model.model import Model
 from popclass.training.adapt import STRENGTH, choose_correction
 from popclass.training.classifiers import train_classifier
-from popclass.training.config import FitConfig
 from popclass.training.correction import RECALIBRATION, base_probabilities, feature_scale, fit_correction
 from popclass.training.default import context_samples
-from popclass.training.fit import fit
+from popclass.training.fit import FitConfig, fit
 from popclass.training.generated import generate_events
 
 SESSIONS, SEED = 240, 777

@@ -4,7 +4,7 @@ import numpy as np
 from fake_frontend import CLASSES, WIDTH, FakeFrontEnd
 
 from popclass.model.model import Model
-from popclass.training.config import FitConfig
+from popclass.training.fit import FitConfig
 from popclass.training.fit import fit
 
 

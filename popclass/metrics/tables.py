@@ -90,10 +90,9 @@ def describe_intervals(intervals: Mapping[str, Any] | None) -> str:
 def total_rows(figures: Mapping[str, Any]) -> Rows:
     """Return a row for each figure over all classes, with its interval."""
     intervals = figures.get("intervals") or {}
-    rows = [["of all", "n", "score", "95 % interval"]]
-    for name, key in TOTALS:
-        rows.append([name, str(figures["events"]), figure(figures[key]), _interval(intervals.get(key))])
-    return rows
+    n = str(figures["events"])
+    rows = [[name, n, figure(figures[key]), _interval(intervals.get(key))] for name, key in TOTALS]
+    return [["of all", "n", "score", "95 % interval"], *rows]
 
 
 def candidate_rows(candidates: Mapping[str, Mapping[str, Any]]) -> Rows:
@@ -125,10 +124,11 @@ def confusion_rows(figures: Mapping[str, Any]) -> Rows:
 
 def reliability_rows(figures: Mapping[str, Any]) -> Rows:
     """Return a row for each bin of the largest probability."""
-    rows = [["probability", "n", "mean", "right"]]
-    for b in figures["reliability"]:
-        rows.append([f"{b['from']:.1f}-{b['to']:.1f}", str(b["events"]), figure(b["probability"]), figure(b["right"])])
-    return rows
+    rows = [
+        [f"{b['from']:.1f}-{b['to']:.1f}", str(b["events"]), figure(b["probability"]), figure(b["right"])]
+        for b in figures["reliability"]
+    ]
+    return [["probability", "n", "mean", "right"], *rows]
 
 
 def risk_rows(curve: Sequence[Mapping[str, float]]) -> Rows:

@@ -31,10 +31,9 @@ from popclass.model.model import Model
 from popclass.model.novelty import Novelty
 from popclass.training.classifiers import KINDS, to_float32
 from popclass.training.comparison import Comparison, compare, predict_held_out
-from popclass.training.config import AUTO, FitConfig
 from popclass.training.correction import Correction, base_probabilities, corrected_graph, feature_scale, fit_correction
 from popclass.training.cross_validation import candidate_scores
-from popclass.training.fit import created_by, fold_info, library_versions, training_info
+from popclass.training.fit import AUTO, FitConfig, created_by, fold_info, library_versions, training_info
 from popclass.training.folds import EVENT, Folds, make_folds
 from popclass.training.thresholds import PRECISION, HeldOut, is_joint, joint_thresholds
 from popclass.utils.text import counted

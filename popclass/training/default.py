@@ -26,10 +26,9 @@ from popclass.model.calibration import Calibration
 from popclass.model.model import Model
 from popclass.results import OTHER
 from popclass.training.classifiers import BOOSTING, predict_with
-from popclass.training.config import FitConfig
 from popclass.training.context import ContextSamples, learn_context
 from popclass.training.cross_validation import Progress
-from popclass.training.fit import fit
+from popclass.training.fit import FitConfig, fit
 from popclass.training.folds import Folds, make_folds
 from popclass.training.generated import UNKNOWN, GeneratedEvents, generate_events
 from popclass.training.model_card import card
@@ -62,7 +61,16 @@ def build(*, sessions: int = SESSIONS, seed: int = SEED, jobs: int = 2, progress
         classifier=BOOSTING,
         seed=seed % 2**32,
         grouped_by="generator setting (sensor in room)",
-        provenance=_provenance(events, sessions, seed),
+        provenance={
+            "source": "generated",
+            "sessions": sessions,
+            "generator_seed": seed,
+            "recordings": int(events.recording.max()) + 1,
+            "subjects": sessions,
+            "labels_without_event": events.missed,
+            "events_left_out": int((events.label == UNKNOWN).sum()),
+            "rebuild": COMMAND,
+        },
         progress=progress,
     )
     model = fit(
@@ -142,19 +150,6 @@ def _novelty_left_out(X: Any, y: Any, folds: Folds, seed: int) -> Any:
         halves = make_folds(y[some], np.arange(len(some)).astype(str).tolist(), folds=2, seed=seed)
         novelty[test] = fit_novelty(X[some], y[some], halves, seed=seed)[0].score(X[test])
     return novelty
-
-
-def _provenance(events: GeneratedEvents, sessions: int, seed: int) -> dict[str, Any]:
-    return {
-        "source": "generated",
-        "sessions": sessions,
-        "generator_seed": seed,
-        "recordings": int(events.recording.max()) + 1,
-        "subjects": sessions,
-        "labels_without_event": events.missed,
-        "events_left_out": int((events.label == UNKNOWN).sum()),
-        "rebuild": COMMAND,
-    }
 
 
 def write_card(models: Path, model: Model) -> None:

@@ -11,10 +11,9 @@ import numpy as np
 from popclass.labels.records import Note
 from popclass.model.model import Model
 from popclass.training.adapt import BASE, CORRECTED, adapt, can_adapt
-from popclass.training.config import AUTO, FitConfig
 from popclass.training.context import class_differences, inherit_context
 from popclass.training.cross_validation import Progress
-from popclass.training.fit import fit
+from popclass.training.fit import AUTO, FitConfig, fit
 from popclass.training.folds import choose_groups, index_classes
 from popclass.training.model_card import card
 

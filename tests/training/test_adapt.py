@@ -16,12 +16,11 @@ from popclass.training.adapt import (
     choose_correction,
     clearly_better,
 )
-from popclass.training.config import FitConfig
 from popclass.training.correction import (
     base_probabilities,
     feature_scale,
 )
-from popclass.training.fit import fit
+from popclass.training.fit import FitConfig, fit
 from popclass.training.model_card import card
 from popclass.training.thresholds import PRECISION
 

@@ -8,8 +8,7 @@ from training_data import events
 from popclass.model.calibration import Calibration
 from popclass.training.calibration import cross_calibrated, fit_calibration
 from popclass.training.classifiers import BOOSTING, KINDS, train_classifier
-from popclass.training.config import FitConfig
-from popclass.training.fit import fit
+from popclass.training.fit import FitConfig, fit
 from popclass.training.folds import make_folds
 
 

@@ -6,7 +6,6 @@ from fake_frontend import CLASSES, FakeFrontEnd
 from training_data import shifted_events
 
 from popclass.model.model import Model
-from popclass.training.config import FitConfig
 from popclass.training.correction import (
     RECALIBRATION,
     base_probabilities,
@@ -14,7 +13,7 @@ from popclass.training.correction import (
     feature_scale,
     fit_correction,
 )
-from popclass.training.fit import fit
+from popclass.training.fit import FitConfig, fit
 
 
 @pytest.fixture(scope="module")

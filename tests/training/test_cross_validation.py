@@ -9,8 +9,7 @@ from popclass.errors import LabelError
 from popclass.metrics.tables import BASELINE, MFCC_FOREST
 from popclass.training import cross_validation
 from popclass.training.classifiers import KINDS
-from popclass.training.config import FitConfig
-from popclass.training.fit import fit
+from popclass.training.fit import FitConfig, fit
 from popclass.training.folds import make_folds
 
 
