@@ -11,7 +11,7 @@ them has seen the outer fold, and neither have the selection and the calibration
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
@@ -29,7 +29,9 @@ from popclass.training.folds import Folds
 
 WORKERS = 2  # threads; the result does not depend on how many
 
-LeftOut = tuple[int, ...]  # numbers of folds
+Job = tuple[str, tuple[int, ...]]  # a classifier, and the numbers of the folds that are left out
+Predictions = dict[Job, np.ndarray]
+Arrays = dict[str, np.ndarray]
 Progress = Callable[[str, int, int], None]
 """Called with a description, how many steps are done, and how many there are."""
 
@@ -68,7 +70,7 @@ class CrossValidation:
 
     chosen: str
     raw: np.ndarray
-    held_out: dict[str, np.ndarray]
+    held_out: Arrays
     nested: Nested | None
 
     @property
@@ -113,12 +115,19 @@ def cross_validate(
     progress : callable, optional
     """
     tested = (*kinds, BASELINE) if mfcc is None else (*kinds, BASELINE, MFCC_FOREST)
-    jobs: list[tuple[str, LeftOut]] = [(kind, (i,)) for kind in tested for i in range(len(splits))]
-    pairs: list[LeftOut] = list(combinations(range(len(splits)), 2)) if len(kinds) > 1 else []
+
+    def predict(kind: str, left_out: tuple[int, ...]) -> np.ndarray:
+        train, test = _training_rows(splits, left_out), np.concatenate([splits[i][1] for i in left_out])
+        if kind == MFCC_FOREST and mfcc is not None:
+            return predict_mfcc_forest(mfcc[train], y[train], mfcc[test], seed=seed)
+        return predict_with(kind, X[train], y[train], X[test], seed=seed)
+
+    jobs: list[Job] = [(kind, (i,)) for kind in tested for i in range(len(splits))]
+    pairs = list(combinations(range(len(splits)), 2)) if len(kinds) > 1 else []
     if pairs and not set(kinds) <= set(trainable_kinds(y, [_training_rows(splits, pair) for pair in pairs])):
         pairs = []
     jobs += [(kind, pair) for pair in pairs for kind in kinds]
-    predicted = _predict_all(jobs, X, y, splits, mfcc, seed, progress)
+    predicted = _run_all(predict, jobs, progress)
     raw = {kind: np.empty((len(y), int(y.max()) + 1)) for kind in tested}
     for kind, p in raw.items():
         for i, (_, test) in enumerate(splits):
@@ -131,7 +140,7 @@ def cross_validate(
 
 
 def candidate_scores(
-    y: np.ndarray, held_out: Mapping[str, np.ndarray], classes: Sequence[str], groups: Sequence[str], *, seed: int = 0
+    y: np.ndarray, held_out: Arrays, classes: Sequence[str], groups: Sequence[str], *, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
     """Return a row of the table of candidates for each: its totals, and the interval of its log loss."""
     rows = {}
@@ -142,45 +151,25 @@ def candidate_scores(
     return rows
 
 
-def _training_rows(splits: Folds, left_out: LeftOut) -> np.ndarray:
+def _training_rows(splits: Folds, left_out: tuple[int, ...]) -> np.ndarray:
     """Return the events on the training side of every fold that is left out."""
     return reduce(np.intersect1d, (splits[i][0] for i in left_out))
 
 
-def _predict_all(
-    jobs: Sequence[tuple[str, LeftOut]],
-    X: np.ndarray,
-    y: np.ndarray,
-    splits: Folds,
-    mfcc: np.ndarray | None,
-    seed: int,
-    progress: Progress | None,
-) -> dict[tuple[str, LeftOut], np.ndarray]:
-    """Return predictions of the events left out by each training, fold after fold."""
+def _run_all(predict: Callable[..., np.ndarray], jobs: Sequence[Job], progress: Progress | None) -> Predictions:
     from joblib import Parallel, delayed
 
-    def predict(kind: str, left_out: LeftOut) -> np.ndarray:
-        train, test = _training_rows(splits, left_out), np.concatenate([splits[i][1] for i in left_out])
-        if kind == MFCC_FOREST and mfcc is not None:
-            return predict_mfcc_forest(mfcc[train], y[train], mfcc[test], seed=seed)
-        return predict_with(kind, X[train], y[train], X[test], seed=seed)
-
     out = []
-    tasks = (delayed(predict)(*job) for job in jobs)
-    for found in Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(tasks):
+    for found in Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(
+        delayed(predict)(*job) for job in jobs
+    ):
         out.append(found)
         if progress is not None:
             progress("cross-validation", len(out), len(jobs))
     return dict(zip(jobs, out, strict=True))
 
 
-def _nest(
-    kinds: Sequence[str],
-    predicted: Mapping[tuple[str, LeftOut], np.ndarray],
-    raw: Mapping[str, np.ndarray],
-    y: np.ndarray,
-    splits: Folds,
-) -> Nested:
+def _nest(kinds: Sequence[str], predicted: Predictions, raw: Arrays, y: np.ndarray, splits: Folds) -> Nested:
     """Choose and calibrate on the training side of each outer fold and predict its events."""
     out, chosen = np.empty_like(raw[kinds[0]]), []
     for i, (train, test) in enumerate(splits):

@@ -57,11 +57,11 @@ def gains(base, n, shift, seeds=8):
 
 
 @pytest.mark.parametrize("n", [8, 20, 50])
-def test_choose_correction_same_world(base, n):
+def test_choose_correction_same_distribution(base, n):
     assert gains(base, n, 0.0).mean() > -0.01
 
 
-def test_choose_correction_shifted_world(base):
+def test_choose_correction_shifted_distribution(base):
     few, many = gains(base, 40, 0.7), gains(base, 400, 0.7)
     assert few.mean() > 0
     assert many.mean() > few.mean() + 0.02

@@ -50,7 +50,7 @@ def test_fit_thresholds(auto):
     assert auto.info["scores"]["uncertain_joint"] <= 0.1
     least = dict(zip(auto.classes, auto.thresholds.min_probability, strict=True))
     assert 1 / 3 <= least["cavitation"] == least["snapping"] < 1
-    assert least["other"] == 0, "doubt is spent where a sound is called a joint's"
+    assert least["other"] == 0, "other is the label wherever it is most likely"
     assert auto.thresholds.novelty == NOVELTY
 
 

@@ -25,9 +25,9 @@ def contextual(n=60):
 def test_choose_bound_uncertain_share():
     p, joint = contextual(), np.zeros(60, dtype=int)
     least = HeldOut(p, np.zeros(60), joint, TWO).choose_bound(1.01)  # never reached
-    doubtful = HeldOut(p, np.zeros(60), joint, TWO).uncertain(np.array([least, 0.0]))
-    assert doubtful.sum() == 6
-    assert not doubtful[p.argmax(axis=1) == 1].any(), "other is named whenever it is the most likely"
+    uncertain = HeldOut(p, np.zeros(60), joint, TWO).uncertain(np.array([least, 0.0]))
+    assert uncertain.sum() == 6
+    assert not uncertain[p.argmax(axis=1) == 1].any(), "other is the label wherever it is most likely"
 
 
 def test_choose_bound_novel_events():
@@ -80,7 +80,7 @@ def test_choose_bound_at_least_half():
     p[:5] = [0.45, 0.35, 0.2]  # always right, and still less likely than not
     assert HeldOut(p, calm, y, CLASSES).choose_bound(0.5) == 0.5
     p[:50] = [0.45, 0.35, 0.2]
-    assert HeldOut(p, calm, y, CLASSES).choose_bound(0.5) == 0.45, "at most a tenth of the joint events in doubt"
+    assert HeldOut(p, calm, y, CLASSES).choose_bound(0.5) == 0.45, "at most a tenth of the joint events is uncertain"
 
 
 @settings(max_examples=60, deadline=None)

@@ -128,6 +128,14 @@ def test_train_base_class_without_events(clips):
             train(clips, **options)
 
 
+def test_train_base_without_events(clips):
+    base = train(clips, classifier="logistic")
+    for path in clips.glob("*/*.wav"):
+        sf.write(path, noise(0.5, 99), RATE)
+    with pytest.raises(LabelError, match="no labelled event"):
+        train(clips, base=base)
+
+
 def test_train_base_precision(clips, tmp_path):
     train(clips, classifier="logistic").save(tmp_path / "base.onnx")
     base = Model.load(tmp_path / "base.onnx")
