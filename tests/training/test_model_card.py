@@ -16,7 +16,7 @@ def test_card(clips, tmp_path):
     assert "seed 7" in text
     assert "| cavitation | 6 | 6 |" in text
     assert "logistic was chosen" in text
-    assert "| true \\ called | cavitation | snapping | other |" in text
+    assert "| true \\ predicted | cavitation | snapping | other |" in text
     assert "subjects are not known" in text
     assert "None: 30 or more held-out events" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
