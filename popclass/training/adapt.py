@@ -16,7 +16,7 @@ lucky a few labels are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +44,7 @@ INNER_FOLDS = 3
 MOST_REFERENCES = 500  # added to the novelty measure of the base
 
 
-def can_adapt(base: Model, labels: Sequence[str]) -> bool:
+def can_adapt(base: Model, labels: Collection[str]) -> bool:
     """Return whether every label is a class of the base."""
     return set(labels) <= set(base.classes)
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from popclass.features import FrontEnd
+from popclass.labels.read import read_labels
 from popclass.labels.records import Note
+from popclass.labels.validation import check_spelling, sibling_clips
 from popclass.model.model import Model
 from popclass.training.adapt import BASE, CORRECTED, adapt, can_adapt
 from popclass.training.context import class_differences, inherit_context
 from popclass.training.cross_validation import Progress
+from popclass.training.dataset import collect
 from popclass.training.fit import AUTO, FitConfig, fit
 from popclass.training.folds import choose_groups, index_classes
 from popclass.training.model_card import card
@@ -78,11 +82,6 @@ def train(
     >>> model = popclass.train("labelled/")                                  # doctest: +SKIP
     >>> model.save("mine.onnx")                                              # doctest: +SKIP
     """
-    from popclass.features.frontend import FrontEnd
-    from popclass.labels.read import read_labels
-    from popclass.labels.validation import check_spelling, sibling_clips
-    from popclass.training.dataset import collect
-
     config = FitConfig(classifier=classifier, folds=folds, seed=seed, precision=precision, progress=progress)
     labels = read_labels(labelled)
     if base is not None and not isinstance(base, Model):
@@ -91,7 +90,7 @@ def train(
     known = () if base is None else base.classes
     doubts = [*check_spelling(labels.recordings, [*own_classes, *known]), *sibling_clips(labels.recordings)]
     frontend = FrontEnd.build() if base is None else base.frontend
-    declared = sorted({name for recording in labels.recordings for name in recording.classes})
+    declared = {name for recording in labels.recordings for name in recording.classes}
     complete = base is None or classifier != AUTO or not can_adapt(base, declared)
     samples = collect(labels, frontend, partial=partial, complete=complete, progress=progress)
     warnings = [*labels.warnings, *doubts, *samples.warnings]

@@ -18,6 +18,6 @@ def test_card(clips, tmp_path):
     assert "logistic was chosen" in text
     assert "| true \\ predicted | cavitation | snapping | other |" in text
     assert "subjects are not known" in text
-    assert "None: 30 or more held-out events" in text
+    assert "None: it needs 30 or more held-out events" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert all(line.endswith("|") for line in rows)
