@@ -528,9 +528,9 @@ def test_train_refuses_what_cannot_work(run, labelled, tmp_path):
 
 
 def test_an_interrupted_training_leaves_nothing(run, labelled, tmp_path, monkeypatch):
-    from popclass.training import train as training_run
+    from popclass import training
 
-    train = training_run.train
+    train = training.train
 
     def interrupted(*args, progress, **options):
         def stop(what, done, total):
@@ -539,7 +539,7 @@ def test_an_interrupted_training_leaves_nothing(run, labelled, tmp_path, monkeyp
 
         return train(*args, progress=stop, **options)
 
-    monkeypatch.setattr(training_run, "train", interrupted)
+    monkeypatch.setattr(training, "train", interrupted)
     code, _, _ = run("train", labelled, "-o", tmp_path / "m.onnx", "--classifier", "logistic", "--folds", "2")
     assert code == 130
     assert [path.name for path in tmp_path.iterdir()] == ["labelled"]
