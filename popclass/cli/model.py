@@ -30,13 +30,13 @@ def show(path: str) -> int:
 
     from popclass.formats.terminal import render
     from popclass.model.model import Model
-    from popclass.training.model_card import told
+    from popclass.training.model_card import card
 
     loaded = Model.load(path)
     # control characters of a foreign model must not reach the terminal
-    card = "\n".join(map(one_line, told(loaded).split("\n")))
+    text = "\n".join(map(one_line, card(loaded).split("\n")))
     facts = "".join(f"{name:<16} {one_line(value)}".rstrip() + "\n" for name, value in _facts(loaded))
-    write_text(STDOUT, facts + render([Markdown(card, hyperlinks=False)]))
+    write_text(STDOUT, facts + render([Markdown(text, hyperlinks=False)]))
     return 0
 
 

@@ -83,7 +83,7 @@ def train(
     check_writable(path, force=force)
     check_writable(card_path, force=force)
 
-    from popclass.metrics import scores
+    from popclass.metrics import tables
     from popclass.training import train as train_model
     from popclass.training.model_card import card
 
@@ -95,7 +95,7 @@ def train(
     # Two trainings at once must not leave the card of one beside the model of the other, nor one without the other.
     with placing(card_path, card(model, title=path.stem), force=force):
         model.save(path, force=force)
-    write_text(STDOUT, scores.describe(model.info["scores"]))
+    write_text(STDOUT, tables.describe(model.info["scores"]))
     # A model stores the beginning of a warning, without the names of recordings after it.
     training = model.info["training"]
     others = [text for text in training["remarks"] if not any(warning.startswith(text) for warning in warnings)]

@@ -45,7 +45,7 @@ def test_train_unreadable_recording(run, labelled, tmp_path):
     code, _, err = run("train", labelled, "-o", target, "--classifier", "logistic", "--folds", "2")
     assert code == 1
     assert "1 recording could not be read" in target.with_suffix(".md").read_text()
-    assert any("1 recording left out because it cannot be read" in line for line in err)
+    assert any("1 recording skipped because it cannot be read" in line for line in err)
 
 
 def test_train_own_class(run, labelled, tmp_path):

@@ -157,9 +157,7 @@ def test_low_memory(megabytes: int, take: Path, tmp_path: Path) -> None:
         assert not list(tmp_path.iterdir())
 
 
-def test_low_memory_batch_row(
-    take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_low_memory_batch_row(take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hear_one = hearing.hear_one
 
     def greedy(path: Path, *rest: object, name: str) -> object:

@@ -158,9 +158,7 @@ def test_full_disk_keeps_old_result(
     assert target.read_text() == "before"
 
 
-def test_full_disk_model_and_card(
-    model: Model, tmp_path: Path, full_after: Callable[[int], FullDisk]
-) -> None:
+def test_full_disk_model_and_card(model: Model, tmp_path: Path, full_after: Callable[[int], FullDisk]) -> None:
     for writes in range(8):
         full_after(writes)
         try:
@@ -293,9 +291,7 @@ def test_recording_removed_before_read(
 
 @pytest.mark.parametrize("how", ["truncated", "overwritten", "grown", "touched"])
 @pytest.mark.parametrize("ending", ["wav", "flac"])
-def test_recording_changed_while_read(
-    how: str, ending: str, model: Model, tmp_path: Path
-) -> None:
+def test_recording_changed_while_read(how: str, ending: str, model: Model, tmp_path: Path) -> None:
     path = recordings.write(tmp_path / f"take.{ending}", ["other"], seconds=6)
 
     def change(read: int, _total: int | None) -> None:
