@@ -9,6 +9,7 @@ one, and all together through one `popclass batch` and one `popclass classify`.
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -23,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_inputs import page
 from bad_inputs.child import SECONDS
 from bad_inputs.kinds import Kind, Outcome
 from bad_inputs.playlists import PORT, TARGET
@@ -283,5 +283,7 @@ def test_impossible_paths_fail_in_one_line(path: str | bytes) -> None:
     assert _is_line(str(caught.value))
 
 
-def test_the_page_of_the_documentation_is_that_of_the_kinds() -> None:
-    assert page.PAGE.read_text("utf-8") == page.refreshed(), "run: python tests/robustness/bad_inputs/page.py"
+def test_documentation_page_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(TESTS.parents[1] / "docs" / "generate"))
+    table = importlib.import_module("robustness_table")
+    assert table.PAGE.read_text("utf-8") == table.page(), "run: python docs/generate/robustness_table.py"

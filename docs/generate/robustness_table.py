@@ -1,43 +1,41 @@
-"""The tables of docs/robustness.md, written from the kinds.
+"""Tables of docs/robustness-inputs.md, from the bad inputs of tests/robustness/bad_inputs.
 
-python tests/robustness/bad_inputs/page.py
+    python docs/generate/robustness_table.py
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TESTS))
+DOCS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(DOCS.parent / "tests" / "robustness"))
 
 from bad_inputs.kinds import Kind, Outcome  # noqa: E402
 from bad_inputs.registry import KINDS  # noqa: E402
 
-PAGE = TESTS.parents[1] / "docs" / "robustness.md"
-_TABLES = re.compile(r"(?<=<!-- kinds -->\n).*?(?=<!-- end -->)", re.DOTALL)
+PAGE = DOCS / "robustness-inputs.md"
+TOP = """# Bad inputs, one by one
+
+The {count} inputs that `tests/robustness/test_bad_inputs.py` makes, and what `popclass.classify`, `popclass classify`
+and `popclass batch` do with each. Written by `python docs/generate/robustness_table.py`. [Bad recordings](robustness.md)
+explains the outcomes.
+"""
 
 
-def refreshed() -> str:
-    """The page with its tables as the kinds have them."""
-    return _TABLES.sub(lambda _: tables(), PAGE.read_text("utf-8"))
-
-
-def tables() -> str:
-    """How many kinds there are, and a table for each group."""
-    listed = [kind for kind in KINDS if kind.name != "forbidden"]  # not made where nothing is forbidden
-    parts = [f"{len(listed)} kinds:\n\n"]
+def page() -> str:
+    """Return the page: a table for each group of inputs."""
+    listed = [kind for kind in KINDS if kind.name != "forbidden"]  # cannot be made where every file is readable
+    parts = [TOP.format(count=len(listed))]
     for group in dict.fromkeys(kind.group for kind in listed):
         own = [kind for kind in listed if kind.group == group]
-        parts.append(f"### {group} ({len(own)})\n\n| what | outcome |\n| --- | --- |\n")
+        parts.append(f"\n## {group} ({len(own)})\n\n| input | outcome |\n| --- | --- |\n")
         parts += _rows(own)
-        parts.append("\n")
     return "".join(parts)
 
 
 def _rows(kinds: list[Kind]) -> list[str]:
-    """Kinds with the same description and outcome share a row."""
+    """Return a row for each description and outcome."""
     merged: dict[tuple[str, str], list[str]] = {}
     for kind in kinds:
         merged.setdefault((kind.what, _outcome(kind)), []).append(kind.of)
@@ -62,4 +60,4 @@ def _outcome(kind: Kind) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(refreshed(), encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")
