@@ -15,6 +15,13 @@ from bad_inputs.kinds import Kind, Outcome  # noqa: E402
 from bad_inputs.registry import KINDS  # noqa: E402
 
 PAGE = DOCS / "robustness-inputs.md"
+OUTCOMES = {
+    Outcome.HEARD: "accepted",
+    Outcome.WARNED: "accepted, with a warning",
+    Outcome.REFUSED: "refused",
+    Outcome.EITHER: "accepted or refused",
+    Outcome.PASSED_OVER: "skipped",
+}
 TOP = """# Bad inputs, one by one
 
 The {count} inputs that `tests/robustness/test_bad_inputs.py` makes, and what `popclass.classify`, `popclass classify`
@@ -48,12 +55,12 @@ def _rows(kinds: list[Kind]) -> list[str]:
 
 
 def _outcome(kind: Kind) -> str:
-    text = kind.outcome.value
+    text = OUTCOMES[kind.outcome]
     if kind.says and kind.outcome is not Outcome.EITHER:
         text += ": " + " or ".join(f"“{part}”" for part in kind.says[:2])
         text += ", or the like" if len(kind.says) > 2 else ""
     if kind.in_batch is not None:
-        text += f"; {kind.in_batch.value} by `batch`"
+        text += f"; {OUTCOMES[kind.in_batch]} by `batch`"
     if kind.batch_says:
         text += f"; by `batch`: “{kind.batch_says[0]}”"
     return text
