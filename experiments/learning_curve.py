@@ -120,7 +120,9 @@ def curve(data: Any, choose: Any, draws: int) -> str:
             for method, answers in methods(p, X, y, own, test, group, scale).items():
                 found[method].append(scores(answers, y[test]))
         if len(found["base"]) == draws:
-            lines.append(f"| {n} | " + " | ".join(cell(found[method], draws) for method in METHODS) + f" | {gain(found)} |")
+            lines.append(
+                f"| {n} | " + " | ".join(cell(found[method], draws) for method in METHODS) + f" | {gain(found)} |"
+            )
     return "\n".join(lines)
 
 

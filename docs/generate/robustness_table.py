@@ -1,6 +1,6 @@
 """Tables of docs/robustness-inputs.md, from the bad inputs of tests/robustness/bad_inputs.
 
-    python docs/generate/robustness_table.py
+python docs/generate/robustness_table.py
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ sys.path.insert(0, str(DOCS.parent / "tests" / "robustness"))
 from bad_inputs.kinds import Kind, Outcome  # noqa: E402
 from bad_inputs.registry import KINDS  # noqa: E402
 
+MANY = 15
 PAGE = DOCS / "robustness-inputs.md"
 OUTCOMES = {
     Outcome.HEARD: "accepted",
@@ -25,8 +26,8 @@ OUTCOMES = {
 TOP = """# Bad inputs, one by one
 
 The {count} inputs that `tests/robustness/test_bad_inputs.py` makes, and what `popclass.classify`, `popclass classify`
-and `popclass batch` do with each. Written by `python docs/generate/robustness_table.py`. [Bad recordings](robustness.md)
-explains the outcomes.
+and `popclass batch` do with each. [Bad recordings](robustness.md) explains the outcomes. Written by `python
+docs/generate/robustness_table.py`.
 """
 
 
@@ -43,22 +44,31 @@ def page() -> str:
 
 def _rows(kinds: list[Kind]) -> list[str]:
     """Return a row for each description and outcome."""
+    formats = list(dict.fromkeys(kind.of for kind in kinds if kind.of))
     merged: dict[tuple[str, str], list[str]] = {}
     for kind in kinds:
         merged.setdefault((kind.what, _outcome(kind)), []).append(kind.of)
     rows = []
     for (what, outcome), of in merged.items():
-        named = ", ".join(dict.fromkeys(name for name in of if name))
-        count = f" ({len(of)} kinds)" if len(of) > 1 and not named else ""
+        named = _named(of, formats)
+        count = f" ({len(of)} inputs)" if len(of) > 1 and not named else ""
         rows.append(f"| {what}{f': {named}' if named else count} | {outcome} |\n")
     return rows
 
 
+def _named(of: list[str], formats: list[str]) -> str:
+    """Return the formats of a row, or those missing where it has most."""
+    named = list(dict.fromkeys(name for name in of if name))
+    if len(named) <= MANY:
+        return ", ".join(named)
+    missing = [name for name in formats if name not in named]
+    return "every format" + (f" but {', '.join(missing)}" if missing else "")
+
+
 def _outcome(kind: Kind) -> str:
     text = OUTCOMES[kind.outcome]
-    if kind.says and kind.outcome is not Outcome.EITHER:
-        text += ": " + " or ".join(f"“{part}”" for part in kind.says[:2])
-        text += ", or the like" if len(kind.says) > 2 else ""
+    if len(kind.says) == 1 and kind.outcome is not Outcome.EITHER:
+        text += f": “{kind.says[0]}”"
     if kind.in_batch is not None:
         text += f"; {OUTCOMES[kind.in_batch]} by `batch`"
     if kind.batch_says:

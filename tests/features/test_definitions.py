@@ -24,9 +24,9 @@ def test_a_feature_has_a_unit_a_range_and_a_meaning(feature):
 
 
 def test_the_page_of_features_is_what_the_code_says(monkeypatch):
-    if not (ROOT / "benchmarks" / "features_table.py").is_file():
-        pytest.skip("no benchmarks beside the tests")
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    if not (ROOT / "docs" / "generate" / "features_table.py").is_file():
+        pytest.skip("no docs beside the tests")
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "generate"))
     sys.modules.pop("features_table", None)
     table = importlib.import_module("features_table")
-    assert table.PAGE.read_text("utf-8") == table.page(), "run: python benchmarks/features_table.py --write"
+    assert table.PAGE.read_text("utf-8") == table.page(), "run: python docs/generate/features_table.py --write"
