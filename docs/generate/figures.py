@@ -38,7 +38,7 @@ def generated(model: Model) -> str:
     ]
     return (
         "**Generated sessions** with settings left out of training. Chance level of balanced accuracy: 0.333. ECE is\n"
-        "the expected calibration error. The classes overlap on purpose.\n\n"
+        "the expected calibration error.\n\n"
         f"{markdown_table(rows)}\n"
     )
 
@@ -71,8 +71,8 @@ def on_real(real: Mapping[str, Any]) -> str:
             keys = ("minutes", "events", "cavitation", "snapping", "joint_per_minute", "confident_per_minute")
             alarms.append([f"{row['recordings']} recordings", *(str(row[key]) for key in keys)])
     return (
-        "**Real recordings**, none used for training, but all known while generator and features were chosen. The\n"
-        "cavitations are too few for a rate; no recording of real snapping is openly available.\n\n"
+        "**Real recordings**, none used for training, but all known while generator and features were chosen.\n"
+        "The cavitations are too few for a rate.\n\n"
         f"{markdown_table(cracks)}\n\n{markdown_table(alarms)}\n"
     )
 
