@@ -75,7 +75,7 @@ class Detector:
     separation_s : float
         The border between one event with several peaks and several events: onsets less than this apart, in seconds,
         are one event, that of the clearest. 0.002 to 0.050; models are trained with the default, 0.005. Below it a
-        second peak within one crack becomes an event of its own more often (`docs/research/separation.md` counts them).
+        second peak within one crack becomes an event of its own more often (`docs/detection.md` counts them).
 
     Raises
     ------

@@ -14,7 +14,7 @@ Whether labels correct a base model at all.
 
 The correction (`popclass.training.correction`) is shrunk so strongly that a few labels can do little harm, and where
 held-out groups speak against it, by more than the standard error over the groups, the base's answers stay as they are.
-Choosing the strength on so few labels did worse than one strength for all (docs/research/learning-curve.md).
+Choosing the strength on so few labels did worse than one strength for all (docs/learning-curve.md).
 
 Models trained on the labels alone, held against a base with a correction on the same folds.
 
@@ -365,7 +365,7 @@ def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -
     return bool(gain.mean() > error)
 
 
-EVENTS_NEEDED = 200  # fewer never made a better model of their own (docs/research/learning-curve.md)
+EVENTS_NEEDED = 200  # fewer never made a better model of their own (docs/learning-curve.md)
 SUBJECT = "subject"
 
 

@@ -5,7 +5,7 @@
 writes `models/default.onnx` and its card `models/default.md`; the same seed gives the same bytes on one machine with
 one set of library versions (`models/requirements.lock`). Folds hold out generator settings (a sensor in a room), never
 single events; then every value of every named setting is left out once, which shows what the model does where the
-generator's world is one it has not met. Scores on real recordings are measured elsewhere (`experiments/real.py`) and
+generator's world is one it has not met. Scores on real recordings are measured elsewhere (`benchmarks/real.py`) and
 kept in `models/real.json`, since the recordings are no part of the repository.
 """
 

@@ -54,7 +54,7 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
     title : str, optional
         Its heading; by default the name of the model's file.
     real : mapping, optional
-        Scores on real recordings, as `experiments/real.py` measures them; they are shown if they are this model's.
+        Scores on real recordings, as `benchmarks/real.py` measures them; they are shown if they are this model's.
     """
     info = model.info
     sections = [
