@@ -223,7 +223,7 @@ def parameter_rows(wanted: Callable[[p.Parameter], bool]) -> list[list[str]]:
     rows = []
     for q in p.TABLE:
         if wanted(q):
-            shape = q.law if q.law in ("uniform", "log") else f"{q.law}, {q.centre:g}, {q.spread:g}"
+            shape = q.law if q.law in ("uniform", "log") else f"{q.law}, {q.center:g}, {q.spread:g}"
             rows.append([q.name, q.unit, f"{q.low:g} to {q.high:g}", shape, q.source])
     return rows
 
@@ -261,7 +261,7 @@ No acoustics of a snapping hip, scapula or ankle tendon are published; these fig
 
 ## Assumptions
 
-Nothing published fixes these ranges. Also assumed: the shares of programmes, sensors, rooms, devices and codecs
+Nothing published fixes these ranges. Also assumed: the shares of programs, sensors, rooms, devices and codecs
 (`popclass/synthesis/settings.py`, `plan.py`), room sizes and distances (`acoustics.py`), the modes of the objects in
 `other.py`, `impacts.py` and `speech.py`, and that a second peak within 5 ms belongs to its pop.
 
