@@ -2,7 +2,7 @@
 
 The predictions of the base are corrected (`popclass.training.correction`). The correction is shrunk so strongly that a
 few labels can do little harm. It is dropped if held-out groups speak against it by more than the standard error over
-the groups. Choosing the strength on so few labels did worse than one strength for all (docs/learning-curve.md). Scores
+the groups. Choosing the strength on so few labels did worse than one strength for all (docs/research/learning-curve.md). Scores
 are nested: whether to correct is decided anew without each fold. Labels that cannot be split into folds leave the base
 as it is.
 

@@ -41,7 +41,7 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
     title : str, optional
         Heading (default: the name of the model's file).
     real : mapping, optional
-        Scores on real recordings, as `benchmarks/real.py` measures them; shown if they are of this model.
+        Scores on real recordings, as `experiments/real.py` measures them; shown if they are of this model.
 
     Raises
     ------

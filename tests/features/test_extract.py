@@ -14,7 +14,7 @@ from sounds import detected, made_up
 
 from popclass.features import FEATURES, NAMES, FrontEnd, extract
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+GENERATE = Path(__file__).resolve().parents[2] / "docs" / "generate"
 RATES = (8000, 11025, 24000, 44100, 48000, 192000)
 FRONTEND = FrontEnd.build()
 LOW = np.array([feature.low for feature in FEATURES])
@@ -179,9 +179,9 @@ def test_extract_channels():
 
 
 def test_extract_sample_rates(monkeypatch):
-    if not BENCHMARKS.is_dir():
-        pytest.skip("no benchmarks beside the tests")
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    if not GENERATE.is_dir():
+        pytest.skip("no docs beside the tests")
+    monkeypatch.syspath_prepend(str(GENERATE))
     sys.modules.pop("features_table", None)
     import features_table
 

@@ -9,6 +9,7 @@ together through one `popclass batch` and one `popclass classify`.
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -23,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bad_inputs import page
 from bad_inputs.child import SECONDS
 from bad_inputs.kinds import Kind, Outcome
 from bad_inputs.playlists import PORT, TARGET
@@ -281,5 +281,7 @@ def test_classify_impossible_paths(path: str | bytes) -> None:
     assert _is_line(str(caught.value))
 
 
-def test_documented_table_current() -> None:
-    assert page.PAGE.read_text("utf-8") == page.refreshed(), "run: python tests/robustness/bad_inputs/page.py"
+def test_documented_table_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(TESTS.parents[1] / "docs" / "generate"))
+    table = importlib.import_module("robustness_table")
+    assert table.PAGE.read_text("utf-8") == table.page(), "run: python docs/generate/robustness_table.py"

@@ -1,4 +1,4 @@
-"""What was called what under each reading, and the figures of `evidence.py` with their intervals."""
+"""Confusion counts of `evidence.py` and scores with their intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from popclass.metrics.bootstrap import bootstrap
 from popclass.model.model import Model
 from popclass.results import CAVITATION, SNAPPING
 
-READINGS = ("sound", "timing", "company", "both")
+VARIANTS = ("sound", "timing", "context", "both")
 FIGURES = ("balanced", "log_loss", "swaps", "removed", "lost", "false", "precision", "recall")
 
 Array = NDArray[np.float64]
@@ -21,9 +21,9 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What was called what: shape (sessions, readings, classes, classes), true class before the most likely one.
+    """Confusion counts, shape (sessions, variants, classes, classes), true class before the most likely one.
 
-    `loss` is the sum of the log losses, shape (sessions, readings).
+    `loss` is the sum of the log losses, shape (sessions, variants).
     """
 
     called: Counts
@@ -31,36 +31,36 @@ class Tally:
 
 
 def score(tally: Tally, model: Model) -> dict[str, dict[str, Any]]:
-    """Figures of each reading with their intervals, sessions drawn again and again.
+    """Return the scores of each variant with intervals by bootstrap over sessions.
 
     Returns
     -------
     dict
-        By reading, a dict of `balanced` accuracy, `log_loss`, `swaps` (cavitation called snapping or the reverse, of
-        100 of both), `removed` (share of the swaps of the sound alone that are gone), `lost` (cavitations called
-        snapping, of 100), `false` (snaps called cavitation, of 100), `precision` and `recall` of cavitation, each a
-        tuple of value, low and high, or None where there is nothing to count; and `n`, joint sounds counted, and
-        `wrong`, the number of swaps.
+        By variant, a dict of `balanced` accuracy, `log_loss`, `swaps` (cavitation labelled snapping or the reverse,
+        per 100 joint sounds), `removed` (share of the acoustic classifier's swaps that are gone), `lost` (cavitations
+        labelled snapping, per 100), `false` (snaps labelled cavitation, per 100), `precision` and `recall` of
+        cavitation. Each is a tuple of value, low and high, or None where there is nothing to count. `n` is the number
+        of joint sounds, `wrong` the number of swaps.
     """
 
     def figures(sessions: NDArray[np.intp]) -> dict[str, float | None]:
         called, loss = tally.called[sessions].sum(axis=0), tally.loss[sessions].sum(axis=0)
-        sound = swaps(called[READINGS.index("sound")], model)
+        sound = swaps(called[VARIANTS.index("sound")], model)
         return {
-            f"{reading} {name}": value
-            for reading, table, lost in zip(READINGS, called, loss.tolist(), strict=True)
+            f"{variant} {name}": value
+            for variant, table, lost in zip(VARIANTS, called, loss.tolist(), strict=True)
             for name, value in {**_figures(table, sound, model), "log_loss": lost / max(table.sum(), 1)}.items()
         }
 
     everything = figures(np.arange(len(tally.called)))
     spans = bootstrap(figures, np.arange(len(tally.called)).astype(str))
     scores: dict[str, dict[str, Any]] = {}
-    for at, reading in enumerate(READINGS):
+    for at, variant in enumerate(VARIANTS):
         total = tally.called[:, at].sum(axis=0)
-        scores[reading] = {"n": joint(total, model), "wrong": swaps(total, model)}
+        scores[variant] = {"n": joint(total, model), "wrong": swaps(total, model)}
         for name in FIGURES:
-            value, span = everything[f"{reading} {name}"], spans.get(f"{reading} {name}")
-            scores[reading][name] = None if value is None else (value, *(span or (None, None)))
+            value, span = everything[f"{variant} {name}"], spans.get(f"{variant} {name}")
+            scores[variant][name] = None if value is None else (value, *(span or (None, None)))
     return scores
 
 
@@ -81,11 +81,11 @@ def _figures(table: Counts, sound: int, model: Model) -> dict[str, float | None]
 
 
 def swaps(table: Counts, model: Model) -> int:
-    """Cavitations called snapping, and the reverse."""
+    """Count cavitations labelled snapping, and the reverse."""
     cavitation, snapping = model.classes.index(CAVITATION), model.classes.index(SNAPPING)
     return int(table[cavitation, snapping] + table[snapping, cavitation])
 
 
 def joint(table: Counts, model: Model) -> int:
-    """Cavitations and snaps."""
+    """Count cavitations and snaps."""
     return int(table[[model.classes.index(CAVITATION), model.classes.index(SNAPPING)]].sum())

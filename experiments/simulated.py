@@ -1,10 +1,9 @@
-"""Classifiers of sounds that do not exist, right as often as one likes and calibrated by construction.
+"""Simulated acoustic classifiers with a chosen error rate, calibrated by construction.
 
-Each event gets a score for each class: `a` for its true class, 0 for the others, plus Gaussian noise of variance 1.
-Class shares and the noise being known, Bayes' rule gives the posterior, so among events called 0.8 eight in ten are
-right. Half of the noise variance is shared by the sounds of one kind in one recording, since a tendon that sounds like
-a crack does so every time. `a` is found by bisection on the error rate, which is the mean of the classes' own error
-rates: most sounds are nobody's joint, and who calls everything `other` is seldom wrong.
+Each event gets a score per class: `a` for its true class, 0 for the others, plus Gaussian noise of variance 1. Bayes'
+rule gives the posterior. Half of the noise variance is shared by the sounds of one kind in one recording: a tendon that
+sounds like a cavitation does so every time. `a` is found by bisection on the error rate. The error rate is the mean
+over the classes, since a classifier that always answers `other` would be right for most events.
 """
 
 from __future__ import annotations
@@ -17,25 +16,25 @@ from numpy.typing import NDArray
 
 SHARED = 0.5  # of the noise variance
 TRIALS = 60_000
-CERTAIN = 12.0  # a score so far above the noise that no event is mistaken
+CERTAIN = 12.0  # so far above the noise that no event is misclassified
 
 Array = NDArray[np.float64]
 
 
 def posterior(scores: Array, a: float, shares: Array) -> Array:
-    """Probabilities of the classes given their scores, by Bayes' rule, shape (n, classes)."""
+    """Return the class probabilities given the scores, by Bayes' rule, shape (n, classes)."""
     logs = a * scores + np.log(shares)
     odds = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def separation(error: float, shares: Array, *, seed: int = 0) -> float:
-    """The `a` with which the mean of the classes' error rates is `error`.
+    """Return the `a` with which the mean of the classes' error rates is `error`.
 
     Raises
     ------
     ValueError
-        If guessing does better than that.
+        If guessing has a lower error rate.
     """
     if not 0 <= error < 1 - 1 / len(shares):
         raise ValueError(f"an error rate of {error:g} is out of range: allowed is 0 to less than that of guessing")
@@ -52,21 +51,21 @@ def separation(error: float, shares: Array, *, seed: int = 0) -> float:
     return (low + high) / 2
 
 
-def simulate(y: NDArray[np.intp], alike: Sequence[Hashable], error: float, shares: Array, *, seed: int = 0) -> Array:
-    """What such a classifier says of events.
+def simulate(y: NDArray[np.intp], groups: Sequence[Hashable], error: float, shares: Array, *, seed: int = 0) -> Array:
+    """Return the probabilities that a simulated classifier gives to events.
 
     Parameters
     ----------
     y : ndarray of int, shape (n,)
-        Classes that the events sound like.
-    alike : sequence of hashable, length n
+        True classes.
+    groups : sequence of hashable, length n
         Events with equal entries share half of their noise variance; None shares nothing.
     error : float
-        Wanted mean of the classes' error rates.
+        Mean of the classes' error rates.
     shares : ndarray, shape (classes,)
-        How frequent the classes are.
+        Class frequencies.
     seed : int
-        The noise is the same for every error rate, so that curves over error rates are smooth.
+        The noise is the same for every error rate, so curves over error rates are smooth.
 
     Returns
     -------
@@ -82,8 +81,8 @@ def simulate(y: NDArray[np.intp], alike: Sequence[Hashable], error: float, share
     a = separation(error, shares)
     rng = np.random.default_rng(seed)
     own = rng.standard_normal((len(y), len(shares)))
-    place = {key: i for i, key in enumerate(dict.fromkeys(alike))}
-    common = rng.standard_normal((len(place), len(shares)))[[place[key] for key in alike]]
-    alone = np.array([key is None for key in alike])[:, None]
+    place = {key: i for i, key in enumerate(dict.fromkeys(groups))}
+    common = rng.standard_normal((len(place), len(shares)))[[place[key] for key in groups]]
+    alone = np.array([key is None for key in groups])[:, None]
     noise = np.where(alone, own, math.sqrt(1 - SHARED) * own + math.sqrt(SHARED) * common)
     return posterior(a * np.eye(len(shares))[y] + noise, a, shares)

@@ -1,10 +1,10 @@
-"""What the default model makes of real recordings, none of which it was trained on.
+"""Scores of the default model on real recordings, none of which it was trained on.
 
-    python benchmarks/real.py FOLDER [--model M] [--write]
+    python experiments/real.py FOLDER [--model M] [--write]
 
 FOLDER holds `cracks/` with recordings and `truth.csv` (file, onset_s, label), and `negatives/KIND/`, in which every
-cavitation or snapping label is a false alarm. Every label that is not `uncertain` is counted, and beside it those with
-a probability of 0.8 or more. `--write` keeps the figures in `models/real.json` and writes the model card anew.
+cavitation or snapping label is a false alarm. All labels but `uncertain` are counted, and separately those with a
+probability of 0.8 or more. `--write` stores the figures in `models/real.json` and rewrites the model card.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AUDIO = (".wav", ".flac", ".ogg", ".m4a", ".mp3")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Score, print, and write where asked."""
+    """Score, print, and write with --write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model")
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def cracks(folder: Path, model: Model, novelty: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """Each recording of cracks: how many of its onsets are found, and what they and all other events are called."""
+    """Count the onsets detected in each recording of cracks, and the labels of these and all other events."""
     truth: dict[str, list[float]] = {path.name: [] for path in sorted(folder.glob("*.wav"))}
     with (folder / "truth.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -86,7 +86,7 @@ def cracks(folder: Path, model: Model, novelty: dict[str, list[float]]) -> list[
 
 
 def negatives(folder: Path, model: Model, novelty: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """False joint labels of each kind of recording in which nothing is a joint."""
+    """Count false joint labels in each kind of recording without joint sounds."""
     kinds: dict[str, list[RecordingResult]] = defaultdict(list)
     for path in sorted(each for each in folder.rglob("*") if each.suffix.lower() in AUDIO):
         kinds["/".join(path.relative_to(folder).parts[:-1])].append(classify(path, model=model))
@@ -106,14 +106,14 @@ def _alarms(results: list[RecordingResult]) -> dict[str, Any]:
     events = [event for result in results for event in result.events]
     counts = _counts([event.label for event in events])
     joint = [event for event in events if event.label in (CAVITATION, SNAPPING)]
-    sure = [event for event in joint if (event.p_label or 0.0) >= CONFIDENT]
+    confident = [event for event in joint if (event.p_label or 0.0) >= CONFIDENT]
     return {
         "recordings": len(results),
         "minutes": round(minutes, 2),
         "events": len(events),
         **counts,
         "joint_per_minute": round(len(joint) / minutes, 2),
-        "confident_per_minute": round(len(sure) / minutes, 2),
+        "confident_per_minute": round(len(confident) / minutes, 2),
         "novelty_median": round(float(np.median(_novelty(events))), 2) if events else None,
     }
 
@@ -123,7 +123,7 @@ def _counts(labels: list[str]) -> dict[str, int]:
 
 
 def text(figures: dict[str, Any]) -> str:
-    """The figures as two tables."""
+    """Format the figures as two tables."""
     lines = ["real cracks (onsets read off the waveform)", ""]
     for row in figures["cracks"]:
         called = ", ".join(f"{number} {label}" for label, number in row["called"].items() if number)
@@ -132,7 +132,7 @@ def text(figures: dict[str, Any]) -> str:
             f"  {row['recording']}: {row['found']} of {row['cracks']} found, called {called or 'nothing'}; "
             f"p(cavitation) by sound {row['p_cavitation']}, novelty {row['novelty']}; other events: {rest or 'none'}"
         )
-    head = ("kind", "minutes", "events", CAVITATION, SNAPPING, UNCERTAIN, "joint/min", "sure/min", "novelty")
+    head = ("kind", "minutes", "events", CAVITATION, SNAPPING, UNCERTAIN, "joint/min", "conf/min", "novelty")
     lines += ["", "real negatives: every cavitation or snapping is a false alarm", "", _row(head)]
     keys = (
         *("kind", "minutes", "events", CAVITATION, SNAPPING, UNCERTAIN),

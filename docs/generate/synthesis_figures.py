@@ -1,10 +1,10 @@
-"""Published figures of joint sounds beside the same figures measured on generated ones, and the list of assumptions.
+"""Page docs/synthesis.md: published figures of joint sounds next to generated ones, and the assumptions.
 
-    python benchmarks/synthesis_figures.py > docs/synthesis.md
+    python docs/generate/synthesis_figures.py > docs/synthesis.md
 
-Sessions are generated, heard by popclass's own detector and measured by its own features. To compare like with like,
-they are held to a flat device close by or on the skin, loud over pink noise, without codec; what is heard and all
-parameter regimes stay as they are drawn for training.
+Sessions are generated and measured with popclass's detector and features. For comparison with the published figures
+they use a flat device on the skin or close by, loud over pink noise, without codec. Sounds and parameter regimes are
+drawn as for training.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A labelled sound as the tool measured it."""
+    """A labelled sound with its measured features."""
 
     label: Label
     sensor: str
@@ -46,8 +46,8 @@ class Found:
     features: dict[str, float]
 
 
-def listen(sessions: int, seed: int, sensor: str, level: str = "loud") -> list[Found]:
-    """Generate sessions with one kind of sensor and measure what is heard in them."""
+def measure(sessions: int, seed: int, sensor: str, level: str = "loud") -> list[Found]:
+    """Generate sessions with one kind of sensor and measure the detected sounds."""
     frontend = FrontEnd.build()
     found: list[Found] = []
     for index in range(sessions):
@@ -80,23 +80,23 @@ def _plain(drawn: Settings, sensor: str, level: str, site: str) -> Settings:
 
 
 def chosen(found: Sequence[Found], label: str, sensor: str) -> list[Found]:
-    """Clear sounds of a class and a sensor."""
+    """Return the clear sounds of a class and a sensor."""
     return [f for f in found if f.label.label == label and f.sensor == sensor and f.features["snr"] >= CLEAR_DB]
 
 
 def exp2(found: Sequence[Found], feature: str) -> Numbers:
-    """A feature that is kept as a base-2 logarithm, in its unit."""
+    """Return a feature stored as a base-2 logarithm in its unit."""
     return 2.0 ** np.array([f.features[feature] for f in found])
 
 
 def spread(values: Numbers, form: str = "{:.0f}") -> str:
-    """Median, the range from 5 to 95 %, and n."""
+    """Format the median, the range from 5 to 95 %, and n."""
     low, middle, high = (form.format(v) for v in np.percentile(values, (5, 50, 95)))
     return f"median {middle}, {low} to {high} (n {len(values)})"
 
 
 def thrusts(found: Sequence[Found], site: str) -> list[Numbers]:
-    """Onsets of the pops of the first thrust of each session at a site, when its cavities are free."""
+    """Return the onsets of the pops in the first thrust of each session at a site."""
     pops = [f for f in found if f.label.label == CAVITATION and f.site == site]
     groups: dict[int, list[Found]] = {}
     for pop in pops:
@@ -107,12 +107,12 @@ def thrusts(found: Sequence[Found], site: str) -> list[Numbers]:
 
 
 def gaps(groups: Sequence[Numbers]) -> Numbers:
-    """Milliseconds between successive pops."""
+    """Return the milliseconds between successive pops."""
     return np.concatenate([np.diff(group) for group in groups]) * 1e3
 
 
 def silent_minutes(found: Sequence[Found]) -> Numbers:
-    """Minutes between successive pops of one cavity."""
+    """Return the minutes between successive pops of one cavity."""
     last: dict[tuple[int, int | None], float] = {}
     minutes = []
     for f in found:
@@ -125,7 +125,7 @@ def silent_minutes(found: Sequence[Found]) -> Numbers:
 
 
 def agreement(found: Sequence[Found], feature: str) -> tuple[float, int]:
-    """ICC(1) of a feature over the snaps of each recording that has four or more."""
+    """Return ICC(1) of a feature over recordings with four or more snaps, and their number."""
     groups: dict[int, list[float]] = {}
     for f in found:
         groups.setdefault(f.recording, []).append(f.features[feature])
@@ -136,7 +136,7 @@ def agreement(found: Sequence[Found], feature: str) -> tuple[float, int]:
 
 
 def shares(values: Numbers, edges: Sequence[float]) -> str:
-    """Percentage of the values between each two edges."""
+    """Format the percentage of the values between each two edges."""
     counts = np.histogram(values, [0.0, *edges, np.inf])[0] / len(values)
     return " / ".join(f"{100 * share:.0f} %" for share in counts) + f" (n {len(values)})"
 
@@ -147,7 +147,7 @@ Row = tuple[str, str, str, str]
 
 
 def cavitation_rows(found: Sequence[Found]) -> list[Row]:
-    """Pops at the skin and in air, and the series they come in."""
+    """Return the rows of pops at the skin and in air, and of their series."""
     skin, air = chosen(found, CAVITATION, "contact"), chosen(found, CAVITATION, "airborne close")
     peak, lumbar, neck = exp2(skin, "dominant"), thrusts(found, "lumbar"), thrusts(found, "neck")
     long = [group for group in lumbar if len(group) > 1]
@@ -182,7 +182,7 @@ def cavitation_rows(found: Sequence[Found]) -> list[Row]:
 
 
 def snapping_rows(found: Sequence[Found], everything: Sequence[Found]) -> list[Row]:
-    """Snaps, their repeats, crepitus and levels."""
+    """Return the rows of snaps, their repeats, crepitus and levels."""
     skin, air = chosen(found, SNAPPING, "contact"), chosen(found, SNAPPING, "airborne close")
     icc, groups = agreement(skin + air, "centroid")
     damping = np.log(10.0) / (2.0 * np.pi * exp2(skin, "cycles"))
@@ -198,7 +198,7 @@ def snapping_rows(found: Sequence[Found], everything: Sequence[Found]) -> list[R
         ("first mode, skin (Hz)", "115 +- 44 (knee click)", "S", spread(exp2(skin, "dominant"))),
         ("damping ratio, skin", "0.098 +- 0.022", "S", spread(damping, "{:.3f}")),
         ("rings to -20 dB, skin (ms)", "13-32", "D", spread(exp2(skin, "fall_20"), "{:.1f}")),
-        ("likeness of repeats (ICC)", "0.94; 0.85-0.95", "S", f"{icc:.2f} of the centroid ({groups} recordings)"),
+        ("similarity of repeats (ICC)", "0.94; 0.85-0.95", "S", f"{icc:.2f} of the centroid ({groups} recordings)"),
         (
             "dominant band <600 / 600-1,200 / >1,200 Hz, airborne",
             "45 / 68 / 38 % of subjects (jaw click)",
@@ -206,20 +206,20 @@ def snapping_rows(found: Sequence[Found], everything: Sequence[Found]) -> list[R
             shares(jaw, (600.0, 1200.0)),
         ),
         ("rate of a crepitus train (Hz)", "about 16", "S", spread(1.0 / steps[steps < THRUST_S], "{:.1f}")),
-        ("level range (dB)", "62 (jaw clicks)", "S", f"{high - low:.0f} (99 % of all heard, n {len(levels)})"),
+        ("level range (dB)", "62 (jaw clicks)", "S", f"{high - low:.0f} (99 % of all detected, n {len(levels)})"),
         ("for comparison: centroid of `other`, airborne (Hz)", "none published", "", spread(exp2(other, "centroid"))),
         ("for comparison: `other` falls 20 dB (ms)", "none published", "", spread(exp2(other, "fall_20"), "{:.2f}")),
     ]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Format a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def parameter_rows(wanted: Callable[[p.Parameter], bool]) -> list[list[str]]:
-    """Rows of the parameter table."""
+    """Return the rows of the parameter table."""
     rows = []
     for q in p.TABLE:
         if wanted(q):
@@ -230,28 +230,28 @@ def parameter_rows(wanted: Callable[[p.Parameter], bool]) -> list[list[str]]:
 
 TEXT = """# Generated sounds
 
-`popclass synth` makes labelled sessions from physics, because no labelled recordings of cavitation against snapping
-are openly available. What is published about joint sounds fixes a few of its parameters; everything else is assumed,
-and drawn wide. A model trained on these sounds knows no more than that. Scores on generated sessions say how well
-classes made from these ranges can be told apart, not how well real ones can.
+`popclass synth` generates labelled sessions from a physical model, since no recordings labelled as cavitation against
+snapping are openly available. Published figures fix a few of its parameters. All others are assumed and drawn from wide
+ranges. Scores on generated sessions show how well classes from these ranges can be separated, not how well real ones
+can.
 
-This page is printed by one command: `python benchmarks/synthesis_figures.py > docs/synthesis.md`.
+Written by `python docs/generate/synthesis_figures.py > docs/synthesis.md`.
 
-## Published figures beside generated sounds
+## Published and generated figures
 
-Measured by popclass's own detector and features on {sessions} sessions (seed {seed}), with a flat device on the skin or
-close by, sounds at least {clear:.0f} dB over the floor: median, 5 to 95 % and number of events. Spreads are wider than
-the published ones on purpose; the features' 21 ms frame resolves frequencies to about 50 Hz. Pops per thrust count the
-first thrust of each session. Flags: S read in the paper, 2 read in a secondary source, D derived from such figures,
-R measured on real clips.
+Median, 5 to 95 % and number of events, measured with popclass's detector and features on {sessions} sessions (seed
+{seed}): flat device on the skin or close by, sounds at least {clear:.0f} dB over the floor. Spreads are wider than the
+published ones on purpose. The 21 ms frame resolves frequencies to about 50 Hz. Pops per thrust are those of the first
+thrust of each session. Flags: S read in the paper, 2 read in a secondary source, D derived from such figures, R
+measured on real clips.
 
 ### Cavitation
 
 {cavitation}
 
-### Snapping and its relatives
+### Snapping and related sounds
 
-No acoustics of a snapping hip, scapula or ankle tendon are published; the figures are those of knees and jaws.
+No acoustics of a snapping hip, scapula or ankle tendon are published; these figures are from knees and jaws (TMJ).
 
 {snapping}
 
@@ -261,10 +261,9 @@ No acoustics of a snapping hip, scapula or ankle tendon are published; the figur
 
 ## Assumptions
 
-Nothing published fixes these; the ranges are guesses. So are the shares of programs, sensors, rooms, devices and codecs
-(`popclass/synthesis/settings.py`, `plan.py`), the sizes of rooms and the distances (`acoustics.py`), the modes of the
-sources in `other.py`, `impacts.py` and `speech.py`, and that a second peak follows within 5 ms and so belongs to its
-pop.
+Nothing published fixes these ranges. Also assumed: the shares of programs, sensors, rooms, devices and codecs
+(`popclass/synthesis/settings.py`, `plan.py`), room sizes and distances (`acoustics.py`), the modes of the objects in
+`other.py`, `impacts.py` and `speech.py`, and that a second peak within 5 ms belongs to its pop.
 
 {assumed}
 """
@@ -276,9 +275,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--sessions", type=int, default=140, help="sessions for each of the two sensors (140)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
-    found = [f for s in ("contact", "airborne close") for f in listen(options.sessions, options.seed, s)]
+    found = [f for s in ("contact", "airborne close") for f in measure(options.sessions, options.seed, s)]
     few = max(1, options.sessions // 4)
-    quieter = [f for level in ("faint", "middle") for f in listen(few, options.seed + 1, "airborne close", level)]
+    quieter = [f for level in ("faint", "middle") for f in measure(few, options.seed + 1, "airborne close", level)]
     header = ("quantity", "published", "flag", "generated")
     columns = ("parameter", "unit", "range", "law", "source")
     print(

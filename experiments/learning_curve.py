@@ -1,12 +1,11 @@
-"""How much a few labels help a base model.
+"""Learning curve of adaptation: scores of a base model corrected with few labels.
 
-    python benchmarks/learning_curve.py [--sessions N] [--draws N] [-o PAGE]
+    python experiments/learning_curve.py [--sessions N] [--draws N] [-o PAGE]
 
-Generated sessions that the base has not met; a session stands for a person. Labels of one person are tested on other
-recordings of the same person, labels of other people on people left out. In the shifted world the base is trained on
-sessions without a contact sensor and meets contact sessions. The tables are printed; they replace those of
-docs/learning-curve.md where sessions and draws are those of the page, and of a smaller trial nothing is written unless
--o names a page.
+Generated sessions that the base was not trained on; a session stands for a person. Labels of one person are tested on
+other recordings of the same person, labels of other people on held-out people. Under domain shift the base is trained
+without contact sensors and tested on contact sessions. The tables are printed. With the default sessions and draws
+they replace those of docs/research/learning-curve.md; otherwise nothing is written unless -o names a page.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ SESSIONS, SEED = 240, 777
 SIZES = (5, 10, 20, 50, 100, 200, 500)
 DRAWS = 12
 FEWEST_SESSIONS = 12
-WAYS = ("base", "scratch", "recalibrated", "corrected", "as features", "popclass")
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "learning-curve.md"
+METHODS = ("base", "scratch", "recalibrated", "corrected", "as features", "popclass")
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "research" / "learning-curve.md"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, and write the page."""
+    """Run the study, print, and write the page."""
     options = parsed(argv)
     frontend = FrontEnd.build()
     events = generate_events(options.sessions, SEED, frontend, jobs=2)
@@ -55,9 +54,9 @@ def main(argv: list[str] | None = None) -> int:
         ("A base without contact sensors, contact sessions", shifted, np.flatnonzero(contact)),
     ):
         y = np.array([base.classes.index(label) for label in labels[some]], dtype=int)
-        world = (base, X[some], y, person[some], recording[some])
-        parts.append(f"## {title}\n\nLabels of other people:\n\n{curve(world, others, options.draws)}")
-        parts.append(f"Labels of the same person:\n\n{curve(world, same, options.draws)}")
+        data = (base, X[some], y, person[some], recording[some])
+        parts.append(f"## {title}\n\nLabels of other people:\n\n{curve(data, others, options.draws)}")
+        parts.append(f"Labels of the same person:\n\n{curve(data, same, options.draws)}")
     text = "\n\n".join(parts) + "\n"
     print(text)
     if options.page is not None:
@@ -67,14 +66,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parsed(argv: list[str] | None) -> argparse.Namespace:
-    """The options; `page` is None where nothing is to be written."""
+    """Parse the options; `page` is None where nothing is to be written."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=SESSIONS, help=f"sessions to generate ({SESSIONS})")
     parser.add_argument("--draws", type=int, default=DRAWS, help=f"sets of labels of each size, at least 2 ({DRAWS})")
     parser.add_argument("-o", dest="page", type=Path, help="page to write")
     options = parser.parse_args(argv)
     if options.sessions < FEWEST_SESSIONS:
-        parser.error(f"--sessions {options.sessions}: at least {FEWEST_SESSIONS}, or a world may lack a class")
+        parser.error(f"--sessions {options.sessions}: at least {FEWEST_SESSIONS}, or a class may be missing")
     if options.draws < 2:
         parser.error(f"--draws {options.draws}: at least 2, since the interval is over draws")
     if options.page is None and (options.sessions, options.draws) == (SESSIONS, DRAWS):
@@ -83,7 +82,7 @@ def parsed(argv: list[str] | None) -> argparse.Namespace:
 
 
 def others(rng: Any, n: int, y: Any, person: Any, recording: Any) -> tuple[Any, Any, Any] | None:
-    """Rows of n labelled events, few of each person; rows of people left out; groups."""
+    """Draw rows of n labelled events, few of each person; rows of held-out people; groups."""
     names = rng.permutation(np.unique(person))
     test = np.isin(person, names[: len(names) // 2])
     seen: Counter[int] = Counter()
@@ -96,7 +95,7 @@ def others(rng: Any, n: int, y: Any, person: Any, recording: Any) -> tuple[Any, 
 
 
 def same(rng: Any, n: int, y: Any, person: Any, recording: Any) -> tuple[Any, Any, Any] | None:
-    """Rows of n labelled events of one person; rows of other recordings of the same person; groups."""
+    """Draw rows of n labelled events of one person; rows of their other recordings; groups."""
     for one in rng.permutation(np.unique(person)):
         mine = np.flatnonzero(person == one)
         names = rng.permutation(np.unique(recording[mine]))
@@ -107,27 +106,29 @@ def same(rng: Any, n: int, y: Any, person: Any, recording: Any) -> tuple[Any, An
     return None
 
 
-def curve(world: Any, choose: Any, draws: int) -> str:
-    """A table: log loss / balanced accuracy of each way, mean and 95% interval of the gain over the base."""
-    base, X, y, person, recording = world
+def curve(data: Any, choose: Any, draws: int) -> str:
+    """Tabulate log loss / balanced accuracy of each method, and the gain over the base with its 95% interval."""
+    base, X, y, person, recording = data
     p, scale = base_probabilities(base, X), feature_scale(base)
-    lines = ["| labels | " + " | ".join(WAYS) + " | gain of popclass in log loss |", "| ---: |" + " ---: |" * 7]
+    lines = ["| labels | " + " | ".join(METHODS) + " | gain of popclass in log loss |", "| ---: |" + " ---: |" * 7]
     for n in SIZES:
-        found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+        found: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
         for draw in range(draws):
             drawn = choose(np.random.default_rng([n, draw]), n, y, person, recording)
             if drawn is None:
                 break
             own, test, group = drawn
-            for way, answers in ways(p, X, y, own, test, group, scale).items():
-                found[way].append(scores(answers, y[test]))
+            for method, answers in methods(p, X, y, own, test, group, scale).items():
+                found[method].append(scores(answers, y[test]))
         if len(found["base"]) == draws:
-            lines.append(f"| {n} | " + " | ".join(cell(found[way], draws) for way in WAYS) + f" | {gain(found)} |")
+            lines.append(
+                f"| {n} | " + " | ".join(cell(found[method], draws) for method in METHODS) + f" | {gain(found)} |"
+            )
     return "\n".join(lines)
 
 
-def ways(p: Any, X: Any, y: Any, own: Any, test: Any, group: Any, scale: Any) -> dict[str, Any]:
-    """What each way answers on the events of the test."""
+def methods(p: Any, X: Any, y: Any, own: Any, test: Any, group: Any, scale: Any) -> dict[str, Any]:
+    """Return the probabilities of each method on the test events."""
     out = {"base": p[test]}
     for name, strength in (("recalibrated", RECALIBRATION), ("corrected", STRENGTH)):
         out[name] = fit_correction(p[own], X[own], y[own], *scale, strength).apply(p[test], X[test])
@@ -148,12 +149,12 @@ def scores(p: Any, y: Any) -> tuple[float, float]:
 
 
 def cell(found: list[tuple[float, float]], draws: int) -> str:
-    """Means over the draws, where every draw had them."""
+    """Format the means over the draws; `-` where a draw is missing."""
     return "{:.3f} / {:.3f}".format(*np.mean(found, axis=0)) if len(found) == draws else "-"
 
 
 def gain(found: dict[str, list[tuple[float, float]]]) -> str:
-    """Mean gain over the base in log loss, with the normal 95% interval over the draws."""
+    """Format the mean gain over the base in log loss, with the normal 95% interval over the draws."""
     gains = np.array(found["base"])[:, 0] - np.array(found["popclass"])[:, 0]
     half = 1.96 * gains.std(ddof=1) / np.sqrt(len(gains))
     return f"{gains.mean():+.3f} ({gains.mean() - half:+.3f} to {gains.mean() + half:+.3f})"

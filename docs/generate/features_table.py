@@ -1,9 +1,9 @@
-"""Print docs/features.md from the code: every feature with its unit, range, meaning and how well it is reproduced.
+"""Table of docs/features.md: unit, range, meaning and reproducibility of every feature.
 
-    python benchmarks/features_table.py [--write] [--measure]
+    python docs/generate/features_table.py [--write] [--measure]
 
-`--write` writes the page. `--measure` prints what the tolerances were read off: the differences between the features of
-the same sounds at 48 kHz and at other sample rates.
+`--write` writes the page. `--measure` prints the differences between the features of the same sounds at 48 kHz and at
+other sample rates, from which the tolerances were read.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 from popclass.detection import Detector
 from popclass.features import FEATURES, NAMES, FrontEnd, extract
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "features.md"
+PAGE = Path(__file__).resolve().parents[1] / "features.md"
 RATES = (44_100, 96_000, 192_000)
 
-# By how much a feature of the same sound differs at another sample rate, in nine sounds of ten, in the feature's unit.
+# 90th percentile of the difference of a feature at another sample rate, in the feature's unit.
 TOLERANCES = {
     "mfcc_attack": 0.6,
     "mfcc_tail": 2.5,
@@ -57,47 +57,45 @@ TOLERANCES = {
 }
 GROUPS = ("mfcc_attack", "mfcc_tail", "band", "stage", "start")
 
-TOP = """# The features, one by one
+TOP = """# Features
 
-Every event is described by the {count} numbers below, in this order; `popclass features RECORDING` prints them, and
-`popclass.extract_features` returns them as an array. This page is written by `python benchmarks/features_table.py
---write` from `popclass/features/definitions.py`; a test holds it to the code.
+Every event has the {count} features below, in this order. `popclass features RECORDING` prints them;
+`popclass.extract_features` returns them as an array. This page is written by `python docs/generate/features_table.py
+--write` from `popclass/features/definitions.py`.
 
-What is measured: the clip around the event is resampled to 24 kHz and aligned on its onset. The *attack* is the
-spectral frame of 21 ms that begins 2 ms before the onset; the spectrum of the 21 ms before it is taken off first (at
-most 99 % of each bin). Features of time use an envelope with steps of a third of a millisecond, the background's energy
-taken off. Times and frequencies are logarithms to the base 2: 1 more is twice as long or an octave higher. A value
-beyond its range is set to the nearer bound, so every feature of every input is finite and within its range.
+The clip around an event is resampled to 24 kHz and aligned on its onset. The *attack* is the 21 ms spectral frame that
+begins 2 ms before the onset. The spectrum of the 21 ms before it is subtracted first (at most 99 % of each bin).
+Temporal features use an envelope with steps of a third of a millisecond, with the energy of the background subtracted.
+Times and frequencies are base-2 logarithms: 1 more is twice as long or an octave higher. Values outside the range are
+clipped to it, so every feature is finite and within its range.
 
 """
 
 BOTTOM = """
-## How well they are reproduced
+## Reproducibility
 
-*Same sound, other rate* is the difference that nine sounds of ten stay within when the same sounds, damped rings of
-0.3-6 kHz in noise up to 10 kHz, are recorded at 44.1, 96 or 192 kHz instead of 48 kHz (`python
-benchmarks/features_table.py --measure`). The rest are sounds at a threshold: a second peak that is or is not counted, a
-tail that is or is not above the background. `rise` depends on single samples of the waveform, hence its octave and a
-half.
+*Same sound, other rate* is the 90th percentile of the difference when the same sounds are recorded at 44.1, 96 or 192
+kHz instead of 48 kHz (`python docs/generate/features_table.py --measure`). The sounds are damped rings of 0.3-6 kHz in
+noise up to 10 kHz. The remaining tenth are sounds at a threshold: a second peak that is or is not counted, a tail that
+is or is not above the background. `rise` depends on single samples, hence its octave and a half.
 
-- **Level.** The same recording 100 times quieter or 10 times louder gives the same features within 0.02, as long as its
-  background stays above -90 dB of full scale; below, the detector takes no floor for real, and `snr` shrinks.
-- **Channels.** A sound in one channel, in both of a stereo recording or in one of four gives the same features exactly;
-  those of the channel in which it stands out most are taken.
-- **Company in a call.** Features do not depend on how many events are computed together, nor in which order: within
-  1e-9.
-- **The next onset.** The window stops there: nothing of the next event is heard as such. What remains is what the
-  resampling filter and the removal of rumble (a moving mean of 12 ms) carry across the boundary. A pop 6 ms later, as
-  loud or up to 10 dB louder or weaker, changes half of the sounds by less than: `rise`, `fall_10`, `fall_20`,
-  `duration`, `peaks` 0.05; `centroid`, `dominant`, `cycles` 0.1; `band_1000_2000` and `band_2000_4000` 0.3; the MFCC 4,
-  and the bands below 500 Hz 10 dB, since so short a window holds little of them.
-- **librosa.** The MFCC are those of `librosa.feature.mfcc` (Slaney mel bands from 50 Hz to 12 kHz, Hann window of 512
-  samples, no padding) within 1e-4.
+- **Level.** The same recording 100 times quieter or 10 times louder has the same features within 0.02, if its
+  background stays above -90 dB of full scale. Below that the detector does not trust the floor, and `snr` shrinks.
+- **Channels.** A sound in one channel, in both of a stereo recording or in one of four has exactly the same features.
+  The channel in which the event stands out most is used.
+- **Batching.** Features do not depend on the number or order of the events computed together, within 1e-9.
+- **Next onset.** The window ends there. Only the resampling filter and the removal of rumble (a moving mean of 12 ms)
+  reach across it. A second pop 6 ms later, up to 10 dB louder or quieter, changes the median sound by less than: 0.05
+  in `rise`, `fall_10`, `fall_20`, `duration`, `peaks`; 0.1 in `centroid`, `dominant`, `cycles`; 0.3 in
+  `band_1000_2000` and `band_2000_4000`; 4 in the MFCC; 10 dB in the bands below 500 Hz, which so short a window hardly
+  contains.
+- **librosa.** The MFCC equal those of `librosa.feature.mfcc` within 1e-4 (Slaney mel bands from 50 Hz to 12 kHz, Hann
+  window of 512 samples, no padding).
 """
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print or write the page, or what it rests on."""
+    """Print or write the page, or measure the tolerances."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--measure", action="store_true")
@@ -112,12 +110,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def page() -> str:
-    """The page as the code has it."""
+    """Return the page."""
     return TOP.format(count=len(FEATURES)) + "".join(_rows()) + BOTTOM
 
 
 def group(name: str) -> str:
-    """The key of a feature in `TOLERANCES`."""
+    """Return the key of a feature in `TOLERANCES`."""
     return name if name in TOLERANCES else next(each for each in GROUPS if name.startswith(f"{each}_"))
 
 
@@ -145,7 +143,7 @@ def measure() -> int:
 
 
 def between_rates(seeds: Sequence[int]) -> np.ndarray:
-    """Absolute differences of features at other rates to those at 48 kHz, shape (sounds and rates, features)."""
+    """Return absolute differences of features to those at 48 kHz, shape (sounds and rates, features)."""
     import soxr
 
     frontend = FrontEnd.build()
@@ -153,13 +151,13 @@ def between_rates(seeds: Sequence[int]) -> np.ndarray:
     for seed in seeds:
         samples, onsets = recording(seed)
         resampled = {rate: soxr.resample(samples, 192_000, rate, quality="VHQ") for rate in (48_000, *RATES)}
-        tables = {rate: described(each, rate, onsets, frontend) for rate, each in resampled.items()}
+        tables = {rate: features_at(each, rate, onsets, frontend) for rate, each in resampled.items()}
         differences += [np.abs(tables[rate] - tables[48_000]) for rate in RATES]
     return np.concatenate(differences)
 
 
 def recording(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sounds in noise, all below 10 kHz, at 192 kHz; and the onsets in seconds."""
+    """Generate sounds in noise below 10 kHz at 192 kHz; return samples and onsets in seconds."""
     rate, seconds = 192_000, 10
     rng = np.random.default_rng(seed)
     spectrum = np.fft.rfft(rng.standard_normal(rate * seconds))
@@ -175,20 +173,20 @@ def recording(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return samples, onsets
 
 
-def described(samples: np.ndarray, rate: int, onsets: np.ndarray, frontend: FrontEnd) -> np.ndarray:
-    """Features of the sounds at the onsets, shape (onsets, features).
+def features_at(samples: np.ndarray, rate: int, onsets: np.ndarray, frontend: FrontEnd) -> np.ndarray:
+    """Return the features of the sounds at the onsets, shape (onsets, features).
 
     Raises
     ------
     ValueError
-        If one is not found within 3 ms.
+        If one is not detected within 3 ms.
     """
     detector = Detector(rate, 1)
     sounds = detector.feed(samples.astype(np.float32)[:, None]) + detector.flush()
     starts = np.array([sound.event.start_s for sound in sounds])
     nearest = [int(np.abs(starts - onset).argmin()) for onset in onsets]
     if np.abs(starts[nearest] - onsets).max() > 0.003:
-        raise ValueError(f"an onset at {rate} Hz was not found")
+        raise ValueError(f"an onset at {rate} Hz was not detected")
     return extract([sounds[index] for index in nearest], frontend)
 
 

@@ -1,13 +1,13 @@
-"""Run the commands that README.md and docs/ show, and write what they really print below them.
+"""Real output for the commands shown in README.md and docs/.
 
-    python docs/refresh.py           rewrite the pages
-    python docs/refresh.py --check   only say which pages are out of date
+    python docs/generate/refresh.py           rewrite the pages
+    python docs/generate/refresh.py --check   list the pages that are out of date
 
-A fenced block that begins ```console holds commands, each on a line that begins with `$ `, followed by what it prints
-on standard output and standard error. The commands of a page run one after the other in a scratch folder of that page,
-in which `samples` and `models` are those of the checkout, and each must end with exit code 0. ```console example says
-that the output may differ on another machine (training with other library versions). A block that begins ```sh is never
-run. Between `<!-- figures -->` and `<!-- end -->` stand the figures of the default model (`docs/figures.py`).
+A fenced block ```console holds commands, each on a line that begins with `$ `, followed by its standard output and
+standard error. The commands of a page run in order in a scratch folder with `samples` and `models` of the checkout;
+each must end with exit code 0. ```console example marks output that may differ on another machine (training with
+other library versions). Blocks ```sh are never run. Between `<!-- figures -->` and `<!-- end -->` are the scores of the
+default model (`figures.py`).
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from pathlib import Path
 
 import figures
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PROMPT = "$ "
 _FIGURES = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end -->)", re.DOTALL)
 _BLOCK = re.compile(r"^```console( example)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def pages() -> list[Path]:
-    """README.md and the pages of docs/ that show commands."""
+    """Return README.md and the pages of docs/ that show commands."""
     return [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] if _BLOCK.search(_text(page))]
 
 
 def refreshed(page: Path) -> str:
-    """The text of a page with the output of its commands as it is now."""
+    """Return a page with the current output of its commands."""
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("samples", "models"):
             (Path(scratch) / name).symlink_to(ROOT / name)
@@ -43,13 +43,13 @@ def refreshed(page: Path) -> str:
     return _FIGURES.sub(lambda _: figures.text(), text) if _FIGURES.search(text) else text
 
 
-def held(text: str) -> str:
-    """A page without the output that may differ on another machine."""
+def without_examples(text: str) -> str:
+    """Return a page without the output that may differ on another machine."""
     return _BLOCK.sub(lambda block: "".join(_commands(block[2])) if block[1] else block[0], text)
 
 
 def commands(page: Path) -> list[str]:
-    """The commands a page shows, in order."""
+    """Return the commands of a page, in order."""
     return [command for block in _BLOCK.finditer(_text(page)) for command in _commands(block[2])]
 
 
@@ -68,7 +68,7 @@ def _outputs(block: str, folder: str) -> Iterator[str]:
 
 
 def run(command: str, folder: str) -> str:
-    """What a command prints when it runs in `folder` with the popclass of this Python."""
+    """Run a command in `folder` with the popclass of this Python and return its output."""
     python = shlex.quote(sys.executable)
     functions = f'popclass() {{ {python} -m popclass "$@"; }}; python() {{ {python} "$@"; }}; '
     # 100 columns whatever the terminal, and none of the user's own settings
@@ -93,7 +93,7 @@ def _text(page: Path) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Rewrite the pages, or with --check say which would change."""
+    """Rewrite the pages, or with --check list those that would change."""
     if argv not in ([], ["--check"]):
         sys.stderr.write(f"{__doc__}\n")
         return 2

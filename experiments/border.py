@@ -1,13 +1,12 @@
-"""Where one event ends and two begin: pops, and second peaks within a pop, counted for borders from 2 to 10 ms.
+"""Event separation: pops and second peaks detected for `separation_s` from 2 to 10 ms.
 
-    python benchmarks/border.py [--series N] [--write]
+    python experiments/border.py [--series N] [--pairs N] [--write]
 
-Series of 2-9 pops are generated (`popclass.synthesis`), half with the gaps of the spine and half with those of
-fingers and wrists, each over faint white noise, in air and at the skin. Some pops have a second peak 0.4-4.5 ms after
-the first, a few a third; that share is assumed. For each border (`separation_s` of `popclass.Detector`) it is counted
-how many pops have an event within 3 ms, how many of the events left over lie at a second peak, and how many at neither.
-Then pairs of sharp clicks, anywhere in the detector's frames: from which distance on they are two events.
-`--write` puts what is printed into docs/detection.md.
+Series of 2-9 pops are generated (`popclass.synthesis`), half with the gaps of the spine and half with those of fingers
+and wrists, over faint white noise, in air and at the skin. Some pops have a second peak 0.4-4.5 ms after the first, a
+few a third; that share is assumed. For each separation the study counts the pops with an event within 3 ms, the
+remaining events at a second peak, and those at neither. Then it measures the distance from which pairs of sharp clicks
+become two events. `--write` puts the output into docs/research/separation.md.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from measure import Verdicts
 from mir_eval.util import match_events
 
 from popclass.detection import Detector
@@ -35,13 +33,13 @@ GAPS_MS = (2.0, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0, 10.0)
 NEAR_S = 0.003
 NOISE = 0.001  # rms; the pops' largest sample is about 0.3
 LEAD_S = 1.0  # of noise before each series
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "detection.md"
-BEGIN, END = "<!-- border -->\n", "<!-- end of border -->"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "research" / "separation.md"
+MARK = "<!-- measured -->\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Many series one after another, with the moments of their pops and of the peaks that follow within a pop."""
+    """A recording of many series, with the times of their pops and of further peaks within a pop."""
 
     samples: np.ndarray
     pops_s: np.ndarray
@@ -49,7 +47,7 @@ class Scene:
 
 
 class _Noting:
-    """Stands in for the parameter that delays a second peak, and notes what it gives."""
+    """Stand-in for the delay of a second peak that records the values drawn."""
 
     def __init__(self) -> None:
         self._drawn = parameters.SECOND_PEAK_DELAY
@@ -61,13 +59,12 @@ class _Noting:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, and give 1 where a bound is missed."""
+    """Run the study, print, and write the page with --write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--series", type=int, default=300, help="of pops, for air and for skin")
     parser.add_argument("--pairs", type=int, default=100, help="of clicks, for each distance")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args(argv)
-    verdicts = Verdicts()
     lines = []
     for contact in (False, True):
         scene = make_scene(np.random.default_rng(1), options.series, contact=contact)
@@ -79,26 +76,23 @@ def main(argv: list[str] | None = None) -> int:
             ratio = (pops + second + neither) / len(scene.pops_s)
             counts = f"{border:3d} ms {pops + second + neither:8d} {pops:9d} {second:18d} {neither:12d} {ratio:15.3f}"
             lines.append(counts + ("   the default" if border == DEFAULT_MS else ""))
-            if border == DEFAULT_MS and not contact:
-                verdicts.at_least("in air, 5 ms: pops that have their event", pops / len(scene.pops_s), 0.95)
-                verdicts.at_most("in air, 5 ms: further events, a pop", (second + neither) / len(scene.pops_s), 0.05)
         lines.append("")
     lines += pairs_table(options.pairs)
     print("\n".join(lines), flush=True)
     if options.write:
         write(options.series, lines)
-    return verdicts.exit_code
+    return 0
 
 
 def write(series: int, lines: list[str]) -> None:
-    """Put what was printed between its marks in the page."""
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    block = "\n".join(["```text", f"$ python benchmarks/border.py --series {series}", *lines, "```", ""])
-    PAGE.write_text(f"{before}{BEGIN}\n{block}\n{END}{rest.partition(END)[2]}", "utf-8")
+    """Replace the output shown in the page."""
+    before = PAGE.read_text("utf-8").partition(MARK)[0]
+    block = "\n".join(["```text", f"$ python experiments/border.py --series {series}", *lines, "```", ""])
+    PAGE.write_text(f"{before}{MARK}\n{block}", "utf-8")
 
 
 def make_scene(rng: np.random.Generator, number: int, *, contact: bool) -> Scene:
-    """Series of 2-9 pops, each after a second of noise."""
+    """Generate series of 2-9 pops, each after a second of noise."""
     pieces, pops, second, start = [], [], [], 0
     for index in range(number):
         cavities = [cavitation.draw_cavity(rng, each, Regime()) for each in range(int(rng.integers(2, 10)))]
@@ -120,7 +114,7 @@ def make_scene(rng: np.random.Generator, number: int, *, contact: bool) -> Scene
 
 
 def pairs_table(number: int) -> list[str]:
-    """Shares of pairs of sharp clicks that become two events, by the distance of the clicks."""
+    """Tabulate the share of pairs of sharp clicks that become two events, by distance."""
     lines = [f"share of {number} pairs of sharp clicks that become two events, by their distance in ms"]
     lines.append("border" + "".join(f"{gap:6g}" for gap in GAPS_MS))
     for border in BORDERS_MS:
@@ -142,7 +136,7 @@ def _are_two(seed: int, gap_ms: float, border_ms: float) -> bool:
 
 @contextmanager
 def _noted() -> Iterator[list[list[float]]]:
-    """The delays of the second peaks of each pop made inside the block."""
+    """Collect the delays of the second peaks of each pop generated inside the block."""
     noting, found, pop = _Noting(), [], cavitation.pop
 
     def listen(*arguments, **options):  # type: ignore[no-untyped-def]
@@ -156,7 +150,7 @@ def _noted() -> Iterator[list[list[float]]]:
 
 
 def count(scene: Scene, border_s: float) -> tuple[int, int, int]:
-    """Events that belong to a pop, events left over at a second peak, and events at neither."""
+    """Count events at a pop, remaining events at a second peak, and events at neither."""
     detector = Detector(RATE, 1, separation_s=border_s)
     sounds = detector.feed(scene.samples[:, None]) + detector.flush()
     onsets = np.array([sound.event.start_s for sound in sounds])
