@@ -17,11 +17,11 @@ from bad_inputs.registry import KINDS  # noqa: E402
 MANY = 15
 PAGE = DOCS / "robustness-inputs.md"
 OUTCOMES = {
-    Outcome.HEARD: "accepted",
+    Outcome.ACCEPTED: "accepted",
     Outcome.WARNED: "accepted, with a warning",
     Outcome.REFUSED: "refused",
     Outcome.EITHER: "accepted or refused",
-    Outcome.PASSED_OVER: "skipped",
+    Outcome.SKIPPED: "skipped",
 }
 TOP = """# Bad inputs, one by one
 

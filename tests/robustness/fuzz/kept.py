@@ -25,7 +25,7 @@ from popclass.results import Event
 from popclass.streaming import session
 from popclass.streaming.tracker import Standing
 
-from .promises import Refused, attempt, check, check_line, twice, workplace
+from .invariants import Refused, attempt, check, check_line, twice, workplace
 
 SEEDS = Path(__file__).parent / "seeds"
 MADE_BY = {"popclass": "0", "model": "0", "folder": "/recordings", "--site": None}

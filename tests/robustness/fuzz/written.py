@@ -24,7 +24,7 @@ from popclass.postprocess import Metadata, postprocess
 from popclass.report.guidance import check_symptom
 from popclass.results import Analysis, Event, RecordingInfo
 
-from .promises import Refused, attempt, check, check_line, twice, workplace
+from .invariants import Refused, attempt, check, check_line, twice, workplace
 
 CLASSES = ("cavitation", "snapping", "other")
 MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99))
@@ -77,7 +77,7 @@ def manifest(data: bytes) -> None:
     known = twice(lambda: read_manifest(path, folder, names, site="hip"), LabelError)
     if isinstance(known, Refused):
         return
-    check(set(known) <= set(names), f"recordings nobody asked for: {sorted(known)}")
+    check(set(known) <= set(names), f"recordings not asked for: {sorted(known)}")
     for line in notices(names, "manifest.csv", as_known(known), {}):
         check_line(line)
     around = [known.get(name, Metadata()) for name in names]
@@ -126,7 +126,7 @@ def _touch(path: Path) -> None:
 
 @cache
 def _recordings(name: str) -> Path:
-    """A folder with three recordings, whose content nobody looks at."""
+    """A folder with three recordings, whose content does not matter."""
     folder = workplace(name)
     for recording in ("a.wav", "b.flac", "sub/c.wav"):
         _touch(folder / recording)

@@ -1,7 +1,7 @@
-"""What is promised of every input whatever its bytes, in a form that the fuzz targets share.
+"""Invariants of every input, whatever its bytes, shared by the fuzz targets.
 
-An input is used, or refused through the exceptions its reader documents with one line that can be printed; the answer
-is the same every time; and it comes within the time that is allowed. Anything else is a `BrokenError` promise.
+An input is used, or refused by a documented exception whose message is one printable line. The answer is the same
+every time and comes within a time limit. Anything else raises `BrokenError`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LIMIT_S = 20.0  # seconds of processor time for one input of at most some tens o
 
 
 class BrokenError(AssertionError):
-    """A promise that an input broke."""
+    """Violation of an invariant."""
 
 
 class TooSlow(BaseException):
@@ -53,10 +53,10 @@ def twice(work: Callable[[], Any], *allowed: type[Exception]) -> Any:
     return first
 
 
-def check(kept: bool, promise: str) -> None:
-    """Raise `BrokenError` where a promise was not kept."""
+def check(kept: bool, invariant: str) -> None:
+    """Raise `BrokenError` if an invariant is violated."""
     if not kept:
-        raise BrokenError(promise[:500])
+        raise BrokenError(invariant[:500])
 
 
 def check_line(text: str) -> None:
