@@ -42,7 +42,7 @@ AFTER_END_S = 0.025  # after its end: what the detector needs to see of the fram
 
 
 class Listener:
-    """Hears sounds as they come.
+    """Detect and label the events of a stream.
 
     Parameters
     ----------
@@ -111,32 +111,32 @@ class Listener:
 
     @property
     def time_s(self) -> float:
-        """How much has been heard, in seconds: the clock of all times."""
+        """Length of the stream so far in seconds; all times count from its start."""
         return self._received / self.sample_rate
 
     @property
     def rest_s(self) -> float:
-        """Seconds until a joint cavity could crack again, as the sounds are read by now; 0 where one could."""
+        """Seconds until a joint cavity could pop again, by the present labels; 0 where one could."""
         return self._tracker.wait_s(self.time_s)
 
     @property
     def stretch(self) -> int:
-        """How many samples are decided on at a time."""
+        """Samples that the detector decides on at a time."""
         return self._detector.chunk
 
     @property
     def settled(self) -> int:
-        """All events with an onset before this sample have their numbers and places for good."""
+        """Events with an onset before this sample keep their numbers and positions."""
         return self._received if self._closed else self._detector.settled
 
     @property
     def open_events(self) -> int:
-        """How many events are held because something about them may change, or matters to what comes."""
+        """Number of events held because they may change, or matter to later events."""
         return self._tracker.pending
 
     @property
     def final_events(self) -> int:
-        """Events with numbers up to this one will not be reported again."""
+        """Events up to this number will not be reported again."""
         return self._tracker.events if self._closed else self._tracker.final_events
 
     def feed(self, block: NDArray[Any]) -> list[LiveEvent]:
@@ -170,7 +170,7 @@ class Listener:
         return news
 
     def close(self) -> list[LiveEvent]:
-        """The rest: the stream ends here, and every answer is final. Closing again gives nothing."""
+        """End the stream and return the last reports; closing again returns an empty list."""
         if self._closed:
             return []
         news = [*self._settle(self._detector.flush(), last=True), *self._report_provisional()]

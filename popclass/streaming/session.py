@@ -43,7 +43,7 @@ class History:
         Onsets in seconds from the start of the sitting (negative where it had not begun), in order; which of them are
         of one burst; novelty.
     contextual : ndarray, shape (n, classes)
-        Probabilities after company was weighed.
+        Probabilities after context (stored as `believed`).
     last_cavitation_s : float or None
         When the last burst with a cavitation before all of these began.
     """
@@ -60,7 +60,7 @@ class History:
         return cls(np.zeros(0), np.zeros(0, np.int64), np.zeros((0, classes)), np.zeros(0))
 
     def later(self, seconds: float) -> History:
-        """The same as seen from a start that many seconds later; bursts get numbers below those of a sitting."""
+        """Return the history relative to a start that many seconds later; bursts are numbered up to 0."""
         burst = self.burst - (self.burst.max() if len(self.burst) else 0)
         last = None if self.last_cavitation_s is None else self.last_cavitation_s - seconds
         return History(self.time_s - seconds, burst, self.contextual, self.novelty, last)
@@ -99,7 +99,7 @@ def save(path: str | os.PathLike[str], belongs: Belonging, history: History, beg
 
 
 def load(path: str | os.PathLike[str], belongs: Belonging, begins: datetime) -> History:
-    """What a session file leaves for a sitting that begins at `begins`.
+    """Return the history of a session file for a stream that begins at `begins`.
 
     Raises
     ------
