@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from popclass.errors import LabelError
-from popclass.formats.audacity import AudacityLabel, label_name, numbered_labels, single_field
-from popclass.formats.raven import RavenSelection, is_raven, numbered_selections
+from popclass.formats.audacity import AudacityLabel, label_name, read_audacity, single_field
+from popclass.formats.raven import RavenSelection, is_raven, read_raven
 from popclass.formats.text import number, read_rows
 from popclass.labels.folders import files_in, is_audio, listed
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
@@ -246,7 +246,7 @@ def _audacity(track: Path, owners: list[Path]) -> Iterator[Placed]:
     owner = one_owner(track, owners)
     yield one_line(str(track)), owner, None
     _refuse_commas(track)
-    for row, label in numbered_labels(track):
+    for row, label in read_audacity(track):
         where = f"{one_line(str(track))}, row {row}"
         yield where, owner, _row(where, label)
 
@@ -262,7 +262,7 @@ def _refuse_commas(track: Path) -> None:
 
 
 def _raven(track: Path, owners: list[Path], index: dict[str, list[Path]]) -> Iterator[Placed]:
-    selections = numbered_selections(track)
+    selections = read_raven(track)
     if not selections:
         yield one_line(str(track)), one_owner(track, owners), None
     _check_offsets(track, [selection for _, selection in selections])
