@@ -48,7 +48,7 @@ def text_line(event: LiveEvent) -> str:
 
 
 def part_of(name: str, number: int) -> str:
-    """What the recordings of one sitting are called: the source, and from the second on a number.
+    """Return the name of a recording of one source; from the second on with a number.
 
     Examples
     --------

@@ -160,7 +160,7 @@ class Saver:
         return certain > max(joins_until, piece[-1].end) and self._heard >= end
 
     def _begin(self, event: LiveEvent) -> int:
-        """Return the start of the stretch before that of the event; an onset may be located a little after its frame."""
+        """Return the start of the stretch before that of the event; an onset may follow its frame."""
         return max((event.onset - round(CLOSE_S * self._rate)) // self._stretch - 1, 0) * self._stretch
 
     def _end(self, event: LiveEvent) -> int:

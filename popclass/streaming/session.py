@@ -25,7 +25,8 @@ from popclass.utils.text import one_line
 
 VERSION = 1
 _KEYS = ("popclass_session", "model", "classes", "subject", "site", "began_at", "ended_at", "last_cavitation_s")
-_COLUMNS = ("time_s", "burst", "believed", "novelty")
+# by stored name
+_COLUMNS = {"time_s": "time_s", "burst": "burst", "believed": "contextual", "novelty": "novelty"}
 _LONGEST_S = 1e9  # thirty years
 _CLOCK_STEP_S = 1.0
 _MOST_BURSTS = 10**12
@@ -93,7 +94,7 @@ def save(path: str | os.PathLike[str], belongs: Belonging, history: History, beg
         "began_at": began.isoformat(),
         "ended_at": ended.isoformat(),
         "last_cavitation_s": history.last_cavitation_s,
-        **{name: getattr(history, name).tolist() for name in _COLUMNS},
+        **{stored: getattr(history, name).tolist() for stored, name in _COLUMNS.items()},
     }
     write_text(path, json.dumps({**content, "sha256": _digest(content)}, indent=1) + "\n")
 
@@ -136,7 +137,7 @@ def _understood(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
     contextual = contextual.reshape(-1, len(stored["classes"]))
     last = stored["last_cavitation_s"]
     history = History(time_s, np.array(stored["burst"], np.int64), contextual, novelty, last)
-    _check(history, [getattr(history, name) for name in _COLUMNS])
+    _check(history, [getattr(history, name) for name in _COLUMNS.values()])
     began, ended = (datetime.fromisoformat(stored[name]) for name in ("began_at", "ended_at"))
     if began > ended:  # a TypeError where only one of them has a zone
         raise ValueError("it ends before it begins")
