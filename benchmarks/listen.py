@@ -28,7 +28,7 @@ from popclass.postprocess import LabelRules
 from popclass.results import Event
 from popclass.streaming import Listener
 from popclass.streaming.session import History
-from popclass.streaming.tracker import Standing
+from popclass.streaming.tracker import EventTracker
 
 BLOCK = 480
 SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "labelled" / "cavitation"
@@ -111,21 +111,22 @@ def worst_day(events: int, bounds: Bounds) -> None:
     cracks = [extract_features(path)[0] for path in sorted(SAMPLES.glob("*.flac"))]
     table = np.concatenate(cracks)
     table = table[(model.probabilities(table)[:, 0] > 0.5) & (model.novelty(table) < 0.9)]
-    rules = LabelRules.of(model, capacity=1, refractory_s=1200.0)
-    standing = Standing(model, RATE, rules, History.none(len(model.classes)))
+    tracker = EventTracker(
+        model, RATE, LabelRules.of(model, capacity=1, refractory_s=1200.0), History.none(len(model.classes))
+    )
     took = []
     step = 86_400 * RATE // events
     for number in range(events):
         began = time.process_time()
         onset = number * step
-        standing.add([Event(onset, onset, onset + 100, RATE, 1, 20.0, -20.0)], table[[number % len(table)]])
-        for _ in standing.weigh(onset + step):
+        tracker.add([Event(onset, onset, onset + 100, RATE, 1, 20.0, -20.0)], table[[number % len(table)]])
+        for _ in tracker.update(onset + step):
             pass
         took.append(time.process_time() - began)
     quarter = events // 4
     first, last = (1000 * float(np.mean(part)) for part in (took[:quarter], took[-quarter:]))
-    held = standing._rows.held.nbytes / 2**20
-    print(f"  {events} events, {standing.open_rows} held in {held:.1f} MiB; {first:.1f} and {last:.1f} ms an event")
+    held = tracker._rows.nbytes / 2**20
+    print(f"  {events} events, {tracker.pending} held in {held:.1f} MiB; {first:.1f} and {last:.1f} ms an event")
     bounds.at_most("memory of a day's events that all stay open", held, 32, " MiB")
     bounds.at_most("CPU for such events in the last quarter, of one core", last * events / 864_000, 5, " %")
 
