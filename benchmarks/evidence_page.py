@@ -9,7 +9,7 @@ from typing import Any
 from evidence_figures import TITLES, curves, price_name, sensitivity, value
 
 from popclass.evaluation.figures import save_figure
-from popclass.training.model_card import markdown_table
+from popclass.metrics.tables import markdown_table
 
 PAGE, CURVES, SENSITIVITY = "timing.md", "timing-classifiers.png", "timing-assumptions.png"
 HALF = 0.5

@@ -23,10 +23,10 @@ from popclass.features import FrontEnd
 from popclass.model.model import Model
 from popclass.training.adapt import STRENGTH, choose_correction
 from popclass.training.classifiers import train_classifier
-from popclass.training.correction import RECALIBRATION, base_answers, fit_correction, scale_of
-from popclass.training.default import company_of
-from popclass.training.fit import fit
-from popclass.training.generated import hear_sessions
+from popclass.training.correction import RECALIBRATION, base_probabilities, feature_scale, fit_correction
+from popclass.training.default import context_samples
+from popclass.training.fit import FitConfig, fit
+from popclass.training.generated import generate_events
 
 SESSIONS, SEED = 240, 777
 SIZES = (5, 10, 20, 50, 100, 200, 500)
@@ -40,14 +40,15 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print, and write the page."""
     options = parsed(argv)
     frontend = FrontEnd.build()
-    heard = hear_sessions(options.sessions, SEED, frontend, jobs=2)
-    rows = company_of(heard, SEED).rows
-    X, labels = heard.X[rows].astype(np.float32).astype(float), heard.label[rows]
-    person, recording = heard.session[rows], heard.recording[rows]
-    contact = heard.group("sensor")[rows] == "contact"
+    events = generate_events(options.sessions, SEED, frontend, jobs=2)
+    rows = context_samples(events, SEED).rows
+    X, labels = events.X[rows].astype(np.float32).astype(float), events.label[rows]
+    person, recording = events.session[rows], events.recording[rows]
+    contact = events.factor("sensor")[rows] == "contact"
     away = np.flatnonzero(~contact)
     people = person[away].astype(str).tolist()
-    shifted = fit(X[away], labels[away].tolist(), people, frontend=frontend, classifier="boosting", folds=3)
+    config = FitConfig(classifier="boosting", folds=3)
+    shifted = fit(X[away], labels[away].tolist(), people, frontend, config)
     parts = []
     for title, base, some in (
         ("The default model, new sessions", Model.default(), np.arange(len(X))),
@@ -109,7 +110,7 @@ def same(rng: Any, n: int, y: Any, person: Any, recording: Any) -> tuple[Any, An
 def curve(world: Any, choose: Any, draws: int) -> str:
     """A table: log loss / balanced accuracy of each way, mean and 95% interval of the gain over the base."""
     base, X, y, person, recording = world
-    p, scale = base_answers(base, X), scale_of(base)
+    p, scale = base_probabilities(base, X), feature_scale(base)
     lines = ["| labels | " + " | ".join(WAYS) + " | gain of popclass in log loss |", "| ---: |" + " ---: |" * 7]
     for n in SIZES:
         found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}

@@ -22,7 +22,7 @@ from popclass.postprocess import Metadata
 from popclass.results import CAVITATION, OTHER, SNAPPING, RecordingInfo
 from popclass.synthesis.session import GeneratedRecording, Label
 from popclass.synthesis.write import session_of
-from popclass.training.generated import match_onsets, unlabelled  # the truth must be that of training
+from popclass.training.generated import class_without_label, match_onsets  # the truth must be that of training
 
 STEADY = 0.3  # median absolute deviation of the intervals over their median, below which sounds come regularly
 FEWEST = 4  # sounds, or no regularity can be seen
@@ -82,7 +82,7 @@ def _take(number: int, name: str, recording: GeneratedRecording, around: Metadat
     onsets = np.array([event.start_s for event in heard.events])
     matched = match_onsets(onsets, recording.labels)
     said = [
-        unlabelled(onset, recording.labels) if label is None else (label.label, label.kind)
+        class_without_label(onset, recording.labels) if label is None else (label.label, label.kind)
         for onset, label in zip(onsets.tolist(), matched, strict=True)
     ]
     return RecordingInfo(

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from popclass.metrics.scores import figure
+from popclass.metrics.tables import figure, markdown_table
 from popclass.model.model import Model
-from popclass.training.model_card import markdown_table
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 

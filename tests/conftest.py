@@ -1,4 +1,4 @@
-"""What several test files need: the real recordings, where there are some, and an encoder."""
+"""Fixtures shared by several test files: real recordings and an encoder."""
 
 from __future__ import annotations
 

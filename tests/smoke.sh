@@ -13,6 +13,6 @@ uv pip install --quiet --python "$environment/bin/python" --resolution "$resolut
 "$environment/bin/popclass" classify samples/demo/*.flac --site mcp --subject demo > /dev/null
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 "$environment/bin/python" -m pytest -p no:cacheprovider \
-    tests/test_package.py tests/test_model.py tests/test_graph.py tests/test_packing.py tests/test_decode.py \
-    tests/test_recording.py tests/test_formats*.py tests/test_pipeline.py tests/test_frontend.py \
-    tests/test_fit.py -k 'not (test_fit and not loaded_model) and not any_result_can_be_shown'
+    tests/test_package.py tests/model tests/utils tests/audio/test_decode.py tests/audio/test_recording.py \
+    tests/formats tests/test_pipeline.py tests/features/test_frontend.py tests/training/test_fit.py \
+    -k 'not (test_fit and not loaded_model) and not any_result'

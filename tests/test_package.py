@@ -1,4 +1,4 @@
-"""What is installed is complete: dependencies declared, default model found, versions of one mind."""
+"""The installed package: dependencies, default model, versions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def declared(requirements: list[str]) -> set[str]:
     return {re.match(r"[\w-]+", line)[0].lower() for line in requirements}  # type: ignore[index]
 
 
-def test_everything_the_package_imports_is_declared() -> None:
+def test_dependencies_declared() -> None:
     optional = {"pandas", "sounddevice"}  # imported where they are asked for; an error says what to install
     extras = {"pyarrow", "distributed"}  # imported where `--to parquet` or `--scheduler` asks for them
     assert extras <= declared(PROJECT["optional-dependencies"]["parquet"]) | {"distributed"}
@@ -44,12 +44,12 @@ def test_everything_the_package_imports_is_declared() -> None:
     assert imported("popclass") - optional - extras <= declared(PROJECT["dependencies"])
 
 
-def test_everything_that_is_declared_is_used() -> None:
+def test_dependencies_used() -> None:
     used_by_others = {"onnx"}  # skl2onnx makes its graphs with it; the model file says which version
     assert declared(PROJECT["dependencies"]) - used_by_others <= imported("popclass")
 
 
-def test_what_tests_benchmarks_and_scripts_import_is_in_the_dev_extra() -> None:
+def test_dependencies_dev_extra() -> None:
     known = declared(PROJECT["dependencies"]) | declared(PROJECT["optional-dependencies"]["dev"])
     own = {path.stem for folder in ("tests", "docs", "benchmarks", "samples") for path in (ROOT / folder).glob("*.py")}
     own |= {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
@@ -59,29 +59,29 @@ def test_what_tests_benchmarks_and_scripts_import_is_in_the_dev_extra() -> None:
     assert others - {name.replace("_", "-") for name in known} - {"benchmarks", "tests", "fuzz"} == fuzzing
 
 
-def test_every_dependency_has_a_reason_beside_it() -> None:
+def test_dependencies_reason() -> None:
     lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
     needed = [line for line in lines if re.match(r'    "[\w-]+(\[[\w,]+\])?[<>="]', line)]
     assert len(needed) == len(PROJECT["dependencies"]) + sum(map(len, PROJECT["optional-dependencies"].values()))
     assert all("# " in line for line in needed)
 
 
-def test_versions_agree() -> None:
+def test_version() -> None:
     assert popclass.__version__ == PROJECT["version"] == importlib.metadata.version("popclass")
 
 
-def test_the_default_model_comes_along_and_works() -> None:
+def test_default_model_verify() -> None:
     model = Model.default()
     model.verify()
     assert {"cavitation", "snapping", "other"} == set(model.classes)
 
 
-def test_the_default_model_is_small_and_has_its_card() -> None:
+def test_default_model_size_and_card() -> None:
     assert (ROOT / "models" / "default.onnx").stat().st_size <= 5_000_000
     assert Model.default().sha256 in (ROOT / "models" / "default.md").read_text("utf-8")
 
 
-def test_the_lock_file_names_the_versions_the_default_model_was_built_with() -> None:
+def test_lock_file_versions() -> None:
     lines = (ROOT / "models" / "requirements.lock").read_text("utf-8").splitlines()
     locked = dict(line.split("==") for line in lines if not line.startswith("#"))
     assert Model.default().info["versions"].items() <= locked.items()
@@ -89,11 +89,11 @@ def test_the_lock_file_names_the_versions_the_default_model_was_built_with() -> 
     assert declared(PROJECT["dependencies"]) - for_people <= set(locked)
 
 
-def test_samples_are_small() -> None:
+def test_samples_size() -> None:
     size = sum(path.stat().st_size for path in (ROOT / "samples").rglob("*") if path.is_file())
     assert size < 20_000_000
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no executable bit")
-def test_ci_run_can_be_run() -> None:
+def test_ci_run_executable() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from popclass.evaluation.classification import READINGS
-from popclass.metrics.scores import figure, table
-from popclass.training.model_card import markdown_table
+from popclass.metrics.tables import figure, markdown_table, table
 from popclass.utils.text import one_line
 
 Rows = list[list[str]]

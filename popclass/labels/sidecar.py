@@ -24,8 +24,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from popclass.errors import LabelError
-from popclass.formats.audacity import AudacityLabel, label_name, numbered_labels, single_field
-from popclass.formats.raven import RavenSelection, is_raven, numbered_selections
+from popclass.formats.audacity import AudacityLabel, label_name, read_audacity, single_field
+from popclass.formats.raven import RavenSelection, is_raven, read_raven
 from popclass.formats.text import number, read_rows
 from popclass.labels.folders import is_audio, list_folder, walk_files
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
@@ -187,12 +187,12 @@ def _read_audacity(track: Path, owners: list[Path]) -> Iterator[Located]:
     owner = _only_owner(track, owners)
     yield owner, None
     _check_separator(track)
-    for row, label in numbered_labels(track):
+    for row, label in read_audacity(track):
         yield owner, _label_row(track, row, label)
 
 
 def _read_raven(track: Path, owners: list[Path], by_name: Mapping[str, list[Path]]) -> Iterator[Located]:
-    selections = numbered_selections(track)
+    selections = read_raven(track)
     if not selections:
         yield _only_owner(track, owners), None
     _check_offsets(track, [selection for _, selection in selections])

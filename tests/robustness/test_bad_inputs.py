@@ -1,9 +1,9 @@
-"""Nothing that can lie in a folder breaks popclass: every kind of `bad_inputs` has the outcome the documentation gives.
+"""Outcomes of bad inputs: every kind of `bad_inputs` has the outcome that the documentation gives.
 
-The promises: no exception but those of `popclass.errors`, no traceback, one clear line a failure, standard output that
-reads back whatever the names are, no control characters of a name on standard error, ten seconds, bounded memory, and
-nothing opened that a file merely points to. Every kind goes through `popclass.classify` and `popclass classify` one by
-one, and all together through one `popclass batch` and one `popclass classify`.
+Every kind must end without an exception outside `popclass.errors` and without a traceback. A failure is one line.
+Standard output reads back whatever the names are, standard error holds no control characters, time and memory are
+bounded, and no other file is opened. Each kind goes through `popclass.classify` and `popclass classify` alone, and all
+together through one `popclass batch` and one `popclass classify`.
 """
 
 from __future__ import annotations
@@ -138,14 +138,14 @@ def by_name(kind: Kind) -> str:
     return kind.name
 
 
-def test_the_kinds_are_many_and_each_has_a_name_and_a_file_of_its_own() -> None:
+def test_kinds_unique() -> None:
     assert len(KINDS) >= 150
     assert len({kind.name for kind in KINDS}) == len(KINDS)
     assert len({kind.file_name for kind in KINDS}) == len(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=by_name)
-def test_python_gives_the_documented_outcome(kind: Kind, corpus: Path, results: dict[str, dict[str, Any]]) -> None:
+def test_classify_documented_outcome(kind: Kind, corpus: Path, results: dict[str, dict[str, Any]]) -> None:
     result = results[kind.name]
     assert "died" not in result, f"the process ended: {result.get('died')}"
     if result["raised"] is not None:
@@ -159,9 +159,7 @@ def test_python_gives_the_documented_outcome(kind: Kind, corpus: Path, results: 
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=by_name)
-def test_the_command_says_it_in_lines_that_read_back(
-    kind: Kind, corpus: Path, results: dict[str, dict[str, Any]]
-) -> None:
+def test_command_messages(kind: Kind, corpus: Path, results: dict[str, dict[str, Any]]) -> None:
     result = results[kind.name]
     assert "died" not in result
     lines = result["stderr"].splitlines()
@@ -179,7 +177,7 @@ def test_the_command_says_it_in_lines_that_read_back(
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=by_name)
-def test_it_takes_bounded_time_and_memory(kind: Kind, results: dict[str, dict[str, Any]]) -> None:
+def test_command_time_and_memory(kind: Kind, results: dict[str, dict[str, Any]]) -> None:
     assert results[kind.name]["seconds"] < 2 * SECONDS
     assert results[kind.name]["peak_mib"] < MOST_MIB
 
@@ -196,7 +194,7 @@ def _is_line(text: str) -> bool:
     return bool(text) and "\n" not in text and not CONTROL.search(text)
 
 
-def test_a_batch_of_all_accounts_for_every_file(corpus: Path, together: tuple[Done, Done, Path]) -> None:
+def test_batch_lists_every_file(corpus: Path, together: tuple[Done, Done, Path]) -> None:
     _, done, target = together
     assert done.code == 1, done.stderr
     assert done.peak_mib < MOST_MIB
@@ -224,7 +222,7 @@ def _in_tables(kind: Kind) -> str:
     return f"./{name}" if name[0] in "=+-@\t\r\n＝＋－＠" else name
 
 
-def test_one_command_hears_all_that_can_be_heard(corpus: Path, together: tuple[Done, Done, Path]) -> None:
+def test_classify_all_readable(corpus: Path, together: tuple[Done, Done, Path]) -> None:
     done, _, _ = together
     assert done.code == 1, done.stderr
     assert done.peak_mib < MOST_MIB
@@ -237,7 +235,7 @@ def test_one_command_hears_all_that_can_be_heard(corpus: Path, together: tuple[D
 
 
 @pytest.mark.usefixtures("results", "together")
-def test_nothing_is_opened_that_a_file_points_to(corpus: Path, opened: Callable[[], list[str]]) -> None:
+def test_playlist_targets_not_opened(corpus: Path, opened: Callable[[], list[str]]) -> None:
     assert opened() == []
     target = corpus / TARGET
     target.read_bytes()
@@ -246,7 +244,7 @@ def test_nothing_is_opened_that_a_file_points_to(corpus: Path, opened: Callable[
     os.utime(target, (0, target.stat().st_mtime))
 
 
-def test_without_its_restrictions_ffmpeg_would_open_them(tmp_path: Path) -> None:
+def test_playlist_targets_opened_unrestricted(tmp_path: Path) -> None:
     """So the test above can fail."""
     av = pytest.importorskip("av")
     (tmp_path / "other").write_bytes(good("wav"))
@@ -254,12 +252,12 @@ def test_without_its_restrictions_ffmpeg_would_open_them(tmp_path: Path) -> None
     script.write_text("ffconcat version 1.0\nfile 'other'\n")
     with av.open(str(script)) as container:
         assert sum(frame.samples for frame in container.decode(audio=0)) == 48_000
-    with pytest.raises(AudioError, match="no audio format is recognised"):
+    with pytest.raises(AudioError, match="its audio format is not recognised"):
         popclass.classify(script)
 
 
 @pytest.mark.parametrize("name", ["--help.wav", "-o.wav", "-.wav", "--.wav", "=1+1.wav"])
-def test_names_like_options_are_heard_after_two_dashes(
+def test_classify_names_like_options(
     name: str, corpus: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     from popclass.cli import main
@@ -271,17 +269,17 @@ def test_names_like_options_are_heard_after_two_dashes(
 
 
 @pytest.mark.parametrize("source", [None, 3, 2.5, [0.0, 1.0], object(), io.StringIO("text")], ids=repr)
-def test_what_is_no_source_at_all_is_a_wrong_use(source: Any) -> None:
+def test_classify_wrong_source_type(source: Any) -> None:
     with pytest.raises(UsageError, match="a recording cannot be of type"):
         popclass.classify(source)
 
 
 @pytest.mark.parametrize("path", ["\ud800.wav", "a\0b.wav", "", "x" * 300 + ".wav", "a/" * 3000, b"nowhere.wav"])
-def test_impossible_paths_fail_in_one_line(path: str | bytes) -> None:
+def test_classify_impossible_paths(path: str | bytes) -> None:
     with pytest.raises(AudioError) as caught:
         popclass.classify(path)
     assert _is_line(str(caught.value))
 
 
-def test_the_page_of_the_documentation_is_that_of_the_kinds() -> None:
+def test_documented_table_current() -> None:
     assert page.PAGE.read_text("utf-8") == page.refreshed(), "run: python tests/robustness/bad_inputs/page.py"

@@ -1,4 +1,4 @@
-"""Promises about where popclass runs: without a home or a folder of its own, with little of anything, by an odd Python.
+"""Faults of the environment: no home, no temporary folder, little memory, unusual Python flags.
 
 Outcomes are those of the table "Faults" in docs/reference-commands.md.
 """
@@ -22,7 +22,7 @@ import popclass
 from popclass.batch import classify_folder
 from popclass.batch import worker as hearing
 from popclass.cli import main
-from popclass.cli.console import refused
+from popclass.cli.console import system_failure
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
 
@@ -66,7 +66,7 @@ def process(
     )
 
 
-def test_help_is_the_same_without_docstrings(capfd: pytest.CaptureFixture[str]) -> None:
+def test_help_without_docstrings(capfd: pytest.CaptureFixture[str]) -> None:
     code = f"from popclass.cli import main\nfor command in {COMMANDS!r}:\n    main([*command.split(), '--help'])\n"
     stripped = process("-OO", "-c", code)
     assert stripped.stderr == ""
@@ -76,13 +76,13 @@ def test_help_is_the_same_without_docstrings(capfd: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("options", [("-OO",), ("-W", "error"), ("-I",)], ids=" ".join)
-def test_odd_ways_to_run_python_change_nothing(options: tuple[str, ...], take: Path, whole: str) -> None:
+def test_python_flags(options: tuple[str, ...], take: Path, whole: str) -> None:
     code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); from popclass.cli import main; sys.exit(main())"
     done = process(*options, "-c", code, "classify", take, "--format", "csv")
     assert (done.returncode, done.stderr, done.stdout) == (0, "", whole)
 
 
-def test_nobody_at_home_changes_nothing(take: Path, whole: str) -> None:
+def test_missing_home(take: Path, whole: str) -> None:
     """No HOME, and a user that the system does not know."""
     code = (
         "import pwd, sys\ndef unknown(*_): raise KeyError('no such user')\npwd.getpwuid = pwd.getpwnam = unknown\n"
@@ -93,7 +93,7 @@ def test_nobody_at_home_changes_nothing(take: Path, whole: str) -> None:
     assert done.stdout.startswith(whole)
 
 
-def test_a_missing_folder_for_temporary_files_matters_only_where_one_is_needed(
+def test_missing_tmpdir(
     take: Path, whole: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     done = process("-m", "popclass", "classify", take, "--format", "csv", TMPDIR="/nowhere")
@@ -112,7 +112,7 @@ def test_a_missing_folder_for_temporary_files_matters_only_where_one_is_needed(
     assert said.count("\n") == 1
 
 
-def test_a_working_folder_that_is_gone_is_a_line(take: Path, tmp_path: Path) -> None:
+def test_removed_working_directory(take: Path, tmp_path: Path) -> None:
     code = "import os, sys\nos.rmdir(os.getcwd())\nfrom popclass.cli import main\nsys.exit(main())"
     for number, (arguments, expected) in enumerate(
         (
@@ -130,7 +130,7 @@ def test_a_working_folder_that_is_gone_is_a_line(take: Path, tmp_path: Path) -> 
         assert not expected or "is gone; change to another one" in done.stderr
 
 
-def test_few_open_files_are_enough_or_a_line(take: Path, tmp_path: Path) -> None:
+def test_few_open_files(take: Path, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for index in range(8):
@@ -145,7 +145,7 @@ def test_few_open_files_are_enough_or_a_line(take: Path, tmp_path: Path) -> None
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a limit that only Linux keeps")
 @pytest.mark.parametrize("megabytes", [60, 100, 150])  # with more, native libraries end the process themselves
-def test_too_little_memory_is_a_line_wherever_it_runs_out(megabytes: int, take: Path, tmp_path: Path) -> None:
+def test_low_memory(megabytes: int, take: Path, tmp_path: Path) -> None:
     target = tmp_path / "events.csv"
     done = process("-m", "popclass", "classify", take, "-o", target, limits={resource.RLIMIT_AS: megabytes << 20})
     assert "Traceback" not in done.stderr
@@ -157,9 +157,7 @@ def test_too_little_memory_is_a_line_wherever_it_runs_out(megabytes: int, take: 
         assert not list(tmp_path.iterdir())
 
 
-def test_memory_that_runs_out_at_a_recording_costs_its_row(
-    take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_low_memory_batch_row(take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hear_one = hearing.hear_one
 
     def greedy(path: Path, *rest: object, name: str) -> object:
@@ -188,13 +186,13 @@ def test_memory_that_runs_out_at_a_recording_costs_its_row(
         (KeyError("a bug"), None),
     ],
 )
-def test_what_the_system_refuses_is_told_from_a_bug(error: Exception, line: str | None) -> None:
-    said = refused(error)
+def test_refused_or_bug(error: Exception, line: str | None) -> None:
+    said = system_failure(error)
     assert said == line if line is None or said is None else said.startswith(line)
     assert (said is None) == (line is None)
 
 
-def test_what_hides_a_refusal_does_not_hide_it() -> None:
+def test_refused_wrapped() -> None:
     def hidden() -> Exception:
         try:
             try:
@@ -204,7 +202,7 @@ def test_what_hides_a_refusal_does_not_hide_it() -> None:
         except KeyError as error:
             return error
 
-    assert str(refused(hidden())).startswith("memory ran out")
+    assert str(system_failure(hidden())).startswith("memory ran out")
 
 
 def copied(folder: Path, pack: Callable[[Path], Path]) -> subprocess.CompletedProcess[str]:
@@ -218,7 +216,7 @@ def copied(folder: Path, pack: Callable[[Path], Path]) -> subprocess.CompletedPr
     return process("-c", code, "sites", PYTHONPATH=str(place), PYTHONDONTWRITEBYTECODE="1", cwd=folder)
 
 
-def test_it_runs_where_it_may_not_write_and_from_a_zip(tmp_path: Path) -> None:
+def test_read_only_and_zip(tmp_path: Path) -> None:
     def locked(folder: Path) -> Path:
         for path in [folder, *folder.rglob("*")]:
             path.chmod(0o555 if path.is_dir() else 0o444)

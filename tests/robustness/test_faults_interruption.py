@@ -1,6 +1,6 @@
-"""Promises about being stopped: one line, the exit code of the signal, no traceback, no process and no half file left.
+"""Interruptions: one line, the exit code of the signal, no traceback, no process and no partial file left.
 
-Outcomes are those of the table "Faults" in docs/reference-commands.md. Signals go to the whole group of a process, as a
+Outcomes are those of the table "Faults" in docs/reference-commands.md. Signals go to the whole process group, as a
 terminal sends them, unless a test says otherwise.
 """
 
@@ -120,7 +120,7 @@ def check(code: int, said: str, folder: Path, words: str = "interrupted", expect
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
-def test_classify_can_be_stopped_at_any_moment(part: int, archive: Path, tmp_path: Path) -> None:
+def test_interrupt_classify(part: int, archive: Path, tmp_path: Path) -> None:
     stops = 0
     for moment in range(5):
         target = tmp_path / f"{moment}.csv"
@@ -133,7 +133,7 @@ def test_classify_can_be_stopped_at_any_moment(part: int, archive: Path, tmp_pat
     assert stops >= 2
 
 
-def test_a_batch_stopped_again_and_again_ends_with_the_same_bytes(archive: Path, tmp_path: Path) -> None:
+def test_interrupt_batch_resume(archive: Path, tmp_path: Path) -> None:
     stops, target = 0, tmp_path / "stopped"
     for moment in range(8):
         number = (signal.SIGINT, signal.SIGTERM)[moment % 2]
@@ -148,7 +148,7 @@ def test_a_batch_stopped_again_and_again_ends_with_the_same_bytes(archive: Path,
         assert (target / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-def test_workers_end_with_a_parent_that_alone_was_told(archive: Path, tmp_path: Path) -> None:
+def test_workers_end_with_parent(archive: Path, tmp_path: Path) -> None:
     for moment in range(4):
         code, said, _ = interrupted(
             ("batch", archive, "-o", tmp_path / "out", "--jobs", "2"),
@@ -168,7 +168,7 @@ def test_workers_end_with_a_parent_that_alone_was_told(archive: Path, tmp_path: 
     ],
     ids=lambda value: value[0] if isinstance(value[0], str) else "",
 )
-def test_long_commands_leave_nothing(
+def test_interrupt_leaves_no_files(
     command: tuple[str, ...], delays: tuple[float, ...], labelled: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / ("m.onnx" if command[0] == "train" else "made")
@@ -183,7 +183,7 @@ def test_long_commands_leave_nothing(
     assert stops >= 1
 
 
-def test_a_terminal_that_goes_away_ends_it_unless_that_is_to_be_ignored(archive: Path, tmp_path: Path) -> None:
+def test_hangup(archive: Path, tmp_path: Path) -> None:
     code, said, _ = interrupted(("batch", archive, "-o", tmp_path / "out"), 0.15, signal.SIGHUP)
     check(code, said, tmp_path, "hung up", 129)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
@@ -197,7 +197,7 @@ def test_a_terminal_that_goes_away_ends_it_unless_that_is_to_be_ignored(archive:
 # The exception
 
 
-def test_an_interruption_that_python_drops_comes_again() -> None:
+def test_interrupt_in_destructor() -> None:
     class Dropping:
         def __del__(self) -> None:
             os.kill(os.getpid(), signal.SIGINT)
@@ -211,7 +211,7 @@ def test_an_interruption_that_python_drops_comes_again() -> None:
         work()
 
 
-def test_a_signal_is_held_back_and_a_second_soon_after_is_the_same() -> None:
+def test_signal_deferred() -> None:
     reached = []
 
     def work() -> None:
@@ -228,7 +228,7 @@ def test_a_signal_is_held_back_and_a_second_soon_after_is_the_same() -> None:
     assert stopped(KeyboardInterrupt()).word == "interrupted"
 
 
-def test_handlers_are_those_of_before_afterwards_and_other_threads_leave_them_alone() -> None:
+def test_handlers_restored() -> None:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     with stoppable() as outer, stoppable() as inner:
@@ -247,9 +247,7 @@ def test_handlers_are_those_of_before_afterwards_and_other_threads_leave_them_al
     assert len(found) == 1
 
 
-def test_what_a_library_makes_of_an_interruption_is_an_interruption(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_interrupt_wrapped_by_library(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     from popclass.cli import main
 
     def wrapping(*_args: object, **_options: object) -> None:

@@ -1,4 +1,4 @@
-"""Promises about storage that fails: one line, exit code 2, nothing half-written under a final name, nothing lost.
+"""Storage faults: one line, exit code 2, no partial file under a final name, nothing lost.
 
 Outcomes are those of the table "Faults" in docs/reference-commands.md.
 """
@@ -117,7 +117,7 @@ def full_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     monkeypatch.undo()
 
 
-def test_a_batch_on_a_full_disk_ends_with_a_line_at_whichever_write_and_goes_on(
+def test_full_disk_batch_resume(
     archive: Path, model: Model, done: Path, tmp_path: Path, full_after: Callable[[int], FullDisk]
 ) -> None:
     failed = 0
@@ -142,7 +142,7 @@ def test_a_batch_on_a_full_disk_ends_with_a_line_at_whichever_write_and_goes_on(
 
 
 @pytest.mark.parametrize("what", ["csv", "report", "features"])
-def test_a_result_on_a_full_disk_is_a_line_and_what_was_there_stays(
+def test_full_disk_keeps_old_result(
     what: str, archive: Path, tmp_path: Path, full_after: Callable[[int], FullDisk], run: Callable[..., Any]
 ) -> None:
     target = tmp_path / "out.html"
@@ -158,9 +158,7 @@ def test_a_result_on_a_full_disk_is_a_line_and_what_was_there_stays(
     assert target.read_text() == "before"
 
 
-def test_a_model_and_its_card_come_together_or_not_at_all(
-    model: Model, tmp_path: Path, full_after: Callable[[int], FullDisk]
-) -> None:
+def test_full_disk_model_and_card(model: Model, tmp_path: Path, full_after: Callable[[int], FullDisk]) -> None:
     for writes in range(8):
         full_after(writes)
         try:
@@ -196,7 +194,7 @@ def limited(megabytes: float, *arguments: object) -> subprocess.CompletedProcess
 
 
 @pytest.mark.parametrize("what", ["synth", "evaluate", "parquet", "save"])
-def test_files_that_libraries_write_end_with_a_line_too(what: str, archive: Path, tmp_path: Path) -> None:
+def test_full_disk_library_writers(what: str, archive: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     for kind in recordings.KINDS:
         recordings.write(tmp_path / "labelled" / kind / "a.wav", [kind])
@@ -223,7 +221,7 @@ def test_files_that_libraries_write_end_with_a_line_too(what: str, archive: Path
 # Folders that go, or cannot be written to
 
 
-def test_results_that_are_removed_meanwhile_are_noticed_at_once(
+def test_results_removed_while_running(
     archive: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard = []
@@ -241,7 +239,7 @@ def test_results_that_are_removed_meanwhile_are_noticed_at_once(
     assert names(tmp_path) == set()
 
 
-def test_a_folder_that_is_a_file_or_not_there_is_a_line(archive: Path, tmp_path: Path, run: Callable[..., Any]) -> None:
+def test_output_folder_missing_or_file(archive: Path, tmp_path: Path, run: Callable[..., Any]) -> None:
     (tmp_path / "file").write_text("")
     for command, words in (
         (("batch", archive, "-o", tmp_path / "file"), "is a file"),
@@ -257,7 +255,7 @@ def test_a_folder_that_is_a_file_or_not_there_is_a_line(archive: Path, tmp_path:
     assert names(tmp_path) == {"file"}
 
 
-def test_a_folder_without_permission_to_write_is_a_line(archive: Path, tmp_path: Path) -> None:
+def test_output_folder_read_only(archive: Path, tmp_path: Path) -> None:
     """Also for root, whose permission to write anywhere is taken off where the system has a tool for that."""
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o555)
@@ -277,7 +275,7 @@ def test_a_folder_without_permission_to_write_is_a_line(archive: Path, tmp_path:
 # Recordings that change
 
 
-def test_a_recording_removed_after_it_was_found_costs_its_row(
+def test_recording_removed_before_read(
     archive: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(archive, tmp_path / "in")
@@ -293,9 +291,7 @@ def test_a_recording_removed_after_it_was_found_costs_its_row(
 
 @pytest.mark.parametrize("how", ["truncated", "overwritten", "grown", "touched"])
 @pytest.mark.parametrize("ending", ["wav", "flac"])
-def test_a_recording_that_changes_while_it_is_read_is_refused(
-    how: str, ending: str, model: Model, tmp_path: Path
-) -> None:
+def test_recording_changed_while_read(how: str, ending: str, model: Model, tmp_path: Path) -> None:
     path = recordings.write(tmp_path / f"take.{ending}", ["other"], seconds=6)
 
     def change(read: int, _total: int | None) -> None:
@@ -314,11 +310,11 @@ def test_a_recording_that_changes_while_it_is_read_is_refused(
                     file.write(content[:100] + content[-5000:])
         os.utime(path, (2, 2))
 
-    with pytest.raises(AudioError, match=r"take\.\w+: was changed while it was read; read it again when nobody"):
+    with pytest.raises(AudioError, match=r"take\.\w+: was changed while it was read; read it again when no program"):
         extract_events(path, model.frontend, progress=change)
 
 
-def test_a_recording_removed_while_it_is_read_is_read_to_its_end(model: Model, tmp_path: Path) -> None:
+def test_recording_removed_while_read(model: Model, tmp_path: Path) -> None:
     path = recordings.write(tmp_path / "take.wav", ["other"], seconds=4)
     whole = classify(path, model=model)
     assert classify(path, model=model, progress=lambda *_: path.unlink(missing_ok=True)).events == whole.events
@@ -327,7 +323,7 @@ def test_a_recording_removed_while_it_is_read_is_read_to_its_end(model: Model, t
 # Two at once
 
 
-def test_a_name_that_somebody_else_takes_is_never_replaced_without_force(tmp_path: Path) -> None:
+def test_write_race_without_force(tmp_path: Path) -> None:
     target = tmp_path / "m.onnx"
     check_writable(target, force=False)
 
@@ -343,7 +339,7 @@ def test_a_name_that_somebody_else_takes_is_never_replaced_without_force(tmp_pat
     assert names(tmp_path) == {"m.onnx"}
 
 
-def test_two_sittings_in_one_folder_never_replace_what_the_other_wrote(tmp_path: Path) -> None:
+def test_listen_two_in_one_folder(tmp_path: Path) -> None:
     one, two = Saver(tmp_path), Saver(tmp_path)
     samples = recordings.samples(["other"])[:, None]
     for saver in (one, two):
@@ -360,7 +356,7 @@ def test_two_sittings_in_one_folder_never_replace_what_the_other_wrote(tmp_path:
 
 
 @pytest.mark.parametrize("years", [-20, 20])
-def test_a_clock_that_jumps_changes_nothing_but_the_times_of_the_run(
+def test_clock_jump(
     years: int, archive: Path, model: Model, done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import json

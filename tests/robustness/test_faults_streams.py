@@ -1,4 +1,4 @@
-"""Promises at the edge of the process: streams that are closed or full, a terminal that is none, a locale of any kind.
+"""Faults of standard streams, terminals and locales.
 
 Outcomes are those of the table "Faults" in docs/reference-commands.md.
 """
@@ -16,7 +16,7 @@ import pytest
 import recordings
 
 from popclass.cli import main
-from popclass.cli.console import fill_gaps
+from popclass.cli.console import open_closed_streams
 from popclass.utils.text import visible
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="streams and limits of POSIX")
@@ -48,11 +48,11 @@ def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["classify {} --format csv", "sites", "--help"])
-def test_a_closed_standard_output_is_one_line(take: Path, arguments: str) -> None:
+def test_stdout_closed(take: Path, arguments: str) -> None:
     one_line(shell(f"popclass {arguments.format(take)} >&-"), CLOSED.lower() if arguments == "--help" else CLOSED)
 
 
-def test_a_closed_standard_output_does_not_matter_where_nothing_goes_there(take: Path, tmp_path: Path) -> None:
+def test_stdout_closed_unused(take: Path, tmp_path: Path) -> None:
     target = tmp_path / "events.csv"
     done = shell(f"popclass classify {take} -o {target} <&- >&- 2>&-")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -60,12 +60,12 @@ def test_a_closed_standard_output_does_not_matter_where_nothing_goes_there(take:
     assert target.read_text() == whole.stdout, "no number of a closed stream went to the result"
 
 
-def test_a_closed_standard_input_is_one_line() -> None:
-    one_line(shell("popclass classify - <&-"), "-: is a device and no recording")
+def test_stdin_closed() -> None:
+    one_line(shell("popclass classify - <&-"), "-: is a device, not a recording")
     one_line(shell("popclass listen - --format jsonl <&-"), "-: cannot be read", "bad file descriptor")
 
 
-def test_a_closed_or_full_standard_error_costs_its_lines_only(tmp_path: Path) -> None:
+def test_stderr_closed_or_full(tmp_path: Path) -> None:
     missing = tmp_path / "missing.wav"
     for stream in ("2>&-", "2>/dev/full"):
         done = shell(f"popclass classify {missing} {stream}")
@@ -74,39 +74,39 @@ def test_a_closed_or_full_standard_error_costs_its_lines_only(tmp_path: Path) ->
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize("arguments", ["classify {}", "features {}", "--version", "sites", "listen - <{}"])
-def test_a_full_standard_output_is_one_line(take: Path, arguments: str) -> None:
+def test_stdout_full(take: Path, arguments: str) -> None:
     words = shell(f"popclass {arguments.format(take)} >/dev/full")
     one_line(words, "pace left on device")
 
 
 @pytest.mark.parametrize("arguments", ["sites", "model show models/default.onnx"])
-def test_a_reader_that_takes_one_line_is_no_error(arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stdout_reader_stops(arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).parents[2])
     done = shell(f"{{ popclass {arguments}; echo $? >&2; }} | head -n 1")
     assert (done.stderr, done.stdout.count("\n")) == ("0\n", 1)
 
 
-def test_an_error_keeps_its_exit_code_when_nobody_reads_it(tmp_path: Path) -> None:
+def test_exit_code_unread_error(tmp_path: Path) -> None:
     done = shell(f"exec 3>&1; {{ popclass classify {tmp_path / 'missing.wav'} 2>&1; echo $? >&3; }} | true")
     assert (done.stdout, done.stderr) == ("2\n", "")
 
 
-def test_gaps_are_filled_with_what_fails_as_a_closed_stream_does(tmp_path: Path) -> None:
+def test_closed_streams_replaced(tmp_path: Path) -> None:
     code = (
         "import os, sys\nfor number in (0, 1):\n    os.close(number)\nsys.stdin = sys.stdout = None\n"
-        "from popclass.cli.console import fill_gaps\nfill_gaps()\n"
+        "from popclass.cli.console import open_closed_streams\nopen_closed_streams()\n"
         "assert open(os.devnull).fileno() > 2\nfor use in (lambda: sys.stdin.read(), lambda: os.write(1, b'x')):\n"
         "    try: use()\n    except OSError as error: print(error.errno, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr.split() == ["9", "9"]
     before = sys.stdout
-    fill_gaps()  # with all three there, nothing happens
+    open_closed_streams()  # with all three there, nothing happens
     assert sys.stdout is before
 
 
 @pytest.mark.parametrize("columns", ["0", "1", "x", "²"])
-def test_odd_widths_are_no_error(columns: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> None:
+def test_terminal_widths(columns: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert main(["sites"]) == 0
     out, err = capfd.readouterr()
@@ -115,9 +115,7 @@ def test_odd_widths_are_no_error(columns: str, monkeypatch: pytest.MonkeyPatch, 
         assert "mcp" in out
 
 
-def test_a_table_for_a_terminal_does_not_need_one_that_can_do_anything(
-    take: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dumb_terminal(take: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -135,7 +133,7 @@ def test_a_table_for_a_terminal_does_not_need_one_that_can_do_anything(
 # Locales
 
 
-def test_names_are_the_same_text_in_every_locale(take: Path, tmp_path: Path) -> None:
+def test_names_any_locale(take: Path, tmp_path: Path) -> None:
     folder = tmp_path / "Rücken"
     folder.mkdir()
     shutil.copy(take, folder / "жест.wav")
@@ -148,7 +146,7 @@ def test_names_are_the_same_text_in_every_locale(take: Path, tmp_path: Path) -> 
     assert "жест.wav" in (tmp_path / "c" / "events.csv").read_text(encoding="utf-8")
 
 
-def test_bytes_of_no_encoding_stay_visible() -> None:
+def test_names_undecodable() -> None:
     assert visible("caf\udcc3\udca9 \udce9\udcff \ud800") == "café \\xe9\\xff \\ud800"
 
 
@@ -166,7 +164,7 @@ def german(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def test_a_locale_with_a_comma_changes_no_number(take: Path, german: str, tmp_path: Path) -> None:
+def test_decimal_comma_locale(take: Path, german: str, tmp_path: Path) -> None:
     """Even where the program around it switched everything to that locale."""
     code = (
         "import locale, sys\nlocale.setlocale(locale.LC_ALL, '{}')\nprint(locale.str(0.5), file=sys.stderr)\n"

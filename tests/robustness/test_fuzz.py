@@ -1,6 +1,6 @@
-"""What fuzzing starts from and what it has found keep every promise, and so do such files with damaged bytes.
+"""Replay of fuzz seeds, earlier findings and damaged copies of them.
 
-The targets and their promises are in `tests/robustness/fuzz`; `make fuzz` looks for more with atheris, which is not needed here.
+Targets are in `tests/robustness/fuzz`; `make fuzz` searches for more with atheris, which is not needed here.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ CASES = [(name, path) for name in targets.TARGETS for path in targets.cases(name
 
 
 @pytest.mark.parametrize(("name", "path"), CASES, ids=[f"{name}-{path.name}" for name, path in CASES])
-def test_every_seed_and_everything_found_keeps_the_promises(name: str, path: Path) -> None:
+def test_seeds_and_findings(name: str, path: Path) -> None:
     targets.run(name, path.read_bytes())
 
 
 @pytest.mark.parametrize("name", targets.TARGETS)
-def test_damaged_seeds_keep_the_promises(name: str) -> None:
+def test_damaged_seeds(name: str) -> None:
     """Bytes changed, left out, doubled and taken from elsewhere in the same file; the same ones every time."""
     chance = random.Random(name)
     seeds = [path.read_bytes() for path in targets.cases(name)]
@@ -48,7 +48,7 @@ def damage(data: bytearray, chance: random.Random) -> None:
             data[at:end] = chance.randbytes(end - at)
 
 
-def test_a_target_has_seeds_and_they_are_small() -> None:
+def test_seeds_small() -> None:
     sizes = {name: [path.stat().st_size for path in targets.cases(name)] for name in targets.TARGETS}
     assert all(sizes.values())
     assert sum(map(sum, sizes.values())) < 1_000_000
@@ -57,7 +57,7 @@ def test_a_target_has_seeds_and_they_are_small() -> None:
 # That a broken promise would be noticed
 
 
-def test_another_exception_than_those_allowed_goes_through() -> None:
+def test_promise_unexpected_exception() -> None:
     def broken() -> None:
         raise IndexError("out of range")
 
@@ -66,14 +66,14 @@ def test_another_exception_than_those_allowed_goes_through() -> None:
     assert promises.attempt(broken, IndexError) == promises.Refused("IndexError", "out of range")
 
 
-def test_two_answers_to_one_input_are_noticed() -> None:
+def test_promise_nondeterminism() -> None:
     answers = iter([1, 2])
     with pytest.raises(promises.BrokenError, match="two answers: 1, 2"):
         promises.twice(lambda: next(answers))
 
 
 @pytest.mark.parametrize("message", ["", " ", "two\nlines", "a\tb", "\udcff", "\u2028", "\x1b[31m"])
-def test_a_message_that_is_no_line_is_noticed(message: str) -> None:
+def test_promise_multiline_message(message: str) -> None:
     def refuse() -> None:
         raise ValueError(message)
 
@@ -82,7 +82,7 @@ def test_a_message_that_is_no_line_is_noticed(message: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer of processor time")
-def test_what_never_ends_is_noticed_even_where_every_exception_is_swallowed() -> None:
+def test_promise_timeout() -> None:
     def forever() -> None:
         while True:
             try:
@@ -94,12 +94,12 @@ def test_what_never_ends_is_noticed_even_where_every_exception_is_swallowed() ->
         forever()
 
 
-def test_a_case_is_made_as_small_as_it_goes() -> None:
+def test_smaller_minimal() -> None:
     assert smaller(bytes(range(200)), lambda part: 7 in part and 150 in part) == bytes([7, 150])
 
 
-def test_a_case_is_called_after_the_place_that_broke() -> None:
+def test_described_place() -> None:
     with pytest.raises(promises.BrokenError) as broken:
         promises.check(False, "nothing holds")
     name = described(broken.value)
-    assert name.startswith("BrokenError.test_fuzz.test_a_case_is_called_after_the_place_that_broke.")
+    assert name.startswith("BrokenError.test_fuzz.test_described_place.")

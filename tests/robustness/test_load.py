@@ -1,4 +1,4 @@
-"""Promises about load, in the small; benchmarks/load.py holds the same at full size."""
+"""Growth of time and memory with the load; `benchmarks/load.py` measures the same at full size."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def cpu_s(events: int, model: Model) -> float:
     return min(spans)
 
 
-def test_labelling_and_writing_grow_with_the_events_and_no_faster(model: Model) -> None:
+def test_postprocess_linear_time(model: Model) -> None:
     """Quadratic growth would be a factor of 64."""
     assert cpu_s(4_000, model) < 24 * cpu_s(500, model)
 
 
-def test_the_memory_of_hearing_does_not_grow_with_the_length(model: Model, tmp_path: Path) -> None:
+def test_analyze_flat_memory(model: Model, tmp_path: Path) -> None:
     peaks = {}
     for seconds in (30, 100):
         path = recordings.write(tmp_path / "long.flac", ["other"], seconds=seconds)
@@ -71,7 +71,7 @@ def test_the_memory_of_hearing_does_not_grow_with_the_length(model: Model, tmp_p
     assert peaks[100] < 1.1 * peaks[30]
 
 
-def test_many_files_give_the_same_bytes_every_time(model: Model, tmp_path: Path) -> None:
+def test_batch_same_bytes(model: Model, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for index in range(150):
         kinds = list(rng.choice(recordings.KINDS, rng.integers(0, 2)))

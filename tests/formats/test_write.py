@@ -1,4 +1,4 @@
-"""Every format: the golden files, zero events, and where the results go."""
+"""Results in every format: golden files, zero events, targets."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from popclass.results import RecordingResult
 
 
 @pytest.mark.parametrize(("name", "which"), golden_names())
-def test_text_is_the_golden_file(name: str, which: str) -> None:
+def test_formats_golden(name: str, which: str) -> None:
     written = "".join(FORMATS[name](SETS[which])).encode()
     assert written == golden_path(name, which).read_bytes()
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @given(result=results())
-def test_any_result_becomes_valid_utf8_in_whole_lines(name: str, result: RecordingResult) -> None:
+def test_formats_any_result(name: str, result: RecordingResult) -> None:
     text = "".join(FORMATS[name]([result]))
     assert text.encode("utf-8").decode("utf-8") == text
     assert text == "" or text.endswith("\n")
 
 
 @pytest.mark.parametrize(("name", "lines"), [("csv", 1), ("jsonl", 0), ("audacity", 0), ("raven", 1)])
-def test_zero_events_leave_only_the_header(name: str, lines: int) -> None:
+def test_formats_no_events(name: str, lines: int) -> None:
     assert "".join(FORMATS[name]([EMPTY])).count("\n") == lines
 
 
-def test_unknown_format_is_refused_with_the_formats_there_are(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no format 'xml'; there are table, csv, jsonl, audacity, raven"):
+def test_write_results_unknown_format(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown format 'xml'; allowed are table, csv, jsonl, audacity, raven"):
         write_results([FULL], format="xml", target=tmp_path / "a.xml")
 
 
-def test_results_refused_by_a_format_leave_no_file(tmp_path: Path) -> None:
+def test_write_results_refused_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="one recording, not to 2"):
         write_results([FULL, EMPTY], format="audacity", target=tmp_path / "labels.txt")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_results_fill_a_file(tmp_path: Path) -> None:
+def test_write_results_file(tmp_path: Path) -> None:
     assert write_results([FULL], format="csv", target=tmp_path / "events.csv")
     assert (tmp_path / "events.csv").read_bytes() == golden_path("csv", "full").read_bytes()
 
@@ -59,7 +59,7 @@ class _Terminal(io.TextIOWrapper):
 
 
 @pytest.mark.parametrize(("stream", "ruled"), [(_Terminal, True), (io.TextIOWrapper, False)])
-def test_table_is_laid_out_by_rich_on_a_terminal_only(
+def test_write_results_terminal(
     monkeypatch: pytest.MonkeyPatch, stream: Callable[..., io.TextIOWrapper], ruled: bool
 ) -> None:
     binary = io.BytesIO()
@@ -68,11 +68,11 @@ def test_table_is_laid_out_by_rich_on_a_terminal_only(
     assert ("───" in binary.getvalue().decode("utf-8")) is ruled
 
 
-def test_import_is_light() -> None:
+def test_formats_import_is_light() -> None:
     """`--help` and a piped result load neither numpy nor rich."""
     code = (
         "import sys, popclass.formats as f, popclass.results as r;"
-        "f.write_results([r.RecordingResult('a', (), (), 1.0, 8000, 1)]);"
+        "f.write_results([r.RecordingResult(r.RecordingInfo('a', 8000, 1, 1.0), (), ())]);"
         "sys.exit(' '.join({'numpy', 'rich', 'pandas', 'scipy'} & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
