@@ -1,6 +1,6 @@
-"""The process `popclass`, and `python -m popclass`: the command line, from its first import to its last breath.
+"""Entry point of `popclass` and `python -m popclass`.
 
-Loading the command line takes a tenth of a second, and who presses Ctrl-C then gets the same line as later.
+Loading the command line takes a tenth of a second. Ctrl-C during this time prints the same line as later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from popclass.utils.signals import end_quietly, stoppable, stopped
 
 
 def run() -> int:
-    """Run the command line with the arguments of the process; its exit code."""
+    """Run the command line with the arguments of the process and return its exit code."""
     try:
         with stoppable():
             from popclass.cli import main

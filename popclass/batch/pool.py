@@ -21,7 +21,7 @@ from popclass.batch.journal import Stamp
 from popclass.batch.worker import Chunk, Each, Outcome, hear_chunk, in_chunks
 from popclass.errors import UsageError
 from popclass.model.model import Model
-from popclass.utils.signals import held
+from popclass.utils.signals import defer_signals
 from popclass.utils.workers import context, one_blas_thread, start_server
 
 CHUNKS_AHEAD = 2  # handed out for each process, so that none waits
@@ -97,11 +97,11 @@ class _Pool:
 def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPoolExecutor]:
     """A pool that has been seen to start, and that is stopped at once when something goes wrong."""
     others = set(multiprocessing.active_children())
-    start_server()  # so that Ctrl-C, which a terminal sends to all of them, is the parent's business alone
+    start_server(__name__)  # so that Ctrl-C, which a terminal sends to all of them, is the parent's business alone
     with one_blas_thread():
-        pool = ProcessPoolExecutor(jobs, mp_context=context(), initializer=_begin, initargs=setup)
+        pool = ProcessPoolExecutor(jobs, mp_context=context(__name__), initializer=_begin, initargs=setup)
         try:
-            with held():  # a process that is half started could not be ended
+            with defer_signals():  # a process that is half started could not be ended
                 _await_start(pool, jobs)
             yield pool
         except BaseException:

@@ -37,9 +37,9 @@ from popclass.results import SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.utils.duration import check_duration
 from popclass.utils.files import check_writable
-from popclass.utils.signals import held
+from popclass.utils.signals import defer_signals
 from popclass.utils.text import one_line
-from popclass.utils.workers import one_a_core
+from popclass.utils.workers import available_cores
 from popclass.version import __version__
 
 MOST_JOBS = 256
@@ -118,7 +118,7 @@ def classify_folder(
     """
     began, clock = datetime.now(UTC), time.monotonic()
     place, target = Path(folder), Path(results_dir)
-    jobs = one_a_core() if jobs is None else jobs
+    jobs = available_cores() if jobs is None else jobs
     _check_options(refractory, min_probability, jobs, to)
     site = None if site is None else lookup(site).name
     found = find_recordings(place, leave_out=target)
@@ -161,7 +161,7 @@ def classify_folder(
             missed = None if manifest is None else len(found.recordings) - len(named)
             times = (began, time.monotonic() - clock)
             about = _about(result, chosen, parameters, times, {"not_in_manifest": missed, "notices": said})
-            with held():  # the tables belong together
+            with defer_signals():  # the tables belong together
                 write_tables(result, settled.event_lines(), about)
     return result
 

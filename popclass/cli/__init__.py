@@ -19,8 +19,9 @@ from collections.abc import Sequence
 import click
 
 from popclass.cli import batch, classify, evaluate, features, listen, model, sites, synth, train
-from popclass.cli.console import discard, open_closed_streams, print_error, system_failure
+from popclass.cli.console import open_closed_streams, print_error, system_failure
 from popclass.errors import PopclassError
+from popclass.utils.files import discard
 from popclass.utils.signals import Stops, stoppable, stopped
 from popclass.version import __version__
 
@@ -100,12 +101,12 @@ def _run(arguments: list[str], stops: Stops) -> int:
     except click.ClickException as error:
         print_error(_usage(error))
     except PopclassError as error:
-        if stops.asked is not None:  # a worker process was stopped before this one
-            raise stops.asked from error
+        if stops.received is not None:  # a worker process was stopped before this one
+            raise stops.received from error
         print_error(str(error))
     except Exception as error:
-        if stops.asked is not None:  # a library replaced the interruption by its own exception
-            raise stops.asked from error
+        if stops.received is not None:  # a library replaced the interruption by its own exception
+            raise stops.received from error
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             discard(sys.stdout)
             return FINE

@@ -12,7 +12,7 @@ from popclass.cli.console import print_error, print_note, progress_bar
 from popclass.errors import UsageError
 from popclass.utils.signals import stopped
 from popclass.utils.text import counted, one_line
-from popclass.utils.workers import one_a_core, start_server
+from popclass.utils.workers import available_cores, start_server
 
 if TYPE_CHECKING:
     from popclass.batch import BatchResult
@@ -82,8 +82,8 @@ def batch(
     """Run `popclass batch`."""
     if jobs is not None and scheduler is not None:
         raise UsageError("--jobs counts processes on this machine, --scheduler uses others: omit one of them")
-    if scheduler is None and (one_a_core() if jobs is None else jobs) > 1:
-        start_server()  # before the imports, which take as long as it does
+    if scheduler is None and (available_cores() if jobs is None else jobs) > 1:
+        start_server("popclass.batch.pool")  # before the imports, which take as long as it does
     from popclass.batch import classify_folder
     from popclass.batch.manifest import read_symptoms
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from popclass.formats.table import description, summary, total
 from popclass.formats.text import rounded
 from popclass.labels.table import TABLE
-from popclass.model.limitations import in_short
+from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.report.clips import Clip
 from popclass.report.evidence import Contribution
@@ -98,7 +98,7 @@ def limits_of(model: Model | str, sites: Iterable[str | None]) -> list[str]:
     """What has to be known before labels are contextual: of the model, and of sites nobody has heard crack."""
     known = sorted({site for site in sites if site is not None})
     notices = [notice for site in known if (notice := assumption(site)) is not None]
-    said = [*([] if isinstance(model, str) else in_short(model)), *notices]
+    said = [*([] if isinstance(model, str) else brief_limits(model)), *notices]
     return [one_line(f"{each[0].upper()}{each[1:].rstrip('.')}.") for each in said]
 
 

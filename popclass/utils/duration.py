@@ -1,7 +1,7 @@
-"""Durations as people write them: `20min`, `90s`, `1.5h`, `250ms`, `1h30min`.
+"""Durations with units: `20min`, `90s`, `1.5h`, `250ms`, `1h30min`.
 
-A duration always carries its unit, since 20 could be seconds or minutes. Largest unit first, each unit once, spaces
-allowed. What lies outside the limits is refused, never clamped.
+A unit is required, since 20 could be seconds or minutes. The largest unit comes first, each unit once; spaces are
+allowed. A duration outside the limits is an error and is never clamped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ALLOWED = "a number with a unit of h, min, s or ms, such as 20min, 90s or 1h30m
 def parse_duration(
     text: str, *, what: str = "duration", shortest_s: float = SHORTEST_S, longest_s: float = LONGEST_S
 ) -> float:
-    """Seconds of a duration with its unit.
+    """Return a duration in seconds.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def parse_duration(
     Raises
     ------
     UsageError
-        Where the text is no duration, has no unit, or lies outside the limits.
+        If the text is not a duration with a unit, or lies outside the limits.
 
     Examples
     --------
@@ -63,12 +63,20 @@ def check_duration(
     longest_s: float = LONGEST_S,
     written: str | None = None,
 ) -> float:
-    """`seconds` itself, if it lies within the limits.
+    """Return a number of seconds that lies within the limits.
+
+    Parameters
+    ----------
+    seconds : float
+    what, shortest_s, longest_s
+        As `parse_duration`.
+    written : str, optional
+        Text to show in the error message instead of the seconds.
 
     Raises
     ------
     UsageError
-        Where it is no number, not finite, or outside `shortest_s` to `longest_s`.
+        If `seconds` is not a finite number from `shortest_s` to `longest_s`.
     """
     shown = f"{seconds} s" if written is None else repr(written)
     if isinstance(seconds, bool) or not isinstance(seconds, Real):
@@ -80,7 +88,7 @@ def check_duration(
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest way to write a duration to the millisecond; `parse_duration` reads it back.
+    """Return the shortest text of a duration, rounded to milliseconds; `parse_duration` reads it back.
 
     Examples
     --------
@@ -97,7 +105,9 @@ def format_duration(seconds: float) -> str:
 
 
 def format_span(seconds: float) -> str:
-    """A stretch of time in the unit people would name it in; cut to one decimal, so never longer than it is.
+    """Return a time span with its largest fitting unit.
+
+    It is cut to one decimal, so that the text never states more than the span.
 
     Examples
     --------

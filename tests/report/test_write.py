@@ -18,7 +18,7 @@ import recordings
 
 from popclass.cli import main
 from popclass.errors import AudioError, UsageError
-from popclass.model.limitations import in_short
+from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.pipeline import classify
 from popclass.report import write_report
@@ -169,7 +169,7 @@ def test_what_the_model_cannot_do_stands_before_what_it_found(run: Run, take: Pa
     page = take.with_name("page.html")
     assert run("classify", take, "--report", page, "--site", "knee")[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
-    for said in (*in_short(Model.default()), "No audible cavitation is documented there".lower()):
+    for said in (*brief_limits(Model.default()), "No audible cavitation is documented there".lower()):
         assert said in head
     assert "learnt from generated sounds alone" in head
     assert run("classify", take, "--report", page, "--site", "mcp", "--model", model)[0] == 0

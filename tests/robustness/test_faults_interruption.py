@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import recordings
 
-from popclass.utils.signals import Stopped, Stops, held, stoppable, stopped
+from popclass.utils.signals import Stopped, Stops, defer_signals, stoppable, stopped
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -220,10 +220,10 @@ def test_signal_deferred() -> None:
         reached.append(1)
 
     with stoppable() as stops:
-        with pytest.raises(Stopped) as caught, held():
+        with pytest.raises(Stopped) as caught, defer_signals():
             work()
         assert reached == [1]
-        assert stops.asked is caught.value
+        assert stops.received is caught.value
     assert (caught.value.exit_code, caught.value.word) == (143, "terminated")
     assert stopped(KeyboardInterrupt()).word == "interrupted"
 
