@@ -22,7 +22,7 @@ from popclass.cli import batch, classify, evaluate, features, listen, model, sit
 from popclass.cli.console import open_closed_streams, print_error, system_failure
 from popclass.errors import PopclassError
 from popclass.utils.files import discard
-from popclass.utils.signals import Stops, stoppable, stopped
+from popclass.utils.signals import SignalHandler, as_stopped, handle_signals
 from popclass.version import __version__
 
 __all__ = ["main"]
@@ -81,15 +81,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Matrices here are small: a second BLAS thread costs more than it gains. Read when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     open_closed_streams()
-    with stoppable() as stops:
+    with handle_signals() as stops:
         try:
             return _run(list(sys.argv[1:] if argv is None else argv), stops)
         except (KeyboardInterrupt, click.Abort) as error:
-            print_error(stopped(error).word)
-            return stopped(error).exit_code
+            print_error(as_stopped(error).word)
+            return as_stopped(error).exit_code
 
 
-def _run(arguments: list[str], stops: Stops) -> int:
+def _run(arguments: list[str], stops: SignalHandler) -> int:
     """Run a command; print an error of popclass or the system in one line."""
     try:
         with commands.make_context("popclass", arguments) as context:

@@ -10,7 +10,7 @@ import click
 from popclass.cli import options
 from popclass.cli.console import print_error, print_note, progress_bar
 from popclass.errors import UsageError
-from popclass.utils.signals import stopped
+from popclass.utils.signals import as_stopped
 from popclass.utils.text import counted, one_line
 from popclass.utils.workers import available_cores, start_server
 
@@ -115,8 +115,8 @@ def batch(
         done = "" if latest is None else f" after {latest.done:,} of {latest.total:,} recordings"
         again = "the same command without --fresh" if fresh else "the same command"
         journal = f"{one_line(results_dir)}/journal.jsonl"
-        print_error(f"{stopped(error).word}{done}; {again} continues from there, using {journal}")
-        return stopped(error).exit_code
+        print_error(f"{as_stopped(error).word}{done}; {again} continues from there, using {journal}")
+        return as_stopped(error).exit_code
     if not quiet:
         print_note(_summary(result))
     for row in result.failed:

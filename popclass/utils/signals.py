@@ -48,19 +48,19 @@ class Stopped(KeyboardInterrupt):
         return 128 + self.number
 
 
-def stopped(error: BaseException) -> Stopped:
+def as_stopped(error: BaseException) -> Stopped:
     """Return an interruption as `Stopped`; any other KeyboardInterrupt counts as SIGINT.
 
     Examples
     --------
-    >>> stopped(KeyboardInterrupt()).exit_code
+    >>> as_stopped(KeyboardInterrupt()).exit_code
     130
     """
     return error if isinstance(error, Stopped) else Stopped()
 
 
-class Stops:
-    """Signal handler of `stoppable`.
+class SignalHandler:
+    """Signal handler of `handle_signals`.
 
     Attributes
     ----------
@@ -92,31 +92,31 @@ class Stops:
             sys.__unraisablehook__(lost)
             return
         self._at = None
-        timer = threading.Timer(RERAISE_S, os.kill, (os.getpid(), stopped(lost.exc_value).number))
+        timer = threading.Timer(RERAISE_S, os.kill, (os.getpid(), as_stopped(lost.exc_value).number))
         timer.daemon = True
         timer.start()
 
 
-_active: Stops | None = None
+_active: SignalHandler | None = None
 
 
 @contextmanager
-def stoppable() -> Iterator[Stops]:
+def handle_signals() -> Iterator[SignalHandler]:
     """Raise `Stopped` for signals that end a process, while the block runs in the main thread.
 
     A block inside such a block, or in another thread, changes nothing.
 
     Examples
     --------
-    >>> with stoppable() as stops:
+    >>> with handle_signals() as stops:
     ...     stops.asked is None
     True
     """
     global _active
     if _active is not None or threading.current_thread() is not threading.main_thread():
-        yield _active or Stops()
+        yield _active or SignalHandler()
         return
-    stops = _active = Stops()
+    stops = _active = SignalHandler()
     before = {number: signal.getsignal(number) for number in _numbers()}
     ours = [number for number, handler in before.items() if handler != signal.SIG_IGN and _is_default(handler)]
     hook = sys.unraisablehook
