@@ -109,7 +109,7 @@ def handle_signals() -> Iterator[SignalHandler]:
     Examples
     --------
     >>> with handle_signals() as stops:
-    ...     stops.asked is None
+    ...     stops.received is None
     True
     """
     global _active
