@@ -30,9 +30,9 @@ WAIT_S = 60.0
 # Hears as a worker does, except that one recording ends the worker and that all take a while.
 PRELOAD = """
 import os, time
-import popclass.batch.hearing as hearing
+import popclass.batch.worker as worker
 
-plain = getattr(hearing.hear_one, "plain", hearing.hear_one)  # a preload may be loaded twice
+plain = getattr(worker.extract_one, "plain", worker.extract_one)  # a preload may be loaded twice
 
 def slow(path, *a, name, **k):
     time.sleep({pause})
@@ -41,7 +41,7 @@ def slow(path, *a, name, **k):
     return plain(path, *a, name=name, **k)
 
 slow.plain = plain
-hearing.hear_one = slow
+worker.extract_one = slow
 """
 
 
@@ -265,7 +265,7 @@ def test_another_dask_is_one_line():
 
 
 def test_what_a_worker_sees_otherwise_fails_by_name(archive, model, tmp_path):
-    from popclass.batch.journal import Stamp
+    from popclass.utils.files import Stamp
 
     cluster.take_model("abc", model.to_bytes(), model.name)
     chunk = {
@@ -273,7 +273,7 @@ def test_what_a_worker_sees_otherwise_fails_by_name(archive, model, tmp_path):
         "day 1/take01.wav": Stamp(5, 0),
         "gone.wav": Stamp(7, 0),
     }
-    by_name = {outcome.recording: outcome for outcome in cluster.hear_here("abc", str(archive), chunk)}
+    by_name = {outcome.recording: outcome for outcome in cluster.process_on_worker("abc", str(archive), chunk)}
     assert by_name["day 0/take00.wav"].line is not None
     assert "cannot see this file; every worker must see" in by_name["gone.wav"].reason
     assert "sees another file there" in by_name["day 1/take01.wav"].reason

@@ -21,11 +21,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.batch import classify_folder
-from popclass.batch import worker as hearing
+from popclass.batch import worker
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Journal, Stamp, from_line, piece_in, to_line
 from popclass.batch.journal import _sealed as sealed
-from popclass.batch.worker import hear_one
+from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import OutputError
 from popclass.model.model import Model
@@ -36,11 +36,11 @@ TABLES = ("events.csv", "recordings.csv")
 # The command, with hearing slowed down so that there is something to interrupt.
 SLOW = """
 import sys, time, popclass.batch.worker as hearing
-from popclass.batch.hearing import hear_one
+from popclass.batch.worker import extract_one
 def slow(*a, **k):
     time.sleep({pause})
-    return hear_one(*a, **k)
-hearing.hear_one = slow
+    return extract_one(*a, **k)
+worker.extract_one = slow
 if __name__ == "__main__":
     from popclass.cli import main
     sys.exit(main(sys.argv[1:]))
@@ -216,7 +216,7 @@ def test_a_file_that_changed_is_heard_again(archive, model, tmp_path, monkeypatc
     shutil.copytree(archive, folder)
     classify_folder(folder, tmp_path / "out", model=model[0])
     heard = []
-    monkeypatch.setattr(hearing, "hear_one", lambda path, *a, name: heard.append(name) or hear_one(path, *a, name=name))
+    monkeypatch.setattr(worker, "extract_one", lambda path, *a, name: heard.append(name) or extract_one(path, *a, name=name))
     recordings.write(folder / "take01.wav", ["other"], seed=9)  # of the same size
     os.utime(folder / "take02.wav", (1, 1))
     classify_folder(folder, tmp_path / "out", model=model[0])
@@ -262,14 +262,14 @@ def test_a_worker_killed_from_outside_costs_nothing(archive, model, done, tmp_pa
     script = tmp_path / "batch.py"
     script.write_text(
         "import os, sys, time, popclass.batch.worker as hearing\n"
-        "from popclass.batch.worker import hear_one\n"
+        "from popclass.batch.worker import extract_one\n"
         f"pid = {os.fspath(tmp_path / 'pid')!r}\n"
         "def waiting(path, *a, name, **k):\n"
         "    if name == 'take05.wav' and not os.path.exists(pid):\n"
         "        open(pid + '.part', 'w').write(str(os.getpid()))\n        os.replace(pid + '.part', pid)\n"
         "        time.sleep(60)\n"
-        "    return hear_one(path, *a, name=name, **k)\n"
-        "hearing.hear_one = waiting\n"
+        "    return extract_one(path, *a, name=name, **k)\n"
+        "worker.extract_one = waiting\n"
         "if __name__ == '__main__':\n    from popclass.cli import main\n    sys.exit(main(sys.argv[1:]))\n"
     )
     results = tmp_path / "results"
@@ -469,7 +469,7 @@ def test_starting_over_removes_the_tables_with_the_journal(archive, model, tmp_p
     results, line = tmp_path / "out", ["batch", str(archive), "--model", str(model[1]), "--jobs", "1"]
     assert main([*line, "-o", str(results)]) == 1
     before = {name: (results / name).read_bytes() for name in TABLES}
-    plain = hearing.hear_one
+    plain = worker.extract_one
 
     def interrupted(path, *rest, name, **options):
         if name == "take08.wav":
@@ -477,7 +477,7 @@ def test_starting_over_removes_the_tables_with_the_journal(archive, model, tmp_p
         return plain(path, *rest, name=name, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(hearing, "hear_one", interrupted)
+        patch.setattr(worker, "extract_one", interrupted)
         capfd.readouterr()
         assert main([*line, "-o", str(results), "--fresh"]) == 130
     said = capfd.readouterr().err.splitlines()[-1]

@@ -14,10 +14,10 @@ import pytest
 import recordings
 
 from popclass.batch import classify_folder, pool
-from popclass.batch import worker as hearing
+from popclass.batch import worker
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Stamp, from_line, to_line
-from popclass.batch.worker import hear_one
+from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import LabelError, ModelError, OutputError, UsageError
 from popclass.features import extract
@@ -108,8 +108,8 @@ def test_any_number_of_processes_gives_the_same_bytes(done, archive, model, tmp_
 def test_any_grouping_gives_the_same_journal_lines(done, archive, model, files):
     names = [row.recording for row in done.recordings if row.status == "ok" and "\\" not in row.recording]
     chunks = [dict.fromkeys(names[at : at + files], Stamp(1, 2)) for at in range(0, len(names), files)]
-    lines = [outcome.line for chunk in chunks for outcome in hearing.hear_chunk(archive, chunk, model)]
-    alone = [hearing.hear_chunk(archive, {name: Stamp(1, 2)}, model)[0].line for name in names]
+    lines = [outcome.line for chunk in chunks for outcome in worker.process_chunk(archive, chunk, model)]
+    alone = [worker.process_chunk(archive, {name: Stamp(1, 2)}, model)[0].line for name in names]
     assert lines == alone
 
 
@@ -119,7 +119,7 @@ def test_a_second_run_hears_only_what_is_new_changed_or_failed(done, archive, mo
     classify_folder(folder, results, model=model)
     heard = []
     monkeypatch.setattr(
-        hearing, "hear_one", lambda path, *a, name, **k: heard.append(name) or hear_one(path, *a, name=name)
+        worker, "extract_one", lambda path, *a, name, **k: heard.append(name) or extract_one(path, *a, name=name)
     )
     assert classify_folder(folder, results, model=model).resumed == 11
     assert heard == ["day 0/broken.wav"]
@@ -142,10 +142,10 @@ def test_an_interrupted_batch_goes_on_and_ends_with_the_same_bytes(done, archive
     def interrupted(path, *rest, name, **options):
         if name == "day 1/take3.wav":
             raise KeyboardInterrupt
-        return hear_one(path, *rest, name=name, **options)
+        return extract_one(path, *rest, name=name, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(hearing, "hear_one", interrupted)
+        patch.setattr(worker, "extract_one", interrupted)
         with pytest.raises(KeyboardInterrupt):
             classify_folder(archive, tmp_path, model=model)
     assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
@@ -160,9 +160,9 @@ def test_a_killed_batch_leaves_no_results_and_goes_on(done, archive, model, tmp_
     model.save(tmp_path / "m.onnx")
     results = tmp_path / "results"
     code = (
-        "import time, popclass.batch.worker as hearing\nhear_one = hearing.hear_one\n"
-        "def slow(*a, **k):\n    time.sleep(0.2)\n    return hear_one(*a, **k)\n"
-        "hearing.hear_one = slow\nfrom popclass.cli import main\n"
+        "import time, popclass.batch.worker as hearing\nextract_one = worker.extract_one\n"
+        "def slow(*a, **k):\n    time.sleep(0.2)\n    return extract_one(*a, **k)\n"
+        "worker.extract_one = slow\nfrom popclass.cli import main\n"
         f"main(['batch', {str(archive)!r}, '-o', {str(results)!r}, '--model', {str(tmp_path / 'm.onnx')!r}])"
     )
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as child:
@@ -184,11 +184,11 @@ def test_a_recording_that_kills_its_process_costs_one_row(archive, model, tmp_pa
     model.save(tmp_path / "m.onnx")
     script.write_text(
         "import os, sys, popclass.batch.worker as hearing\n"
-        "hear_one = hearing.hear_one\n"
+        "extract_one = worker.extract_one\n"
         "def deadly(path, *a, name, **k):\n"
         "    if name == 'LOUD.FLAC':\n        os._exit(139)\n"
-        "    return hear_one(path, *a, name=name, **k)\n"
-        "hearing.hear_one = deadly\n"
+        "    return extract_one(path, *a, name=name, **k)\n"
+        "worker.extract_one = deadly\n"
         "if __name__ == '__main__':\n"
         "    from popclass.cli import main\n    sys.exit(main(sys.argv[1:]))\n"
     )
@@ -217,9 +217,9 @@ def test_a_bug_costs_one_row_and_names_itself(archive, model, tmp_path, monkeypa
     def broken(path, *rest, name, **options):
         if name == "LOUD.FLAC":
             raise ZeroDivisionError("by nothing")
-        return hear_one(path, *rest, name=name, **options)
+        return extract_one(path, *rest, name=name, **options)
 
-    monkeypatch.setattr(hearing, "hear_one", broken)
+    monkeypatch.setattr(worker, "extract_one", broken)
     failed = {row.recording: row.reason for row in classify_folder(archive, tmp_path, model=model).failed}
     assert failed["LOUD.FLAC"] == "a bug in popclass, please report it: ZeroDivisionError: by nothing"
     assert len(failed) == 2
