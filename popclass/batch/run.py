@@ -40,7 +40,7 @@ from popclass.utils.text import one_line
 from popclass.utils.workers import one_a_core
 from popclass.version import __version__
 
-MAX_JOBS = 256
+MOST_JOBS = 256
 
 PathLike = str | os.PathLike[str]
 Notice = Callable[[str], None]
@@ -169,8 +169,8 @@ def classify_folder(
 
 
 def _check_options(jobs: int, to: str) -> None:
-    if not 1 <= jobs <= MAX_JOBS:
-        raise UsageError(f"jobs {jobs} is out of range: allowed is 1 to {MAX_JOBS}")
+    if not 1 <= jobs <= MOST_JOBS:
+        raise UsageError(f"jobs {jobs} is out of range: allowed is 1 to {MOST_JOBS}")
     tables(to)
     if to == PARQUET:
         try:

@@ -8,12 +8,12 @@ import pytest
 import recordings
 
 from popclass.batch import classify_folder
-from popclass.utils.files import Stamp
 from popclass.batch.progress import BatchProgress, ProgressCounter
 from popclass.batch.worker import Outcome
 from popclass.cli import console as messages
 from popclass.cli import main
 from popclass.model.model import Model
+from popclass.utils.files import Stamp
 
 
 @pytest.fixture(scope="module")

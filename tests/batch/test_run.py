@@ -13,16 +13,16 @@ from dataclasses import replace
 import pytest
 import recordings
 
-from popclass.batch import classify_folder, pool
-from popclass.batch import worker
+from popclass.batch import classify_folder, pool, worker
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Stamp, from_line, to_line
+from popclass.batch.journal import from_line, to_line
 from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import LabelError, ModelError, OutputError, UsageError
 from popclass.features import extract
 from popclass.model.model import Model
 from popclass.pipeline import analyze, classify
+from popclass.utils.files import Stamp
 
 TABLES = ("events.csv", "recordings.csv")
 NOT_UTF8 = os.fsdecode(b"caf\xe9.wav")
@@ -83,7 +83,7 @@ def test_rows_are_those_of_classify(done, archive, model):
     lines = [csv_header(model.classes)]
     for name in sorted(row.recording for row in done.recordings if row.status == "ok"):
         result = classify(archive / name, model=model)
-        lines += csv_rows(replace(result, recording=name))
+        lines += csv_rows(replace(result, info=replace(result.info, name=name)))
     assert len(lines) > 8
     assert (done.results_dir / "events.csv").read_text() == "".join(lines)
 
@@ -160,7 +160,7 @@ def test_a_killed_batch_leaves_no_results_and_goes_on(done, archive, model, tmp_
     model.save(tmp_path / "m.onnx")
     results = tmp_path / "results"
     code = (
-        "import time, popclass.batch.worker as hearing\nextract_one = worker.extract_one\n"
+        "import time, popclass.batch.worker as worker\nextract_one = worker.extract_one\n"
         "def slow(*a, **k):\n    time.sleep(0.2)\n    return extract_one(*a, **k)\n"
         "worker.extract_one = slow\nfrom popclass.cli import main\n"
         f"main(['batch', {str(archive)!r}, '-o', {str(results)!r}, '--model', {str(tmp_path / 'm.onnx')!r}])"
@@ -183,7 +183,7 @@ def test_a_recording_that_kills_its_process_costs_one_row(archive, model, tmp_pa
     script = tmp_path / "batch.py"
     model.save(tmp_path / "m.onnx")
     script.write_text(
-        "import os, sys, popclass.batch.worker as hearing\n"
+        "import os, sys, popclass.batch.worker as worker\n"
         "extract_one = worker.extract_one\n"
         "def deadly(path, *a, name, **k):\n"
         "    if name == 'LOUD.FLAC':\n        os._exit(139)\n"
@@ -243,13 +243,12 @@ def test_a_bug_that_shows_when_sounds_are_described_together_costs_one_row(done,
 
 def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
     heard = analyze(archive / "LOUD.FLAC", model, name="LOUD.FLAC")
-    back = from_line(to_line("LOUD.FLAC", heard, Stamp(1, 2), (1, 5)), classes=3)
+    back = from_line(to_line("LOUD.FLAC", heard, Stamp(1, 2), (1, 5)), classes=3).analysis
     assert len(heard.events) >= 2
     assert back.events == heard.events
-    for name in ("acoustic", "believed", "novelty"):
+    for name in ("acoustic", "contextual", "novelty"):
         assert getattr(back, name).tobytes() == getattr(heard, name).tobytes()
-    for name in ("recording", "duration_s", "sample_rate", "channels", "recorded_at", "warnings"):
-        assert getattr(back, name) == getattr(heard, name)
+    assert back.info == heard.info
 
 
 @pytest.mark.parametrize(
@@ -257,13 +256,13 @@ def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
     [
         (
             {"min_probability": 1.0},
-            "begun without --min-probability and is now run with --min-probability 1.0; say it as",
+            "begun without --min-probability and is now run with --min-probability 1.0; use the same",
         ),
         (
             {"site": "hip"},
-            "begun with --site knee and is now run with --site hip; say it as before, name another folder",
+            "begun with --site knee and is now run with --site hip; use the same options as before",
         ),
-        ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*or say --fresh"),
+        ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*with --fresh"),
     ],
 )
 def test_changed_parameters_are_refused_with_a_choice(archive, model, tmp_path, changed, message):
@@ -278,7 +277,7 @@ def test_changed_parameters_are_refused_with_a_choice(archive, model, tmp_path, 
 
 def test_results_of_something_else_are_never_replaced(archive, model, tmp_path):
     (tmp_path / "events.csv").write_text("mine")
-    with pytest.raises(OutputError, match=r"holds a events\.csv, but no journal"):
+    with pytest.raises(OutputError, match=r"has a events\.csv that no batch wrote"):
         classify_folder(archive, tmp_path, model=model)
     assert (tmp_path / "events.csv").read_text() == "mine"
     results = tmp_path / "results"
@@ -295,7 +294,7 @@ def test_two_batches_do_not_write_one_journal(archive, model, tmp_path):
     from popclass.batch.journal import Journal
 
     pytest.importorskip("fcntl")
-    with Journal(tmp_path, {}), pytest.raises(OutputError, match="in use by another batch"):
+    with Journal(tmp_path, {}, classes=3), pytest.raises(OutputError, match="in use by another batch"):
         classify_folder(archive, tmp_path, model=model)
 
 
@@ -391,10 +390,10 @@ def test_a_batch_says_which_times_cannot_be_trusted(model, tmp_path):
         "take4.wav,P1,mcp,",
     )
     rows = classify_folder(folder, tmp_path / "out", model=model, manifest=path).recordings
-    assert rows[0].warnings == ()
-    assert "begins before take1.wav" in rows[1].warnings[0]
-    assert any("overlaps in time with take2.wav" in line for line in rows[2].warnings)
-    assert "no starting time" in rows[3].warnings[0]
+    assert rows[0].info.warnings == ()
+    assert "begins before take1.wav" in rows[1].info.warnings[0]
+    assert any("overlaps in time with take2.wav" in line for line in rows[2].info.warnings)
+    assert "no starting time" in rows[3].info.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -408,8 +407,8 @@ def test_a_batch_says_which_times_cannot_be_trusted(model, tmp_path):
         (["file", "1.wav", "./1.wav"], "row 3: './1.wav' is named before, in .*row 2"),
         (["file,site", "1.wav,hipp"], "row 2: site 'hipp' is unknown"),
         (["file,cavities", "1.wav,0"], "row 2: cavities 0 is out of range"),
-        (["file,cavities", "1.wav,two"], "row 2: cavities 'two' is no whole number"),
-        (["file,recorded_at", "1.wav,today"], "row 2: recorded_at 'today' is no date and time"),
+        (["file,cavities", "1.wav,two"], "row 2: cavities 'two' is not a whole number"),
+        (["file,recorded_at", "1.wav,today"], "row 2: recorded_at 'today' is not a date and time"),
         (["file,subject", "1.wav,P1,P2"], "row 2: 3 fields"),
         (["file,subject", ",P1"], "row 2: no file is named"),
     ],

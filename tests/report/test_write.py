@@ -315,7 +315,7 @@ def test_data_cannot_end_its_script(take: Path, model: str) -> None:
 
     chosen = Model.load(model)
     result = classify(take, model=chosen)
-    seen = look(replace(result, recording="</script><script>alert(1)</script>"), take, chosen)
+    seen = look(replace(result, info=replace(result.info, name="</script><script>alert(1)</script>")), take, chosen)
     page = render_page([seen], ["</script>"], model="</title>")
     assert page.count("</script>") == 2
     assert "<script>alert" not in page

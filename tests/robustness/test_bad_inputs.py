@@ -159,9 +159,7 @@ def test_classify_documented_outcome(kind: Kind, corpus: Path, results: dict[str
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=by_name)
-def test_command_messages(
-    kind: Kind, corpus: Path, results: dict[str, dict[str, Any]]
-) -> None:
+def test_command_messages(kind: Kind, corpus: Path, results: dict[str, dict[str, Any]]) -> None:
     result = results[kind.name]
     assert "died" not in result
     lines = result["stderr"].splitlines()

@@ -247,9 +247,7 @@ def test_handlers_restored() -> None:
     assert len(found) == 1
 
 
-def test_interrupt_wrapped_by_library(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_interrupt_wrapped_by_library(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     from popclass.cli import main
 
     def wrapping(*_args: object, **_options: object) -> None:

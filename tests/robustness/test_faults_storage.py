@@ -22,10 +22,9 @@ from typing import Any
 import pytest
 import recordings
 
-from popclass.batch import classify_folder
-from popclass.batch import worker as hearing
+from popclass.batch import classify_folder, worker
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.worker import hear_one
+from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import AudioError, OutputError
 from popclass.model.model import Model
@@ -158,9 +157,7 @@ def test_full_disk_keeps_old_result(
     assert target.read_text() == "before"
 
 
-def test_full_disk_model_and_card(
-    model: Model, tmp_path: Path, full_after: Callable[[int], FullDisk]
-) -> None:
+def test_full_disk_model_and_card(model: Model, tmp_path: Path, full_after: Callable[[int], FullDisk]) -> None:
     for writes in range(8):
         full_after(writes)
         try:
@@ -232,9 +229,9 @@ def test_results_removed_while_running(
         heard.append(name)
         if name == "take1.wav":
             shutil.rmtree(tmp_path / "out")
-        return hear_one(path, *rest, name=name, **options)
+        return extract_one(path, *rest, name=name, **options)
 
-    monkeypatch.setattr(hearing, "hear_one", removing)
+    monkeypatch.setattr(worker, "extract_one", removing)
     with pytest.raises(OutputError, match=r"journal\.jsonl was removed while the batch was running; run it again"):
         classify_folder(archive, tmp_path / "out", model=model)
     assert len(heard) < 6, "the others would have been heard in vain"
@@ -284,18 +281,16 @@ def test_recording_removed_before_read(
 
     def removing(path: Path, *rest: Any, name: str, **options: Any) -> Any:
         (tmp_path / "in" / "take2.wav").unlink(missing_ok=True)
-        return hear_one(path, *rest, name=name, **options)
+        return extract_one(path, *rest, name=name, **options)
 
-    monkeypatch.setattr(hearing, "hear_one", removing)
+    monkeypatch.setattr(worker, "extract_one", removing)
     result = classify_folder(tmp_path / "in", tmp_path / "out", model=model)
     assert [(row.recording, row.reason) for row in result.failed] == [("take2.wav", "no such file; check the path")]
 
 
 @pytest.mark.parametrize("how", ["truncated", "overwritten", "grown", "touched"])
 @pytest.mark.parametrize("ending", ["wav", "flac"])
-def test_recording_changed_while_read(
-    how: str, ending: str, model: Model, tmp_path: Path
-) -> None:
+def test_recording_changed_while_read(how: str, ending: str, model: Model, tmp_path: Path) -> None:
     path = recordings.write(tmp_path / f"take.{ending}", ["other"], seconds=6)
 
     def change(read: int, _total: int | None) -> None:

@@ -115,9 +115,7 @@ def test_terminal_widths(columns: str, monkeypatch: pytest.MonkeyPatch, capfd: p
         assert "mcp" in out
 
 
-def test_dumb_terminal(
-    take: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dumb_terminal(take: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
