@@ -223,7 +223,7 @@ def parameter_rows(wanted: Callable[[p.Parameter], bool]) -> list[list[str]]:
     rows = []
     for q in p.TABLE:
         if wanted(q):
-            shape = q.law if q.law in ("uniform", "log") else f"{q.law}, {q.centre:g}, {q.spread:g}"
+            shape = q.law if q.law in ("uniform", "log") else f"{q.law}, {q.center:g}, {q.spread:g}"
             rows.append([q.name, q.unit, f"{q.low:g} to {q.high:g}", shape, q.source])
     return rows
 
@@ -261,9 +261,9 @@ No acoustics of a snapping hip, scapula or ankle tendon are published; the figur
 
 ## Assumptions
 
-Nothing published fixes these; the ranges are guesses. So are the shares of programmes, sensors, rooms, devices and
-codecs (`popclass/synthesis/settings.py`, `plan.py`), the sizes of rooms and the distances (`world.py`), the modes of
-the things in `other.py`, `struck.py` and `speech.py`, and that a second peak follows within 5 ms and so belongs to its
+Nothing published fixes these; the ranges are guesses. So are the shares of programs, sensors, rooms, devices and codecs
+(`popclass/synthesis/settings.py`, `plan.py`), the sizes of rooms and the distances (`acoustics.py`), the modes of the
+sources in `other.py`, `impacts.py` and `speech.py`, and that a second peak follows within 5 ms and so belongs to its
 pop.
 
 {assumed}

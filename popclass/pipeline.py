@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.audio import open_recording
+from popclass.audio import Recording, open_recording
 from popclass.detection import Detector, Sound
 from popclass.features import FrontEnd, extract
 from popclass.model.model import Model
@@ -72,7 +72,7 @@ class EventExtractor:
     def __init__(self, frontend: FrontEnd) -> None:
         self._frontend = frontend
         self._found: list[tuple[int, RecordingInfo, tuple[Event, ...]]] = []  # with the row of the first event
-        self._tables: list[Array] = [np.zeros((0, len(frontend.names)))]
+        self._tables: list[Array] = []
         self._extracted = 0
         self._pending: list[Sound] = []
 
@@ -93,12 +93,16 @@ class EventExtractor:
         events: list[Event] = []
         try:
             with open_recording(source, sample_rate=sample_rate, name=name) as recording:
-                detector = Detector(recording.sample_rate, recording.channels)
-                for block in recording.blocks(BLOCK):
-                    self._take(detector.feed(block), events, on_sounds)
-                    if progress is not None:
-                        progress(recording.frames_read, recording.frames)
-                self._take(detector.flush(), events, on_sounds)
+                for sounds in _detect(recording, progress):
+                    events += [sound.event for sound in sounds]
+                    if on_sounds is not None:
+                        for start in range(0, len(sounds), SOUNDS_AT_ONCE):
+                            on_sounds(sounds[start : start + SOUNDS_AT_ONCE])
+                    self._pending += sounds
+                    while len(self._pending) >= SOUNDS_AT_ONCE:
+                        self._tables.append(extract(self._pending[:SOUNDS_AT_ONCE], self._frontend))
+                        self._extracted += SOUNDS_AT_ONCE
+                        del self._pending[:SOUNDS_AT_ONCE]
                 self._found.append((first, recording.info(), number_events(events)))
         except BaseException:
             del self._pending[max(first - self._extracted, 0) :]
@@ -106,25 +110,18 @@ class EventExtractor:
 
     def finish(self) -> list[Extraction]:
         """Return the extraction of each recording, in the order of `add`."""
-        if self._pending:
-            self._extract(len(self._pending))
-        features = np.concatenate(self._tables)
+        features = np.concatenate([*self._tables, extract(self._pending, self._frontend)])
         return [Extraction(info, events, features[at : at + len(events)]) for at, info, events in self._found]
 
-    def _take(self, sounds: Sequence[Sound], events: list[Event], on_sounds: OnSounds | None) -> None:
-        events += [sound.event for sound in sounds]
-        if on_sounds is not None:
-            for start in range(0, len(sounds), SOUNDS_AT_ONCE):
-                on_sounds(sounds[start : start + SOUNDS_AT_ONCE])
-        self._pending += sounds
-        while len(self._pending) >= SOUNDS_AT_ONCE:
-            self._extract(SOUNDS_AT_ONCE)
 
-    def _extract(self, count: int) -> None:
-        """Compute the features of the first pending sounds and drop their samples."""
-        self._tables.append(extract(self._pending[:count], self._frontend))
-        self._extracted += count
-        del self._pending[:count]
+def _detect(recording: Recording, progress: Progress | None) -> Iterator[list[Sound]]:
+    """Yield the sounds that each block of a recording completes."""
+    detector = Detector(recording.sample_rate, recording.channels)
+    for block in recording.blocks(BLOCK):
+        yield detector.feed(block)
+        if progress is not None:
+            progress(recording.frames_read, recording.frames)
+    yield detector.flush()
 
 
 def extract_events(
@@ -163,7 +160,7 @@ def extract_events(
 
 
 def number_events(events: Sequence[Event]) -> tuple[Event, ...]:
-    """Number events and bursts from 1; an onset at most 250 ms after the one before continues its burst."""
+    """Assign event and burst numbers from 1; an onset at most 250 ms after the previous one continues its burst."""
     numbered: list[Event] = []
     burst = 0
     for index, event in enumerate(events):
@@ -182,8 +179,9 @@ def analyze(
     progress: Progress | None = None,
 ) -> Analysis:
     """Extract the events of one recording and estimate their probabilities; parameters as `extract_events`."""
-    extraction = extract_events(source, model.frontend, sample_rate=sample_rate, name=name, progress=progress)
-    return apply_model([extraction], model)[0]
+    extractor = EventExtractor(model.frontend)
+    extractor.add(source, sample_rate=sample_rate, name=name, progress=progress)
+    return apply_model(extractor.finish(), model)[0]
 
 
 def apply_model(extractions: Sequence[Extraction], model: Model, *, acoustic: Array | None = None) -> list[Analysis]:
@@ -274,7 +272,7 @@ def classify(
     >>> import numpy as np
     >>> samples = np.random.default_rng(0).normal(0, 0.001, 48_000)
     >>> samples[24_000:24_048] += np.sin(np.arange(48)) * 0.5
-    >>> [event.start_s for event in classify(samples, sample_rate=48_000, site="mcp").events]
+    >>> [round(event.start_s, 3) for event in classify(samples, sample_rate=48_000, site="mcp").events]
     [0.5]
     """
     metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)

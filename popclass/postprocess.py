@@ -32,7 +32,7 @@ from popclass.results import (
 from popclass.timing import refractory
 from popclass.timing.explanations import reasons
 from popclass.timing.sites import REFRACTORY_S, check_cavities, lookup
-from popclass.timing.timeline import Placed, Timeline, timelines, warnings
+from popclass.timing.timeline import Placed, Timeline, timeline_warnings, timelines
 from popclass.utils.arrays import softmax
 from popclass.utils.duration import check_duration
 
@@ -205,7 +205,7 @@ def postprocess(
     rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability)
     rules_of()  # refuses a wrong value even where there is nothing to label
     infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
-    clock_warnings = warnings(infos)
+    clock_warnings = timeline_warnings(infos)
     results: dict[int, RecordingResult] = {}
     for line, placed in _timelines(infos, analyses):
         rules = rules_of(site=line.site, capacity=_capacity(line, metadata))

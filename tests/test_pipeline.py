@@ -1,16 +1,29 @@
-"""popclass.pipeline: one recording from file or array to labelled events."""
+"""Pipeline of one recording: extraction, analysis, labels."""
 
 import numpy as np
 import pytest
 import recordings
 import soundfile as sf
+from hypothesis import given
+from hypothesis import strategies as st
+from sounds import detected
 
 import popclass
 from popclass.errors import AudioError, ModelError, UsageError
 from popclass.features import FrontEnd
 from popclass.model.model import Model
-from popclass.pipeline import analyze, classify, extract_events, extract_features, load_model
-from popclass.results import event_columns
+from popclass.pipeline import (
+    BURST_GAP_S,
+    SOUNDS_AT_ONCE,
+    EventExtractor,
+    analyze,
+    classify,
+    extract_events,
+    extract_features,
+    load_model,
+    number_events,
+)
+from popclass.results import Event, event_columns
 
 RATE = recordings.RATE
 
@@ -30,10 +43,137 @@ def frontend():
     return FrontEnd.build()
 
 
-# Classifying
+# Extraction
 
 
-def test_a_recording_gives_labelled_events(model):
+def test_extract_events(frontend):
+    samples = recordings.samples(["cavitation", "snapping", "other"], seconds=1.2)
+    extraction = extract_events(samples, frontend, sample_rate=RATE)
+    assert [event.onset for event in extraction.events] == [sound.event.onset for sound in detected(samples, RATE)]
+    assert extraction.features.shape == (len(extraction.events), len(frontend.names))
+    assert (extraction.info.duration_s, extraction.info.sample_rate, extraction.info.channels) == (1.2, RATE, 1)
+
+
+def test_extract_events_order(frontend):
+    samples = np.concatenate([recordings.samples(["cavitation"] * 3, seed=seed) for seed in range(40)])
+    extraction = extract_events(samples, frontend, sample_rate=RATE)
+    assert len(extraction.events) > 100
+    assert len(extraction.features) == len(extraction.events)
+    onsets = [event.onset for event in extraction.events]
+    assert onsets == sorted(onsets)
+    assert [event.event for event in extraction.events] == list(range(1, len(onsets) + 1))
+    levels = extraction.features[:, frontend.names.index("snr")]
+    np.testing.assert_allclose(levels, np.clip([event.snr_db for event in extraction.events], -10, 60))
+
+
+def test_extract_events_progress(frontend, tmp_path):
+    path = recordings.write(tmp_path / "a.wav", seconds=3)
+    seen = []
+    extract_events(path, frontend, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (3 * RATE, 3 * RATE)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_extract_events_on_sounds(frontend):
+    x = recordings.samples(["cavitation", "snapping", "other"] * 50, seconds=46)
+    parts = []
+    extraction = extract_events(x, frontend, sample_rate=RATE, on_sounds=lambda some: parts.append(list(some)))
+    sounds = [sound for part in parts for sound in part]
+    assert len(extraction.events) > SOUNDS_AT_ONCE, "more than are extracted at a time"
+    assert len(parts) > 1
+    assert max(map(len, parts)) <= SOUNDS_AT_ONCE
+    onsets = [event.onset for event in extraction.events]
+    assert [sound.event.onset for sound in sounds] == onsets
+    for sound in sounds:  # the samples are those around that very onset
+        at = sound.event.onset - sound.clip_start
+        np.testing.assert_array_equal(sound.clip[at : at + 48], x[sound.event.onset : sound.event.onset + 48])
+    without = extract_events(x, frontend, sample_rate=RATE)
+    np.testing.assert_array_equal(without.features, extraction.features)
+    assert without.events == extraction.events
+
+
+def test_extract_events_on_sounds_without_events(frontend):
+    def never(some):
+        raise AssertionError
+
+    assert extract_events(recordings.samples([]), frontend, sample_rate=RATE, on_sounds=never).events == ()
+
+
+# Several recordings
+
+
+def several():
+    """Recordings with none, few and more sounds than are extracted together, at several rates."""
+    many = np.concatenate([recordings.samples(["cavitation"] * 3, seed=seed) for seed in range(20)])
+    few = [recordings.samples([kind] * 2, seed=seed) for seed, kind in enumerate(recordings.KINDS)]
+    return [(few[0], RATE), (recordings.samples([]), RATE), (few[1], 44100), (many, RATE), (few[2], RATE)]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_event_extractor_recordings_independent(frontend, order):
+    extractor = EventExtractor(frontend)
+    given = several()[::order]
+    for samples, rate in given:
+        extractor.add(samples, sample_rate=rate)
+    together = extractor.finish()
+    assert len(together) == len(given)
+    assert max(len(each.events) for each in together) > SOUNDS_AT_ONCE
+    for one, (samples, rate) in zip(together, given, strict=True):
+        alone = extract_events(samples, frontend, sample_rate=rate)
+        assert one.events == alone.events
+        assert one.features.shape == alone.features.shape
+        assert one.features.tobytes() == alone.features.tobytes()
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_event_extractor_unusable_recording(frontend, many):
+    extractor = EventExtractor(frontend)
+    first, last = recordings.samples(["snapping"] * 2), recordings.samples(["other"] * 2, seed=1)
+    broken = np.concatenate([recordings.samples(["cavitation"] * 3, seed=seed) for seed in range(20 if many else 2)])
+    broken[-1] = np.nan
+    extractor.add(first, sample_rate=RATE)
+    with pytest.raises(AudioError, match="not a number"):
+        extractor.add(broken, sample_rate=RATE)
+    extractor.add(last, sample_rate=RATE)
+    together = extractor.finish()
+    assert len(together) == 2
+    for one, samples in zip(together, (first, last), strict=True):
+        np.testing.assert_array_equal(one.features, extract_events(samples, frontend, sample_rate=RATE).features)
+
+
+def test_event_extractor_no_recordings(frontend):
+    assert EventExtractor(frontend).finish() == []
+
+
+# Bursts
+
+
+def events_at(onsets, rate=1000):
+    return [Event(int(onset), int(onset), int(onset) + 1, rate, 1, 20.0, -20.0) for onset in onsets]
+
+
+def test_number_events():
+    numbered = number_events(events_at([0, 250, 501, 502, 752, 1100]))
+    assert [event.event for event in numbered] == [1, 2, 3, 4, 5, 6]
+    assert [event.burst for event in numbered] == [1, 1, 2, 2, 2, 3]
+
+
+@given(gaps=st.lists(st.integers(1, 600), max_size=30), rate=st.sampled_from([8000, 44100, 192000]))
+def test_number_events_burst_gap(gaps, rate):
+    onsets = np.cumsum([0, *gaps]) * rate // 1000
+    bursts = [event.burst for event in number_events(events_at(onsets, rate))]
+    new = [1 + int((np.diff(onsets[: index + 1]) > BURST_GAP_S * rate).sum()) for index in range(len(onsets))]
+    assert bursts == new
+
+
+def test_number_events_none():
+    assert number_events([]) == ()
+
+
+# Classification
+
+
+def test_classify(model):
     result = classify(
         recordings.samples(["cavitation", "snapping", "other"], seed=50, seconds=1.2), model=model, sample_rate=RATE
     )
@@ -47,8 +187,8 @@ def test_a_recording_gives_labelled_events(model):
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac"])
-def test_an_array_gives_what_the_file_gives(model, tmp_path, ending):
-    path = recordings.write(tmp_path / f"take.{ending}", ["cavitation", "snapping"])
+def test_classify_array_and_file(model, tmp_path, ending):
+    path = recordings.write(tmp_path / f"a.{ending}", ["cavitation", "snapping"])
     samples, rate = sf.read(path, dtype="float32")
     from_file, from_array = classify(path, model=model), classify(samples, model=model, sample_rate=rate)
     assert from_array.events == from_file.events
@@ -57,14 +197,14 @@ def test_an_array_gives_what_the_file_gives(model, tmp_path, ending):
         assert classify(file, model=model).events == from_file.events
 
 
-def test_whole_numbers_are_taken_for_samples(model):
+def test_classify_integers(model):
     samples = recordings.samples(["cavitation", "snapping"])
     as_int = np.round(samples * 32768).astype(np.int16)
     floats, ints = (classify(each, model=model, sample_rate=RATE) for each in (as_int / 32768, as_int))
     assert ints.events == floats.events
 
 
-def test_zero_events_are_a_result_with_all_its_columns(model):
+def test_classify_zero_events(model):
     result = classify(np.random.default_rng(0).normal(0, 0.01, RATE), model=model, sample_rate=RATE)
     assert result.events == ()
     assert list(result.rows()) == []
@@ -72,7 +212,7 @@ def test_zero_events_are_a_result_with_all_its_columns(model):
     assert list(result.to_dataframe().columns) == list(event_columns(model.classes))
 
 
-def test_an_event_at_the_first_sample(model):
+def test_classify_event_at_first_sample(model):
     samples = np.random.default_rng(1).normal(0, 0.002, RATE)
     samples[:2880] += 0.5 * recordings.sound("cavitation", np.random.default_rng(2))
     event = classify(samples, model=model, sample_rate=RATE).events[0]
@@ -81,13 +221,13 @@ def test_an_event_at_the_first_sample(model):
     assert event.event == event.burst == 1
 
 
-def test_the_model_can_be_named_by_its_file(model, model_file):
+def test_classify_model_path(model, model_file):
     samples = recordings.samples(["cavitation"])
     assert classify(samples, model=model_file, sample_rate=RATE) == classify(samples, model=model, sample_rate=RATE)
     assert load_model(model) is model
 
 
-def test_site_subject_and_thresholds_reach_the_result(model):
+def test_classify_options(model):
     samples = recordings.samples(["cavitation", "cavitation"], seed=60)
     plain = classify(samples, model=model, sample_rate=RATE, site="MCP", subject="P1")
     assert (plain.site, plain.subject) == ("mcp", "P1")
@@ -99,15 +239,15 @@ def test_site_subject_and_thresholds_reach_the_result(model):
     } == {"consistent"}
 
 
-def test_an_analysis_needs_no_other_recording(model):
+def test_analyze(model):
     analysis = analyze(recordings.samples(["cavitation", "snapping"]), model, sample_rate=RATE, name="a name")
-    assert analysis.recording == "a name"
+    assert analysis.info.name == "a name"
     assert analysis.acoustic.shape == analysis.contextual.shape == (len(analysis.events), len(model.classes))
-    np.testing.assert_array_equal(analysis.contextual, analysis.acoustic)  # this model knows no context
+    np.testing.assert_array_equal(analysis.contextual, analysis.acoustic)  # this model has no context
     assert not any(event.label for event in analysis.events)
 
 
-def test_features_are_those_the_model_asks_for(model):
+def test_extract_features(model):
     samples = recordings.samples(["cavitation", "snapping"])
     X, names = extract_features(samples, model=model, sample_rate=RATE)
     assert names == model.frontend.names
@@ -115,28 +255,28 @@ def test_features_are_those_the_model_asks_for(model):
     np.testing.assert_array_equal(X, extract_events(samples, model.frontend, sample_rate=RATE).features)
 
 
-# What is refused
+# Errors
 
 
-def test_an_array_needs_its_sample_rate(model):
+def test_classify_array_without_sample_rate(model):
     with pytest.raises(UsageError, match="sample_rate"):
         classify(np.zeros(RATE), model=model)
 
 
-def test_what_is_wrong_with_a_recording_is_said(model, tmp_path):
+def test_classify_unusable_recording(model, tmp_path):
     with pytest.raises(AudioError, match="no such file"):
         classify(tmp_path / "none.wav", model=model)
     with pytest.raises(AudioError, match="silence"):
         classify(np.zeros(RATE), model=model, sample_rate=RATE)
 
 
-def test_options_are_checked_before_anything_is_heard(model, tmp_path):
+def test_classify_options_checked_first(model, tmp_path):
     for options in ({"site": "tail"}, {"cavities": 0}):
         with pytest.raises(UsageError):
             classify(tmp_path / "none.wav", model=model, **options)
 
 
-def test_a_model_that_is_none_is_said(tmp_path):
+def test_classify_unusable_model(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match=r"m\.onnx"):
         classify(np.zeros(RATE), model=tmp_path / "m.onnx", sample_rate=RATE)
@@ -146,13 +286,13 @@ def test_a_model_that_is_none_is_said(tmp_path):
 
 
 class TestRealRecordings:
-    def test_the_wrist_crack_is_the_strongest_event_within_2_ms(self, realdata, model):
+    def test_wrist_crack(self, realdata, model):
         result = popclass.classify(realdata / "cracks" / "wrist_crack.wav", model=model)
         strongest = max(result.events, key=lambda event: event.snr_db)
         assert strongest.start_s == pytest.approx(3.0191, abs=0.002)
         assert any("DC offset" in warning for warning in result.warnings)
 
-    def test_four_cracks_are_four_clicks_of_one_burst(self, realdata, model):
+    def test_four_cracks(self, realdata, model):
         result = popclass.classify(realdata / "cracks" / "four_cracks.wav", model=model)
         loud = [event for event in result.events if event.snr_db > 20]
         assert [event.start_s for event in loud] == pytest.approx([0.0310, 0.0372, 0.1263, 0.2188], abs=0.002)
@@ -161,7 +301,7 @@ class TestRealRecordings:
     @pytest.mark.parametrize(
         "name", [f"{kind}{part}" for kind in ("Knuckle", "Nail_tap", "Nail_tip_tap", "Pad") for part in ("", "-test")]
     )
-    def test_every_tap_of_a_phones_m4a_is_found(self, realdata, frontend, name):
+    def test_phone_taps(self, realdata, frontend, name):
         """Labels begin about 10 ms before the tap."""
         folder = realdata / "negatives" / "taps"
         starts = np.loadtxt(folder / f"{name}.txt", usecols=0, ndmin=1)

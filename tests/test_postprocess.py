@@ -1,4 +1,4 @@
-"""popclass.postprocess: labels after timing, doubt said openly, nothing dropped."""
+"""Labels after context and timing."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,16 +17,18 @@ from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, UNCHECKED, Analy
 CLASSES = ("cavitation", "snapping", "other")
 MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99))
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-CRACK, SNAP, TAP = (0.9, 0.08, 0.02), (0.1, 0.8, 0.1), (0.05, 0.05, 0.9)
+POP, SNAP, TAP = (0.9, 0.08, 0.02), (0.1, 0.8, 0.1), (0.05, 0.05, 0.9)
 RATE = 48000
 
 
-def heard(onsets_s, chances, *, novelty=None, name="take.wav", recorded_at=None, contextual=None, warnings=()):
+def analysis_of(
+    onsets_s, probabilities, *, novelty=None, name="hip.wav", recorded_at=None, contextual=None, warnings=()
+):
     """An analysis of a recording with events at these times, with these probabilities."""
     events = [
         Event(round(s * RATE), round(s * RATE) + 5, round(s * RATE) + 200, RATE, 1, 20.0, -20.0) for s in onsets_s
     ]
-    acoustic = np.array(chances, dtype=float).reshape(len(events), 3)
+    acoustic = np.array(probabilities, dtype=float).reshape(len(events), 3)
     return Analysis(
         RecordingInfo(
             name,
@@ -51,45 +53,45 @@ def timing(result):
     return [event.timing for event in result.events]
 
 
-def one(analysis, around=None, **options):
-    return postprocess([analysis], [Metadata() if around is None else around], MODEL, **options)[0]
+def one(analysis, metadata=None, **options):
+    return postprocess([analysis], [Metadata() if metadata is None else metadata], MODEL, **options)[0]
 
 
 # A single recording
 
 
-def test_zero_events_are_a_result():
-    result = one(heard([], []))
+def test_postprocess_no_events():
+    result = one(analysis_of([], []))
     assert result.events == ()
     assert result.counts() == {"cavitation": 0, "snapping": 0, "other": 0, "uncertain": 0}
     assert result.cavities_needed == 0
 
 
-def test_an_event_at_the_first_sample_is_one_like_others():
-    result = one(heard([0.0, 2.0], [CRACK, SNAP]))
+def test_postprocess_event_at_zero():
+    result = one(analysis_of([0.0, 2.0], [POP, SNAP]))
     assert labels(result) == ["cavitation", "snapping"]
     assert result.events[0].start_s == 0.0
     assert result.events[0].since_cavitation_s is None
     assert result.events[1].since_cavitation_s == 2.0
 
 
-def test_every_event_gains_its_fields():
-    event = one(heard([1.0], [CRACK], novelty=[0.3])).events[0]
-    assert event.probabilities == dict(zip(CLASSES, CRACK, strict=True))
+def test_postprocess_event_fields():
+    event = one(analysis_of([1.0], [POP], novelty=[0.3])).events[0]
+    assert event.probabilities == dict(zip(CLASSES, POP, strict=True))
     assert (event.label, event.acoustic_label, event.timing) == ("cavitation", "cavitation", CONSISTENT)
     assert event.p_label == pytest.approx(0.9)
     assert event.novelty == 0.3
 
 
-def test_warnings_of_the_recording_are_kept():
-    assert one(heard([], [], warnings=("DC offset",))).warnings == ("DC offset",)
+def test_postprocess_keeps_warnings():
+    assert one(analysis_of([], [], warnings=("DC offset",))).warnings == ("DC offset",)
 
 
 # Doubt
 
 
-def test_a_label_that_is_not_likely_enough_is_uncertain():
-    analysis = heard([1.0], [(0.45, 0.4, 0.15)])
+def test_min_probability():
+    analysis = analysis_of([1.0], [(0.45, 0.4, 0.15)])
     assert labels(one(analysis)) == [UNCERTAIN]
     assert one(analysis).events[0].acoustic_label == "cavitation"
     assert labels(one(analysis, min_probability=0.4)) == ["cavitation"]
@@ -97,15 +99,15 @@ def test_a_label_that_is_not_likely_enough_is_uncertain():
 
 
 @pytest.mark.parametrize(("novelty", "label"), [(0.98, "cavitation"), (0.99, UNCERTAIN), (1.0, UNCERTAIN)])
-def test_a_sound_unlike_all_in_training_is_uncertain(novelty, label):
-    event = one(heard([1.0], [CRACK], novelty=[novelty])).events[0]
+def test_novelty_threshold(novelty, label):
+    event = one(analysis_of([1.0], [POP], novelty=[novelty])).events[0]
     assert (event.label, event.acoustic_label) == (label, "cavitation")
 
 
-def test_a_novel_sound_occupies_no_cavity():
-    """A sound nobody knows must not cost the next crack its label."""
-    around = Metadata(site="mcp")
-    result = one(heard([1.0, 60.0], [CRACK, (0.7, 0.2, 0.1)], novelty=[1.0, 0.5]), around)
+def test_novel_sound_takes_no_cavity():
+    """A sound nobody knows must not cost the next cavitation its label."""
+    metadata = Metadata(site="mcp")
+    result = one(analysis_of([1.0, 60.0], [POP, (0.7, 0.2, 0.1)], novelty=[1.0, 0.5]), metadata)
     assert labels(result) == [UNCERTAIN, "cavitation"]
     assert timing(result) == [UNCHECKED, CONSISTENT]
     assert result.cavities_needed == 1
@@ -115,15 +117,15 @@ def test_a_novel_sound_occupies_no_cavity():
 @given(
     seed=st.integers(0, 10_000), events=st.integers(0, 12), least=st.floats(0, 1), site=st.sampled_from([None, "mcp"])
 )
-def test_no_event_is_dropped_and_the_acoustic_label_is_that_of_the_sound(seed, events, least, site):
+def test_postprocess_keeps_events(seed, events, least, site):
     rng = np.random.default_rng(seed)
-    analysis = heard(
+    analysis = analysis_of(
         np.sort(rng.uniform(0, 60, events)), rng.dirichlet(np.ones(3), events), novelty=rng.uniform(0, 1, events)
     )
     result = one(analysis, Metadata(site=site), min_probability=least)
     assert [event.onset for event in result.events] == [event.onset for event in analysis.events]
-    for event, chances in zip(result.events, analysis.acoustic, strict=True):
-        assert event.acoustic_label == CLASSES[int(chances.argmax())]
+    for event, probabilities in zip(result.events, analysis.acoustic, strict=True):
+        assert event.acoustic_label == CLASSES[int(probabilities.argmax())]
         assert event.label in (*CLASSES, UNCERTAIN)
         assert 0 <= event.p_label <= 1
         assert (event.label == UNCERTAIN) == (event.novelty >= 0.99 or event.p_label < least)
@@ -132,82 +134,82 @@ def test_no_event_is_dropped_and_the_acoustic_label_is_that_of_the_sound(seed, e
 # Timing
 
 
-def test_a_second_crack_of_one_knuckle_is_relabelled_where_the_sound_allows():
-    result = one(heard([1.0, 61.0], [CRACK, (0.6, 0.35, 0.05)]), Metadata(site="mcp"))
+def test_refractory_relabelled():
+    result = one(analysis_of([1.0, 61.0], [POP, (0.6, 0.35, 0.05)]), Metadata(site="mcp"))
     assert labels(result) == ["cavitation", "snapping"]
     assert timing(result) == [CONSISTENT, REFRACTORY]
     assert result.events[1].acoustic_label == "cavitation"
     assert result.cavities_needed == 1
 
 
-def test_a_second_crack_that_is_beyond_doubt_is_flagged_and_stays():
-    result = one(heard([1.0, 61.0], [CRACK, (0.98, 0.01, 0.01)]), Metadata(site="mcp"))
+def test_refractory_certain_is_flagged():
+    result = one(analysis_of([1.0, 61.0], [POP, (0.98, 0.01, 0.01)]), Metadata(site="mcp"))
     assert labels(result) == ["cavitation", "cavitation"]
     assert sorted(timing(result)) == [CONSISTENT, REFRACTORY]
     assert result.cavities_needed == 2
 
 
-def test_where_the_site_is_unknown_nothing_is_relabelled():
-    result = one(heard([1.0, 61.0], [CRACK, (0.6, 0.35, 0.05)]))
+def test_unknown_site_keeps_labels():
+    result = one(analysis_of([1.0, 61.0], [POP, (0.6, 0.35, 0.05)]))
     assert labels(result) == ["cavitation", "cavitation"]
     assert timing(result) == [CONSISTENT, REFRACTORY]
 
 
-def test_where_the_site_is_unknown_a_burst_is_checked_as_one():
-    """That is what the check assumes; how many cavities three cracks need does not depend on it."""
-    result = one(heard([1.0, 1.03, 1.1], [CRACK] * 3))
+def test_unknown_site_burst_as_one():
+    """That is what the check assumes; how many cavities three pops need does not depend on it."""
+    result = one(analysis_of([1.0, 1.03, 1.1], [POP] * 3))
     assert timing(result) == [CONSISTENT] * 3
     assert result.cavities_needed == 3
 
 
-@pytest.mark.parametrize("around", [{}, {"site": "mcp"}, {"cavities": 2}, {"site": "neck"}], ids=str)
-def test_cracks_beyond_doubt_need_the_same_cavities_whatever_is_assumed(around):
-    result = one(heard([1.0, 1.006, 1.05, 1.09], [(0.98, 0.01, 0.01)] * 4), Metadata(**around))
+@pytest.mark.parametrize("metadata", [{}, {"site": "mcp"}, {"cavities": 2}, {"site": "neck"}], ids=str)
+def test_cavities_needed_any_site(metadata):
+    result = one(analysis_of([1.0, 1.006, 1.05, 1.09], [(0.98, 0.01, 0.01)] * 4), Metadata(**metadata))
     assert labels(result) == ["cavitation"] * 4
     assert result.cavities_needed == 4
 
 
-def test_why_timing_says_so_is_told_with_the_event():
-    result = one(heard([1.0, 301.0], [CRACK, (0.6, 0.35, 0.05)]), Metadata(site="mcp"))
+def test_timing_reason():
+    result = one(analysis_of([1.0, 301.0], [POP, (0.6, 0.35, 0.05)]), Metadata(site="mcp"))
     assert result.events[0].timing_reason == ""
     assert result.events[1].timing_reason == (
-        "5.0 min after a crack, and the one joint cavity rests 20min; more likely soft tissue"
+        "5.0 min after a cavitation, which makes the one joint cavity refractory for 20min; more likely soft tissue"
     )
 
 
-def test_a_region_takes_as_many_cracks_as_it_has_cavities():
+def test_capacity_of_site():
     times = [1.0, 1.03, 1.06, 1.1]
-    assert timing(one(heard(times, [CRACK] * 4), Metadata(site="neck"))) == [CONSISTENT] * 4
-    few = one(heard(times, [CRACK] * 4), Metadata(site="neck", cavities=3))
+    assert timing(one(analysis_of(times, [POP] * 4), Metadata(site="neck"))) == [CONSISTENT] * 4
+    few = one(analysis_of(times, [POP] * 4), Metadata(site="neck", cavities=3))
     assert timing(few).count(REFRACTORY) == 1
-    assert one(heard(times, [CRACK] * 4), Metadata(site="neck")).cavities_needed == 4
+    assert one(analysis_of(times, [POP] * 4), Metadata(site="neck")).cavities_needed == 4
 
 
-def test_after_the_refractory_period_the_joint_may_crack_again():
-    analysis = heard([1.0, 1201.0], [CRACK, CRACK])
+def test_refractory_period_over():
+    analysis = analysis_of([1.0, 1201.0], [POP, POP])
     assert timing(one(analysis, Metadata(site="mcp"))) == [CONSISTENT, CONSISTENT]
     assert timing(one(analysis, Metadata(site="mcp"), refractory_s=1201)).count(REFRACTORY) == 1
 
 
-def test_snaps_and_taps_are_not_checked():
-    assert timing(one(heard([1.0, 2.0], [SNAP, TAP]), Metadata(site="mcp"))) == [UNCHECKED, UNCHECKED]
+def test_unchecked_classes():
+    assert timing(one(analysis_of([1.0, 2.0], [SNAP, TAP]), Metadata(site="mcp"))) == [UNCHECKED, UNCHECKED]
 
 
-def test_since_counts_from_the_burst_before_and_not_within_one():
-    result = one(heard([1.0, 1.1, 5.0, 8.0], [CRACK, CRACK, SNAP, CRACK]), Metadata(site="neck"))
+def test_since_cavitation_by_burst():
+    result = one(analysis_of([1.0, 1.1, 5.0, 8.0], [POP, POP, SNAP, POP]), Metadata(site="neck"))
     assert [event.since_cavitation_s for event in result.events] == [None, None, 4.0, 7.0]
 
 
-def test_what_company_made_of_the_sound_is_the_label_and_the_sound_stays_the_acoustic_one():
-    event = one(heard([1.0], [CRACK], contextual=[SNAP])).events[0]
+def test_context_changes_label():
+    event = one(analysis_of([1.0], [POP], contextual=[SNAP])).events[0]
     assert (event.label, event.acoustic_label) == ("snapping", "cavitation")
     assert event.p_label == pytest.approx(0.8)
     assert event.timing == UNCHECKED
 
 
-def test_classes_without_cavitation_are_not_checked():
+def test_model_without_cavitation():
     model = SimpleNamespace(classes=("a", "b", "c"), thresholds=MODEL.thresholds)
-    result = postprocess([heard([1.0, 2.0], [CRACK, CRACK])], [Metadata(site="mcp")], model)[0]
+    result = postprocess([analysis_of([1.0, 2.0], [POP, POP])], [Metadata(site="mcp")], model)[0]
     assert labels(result) == ["a", "a"]
     assert timing(result) == [UNCHECKED, UNCHECKED]
     assert result.cavities_needed == 0
@@ -217,18 +219,18 @@ def test_classes_without_cavitation_are_not_checked():
 
 
 def two(**second):
-    """Two recordings of 10:00 and 10:05, a crack in each, the second less clear."""
-    takes = [
-        heard([2.0], [CRACK], name="one.wav", recorded_at=START),
-        heard([3.0], [(0.6, 0.35, 0.05)], name="two.wav", recorded_at=START + timedelta(minutes=5)),
+    """Two recordings of 10:00 and 10:05, a cavitation in each, the second less clear."""
+    analyses = [
+        analysis_of([2.0], [POP], name="one.wav", recorded_at=START),
+        analysis_of([3.0], [(0.6, 0.35, 0.05)], name="two.wav", recorded_at=START + timedelta(minutes=5)),
     ]
-    around = {"subject": "P1", "site": "mcp"}
-    return takes, [Metadata(**around), Metadata(**{**around, **second})]
+    metadata = {"subject": "P1", "site": "mcp"}
+    return analyses, [Metadata(**metadata), Metadata(**{**metadata, **second})]
 
 
-def test_recordings_of_one_subject_and_site_share_a_timeline():
-    takes, around = two()
-    first, second = postprocess(takes, around, MODEL)
+def test_timeline_shared():
+    analyses, metadata = two()
+    first, second = postprocess(analyses, metadata, MODEL)
     assert (labels(first), labels(second)) == (["cavitation"], ["snapping"])
     assert timing(second) == [REFRACTORY]
     assert second.events[0].since_cavitation_s == pytest.approx(301.0)
@@ -236,118 +238,119 @@ def test_recordings_of_one_subject_and_site_share_a_timeline():
     assert second.subject == "P1"
 
 
-def test_recordings_of_one_timeline_say_what_they_need_together():
-    takes = [
-        heard([2.0, 2.05], [CRACK] * 2, name="one.wav", recorded_at=START),
-        heard([3.0], [CRACK], name="two.wav", recorded_at=START + timedelta(minutes=5)),
-        heard([3.0], [CRACK], name="late.wav", recorded_at=START + timedelta(minutes=50)),
+def test_session_cavities_needed():
+    analyses = [
+        analysis_of([2.0, 2.05], [POP] * 2, name="one.wav", recorded_at=START),
+        analysis_of([3.0], [POP], name="two.wav", recorded_at=START + timedelta(minutes=5)),
+        analysis_of([3.0], [POP], name="late.wav", recorded_at=START + timedelta(minutes=50)),
     ]
-    results = postprocess(takes, [Metadata(site="neck", subject="P1")] * 3, MODEL)
+    results = postprocess(analyses, [Metadata(site="neck", subject="P1")] * 3, MODEL)
     assert [result.cavities_needed for result in results] == [2, 1, 1]
     (session,) = {result.session for result in results}
     assert (session.recordings, session.cavities) == (("one.wav", "two.wav", "late.wav"), 12)
     assert (session.refractory_s, session.cavities_needed) == (1200.0, 3)
-    alone = postprocess(takes, [Metadata(site="neck")] * 3, MODEL)
+    alone = postprocess(analyses, [Metadata(site="neck")] * 3, MODEL)
     assert [result.session.cavities_needed for result in alone] == [2, 1, 1]
 
 
-def test_the_order_in_which_recordings_are_given_does_not_matter():
-    takes, around = two()
-    assert postprocess(takes[::-1], around[::-1], MODEL) == postprocess(takes, around, MODEL)[::-1]
+def test_postprocess_any_order():
+    analyses, metadata = two()
+    assert postprocess(analyses[::-1], metadata[::-1], MODEL) == postprocess(analyses, metadata, MODEL)[::-1]
 
 
 @pytest.mark.parametrize("second", [{"subject": "P2"}, {"subject": None}, {"site": "hip"}])
-def test_recordings_of_others_do_not(second):
-    takes, around = two(**second)
-    assert [timing(result) for result in postprocess(takes, around, MODEL)] == [[CONSISTENT], [CONSISTENT]]
+def test_timeline_not_shared(second):
+    analyses, metadata = two(**second)
+    assert [timing(result) for result in postprocess(analyses, metadata, MODEL)] == [[CONSISTENT], [CONSISTENT]]
 
 
-def test_what_is_said_about_the_start_outweighs_the_recording():
-    takes, around = two(recorded_at=START + timedelta(hours=1))
-    second = postprocess(takes, around, MODEL)[1]
+def test_metadata_start_overrides():
+    analyses, metadata = two(recorded_at=START + timedelta(hours=1))
+    second = postprocess(analyses, metadata, MODEL)[1]
     assert timing(second) == [CONSISTENT]
     assert second.recorded_at == START + timedelta(hours=1)
 
 
-def test_recordings_that_overlap_say_so():
-    takes, around = two(recorded_at=START + timedelta(seconds=1))
-    assert "overlaps in time with one.wav" in postprocess(takes, around, MODEL)[1].warnings[0]
+def test_overlap_warning():
+    analyses, metadata = two(recorded_at=START + timedelta(seconds=1))
+    assert "overlaps in time with one.wav" in postprocess(analyses, metadata, MODEL)[1].warnings[0]
 
 
-def test_a_recording_without_a_start_is_checked_by_itself():
-    takes, around = two()
-    takes[1] = heard([3.0], [CRACK], name="two.wav")
-    second = postprocess(takes, around, MODEL)[1]
+def test_no_starting_time():
+    analyses, metadata = two()
+    analyses[1] = analysis_of([3.0], [POP], name="two.wav")
+    second = postprocess(analyses, metadata, MODEL)[1]
     assert timing(second) == [CONSISTENT]
     assert "no starting time" in second.warnings[0]
 
 
-chosen = st.sampled_from([CRACK, (0.6, 0.35, 0.05), (0.5, 0.5, 0.0), SNAP])
-some_takes = st.lists(
+chosen = st.sampled_from([POP, (0.6, 0.35, 0.05), (0.5, 0.5, 0.0), SNAP])
+some_recordings = st.lists(
     st.tuples(st.lists(st.tuples(st.integers(0, 5), chosen), max_size=4), st.integers(0, 3)), min_size=1, max_size=4
 )
 
 
 def sessions(drawn, subject):
     """Recordings of one subject at a site of two cavities; times in whole minutes, so that ties are common."""
-    takes = []
+    analyses = []
     for index, (sounds, minutes) in enumerate(drawn):
         onsets = [60.0 * at for at, _ in sorted(sounds)]
         began = START + timedelta(minutes=5 * minutes)
-        chances = [chance for _, chance in sorted(sounds)]
-        takes.append(heard(onsets, chances, name=f"{subject}{index}.wav", recorded_at=began))
-    return takes, [Metadata(site="si", subject=subject)] * len(takes)
+        probabilities = [row for _, row in sorted(sounds)]
+        analyses.append(analysis_of(onsets, probabilities, name=f"{subject}{index}.wav", recorded_at=began))
+    return analyses, [Metadata(site="si", subject=subject)] * len(analyses)
 
 
 @settings(max_examples=200, deadline=None)
-@given(some_takes, some_takes, st.randoms(use_true_random=False))
-def test_an_unrelated_subject_and_the_order_given_change_nothing(drawn, others, random):
-    takes, around = sessions(drawn, "anna")
-    alone = {result.recording: result for result in postprocess(takes, around, MODEL)}
-    more, around_more = sessions(others, "ben")
-    both = [*zip(takes, around, strict=True), *zip(more, around_more, strict=True)]
+@given(some_recordings, some_recordings, st.randoms(use_true_random=False))
+def test_postprocess_unrelated_subject(drawn, others, random):
+    analyses, metadata = sessions(drawn, "anna")
+    alone = {result.recording: result for result in postprocess(analyses, metadata, MODEL)}
+    more, metadata_more = sessions(others, "ben")
+    both = [*zip(analyses, metadata, strict=True), *zip(more, metadata_more, strict=True)]
     random.shuffle(both)
     together = postprocess(*(list(column) for column in zip(*both, strict=True)), MODEL)
     assert {result.recording: result for result in together if result.subject == "anna"} == alone
 
 
-def said(results):
-    """What is said of the events of each recording, by name."""
+def outcome(results):
+    """Return the events of each recording and the cavities needed, by name."""
     return {result.recording: (result.events, result.cavities_needed) for result in results}
 
 
 @settings(max_examples=100, deadline=None)
-@given(some_takes, st.integers(-10_000, 10_000), st.text(min_size=1, max_size=5))
-def test_neither_the_day_nor_the_name_of_the_subject_matters(drawn, days, name):
-    takes, around = sessions(drawn, "anna")
-    later = [replace(take, recorded_at=take.recorded_at + timedelta(days=days)) for take in takes]
-    renamed = [replace(each, subject=name) for each in around]
-    assert said(postprocess(later, renamed, MODEL)) == said(postprocess(takes, around, MODEL))
+@given(some_recordings, st.integers(-10_000, 10_000), st.text(min_size=1, max_size=5))
+def test_postprocess_day_and_name(drawn, days, name):
+    analyses, metadata = sessions(drawn, "anna")
+    shift = timedelta(days=days)
+    later = [replace(each, info=replace(each.info, recorded_at=each.info.recorded_at + shift)) for each in analyses]
+    renamed = [replace(each, subject=name) for each in metadata]
+    assert outcome(postprocess(later, renamed, MODEL)) == outcome(postprocess(analyses, metadata, MODEL))
 
 
 @settings(max_examples=100, deadline=None)
-@given(some_takes, st.lists(st.integers(-60, 60), min_size=1, max_size=3))
-def test_recordings_in_which_nothing_is_heard_change_nothing_of_the_others(drawn, minutes):
-    takes, around = sessions(drawn, "anna")
+@given(some_recordings, st.lists(st.integers(-60, 60), min_size=1, max_size=3))
+def test_postprocess_silent_recordings(drawn, minutes):
+    analyses, metadata = sessions(drawn, "anna")
     silent = [
-        heard([], [], name=f"silent{index}.wav", recorded_at=START + timedelta(minutes=each))
+        analysis_of([], [], name=f"silent{index}.wav", recorded_at=START + timedelta(minutes=each))
         for index, each in enumerate(minutes)
     ]
-    more = postprocess([*silent, *takes], [around[0]] * (len(silent) + len(takes)), MODEL)
+    more = postprocess([*silent, *analyses], [metadata[0]] * (len(silent) + len(analyses)), MODEL)
     assert all(not result.events for result in more[: len(silent)])
-    assert said(more[len(silent) :]) == said(postprocess(takes, around, MODEL))
+    assert outcome(more[len(silent) :]) == outcome(postprocess(analyses, metadata, MODEL))
 
 
 @settings(max_examples=200, deadline=None)
-@given(some_takes, st.integers(1, 3))
-def test_no_event_is_lost_and_cracks_beyond_the_cavities_are_flagged(drawn, cavities):
-    """Of the cracks within one period that bear no flag, across recordings, there are no more than cavities."""
-    takes, around = sessions(drawn, "anna")
-    results = postprocess(takes, [replace(each, cavities=cavities) for each in around], MODEL)
-    assert [len(result.events) for result in results] == [len(take.events) for take in takes]
+@given(some_recordings, st.integers(1, 3))
+def test_postprocess_flags_beyond_capacity(drawn, cavities):
+    """Of the cavitations within one period that bear no flag, across recordings, there are no more than cavities."""
+    analyses, metadata = sessions(drawn, "anna")
+    results = postprocess(analyses, [replace(each, cavities=cavities) for each in metadata], MODEL)
+    assert [len(result.events) for result in results] == [len(analysis.events) for analysis in analyses]
     unflagged = [
-        (take.recorded_at - START).total_seconds() + event.start_s
-        for take, result in zip(takes, results, strict=True)
+        (analysis.info.recorded_at - START).total_seconds() + event.start_s
+        for analysis, result in zip(analyses, results, strict=True)
         for event in result.events
         if event.timing == CONSISTENT
     ]
@@ -369,26 +372,26 @@ def test_no_event_is_lost_and_cracks_beyond_the_cavities_are_flagged(drawn, cavi
         ({"refractory_s": -1.0}, "refractory"),
     ],
 )
-def test_parameters_out_of_range_are_refused(options, message):
+def test_postprocess_refuses(options, message):
     with pytest.raises(UsageError, match=message):
-        one(heard([1.0], [CRACK]), **options)
+        one(analysis_of([1.0], [POP]), **options)
 
 
-@pytest.mark.parametrize(("around", "message"), [({"site": "tail"}, "tail"), ({"cavities": 0}, "cavities")])
-def test_circumstances_out_of_range_are_refused(around, message):
+@pytest.mark.parametrize(("metadata", "message"), [({"site": "tail"}, "tail"), ({"cavities": 0}, "cavities")])
+def test_metadata_refuses(metadata, message):
     with pytest.raises(UsageError, match=message):
-        Metadata(**around)
+        Metadata(**metadata)
 
 
-def test_probabilities_are_those_the_labels_were_taken_from():
-    first = heard([0.5], [CRACK], name="a", recorded_at=START)
-    second = heard([0.5, 2.0], [CRACK, SNAP], name="b", recorded_at=START + timedelta(minutes=4))
-    around = [Metadata(site="mcp", subject="P1")] * 2
-    tables = posteriors([second, first], around, MODEL)
-    results = postprocess([second, first], around, MODEL)
+def test_posteriors_match_labels():
+    first = analysis_of([0.5], [POP], name="a", recorded_at=START)
+    second = analysis_of([0.5, 2.0], [POP, SNAP], name="b", recorded_at=START + timedelta(minutes=4))
+    metadata = [Metadata(site="mcp", subject="P1")] * 2
+    tables = posteriors([second, first], metadata, MODEL)
+    results = postprocess([second, first], metadata, MODEL)
     for table, result in zip(tables, results, strict=True):
         assert table.sum(axis=1) == pytest.approx(1.0)
         assert table.max(axis=1).tolist() == [event.p_label for event in result.events]
-    assert tables[0][0, 0] < CRACK[0]  # a second crack within the period
-    assert tables[1][0] == pytest.approx(CRACK)
-    assert posteriors([heard([], [])], [Metadata()], MODEL)[0].shape == (0, 3)
+    assert tables[0][0, 0] < POP[0]  # a second cavitation within the period
+    assert tables[1][0] == pytest.approx(POP)
+    assert posteriors([analysis_of([], [])], [Metadata()], MODEL)[0].shape == (0, 3)

@@ -1,4 +1,4 @@
-"""From a file, a stream or an array to checked blocks of samples, and to the time a recording began."""
+"""Audio input: files, streams and arrays to checked blocks of samples, with warnings and the time of recording."""
 
 from popclass.audio.recording import Recording, open_recording
 

@@ -1,13 +1,12 @@
-"""What a file promises about its sound, and whether it keeps its word: the record that all readers of headers fill in.
+"""Declared against actual length of an audio file: the record that all header readers return.
 
-- `cut_short`: the file ends before the sound its header promises. Nobody knows what is missing: it is refused.
-- `damage`: a part in the middle is missing or not what was written. Decoders step over it without a word, and all that
-  follows has the wrong time: it is refused.
-- `length_lost`: the header says that there is no sound, or less than 4 GiB of a longer file, and sound follows:
-  the recorder lost power, or could not count that far. The sound is read to the end of the file, with a warning.
-- `length_unknown`: the header says that the writer could not know the length (a pipe). Read to the end, with a warning.
-- `ignored`: more follows the sound than its header promises, and it is no chunk of anything. It is not read, with a
-  warning.
+- `cut_short`: the file ends before the declared end of its audio. The file is refused.
+- `damage`: a part in the middle is missing or was changed. Decoders skip it silently, and all later times would be
+  wrong. The file is refused.
+- `length_lost`: the header declares no audio, or less than 4 GiB of a longer file, and audio follows: the recorder lost
+  power, or its counter overflowed. The audio is read to the end of the file, with a warning.
+- `length_unknown`: the header declares an unknown length, as writers to a pipe do. Read to the end, with a warning.
+- `ignored`: bytes that follow the declared end and belong to no chunk. They are not read, with a warning.
 """
 
 from __future__ import annotations
@@ -15,39 +14,41 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from popclass.errors import AudioError
+
 IGNORED_S = 0.25
-"""Sound beyond the promised length that is mentioned; less of it is padding."""
+"""Audio beyond the declared length that causes a warning; less of it is padding."""
 
 IGNORED_BYTES = 1 << 16
 """The same where the byte rate is not known."""
 
 
 @dataclass(slots=True)
-class Header:
-    """What the header of a file says, held against the file.
+class ContainerHeader:
+    """Header of an audio file, compared with the size of the file.
 
     Attributes
     ----------
     kind : str
         Name of the file format.
-    promised, present : int or None
-        Bytes of sound by the header and by the size of the file; None where one of them is unknown.
+    declared, present : int or None
+        Bytes of audio by the header and by the size of the file; None where unknown.
     byte_rate : float or None
-        Bytes per second of sound, where that is a constant.
+        Bytes per second of audio, where constant.
     cut_short, length_lost, length_unknown : bool
         See the module.
     ignored : int
-        Bytes that follow the sound and are not read.
+        Bytes after the audio that are not read.
     damage : str
-        What is missing or not what was written, and where; empty where nothing is.
+        Description and place of a damaged part; empty if there is none.
     fault : str
-        Why the file cannot be read as what it says it is; empty for a sound one.
+        Reason why the file is not a valid one of its kind; empty if it is.
     chunks : dict of bytes to bytes
         The metadata chunks `bext` and `iXML`.
     """
 
     kind: str
-    promised: int | None = None
+    declared: int | None = None
     present: int | None = None
     byte_rate: float | None = None
     cut_short: bool = False
@@ -58,46 +59,70 @@ class Header:
     fault: str = ""
     chunks: dict[bytes, bytes] = field(default_factory=dict)
 
-    def judge(self, promised: int | None, present: int, *, more_follows: bool, wraps: bool = False) -> None:
-        """Hold the promised number of bytes against the number that is there.
+    def check_length(self, declared: int | None, present: int, *, more_follows: bool, wraps: bool = False) -> None:
+        """Compare the declared with the actual number of bytes.
 
         Parameters
         ----------
-        promised : int or None
-            None where the header says that it is not known.
+        declared : int or None
+            None where the header declares an unknown length.
         present : int
-            From the first byte of sound to the end of the file.
+            From the first byte of audio to the end of the file.
         more_follows : bool
-            Whether something that is no sound follows the promised bytes.
+            True if another chunk follows the declared end.
         wraps : bool
-            Whether the number could not count beyond 4 GiB.
+            True if the format's counter overflows at 4 GiB.
         """
-        self.promised, self.present = promised, present
-        if promised is None:
+        self.declared, self.present = declared, present
+        if declared is None:
             self.length_unknown = True
-        elif promised > present:
+        elif declared > present:
             self.cut_short = True
-        elif present > promised and not more_follows:
-            self.length_lost = promised == 0 or (wraps and (present - promised) >> 32 > 0)
+        elif present > declared and not more_follows:
+            self.length_lost = declared == 0 or (wraps and (present - declared) >> 32 > 0)
             padding = self.byte_rate * IGNORED_S if self.byte_rate else IGNORED_BYTES
-            self.ignored = present - promised if present - promised > padding else 0
+            self.ignored = present - declared if present - declared > padding else 0
 
     def shortfall(self) -> str:
-        """How much of the promised sound is there, in seconds where the byte rate is known."""
-        if self.promised is None or self.present is None:
+        """Return declared and actual length in words, in seconds where the byte rate is known."""
+        if self.declared is None or self.present is None:
             return "its last page is missing"
-        believable = self.byte_rate is not None and 0 < self.byte_rate < math.inf  # a CAF may say anything
-        unit, scale = ("s", self.byte_rate) if self.byte_rate and believable else ("bytes", 1)
-        digits = 2 if unit == "s" else 0
-        present = max(self.present, 0)  # the sound may begin beyond the end of the file
+        unit, scale, digits = "bytes", 1.0, 0
+        if self.byte_rate and 0 < self.byte_rate < math.inf:  # the rate of a damaged CAF may be any float
+            unit, scale, digits = "s", self.byte_rate, 2
+        present = max(self.present, 0)  # the declared start may lie beyond the end of the file
         return (
-            f"the header promises {self.promised / scale:.{digits}f} {unit}, "
-            f"the file holds {present / scale:.{digits}f} {unit}"
+            f"the header declares {self.declared / scale:.{digits}f} {unit}, "
+            f"the file has {present / scale:.{digits}f} {unit}"
         )
+
+    def check(self) -> list[str]:
+        """Return the warnings about the length, at most one.
+
+        Raises
+        ------
+        AudioError
+            If the file is invalid, cut short or damaged; the message lacks the name of the file.
+        """
+        if self.fault:
+            raise AudioError(f"is not a usable {self.kind} file: {self.fault}; export it again")
+        if self.cut_short:
+            raise AudioError(f"cut short: {self.shortfall()}; copy the file again or repair its header")
+        if self.damage:
+            raise AudioError(f"damaged: {self.damage}; copy the file again")
+        if self.length_lost:
+            return [f"the {self.kind} header gives a wrong length; read to the end of the file"]
+        if self.length_unknown:
+            return [f"the {self.kind} file does not declare its length; read to the end of the file"]
+        if self.ignored:
+            return [
+                f"{self.ignored:,} more bytes follow the end declared in the {self.kind} header; they were not read"
+            ]
+        return []
 
 
 def is_chunk(name: bytes) -> bool:
-    """Whether four bytes can be the name of a chunk or box.
+    """Return True if four bytes can be the name of a chunk or box.
 
     Examples
     --------

@@ -1,41 +1,54 @@
-"""What the header of an audio file promises, held against what the file holds.
+"""Readers of container headers, for comparing the declared with the actual length of the audio.
 
-Decoders read a file that was cut short, or whose recorder died before it could fill in the length, without a word.
-`read_header` walks the chunks of a WAV (also RF64, BW64, RIFX, W64), AIFF, CAF or AU file as far as they are needed;
-mp4, Ogg and MP3 have modules of their own. It decodes nothing, reads a few kilobytes (Ogg and MP3 whole) and returns
-None for what it does not know. What it finds is explained in `popclass.audio.container`.
+Decoders silently read a file that was cut short, or whose recorder stopped before it filled in the length.
+`read_header` recognises the format and walks the chunks of a WAV (also RF64, BW64, RIFX), W64, AIFF, CAF or AU file;
+mp4, Ogg and MP3 have modules of their own. Nothing is decoded. Ogg and MP3 are read whole, of other files a few
+kilobytes.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import re
 import struct
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
 
-from popclass.audio.container import Header, is_chunk
+from popclass.audio.container import ContainerHeader, is_chunk
 from popclass.audio.mp3 import read_mp3
 from popclass.audio.mp4 import read_mp4
 from popclass.audio.ogg import read_ogg
 
 MAX_CHUNKS = 10_000
-"""Chunks looked at in one file; recorders write fewer than ten."""
+"""Chunks examined in one file; recorders write fewer than ten."""
 
 MAX_TEXT = 1 << 20
 """Largest metadata chunk that is read, in bytes."""
 
 WRITTEN_BY_PIPES = ((0x7FFF0000, 0x80000000), (0xFFFF0000, 0xFFFFFFFF))
-"""Lengths that stand for "unknown" in 32-bit headers: ffmpeg writes the largest, sox 0x7FFFF000, arecord 2 GiB."""
+"""Lengths that mean "unknown" in 32-bit headers: ffmpeg writes the largest, sox 0x7FFFF000, arecord 2 GiB."""
 
+_W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb"
 _W64_GUID = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
-_TEXT_CHUNKS = (b"bext", b"iXML")
+_UNKNOWN_64 = 1 << 62
 _STREAMINFO = 34
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 
 
-def read_header(file: BinaryIO) -> Header | None:
-    """Header of an audio file, from its first byte on; None for a format that is not known here.
+class WavFormat(NamedTuple):
+    """Format chunk of a WAV; `code` is that of the subformat in an extensible one."""
+
+    code: int
+    channels: int
+    rate: int
+    byte_rate: int
+    align: int
+    bits: int
+
+
+def read_header(file: BinaryIO) -> ContainerHeader | None:
+    """Read the header of an audio file; None if its format is not one of these.
 
     Parameters
     ----------
@@ -44,193 +57,201 @@ def read_header(file: BinaryIO) -> Header | None:
     Raises
     ------
     OSError
-        Where the file cannot be read.
+        If the file cannot be read.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     magic = file.read(12)
     try:
-        if magic[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and magic[8:] == b"WAVE":
-            return _read_riff(file, size, magic[:4])
-        if magic == b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb":
-            return _read_w64(file, size)
-        if magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
-            return _read_aiff(file, size)
-        if magic[:4] == b"caff":
-            return _read_caf(file, size)
-        if magic[:4] == b"fLaC":
-            return _read_flac(file)
-        if magic[:4] == b".snd":
-            return _read_au(size, magic)
-        if magic[4:8] == b"ftyp":
-            return read_mp4(file, size)
-        if magic[:4] == b"OggS":
-            return read_ogg(file)
-        if magic[:3] == b"ID3" or (magic[:1] == b"\xff" and magic[1] & 0xE0 == 0xE0):
-            return read_mp3(file, size)
+        return next((reader(file, size) for pattern, reader in _READERS if pattern.match(magic)), None)
     except (struct.error, ValueError, IndexError, OverflowError):
         return None
-    return None
 
 
-def _is_unknown(length: int) -> bool:
-    return any(low <= length <= high for low, high in WRITTEN_BY_PIPES)
+def parse_wav_format(chunk: bytes, order: str = "<") -> WavFormat:
+    """Parse the content of a WAV format chunk of at least 16 bytes.
+
+    Parameters
+    ----------
+    chunk : bytes
+    order : str
+        Byte order as in `struct`: `>` in a RIFX file.
+
+    Examples
+    --------
+    >>> parse_wav_format(bytes.fromhex("0100 0100 401f0000 803e0000 0200 1000"))
+    WavFormat(code=1, channels=1, rate=8000, byte_rate=16000, align=2, bits=16)
+    """
+    parsed = WavFormat(*struct.unpack(f"{order}HHIIHH", chunk[:16]))
+    if parsed.code == _EXTENSIBLE and len(chunk) >= 26:
+        return parsed._replace(code=struct.unpack(f"{order}H", chunk[24:26])[0])
+    return parsed
 
 
-def _riff_chunks(file: BinaryIO, size: int, order: str) -> Iterator[tuple[bytes, int, int]]:
-    """Name, length and position of each chunk after the file's first twelve bytes."""
-    position = 12
+def _chunks(
+    file: BinaryIO, size: int, start: int, layout: str, *, align: int = 1, overhead: int = 0
+) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, length of content and position of content of each chunk, the file being at the content.
+
+    `layout` is that of a chunk's name and length, which counts `overhead` bytes besides the content.
+    """
+    head = struct.Struct(layout)
     for _ in range(MAX_CHUNKS):
-        file.seek(position)
-        head = file.read(8)
-        if len(head) < 8 or not is_chunk(head[:4]):
+        file.seek(min(start, size))
+        read = file.read(head.size)
+        if len(read) < head.size:
             return
-        length = struct.unpack(f"{order}I", head[4:])[0]
-        yield head[:4], length, position + 8
-        position += 8 + length + length % 2
-        if position >= size:
-            return
+        name, length = head.unpack(read)
+        position = start + head.size
+        yield name, length - overhead, position
+        start = position + _padded(length - overhead, align)
 
 
-def _read_riff(file: BinaryIO, size: int, magic: bytes) -> Header:
-    header = Header("WAV" if magic in (b"RIFF", b"RIFX") else "RF64")
+def _padded(length: int, align: int) -> int:
+    return -(-max(length, 0) // align) * align
+
+
+def _read_riff(file: BinaryIO, size: int) -> ContainerHeader:
+    file.seek(0)
+    magic = file.read(4)
+    header = ContainerHeader("WAV" if magic in (b"RIFF", b"RIFX") else "RF64")
     order = ">" if magic == b"RIFX" else "<"
     long_length: int | None = None
     data: tuple[int, int] | None = None
-    for name, length, position in _riff_chunks(file, size, order):
+    for name, length, position in _chunks(file, size, 12, f"{order}4sI", align=2):
+        if not is_chunk(name):
+            break
         if name == b"ds64":
             long_length = struct.unpack("<Q", file.read(24)[8:16])[0]
         elif name == b"fmt ":
-            _read_format(header, file.read(min(length, 40)), order)
+            _apply_format(header, file.read(min(length, 40)), order)
         elif name == b"data" and data is None:
-            data = (length, position)
-            if length in (0, 0xFFFFFFFF) or position + length >= size:
+            data = length, position
+            if length in (0, 0xFFFFFFFF):
                 break
-        elif name in _TEXT_CHUNKS and length <= MAX_TEXT:
+        elif name in (b"bext", b"iXML") and length <= MAX_TEXT:
             header.chunks[name] = file.read(length)
     if data is None:
         header.fault = "it has no data chunk"
         return header
     length, position = data
-    promised: int | None = length
+    declared = _declared(length, size - position)
     if header.kind == "RF64" and length == 0xFFFFFFFF and long_length is not None:
-        promised = None if long_length >= 1 << 62 else long_length
-    elif _is_unknown(length) and position + length > size:
-        promised = None
-    header.judge(promised, size - position, more_follows=_chunk_at(file, size, position + (promised or 0)), wraps=True)
+        declared = None if long_length >= _UNKNOWN_64 else long_length
+    more = _chunk_at(file, size, position + (declared or 0))
+    header.check_length(declared, size - position, more_follows=more, wraps=True)
     return header
 
 
+def _declared(length: int, present: int) -> int | None:
+    """Return a 32-bit length; None if it means "unknown" and is not the actual one by chance."""
+    unknown = any(low <= length <= high for low, high in WRITTEN_BY_PIPES)
+    return None if unknown and length > present else length
+
+
 def _chunk_at(file: BinaryIO, size: int, position: int) -> bool:
-    """Whether a chunk's name stands at `position` or, after a pad byte, next to it."""
+    """Return True if a chunk's name begins at `position` or, after a pad byte, next to it."""
     file.seek(min(position, size))
     name = file.read(5)
     return is_chunk(name[:4]) or is_chunk(name[1:])
 
 
-def _read_format(header: Header, chunk: bytes, order: str) -> None:
+def _apply_format(header: ContainerHeader, chunk: bytes, order: str) -> None:
     if len(chunk) < 16:
-        header.fault = f"its format chunk has {len(chunk)} bytes; 16 are the least"
+        header.fault = f"its format chunk has {len(chunk)} bytes; at least 16 are needed"
         return
-    code, channels, rate, byte_rate, align, bits = struct.unpack(f"{order}HHIIHH", chunk[:16])
-    if code == _EXTENSIBLE and len(chunk) >= 26:
-        code = struct.unpack(f"{order}H", chunk[24:26])[0]
-    if code in (_PCM, _FLOAT):
-        header.byte_rate = rate * align
-        if bits == 0 or align != channels * math.ceil(bits / 8):
-            header.fault = (
-                f"its format chunk contradicts itself ({bits} bits, {channels} channel(s), {align} bytes a frame)"
-            )
-    else:
-        header.byte_rate = byte_rate
+    parsed = parse_wav_format(chunk, order)
+    header.byte_rate = parsed.byte_rate
+    if parsed.code in (_PCM, _FLOAT):
+        header.byte_rate = parsed.rate * parsed.align
+        if parsed.bits == 0 or parsed.align != parsed.channels * math.ceil(parsed.bits / 8):
+            sizes = f"{parsed.bits} bits, {parsed.channels} channel(s), {parsed.align} bytes per frame"
+            header.fault = f"its format chunk contradicts itself ({sizes})"
 
 
-def _read_w64(file: BinaryIO, size: int) -> Header:
-    header = Header("W64")
-    position = 40
-    for _ in range(MAX_CHUNKS):
-        file.seek(min(position, size))
-        head = file.read(24)
-        if len(head) < 24:
-            break
-        length = struct.unpack("<Q", head[16:])[0]
-        if head[:4] == b"fmt ":
-            _read_format(header, file.read(40), "<")
-        if head[:4] == b"data":
-            present = size - position - 24
-            promised = None if length >= 1 << 62 else max(length - 24, 0)
-            after = position + (max(length, 24) + 7) // 8 * 8
-            file.seek(min(after, size))
-            header.judge(promised, present, more_follows=file.read(16)[4:] == _W64_GUID)
-            # libsndfile reads a W64 to the end of the file, whatever its header says
+def _read_w64(file: BinaryIO, size: int) -> ContainerHeader:
+    header = ContainerHeader("W64")
+    for name, length, position in _chunks(file, size, 40, "<4s12xQ", align=8, overhead=24):
+        if name == b"fmt ":
+            _apply_format(header, file.read(40), "<")
+        if name == b"data":
+            declared = None if length >= _UNKNOWN_64 - 24 else max(length, 0)
+            file.seek(min(position + _padded(length, 8), size))
+            header.check_length(declared, size - position, more_follows=file.read(16)[4:] == _W64_GUID)
+            # libsndfile reads a W64 to the end of the file, whatever length it declares
             header.length_lost, header.ignored = header.length_lost or header.ignored > 0, 0
             return header
-        if length < 24:
+        if length < 0:
             break
-        position += (length + 7) // 8 * 8
     header.fault = "it has no data chunk"
     return header
 
 
-def _read_aiff(file: BinaryIO, size: int) -> Header:
-    header = Header("AIFF")
+def _read_aiff(file: BinaryIO, size: int) -> ContainerHeader:
+    header = ContainerHeader("AIFF")
     frames, rate = 0, 0.0
-    for name, length, position in _riff_chunks(file, size, ">"):
+    for name, length, position in _chunks(file, size, 12, ">4sI", align=2):
+        if not is_chunk(name):
+            break
         if name == b"COMM":
             _, frames, bits, exponent, mantissa = struct.unpack(">HIHHQ", file.read(18))
             if bits == 0:
-                header.fault = "its format chunk says that samples have no bits"
+                header.fault = "its format chunk declares samples of 0 bits"
             rate = math.ldexp(mantissa, (exponent & 0x7FFF) - 16383 - 63)
         elif name == b"SSND":
-            promised, present = max(length - 8, 0), size - position - 8
+            audio = max(length - 8, 0)
             if frames and rate:
-                header.byte_rate = promised / frames * rate
-            unknown = _is_unknown(length) and promised > present
-            header.judge(None if unknown else promised, present, more_follows=_chunk_at(file, size, position + length))
+                header.byte_rate = audio / frames * rate
+            declared = None if _declared(length, size - position) is None else audio
+            more = _chunk_at(file, size, position + length)
+            header.check_length(declared, size - position - 8, more_follows=more)
             return header
     header.fault = "it has no sound chunk (SSND)"
     return header
 
 
-def _read_caf(file: BinaryIO, size: int) -> Header:
-    header = Header("CAF")
-    position = 8
-    for _ in range(MAX_CHUNKS):
-        file.seek(min(position, size))
-        head = file.read(12)
-        if len(head) < 12:
-            break
-        name, length = head[:4], struct.unpack(">q", head[4:])[0]
+def _read_caf(file: BinaryIO, size: int) -> ContainerHeader:
+    header = ContainerHeader("CAF")
+    for name, length, position in _chunks(file, size, 8, ">4sq"):
         if name == b"desc":
             rate, _, _, packet_bytes, packet_frames = struct.unpack(">d4sIII", file.read(24))
             header.byte_rate = rate * packet_bytes / packet_frames if packet_frames else None
         if name == b"data":
-            promised = None if length < 0 else length
-            header.judge(
-                promised,
-                size - position - 12,
-                more_follows=_chunk_at(file, size, position + 12 + max(length, 0)),
-            )
+            more = _chunk_at(file, size, position + max(length, 0))
+            header.check_length(None if length < 0 else length, size - position, more_follows=more)
             return header
-        position += 12 + max(length, 0)
     header.fault = "it has no data chunk"
     return header
 
 
-def _read_flac(file: BinaryIO) -> Header | None:
-    """STREAMINFO gives the number of samples; 0 is written by who could not know it."""
+def _read_flac(file: BinaryIO, size: int) -> ContainerHeader | None:
+    """Read STREAMINFO; its number of samples is 0 if the writer did not know it."""
     file.seek(4)
     head = file.read(4)
     if len(head) < 4 or head[0] & 0x7F or int.from_bytes(head[1:], "big") != _STREAMINFO:
         return None
     info = file.read(_STREAMINFO)
-    header = Header("FLAC")
-    header.length_unknown = len(info) == _STREAMINFO and int.from_bytes(info[13:18], "big") & ((1 << 36) - 1) == 0
+    unknown = len(info) == _STREAMINFO and int.from_bytes(info[13:18], "big") & ((1 << 36) - 1) == 0
+    return ContainerHeader("FLAC", length_unknown=unknown)
+
+
+def _read_au(file: BinaryIO, size: int) -> ContainerHeader:
+    header = ContainerHeader("AU")
+    file.seek(4)
+    offset, length = struct.unpack(">II", file.read(8))
+    header.check_length(None if length == 0xFFFFFFFF else length, size - offset, more_follows=False)
     return header
 
 
-def _read_au(size: int, magic: bytes) -> Header:
-    header = Header("AU")
-    offset, length = struct.unpack(">II", magic[4:12])
-    header.judge(None if length == 0xFFFFFFFF else length, size - offset, more_follows=False)
-    return header
+_READERS: tuple[tuple[re.Pattern[bytes], Callable[[BinaryIO, int], ContainerHeader | None]], ...] = (
+    (re.compile(rb"(RIFF|RIFX|RF64|BW64)....WAVE", re.DOTALL), _read_riff),
+    (re.compile(re.escape(_W64_RIFF)), _read_w64),
+    (re.compile(rb"FORM....AIF[FC]", re.DOTALL), _read_aiff),
+    (re.compile(rb"caff"), _read_caf),
+    (re.compile(rb"fLaC"), _read_flac),
+    (re.compile(rb"\.snd"), _read_au),
+    (re.compile(rb"....ftyp", re.DOTALL), read_mp4),
+    (re.compile(rb"OggS"), read_ogg),
+    (re.compile(rb"ID3|\xff[\xe0-\xff]"), read_mp3),
+)
+"""Reader of each format by the first bytes of a file."""

@@ -1,9 +1,8 @@
-"""Whether the frames of an MP3 follow each other from the first to the last.
+"""Walk over the frames of an MP3 to find gaps.
 
-An MP3 has no checksums and no length, and decoders step over what is no frame without a word. So the frames are walked
-through by their headers, which takes a twentieth of the time of decoding. Tags may stand before, between and after
-them; where anything else stands between two frames, sound is missing there. The Xing or Info frame, where there is one,
-gives the number of bytes from that frame on.
+An MP3 has no checksums and no length, and decoders silently skip what is not a frame. The walk from one frame header to
+the next takes a twentieth of the time of decoding. Tags may precede, separate and follow the frames; if anything else
+lies between two frames, audio is missing there. A Xing or Info frame declares the number of bytes from that frame on.
 
 Source: ISO/IEC 11172-3 and 13818-3, layer III; the extension for low sample rates ("MPEG 2.5") as LAME writes it.
 """
@@ -11,26 +10,28 @@ Source: ISO/IEC 11172-3 and 13818-3, layer III; the extension for low sample rat
 from __future__ import annotations
 
 import struct
+from itertools import product
 from typing import BinaryIO
 
-from popclass.audio.container import Header
+from popclass.audio.container import ContainerHeader
 
 SEARCHED = 1 << 18
-"""Bytes after the last frame in which another one is looked for; longest tags apart, this is more than ten seconds."""
+"""Bytes searched for another frame after the last; except for long tags this is more than ten seconds."""
 
 _CHUNK = 1 << 20
 _KILOBITS = {
     True: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     False: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_VERSION_1 = 3
+_RATES = {_VERSION_1: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _LAYER_3 = 1
 
-Lengths = dict[bytes, int]
+FrameLengths = dict[bytes, int]
 
 
-def read_mp3(file: BinaryIO, size: int) -> Header | None:
-    """What an MP3 promises, and whether its frames are all there; None where no frame of layer III comes first.
+def read_mp3(file: BinaryIO, size: int) -> ContainerHeader | None:
+    """Read the declared length of an MP3 and search it for gaps; None if it does not begin with a layer III frame.
 
     Parameters
     ----------
@@ -39,63 +40,65 @@ def read_mp3(file: BinaryIO, size: int) -> Header | None:
         Of the file, in bytes.
     """
     file.seek(0)
-    start = _tag_length(file.read(10))
+    start = _id3_length(file.read(10))
     file.seek(start)
     frame = file.read(256)
-    lengths = _lengths(frame[:4])
+    lengths = _frame_lengths(frame[:4])
     if frame[1:3] not in lengths:
         return None
-    header = Header("MP3")
+    header = ContainerHeader("MP3")
     _read_xing(header, frame, size - start)
-    header.damage = _gap(file, start, size, lengths)
+    header.damage = _find_gap(file, start, size, lengths)
     return header
 
 
-def _tag_length(head: bytes) -> int:
-    """Length of the ID3v2 tag whose first ten bytes these are; 0 where it is none."""
+def _id3_length(head: bytes) -> int:
+    """Return the length of the ID3v2 tag with these first ten bytes; 0 if it is not one."""
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
     footer = 10 if head[5] & 0x10 else 0
     return 10 + footer + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
 
 
-def _read_xing(header: Header, frame: bytes, present: int) -> None:
+def _version_and_rate(head: bytes) -> tuple[int, int]:
+    version = head[1] >> 3 & 3
+    return version, _RATES[version][head[2] >> 2 & 3]
+
+
+def _read_xing(header: ContainerHeader, frame: bytes, present: int) -> None:
     at = max(frame.find(b"Xing", 4, 44), frame.find(b"Info", 4, 44))
     if at < 0 or len(frame) < at + 16:
         return
     flags, frames, length = struct.unpack(">III", frame[at + 4 : at + 16])
     if flags & 3 == 3 and length:
-        header.promised, header.present = length, present
+        header.declared, header.present, header.cut_short = length, present, present < length
         if frames:
-            version, rate = frame[1] >> 3 & 3, _RATES[frame[1] >> 3 & 3][frame[2] >> 2 & 3]
-            header.byte_rate = length / (frames * (1152 if version == 3 else 576) / rate)
-        header.cut_short = present < length
+            version, rate = _version_and_rate(frame)
+            header.byte_rate = length / (frames * (1152 if version == _VERSION_1 else 576) / rate)
 
 
-def _lengths(head: bytes) -> Lengths:
-    """Lengths of the frames of one stream by the second and third byte of their headers.
+def _frame_lengths(head: bytes) -> FrameLengths:
+    """Return the lengths of the frames of one stream by the second and third byte of their headers.
 
-    Version, layer and sample rate do not change within a stream; bit rate and padding do.
+    Version, layer and sample rate are constant in a stream; bit rate and padding are not.
     """
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0 or head[1] >> 1 & 3 != _LAYER_3:
         return {}
-    version, rate_index = head[1] >> 3 & 3, head[2] >> 2 & 3
-    if version not in _RATES or rate_index == 3:
+    try:
+        version, rate = _version_and_rate(head)
+    except (KeyError, IndexError):  # reserved values
         return {}
-    rate, factor = _RATES[version][rate_index], 144_000 if version == 3 else 72_000
-    found: Lengths = {}
-    for protection in (0, 1):
-        for index, kilobits in enumerate(_KILOBITS[version == 3], start=1):
-            for padding in (0, 1):
-                for private in (0, 1):
-                    second = head[1] & 0xFE | protection
-                    third = index << 4 | rate_index << 2 | padding << 1 | private
-                    found[bytes((second, third))] = factor * kilobits // rate + padding
-    return found
+    factor = 144_000 if version == _VERSION_1 else 72_000
+    lengths: FrameLengths = {}
+    rates = enumerate(_KILOBITS[version == _VERSION_1], start=1)
+    for (index, kilobits), protection, padding, private in product(rates, (0, 1), (0, 1), (0, 1)):
+        key = bytes((head[1] & 0xFE | protection, index << 4 | head[2] & 0x0C | padding << 1 | private))
+        lengths[key] = factor * kilobits // rate + padding
+    return lengths
 
 
-def _gap(file: BinaryIO, start: int, size: int, lengths: Lengths) -> str:
-    """Where something that is no frame stands between frames; empty where nothing does."""
+def _find_gap(file: BinaryIO, start: int, size: int, lengths: FrameLengths) -> str:
+    """Describe the first gap between frames; empty if there is none."""
     position = start
     while True:
         position = _end_of_frames(file, position, lengths)
@@ -103,26 +106,26 @@ def _gap(file: BinaryIO, start: int, size: int, lengths: Lengths) -> str:
             return ""
         file.seek(position)
         head = file.read(SEARCHED)
-        length = _known_tag(head)
+        length = _tag_length(head)
         if not length:
             break
         position += length
     skipped = _next_frame(head, lengths)
-    return f"{skipped} bytes at byte {position} are no MP3, though more of it follows" if skipped else ""
+    return f"{skipped} bytes at byte {position} are not MP3, though more MP3 follows" if skipped else ""
 
 
-def _known_tag(head: bytes) -> int:
-    """Length of a tag that may stand between frames; 0 where none is known."""
+def _tag_length(head: bytes) -> int:
+    """Return the length of a tag that may lie between frames; 0 if it is not one."""
     if head[:3] == b"TAG":
         return 128
     if head[:8] == b"APETAGEX" and len(head) >= 32:
         size, flags = struct.unpack("<I4xI", head[12:24])
         return int(size) + (32 if flags & 1 << 29 else 0)
-    return _tag_length(head[:10])
+    return _id3_length(head[:10])
 
 
-def _end_of_frames(file: BinaryIO, position: int, lengths: Lengths) -> int:
-    """Where the frames that follow each other from `position` on come to an end."""
+def _end_of_frames(file: BinaryIO, position: int, lengths: FrameLengths) -> int:
+    """Return the end of the unbroken sequence of frames that begins at `position`."""
     while True:
         file.seek(position)
         piece = file.read(_CHUNK)
@@ -134,16 +137,11 @@ def _end_of_frames(file: BinaryIO, position: int, lengths: Lengths) -> int:
             return position
 
 
-def _next_frame(piece: bytes, lengths: Lengths) -> int | None:
-    """Where in a piece two frames follow each other, the first one found."""
-    at = piece.find(b"\xff", 1)
-    while at >= 0:
-        length = lengths.get(piece[at + 1 : at + 3])
-        if (
-            length
-            and piece[at + length : at + length + 1] == b"\xff"
-            and piece[at + length + 1 : at + length + 3] in lengths
-        ):
+def _next_frame(piece: bytes, lengths: FrameLengths) -> int | None:
+    """Return the position of the first two consecutive frames in a piece."""
+    at = 0
+    while (at := piece.find(b"\xff", at + 1)) >= 0:
+        following = at + lengths.get(piece[at + 1 : at + 3], len(piece))
+        if piece[following : following + 1] == b"\xff" and piece[following + 1 : following + 3] in lengths:
             return at
-        at = piece.find(b"\xff", at + 1)
     return None

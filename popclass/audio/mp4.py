@@ -1,8 +1,7 @@
-"""The boxes of an mp4 (m4a, mov, 3gp): whether they are all there, and whether the sound in them is encrypted.
+"""Walk over the boxes of an mp4 (m4a, mov, 3gp) to find out if they are complete and if the audio is encrypted.
 
-Recorders write the index, `moov`, last; where it is missing they were stopped before they could. Sound bought with a
-copy protection is described as `drms` or `enca` instead of its codec: a decoder makes noise of it, or an error that
-says nothing.
+Recorders write the index, `moov`, last; without it the recorder was stopped too early. Copy-protected audio has the
+sample description `drms` or `enca` instead of its codec; decoders return noise or an unspecific error.
 
 Source: ISO/IEC 14496-12; 23001-7 for `enca`.
 """
@@ -13,19 +12,18 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from popclass.audio.container import Header, is_chunk
+from popclass.audio.container import ContainerHeader, is_chunk
 
 MAX_BOXES = 1_000_000
-"""Boxes looked at on one level: a recording in pieces has two for each second or two, and a box is passed by in
-microseconds."""
+"""Boxes examined on one level: a fragmented recording has two for each second or two; a box takes microseconds."""
 
 ENCRYPTED = (b"drms", b"enca", b"drmi", b"encv")
 
 Box = tuple[bytes, int, int]
 
 
-def read_mp4(file: BinaryIO, size: int) -> Header:
-    """What is wrong with the boxes of an mp4, from its first byte on.
+def read_mp4(file: BinaryIO, size: int) -> ContainerHeader:
+    """Check the boxes of an mp4.
 
     Parameters
     ----------
@@ -33,29 +31,27 @@ def read_mp4(file: BinaryIO, size: int) -> Header:
     size : int
         Of the file, in bytes.
     """
-    header = Header("MP4")
+    header = ContainerHeader("MP4")
     index: Box | None = None
-    looked_at = 0
+    count = 0
     for name, start, end in _boxes(file, 0, size):
-        looked_at += 1
+        count += 1
         if end > size:
-            header.promised, header.present, header.cut_short = end - start, size - start, True
+            header.declared, header.present, header.cut_short = end - start, size - start, True
             return header
         if name == b"moov" and index is None:
             index = name, start, end
-    if index is None and looked_at == MAX_BOXES:
-        return header  # nobody knows what follows so many
-    if index is None:
-        header.fault = "its index (moov) is missing: the recorder was stopped before it could write it"
-        return header
-    codecs = list(_codecs(file, index))
-    if codecs and all(codec in ENCRYPTED for codec in codecs):
-        header.fault = f"its sound is encrypted, as bought music is ({codecs[0].decode()})"
+    if index is not None:
+        codecs = list(_codecs(file, index))
+        if codecs and all(codec in ENCRYPTED for codec in codecs):
+            header.fault = f"its audio is encrypted, as purchased music is ({codecs[0].decode()})"
+    elif count < MAX_BOXES:  # else the index may follow
+        header.fault = "its index (moov) is missing: the recorder was stopped before it was written"
     return header
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
-    """Name, first byte of content and end of each box between two places; the last may reach beyond."""
+    """Yield name, first byte of content and end of each box in a range; the last may end beyond it."""
     for _ in range(MAX_BOXES):
         if start >= end:
             return
@@ -73,32 +69,22 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
 
 
 def _codecs(file: BinaryIO, index: Box) -> Iterator[bytes]:
-    """What the first description of each sound track calls its codec."""
-    for track in _within(file, index, b"trak"):
-        for media in _within(file, track, b"mdia"):
-            if _handler(file, media) != b"soun":
-                continue
-            for table in _deep(file, media, b"minf", b"stbl", b"stsd"):
-                file.seek(table[1] + 12)  # version, number of descriptions, length of the first
-                yield file.read(4)
+    """Yield the codec in the first sample description of each audio track."""
+    for media in _find(file, index, b"trak", b"mdia"):
+        handler = next(_find(file, media, b"hdlr"), None)
+        if handler is None or _four_bytes(file, handler[1] + 8) != b"soun":
+            continue
+        for table in _find(file, media, b"minf", b"stbl", b"stsd"):
+            yield _four_bytes(file, table[1] + 12)  # after version, number of descriptions, length of the first
 
 
-def _handler(file: BinaryIO, media: Box) -> bytes:
-    for _, start, _ in _within(file, media, b"hdlr"):
-        file.seek(start + 8)
-        return file.read(4)
-    return b""
+def _four_bytes(file: BinaryIO, position: int) -> bytes:
+    file.seek(position)
+    return file.read(4)
 
 
-def _within(file: BinaryIO, box: Box, name: bytes) -> Iterator[Box]:
-    """The boxes of one name in a box."""
-    return (inner for inner in _boxes(file, box[1], box[2]) if inner[0] == name)
-
-
-def _deep(file: BinaryIO, box: Box, *path: bytes) -> Iterator[Box]:
-    """The boxes at the end of a path of names."""
-    for inner in _within(file, box, path[0]):
-        if path[1:]:
-            yield from _deep(file, inner, *path[1:])
-        else:
-            yield inner
+def _find(file: BinaryIO, box: Box, name: bytes, *path: bytes) -> Iterator[Box]:
+    """Yield the boxes at the end of a path of names."""
+    for inner in _boxes(file, box[1], box[2]):
+        if inner[0] == name:
+            yield from _find(file, inner, *path) if path else (inner,)

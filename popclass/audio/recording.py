@@ -1,11 +1,10 @@
-"""One recording, opened: its samples in checked blocks, its name, when it began, and what is odd about it.
+"""Open recordings: samples in checked blocks, name, start time and warnings.
 
-`open_recording` takes a path, `-` for standard input, a binary file or an array and returns a `Recording`, a context
-manager. `Recording.blocks` runs through the samples once with bounded memory, as float32 between -1 and 1 (float files
-may go beyond), and every sample it yields is finite. Some faults show when the file is opened, some in the middle, and
-some only at the end (silence, a constant, clipping throughout): all raise `AudioError` with one line that begins with
-the name of the recording, its control characters written out. So a result may be kept only when the blocks have come to
-their end. What is odd but usable becomes a line in `Recording.warnings`, complete by then.
+`open_recording` takes a path, `-` for standard input, a binary file or an array. `Recording.blocks` yields the samples
+once in bounded memory, as finite float32 between -1 and 1 (float files may exceed that). Some faults are found when the
+file is opened, some while it is read, and some only at the end (silence, a constant, clipping throughout): results are
+valid only after the last block. Every fault raises `AudioError` with one line that begins with the name of the
+recording. `Recording.warnings` lists oddities of usable recordings.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from popclass.audio.container import Header
+from popclass.audio.container import ContainerHeader
 from popclass.audio.decode import READABLE, ArrayDecoder, Block, Decoder, open_file
 from popclass.audio.header import read_header
 from popclass.audio.paths import kind_of, open_pipe
@@ -44,39 +43,40 @@ Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any]
 
 
 class Recording:
-    """An open recording; see `open_recording`.
+    r"""An open recording; see `open_recording`.
 
     Attributes
     ----------
     name : str
-        The path as it was given, bytes that are no UTF-8 written as `\\xNN`; `-` for standard input.
+        Path as given, bytes that are not UTF-8 as `\xNN`; `-` for standard input.
     sample_rate, channels : int
     frames : int or None
-        Length in samples where it is known beforehand; a promise of the file, not a count.
+        Declared length in samples, where known; it may differ from the actual one.
     frames_read : int
-        Samples per channel read so far; the length of the recording once the blocks have come to their end.
+        Samples per channel read so far; the length of the recording after the last block.
     recorded_at : datetime or None
-        When the recording began, as the file says (see `popclass.audio.timestamps`).
+        Start of the recording by its metadata or name (see `popclass.audio.timestamps`).
     warnings : list of str
-        What is odd about the recording, a line each; complete once the blocks have come to their end.
+        One line for each oddity; complete after the last block.
     """
 
-    def __init__(self, name: str, decoder: Decoder, *, recorded_at: datetime | None, warnings: list[str]) -> None:
+    def __init__(
+        self, name: str, decoder: Decoder, *, recorded_at: datetime | None = None, warnings: Iterable[str] = ()
+    ) -> None:
         self.name = name
         self.sample_rate = decoder.sample_rate
         self.channels = decoder.channels
         self.frames = decoder.frames
         self.frames_read = 0
         self.recorded_at = recorded_at
-        self.warnings = warnings
+        self.warnings = list(warnings)
         self._decoder = decoder
         self._started = False
-        self._resources = ExitStack()
-        self._resources.callback(decoder.close)
-        self._unchanged: Callable[[], bool] = _always
+        self._temporary = ExitStack()
+        self._changed: Callable[[], bool] = lambda: False
 
     def blocks(self, frames: int = BLOCK_FRAMES) -> Iterator[Block]:
-        """The samples, from the first to the last; may be run once.
+        """Yield the samples from the first to the last; usable once.
 
         Parameters
         ----------
@@ -86,65 +86,60 @@ class Recording:
         Yields
         ------
         ndarray of float32, shape (n, channels)
-            C-contiguous and finite; the caller's own.
+            C-contiguous and finite; may be modified.
 
         Raises
         ------
         AudioError
-            Where the recording turns out damaged, cut short or without anything that could be classified; the last
-            only after all blocks.
+            If the recording is damaged, cut short or unusable.
         RuntimeError
-            When it was run before.
+            If called twice.
         """
         if frames < 1:
             raise UsageError(f"frames is {frames}; a block holds at least 1 frame")
         if self._started:
-            raise RuntimeError(f"{self.name}: the blocks of a recording can be run through once; open it again")
+            raise RuntimeError(f"{self.name}: the blocks of a recording can be read once; open it again")
         self._started = True
-        return self._run(frames)
+        return self._named_blocks(frames)
 
-    def _run(self, frames: int) -> Iterator[Block]:
+    def _named_blocks(self, frames: int) -> Iterator[Block]:
+        """Yield the blocks; errors begin with the name of the recording."""
+        fault: AudioError | None = None
+        try:
+            yield from self._checked_blocks(frames)
+        except AudioError as error:
+            fault = error
+        if self._changed():  # the samples may be from before and after the change
+            fault = AudioError("was changed while it was read; read it again when no program writes to it")
+        if fault is not None:
+            raise AudioError(f"{one_line(self.name)}: {fault}") from fault
+
+    def _checked_blocks(self, frames: int) -> Iterator[Block]:
         decoder = self._decoder
         check = SampleCheck(self.sample_rate, self.channels, rail=decoder.rail, unbounded=decoder.unbounded)
-        try:
-            whole = True
-            while whole and len(block := self._read(frames)):
-                whole = len(block) == frames  # only the last is shorter
-                check.feed(block)
-                self.frames_read += len(block)
-                yield block
-            self._refuse_short()
-            self.warnings += check.finish()
-            changed = not self._unchanged()
-        except AudioError as error:
-            if self._unchanged():
-                raise AudioError(f"{one_line(self.name)}: {error}") from error
-            changed = True
-        if changed:  # what was heard may be of both states
-            raise AudioError(
-                f"{one_line(self.name)}: was changed while it was read; read it again when nobody writes to it"
-            )
+        complete = True
+        while complete and len(block := self._read(frames)):
+            complete = len(block) == frames  # only the last is shorter
+            check.feed(block)
+            self.frames_read += len(block)
+            yield block
+        missing = decoder.missing(self.frames_read)
+        if missing is not None:
+            present = self.frames_read / self.sample_rate
+            declared = present + missing
+            raise AudioError(f"cut short: {declared:.2f} s declared, {present:.2f} s present; copy the file again")
+        self.warnings += check.finish()
 
     def _read(self, frames: int) -> Block:
         try:
             return self._decoder.read(frames)
         except AudioError as error:
             seconds = self._decoder.position() / self.sample_rate
-            whole = f" of {self.frames / self.sample_rate:.2f} s" if self.frames else ""
-            raise AudioError(
-                f"breaks off after about {seconds:.2f} s{whole}: {error}; repair the file or copy it again"
-            ) from error
-
-    def _refuse_short(self) -> None:
-        missing = self._decoder.missing(self.frames_read)
-        if missing is not None:
-            present = self.frames_read / self.sample_rate
-            raise AudioError(
-                f"cut short: {present + missing:.2f} s are promised, {present:.2f} s are there; copy the file again"
-            )
+            total = f" of {self.frames / self.sample_rate:.2f} s" if self.frames else ""
+            raise AudioError(f"breaks off after about {seconds:.2f} s{total}: {error}; copy the file again") from error
 
     def info(self) -> RecordingInfo:
-        """Return the description of the recording; complete once all blocks were read."""
+        """Return the description of the recording; complete after the last block."""
         return RecordingInfo(
             name=self.name,
             sample_rate=self.sample_rate,
@@ -155,15 +150,14 @@ class Recording:
         )
 
     def close(self) -> None:
-        """Let go of the file, and of the temporary copy of a stream."""
-        self._resources.close()
+        """Close the file and delete the temporary copy of a stream."""
+        self._decoder.close()
+        self._temporary.close()
 
     def __enter__(self) -> Recording:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -173,15 +167,15 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
     Parameters
     ----------
     source : path, `-`, binary file or ndarray
-        A path to anything libsndfile or FFmpeg reads (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; of
-        a file with several audio streams the first); `-` for standard input; an open binary file, which is read to its
-        end; or samples of shape (n,) or (n, channels). Floats are taken as they are, full scale being 1; integers are
-        divided by the full scale of their type (int16 by 32,768, uint8 by 128 after 128 was taken off). A stream is
-        copied into a temporary file, which goes with the recording.
+        A path to any format of libsndfile or FFmpeg (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; the
+        first of several audio streams); `-` for standard input; an open binary file, which is read to its end; or
+        samples of shape (n,) or (n, channels). Full scale is 1 for floats and that of the type for integers (int16 is
+        divided by 32,768; of uint8, 128 is subtracted before division by 128). A stream is copied into a temporary
+        file, which is deleted with the recording.
     sample_rate : int, optional
-        Of an array, in hertz; required there and not allowed elsewhere.
+        In hertz; required for an array and not allowed otherwise.
     name : str, optional
-        What to call the recording; its path by default.
+        Name of the recording (default: the path).
 
     Returns
     -------
@@ -191,9 +185,9 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
     Raises
     ------
     AudioError
-        Where the source can't be read, is cut short, or lies outside 8-192 kHz and 1-8 channels.
+        If the source cannot be read, is cut short, or lies outside 8-192 kHz and 1-8 channels.
     UsageError
-        Where `sample_rate` is missing or does not belong.
+        If `sample_rate` is missing or not allowed.
 
     Examples
     --------
@@ -203,159 +197,115 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
     ...     sum(len(block) for block in recording.blocks())
     48000
     """
+    opened: Callable[[str], Recording]
     if isinstance(source, np.ndarray):
-        return _open_array(source, sample_rate, name if name is not None else "array")
-    if sample_rate is not None:
-        raise UsageError("sample_rate belongs to an array of samples; a file says its own")
-    if isinstance(source, str | bytes | os.PathLike):
+        if sample_rate is None:
+            raise UsageError("an array of samples needs its sample_rate, in hertz (8000-192000)")
+        name, opened = "array" if name is None else name, partial(_open_array, source, sample_rate)
+    elif sample_rate is not None:
+        raise UsageError("sample_rate belongs to an array of samples; leave it out for a file")
+    elif isinstance(source, str | bytes | os.PathLike):
         path = os.fsdecode(source)
-        shown = visible(path if name is None else name)
-        return _open_stream(sys.stdin.buffer, shown) if path == "-" else _open_path(path, shown)
-    if not callable(getattr(source, "read", None)) or isinstance(source, io.TextIOBase):
-        raise UsageError(
-            f"a recording cannot be of type {type(source).__name__}; allowed are a path, -, an open binary file and an "
-            "array of samples"
-        )
-    given = getattr(source, "name", None)
-    return _open_stream(source, visible(name or (given if isinstance(given, str) else "stream")))
+        name = visible(path if name is None else name)
+        opened = partial(_open_stream, sys.stdin.buffer) if path == "-" else partial(_open_path, path)
+    elif callable(getattr(source, "read", None)) and not isinstance(source, io.TextIOBase):
+        given = getattr(source, "name", None)
+        name = visible(name or (given if isinstance(given, str) else "stream"))
+        opened = partial(_open_stream, source)
+    else:
+        kind = type(source).__name__
+        raise UsageError(f"a recording cannot be of type {kind}; give a path, -, a binary file or an array of samples")
+    try:
+        return opened(name)
+    except AudioError as error:
+        raise AudioError(f"{one_line(name)}: {error}") from error
 
 
-def _always() -> bool:
-    """Nobody else can change an array, or a copy."""
-    return True
-
-
-def _open_array(samples: npt.NDArray[Any], sample_rate: int | None, name: str) -> Recording:
-    if sample_rate is None:
-        raise UsageError("an array of samples needs its sample_rate, in hertz (8000-192000)")
-    shown = one_line(name)
+def _open_array(samples: npt.NDArray[Any], sample_rate: int, name: str) -> Recording:
     if samples.dtype.kind not in "fiu":
-        raise AudioError(f"{shown}: samples of type {samples.dtype}; allowed are floats and integers")
+        raise AudioError(f"samples of type {samples.dtype}; allowed are floats and integers")
     if samples.ndim not in (1, 2):
-        raise AudioError(f"{shown}: samples of shape {samples.shape}; allowed are (n,) and (n, channels)")
+        raise AudioError(f"samples of shape {samples.shape}; allowed are (n,) and (n, channels)")
     if sample_rate != int(sample_rate):
-        raise AudioError(f"{shown}: a sample rate of {sample_rate} Hz; allowed are whole numbers of hertz")
-    return _checked(name, ArrayDecoder(samples, int(sample_rate)), recorded_at=None, warnings=[])
+        raise AudioError(f"a sample rate of {sample_rate} Hz; allowed are whole numbers of hertz")
+    return Recording(name, _in_range(ArrayDecoder(samples, int(sample_rate))))
 
 
 def _open_stream(stream: BinaryIO, name: str, first: bytes = b"") -> Recording:
-    """Copy a stream, of which `first` was read already, into a temporary file and open that; libraries need to seek."""
-    _refuse_endless(stream, name)
-    with ExitStack() as resources:
+    """Open a temporary copy of a stream of which `first` was already read; decoders need to seek."""
+    with suppress(OSError, AttributeError, ValueError):  # a stream in memory has no descriptor
+        if kind_of(os.fstat(stream.fileno()).st_mode) == "a device":  # /dev/zero never ends
+            raise AudioError("is a device, not a recording; give a file or a pipe")
+    with ExitStack() as temporary:
         try:
-            folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="popclass-"))
+            folder = temporary.enter_context(tempfile.TemporaryDirectory(prefix="popclass-"))
             path = os.path.join(folder, "recording")
             with open(path, "wb") as copy:
                 copy.write(first)
                 shutil.copyfileobj(stream, copy, 1 << 20)
         except (OSError, ValueError) as error:
-            reason = (getattr(error, "strerror", None) or str(error)).lower()
-            raise AudioError(
-                f"{one_line(name)}: cannot be copied into a temporary file ({reason}); the folder for these is TMPDIR"
-            ) from error
+            raise AudioError(f"cannot be copied into a temporary file ({_cause(error)}); check TMPDIR") from error
         recording = _open_file(path, name)
-        recording._resources.push(resources.pop_all())
-        # The decoder holds the file open, so it is closed before the folder goes.
-        recording._resources.callback(recording._decoder.close)
+        recording._temporary = temporary.pop_all()
         return recording
 
 
-def _refuse_endless(stream: BinaryIO, name: str) -> None:
-    """Refuse devices: /dev/zero and the like have no end, and a keyboard gives no sound."""
-    try:
-        kind = kind_of(os.fstat(stream.fileno()).st_mode)
-    except (OSError, AttributeError, ValueError):  # a stream in memory
-        return
-    if kind == "a device":
-        raise AudioError(f"{one_line(name)}: is a device and no recording; give a file or a pipe")
+def _cause(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def _open_path(path: str, name: str) -> Recording:
-    shown = one_line(name)
     try:
         kind = kind_of(os.stat(path).st_mode)
         if kind == "a folder":
-            raise AudioError(f"{shown}: is a folder; a recording is a single file (popclass batch reads folders)")
+            raise AudioError("is a folder; a recording is a single file (popclass batch reads folders)")
         if kind == "a pipe":
-            return _open_pipe(path, name)
+            stream, first = open_pipe(path)
+            with stream:
+                return _open_stream(stream, name, first)
         if kind is not None:
-            raise AudioError(f"{shown}: is {kind} and no recording; give a file or a pipe")
+            raise AudioError(f"is {kind}, not a recording; give a file or a pipe")
         before = Stamp.of(path)
         recording = _open_file(path, name)
-        recording._unchanged = lambda: Stamp.of(path) in (before, Stamp.of_none())
+        recording._changed = lambda: Stamp.of(path) not in (before, Stamp.of_none())
         return recording
     except FileNotFoundError as error:
-        raise AudioError(f"{shown}: no such file; check the path") from error
+        raise AudioError("no such file; check the path") from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise AudioError(f"{shown}: cannot be read ({reason.lower()}); check the path and its permissions") from error
-
-
-def _open_pipe(path: str, name: str) -> Recording:
-    try:
-        stream, first = open_pipe(path)
-    except AudioError as error:
-        raise AudioError(f"{one_line(name)}: {error}") from error
-    with stream:
-        return _open_stream(stream, name, first)
+        raise AudioError(f"cannot be read ({_cause(error)}); check the path and its permissions") from error
 
 
 def _open_file(path: str, name: str) -> Recording:
-    shown = one_line(name)
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
-            raise AudioError(f"{shown}: is empty (0 bytes); record it again or leave it out")
-        header = read_header(file)
-    warnings = _header_warnings(shown, header)
-    decoder = _decoder(path, shown, header)
-    recorded_at = recording_time(Path(name).name, decoder.tags, header.chunks if header else {}, decoder.sample_rate)
-    return _checked(name, decoder, recorded_at=recorded_at, warnings=warnings)
+            raise AudioError("is empty (0 bytes); record it again or leave it out")
+        header = read_header(file) or ContainerHeader("unknown")
+    warnings = header.check()
+    decoder = _in_range(_open_decoder(path, header))
+    recorded_at = recording_time(Path(name).name, decoder.tags, header.chunks, decoder.sample_rate)
+    return Recording(name, decoder, recorded_at=recorded_at, warnings=warnings)
 
 
-def _decoder(path: str, shown: str, header: Header | None) -> Decoder:
-    """What reads a file; libsndfile gives up where compressed sound does not say how long it is."""
-    lost = header is not None and header.length_lost and header.kind != "W64"
-    unended = header is not None and header.length_unknown and header.kind in ("FLAC", "Ogg")
+def _open_decoder(path: str, header: ContainerHeader) -> Decoder:
+    """Open the decoder of a file; libsndfile cannot read compressed audio of unknown length."""
+    lost = header.length_lost and header.kind != "W64"
+    unknown = header.length_unknown and header.kind in ("FLAC", "Ogg")
     try:
-        return open_file(path, ignore_length=lost, by_ffmpeg=unended)
+        return open_file(path, ignore_length=lost, by_ffmpeg=unknown)
     except AudioError as error:
-        if lost and header is not None:
-            raise AudioError(
-                f"{shown}: the {header.kind} header says that there is no sound, though some follows, and nothing "
-                "reads it without a right length; export it again"
-            ) from error
-        raise AudioError(f"{shown}: cannot be read as audio ({error}); popclass reads {READABLE} and more") from error
+        if lost:
+            raise AudioError(f"needs the right length in its {header.kind} header; export it again") from error
+        raise AudioError(f"cannot be read as audio ({error}); popclass reads {READABLE} and more") from error
 
 
-def _header_warnings(shown: str, header: Header | None) -> list[str]:
-    """What the header gives reason to say; refuses a file that lacks a part of what it promises."""
-    if header is None:
-        return []
-    if header.fault:
-        raise AudioError(f"{shown}: is no usable {header.kind} file: {header.fault}; export it again")
-    if header.cut_short:
-        raise AudioError(f"{shown}: cut short: {header.shortfall()}; copy the file again or repair its header")
-    if header.damage:
-        raise AudioError(f"{shown}: damaged: {header.damage}; copy the file again")
-    if header.length_lost:
-        return [f"the {header.kind} header gives a wrong length; read to the end of the file"]
-    if header.length_unknown:
-        return [f"the {header.kind} file does not say how long it should be; read to its end"]
-    if header.ignored:
-        return [
-            f"the {header.kind} header ends the sound where {header.ignored:,} more bytes follow; they were not read"
-        ]
-    return []
-
-
-def _checked(name: str, decoder: Decoder, *, recorded_at: datetime | None, warnings: list[str]) -> Recording:
-    rate, channels = decoder.sample_rate, decoder.channels
+def _in_range(decoder: Decoder) -> Decoder:
+    """Return the decoder; close it and raise AudioError if its rate or channels are not supported."""
     fault = ""
-    if not MIN_RATE <= rate <= MAX_RATE:
-        fault = f"a sample rate of {rate} Hz; allowed are {MIN_RATE}-{MAX_RATE} Hz: resample it"
-    elif not 1 <= channels <= MAX_CHANNELS:
-        fault = f"{channels} channels; allowed are 1-{MAX_CHANNELS}: export the ones with the sensor"
+    if not MIN_RATE <= decoder.sample_rate <= MAX_RATE:
+        fault = f"a sample rate of {decoder.sample_rate} Hz; allowed are {MIN_RATE}-{MAX_RATE} Hz: resample it"
+    elif not 1 <= decoder.channels <= MAX_CHANNELS:
+        fault = f"{decoder.channels} channels; allowed are 1-{MAX_CHANNELS}: export the ones with the sensor"
     if fault:
         decoder.close()
-        raise AudioError(f"{one_line(name)}: {fault}")
-    return Recording(name, decoder, recorded_at=recorded_at, warnings=warnings)
+        raise AudioError(fault)
+    return decoder

@@ -1,23 +1,21 @@
-"""When a recording began, as the recording itself says.
+"""Start time of a recording, from its metadata or its file name.
 
-Asked in this order, the first answer counts:
+The first of these sources that has a time is used:
 
-1. the BWF `bext` chunk: OriginationDate and OriginationTime. TimeReference counts samples since midnight; it is used
-   for the fraction of a second where it agrees with OriginationTime within a second, and ignored where it does not (a
-   free-running time code, or an editor's own time line).
-2. iXML: the same fields, where a recorder wrote them there only.
+1. the BWF `bext` chunk: OriginationDate and OriginationTime. TimeReference counts samples since midnight; it adds the
+   fraction of a second if it agrees with OriginationTime within a second, and is ignored otherwise (a free-running time
+   code, or the time line of an editor).
+2. iXML: the same fields, which some recorders write only there.
 3. metadata of the container: `com.apple.quicktime.creationdate`, `creation_time`, AudioMoth's comment ("Recorded at
-   19:17:00 08/08/2019 (UTC)") and full date-and-time tags. A day without a time is no time. `creation_time` of an mp4
-   is when the file was made, in UTC: iPhones and most recorders write the start, some Android phones the end of the
-   recording. It is taken as it stands, because nothing in the file tells which; then it is late by the length of the
-   recording.
+   19:17:00 08/08/2019 (UTC)") and tags with date and time. A date alone is not used. `creation_time` of an mp4 is in
+   UTC. iPhones and most recorders store the start there, some Android phones the end of the recording; nothing in the
+   file distinguishes them, so such a time may be late by the length of the recording.
 4. a timestamp in the file name, as phones and field recorders write it: `20261122_101500`, `2026-11-22 10.15.00`,
    `2026-11-22T10-15-00Z`, `REC_20261122101500`, `2026-11-22 at 10.15.00`, `2026-11-22 at 3.15.00 PM`,
-   `261122-101500` (first in the name); `6745A0F4.WAV`, the seconds since 1970 in hexadecimal that older AudioMoths
-   write, in UTC.
+   `261122-101500` (first in the name); `6745A0F4.WAV`, hexadecimal seconds since 1970 in UTC, of older AudioMoths.
 
-The time of modification is never asked: copying changes it. Times without a zone stay naive, times with one stay
-aware. Dates that do not exist, and years before 1990 (an unset clock), are no times.
+The modification time is never used: copying changes it. Times without a zone stay naive, those with one stay aware.
+Invalid dates and years before 1990 (an unset clock) are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 EARLIEST_YEAR = 1990
-"""No recorder in use set its clock before; 1904 and 1970 are the zero of unset clocks."""
+"""Earliest plausible year; unset clocks begin in 1904 or 1970."""
 
 _DAY = r"(?P<year>(?:19|20)\d\d)(?P<s>[-_.:]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
 _HOUR = r"(?P<hour>\d\d|\d(?=[.:-]\d\d[.:-]\d\d.?[AP]M))"  # a single digit in a clock of twelve hours only
@@ -44,15 +42,15 @@ _AUDIOMOTH = re.compile(
     r"Recorded at (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d+))? "
     r"(?P<day>\d\d)/(?P<month>\d\d)/(?P<year>\d{4}) \(UTC(?P<zone>[+-]\d{1,2}(?::?\d\d)?)?\)"
 )
-_HALF = re.compile(r"\d{1,10}")  # of a TimeReference: 32 bits
-_FIRST_AUDIOMOTH = 1_483_228_800  # 2017; no name before it is one of theirs
+_HALF_OF_64_BITS = re.compile(r"\d{1,10}")
+_FIRST_AUDIOMOTH = 1_483_228_800  # 2017
 _DATE_TAGS = ("com.apple.quicktime.creationdate", "creation_time", "date", "recording_date", "date_recorded")
 
 
 def recording_time(
     file_name: str, tags: Mapping[str, str], chunks: Mapping[bytes, bytes], sample_rate: int
 ) -> datetime | None:
-    """When a recording began.
+    """Return the start time of a recording.
 
     Parameters
     ----------
@@ -61,14 +59,14 @@ def recording_time(
     tags : mapping of str to str
         Metadata of its container, names in lower case.
     chunks : mapping of bytes to bytes
-        Its `bext` and `iXML` chunks, where it has them.
+        Its `bext` and `iXML` chunks, if any.
     sample_rate : int
         In hertz; the unit of TimeReference.
 
     Returns
     -------
     datetime or None
-        Naive where no zone is known; None where nothing says so.
+        Naive if the zone is unknown; None if no source has a time.
 
     Examples
     --------
@@ -84,7 +82,7 @@ def recording_time(
 
 
 def from_file_name(file_name: str) -> datetime | None:
-    """The timestamp in a file name, None where there is none.
+    """Return the timestamp in a file name, if any.
 
     Examples
     --------
@@ -96,14 +94,15 @@ def from_file_name(file_name: str) -> datetime | None:
     for found in _TIMESTAMP.finditer(file_name):
         if (time := _as_datetime(found)) is not None:
             return time
-    if (hexadecimal := _HEXADECIMAL.fullmatch(file_name)) and int(hexadecimal["seconds"], 16) >= _FIRST_AUDIOMOTH:
-        return datetime.fromtimestamp(int(hexadecimal["seconds"], 16), UTC)
-    short = _SHORT_YEAR.match(file_name)
-    return _as_datetime(short, century=2000) if short else None
+    if (found_hex := _HEXADECIMAL.fullmatch(file_name)) and int(found_hex["seconds"], 16) >= _FIRST_AUDIOMOTH:
+        return datetime.fromtimestamp(int(found_hex["seconds"], 16), UTC)
+    return _as_datetime(_SHORT_YEAR.match(file_name), century=2000)
 
 
-def _as_datetime(found: re.Match[str], *, century: int = 0) -> datetime | None:
-    """The groups of a match as a time; None where no calendar or clock has it."""
+def _as_datetime(found: re.Match[str] | None, *, century: int = 0) -> datetime | None:
+    """Return the groups of a match as a time; None if it is not valid."""
+    if found is None:
+        return None
     part = found.groupdict()
     year = int(part["year"]) + century
     if year < EARLIEST_YEAR:
@@ -132,7 +131,7 @@ def _zone(text: str | None) -> timezone | None:
 
 
 def _from_bext(chunk: bytes, sample_rate: int) -> datetime | None:
-    """EBU Tech 3285: OriginationDate at byte 320, OriginationTime at 330, TimeReference at 338."""
+    """Read OriginationDate at byte 320, OriginationTime at 330 and TimeReference at 338 (EBU Tech 3285)."""
     if len(chunk) < 346:
         return None
     day, clock = chunk[320:330].decode("ascii", "replace"), chunk[330:338].decode("ascii", "replace")
@@ -140,23 +139,21 @@ def _from_bext(chunk: bytes, sample_rate: int) -> datetime | None:
 
 
 def _from_ixml(chunk: bytes, sample_rate: int) -> datetime | None:
-    if not chunk:
-        return None
     text = chunk.decode("utf-8", "replace")
 
     def field(name: str) -> str:
-        # Without a choice between spaces and text: a megabyte of spaces would take hours of trying them all.
+        # Without `\s*` beside `[^<]*`: a megabyte of spaces would take hours of backtracking.
         found = re.search(rf"<{name}>([^<]*)</{name}>", text)
         return found.group(1).strip() if found else ""
 
     high, low = field("BWF_TIME_REFERENCE_HIGH") or "0", field("BWF_TIME_REFERENCE_LOW")
-    reference = (int(high) << 32) + int(low) if _HALF.fullmatch(high) and _HALF.fullmatch(low) else 0
+    valid = _HALF_OF_64_BITS.fullmatch(high) and _HALF_OF_64_BITS.fullmatch(low)
+    reference = (int(high) << 32) + int(low) if valid else 0
     return _origination(field("BWF_ORIGINATION_DATE"), field("BWF_ORIGINATION_TIME"), reference, sample_rate)
 
 
 def _origination(day: str, clock: str, reference: int, sample_rate: int) -> datetime | None:
-    found = _TIMESTAMP.fullmatch(f"{day} {clock}".rstrip("\0 "))
-    time = _as_datetime(found) if found else None
+    time = _as_datetime(_TIMESTAMP.fullmatch(f"{day} {clock}".rstrip("\0 ")))
     if time is None or reference == 0:
         return time
     midnight = time.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -169,11 +166,7 @@ def _origination(day: str, clock: str, reference: int, sample_rate: int) -> date
 
 def _from_tags(tags: Mapping[str, str]) -> datetime | None:
     for name in _DATE_TAGS:
-        found = _TIMESTAMP.match(tags.get(name, ""))
-        if found and (time := _as_datetime(found)) is not None:
+        if (time := _as_datetime(_TIMESTAMP.match(tags.get(name, "")))) is not None:
             return time
-    moth = _AUDIOMOTH.search(tags.get("comment", ""))
-    if not moth:
-        return None
-    time = _as_datetime(moth)
+    time = _as_datetime(_AUDIOMOTH.search(tags.get("comment", "")))
     return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

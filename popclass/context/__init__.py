@@ -1,1 +1,1 @@
-"""."""
+"""Context of an event: how it compares with the other events of its recording."""

@@ -1,21 +1,15 @@
-"""The company an event keeps: whether it comes back alike, how regularly, and what else its burst holds.
+"""Context features: how often an event recurs, how regularly, and what its burst holds.
 
-A sound that returns with every movement and looks alike is seldom a cavitation; a burst of unlike pops that does not
-come again often is. This module says what is measured, and checks what it is given; `popclass.context.features` does the
-counting. What a measure is worth is learnt from labelled sessions.
+A sound that recurs with every movement and is similar each time is seldom a cavitation. A burst of dissimilar pops that
+does not recur often is. The weight of each feature is learnt from labelled sessions (`popclass.model.context`).
 
-An event is compared by similarity (see `popclass.context.similarity`) with the nearest events of its own recording: up to
-`neighbours` on either side, within `window_s`, and at most `quieter_db` weaker, since what it drowns is no company.
-Those of its own burst are its *burst*, all others are *elsewhere*.
+The neighbours of an event are the nearest events of its own recording: up to `neighbours` on either side, within
+`window_s`, and at most `quieter_db` weaker than it (`popclass.context.similarity.Similarity`). Neighbours of its own
+burst are its *burst*, all others are *elsewhere*.
 
-Every measure is 0 where it has nothing to go by: an event alone has a row of zeros. Times are taken to the
-microsecond, so a recording gives the same measures wherever it lies on a timeline, and their order is of no account.
-Work grows with events times neighbours, memory does not.
-
-Counting the company of each event of one recording: who is near, who is alike, and how they follow each other.
-
-The measures that come out are named and explained in `popclass.context.features`. Events are looked at in blocks of
-rows; a row holds one event and those around it, itself in the middle, and flags say which of them count for what.
+A feature is 0 where it has nothing to measure: an event alone has a row of zeros. Times are rounded to the microsecond,
+so the features do not depend on where a recording lies on a timeline, nor on the order in which events are given. Time
+grows with events times neighbours; memory does not.
 """
 
 from __future__ import annotations
@@ -30,18 +24,20 @@ from popclass.context.similarity import Similarity
 from popclass.errors import UsageError
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
-# name, unit, range, meaning; a name that ends in _ stands for one column a class.
+# Name, unit, range, meaning. The names are stored in model files. A name that ends in _ stands for a column a class.
 MEASURES = (
     ("accompanied", "-", "0 or 1", "1 where there is an event elsewhere to compare with"),
-    ("alike_count", "log(1 + events)", "0-5.3", "events elsewhere that are alike"),
-    ("alike_share", "-", "0-1", "share of the events elsewhere that are alike"),
-    ("alike_best", "-", "0-1", "mean similarity of the three events elsewhere that are most alike"),
+    ("alike_count", "log(1 + events)", "0-5.3", "similar events elsewhere"),
+    ("alike_share", "-", "0-1", "share of the events elsewhere that are similar"),
+    ("alike_best", "-", "0-1", "mean similarity of the three most similar events elsewhere"),
     (
         "regularity",
         "-",
         "0-1",
-        "1 less the median absolute deviation of the intervals between alike events, relative to their median; "
+        "1 less the median absolute deviation of the intervals between similar events, relative to their median; "
         "one event a burst; 0 with fewer than three intervals",
     ),
     ("burst_size", "log(events)", "0-5.3", "events of its burst, itself included"),
@@ -50,30 +46,27 @@ MEASURES = (
         "pair_repeat",
         "-",
         "0-1",
-        "whether it belongs to a pair 40-200 ms apart, like press and release, that is found again elsewhere: mean "
-        "likeness of the three pairs most alike, in both sounds and in their distance",
+        "recurrence of its pair, two events 40-200 ms apart like press and release: mean similarity of the three most "
+        "similar pairs elsewhere, in both sounds and in their distance",
     ),
-    ("burst_rate", "log(1 + bursts)", "0-5.3", "other bursts that have events within 5 s before or after it"),
-    (
-        "crowd",
-        "log(events / 9)",
-        "0-3.1",
-        "events within 5 s before or after it, its burst included, as far as they outnumber the nine pops of a thrust; "
-        "0 up to nine",
-    ),
-    (
-        "faint_crowd",
-        "log(1 + events)",
-        "0-5.3",
-        "events within 5 s before or after it that are too weak to be company: it may be the loudest of a fire",
-    ),
-    ("alike_p_", "-", "-1/k to 1-1/k", "mean acoustic probability of the class over alike events, less 1/k"),
+    ("burst_rate", "log(1 + bursts)", "0-5.3", "other bursts that have events within 5 s"),
+    ("crowd", "log(events / 9)", "0-3.1", "events within 5 s, its burst included, beyond the nine pops of a thrust"),
+    ("faint_crowd", "log(1 + events)", "0-5.3", "events within 5 s that are too weak to be neighbours"),
+    ("alike_p_", "-", "-1/k to 1-1/k", "mean acoustic probability of the class over similar events, less 1/k"),
     ("burst_p_", "-", "-1/k to 1-1/k", "the same over the other events of its burst"),
 )
+_PAIR_REPEAT = [name for name, *_ in MEASURES].index("pair_repeat")
+
+_MICROSECONDS = 1_000_000
+_CLOSE_US = 5 * _MICROSECONDS
+_BEST = 3
+_POPS_IN_THRUST = 9  # at most: 2-9 at L5-S1, fewer elsewhere (Mourad 2019, Dunning 2013, Reggars 1996)
+_ROWS_OF_ONE_WIDTH = 512
+_ROWS_AT_ONCE = 64  # bounds the memory
 
 
 def context_names(classes: Sequence[str]) -> tuple[str, ...]:
-    """Names of the columns of `context_features`."""
+    """Return the names of the columns of `context_features`."""
     plain = [name for name, *_ in MEASURES if not name.endswith("_")]
     return (*plain, *(name + label for name, *_ in MEASURES if name.endswith("_") for label in classes))
 
@@ -86,25 +79,22 @@ def context_features(
     *,
     similarity: Similarity,
     level_db: ArrayLike | None = None,
-    recording: ArrayLike | None = None,
 ) -> Floats:
-    """What the company of each event shows, a row an event in the order given.
+    """Return the context features of the events of one recording, a row an event in the order given.
 
     Parameters
     ----------
     onset_s : array_like of float, (n,)
         Seconds, in any order.
     burst : array_like of int, (n,)
-        Which movement an event belongs to, unique within its recording.
+        Burst of each event.
     embedding : array_like of float, (n, d)
         Standardised acoustic features without level.
     p_acoustic : array_like of float, (n, k)
         Probability of each class from the sound alone.
     similarity : Similarity
     level_db : array_like of float, (n,), optional
-        Level of each event; all the same where missing.
-    recording : array_like of int, (n,), optional
-        Which recording an event is from; events of different recordings are not compared. All from one where missing.
+        Level of each event (default: all the same).
 
     Returns
     -------
@@ -114,248 +104,176 @@ def context_features(
     Raises
     ------
     UsageError
-        Where shapes do not match or a value is not finite.
+        If shapes do not match or a value is not finite.
     """
-    onset, points, chances = (np.asarray(values, dtype=np.float64) for values in (onset_s, embedding, p_acoustic))
-    movement = np.asarray(burst)
-    source = np.zeros(len(onset), dtype=np.int64) if recording is None else np.asarray(recording)
+    onset, points, acoustic = (np.asarray(values, dtype=np.float64) for values in (onset_s, embedding, p_acoustic))
+    number = np.asarray(burst)
     level = np.zeros(len(onset)) if level_db is None else np.asarray(level_db, dtype=np.float64)
-    _validate(onset, movement, points, chances, source, level)
-    result = np.zeros((len(onset), len(MEASURES) - 2 + 2 * chances.shape[1]))
-    for name in np.unique(source):
-        own = np.flatnonzero(source == name)
-        order = own[_in_order(own, onset, movement, level, points, chances)]
-        session = Company(onset[order], movement[order], points[order], chances[order], level[order], similarity)
-        result[order] = session.measures()
-    return result
+    _validate(onset, number, points, acoustic, level)
+    order = _time_order(onset, number, points, acoustic, level)
+    table = np.zeros((len(onset), len(MEASURES) - 2 + 2 * acoustic.shape[1]))
+    if len(onset):
+        ordered = onset[order], number[order], points[order], acoustic[order], level[order]
+        table[order] = ContextCounter(*ordered, similarity).features()
+    return table
 
 
-def _in_order(
-    own: NDArray[np.int64], onset: Floats, movement: NDArray[Any], level: Floats, points: Floats, chances: Floats
-) -> NDArray[np.intp]:
-    """The order of some events in time; what else is known decides only between those it does not tell apart."""
-    keys = level[own], movement[own], onset[own]
-    order = np.lexsort(keys)
-    steps = [np.diff(key[order]) != 0 for key in keys]
-    if np.logical_or.reduce(steps).all():
-        return order
-    return np.lexsort((*chances[own].T, *points[own].T, *keys))
-
-
-def _validate(
-    onset: Floats, burst: NDArray[Any], points: Floats, chances: Floats, source: NDArray[Any], level: Floats
-) -> None:
+def _validate(onset: Floats, burst: NDArray[Any], points: Floats, acoustic: Floats, level: Floats) -> None:
     n = len(onset)
-    if onset.ndim != 1 or burst.shape != (n,) or source.shape != (n,) or level.shape != (n,):
-        raise UsageError("onset_s, burst, level_db and recording must hold one value for each event")
-    for name, matrix in (("embedding", points), ("p_acoustic", chances)):
+    if onset.ndim != 1 or burst.shape != (n,) or level.shape != (n,):
+        raise UsageError("onset_s, burst and level_db must hold one value for each event")
+    for name, matrix in (("embedding", points), ("p_acoustic", acoustic)):
         if matrix.ndim != 2 or len(matrix) != n or matrix.shape[1] == 0:
             raise UsageError(f"{name} has shape {matrix.shape}: expected ({n}, at least 1)")
-    if not all(np.isfinite(values).all() for values in (onset, points, chances, level)):
+    if not all(np.isfinite(values).all() for values in (onset, points, acoustic, level)):
         raise UsageError("onset_s, embedding, p_acoustic and level_db must be finite")
     if (np.abs(onset) > 1e12).any():
         raise UsageError("onset_s lies beyond 1e12 s")
 
 
-Whole = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-
-_MICROSECONDS = 1_000_000
-_AROUND_US = 5 * _MICROSECONDS
-_BEST = 3
-_POPS_IN_THRUST = 9  # at most: 2-9 at L5-S1, fewer elsewhere (Mourad 2019, Dunning 2013, Reggars 1996)
-_ROWS = 512  # whose rows are of one width
-_TOGETHER = 64  # rows in memory at a time
+def _time_order(onset: Floats, burst: NDArray[Any], points: Floats, acoustic: Floats, level: Floats) -> Integers:
+    """Return the order in time; the sounds themselves are sorted by only where all else is equal."""
+    keys = level, burst, onset
+    order = np.lexsort(keys)
+    tied = np.logical_and.reduce([np.diff(key[order]) == 0 for key in keys])
+    return np.lexsort((*acoustic.T, *points.T, *keys)) if tied.any() else order
 
 
-class Company:
-    """The events of one recording in order of time, each with those around it.
+class ContextCounter:
+    """Context features of the events of one recording, given in order of time; parameters as `context_features`.
 
-    Parameters
-    ----------
-    onset : ndarray of float64, (n,)
-        Seconds, ascending.
-    burst : ndarray, (n,)
-    points : ndarray of float64, (n, d)
-        What similarity compares.
-    chances : ndarray of float64, (n, k)
-        Probability of each class from the sound alone.
-    level : ndarray of float64, (n,)
-        In decibels.
-    similarity : Similarity
+    Events are processed in blocks of rows. A row holds the indices of an event and its neighbours in order of time,
+    itself in the middle; arrays of flags of the same shape select some of them.
     """
 
     def __init__(
-        self,
-        onset: Floats,
-        burst: NDArray[Any],
-        points: Floats,
-        chances: Floats,
-        level: Floats,
-        similarity: Similarity,
+        self, onset: Floats, burst: Integers, points: Floats, acoustic: Floats, level: Floats, similarity: Similarity
     ) -> None:
-        self.similarity, self.points, self.chances, self.level = similarity, points, chances, level
-        self.n, self.k = chances.shape
+        self.similarity, self.points, self.acoustic, self.level = similarity, points, acoustic, level
+        self.n, self.k = acoustic.shape
         self.time = np.rint(onset * _MICROSECONDS).astype(np.int64)
-        _, which = np.unique(burst, return_inverse=True)
-        self.burst = which.astype(np.int64)
-        self.partner = self._partners()
+        self.burst = np.unique(burst, return_inverse=True)[1].astype(np.int64)
+        self.partner = self._find_partners()
+        self.log_gap = np.log(np.where(self.partner >= 0, self.time[self.partner] - self.time, 1))
 
-    def measures(self) -> Floats:
-        """A row an event, the columns of `popclass.context.features.context_names`."""
-        blocks = []
-        for at in range(0, self.n, _ROWS):
-            rows = np.arange(at, min(at + _ROWS, self.n))
-            reach = self._reach(rows)
-            blocks += [self._block(rows[part : part + _TOGETHER], reach) for part in range(0, len(rows), _TOGETHER)]
-        elsewhere, inside, pair, rate, company, chances = (
-            np.concatenate(column) for column in zip(*blocks, strict=True)
-        )
-        return np.column_stack((elsewhere, inside, self._both(pair), rate, company, chances))
+    def features(self) -> Floats:
+        """Return a row an event, with the columns of `context_names`."""
+        table = np.empty((self.n, len(MEASURES) - 2 + 2 * self.k))
+        for start in range(0, self.n, _ROWS_OF_ONE_WIDTH):
+            rows = np.arange(start, min(start + _ROWS_OF_ONE_WIDTH, self.n))
+            before, behind = self._window(rows)
+            width = min(self.similarity.neighbours, int(max(before.max(), behind.max())))
+            for first in range(0, len(rows), _ROWS_AT_ONCE):
+                block = rows[first : first + _ROWS_AT_ONCE]
+                table[block] = self._block(block, width)
+        begins = np.flatnonzero(self.partner >= 0)  # both events of a pair get its value
+        np.maximum.at(table[:, _PAIR_REPEAT], self.partner[begins], table[begins, _PAIR_REPEAT])
+        return table
 
-    def _partners(self) -> Whole:
-        """The next event of the same burst at the distance of a pair, -1 where there is none."""
+    def _find_partners(self) -> Integers:
+        """Return the next event of the same burst at the distance of a pair, -1 where there is none."""
         shortest, longest = (round(distance * _MICROSECONDS) for distance in self.similarity.pair_s)
         after = np.searchsorted(self.time, self.time + shortest, side="left")
         found = np.minimum(after, self.n - 1)
         fits = (after < self.n) & (self.time[found] - self.time <= longest) & (self.burst[found] == self.burst)
         return np.where(fits, found, -1)
 
-    def _reach(self, rows: Whole) -> int:
-        """How many events before or after one of these can be its company."""
-        before, behind = self._window(rows)
-        return min(self.similarity.neighbours, int(max(before.max(), behind.max())))
-
-    def _window(self, rows: Whole) -> tuple[Whole, Whole]:
-        """How many events before and after each are near it in time."""
+    def _window(self, rows: Integers) -> tuple[Integers, Integers]:
+        """Return the number of events before and after each that lie within the window."""
         window = round(self.similarity.window_s * _MICROSECONDS)
         before = rows - np.searchsorted(self.time, self.time[rows] - window, side="left")
         behind = np.searchsorted(self.time, self.time[rows] + window, side="right") - 1 - rows
         return before, behind
 
-    def _block(self, rows: Whole, reach: int) -> tuple[Floats, ...]:
-        """Columns for a block of events, from those around them."""
-        around, near, faint = self._around(rows, reach)
-        alikeness = self._likeness(rows, around, near)
-        elsewhere = near & (self.burst[around] != self.burst[rows, None])
-        alike = elsewhere & (alikeness >= self.similarity.alike)
-        compared, count = elsewhere.sum(axis=1), alike.sum(axis=1)
-        train = alike | (around == rows[:, None]) & (count > 0)[:, None]
-        company = np.einsum("rc,rck->rk", alike, self.chances[around]) / np.maximum(count, 1)[:, None] - 1 / self.k
+    def _block(self, rows: Integers, width: int) -> Floats:
+        """Return the features of some events."""
+        index, near, faint = self._neighbors(rows, width)
+        time, burst = self.time[index], self.burst[index]
+        similarity = self._similarity(rows, index, near)
+        elsewhere = near & (burst != self.burst[rows, None])
+        in_burst = near & ~elsewhere
+        similar = elsewhere & (similarity >= self.similarity.threshold)
+        compared, count = elsewhere.sum(axis=1), similar.sum(axis=1)
+        recurring = similar | (index == rows[:, None]) & (count > 0)[:, None]
+        close = np.abs(time - self.time[rows, None]) <= _CLOSE_US
         columns = (
             compared > 0,
             np.log1p(count),
             count / np.maximum(compared, 1),
-            _best(alikeness, elsewhere),
-            _regularity(self.time[around], self.burst[around], train),
+            _mean_of_best(similarity, elsewhere),
+            _regularity(time, _first_of_bursts(recurring, burst)),
+            np.log1p(in_burst.sum(axis=1)),
+            ((1 - similarity) * in_burst).sum(axis=1) / np.maximum(in_burst.sum(axis=1), 1),
+            self._pair_repeat(rows, index, elsewhere, similarity),
+            np.log1p(_first_of_bursts(elsewhere & close, burst).sum(axis=1)),
+            np.log(np.maximum(((near & close).sum(axis=1) + 1) / _POPS_IN_THRUST, 1)),
+            np.log1p((faint & close).sum(axis=1)),
         )
-        own = near & ~elsewhere
-        inside = np.column_stack((np.log1p(own.sum(axis=1)), _mean(1 - alikeness, own)))
-        pair = self._pairs(rows, around, elsewhere, alikeness)
-        rate = np.column_stack(
-            (
-                self._rate(rows, around, elsewhere),
-                self._crowd(rows, around, near),
-                np.log1p(self._close(rows, around, faint).sum(axis=1)),
-            )
-        )
-        return (
-            np.column_stack(columns).astype(np.float64),
-            inside,
-            pair,
-            rate,
-            np.where(count[:, None] > 0, company, 0.0),
-            self._chances_of(around, own),
-        )
+        return np.column_stack((*columns, self._mean_acoustic(index, similar), self._mean_acoustic(index, in_burst)))
 
-    def _around(self, rows: Whole, reach: int) -> tuple[Whole, Flags, Flags]:
-        """Indices of the events around each row, itself in the middle; which are company, and which too weak for it."""
+    def _neighbors(self, rows: Integers, width: int) -> tuple[Integers, Flags, Flags]:
+        """Return indices of the events around each row, flags of its neighbours, and flags of those too weak."""
         before, behind = self._window(rows)
-        offset = np.arange(-reach, reach + 1)
+        offset = np.arange(-width, width + 1)
         near = (offset >= -before[:, None]) & (offset <= behind[:, None]) & (offset != 0)
-        around = np.clip(rows[:, None] + offset, 0, self.n - 1)
-        loud = self.level[around] >= self.level[rows, None] - self.similarity.quieter_db
-        return around, near & loud, near & ~loud
+        index = np.clip(rows[:, None] + offset, 0, self.n - 1)
+        loud = self.level[index] >= self.level[rows, None] - self.similarity.quieter_db
+        return index, near & loud, near & ~loud
 
-    def _likeness(self, one: Whole, other: Whole, wanted: Flags) -> Floats:
-        """Likeness of each event to the others of its row, 0 where not wanted; a column at a time to save memory."""
+    def _similarity(self, one: Integers, other: Integers, wanted: Flags) -> Floats:
+        """Return the similarity of each event to the others of its row, 0 where not wanted."""
         result = np.zeros(other.shape)
-        for column in np.flatnonzero(wanted.any(axis=0)):
+        for column in np.flatnonzero(wanted.any(axis=0)):  # one by one to save memory
             rows = np.flatnonzero(wanted[:, column])
             result[rows, column] = self.similarity.between(self.points[one[rows]], self.points[other[rows, column]])
         return result
 
-    def _pairs(self, rows: Whole, around: Whole, elsewhere: Flags, alikeness: Floats) -> Floats:
-        """Likeness of the pair an event begins to the pairs most alike elsewhere."""
-        wanted = elsewhere & (self.partner[rows] >= 0)[:, None] & (self.partner[around] >= 0)
-        second = self._likeness(self.partner[rows], self.partner[around], wanted)
-        gap = np.log(np.where(self.partner >= 0, self.time[self.partner] - self.time, 1))
-        stretch = (gap[around] - gap[rows, None]) / self.similarity.pair_spread
-        return _best(alikeness * second * np.exp(-(stretch**2) / 2), wanted)
+    def _pair_repeat(self, rows: Integers, index: Integers, elsewhere: Flags, similarity: Floats) -> Floats:
+        """Return the similarity of the pair that an event begins to the most similar pairs elsewhere."""
+        wanted = elsewhere & (self.partner[rows] >= 0)[:, None] & (self.partner[index] >= 0)
+        second = self._similarity(self.partner[rows], self.partner[index], wanted)
+        stretch = (self.log_gap[index] - self.log_gap[rows, None]) / self.similarity.pair_spread
+        return _mean_of_best(similarity * second * np.exp(-(stretch**2) / 2), wanted)
 
-    def _both(self, pair: Floats) -> Floats:
-        """What was found of a pair goes to both its events."""
-        result = pair.copy()
-        first = np.flatnonzero(self.partner >= 0)
-        np.maximum.at(result, self.partner[first], pair[first])
-        return result
-
-    def _close(self, rows: Whole, around: Whole, some: Flags) -> Flags:
-        """Which of some events lie within 5 s."""
-        return np.asarray(some & (np.abs(self.time[around] - self.time[rows, None]) <= _AROUND_US))
-
-    def _rate(self, rows: Whole, around: Whole, elsewhere: Flags) -> Floats:
-        """Bursts elsewhere within 5 s, counted by the first event of each that is company."""
-        close = self._close(rows, around, elsewhere)
-        burst = self.burst[around]
-        previous = _previous(close)
-        first = close & ((previous < 0) | (np.take_along_axis(burst, previous, axis=1) != burst))
-        return np.asarray(np.log1p(first.sum(axis=1)))
-
-    def _crowd(self, rows: Whole, around: Whole, near: Flags) -> Floats:
-        """How far the events within 5 s outnumber the pops that one thrust can have."""
-        close = self._close(rows, around, near)
-        return np.asarray(np.log(np.maximum((close.sum(axis=1) + 1) / _POPS_IN_THRUST, 1)))
-
-    def _chances_of(self, around: Whole, own: Flags) -> Floats:
-        """Mean chances of the other events of the burst, less 1/k."""
-        number = own.sum(axis=1)[:, None]
-        mean = np.einsum("rc,rck->rk", own, self.chances[around]) / np.maximum(number, 1)
-        return np.where(number > 0, mean - 1 / self.k, 0.0)
+    def _mean_acoustic(self, index: Integers, where: Flags) -> Floats:
+        """Return the mean acoustic probabilities of some events of each row, less 1/k; 0 where there are none."""
+        count = where.sum(axis=1)[:, None]
+        mean = np.einsum("rc,rck->rk", where, self.acoustic[index]) / np.maximum(count, 1)
+        return np.where(count > 0, mean - 1 / self.k, 0.0)
 
 
-def _mean(values: Floats, where: Flags) -> Floats:
-    return np.asarray((values * where).sum(axis=1) / np.maximum(where.sum(axis=1), 1))
-
-
-def _best(values: Floats, where: Flags) -> Floats:
-    """Mean of the largest values of each row, of as many as there are up to three."""
+def _mean_of_best(values: Floats, where: Flags) -> Floats:
+    """Return the mean of the three largest values of each row, or of as many as there are."""
     kept = min(_BEST, values.shape[1])
     top = np.partition(np.where(where, values, 0.0), -kept, axis=1)[:, -kept:]
     return np.asarray(np.sort(top, axis=1).sum(axis=1) / np.clip(where.sum(axis=1), 1, _BEST))
 
 
-def _regularity(time: Whole, burst: Whole, train: Flags) -> Floats:
-    """How steadily the marked events of each row follow each other, one a burst."""
-    previous = _previous(train)
-    leads = train & ((previous < 0) | (np.take_along_axis(burst, previous, axis=1) != burst))
-    previous = _previous(leads)
-    interval = np.where(leads & (previous >= 0), time - np.take_along_axis(time, previous, axis=1), np.inf)
+def _regularity(time: Integers, marked: Flags) -> Floats:
+    """Return the regularity of the intervals between the marked events of each row."""
+    previous = _previous(marked)
+    interval = np.where(marked & (previous >= 0), time - np.take_along_axis(time, previous, axis=1), np.inf)
     middle, count = _median(interval)
     deviation, _ = _median(np.abs(interval - np.where(np.isfinite(middle), middle, 0.0)[:, None]))
-    steady = (count >= 3) & (middle > 0)
-    share = np.divide(deviation, middle, out=np.ones(len(middle)), where=steady)
+    regular = (count >= 3) & (middle > 0)
+    share = np.divide(deviation, middle, out=np.ones(len(middle)), where=regular)
     return 1 - np.minimum(share, 1.0)
 
 
-def _previous(marked: Flags) -> Whole:
-    """For each place of a row, the last marked place before it, -1 where there is none."""
+def _first_of_bursts(marked: Flags, burst: Integers) -> Flags:
+    """Return flags of the first marked event of each burst of a row."""
+    previous = _previous(marked)
+    return np.asarray(marked & ((previous < 0) | (np.take_along_axis(burst, previous, axis=1) != burst)))
+
+
+def _previous(marked: Flags) -> Integers:
+    """Return for each column of a row the last marked column before it, -1 where there is none."""
     last = np.maximum.accumulate(np.where(marked, np.arange(marked.shape[1]), -1), axis=1)
     return np.column_stack((np.full(len(last), -1), last[:, :-1]))
 
 
-def _median(values: Floats) -> tuple[Floats, Whole]:
-    """Median and number of the finite values of each row; infinite where there are none."""
+def _median(values: Floats) -> tuple[Floats, Integers]:
+    """Return median and number of the finite values of each row; the median is infinite where there are none."""
     count = np.isfinite(values).sum(axis=1)
     ordered = np.sort(values, axis=1)
     rows = np.arange(len(values))

@@ -1,4 +1,4 @@
-"""Finding short sounds: bands -> candidates -> onset, driven by the streaming detector."""
+"""Detection of short sounds: band energies -> candidates -> onsets, in a streaming detector."""
 
 from popclass.detection.candidates import Sensitivity
 from popclass.detection.detector import Detector, Sound

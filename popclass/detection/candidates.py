@@ -1,14 +1,14 @@
-"""Which frames could hold an onset: a likelihood ratio against the noise floor and against what was just heard.
+"""Candidate frames for onsets, by a likelihood ratio against the noise floor and the recent past.
 
-For every band the energy of the frames ahead is compared with a reference, the largest of
+In every band the energy of the next frames is compared with a reference, the largest of
 
 - the floor: a low quantile of the band's energy over the last seconds, corrected to a mean;
-- what has been going on: the mean amplitude of the last 100 ms, so that running speech or a rattle does not fire at
-  each of its pulses, while a few clicks hardly raise it;
-- what has just been: the band's recent peaks, fading, so that a decaying ring or an echo is no new onset.
+- the trailing level: the mean amplitude of the last 100 ms, so that speech or a rattle does not trigger at each of its
+  pulses, while a few clicks hardly raise it;
+- the fading peak: recent peaks of the band with an exponential decay, so that a ring or an echo is not a new onset.
 
 For Gaussian noise of known variance the log-likelihood ratio of a raised variance is n/2 (r - 1 - ln r), with r the
-energy ratio and n the number of independent coefficients; the ratios of the bands add up. One threshold then serves
+energy ratio and n the number of independent coefficients; the ratios of the bands add up. One threshold therefore fits
 every background, sample rate and bandwidth.
 """
 
@@ -24,34 +24,32 @@ from numpy.typing import NDArray
 from popclass.detection.bands import Floats
 
 SHORT = 2  # frames of the short window: 2.7 ms, about a click
-LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the time over which a sound's level is defined
-TRAILING = 75  # frames of "what has been going on": 100 ms
-FEWEST_BLOCKS = 24  # of the long window; with fewer the steadiness of the background cannot be told
-UNSURE_STEADINESS = 0.5
+LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the window of an event's level
+TRAILING = 75  # frames of the trailing level: 100 ms
+FEWEST_BLOCKS = 24  # long windows needed to measure the steadiness of the background
+UNKNOWN_STEADINESS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """The detector's one default setting.
+    """Settings of the detector; the default is meant for every recording.
 
     Attributes
     ----------
     threshold : float
-        Log-likelihood ratio (natural logarithm) from which a frame is a candidate. Stationary noise reaches about
-        15 in a minute.
+        Log-likelihood ratio (natural logarithm) of a candidate. Stationary noise reaches about 15 in a minute.
     floor_quantile : float
-        Quantile of the band energy that is taken for the floor.
+        Quantile of the band energy used as the floor.
     trailing_gain : float
-        Energy ratio by which an onset must stand above the mean of the last 100 ms.
+        Minimum energy ratio of an onset to the mean of the last 100 ms.
     fading_gain, fading_per_frame : float
-        A recent peak masks this share of its energy, and this factor less with each frame.
+        Share of a recent peak's energy below which it masks onsets, and its decay per frame.
     least_steadiness : float
-        However unsteady the background, at least this share of the independent values is counted.
+        Minimum share of the independent values counted in an unsteady background.
     quietest_rms : float
-        No floor is contextual below this (relative to full scale): about a third of a step of 16 bits.
+        Minimum floor relative to full scale: about a third of a step of 16 bits.
     quietest_share : float
-        Nor below this share of the floors of all bands together: what a codec leaves above its cut-off is not silence
-        in which anything could be heard.
+        Minimum floor relative to the sum of all bands: above its cut-off a codec leaves residues, not silence.
     """
 
     threshold: float = 25.0
@@ -65,7 +63,7 @@ class Sensitivity:
 
 
 def moving_sum(values: Floats, length: int) -> Floats:
-    """Sum of each frame and the `length - 1` before it (a power of two); the first frames count what there is."""
+    """Return the sum of each frame and the `length - 1` before it (a power of two), or as many as there are."""
     total = values.copy()
     span = 1
     while span < length:
@@ -74,43 +72,39 @@ def moving_sum(values: Floats, length: int) -> Floats:
     return total
 
 
-def background(
-    energies: Floats, counts: NDArray[np.float64], frame: int, setting: Sensitivity
-) -> tuple[Floats, Floats]:
-    """What the background is like in each band: its mean energy a frame, and how steady it is.
+def background(energies: Floats, counts: NDArray[np.float64], setting: Sensitivity) -> tuple[Floats, Floats]:
+    """Estimate the mean energy of the background in each band and its degrees of freedom.
 
     Parameters
     ----------
     energies : ndarray, shape (bands, frames)
     counts : ndarray, shape (bands,)
         Independent values in a frame of white noise.
-    frame : int
-        Samples in a frame.
+    setting : Sensitivity
 
     Returns
     -------
     floor : ndarray, shape (bands, 1)
-        A low quantile, brought to the mean of a chi-square variable (Wilson and Hilferty's approximation).
+        A low quantile, corrected to the mean of a chi-square variable (Wilson and Hilferty's approximation).
     freedom : ndarray, shape (bands, 1)
-        Independent values in a frame as the scatter of the energy tells: fewer than in white noise where neighbouring
-        values are alike, as in noise without high frequencies, or where the background itself rises and falls.
+        Degrees of freedom per frame by the scatter of the energy: fewer than in white noise where neighbouring values
+        are correlated, as in noise without high frequencies, or where the background itself varies.
     """
     length = LONG if energies.shape[1] >= 2 * LONG else 1
     grouped = energies[:, : energies.shape[1] // length * length].reshape(len(energies), -1, length)
     blocks = np.einsum("ijk->ij", grouped) / np.float32(length)  # four times faster than mean(axis=2)
     ranks = [int(share * (blocks.shape[1] - 1)) for share in (setting.floor_quantile, 1 - setting.floor_quantile)]
     low, high = np.sort(blocks, axis=1)[:, ranks].T
-    normal = _deviate(setting.floor_quantile)
-    usual = 2 / (9 * np.maximum(counts * length, 2.0))
+    deviate = _deviate(setting.floor_quantile)
+    white = 2 / (9 * np.maximum(counts * length, 2.0))
+    steadiness = np.full(len(counts), UNKNOWN_STEADINESS)
     if blocks.shape[1] >= FEWEST_BLOCKS:
         # the cube root of a chi-square variable over its mean is normal with variance 2 / (9 freedom)
         lower, upper = np.cbrt(low), np.cbrt(high)
-        scatter = ((upper - lower) / np.maximum(upper + lower, 1e-30) / normal) ** 2
-        steadiness = np.maximum(np.minimum(usual / np.maximum(scatter, 1e-12), 1.0), setting.least_steadiness)
-    else:
-        steadiness = np.full(len(counts), UNSURE_STEADINESS)
-    spread = usual / steadiness
-    to_mean = np.maximum(1 - spread - normal * np.sqrt(spread), 0.3) ** 3
+        scatter = ((upper - lower) / np.maximum(upper + lower, 1e-30) / deviate) ** 2
+        steadiness = np.maximum(np.minimum(white / np.maximum(scatter, 1e-12), 1.0), setting.least_steadiness)
+    spread = white / steadiness
+    to_mean = np.maximum(1 - spread - deviate * np.sqrt(spread), 0.3) ** 3
     floor = low / to_mean
     quietest = np.maximum(counts * setting.quietest_rms**2, floor.sum() * setting.quietest_share)
     floor = np.maximum(floor, quietest).astype(np.float32)
@@ -119,47 +113,47 @@ def background(
 
 @cache
 def _deviate(quantile: float) -> float:
-    """By how many standard deviations a quantile lies below the median of a normal variable."""
+    """Return the distance of a quantile from the median of a normal variable, in standard deviations."""
     return NormalDist().inv_cdf(1 - quantile)
 
 
 def reference(energies: Floats, floor: Floats, setting: Sensitivity) -> Floats:
-    """What the energy of each frame is compared with, from the frames before it; shapes (bands, frames)."""
+    """Return the energy with which each frame is compared, from the frames before it; shapes (bands, frames)."""
     running = np.cumsum(np.sqrt(energies), axis=1, dtype=np.float64)
     running[:, TRAILING:] -= running[:, :-TRAILING].copy()
     trailing = (running.astype(np.float32) / np.float32(TRAILING)) ** 2
-    going_on = np.maximum(trailing - floor, 0) * np.float32(setting.trailing_gain) + floor
+    trailing = np.maximum(trailing - floor, 0) * np.float32(setting.trailing_gain) + floor
     fade = np.arange(energies.shape[1], dtype=np.float32) * np.float32(-np.log(setting.fading_per_frame))
     smooth = moving_sum(energies, SHORT) * np.float32(0.5) + floor * np.float32(1e-6)
     fading = np.exp(np.maximum.accumulate(np.log(smooth) + fade, axis=1) - fade) * np.float32(setting.fading_gain)
-    before = floor.copy()
-    before[:, 1:] = np.maximum(np.maximum(going_on, fading)[:, :-1], floor[:, 1:])
-    return before
+    against = floor.copy()
+    against[:, 1:] = np.maximum(np.maximum(trailing, fading)[:, :-1], floor[:, 1:])
+    return against
 
 
 def log_likelihood(
     energies: Floats, against: Floats, counts: NDArray[np.float64], freedom: Floats, length: int
 ) -> Floats:
-    """Log-likelihood ratio of an onset at each frame, by band, from the `length` frames that begin with it.
+    """Return the log-likelihood ratio of an onset at each frame, by band, from the next `length` frames.
 
-    Bands with less than two coefficients in the window say nothing. The last `length - 1` frames are zero.
+    Bands with fewer than two coefficients in the window count as zero, and so do the last `length - 1` frames.
     """
     evidence = np.zeros_like(energies)
-    heard = _heard(counts, length)
-    ahead = moving_sum(energies[heard], length)[:, length - 1 :]
+    usable = _usable_bands(counts, length)
+    ahead = moving_sum(energies[usable], length)[:, length - 1 :]
     valid = ahead.shape[1]
-    ratio = np.maximum(ahead / (against[heard, :valid] * np.float32(length)), 1)
-    evidence[heard, :valid] = (ratio - 1 - np.log(ratio)) * (freedom[heard, :valid] * np.float32(length / 2))
+    ratio = np.maximum(ahead / (against[usable, :valid] * np.float32(length)), 1)
+    evidence[usable, :valid] = (ratio - 1 - np.log(ratio)) * (freedom[usable, :valid] * np.float32(length / 2))
     return evidence
 
 
-def hot_span(
+def candidate_span(
     energies: Floats, floor: Floats, freedom: Floats, counts: NDArray[np.float64], threshold: float
 ) -> tuple[int, int] | None:
-    """The stretch outside which no frame can reach the threshold: where the evidence against the floor alone does not.
+    """Return the stretch of frames whose evidence against the floor alone can reach the threshold.
 
-    No reference lies below the floor, so what fails here would fail against the reference too. That spares most of a
-    recording the reference, which takes longer than everything else.
+    The reference is never below the floor, so frames outside fail against it, too. This spares most of a recording the
+    reference, which takes longer than everything else.
 
     Parameters
     ----------
@@ -170,42 +164,42 @@ def hot_span(
     Returns
     -------
     tuple of int or None
-        Its first frame and the one after its last; None where no frame can.
+        First frame and the one after the last; None if no frame can.
     """
     threshold *= 0.99  # the margin is for rounding
     most = short = _against_floor(energies, floor, freedom, SHORT)
     if len(short) > LONG - SHORT:
-        # the evidence of a window is at most that of its parts together, since r - 1 - ln r is convex
+        # the evidence of a window is at most the sum of its parts', since r - 1 - ln r is convex
         parts = [short[start : len(short) - LONG + SHORT + start] for start in range(0, LONG, SHORT)]
         most = np.concatenate([sum(parts[1:], parts[0]), short[len(parts[0]) :]])
-    hot = np.flatnonzero(most > threshold)
-    if not len(hot):
+    reached = np.flatnonzero(most > threshold)
+    if not len(reached):
         return None
     if short.max() <= threshold:
-        heard = _heard(counts, LONG)
-        long = _against_floor(energies[heard], floor[heard], freedom[heard], LONG)
+        usable = _usable_bands(counts, LONG)
+        long = _against_floor(energies[usable], floor[usable], freedom[usable], LONG)
         if not long.max(initial=0) > threshold:
             return None
-    return int(hot[0]), int(hot[-1]) + 1
+    return int(reached[0]), int(reached[-1]) + 1
 
 
 def _against_floor(energies: Floats, floor: Floats, freedom: Floats, length: int) -> Floats:
-    """Evidence of windows of `length` frames against the floor, all bands together."""
+    """Return the evidence of windows of `length` frames against the floor, all bands together."""
     ahead = moving_sum(energies, length)[:, length - 1 :]
     ratio = np.maximum(ahead * (1 / (floor[:, None] * np.float32(length))), 1)
     return np.asarray((freedom * np.float32(length / 2)) @ (ratio - 1 - np.log(ratio)))
 
 
-def _heard(counts: NDArray[np.float64], length: int) -> slice:
-    """Bands with at least two coefficients in the window: the highest ones."""
+def _usable_bands(counts: NDArray[np.float64], length: int) -> slice:
+    """Return the bands with at least two coefficients in the window: the highest ones."""
     return slice(0, sum(count * length >= 2 for count in counts.tolist()))
 
 
 def proposals(short: Floats, long: Floats, threshold: float, *, reach: int = 3) -> list[tuple[int, bool]]:
-    """Frames to look for an onset in, with True where the short window saw it, in order.
+    """Return the candidate frames in order, with True for those of the short window.
 
-    A frame is proposed where the short window's evidence is the largest of the `reach` frames on either side, or,
-    where the short window is silent nearby, the long window's.
+    A frame is a candidate if the evidence of the short window is a maximum among `reach` frames on either side, or,
+    without such a frame nearby, that of the long window.
     """
     quick = _peaks(short, threshold, reach)
     slow = _peaks(long, threshold, LONG)
@@ -215,10 +209,10 @@ def proposals(short: Floats, long: Floats, threshold: float, *, reach: int = 3) 
 
 
 def _peaks(values: Floats, threshold: float, reach: int) -> NDArray[np.intp]:
-    """Positions of values above the threshold that nothing within `reach` exceeds (the first of equals)."""
-    hot = np.flatnonzero(values > threshold)
-    if not len(hot):
-        return hot
+    """Return the positions of maxima above the threshold within `reach` (the first of equals)."""
+    above = np.flatnonzero(values > threshold)
+    if not len(above):
+        return above
     edge = np.full(reach, -np.inf, np.float32)
-    around = np.concatenate([edge, values, edge])[hot[:, None] + np.arange(2 * reach + 1)]
-    return np.asarray(hot[np.argmax(around, axis=1) == reach])
+    windows = np.concatenate([edge, values, edge])[above[:, None] + np.arange(2 * reach + 1)]
+    return np.asarray(above[np.argmax(windows, axis=1) == reach])

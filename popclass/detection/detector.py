@@ -1,8 +1,8 @@
-"""The streaming detector: blocks of samples in, short sounds out, each with the clip that holds it.
+"""Streaming detector: blocks of samples in, short sounds out, each with the samples around it.
 
-Samples are gathered into chunks of a fixed number of frames whatever the size of the blocks, so the same recording
-gives the same sounds, to the sample, however it arrives. A sound is handed out once everything it needs has been
-heard: its clip, and the onset that follows it. Memory is bounded by two chunks.
+Samples are collected into chunks of a fixed number of frames, so that the same recording gives the same sounds, to the
+sample, whatever the size of the blocks. A sound is returned once its clip and the onset after it are known. Memory is
+bounded by two chunks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from popclass.detection.candidates import (
     SHORT,
     Sensitivity,
     background,
-    hot_span,
+    candidate_span,
     log_likelihood,
     moving_sum,
     proposals,
@@ -29,14 +29,14 @@ from popclass.errors import UsageError
 from popclass.results import Event
 
 CHUNK = 1024  # frames decided at a time: 1.4 s
-CONTEXT = 128  # frames before them that the reference looks at
-UNDECIDED = 16  # frames at the end of a chunk whose neighbours have not been heard
+CONTEXT = 128  # frames before them that the reference uses
+UNDECIDED = 16  # frames at the end of a chunk that need the next chunk
 SEPARATION_S = 0.005  # onsets closer than this are one event
-CLOSEST_S, FARTHEST_S = 0.002, 0.050  # what can be asked for instead
-REACH = 2  # frames on either side of which an onset must be the clearest; just under 3 ms
-BEFORE_S, AFTER_S = 0.030, 0.160  # how much of a sound's surroundings its clip holds
-LEVEL_S = 0.010  # the stretch after the onset over which snr_db is measured
-LONGEST_S = 0.250  # no event is longer
+CLOSEST_S, FARTHEST_S = 0.002, 0.050  # allowed separations
+REACH = 2  # frames on either side among which an onset must be the maximum; just under 3 ms
+BEFORE_S, AFTER_S = 0.030, 0.160  # stretch of a clip around its onset
+LEVEL_S = 0.010  # stretch after the onset over which snr_db is measured
+LONGEST_S = 0.250  # maximum length of an event
 FALL = 0.01  # an event ends where its energy has fallen by 20 dB
 
 
@@ -47,13 +47,13 @@ class Sound:
     Attributes
     ----------
     event : Event
-        Position and level are known, nothing else.
+        With position and level only.
     clip : ndarray, shape (n,), float32
-        The event's channel from 30 ms before the onset to 160 ms after it, less where the recording ends.
+        The event's channel from 30 ms before the onset to 160 ms after it, within the recording.
     clip_start : int
         Position of the clip's first sample in the recording.
     next_onset : int or None
-        Where the following event begins, if that lies inside the clip.
+        Onset of the following event, if inside the clip.
     """
 
     event: Event
@@ -63,24 +63,24 @@ class Sound:
 
 
 class Detector:
-    """Finds short sounds in a stream.
+    """Detector of short sounds in a stream.
 
     Parameters
     ----------
     sample_rate : int
         In hertz.
     channels : int
-    setting : Sensitivity
-        The default serves every recording.
+    setting : Sensitivity, optional
+        The default is meant for every recording.
     separation_s : float
-        The border between one event with several peaks and several events: onsets less than this apart, in seconds,
-        are one event, that of the clearest. 0.002 to 0.050; models are trained with the default, 0.005. Below it a
-        second peak within one crack becomes an event of its own more often (`docs/detection.md` counts them).
+        Minimum distance of two events in seconds, 0.002 to 0.050; of closer onsets the clearest is kept. Models are
+        trained with the default, 0.005. Below it a second peak within one pop becomes an event of its own more often
+        (see `docs/detection.md`).
 
     Raises
     ------
     UsageError
-        If `separation_s` is outside what is allowed.
+        If `separation_s` is out of range.
 
     Examples
     --------
@@ -103,92 +103,91 @@ class Detector:
     ) -> None:
         if not CLOSEST_S <= separation_s <= FARTHEST_S:
             raise UsageError(f"separation_s {separation_s} is out of range: allowed is {CLOSEST_S} to {FARTHEST_S} s")
-        self._separation = round(separation_s * sample_rate)
-        self._reach = REACH if separation_s >= SEPARATION_S else 1
         self.sample_rate = sample_rate
         self.channels = channels
         self.setting = setting if setting is not None else Sensitivity()
         self.frame = frame_length(sample_rate)
-        self._counts = coefficients(self.frame)
         self.chunk = CHUNK * self.frame  # samples decided at a time
-        self._waiting: list[Floats] = []
-        self._waiting_samples = 0
+        self._separation = round(separation_s * sample_rate)
+        self._reach = REACH if separation_s >= SEPARATION_S else 1
+        # samples before the last decided one in which a sound may lack its end or the onset after it
+        self._margin = round(LONGEST_S * sample_rate) + UNDECIDED * self.frame
+        self._counts = coefficients(self.frame)
         self._splitters = [BandSplitter(self.frame) for _ in range(channels)]
-        self._samples = np.zeros((channels, 0), np.float32)  # what may still be cut into clips
-        self._ahead = np.zeros((channels, 0), np.float32)  # what follows it, joined to it once something is heard
+        self._waiting = [np.zeros((0, channels), np.float32)]
+        self._waiting_samples = 0
+        self._samples = np.zeros((channels, 0), np.float32)  # may still be cut into clips
+        self._ahead = np.zeros((channels, 0), np.float32)  # follows it; joined to it only if something is detected
         self._samples_start = 0
-        # the energies of the chunk before the newest one and of the newest; a floor and a freedom for each of the two
+        # energies of the last two chunks, and a floor and degrees of freedom for each of the two
         self._energies = np.zeros((channels, len(self._counts), 0), np.float32)
         self._floors = np.full((channels, len(self._counts), 2), np.inf, np.float32)
         self._freedom = np.zeros((channels, len(self._counts), 2), np.float32)
         self._newest = 0  # frames of the newest chunk
-        self._frames = 0  # frames analysed
+        self._frames = 0  # frames analyzed
         self._decided = 0  # frames decided
         self._onsets: list[Onset] = []
 
     def feed(self, block: Floats) -> list[Sound]:
-        """Take the next samples.
+        """Process the next samples.
 
         Parameters
         ----------
         block : ndarray, shape (n, channels), float32
-            Any number of samples, finite.
+            Any number of finite samples.
 
         Returns
         -------
         list of Sound
-            The sounds that are complete by now, in order of onset.
+            The sounds that became complete, in order of onset.
         """
         self._waiting.append(np.asarray(block, np.float32))
         self._waiting_samples += len(block)
-        found: list[Sound] = []
+        sounds: list[Sound] = []
         if self._waiting_samples >= self.chunk:
-            gathered = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
-            whole = len(gathered) // self.chunk * self.chunk
+            samples = np.concatenate(self._waiting)
+            whole = len(samples) // self.chunk * self.chunk
             for start in range(0, whole, self.chunk):
-                found += self._advance(np.ascontiguousarray(gathered[start : start + self.chunk].T), last=False)
-            self._waiting = [gathered[whole:].copy()] if whole < len(gathered) else []
-            self._waiting_samples = len(gathered) - whole
-        return found
+                sounds += self._advance(samples[start : start + self.chunk], last=False)
+            self._waiting = [samples[whole:].copy()]
+            self._waiting_samples = len(samples) - whole
+        return sounds
 
     def flush(self) -> list[Sound]:
-        """The sounds that were still waiting for more; the stream ends here."""
-        rest = np.concatenate(self._waiting) if self._waiting else np.zeros((0, self.channels), np.float32)
-        self._waiting, self._waiting_samples = [], 0
-        return self._advance(np.ascontiguousarray(rest.T), last=True)
+        """End the stream and return the remaining sounds."""
+        samples = np.concatenate(self._waiting)
+        self._waiting, self._waiting_samples = [samples[:0]], 0
+        return self._advance(samples, last=True)
 
     def peek(self) -> list[Sound]:
-        """What `flush` would give now; the stream goes on as if nothing had been asked.
+        """Return the sounds of `flush` without ending the stream.
 
-        The floor of these sounds is that of a shorter stretch than it will be, and their clips end here: what is said
-        of them may change.
+        They are provisional: their floor is that of a shorter stretch, and their clips end here.
         """
-        twin = copy(self)  # arrays are replaced, never written into; what is changed in place is copied
-        twin._splitters = [splitter.twin() for splitter in self._splitters]
+        twin = copy(self)  # arrays are replaced, never modified; only these two attributes are
+        twin._splitters = [copy(splitter) for splitter in self._splitters]
         twin._onsets = list(self._onsets)
         return twin.flush()
 
     @property
     def settled(self) -> int:
-        """All sounds with an onset before this sample have been handed out, if `flush` was not called."""
+        """Sample before which all onsets have been returned, without `flush`."""
         return max(self._decided * self.frame - self._margin, 0)
 
-    @property
-    def _margin(self) -> int:
-        """Samples before the last decided one in which a sound still waits for its end or the onset after it."""
-        return round(LONGEST_S * self.sample_rate) + UNDECIDED * self.frame
-
     def _advance(self, samples: Floats, *, last: bool) -> list[Sound]:
-        self._ahead = samples
-        self._analyse(samples)
+        """Process a chunk, shape (n, channels)."""
+        self._ahead = np.ascontiguousarray(samples.T)
+        self._analyze(self._ahead)
         until = self._frames if last else self._frames - UNDECIDED
-        self._onsets += self._decide(until)
-        sounds = self._hand_out(last=last)
+        if until > self._decided:
+            self._onsets += self._decide(until)
+            self._decided = until
+        sounds = self._complete(last=last)
         self._forget()
         return sounds
 
-    def _analyse(self, samples: Floats) -> None:
-        """Band energies and floors of the new samples; an unfinished frame is filled with its last sample."""
+    def _analyze(self, samples: Floats) -> None:
+        """Add band energies and floors of new samples; an incomplete frame is filled with its last sample."""
         missing = -samples.shape[1] % self.frame
         if missing:
             samples = np.concatenate([samples, np.repeat(samples[:, -1:], missing, axis=1)], axis=1)
@@ -196,7 +195,7 @@ class Detector:
             return
         fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
-        backgrounds = [background(each, self._counts, self.frame, self.setting) for each in self._energies]
+        backgrounds = [background(each, self._counts, self.setting) for each in self._energies]
         floors, freedom = (np.array(each) for each in zip(*backgrounds, strict=True))
         self._floors = np.concatenate([self._floors[:, :, 1:], floors], axis=2)
         self._freedom = np.concatenate([self._freedom[:, :, 1:], freedom], axis=2)
@@ -204,23 +203,16 @@ class Detector:
         self._frames += self._newest
 
     def _decide(self, until: int) -> list[Onset]:
-        """Onsets among the frames that are undecided and lie before `until`."""
-        if until <= self._decided:
-            return []
+        """Return the onsets among the undecided frames before `until`."""
         first_held = self._frames - self._energies.shape[2]
-        hot = self._hot_span(self._energies[:, :, self._decided - first_held :])
-        if hot is None:
-            self._decided = until
+        candidates = self._candidate_span(self._energies[:, :, self._decided - first_held :])
+        if candidates is None:
             return []
         self._join()
-        begin = max(self._decided + hot[0] - CONTEXT, first_held)
-        span = slice(begin - first_held, self._decided - first_held + hot[1] + LONG)
-        scores = [
-            self._score(*(each[:, span] for each in channel))
-            for channel in zip(self._energies, *self._by_frame(), strict=True)
-        ]
-        short = np.stack([each[0].sum(axis=0) for each in scores])
-        long = np.stack([each[1].sum(axis=0) for each in scores])
+        begin = max(self._decided + candidates[0] - CONTEXT, first_held)
+        span = slice(begin - first_held, self._decided - first_held + candidates[1] + LONG)
+        scores = [self._score(channel, span) for channel in range(self.channels)]
+        short, long = (np.stack([score[window].sum(axis=0) for score in scores]) for window in (0, 1))
         onsets = []
         for frame, quick in proposals(short.max(axis=0), long.max(axis=0), self.setting.threshold, reach=self._reach):
             if not self._decided <= frame + begin < until:
@@ -228,48 +220,43 @@ class Detector:
             channel = int(np.argmax((short if quick else long)[:, frame]))
             evidence = scores[channel][0 if quick else 1][:, frame]
             onsets.append(self._locate(frame + begin, channel, evidence, quick=quick))
-        self._decided = until
         return onsets
 
-    def _hot_span(self, energies: Floats) -> tuple[int, int] | None:
-        """The stretch outside which no channel can hold an onset."""
-        spans = [
-            hot_span(*channel, self._counts, self.setting.threshold)
-            for channel in zip(energies, self._floors.min(axis=2), self._freedom.max(axis=2), strict=True)
-        ]
-        hot = [span for span in spans if span is not None]
-        return (min(first for first, _ in hot), max(last for _, last in hot)) if hot else None
+    def _candidate_span(self, energies: Floats) -> tuple[int, int] | None:
+        """Return the stretch of frames outside which no channel can have an onset."""
+        channels = zip(energies, self._floors.min(axis=2), self._freedom.max(axis=2), strict=True)
+        found = [candidate_span(*channel, self._counts, self.setting.threshold) for channel in channels]
+        spans = [span for span in found if span is not None]
+        return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
     def _join(self) -> None:
         if self._ahead.shape[1]:
             self._samples = np.concatenate([self._samples, self._ahead], axis=1)
             self._ahead = self._ahead[:, :0]
 
-    def _by_frame(self) -> list[Floats]:
-        """Floors and freedoms for each frame whose energies are held."""
-        spans = [self._energies.shape[2] - self._newest, self._newest]
-        return [np.repeat(each, spans, axis=2) for each in (self._floors, self._freedom)]
-
-    def _score(self, energies: Floats, floors: Floats, freedom: Floats) -> tuple[Floats, Floats]:
-        against = reference(energies, floors, self.setting)
-        short = log_likelihood(energies, against, self._counts, freedom, SHORT)
-        return short, log_likelihood(energies, against, self._counts, freedom, LONG)
+    def _score(self, channel: int, frames: slice) -> list[Floats]:
+        """Return the evidence in the short and in the long window, shapes (bands, frames)."""
+        chunks = [self._energies.shape[2] - self._newest, self._newest]
+        floor, freedom = (np.repeat(each[channel], chunks, axis=1)[:, frames] for each in (self._floors, self._freedom))
+        energies = self._energies[channel, :, frames]
+        against = reference(energies, floor, self.setting)
+        return [log_likelihood(energies, against, self._counts, freedom, length) for length in (SHORT, LONG)]
 
     def _locate(self, frame: int, channel: int, evidence: Floats, *, quick: bool) -> Onset:
-        """The onset's sample, from the highest octave that carries a good part of the evidence."""
+        """Locate the onset's sample in the highest octave with a quarter of the maximum evidence."""
         octave = int(np.flatnonzero(evidence >= 0.25 * evidence.max())[0]) + 1
         reach = SHORT if quick else LONG
         begin = max((frame - self._reach - 1) * self.frame - self._samples_start, 0)
         end = (frame + reach + 1) * self.frame - self._samples_start
         stretch = self._samples[channel, begin:end]
         half = 2 ** (octave - 1)
-        heard = self._samples.shape[1]
-        sample = min(begin + pick_onset(octave_detail(stretch, octave)) + half // 2, heard - 1) + self._samples_start
+        last = self._samples.shape[1] - 1
+        sample = min(begin + pick_onset(octave_detail(stretch, octave)) + half // 2, last) + self._samples_start
         floor = float(self._floors[channel, :, int(frame >= self._frames - self._newest)].sum()) / self.frame
         return Onset(sample, channel, float(evidence.sum()), floor)
 
-    def _hand_out(self, *, last: bool) -> list[Sound]:
-        """The sounds of which the clip and the following onset are known."""
+    def _complete(self, *, last: bool) -> list[Sound]:
+        """Return the sounds whose clip and following onset are known."""
         if not self._onsets:
             return []
         self._join()
@@ -289,8 +276,8 @@ class Detector:
         at = onset.sample - clip_start
         level = float(np.var(clip[at : at + round(LEVEL_S * rate)], dtype=np.float64))
         end = self._end(onset, following)
-        centred = np.abs(clip[at : max(end - clip_start, at + 1)] - clip.mean())
-        peak = int(np.argmax(centred))
+        centered = np.abs(clip[at : max(end - clip_start, at + 1)] - clip.mean())
+        peak = int(np.argmax(centered))
         event = Event(
             onset=onset.sample,
             peak=onset.sample + peak,
@@ -298,13 +285,13 @@ class Detector:
             sample_rate=rate,
             channel=onset.channel + 1,
             snr_db=10 * float(np.log10(max(level, 1e-20) / onset.floor_power)),
-            peak_dbfs=20 * float(np.log10(max(float(centred[peak]), 1e-10))),
+            peak_dbfs=20 * float(np.log10(max(float(centered[peak]), 1e-10))),
         )
         inside = following is not None and following < clip_start + len(clip)
         return Sound(event, clip, clip_start, following if inside else None)
 
     def _end(self, onset: Onset, following: int | None) -> int:
-        """Where the energy has fallen by 20 dB or into the floor, the next event begins, or 250 ms are over."""
+        """Return the end: energy down by 20 dB or in the floor, the next event, or 250 ms after the onset."""
         first = self._frames - self._energies.shape[2]
         frame = onset.sample // self.frame - first
         reach = round(LONGEST_S * self.sample_rate) // self.frame
@@ -318,7 +305,7 @@ class Detector:
         return max(min(end, following) if following is not None else end, onset.sample + 1)
 
     def _forget(self) -> None:
-        """Drop the samples that no clip can need any more."""
+        """Delete the samples that no later clip can need."""
         needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
         keep = max(needed - round(BEFORE_S * self.sample_rate) - 2 * UNDECIDED * self.frame, self._samples_start)
         drop = keep - self._samples_start - self._samples.shape[1]

@@ -1,8 +1,8 @@
-"""Where exactly a sound begins: the sample at which its variance changes, and which of two close ones holds.
+"""Onset picking: the sample at which the variance changes, and merging of close onsets.
 
 The picker is the Akaike information criterion of a two-variance model, the standard for acoustic emission and seismic
-onsets (Maeda 1985, Zisin 38:365-379): for every split of a window, AIC(k) = k ln var(before) + (n - k) ln var(after),
-and the smallest marks the onset. It takes the steepest change, so the release of a snap and not the rub before it.
+onsets (Maeda 1985, Zisin 38:365-379): for every split of a window, AIC(k) = k ln var(before) + (n - k) ln var(after);
+the minimum marks the onset. It finds the steepest change: the release of a snap, not the rubbing before it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from popclass.detection.bands import Floats
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """An onset that was located but whose sound is not complete: sample position, channel from 0, evidence in nats."""
+    """A located onset whose sound may be incomplete: sample position, channel from 0, evidence in nats."""
 
     sample: int
     channel: int
@@ -26,9 +26,9 @@ class Onset:
 
 
 def octave_detail(samples: Floats, octave: int) -> NDArray[np.float64]:
-    """The Haar detail of one octave at every sample (octave 1 is the highest), DC-free; same length as `samples`.
+    """Return the Haar detail of one octave at every sample; octave 1 is the highest, DC is removed.
 
-    Position i compares the `2 ** (octave - 1)` samples that begin there with as many before.
+    Position i compares the `2 ** (octave - 1)` samples from there on with as many before.
     """
     half = 2 ** (octave - 1)
     padded = np.concatenate([np.full(half, samples[0]), samples, np.full(half, samples[-1])]).astype(np.float64)
@@ -39,12 +39,12 @@ def octave_detail(samples: Floats, octave: int) -> NDArray[np.float64]:
 
 
 def pick_onset(signal: NDArray[np.float64], *, margin: int = 4) -> int:
-    """Index of the first sample after the change of variance.
+    """Return the index of the first sample after the change of variance; 0 if the variance never rises.
 
     Parameters
     ----------
     signal : ndarray, shape (n,)
-        Zero-mean; the onset somewhere inside.
+        Zero-mean.
     margin : int
         Samples at each end in which no split is tried.
 
@@ -72,12 +72,11 @@ def pick_onset(signal: NDArray[np.float64], *, margin: int = 4) -> int:
 
 
 def merge_close(onsets: list[Onset], separation: int) -> list[Onset]:
-    """Onsets in order, those closer than `separation` samples to a stronger one dropped."""
+    """Return the onsets in order without those closer than `separation` samples to a stronger one."""
     merged: list[Onset] = []
     for onset in sorted(onsets, key=lambda each: each.sample):
-        if merged and onset.sample - merged[-1].sample < separation:
-            if onset.evidence > merged[-1].evidence:
-                merged[-1] = onset
-        else:
+        if not merged or onset.sample - merged[-1].sample >= separation:
             merged.append(onset)
+        elif onset.evidence > merged[-1].evidence:
+            merged[-1] = onset
     return merged

@@ -1,7 +1,7 @@
-"""The features, one by one: name, unit, range and meaning.
+"""Definitions of the features: name, unit, range and meaning.
 
-`docs/features.md` is printed from this list. A value outside its range is set to the nearer bound, so every feature of
-every input is finite and in its range.
+`docs/features.md` is printed from this list. Values are clipped to their range, so every feature is finite for every
+input.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-COEFFICIENTS = 6  # MFCC, the zeroth among them: more of them describe the room, and do worse on settings left out
+COEFFICIENTS = 6  # MFCC, including the zeroth: more describe the room and generalize worse to other settings
 TAIL_COEFFICIENTS = 3
-OCTAVES = (
-    125.0,
-    250.0,
-    500.0,
-    1000.0,
-    2000.0,
-    4000.0,
-    8000.0,
-)  # upper edges in hertz; the last band is what lies above
-STAGES_MS = (0, 2, 5, 10, 20, 40, 80)  # edges of the stretches in which the energy is followed
-STAGE_NAMES = tuple(f"stage_{start}_{end}" for start, end in pairwise(STAGES_MS[1:]))
-START_BANDS = (500.0, 1500.0, 3000.0, 6000.0)  # upper edges in hertz for the first 4 ms, which no room has answered yet
-START_NAMES = ("start_0_500", "start_500_1500", "start_1500_3000", "start_3000_6000", "start_6000_up")
+OCTAVES = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)  # upper edges in hertz of all bands but the last
+STAGES_MS = (0, 2, 5, 10, 20, 40, 80)  # edges of the stretches over which the energy is followed
+START_BANDS = (500.0, 1500.0, 3000.0, 6000.0)  # the same in the first 4 ms, before the first reflections
 THIRDS = (("low", 0.0, 800.0), ("mid", 800.0, 3000.0), ("high", 3000.0, 12000.0))
+
+
+def _band_names(prefix: str, edges: tuple[float, ...]) -> tuple[str, ...]:
+    inner = [f"{edge:.0f}" for edge in edges]
+    return tuple(f"{prefix}_{low}_{high}" for low, high in pairwise(["0", *inner, "up"]))
+
+
+BAND_NAMES = _band_names("band", OCTAVES)
+START_NAMES = _band_names("start", START_BANDS)
+STAGE_NAMES = tuple(f"stage_{start}_{end}" for start, end in pairwise(STAGES_MS[1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +38,18 @@ class Feature:
     meaning: str
 
 
-def _band_name(index: int) -> str:
-    edges = (0.0, *OCTAVES)
-    upper = f"{OCTAVES[index]:.0f}" if index < len(OCTAVES) else "up"
-    return f"band_{edges[index]:.0f}_{upper}"
-
-
 FEATURES: tuple[Feature, ...] = (
     *(
         Feature(f"mfcc_attack_{k}", "1", -200, 200, f"MFCC {k} of the frame that begins 2 ms before the onset (21 ms)")
         for k in range(1, COEFFICIENTS)
     ),
     *(
-        Feature(
-            f"mfcc_tail_{k}",
-            "1",
-            -500,
-            500,
-            f"MFCC {k} averaged over the frames 11-48 ms after the onset, less the attack's",
-        )
+        Feature(f"mfcc_tail_{k}", "1", -500, 500, f"mean MFCC {k} 11-48 ms after the onset, less the attack's")
         for k in range(TAIL_COEFFICIENTS)
     ),
     *(
-        Feature(
-            _band_name(k), "dB", -60, 0, "share of the attack's energy in this band of frequencies (hertz in the name)"
-        )
-        for k in range(len(OCTAVES) + 1)
+        Feature(name, "dB", -60, 0, "share of the attack's energy in this band of frequencies (hertz in the name)")
+        for name in BAND_NAMES
     ),
     Feature("centroid", "log2 Hz", 5, 13.6, "energy-weighted mean frequency of the attack"),
     Feature("bandwidth", "log2 Hz", 3, 13.6, "energy-weighted standard deviation of frequency in the attack"),

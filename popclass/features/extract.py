@@ -1,7 +1,7 @@
-"""From sounds to a table of numbers: one row an event, one column a feature.
+"""Feature table of sounds: one row per event, one column per feature.
 
 Each clip is resampled to the front end's rate, aligned on its onset and silenced from the next onset on, so that a pop
-6 ms before another is described by itself. All events of a call are computed together.
+6 ms before another has features of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from popclass.detection import Sound
-from popclass.features.definitions import COEFFICIENTS, FEATURES, NAMES, TAIL_COEFFICIENTS
+from popclass.features.definitions import BAND_NAMES, COEFFICIENTS, FEATURES, NAMES, TAIL_COEFFICIENTS
 from popclass.features.frontend import Array, FrontEnd
 from popclass.features.spectral import decibels, frames, less_background, mfcc, power, shape
 from popclass.features.transient import course, envelope, falls, fills, less_rumble
@@ -20,18 +20,20 @@ BEFORE_S, AFTER_S = 0.024, 0.150
 ATTACK_LEAD_S = 0.002  # the attack's frame begins this long before the onset
 FADE_S = 0.0005
 TAIL_FRAMES = slice(2, 6)
-TOGETHER = 256  # events computed at a time
+TOGETHER = 256  # events computed at a time, to bound the memory
 LOWEST = np.array([feature.low for feature in FEATURES])
 HIGHEST = np.array([feature.high for feature in FEATURES])
 
 
 def extract(sounds: Sequence[Sound], frontend: FrontEnd) -> Array:
-    """Features of sounds.
+    """Return the features of sounds.
+
+    The row of a sound does not depend, to the last bit, on the other sounds.
 
     Parameters
     ----------
     sounds : sequence of Sound
-        As the detector hands them out, of one or several recordings.
+        From the detector, of one or several recordings.
     frontend : FrontEnd
         Usually a model's.
 
@@ -40,33 +42,38 @@ def extract(sounds: Sequence[Sound], frontend: FrontEnd) -> Array:
     ndarray, shape (events, features), float64
         Columns in the order of `frontend.names`; finite for every input.
     """
-    columns = [NAMES.index(name) for name in frontend.names]
-    if not sounds:
-        return np.zeros((0, len(columns)))
-    parts = [_extract(sounds[at : at + TOGETHER], frontend) for at in range(0, len(sounds), TOGETHER)]
-    return np.ascontiguousarray(np.concatenate(parts)[:, columns])
-
-
-def _extract(sounds: Sequence[Sound], frontend: FrontEnd) -> Array:
     rate = frontend.rate
+    onset = round(BEFORE_S * rate)
+    attack = onset - round(ATTACK_LEAD_S * rate)
+    tables = [np.zeros((0, len(NAMES)))]
+    for start in range(0, len(sounds), TOGETHER):
+        some = sounds[start : start + TOGETHER]
+        signal = less_rumble(_aligned(some, rate), rate)
+        alone = signal * _until_next_onset(some, rate)
+        powers = power(frames(alone[:, attack:], frontend)[:, : TAIL_FRAMES.stop + 1], frontend)
+        background = power(alone[:, None, onset - frontend.window - 1 : onset - 1], frontend)
+        values = {
+            **_spectral(less_background(powers, background), frontend),
+            **_temporal(signal, alone, onset, rate),
+            "snr": np.array([sound.event.snr_db for sound in some]),
+        }
+        values["cycles"] = values["dominant"] + values["fall_20"] - np.log2(1000)
+        table = np.stack([values[name] for name in NAMES], axis=1)
+        tables.append(np.clip(np.nan_to_num(table, posinf=1e9, neginf=-1e9), LOWEST, HIGHEST))
+    columns = [NAMES.index(name) for name in frontend.names]
+    return np.ascontiguousarray(np.concatenate(tables)[:, columns])
+
+
+def _aligned(sounds: Sequence[Sound], rate: int) -> Array:
+    """Return the clips with the onset at `BEFORE_S` and the largest sample of the attack about 1."""
     aligned = np.stack([_align(sound, rate) for sound in sounds])
-    at = round(BEFORE_S * rate)
-    aligned /= np.abs(aligned[:, at : at + round(0.02 * rate)]).max(axis=1, keepdims=True) + 1e-12
-    ends = np.array([_window_end(sound, rate) for sound in sounds])
-    signal = less_rumble(aligned, rate)
-    inside = _fade(ends, aligned.shape[1], rate)
-    values = {
-        **_spectral(aligned, signal * inside, at, frontend),
-        **_temporal(signal, inside, at, rate),
-        "snr": np.array([sound.event.snr_db for sound in sounds]),
-    }
-    values["cycles"] = values["dominant"] + values["fall_20"] - np.log2(1000)
-    table = np.stack([values[name] for name in NAMES], axis=1)
-    return np.asarray(np.clip(np.nan_to_num(table, posinf=1e9, neginf=-1e9), LOWEST, HIGHEST))
+    onset = round(BEFORE_S * rate)
+    aligned /= np.abs(aligned[:, onset : onset + round(0.02 * rate)]).max(axis=1, keepdims=True) + 1e-12
+    return aligned
 
 
 def _align(sound: Sound, rate: int) -> Array:
-    """The clip at the analysis rate with the onset at `BEFORE_S`, less its mean, zero where nothing was recorded."""
+    """Return the clip at the analysis rate, less its mean, zero before and after the recording."""
     event = sound.event
     clip = sound.clip - sound.clip.mean()
     if event.sample_rate != rate:
@@ -81,47 +88,40 @@ def _align(sound: Sound, rate: int) -> Array:
     return out
 
 
-def _window_end(sound: Sound, rate: int) -> int:
-    """Where in the aligned clip the next onset lies, or its end."""
-    whole = round((BEFORE_S + AFTER_S) * rate)
-    if sound.next_onset is None:
-        return whole
-    ahead = (sound.next_onset - sound.event.onset) * rate / sound.event.sample_rate
-    return min(round(BEFORE_S * rate + ahead), whole)
+def _until_next_onset(sounds: Sequence[Sound], rate: int) -> Array:
+    """Return weights of the aligned clips: 1 up to shortly before the next onset, 0 from it on."""
+    size = round((BEFORE_S + AFTER_S) * rate)
+    ends = np.full((len(sounds), 1), size)
+    for row, sound in enumerate(sounds):
+        if sound.next_onset is not None:
+            ahead = (sound.next_onset - sound.event.onset) * rate / sound.event.sample_rate
+            ends[row] = min(round(BEFORE_S * rate + ahead), size)
+    return np.clip((ends - np.arange(size)) / (FADE_S * rate), 0.0, 1.0)
 
 
-def _fade(ends: Array, size: int, rate: int) -> Array:
-    """One up to shortly before each end, zero from it on."""
-    return np.clip((ends[:, None] - np.arange(size)) / (FADE_S * rate), 0.0, 1.0)
-
-
-def _spectral(aligned: Array, inside: Array, at: int, frontend: FrontEnd) -> dict[str, Array]:
-    lead = at - round(ATTACK_LEAD_S * frontend.rate)
-    powers = power(frames(inside[:, lead:], frontend)[:, : TAIL_FRAMES.stop + 1], frontend)
-    before = power(inside[:, None, at - frontend.window - 1 : at - 1], frontend)
-    clean = less_background(powers, before)
-    cepstrum = mfcc(clean, frontend)
+def _spectral(powers: Array, frontend: FrontEnd) -> dict[str, Array]:
+    cepstrum = mfcc(powers, frontend)
     attack = cepstrum[:, 0]
     tail = cepstrum[:, TAIL_FRAMES].mean(axis=1) - attack
-    described = shape(clean[:, 0], frontend)
-    bands = described.pop("bands")
+    values = shape(powers[:, 0], frontend)
+    bands = values.pop("bands")
     return {
         **{f"mfcc_attack_{k}": attack[:, k] for k in range(1, COEFFICIENTS)},
         **{f"mfcc_tail_{k}": tail[:, k] for k in range(TAIL_COEFFICIENTS)},
-        **{name: bands[:, k] for k, name in enumerate(n for n in NAMES if n.startswith("band_"))},
-        **described,
+        **dict(zip(BAND_NAMES, bands.T, strict=True)),
+        **values,
     }
 
 
-def _temporal(signal: Array, inside: Array, at: int, rate: int) -> dict[str, Array]:
-    background = envelope(signal[:, round(0.002 * rate) : at - round(0.002 * rate)], rate).mean(axis=1, keepdims=True)
-    sound = signal * inside
-    near = round(0.008 * rate)
-    before = (signal[:, at - near : at - 12] ** 2).sum(axis=1)
-    after = (sound[:, at : at + near] ** 2).sum(axis=1)
+def _temporal(signal: Array, alone: Array, onset: int, rate: int) -> dict[str, Array]:
+    """Return the features in time; `alone` is the signal without the next onset."""
+    margin, near = round(0.002 * rate), round(0.008 * rate)
+    background = envelope(signal[:, margin : onset - margin], rate).mean(axis=1, keepdims=True)
+    before = (signal[:, onset - near : onset - 12] ** 2).sum(axis=1)
+    after = (alone[:, onset : onset + near] ** 2).sum(axis=1)
     return {
-        **course(sound[:, at:], envelope(sound[:, at:], rate), background, rate),
-        **fills(signal, at, rate),
-        **falls(sound, at, rate),
+        **course(alone[:, onset:], background, rate),
+        **fills(signal, onset, rate),
+        **falls(alone, onset, rate),
         "before": decibels(before / (after + 1e-30)),
     }

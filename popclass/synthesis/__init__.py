@@ -1,7 +1,7 @@
-"""Joint sounds from physics: labelled sessions for training, tests and demonstrations.
+"""Generator of labelled sessions of joint sounds, for training, tests and demonstrations.
 
-`draw_settings` draws the metadata of a session, `generate_session` makes it in memory, `write_sessions` writes
-files. All chance comes from the generator that is passed in.
+`draw_settings` draws the settings of a session, `generate_session` generates it in memory, `write_sessions` writes
+files. All random numbers come from the generator that is passed in.
 """
 
 from popclass.synthesis.session import GeneratedRecording, Label, Session, generate_session

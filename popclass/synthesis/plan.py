@@ -1,8 +1,9 @@
-"""What happens in a session: gestures one after the other, each a thrust, a movement or something else.
+"""Plans: the sounds of a session before they are recorded.
 
-A thrust has its pops, a movement its snaps, and what else sounds does so once, at a cadence, at random, in a quick
-burst, or as a swarm that goes on like a fire, rain or typing. Cavities live as long as the session: one that has
-cavitated stays silent for its refractory period, a few percent excepted. Nothing here knows how it will be recorded.
+A recording holds gestures, each a thrust with its pops, a movement with its snaps, or another sound. The latter occurs
+once, at a cadence, at random, in a quick burst, or as a swarm that continues like a fire, rain or typing. Cavities last
+as long as the session: one that has cavitated is silent for its refractory period, a few percent excepted. A plan does
+not depend on how it will be recorded.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import cavitation, other, snapping
 from popclass.synthesis import parameters as p
 from popclass.synthesis.settings import Settings, level_range
-from popclass.synthesis.waves import Maker, Sounding
+from popclass.synthesis.waves import Random, Renderer, SynthSound, choose, log_uniform
 from popclass.timing.sites import SITES
 
 APART_S = 0.03
@@ -24,8 +25,8 @@ DURATIONS_S = ((0.6, 4.0), (10.0, 18.0), (10.0, 40.0))
 DURATION_SHARES = (0.15, 0.42, 0.43)
 SHORT_S = 6.0  # below it a recording is a clip with one gesture, cut close
 
-# Which classes a session holds and how often: ASSUMPTION. Most short sounds are nobody's joint.
-PROGRAMMES: dict[tuple[str, ...], float] = {
+# Classes of a session and their shares: ASSUMPTION. Most short sounds come from other sources than joints.
+PROGRAMS: dict[tuple[str, ...], float] = {
     (OTHER,): 0.3,
     (SNAPPING,): 0.06,
     (CAVITATION,): 0.13,
@@ -35,225 +36,207 @@ PROGRAMMES: dict[tuple[str, ...], float] = {
     (CAVITATION, SNAPPING, OTHER): 0.14,
 }
 AT_THE_RECORDER = 0.3  # of touches and bumps: on the recorder itself: ASSUMPTION
-CRACKLES_ON = 0.5  # of crackles: part of a fire, a bag or gravel that goes on, loud and faint: ASSUMPTION
-RUMMAGING = 0.5  # of quick bursts: of unlike things, as unlike as the pops of a thrust: ASSUMPTION
-STEADY_SHARE = 0.6  # of what comes at a cadence: struck things, as hands, feet and clocks strike them: ASSUMPTION
+CRACKLE_SWARMS = 0.5  # of crackles: part of a fire, a bag or gravel that continues, loud and faint: ASSUMPTION
+RUMMAGING = 0.5  # of quick bursts: dissimilar sounds, like the pops of a thrust: ASSUMPTION
+STEADY_SHARE = 0.6  # of sounds at a cadence: replaced by those of hands, feet and clocks: ASSUMPTION
 PATTERNS = {"once": 0.17, "cadence": 0.36, "random": 0.18, "quick": 0.13, "swarm": 0.16}  # ASSUMPTION
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A sound with its place on the time axis of one recording."""
+class PlannedSound:
+    """A sound with its time in a recording, its place and its level over the noise floor."""
 
     time_s: float
-    sound: Sounding
+    sound: SynthSound
     label: str
     kind: str
     place: str
     snr_db: float
 
 
-@dataclass(slots=True)
-class Body:
-    """What lasts through a session: the cavities and when each is free again, tendons and things at hand."""
-
-    cavities: list[cavitation.Cavity]
-    free_at: list[float]
-    again: float
-    tendons: list[snapping.Tendon]
-    things: list[tuple[str, Maker]]
+def draw_program(rng: Random) -> tuple[str, ...]:
+    """Return the classes of a session."""
+    return tuple(choose(rng, PROGRAMS))
 
 
-def draw_programme(rng: np.random.Generator) -> tuple[str, ...]:
-    """The classes that a session holds."""
-    return list(PROGRAMMES)[int(rng.choice(len(PROGRAMMES), p=list(PROGRAMMES.values())))]
-
-
-def draw_starts(rng: np.random.Generator) -> list[float]:
-    """When the recordings start, in whole seconds within an hour, a minute apart at least."""
+def draw_starts(rng: Random) -> list[float]:
+    """Return when the recordings start, in whole seconds within an hour, at least a minute apart."""
     count = int(rng.integers(3, 9))
     free = HOUR_S - 60.0 * count
     return [float(round(t + 60.0 * i)) for i, t in enumerate(np.sort(rng.uniform(0.0, free, count)))]
 
 
-def draw_duration(rng: np.random.Generator) -> float:
-    """Seconds of a recording: mostly a stretch of movement, sometimes a clip cut around one gesture: ASSUMPTION."""
+def draw_duration(rng: Random) -> float:
+    """Return the seconds of a recording: mostly a long one, sometimes a clip cut around one gesture: ASSUMPTION."""
     low, high = DURATIONS_S[int(rng.choice(len(DURATIONS_S), p=DURATION_SHARES))]
     return float(rng.uniform(low, high))
 
 
-def draw_body(rng: np.random.Generator, settings: Settings) -> Body:
-    count = SITES[settings.site].cavities
-    regime = settings.regime
-    return Body(
-        cavities=[cavitation.draw_cavity(rng, number, regime) for number in range(count)],
-        free_at=[0.0 if rng.random() < 0.85 else float(rng.uniform(0.0, 1500.0)) for _ in range(count)],
-        again=p.SECOND_CAVITATION.draw(rng),
-        tendons=[snapping.draw_tendon(rng, regime, contact=settings.contact) for _ in range(int(rng.integers(1, 4)))],
-        things=[_draw_thing(rng, settings) for _ in range(int(rng.integers(1, 5)))],
-    )
+class Planner:
+    """Planner of the recordings of one session; its cavities, tendons and other sources last for the session.
 
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    settings : Settings
+    program : tuple of str
+        Classes of the session.
+    """
 
-def _draw_thing(rng: np.random.Generator, settings: Settings) -> tuple[str, Maker]:
-    kinds = list(other.KINDS)
-    if settings.contact and rng.random() < 0.6:
-        kinds = list(other.TOUCHING)
-    weights = np.array([other.FREQUENT.get(kind, 1.0) for kind in kinds])
-    kind = kinds[int(rng.choice(len(kinds), p=weights / weights.sum()))]
-    return kind, other.KINDS[kind](rng, settings.work_rate, settings.regime)
+    def __init__(self, rng: Random, settings: Settings, program: tuple[str, ...]) -> None:
+        self.rng, self.settings, self.program = rng, settings, program
+        self.rate, self.contact = settings.work_rate, settings.contact
+        count = SITES[settings.site].cavities
+        self.cavities = [cavitation.draw_cavity(rng, number, settings.regime) for number in range(count)]
+        self.free_at_s = [0.0 if rng.random() < 0.85 else float(rng.uniform(0.0, 1500.0)) for _ in range(count)]
+        self.no_refractory = p.SECOND_CAVITATION.draw(rng)
+        tendons = range(int(rng.integers(1, 4)))
+        self.tendons = [snapping.draw_tendon(rng, settings.regime, contact=self.contact) for _ in tendons]
+        self.sources = [self._draw_source() for _ in range(int(rng.integers(1, 5)))]
 
+    def plan(self, start_s: float, duration_s: float) -> list[PlannedSound]:
+        """Return the sounds of one recording in order, those of different kinds at least `APART_S` apart.
 
-def plan_recording(
-    rng: np.random.Generator,
-    settings: Settings,
-    programme: tuple[str, ...],
-    body: Body,
-    start: float,
-    duration: float,
-) -> list[Planned]:
-    """All sounds of one recording in order, none within `APART_S` of one of another gesture."""
-    clip = duration < SHORT_S
-    count = 1 if clip else int(rng.choice([0, 1, 2, 3, 4, 5], p=[0.12, 0.22, 0.24, 0.2, 0.13, 0.09]))
-    first, last = (0.02, duration - 0.05) if clip else (0.05, duration - 0.3)
-    kept: list[Planned] = []
-    for _ in range(count):
-        begin = float(rng.uniform(first, 0.5 * duration) if clip else rng.uniform(0.3, duration - 1.0))
-        for sound in _gesture(rng, settings, programme, body, start, begin, duration):
-            within = first < sound.time_s < last
-            if within and all(
-                abs(sound.time_s - earlier.time_s) > APART_S for earlier in kept if earlier.kind != sound.kind
-            ):
-                kept.append(sound)
-    return sorted(kept, key=lambda sound: sound.time_s)
+        Parameters
+        ----------
+        start_s : float
+            Start of the recording in the session.
+        duration_s : float
+        """
+        rng, clip = self.rng, duration_s < SHORT_S
+        count = 1 if clip else int(rng.choice([0, 1, 2, 3, 4, 5], p=[0.12, 0.22, 0.24, 0.2, 0.13, 0.09]))
+        first, last = (0.02, duration_s - 0.05) if clip else (0.05, duration_s - 0.3)
+        kept: list[PlannedSound] = []
+        for _ in range(count):
+            begin = float(rng.uniform(first, 0.5 * duration_s) if clip else rng.uniform(0.3, duration_s - 1.0))
+            for sound in self._gesture(start_s, begin, duration_s - begin):
+                others = (each for each in kept if each.kind != sound.kind)
+                apart = all(abs(sound.time_s - each.time_s) > APART_S for each in others)
+                if first < sound.time_s < last and apart:
+                    kept.append(sound)
+        return sorted(kept, key=lambda sound: sound.time_s)
 
+    def _gesture(self, start: float, begin: float, left_s: float) -> list[PlannedSound]:
+        """Return one thrust, movement or other gesture, at one level."""
+        label = self.program[int(self.rng.integers(len(self.program)))]
+        base = float(self.rng.uniform(*level_range(self.settings)))
+        place = "joint"
+        if label == CAVITATION:
+            kind, sounds = "pop", self._thrusts(start + begin, left_s)
+        elif label == SNAPPING:
+            kind, sounds = "snap", self._movement(left_s)
+        else:
+            kind, sounds = self._other(left_s)
+            place = str(self.rng.choice(["joint", "object", "elsewhere"], p=[0.6, 0.28, 0.12]))
+            if kind in other.CONTACT_KINDS and self.rng.random() < AT_THE_RECORDER:
+                place = "recorder"
+        levels = [float(np.clip(base + each.level_db, p.SNR.low, p.SNR.high)) for each in sounds]
+        return [
+            PlannedSound(begin + each.delay_s, each, label, kind, place, level)
+            for each, level in zip(sounds, levels, strict=True)
+        ]
 
-def _gesture(
-    rng: np.random.Generator,
-    settings: Settings,
-    programme: tuple[str, ...],
-    body: Body,
-    start: float,
-    begin: float,
-    duration: float,
-) -> list[Planned]:
-    """One thrust, movement or something else, at one level."""
-    label = programme[int(rng.integers(len(programme)))]
-    base = float(rng.uniform(*level_range(settings)))
-    lowest, highest = p.SNR.low, p.SNR.high
-    place = "joint"
-    if label == CAVITATION:
-        kind, sounds = "pop", _thrusts(rng, settings, body, start + begin, duration - begin)
-    elif label == SNAPPING:
-        kind, sounds = "snap", _movement(rng, settings, body, duration - begin)
-    else:
-        kind, sounds = _something(rng, settings, body, duration - begin)
-        place = str(rng.choice(["joint", "object", "elsewhere"], p=[0.6, 0.28, 0.12]))
-        if kind in other.TOUCHING and rng.random() < AT_THE_RECORDER:
-            place = "recorder"
-    return [
-        Planned(begin + s.delay_s, s, label, kind, place, float(np.clip(base + s.level_db, lowest, highest)))
-        for s in sounds
-    ]
+    def _thrusts(self, now: float, left_s: float) -> list[SynthSound]:
+        """Return a thrust with its series of pops, or several thrusts in turn, from the cavities that are free."""
+        rng, sounds, delay = self.rng, [], 0.0
+        spine = self.settings.site in ("neck", "thoracic", "lumbar", "si")
+        for _ in range(int(rng.choice([1, 2, 3, 5], p=[0.7, 0.14, 0.1, 0.06]))):
+            cavities = self._cavitate(now + delay)
+            spine_gaps = spine and rng.random() < 0.8
+            series = cavitation.series(rng, self.rate, cavities, contact=self.contact, spine=spine_gaps)
+            sounds += [_moved(sound, delay) for sound in series]
+            delay += float(rng.uniform(0.4, 3.0))
+            if delay > left_s:
+                break
+        return sounds
 
+    def _cavitate(self, now: float) -> list[cavitation.Cavity]:
+        """Return the cavities that cavitate in one thrust, and start their refractory periods."""
+        wanted = cavitation.pops_in_thrust(self.rng, self.settings.site)
+        order = self.rng.permutation(len(self.cavities))
+        chosen = [int(i) for i in order if self.free_at_s[i] <= now][:wanted]
+        for i in chosen:
+            period = p.REFRACTORY.draw(self.rng)
+            self.free_at_s[i] = now if self.rng.random() < self.no_refractory else now + period
+        return [self.cavities[i] for i in chosen]
 
-def _thrusts(rng: np.random.Generator, settings: Settings, body: Body, now: float, left_s: float) -> list[Sounding]:
-    """A thrust with its series of pops, or several pulled one after the other, out of the cavities that are free."""
-    spine = settings.site in ("neck", "thoracic", "lumbar", "si")
-    sounds: list[Sounding] = []
-    delay, pulls = 0.0, int(rng.choice([1, 2, 3, 5], p=[0.7, 0.14, 0.1, 0.06]))
-    for _ in range(pulls):
-        chosen = _free_cavities(rng, settings, body, now + delay)
-        series = cavitation.series(
-            rng, settings.work_rate, chosen, contact=settings.contact, spine=spine and rng.random() < 0.8
-        )
-        sounds += [_moved(sound, delay) for sound in series]
-        delay += float(rng.uniform(0.4, 3.0))
-        if delay > left_s:
-            break
-    return sounds
+    def _movement(self, left_s: float) -> list[SynthSound]:
+        """Return the snaps of a tendon, or of two in turn, during a movement."""
+        rng = self.rng
+        length = min(left_s, log_uniform(rng, 2.0, 20.0))
+        count = 1 if rng.random() < 0.85 else 2
+        tendons = [self.tendons[int(rng.integers(len(self.tendons)))] for _ in range(count)]
+        times = snapping.snap_times(rng, length)
+        sounds = [snapping.snap(rng, self.rate, tendons[i % count]) for i in range(len(times))]
+        return [_moved(sound, time) for sound, time in zip(sounds, times, strict=True)]
 
+    def _draw_source(self) -> tuple[str, Renderer]:
+        """Return the kind and the renderer of another source."""
+        touches = self.contact and self.rng.random() < 0.6
+        kinds = other.CONTACT_KINDS if touches else other.KINDS
+        kind = choose(self.rng, {kind: other.FREQUENT.get(kind, 1.0) for kind in kinds})
+        return kind, self._source_of(kind)
 
-def _free_cavities(rng: np.random.Generator, settings: Settings, body: Body, now: float) -> list[cavitation.Cavity]:
-    """The cavities one thrust makes pop, marked as used for their refractory period."""
-    wanted = cavitation.pops_in_thrust(rng, settings.site)
-    order = rng.permutation(len(body.cavities))
-    chosen = [int(i) for i in order if body.free_at[i] <= now][:wanted]
-    for i in chosen:
-        period = p.REFRACTORY.draw(rng)
-        body.free_at[i] = now if rng.random() < body.again else now + period
-    return [body.cavities[i] for i in chosen]
+    def _source_of(self, kind: str) -> Renderer:
+        return other.KINDS[kind](self.rng, self.rate, self.settings.regime)
 
-
-def _movement(rng: np.random.Generator, settings: Settings, body: Body, left_s: float) -> list[Sounding]:
-    """Snaps of a tendon (or of two in turn) as the movement goes on."""
-    length = min(left_s, float(np.exp(rng.uniform(np.log(2.0), np.log(20.0)))))
-    tendons = [body.tendons[int(rng.integers(len(body.tendons)))] for _ in range(1 if rng.random() < 0.85 else 2)]
-    times = snapping.moments(rng, length)
-    sounds = [snapping.snap(rng, settings.work_rate, tendons[i % len(tendons)]) for i in range(len(times))]
-    return [_moved(sound, time) for sound, time in zip(sounds, times, strict=True)]
-
-
-def _something(rng: np.random.Generator, settings: Settings, body: Body, left_s: float) -> tuple[str, list[Sounding]]:
-    """Another sound: of a thing at hand, once, at a cadence, at random, or as a burst of quick repeats."""
-    if rng.random() < 0.7:
-        kind, maker = body.things[int(rng.integers(len(body.things)))]
-    else:
-        kind, maker = _draw_thing(rng, settings)
-    pattern = str(rng.choice(list(PATTERNS), p=list(PATTERNS.values())))
-    if kind == "crackle" and rng.random() < CRACKLES_ON:
-        pattern = "swarm"
-    length = min(left_s, float(np.exp(rng.uniform(np.log(2.0), np.log(20.0)))))
-    if pattern == "swarm":
-        return kind, _swarm(rng, settings, kind, left_s)
-    if pattern == "once":
+    def _other(self, left_s: float) -> tuple[str, list[SynthSound]]:
+        """Return the kind and the sounds of another gesture."""
+        rng = self.rng
+        recurring = rng.random() < 0.7
+        kind, render = self.sources[int(rng.integers(len(self.sources)))] if recurring else self._draw_source()
+        pattern = choose(rng, PATTERNS)
+        if kind == "crackle" and rng.random() < CRACKLE_SWARMS:
+            pattern = "swarm"
+        length = min(left_s, log_uniform(rng, 2.0, 20.0))
+        if pattern == "swarm":
+            return kind, self._swarm(kind, left_s)
         times = [0.0]
-    elif pattern == "cadence":
-        times = _at_cadence(rng, length)
-        if kind not in other.STRUCK and rng.random() < STEADY_SHARE:
-            struck = [each for each in other.STRUCK if not settings.contact or each in other.TOUCHING]
-            kind = struck[int(rng.integers(len(struck)))]
-            maker = other.KINDS[kind](rng, settings.work_rate, settings.regime)
-    elif pattern == "random":
-        times = sorted(float(t) for t in rng.uniform(0.0, length, int(rng.integers(2, 7))))
-    else:
-        gap = float(np.exp(rng.uniform(np.log(0.008), np.log(0.3))))
-        times = [gap * (i + 0.2 * float(rng.standard_normal())) for i in range(int(rng.integers(2, 8)))]
-        if rng.random() < RUMMAGING:
-            return "rummage", _rummage(rng, settings, times)
-    return kind, [_moved(sound, max(time, 0.0)) for time in times for sound in maker(rng)]
+        if pattern == "cadence":
+            times = self._cadence(length)
+            if kind not in other.CADENCE_KINDS and rng.random() < STEADY_SHARE:
+                kinds = [each for each in other.CADENCE_KINDS if not self.contact or each in other.CONTACT_KINDS]
+                kind = kinds[int(rng.integers(len(kinds)))]
+                render = self._source_of(kind)
+        elif pattern == "random":
+            times = sorted(rng.uniform(0.0, length, int(rng.integers(2, 7))).tolist())
+        elif pattern == "quick":
+            gap = log_uniform(rng, 0.008, 0.3)
+            times = [gap * (i + 0.2 * float(rng.standard_normal())) for i in range(int(rng.integers(2, 8)))]
+            if rng.random() < RUMMAGING:
+                return "rummage", self._rummage(times)
+        return kind, [_moved(sound, max(time, 0.0)) for time in times for sound in render(rng)]
+
+    def _rummage(self, times: list[float]) -> list[SynthSound]:
+        """Return the sounds of handling things: each of the burst comes from another source."""
+        renderers = [self._draw_source()[1] for _ in times]
+        return [
+            _moved(sound, max(time, 0.0), float(self.rng.normal(0.0, 4.0)))
+            for render, time in zip(renderers, times, strict=True)
+            for sound in render(self.rng)[:1]
+        ]
+
+    def _swarm(self, kind: str, left_s: float) -> list[SynthSound]:
+        """Return a fire, rain, typing or rummaging: several sources of a kind, at random times and levels, for long."""
+        rng = self.rng
+        renderers = [self._source_of(kind) for _ in range(int(rng.integers(2, 9)))]
+        length = min(left_s, log_uniform(rng, 3.0, 40.0))
+        number = min(int(rng.poisson(length * log_uniform(rng, 0.7, 9.0))), 120)
+        spread = float(rng.uniform(2.0, 13.0))
+        sounds = []
+        for time in np.sort(rng.uniform(0.0, length, number)).tolist():
+            louder = float(rng.normal(0.0, spread))
+            sounds += [_moved(sound, time, louder) for sound in renderers[int(rng.integers(len(renderers)))](rng)]
+        return sounds
+
+    def _cadence(self, length: float) -> list[float]:
+        """Return times at the cadence of movements or, less often, the faster one of clocks and hands."""
+        rng = self.rng
+        period = 1.0 / p.CADENCE.draw(rng) if rng.random() < 0.6 else float(rng.uniform(0.12, 1.0))
+        jitter = p.CADENCE_JITTER.draw(rng) * period
+        beats = np.arange(0.0, length, period)
+        return sorted(float(max(t, 0.0)) for t in beats + rng.normal(0.0, jitter, len(beats)))
 
 
-def _rummage(rng: np.random.Generator, settings: Settings, times: list[float]) -> list[Sounding]:
-    """Things handled: each sound of the burst comes from another one."""
-    makers = [_draw_thing(rng, settings)[1] for _ in times]
-    return [
-        _moved(sound, max(time, 0.0), float(rng.normal(0.0, 4.0)))
-        for maker, time in zip(makers, times, strict=True)
-        for sound in maker(rng)[:1]
-    ]
-
-
-def _swarm(rng: np.random.Generator, settings: Settings, kind: str, left_s: float) -> list[Sounding]:
-    """A fire, rain, typing or rummaging: several things of a kind, at random moments and levels, for long."""
-    makers = [other.KINDS[kind](rng, settings.work_rate, settings.regime) for _ in range(int(rng.integers(2, 9)))]
-    length = min(left_s, float(np.exp(rng.uniform(np.log(3.0), np.log(40.0)))))
-    number = min(int(rng.poisson(length * np.exp(rng.uniform(np.log(0.7), np.log(9.0))))), 120)
-    spread = float(rng.uniform(2.0, 13.0))
-    sounds = []
-    for time in np.sort(rng.uniform(0.0, length, number)):
-        louder = float(rng.normal(0.0, spread))
-        for sound in makers[int(rng.integers(len(makers)))](rng):
-            sounds.append(_moved(sound, float(time), louder))
-    return sounds
-
-
-def _at_cadence(rng: np.random.Generator, length: float) -> list[float]:
-    """The cadence of movements and, as often, the steadier and faster one of clocks and hands."""
-    period = 1.0 / p.CADENCE.draw(rng) if rng.random() < 0.6 else float(rng.uniform(0.12, 1.0))
-    jitter = p.CADENCE_JITTER.draw(rng) * period
-    beats = np.arange(0.0, length, period)
-    return sorted(float(max(t, 0.0)) for t in beats + rng.normal(0.0, jitter, len(beats)))
-
-
-def _moved(sound: Sounding, seconds: float, louder_db: float = 0.0) -> Sounding:
+def _moved(sound: SynthSound, seconds: float, louder_db: float = 0.0) -> SynthSound:
     return replace(sound, delay_s=sound.delay_s + seconds, level_db=sound.level_db + louder_db)

@@ -1,6 +1,6 @@
-"""What a recorder does to the signal: gain control, resampling, faults, clipping, word length, lossy coding.
+"""Processing by a recorder: gain control, resampling, faults, clipping, word length, lossy coding.
 
-Every step keeps the time axis to the sample, so labels stay true. Each is drawn without looking at the classes.
+Every step keeps the time axis to the sample, so that labels stay true. None depends on the classes.
 """
 
 from __future__ import annotations
@@ -11,26 +11,29 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.synthesis.waves import Random
+
 Signal = NDArray[np.float32]
 
 
-def automatic_gain(rng: np.random.Generator, signal: Signal, rate: int) -> Signal:
-    """Follow the level: down fast, up slowly, within a limited range."""
+def automatic_gain(rng: Random, signal: Signal, rate: int) -> Signal:
+    """Apply automatic gain control: down fast, up slowly, within a limited range."""
     attack, release = float(rng.uniform(0.005, 0.1)), float(rng.uniform(0.3, 3.0))
     reach, ratio = float(rng.uniform(6.0, 24.0)), float(rng.uniform(0.3, 0.9))
-    return _ride(signal, rate, attack, release, lambda level: min(max(-ratio * level, -reach), reach))
+    return _follow(signal, rate, attack, release, lambda level: min(max(-ratio * level, -reach), reach))
 
 
-def noise_gate(rng: np.random.Generator, signal: Signal, rate: int) -> Signal:
-    """Turn down what is near the floor, open within milliseconds."""
+def noise_gate(rng: Random, signal: Signal, rate: int) -> Signal:
+    """Attenuate the signal where it is near the noise floor; open within milliseconds."""
     depth, threshold = float(rng.uniform(4.0, 18.0)), float(rng.uniform(4.0, 14.0))
-    floor = float(np.median(_levels(signal, rate)))
+    levels = _levels(signal, rate)
+    floor, mean = float(np.median(levels)), float(np.mean(levels))
     opening, closing = float(rng.uniform(0.001, 0.01)), float(rng.uniform(0.05, 0.4))
-    mean = float(np.mean(_levels(signal, rate)))
-    return _ride(signal, rate, closing, opening, lambda level: 0.0 if level + mean > floor + threshold else -depth)
+    return _follow(signal, rate, closing, opening, lambda level: 0.0 if level + mean > floor + threshold else -depth)
 
 
 def _levels(signal: Signal, rate: int) -> NDArray[np.float64]:
+    """Return the level of each 5 ms in dB."""
     block = max(1, rate // 200)
     count = -(-len(signal) // block)
     padded = np.zeros(count * block, dtype=np.float32)
@@ -38,8 +41,8 @@ def _levels(signal: Signal, rate: int) -> NDArray[np.float64]:
     return np.asarray(10.0 * np.log10(np.mean(padded.reshape(count, block) ** 2, axis=1) + 1e-12), dtype=np.float64)
 
 
-def _ride(signal: Signal, rate: int, down_s: float, up_s: float, wanted: Callable[[float], float]) -> Signal:
-    """Move the gain towards what is wanted for the level of each 5 ms, with one time constant down and one up."""
+def _follow(signal: Signal, rate: int, down_s: float, up_s: float, wanted: Callable[[float], float]) -> Signal:
+    """Move the gain towards the one wanted for the level of each 5 ms, with a time constant down and one up."""
     levels = _levels(signal, rate)
     mean, gains = float(np.mean(levels)), []
     gain = wanted(float(np.median(levels)) - mean)
@@ -54,7 +57,7 @@ def _ride(signal: Signal, rate: int, down_s: float, up_s: float, wanted: Callabl
 
 
 def resample(signal: Signal, rate: int, new_rate: int) -> Signal:
-    """At another rate, without delay."""
+    """Return the signal at another rate, without delay."""
     if rate == new_rate:
         return signal
     import soxr
@@ -63,7 +66,7 @@ def resample(signal: Signal, rate: int, new_rate: int) -> Signal:
 
 
 def fault(signal: Signal, at: int, kind: str, wave: NDArray[np.float64]) -> int:
-    """Put a fault of the recorder into the signal, in place; returns the sample after its end."""
+    """Add a fault of the recorder to the signal, in place; return the sample after its end."""
     stop = min(len(signal), at + len(wave))
     if kind == "dropout":
         signal[at:stop] = 0.0
@@ -74,20 +77,20 @@ def fault(signal: Signal, at: int, kind: str, wave: NDArray[np.float64]) -> int:
     return stop
 
 
-def convert(rng: np.random.Generator, signal: Signal, bits: int) -> Signal:
-    """What a converter of this many bits makes of it: a little noise of its own, then clipped and rounded."""
+def convert(rng: Random, signal: Signal, bits: int) -> Signal:
+    """Return the signal after a converter of this many bits: its own noise, clipping and rounding."""
     noise = rng.standard_normal(len(signal), dtype=np.float32)
-    return quantise(signal + noise * np.float32(0.7 / 2 ** (bits - 1)), bits)
+    return quantize(signal + noise * np.float32(0.7 / 2 ** (bits - 1)), bits)
 
 
-def quantise(signal: Signal, bits: int) -> Signal:
+def quantize(signal: Signal, bits: int) -> Signal:
     """Clip at full scale and round to a word length."""
     steps = np.float32(2 ** (bits - 1))
     return np.clip(np.round(signal * steps), -steps, steps - 1).astype(np.float32) / steps
 
 
 def code(signal: Signal, rate: int, codec: str, quality: float) -> Signal:
-    """There and back through a lossy codec, same length; `quality` 0-1."""
+    """Return the signal encoded and decoded by a lossy codec, at the same length; `quality` is 0-1."""
     if codec == "none":
         return signal
     coded = _aac(signal, rate, quality) if codec == "aac" else _by_soundfile(signal, rate, codec, quality)
@@ -115,9 +118,8 @@ def _aac(signal: Signal, rate: int, quality: float) -> Signal:
         stream = container.add_stream("aac", rate=rate, options={"aac_coder": "fast"}, layout="mono")
         stream.bit_rate = int(min(6 * rate, 40_000 + quality * 120_000))
         for start in range(0, len(signal), 1024):
-            frame = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(signal[None, start : start + 1024]), format="fltp", layout="mono"
-            )
+            block = np.ascontiguousarray(signal[None, start : start + 1024])
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
             frame.sample_rate, frame.pts = rate, start
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -1,14 +1,13 @@
-"""Labelled sessions: one subject, site and sensor, several recordings over an hour, in memory.
+"""Labelled sessions: one subject, site and sensor, several recordings within an hour, in memory.
 
-What happens in a session (`plan`) is drawn apart from where and how it is recorded (`settings`), so that neither tells
-of the other. Here the sounds of a plan come through room and device onto a recording. A label row starts where the
-sound arrives at the microphone.
+The sounds of a session (`plan`) are drawn apart from its acoustics and processing (`settings`), so that neither depends
+on the other. A label starts where the sound arrives at the microphone.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 
 from popclass.synthesis import parameters as p
 from popclass.synthesis import processing
-from popclass.synthesis.acoustics import World, build_world
+from popclass.synthesis.acoustics import Acoustics, draw_acoustics
 from popclass.synthesis.background import Background, noise_floor_dbfs
-from popclass.synthesis.plan import Planned, draw_body, draw_duration, draw_programme, draw_starts, plan_recording
+from popclass.synthesis.plan import PlannedSound, Planner, draw_duration, draw_program, draw_starts
 from popclass.synthesis.settings import Settings
-from popclass.synthesis.waves import FloatArray
+from popclass.synthesis.waves import FloatArray, Random
 
 Signal = NDArray[np.float32]
 
@@ -35,15 +34,15 @@ class Label:
     Attributes
     ----------
     start_s, end_s : float
-        Arrival of the sound and where it has fallen by 20 dB.
+        Arrival of the sound, and where it has fallen by 20 dB.
     label : str
         `cavitation`, `snapping` or `other`.
     kind : str
-        What made it.
+        Kind of source.
     snr_db : float
         Level of its first 10 ms over the floor, as drawn, before gain control and clipping.
     cavity : int or None
-        Which joint cavity.
+        Number of the joint cavity.
     """
 
     start_s: float
@@ -77,19 +76,14 @@ class Session:
         """Name of the site."""
         return self.settings.site
 
-    @property
-    def sensor(self) -> str:
-        """Kind of sensor."""
-        return self.settings.sensor
 
-
-def generate_session(rng: np.random.Generator, settings: Settings) -> Session:
+def generate_session(rng: Random, settings: Settings) -> Session:
     """Generate one session; the same generator state and settings give the same samples and labels.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        Its only source of chance.
+        Source of all random numbers.
     settings : Settings
         From `draw_settings`, or made by hand.
 
@@ -102,21 +96,21 @@ def generate_session(rng: np.random.Generator, settings: Settings) -> Session:
     >>> session.recordings[0].samples.dtype
     dtype('float32')
     """
-    programme = draw_programme(rng)
+    # The order of the draws is part of the generator: another order gives other sessions.
+    program = draw_program(rng)
     subject = f"s{int(rng.integers(2**32)):08x}"
-    body = draw_body(rng, settings)
-    world = build_world(rng, settings)
-    background = Background(rng, settings, world)
+    planner = Planner(rng, settings, program)
+    acoustics = draw_acoustics(rng, settings)
+    background = Background(rng, settings, acoustics)
     starts = draw_starts(rng)
-    day = datetime(2024, 1, 1, 8, tzinfo=UTC) + timedelta(
-        seconds=int(rng.integers(2 * 365)) * 86400 + int(rng.integers(43200))
-    )
+    seconds = int(rng.integers(2 * 365)) * 86400 + int(rng.integers(43200))
+    day = datetime(2024, 1, 1, 8, tzinfo=UTC) + timedelta(seconds=seconds)
     plans = []
     for start in starts:
         duration = draw_duration(rng)
-        plans.append((start, duration, plan_recording(rng, settings, programme, body, start, duration)))
-    gain = _gain(rng, settings, [sound.snr_db for _, _, plan in plans for sound in plan])
-    recorder = _Recorder(settings, world, background, gain, float(rng.uniform(0.3, 1.0)))
+        plans.append((start, duration, planner.plan(start, duration)))
+    gain = _draw_gain(rng, settings, [sound.snr_db for _, _, plan in plans for sound in plan])
+    recorder = _Recorder(settings, acoustics, background, gain, float(rng.uniform(0.3, 1.0)))
     recordings = []
     for start, duration, plan in plans:
         samples, labels = recorder.record(rng, duration, plan)
@@ -125,8 +119,8 @@ def generate_session(rng: np.random.Generator, settings: Settings) -> Session:
     return Session(settings, subject, tuple(recordings))
 
 
-def _gain(rng: np.random.Generator, settings: Settings, levels: list[float]) -> float:
-    """From the scale of the background (rms 1) to full scale: the loudest sound at a level drawn for the session."""
+def _draw_gain(rng: Random, settings: Settings, levels: list[float]) -> float:
+    """Return the gain from the background (rms 1) to full scale; the loudest sound gets a level drawn at random."""
     loudest = max(levels, default=p.SNR.at(0.5)) + 16.0
     wanted = p.PEAK_LEVEL.draw(rng)
     if settings.processing == "clipping":
@@ -138,18 +132,17 @@ def _gain(rng: np.random.Generator, settings: Settings, levels: list[float]) -> 
 @dataclass(frozen=True, slots=True)
 class _Recorder:
     settings: Settings
-    world: World
+    acoustics: Acoustics
     background: Background
     gain: float
     quality: float
 
-    def record(
-        self, rng: np.random.Generator, duration: float, plan: list[Planned]
-    ) -> tuple[Signal, tuple[Label, ...]]:
+    def record(self, rng: Random, duration: float, plan: list[PlannedSound]) -> tuple[Signal, tuple[Label, ...]]:
+        """Return the samples and labels of one recording."""
         settings, rate = self.settings, self.settings.work_rate
         signal = self.background.render(rng, int(duration * rate))
         signal *= np.float32(10.0 ** (rng.normal(0.0, 1.5) / 20.0))
-        labels = [self._mix(signal, sound) for sound in plan if not sound.sound.digital]
+        labels = [self._add_sound(signal, sound) for sound in plan if not sound.sound.digital]
         signal *= np.float32(self.gain)
         if settings.processing == "automatic gain":
             signal = processing.automatic_gain(rng, signal, rate)
@@ -157,28 +150,28 @@ class _Recorder:
             signal = processing.noise_gate(rng, signal, rate)
         signal = processing.resample(signal, rate, settings.sample_rate)
         signal += np.float32(self.background.offset)  # not before: the edges of a raised signal ring in the resampler
-        labels += [self._break(signal, sound) for sound in plan if sound.sound.digital]
+        labels += [self._add_fault(signal, sound) for sound in plan if sound.sound.digital]
         signal = processing.convert(rng, signal, settings.bits)
         if settings.codec != "none":
             signal = processing.code(signal, settings.sample_rate, settings.codec, self.quality)
-            signal = processing.quantise(signal, settings.bits)
+            signal = processing.quantize(signal, settings.bits)
         return signal, merge(labels)
 
-    def _mix(self, signal: Signal, planned: Planned) -> Label:
-        """Add one sound at its level and say where it arrived."""
+    def _add_sound(self, signal: Signal, planned: PlannedSound) -> Label:
+        """Add one sound at its level and return its label."""
         rate, sound = self.settings.work_rate, planned.sound
-        wave = self.world.hear(sound.wave, planned.place)
+        wave = self.acoustics.record(sound.wave, planned.place)
         start, end = extent(wave, sound.release, rate)
         wave = wave * (10.0 ** (planned.snr_db / 20.0) / max(loudness(wave[start:], rate), 1e-12))
         onset = int(planned.time_s * rate)
-        place = onset - start
-        first, last = max(0, place), min(len(signal), place + len(wave))
-        signal[first:last] += wave[first - place : last - place].astype(np.float32)
+        at = onset - start
+        first, last = max(0, at), min(len(signal), at + len(wave))
+        signal[first:last] += wave[first - at : last - at].astype(np.float32)
         stop = min(len(signal), onset + end - start)
         return Label(onset / rate, stop / rate, planned.label, planned.kind, planned.snr_db, sound.cavity)
 
-    def _break(self, signal: Signal, planned: Planned) -> Label:
-        """A fault of the recorder, on the finished signal."""
+    def _add_fault(self, signal: Signal, planned: PlannedSound) -> Label:
+        """Add a fault of the recorder to the finished signal and return its label."""
         rate = self.settings.sample_rate
         at = int(planned.time_s * rate)
         energy = 10.0 ** (planned.snr_db / 10.0) * LEVEL_WINDOW_S * rate
@@ -188,7 +181,7 @@ class _Recorder:
 
 
 def loudness(wave: FloatArray, rate: int) -> float:
-    """Rms of the first 10 ms, but not less than 12 dB under the loudest 10 ms, for sounds that swell."""
+    """Return the rms of the first 10 ms, at least 12 dB below the loudest 10 ms, for sounds that swell."""
     size = max(1, int(LEVEL_WINDOW_S * rate))
     count = -(-len(wave) // size)
     power = np.zeros(count * size)
@@ -198,10 +191,10 @@ def loudness(wave: FloatArray, rate: int) -> float:
 
 
 def extent(wave: FloatArray, release: int, rate: int) -> tuple[int, int]:
-    """Where a clean sound sets in after its release, and where it has fallen by 20 dB for good.
+    """Return the onset of a clean sound after its release, and the sample from which it stays 20 dB down.
 
-    It sets in where it first reaches a tenth of the largest sample of the 20 ms after the release; the beginning of a
-    sound that swells more slowly is a matter of definition, and this is it.
+    The onset is where it first reaches a tenth of the largest sample of the 20 ms after the release. For a sound that
+    swells more slowly this is a matter of definition.
     """
     size = np.abs(wave[release:])
     near = float(size[: max(1, int(0.020 * rate))].max())
@@ -212,18 +205,13 @@ def extent(wave: FloatArray, release: int, rate: int) -> tuple[int, int]:
 
 
 def merge(labels: list[Label]) -> tuple[Label, ...]:
-    """In order, sounds that set in within 5 ms of each other as one, and none reaching into the next."""
+    """Return the labels in order: onsets within 5 ms are one label, and none overlaps the next."""
     merged: list[Label] = []
     for label in sorted(labels, key=lambda label: label.start_s):
         if merged and label.start_s - merged[-1].start_s < MERGE_S:
             last = merged.pop()
             louder = label if label.snr_db > last.snr_db else last
-            label = Label(
-                last.start_s, max(last.end_s, label.end_s), louder.label, louder.kind, louder.snr_db, louder.cavity
-            )
+            label = replace(louder, start_s=last.start_s, end_s=max(last.end_s, label.end_s))
         merged.append(label)
-    ends = [following.start_s for following in merged[1:]] + [math.inf]
-    return tuple(
-        Label(x.start_s, min(x.end_s, end), x.label, x.kind, x.snr_db, x.cavity)
-        for x, end in zip(merged, ends[: len(merged)], strict=True)
-    )
+    limits = [*(following.start_s for following in merged[1:]), math.inf]
+    return tuple(replace(x, end_s=min(x.end_s, limit)) for x, limit in zip(merged, limits, strict=False))

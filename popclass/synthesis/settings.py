@@ -1,7 +1,7 @@
-"""One draw of everything that is the same throughout a session: sensor, room, device, level, background, processing.
+"""Settings of a session: sensor, room, device, level, background, processing, file format.
 
-The named factors are drawn independently of what is heard, so that no class has a world of its own, and folds over
-them can train on some sensors, rooms and parameter ranges and test on others.
+All are drawn independently of the classes, so that no class has acoustics of its own. Folds over the named factors can
+train on some sensors, rooms and parameter ranges and test on others.
 """
 
 from __future__ import annotations
@@ -9,60 +9,53 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from popclass.errors import UsageError
 from popclass.synthesis import parameters as p
-from popclass.synthesis.waves import Regime
+from popclass.synthesis.waves import Random, Regime, choose
+from popclass.timing.sites import SITES
 
-SENSORS = {
-    "airborne close": 0.2,
-    "airborne near": 0.34,
-    "airborne far": 0.16,
-    "contact": 0.18,
-    "contact air-coupled": 0.12,
-}
-ROOMS = {"open": 0.2, "small": 0.3, "medium": 0.3, "large": 0.2}
-DEVICES = {"flat": 0.3, "phone": 0.25, "webcam": 0.15, "laptop": 0.1, "wearable": 0.12, "narrow": 0.08}
 LEVELS = {"faint": (0.0, 0.4), "middle": (0.25, 0.75), "loud": (0.55, 1.0)}
-BACKGROUNDS = {
-    **{"white": 0.17, "pink": 0.2, "brown": 0.13, "hum": 0.13, "fan": 0.13},
-    **{"traffic": 0.09, "babble": 0.07, "webcam": 0.08},
+REGIMES = {"low": (0.0, 0.45), "middle": (0.2, 0.8), "high": (0.55, 1.0), "whole": (0.0, 1.0)}
+_REGIME_SHARES = {"low": 0.2, "middle": 0.2, "high": 0.2, "whole": 0.4}
+
+# Values of each factor and their shares: ASSUMPTION. The order is that of the draws.
+FACTORS: dict[str, dict[str, float]] = {
+    "sensor": {
+        **{"airborne close": 0.2, "airborne near": 0.34, "airborne far": 0.16},
+        **{"contact": 0.18, "contact air-coupled": 0.12},
+    },
+    "room": {"open": 0.2, "small": 0.3, "medium": 0.3, "large": 0.2},
+    "device": {"flat": 0.3, "phone": 0.25, "webcam": 0.15, "laptop": 0.1, "wearable": 0.12, "narrow": 0.08},
+    "level": dict.fromkeys(LEVELS, 1.0),
+    "background": {
+        **{"white": 0.17, "pink": 0.2, "brown": 0.13, "hum": 0.13, "fan": 0.13},
+        **{"traffic": 0.09, "babble": 0.07, "webcam": 0.08},
+    },
+    "processing": {"none": 0.55, "automatic gain": 0.18, "noise gate": 0.1, "clipping": 0.17},
+    "codec": {"none": 0.8, "mp3": 0.08, "aac": 0.09, "opus": 0.03},
+    "pitch": _REGIME_SHARES,
+    "duration": _REGIME_SHARES,
 }
-PROCESSINGS = {"none": 0.55, "automatic gain": 0.18, "noise gate": 0.1, "clipping": 0.17}
-CODECS = {"none": 0.8, "mp3": 0.08, "aac": 0.09, "opus": 0.03}
 SAMPLE_RATES = {
     **{44100: 0.36, 48000: 0.36, 96000: 0.05, 88200: 0.01},
     **{32000: 0.06, 24000: 0.03, 22050: 0.05, 16000: 0.06, 8000: 0.02},
 }
 BITS = {16: 0.75, 24: 0.2, 12: 0.05}
 CODEC_RATES = {"mp3": (8000, 16000, 22050, 24000, 32000, 44100, 48000), "opus": (8000, 16000, 24000, 48000)}
-REGIMES = {"low": (0.0, 0.45), "middle": (0.2, 0.8), "high": (0.55, 1.0), "whole": (0.0, 1.0)}
-FACTORS: dict[str, tuple[str, ...]] = {
-    "sensor": tuple(SENSORS),
-    "room": tuple(ROOMS),
-    "device": tuple(DEVICES),
-    "level": tuple(LEVELS),
-    "background": tuple(BACKGROUNDS),
-    "processing": tuple(PROCESSINGS),
-    "codec": tuple(CODECS),
-    "pitch": tuple(REGIMES),
-    "duration": tuple(REGIMES),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The metadata of one session.
+    """Settings of one session.
 
     Attributes
     ----------
     sensor, room, device, level, background, processing, codec : str
-        Named kinds, the keys of the tables of this module.
+        Values of `FACTORS`.
     pitch, duration : str
-        Which part of the frequency and duration ranges every class draws from.
+        Part of the frequency and duration ranges from which every class draws, a key of `REGIMES`.
     site : str
-        Part of the body.
+        Name of a built-in site.
     sample_rate, bits : int
         Of the files; rate in hertz.
     """
@@ -81,7 +74,6 @@ class Settings:
     bits: int
 
     def __post_init__(self) -> None:
-        """Refuse names and rates that are not in the tables."""
         for name, allowed in FACTORS.items():
             value = getattr(self, name)
             if value not in allowed:
@@ -97,59 +89,41 @@ class Settings:
 
     @property
     def regime(self) -> Regime:
-        """The parts of the ranges to draw pitches and durations from."""
+        """Parts of the ranges from which pitches and durations are drawn."""
         return Regime(pitch=REGIMES[self.pitch], duration=REGIMES[self.duration])
 
     @property
     def work_rate(self) -> int:
-        """Rate at which the sounds are computed: low rates are reached by resampling, as in a real converter."""
+        """Rate at which the sounds are computed; lower rates are reached by resampling, as in a real converter."""
         return self.sample_rate if self.sample_rate >= 44100 else 48000
 
     def factors(self) -> dict[str, str]:
-        """The named settings that folds can leave out one value at a time."""
+        """Return the named settings that folds can leave out one value at a time."""
         return {name: getattr(self, name) for name in FACTORS}
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings, ready for JSON."""
+        """Return all settings, ready for JSON."""
         return asdict(self)
 
 
-def draw_settings(rng: np.random.Generator) -> Settings:
-    """One draw of the settings of a session.
+def draw_settings(rng: Random) -> Settings:
+    """Return a random draw of the settings of a session.
 
     Examples
     --------
     >>> import numpy as np
-    >>> draw_settings(np.random.default_rng(0)).factors()["sensor"] in SENSORS
+    >>> draw_settings(np.random.default_rng(0)).factors()["sensor"] in FACTORS["sensor"]
     True
     """
-    from popclass.timing.sites import SITES
-
-    codec, rate = str(_one(rng, CODECS)), int(_one(rng, SAMPLE_RATES))
+    codec, rate = choose(rng, FACTORS["codec"]), choose(rng, SAMPLE_RATES)
     if rate not in CODEC_RATES.get(codec, SAMPLE_RATES):
         rate = 48000
-    return Settings(
-        sensor=_one(rng, SENSORS),
-        room=_one(rng, ROOMS),
-        device=_one(rng, DEVICES),
-        level=_one(rng, dict.fromkeys(LEVELS, 1.0)),
-        background=_one(rng, BACKGROUNDS),
-        processing=_one(rng, PROCESSINGS),
-        codec=codec,
-        pitch=_one(rng, {"low": 0.2, "middle": 0.2, "high": 0.2, "whole": 0.4}),
-        duration=_one(rng, {"low": 0.2, "middle": 0.2, "high": 0.2, "whole": 0.4}),
-        site=str(_one(rng, {site.name: 3.0 if site.documented else 1.0 for site in SITES.values()})),
-        sample_rate=rate,
-        bits=int(_one(rng, BITS)),
-    )
+    factors = {name: choose(rng, shares) for name, shares in FACTORS.items() if name != "codec"}
+    site = choose(rng, {site.name: 3.0 if site.documented else 1.0 for site in SITES.values()})
+    return Settings(**factors, codec=codec, site=site, sample_rate=rate, bits=choose(rng, BITS))
 
 
 def level_range(settings: Settings) -> tuple[float, float]:
-    """Lowest and highest level over the floor of the session's band, in decibels."""
+    """Return the lowest and highest level over the noise floor of the session, in decibels."""
     low, high = LEVELS[settings.level]
     return p.SNR.at(low), p.SNR.at(high)
-
-
-def _one(rng: np.random.Generator, shares: dict[Any, float]) -> Any:
-    weights = np.array(list(shares.values()))
-    return list(shares)[int(rng.choice(len(weights), p=weights / weights.sum()))]

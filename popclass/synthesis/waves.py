@@ -1,24 +1,27 @@
-"""The few building blocks all generated sounds share: force pulses, damped modes, noise bursts.
+"""Building blocks of all generated sounds: force pulses, damped modes, noise bursts.
 
-Every class is made of the same blocks, so that none carries a mark of how it was computed. All functions return float64
-arrays that begin at the instant of the sound (sample 0 is the onset) and work at any rate.
+Every class is made of the same blocks, so that none can be recognised by how it was computed. All functions return
+float64 arrays that begin at the onset of the sound, and work at any rate.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+Random = np.random.Generator
+Range = tuple[float, float]
 LN10 = math.log(10.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Sounding:
+class SynthSound:
     """One sound of a source, before room and device.
 
     Attributes
@@ -26,7 +29,7 @@ class Sounding:
     wave : ndarray
         The sound, any scale.
     release : int
-        Sample of `wave` at which the sound proper begins; what comes before (a rub) is not the event.
+        Sample of `wave` at which the event begins; the samples before it (a rub) are not part of the event.
     delay_s : float
         After the start of the movement or gesture it belongs to.
     level_db : float
@@ -45,20 +48,86 @@ class Sounding:
     digital: str = ""
 
 
-Maker = Callable[[np.random.Generator], list[Sounding]]
-"""Renders the sound of one thing, hand or mouth, as often as it is asked to."""
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """Part of each range (two quantiles) from which a session draws its pitches and its durations."""
+
+    pitch: Range = (0.0, 1.0)
+    duration: Range = (0.0, 1.0)
+
+
+Renderer = Callable[[Random], list[SynthSound]]
+"""Renders the sound of one source each time it is called."""
+Kind = Callable[[Random, int, Regime], Renderer]
+"""Draws a source of one kind, given the sample rate and the regime of the session."""
 
 
 @dataclass(frozen=True, slots=True)
-class Regime:
-    """Which part of each range a session draws its pitches and its durations from (quantiles)."""
+class Modes:
+    """Damped modes of a body.
 
-    pitch: tuple[float, float] = (0.0, 1.0)
-    duration: tuple[float, float] = (0.0, 1.0)
+    Attributes
+    ----------
+    hz, decays_s, gains : sequence of float
+        Frequencies, times to -20 dB, and amplitudes on any scale.
+    phases : sequence of float
+        In radians; empty where all are 0 (a sine from rest).
+    """
+
+    hz: Sequence[float]
+    decays_s: Sequence[float]
+    gains: Sequence[float]
+    phases: Sequence[float] = ()
+
+    def vary(self, rng: Random, change: float, pitch: float = 1.0) -> Modes:
+        """Return the modes with relative random changes of about `change`, their frequencies scaled by `pitch`."""
+
+        def varied(values: Sequence[float], share: float, scale: float = 1.0) -> list[float]:
+            return [scale * value * math.exp(share * change * rng.standard_normal()) for value in values]
+
+        return Modes(varied(self.hz, 0.3, pitch), varied(self.decays_s, 1.0), varied(self.gains, 2.0), self.phases)
+
+    def ring(self, rate: int) -> FloatArray:
+        """Return the sum of the modes, which starts at once.
+
+        Modes above 0.47 of the rate are omitted, unless that leaves none.
+        """
+        limit = 0.47 * rate
+        audible = [i for i, f in enumerate(self.hz) if f < limit]
+        length = max(8, int(rate * 2.5 * max((self.decays_s[i] for i in audible), default=self.decays_s[0])))
+        time = np.arange(length) / rate
+        wave = np.zeros(length)
+        for i in audible or [0]:
+            angle = self.phases[i] if self.phases else 0.0
+            frequency = min(self.hz[i], limit)
+            decay = np.exp(-LN10 / self.decays_s[i] * time)
+            wave += self.gains[i] * decay * np.sin(2.0 * np.pi * frequency * time + angle)
+        return wave
+
+
+def exp_uniform(rng: Random, low: float, high: float) -> float:
+    """Return a draw that is uniform in the natural logarithm between two logarithms."""
+    return float(np.exp(rng.uniform(low, high)))
+
+
+def log_uniform(rng: Random, low: float, high: float) -> float:
+    """Return a draw that is uniform in the logarithm between two values."""
+    return exp_uniform(rng, *np.log((low, high)))
+
+
+def log_part(rng: Random, limits: Range, part: Range = (0.0, 1.0)) -> float:
+    """Return a draw that is uniform in the logarithm from the part of a range between two quantiles."""
+    return float(limits[0] * (limits[1] / limits[0]) ** rng.uniform(*part))
+
+
+def choose(rng: Random, shares: Mapping[Any, float]) -> Any:
+    """Return a key of `shares`, drawn with a probability proportional to its value."""
+    weights = np.array(list(shares.values()))
+    return list(shares)[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
 
 def pulse(rate: int, width_s: float) -> FloatArray:
-    """A Hertzian contact force, `sin^1.5` over the contact time, of unit area; at least three samples long."""
+    """Return a Hertzian contact force, `sin^1.5` over the contact time, of unit area; at least three samples long."""
     count = max(3, math.ceil(width_s * rate) + 1)
     phase = np.arange(1, count) / max(width_s * rate, 2.0)
     force = np.sin(np.pi * np.clip(phase, 0.0, 1.0)) ** 1.5
@@ -66,40 +135,12 @@ def pulse(rate: int, width_s: float) -> FloatArray:
 
 
 def radiated(force: FloatArray) -> FloatArray:
-    """What a force pulse sends into the air by itself: its change, so that no lasting pressure is left."""
+    """Return the sound that a force pulse radiates by itself: its change, so that no lasting pressure is left."""
     return np.diff(force, prepend=0.0, append=0.0)
 
 
-def ring(
-    rate: int,
-    frequencies: Sequence[float],
-    decays: Sequence[float],
-    amplitudes: Sequence[float],
-    phases: Sequence[float] | None = None,
-) -> FloatArray:
-    """A sum of damped modes that starts at once.
-
-    Parameters
-    ----------
-    frequencies, decays, amplitudes : sequence of float
-        In hertz, seconds to -20 dB, any scale. Modes above 0.47 of the rate are left out, unless that leaves none.
-    phases : sequence of float, optional
-        In radians, 0 (a sine, from rest) by default.
-    """
-    limit = 0.47 * rate
-    modes = [i for i, f in enumerate(frequencies) if f < limit]
-    length = max(8, int(rate * 2.5 * max((decays[i] for i in modes), default=decays[0])))
-    time = np.arange(length) / rate
-    wave = np.zeros(length)
-    for i in modes or [0]:
-        angle = 0.0 if phases is None else phases[i]
-        frequency = min(frequencies[i], limit)
-        wave += amplitudes[i] * np.exp(-LN10 / decays[i] * time) * np.sin(2.0 * np.pi * frequency * time + angle)
-    return wave
-
-
 def convolve(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Full convolution: direct where one is short, by FFT otherwise."""
+    """Return the full convolution: direct where one is short, by FFT otherwise."""
     if min(len(a), len(b)) <= 32:
         return np.convolve(a, b)
     size = len(a) + len(b) - 1
@@ -110,7 +151,7 @@ def convolve(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def add(*waves: FloatArray) -> FloatArray:
-    """The sum of waves of different lengths that begin together."""
+    """Return the sum of waves of different lengths that begin together."""
     total = np.zeros(max(len(wave) for wave in waves))
     for wave in waves:
         total[: len(wave)] += wave
@@ -118,27 +159,26 @@ def add(*waves: FloatArray) -> FloatArray:
 
 
 def later(wave: FloatArray, samples: int) -> FloatArray:
-    """The wave after some samples of nothing; only ever added to another."""
+    """Return the wave delayed by some samples."""
     return np.concatenate([np.zeros(samples), wave])
 
 
 def unit(wave: FloatArray) -> FloatArray:
-    """The wave with a largest sample of 1."""
+    """Return the wave scaled to a largest sample of 1."""
     peak = float(np.max(np.abs(wave)))
     return wave / peak if peak > 0.0 else wave
 
 
 def envelope(rate: int, attack_s: float, hold_s: float, decay_s: float) -> FloatArray:
-    """A rise, a plateau and an exponential fall of 40 dB."""
-    rise = np.sin(0.5 * np.pi * (np.arange(max(1, int(attack_s * rate))) + 0.5) / max(1, int(attack_s * rate))) ** 2
-    fall = np.exp(-2.0 * LN10 * np.arange(max(4, int(decay_s * rate))) / max(4, int(decay_s * rate)))
+    """Return a rise, a plateau and an exponential fall of 40 dB."""
+    attack, decay = max(1, int(attack_s * rate)), max(4, int(decay_s * rate))
+    rise = np.sin(0.5 * np.pi * (np.arange(attack) + 0.5) / attack) ** 2
+    fall = np.exp(-2.0 * LN10 * np.arange(decay) / decay)
     return np.concatenate([rise, np.ones(int(hold_s * rate)), fall])
 
 
-def band_noise(
-    rng: np.random.Generator, rate: int, length: int, low: float, high: float, tilt: float = 0.0
-) -> FloatArray:
-    """Gaussian noise between two frequencies with soft edges, tilted by `tilt` dB per octave, rms 1."""
+def band_noise(rng: Random, rate: int, length: int, low: float, high: float, tilt: float = 0.0) -> FloatArray:
+    """Return Gaussian noise of rms 1 between two frequencies, with soft edges, tilted by `tilt` dB per octave."""
     from scipy.fft import irfft, next_fast_len, rfftfreq
 
     fast = next_fast_len(max(length, 64), real=True)

@@ -1,7 +1,7 @@
 """Generated sessions as files: FLAC recordings, `labels.csv`, `manifest.csv` for batch and `synthesis.json`.
 
-Everything depends on the seed alone. Session i is the same however many are asked for, and the whole folder is written
-beside its place and renamed once it is complete, so a partial one never carries the final name.
+The files depend on the seed alone, and a session does not depend on how many are generated. The whole folder is written
+under a temporary name and renamed once it is complete.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from popclass.errors import OutputError, UsageError
 from popclass.synthesis.session import GeneratedRecording, Session, generate_session
 from popclass.synthesis.settings import draw_settings
 from popclass.timing.sites import SITES
+from popclass.version import __version__
 
 LABEL_COLUMNS = ("file", "start_s", "end_s", "label", "subject", "site", "recorded_at")
 MANIFEST_COLUMNS = ("file", "subject", "site", "cavities", "recorded_at")
@@ -30,7 +30,7 @@ MOST_SESSIONS = 100_000
 
 
 def session_of(seed: int, index: int) -> Session:
-    """Session `index` of a seed, whatever else is generated."""
+    """Return session `index` of a seed."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
     return generate_session(rng, draw_settings(rng))
 
@@ -49,7 +49,7 @@ def write_sessions(
     out_dir : path
         Must not exist, or be an empty folder.
     sessions : int
-        How many, 1 to 100,000.
+        1 to 100,000.
     seed : int
         Not negative; the same seed gives the same bytes.
     progress : callable, optional
@@ -63,9 +63,9 @@ def write_sessions(
     Raises
     ------
     UsageError
-        `sessions` or `seed` is out of range.
+        If `sessions` or `seed` is out of range.
     OutputError
-        The folder is in use or cannot be written.
+        If the folder is in use or cannot be written.
     """
     if not 1 <= sessions <= MOST_SESSIONS:
         raise UsageError(f"{sessions} sessions: give a number from 1 to {MOST_SESSIONS}")
@@ -98,7 +98,7 @@ def _check_free(target: Path) -> None:
 
 
 def _fill(folder: Path, sessions: int, seed: int, progress: Callable[[int, int], None] | None) -> None:
-    about: list[dict[str, Any]] = []
+    described: list[dict[str, Any]] = []
     with (
         (folder / "labels.csv").open("w", encoding="utf-8", newline="") as labels_file,
         (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as manifest_file,
@@ -107,19 +107,17 @@ def _fill(folder: Path, sessions: int, seed: int, progress: Callable[[int, int],
         labels.writerow(LABEL_COLUMNS)
         manifest.writerow(MANIFEST_COLUMNS)
         for index in range(sessions):
-            session = session_of(seed, index)
-            name = f"session_{index:04d}"
+            session, name = session_of(seed, index), f"session_{index:04d}"
             (folder / name).mkdir()
             for number, recording in enumerate(session.recordings, 1):
-                file = f"{name}/recording_{number:02d}.flac"
+                file, start = f"{name}/recording_{number:02d}.flac", recording.recorded_at.isoformat()
                 _write_recording(folder / file, recording, session.settings.bits)
-                labels.writerows(_label_rows(file, session, recording))
-                when = recording.recorded_at.isoformat()
-                manifest.writerow([file, session.subject, session.site, SITES[session.site].cavities, when])
-            about.append({"session": name, "subject": session.subject, "settings": session.settings.to_dict()})
+                labels.writerows([file, *row, session.subject, session.site, start] for row in _label_rows(recording))
+                manifest.writerow([file, session.subject, session.site, SITES[session.site].cavities, start])
+            described.append({"session": name, "subject": session.subject, "settings": session.settings.to_dict()})
             if progress is not None:
                 progress(index + 1, sessions)
-    record = {"popclass": _version(), "seed": seed, "sessions": about}
+    record = {"popclass": __version__, "seed": seed, "sessions": described}
     (folder / "synthesis.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
@@ -127,21 +125,11 @@ def _write_recording(path: Path, recording: GeneratedRecording, bits: int) -> No
     import soundfile as sf
 
     subtype = "PCM_24" if bits > 16 else "PCM_16"
-    content = io.BytesIO()  # libsndfile would not say that the disk is full
+    content = io.BytesIO()  # libsndfile does not report a full disk
     sf.write(content, recording.samples, recording.sample_rate, subtype=subtype, format="FLAC")
     path.write_bytes(content.getvalue())
 
 
-def _label_rows(file: str, session: Session, recording: GeneratedRecording) -> list[list[str]]:
-    """One row an event; a recording without any keeps one row with an empty label."""
-    tail = [session.subject, session.site, recording.recorded_at.isoformat()]
-    if not recording.labels:
-        return [[file, "", "", "", *tail]]
-    return [[file, f"{x.start_s:.6f}", f"{x.end_s:.6f}", x.label, *tail] for x in recording.labels]
-
-
-def _version() -> str:
-    try:
-        return version("popclass")
-    except PackageNotFoundError:
-        return "unknown"
+def _label_rows(recording: GeneratedRecording) -> list[tuple[str, str, str]]:
+    """Return start, end and label of each event; a recording without events has one row with an empty label."""
+    return [(f"{x.start_s:.6f}", f"{x.end_s:.6f}", x.label) for x in recording.labels] or [("", "", "")]

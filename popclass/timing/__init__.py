@@ -1,0 +1,1 @@
+"""Timing of cavitations: joint cavities, refractory periods and timelines."""

@@ -1,16 +1,12 @@
-"""Why timing says what it says of an event: the verdict as a sentence, from the event, its neighbours and the site.
+"""Explanations of `timing` in words.
 
-`since_cavitation_s` counts from the burst before, and is often not what decided: the cavity may have been taken by a
-pop of the same burst, or go to a clearer crack that comes later. So each sentence is made from the events that hold the
-cavities, and its numbers are theirs:
+`since_cavitation_s` counts from the burst before, which is often not what decided: the cavity may be occupied by a pop
+of the same burst, or assigned to a clearer cavitation that comes later. So each sentence is made from the events that
+occupy the cavities (`Occupancy`), and its numbers are theirs.
 
-- `before` and `here`: events of other bursts and of its own that occupy a cavity at its onset;
-- `following_s`: how long until the next one takes a cavity, if that is within the period;
-- `last_s`: how long ago the last of `before` was.
-
-A candidate without a cavity either finds all of them occupied, or those that are free are needed by later events;
-nothing else can be, since the reading chosen takes whatever still fits. Spans are cut, never rounded up, so that no
-sentence tells of 20.0 min within a period of 20 min.
+A candidate without a cavity either finds all of them occupied, or later events need those that are free; there is no
+third case, since the labelling chosen uses every cavity that it can. Times are cut, never rounded up, so that no
+sentence names 20.0 min within a period of 20 min.
 """
 
 from __future__ import annotations
@@ -20,43 +16,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from popclass.results import CAVITATION, CONSISTENT, OTHER, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED
+from popclass.results import CAVITATION, OTHER, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED
+from popclass.timing.refractory import MICROSECONDS, microseconds
 from popclass.utils.duration import format_duration, format_span
 
-_MICROSECONDS = 1_000_000
 _ENDINGS = {
-    CAVITATION: "the other evidence outweighs it",
+    CAVITATION: "other evidence outweighs this",
     SNAPPING: "more likely soft tissue",
-    OTHER: "more likely something else",
-    UNCERTAIN: "left uncertain",
+    OTHER: "more likely another sound",
+    UNCERTAIN: "label uncertain",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The events around one that hold joint cavities.
+class Occupancy:
+    """Events that occupy joint cavities at the onset of an event, or soon after it.
 
     Attributes
     ----------
-    before : int
-        Of other bursts, that occupy a cavity at its onset.
-    here : int
-        The same of its own burst, itself not counted.
+    other_bursts, own_burst : int
+        Number of events of other bursts and of its own that occupy a cavity at its onset, itself not counted.
     last_s : float or None
-        Seconds since the last of `before`; where the site is unknown, from the first pop of the burst that took the
-        joint to the first candidate of its own burst.
-    following_s : float or None
-        Seconds to the next event that takes a cavity, where that is within the refractory period.
+        Seconds since the last one of another burst. Where the site is unknown, from the first candidate of that burst
+        to the first candidate of its own.
+    next_s : float or None
+        Seconds to the next event that takes a cavity, if that is within the refractory period.
     certain : bool
-        All that a sentence would name are labelled cavitation, none `uncertain`.
+        Whether all events that a sentence would name are labelled cavitation, none of them `uncertain`.
     """
 
-    before: int = 0
-    here: int = 0
+    other_bursts: int = 0
+    own_burst: int = 0
     last_s: float | None = None
-    following_s: float | None = None
+    next_s: float | None = None
     certain: bool = True
 
 
@@ -71,7 +65,7 @@ def reasons(
     capacity: int | None,
     refractory_s: float,
 ) -> tuple[str, ...]:
-    """A sentence for each event of a timeline, empty where there is nothing to say beyond its flag.
+    """Return a sentence for each event of a timeline, empty where its flag needs no explanation.
 
     Parameters
     ----------
@@ -79,151 +73,119 @@ def reasons(
         Onsets in seconds on the timeline, in any order.
     burst : array_like of int, (n,)
     timing, takes_cavity, since_cavitation_s
-        As `popclass.timing.refractory.Verdict`.
+        As `popclass.timing.refractory.check` and `since_cavitation` return them.
     labels : sequence of str, (n,)
-        The labels in the end.
+        Final labels.
     capacity : int or None
-        Joint cavities of the site, None where the site is unknown.
+        Joint cavities of the site; None where the site is unknown.
     refractory_s : float
 
     Examples
     --------
     >>> reasons([0, 240], [1, 2], ["consistent", "refractory"], [True, False], ["cavitation", "snapping"], [None, 240],
     ...         capacity=1, refractory_s=1200)[1]
-    '4.0 min after a crack, and the one joint cavity rests 20min; more likely soft tissue'
+    '4.0 min after a cavitation, which makes the one joint cavity refractory for 20min; more likely soft tissue'
     """
     if all(flag == UNCHECKED for flag in timing):
         return ("",) * len(timing)
-    around = neighbours(time_s, burst, timing, takes_cavity, labels, capacity=capacity, refractory_s=refractory_s)
-    return tuple(
-        sentence(*each, capacity=capacity, refractory_s=refractory_s)
-        for each in zip(timing, labels, around, since_cavitation_s, strict=True)
-    )
+    start = microseconds(np.asarray(time_s, dtype=np.float64)).tolist()
+    columns = start, np.asarray(burst).tolist(), np.asarray(takes_cavity, dtype=bool).tolist()
+    events = [_Event(*each) for each in zip(*columns, timing, labels, since_cavitation_s, strict=True)]
+    period = round(refractory_s * MICROSECONDS)
+    found = _of_joint(events, period) if capacity is None else _of_cavities(events, capacity, period)
+    return tuple(_sentence(*each, capacity, refractory_s) for each in zip(events, found, strict=True))
 
 
-def sentence(
-    timing: str,
-    label: str,
-    around: Neighbours,
-    since_cavitation_s: float | None = None,
-    *,
-    capacity: int | None,
-    refractory_s: float,
-) -> str:
-    """Why an event has its flag; empty for `unchecked`, and for a `consistent` one with nothing before it.
+@dataclass(frozen=True, slots=True)
+class _Event:
+    start: int  # microseconds
+    burst: int
+    takes_cavity: bool
+    timing: str
+    label: str
+    since_s: float | None
 
-    Examples
-    --------
-    >>> sentence("refractory", "cavitation", Neighbours(here=2), capacity=2, refractory_s=1200)
-    'more crack-like sounds in this burst than joint cavities (2); the other evidence outweighs it'
-    >>> sentence("consistent", "cavitation", Neighbours(), 2790.0, capacity=1, refractory_s=1200)
-    '46.5 min after the last'
-    """
-    if timing == REFRACTORY:
+
+def _sentence(event: _Event, occupancy: Occupancy, capacity: int | None, refractory_s: float) -> str:
+    if event.timing == REFRACTORY:
         if capacity is None:
-            return _unknown_site(around, refractory_s)
-        return f"{_no_cavity(around, capacity, refractory_s)}; {_ENDINGS.get(label, f'more likely {label}')}"
-    if timing != CONSISTENT:
-        return ""
-    occupied = around.before + around.here
+            return _unknown_site(occupancy, refractory_s)
+        ending = _ENDINGS.get(event.label, f"more likely {event.label}")
+        return f"{_no_cavity(occupancy, capacity, refractory_s)}; {ending}"
+    occupied = occupancy.other_bursts + occupancy.own_burst
     if capacity is not None and occupied:
-        return f"with it {occupied + 1} of {capacity} joint cavities are in use"
-    if since_cavitation_s is None:
+        return f"{occupied + 1} of {capacity} joint cavities in use, including this one"
+    if event.timing == UNCHECKED or event.since_s is None:
         return ""
-    if round(since_cavitation_s * _MICROSECONDS) >= round(refractory_s * _MICROSECONDS):
-        return f"{format_span(since_cavitation_s)} after the last"
-    return f"the crack {format_span(since_cavitation_s)} before it found no joint cavity free"
+    if round(event.since_s * MICROSECONDS) >= round(refractory_s * MICROSECONDS):
+        return f"{format_span(event.since_s)} after the last"
+    return f"no joint cavity was free for the cavitation {format_span(event.since_s)} before it"
 
 
-def _unknown_site(around: Neighbours, refractory_s: float) -> str:
-    span = "" if around.last_s is None else f"this burst came {format_span(around.last_s)} after one with "
-    crack = "a crack" if around.certain else "a possible crack"
-    return f"{span}{crack}, and one joint, which rests {format_duration(refractory_s)}, is assumed at an unknown site"
+def _unknown_site(occupancy: Occupancy, refractory_s: float) -> str:
+    span = "" if occupancy.last_s is None else f"this burst came {format_span(occupancy.last_s)} after one with "
+    cavitation = "a cavitation" if occupancy.certain else "a possible cavitation"
+    period = format_duration(refractory_s)
+    return f"{span}{cavitation}; at an unknown site one joint is assumed, refractory for {period}"
 
 
-def _no_cavity(around: Neighbours, capacity: int, refractory_s: float) -> str:
-    """What keeps a candidate from a cavity at a site with `capacity` of them."""
-    period, possible = format_duration(refractory_s), "" if around.certain else "possible "
-    if around.before + around.here < capacity:
-        if capacity == 1 and around.following_s is not None:
-            return f"the one joint cavity goes to a {possible}crack {format_span(around.following_s)} later"
-        return f"the {capacity} joint cavities go to other {possible}cracks less than {period} away"
-    if not around.before:
-        return f"more crack-like sounds in this burst than joint cavities ({capacity})"
-    if around.here:
-        return f"more crack-like sounds in this burst than free joint cavities ({around.here} of {capacity})"
-    if capacity == 1 and around.last_s is not None:
-        return f"{format_span(around.last_s)} after a {possible}crack, and the one joint cavity rests {period}"
-    return f"all {capacity} joint cavities are held by {possible}cracks of the last {period}"
+def _no_cavity(occupancy: Occupancy, capacity: int, refractory_s: float) -> str:
+    """Return why a candidate has no cavity at a site with `capacity` of them."""
+    period, possible = format_duration(refractory_s), "" if occupancy.certain else "possible "
+    if occupancy.other_bursts + occupancy.own_burst < capacity:
+        if capacity == 1 and occupancy.next_s is not None:
+            return f"the one joint cavity is needed for a {possible}cavitation {format_span(occupancy.next_s)} later"
+        return f"the {capacity} joint cavities are needed for other {possible}cavitations less than {period} away"
+    if not occupancy.other_bursts:
+        return f"more possible cavitations in this burst than joint cavities ({capacity})"
+    if occupancy.own_burst:
+        free = f"{occupancy.own_burst} of {capacity}"
+        return f"more possible cavitations in this burst than free joint cavities ({free})"
+    if capacity == 1 and occupancy.last_s is not None:
+        after = f"{format_span(occupancy.last_s)} after a {possible}cavitation"
+        return f"{after}, which makes the one joint cavity refractory for {period}"
+    return f"all {capacity} joint cavities are refractory after {possible}cavitations in the last {period}"
 
 
-def neighbours(
-    time_s: ArrayLike,
-    burst: ArrayLike,
-    timing: Sequence[str],
-    takes_cavity: ArrayLike,
-    labels: Sequence[str],
-    *,
-    capacity: int | None,
-    refractory_s: float,
-) -> tuple[Neighbours, ...]:
-    """The events around each one that hold joint cavities; parameters as `reasons`."""
-    start = np.rint(np.asarray(time_s, dtype=np.float64) * _MICROSECONDS).astype(np.int64)
-    group, takes = np.asarray(burst, dtype=np.int64), np.asarray(takes_cavity, dtype=bool)
-    period = round(refractory_s * _MICROSECONDS)
-    if capacity is None:
-        return _of_bursts(start, group, timing, takes, labels, period)
-    holders = np.flatnonzero(takes)
-    holders = holders[np.argsort(start[holders], kind="stable")]
-    times, groups = start[holders].tolist(), group[holders].tolist()
-    certain = [labels[index] == CAVITATION for index in holders.tolist()]
+def _of_cavities(events: Sequence[_Event], capacity: int, period: int) -> list[Occupancy]:
+    """Return the occupancy of each event at a site with `capacity` cavities."""
+    takers = sorted((event for event in events if event.takes_cavity), key=lambda event: event.start)
+    starts = [taker.start for taker in takers]
     found = []
-    for moment, own, flag, itself in zip(start.tolist(), group.tolist(), timing, takes.tolist(), strict=True):
-        if flag not in (CONSISTENT, REFRACTORY):
-            found.append(Neighbours())
+    for event in events:
+        if event.timing == UNCHECKED:
+            found.append(Occupancy())
             continue
-        first, here, last = (
-            bisect_right(times, moment - period),
-            bisect_right(times, moment),
-            bisect_left(times, moment + period),
-        )
-        inside = sum(other == own for other in groups[first:here])
+        first, here = bisect_right(starts, event.start - period), bisect_right(starts, event.start)
+        last = bisect_left(starts, event.start + period)
+        others = [taker.start for taker in takers[first:here] if taker.burst != event.burst]
         named = here if here - first >= capacity else last
-        others = [at for at in range(first, here) if groups[at] != own]
         found.append(
-            Neighbours(
-                before=len(others),
-                here=inside - itself,
-                last_s=(moment - times[others[-1]]) / _MICROSECONDS if others else None,
-                following_s=(times[here] - moment) / _MICROSECONDS if here < last else None,
-                certain=all(certain[first:named]),
+            Occupancy(
+                other_bursts=len(others),
+                own_burst=here - first - len(others) - event.takes_cavity,
+                last_s=(event.start - others[-1]) / MICROSECONDS if others else None,
+                next_s=(starts[here] - event.start) / MICROSECONDS if here < last else None,
+                certain=all(taker.label == CAVITATION for taker in takers[first:named]),
             )
         )
-    return tuple(found)
+    return found
 
 
-def _of_bursts(
-    start: NDArray[np.int64],
-    group: NDArray[np.int64],
-    timing: Sequence[str],
-    takes: NDArray[np.bool_],
-    labels: Sequence[str],
-    period: int,
-) -> tuple[Neighbours, ...]:
-    """Where the site is unknown: the burst that took the one joint before each event's own."""
-    began: dict[int, int] = {}
-    sure: dict[int, bool] = {}
-    for at, own, flag, label in zip(start.tolist(), group.tolist(), timing, labels, strict=True):
-        if flag in (CONSISTENT, REFRACTORY):
-            began[own] = min(at, began.get(own, at))
-            sure[own] = sure.get(own, False) or label == CAVITATION
-    holders = sorted((began[own], own) for own in set(group[takes].tolist()))
+def _of_joint(events: Sequence[_Event], period: int) -> list[Occupancy]:
+    """Return the burst that took the one joint of an unknown site before the burst of each refractory event."""
+    candidates = [event for event in events if event.timing != UNCHECKED]
+    began = {event.burst: event.start for event in sorted(candidates, key=lambda event: event.start, reverse=True)}
+    certain = {event.burst for event in candidates if event.label == CAVITATION}
+    takers = sorted({(began[event.burst], event.burst) for event in events if event.takes_cavity})
     found = []
-    for own, flag in zip(group.tolist(), timing, strict=True):
-        at = bisect_right(holders, (began[own], own)) - 1 if flag == REFRACTORY else -1
-        if at < 0 or began[own] - holders[at][0] >= period:
-            found.append(Neighbours())
-            continue
-        last, holder = holders[at]
-        found.append(Neighbours(before=1, last_s=(began[own] - last) / _MICROSECONDS, certain=sure[holder]))
-    return tuple(found)
+    for event in events:
+        occupancy = Occupancy()
+        if event.timing == REFRACTORY:
+            start = began[event.burst]
+            at = bisect_right(takers, (start, event.burst)) - 1
+            if at >= 0 and start - takers[at][0] < period:
+                last, burst = takers[at]
+                occupancy = Occupancy(1, last_s=(start - last) / MICROSECONDS, certain=burst in certain)
+        found.append(occupancy)
+    return found

@@ -1,78 +1,92 @@
-"""Weighted interval scheduling on k machines, exactly: which cavitations take a joint cavity.
+"""Weighted interval scheduling on k machines, exactly.
 
-Every interval has the same length. Chosen are intervals of the greatest total weight of which at most k overlap
+Every interval has the same length. Intervals of the greatest total weight are chosen of which at most k overlap
 anywhere; touching intervals do not overlap. Among equally good choices the earliest wins: the number of chosen
 intervals up to any moment is as large as in any other best choice. Such a choice always exists and is unique, because
 choices, written as counts up to each interval, form a lattice.
 
-The problem is a minimum-cost flow: k machines walk along the sorted starts, idle from one start to the next or busy
+The problem is a minimum-cost flow: k machines move along the sorted starts, idle from one start to the next or busy
 from a start to the first one at or after its end. Successive shortest paths solve it in whole numbers, so the result
-is the same on every machine; a path for each machine takes O(n log n). What never overlaps more than k is taken
-without it.
+is the same on every computer; a path for each machine takes O(n log n).
 """
 
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def schedule(starts: Sequence[int], weights: Sequence[int], *, length: int, machines: int) -> list[bool]:
-    """Which intervals are taken.
+def schedule(starts: ArrayLike, weights: Sequence[int], *, length: int, machines: int) -> list[bool]:
+    """Return which intervals are chosen.
 
     Parameters
     ----------
-    starts : sequence of int, (n,)
+    starts : array_like of int, (n,)
         In ascending order.
     weights : sequence of int, (n,)
-        None negative; an interval without weight is taken where it is in nobody's way.
+        Not negative; an interval without weight is chosen where it displaces no other.
     length : int
         Of every interval, at least 1.
     machines : int
-        How many intervals may overlap, at least 1.
+        Number of intervals that may overlap, at least 1.
 
     Returns
     -------
-    taken : list of bool, (n,)
+    chosen : list of bool, (n,)
 
     Examples
     --------
     >>> schedule([0, 4, 8], [3, 5, 3], length=5, machines=1)
     [True, False, True]
     """
-    after = [bisect_left(starts, start + length) for start in starts]
-    taken = [True] * len(starts)
-    for first, last in _crowded(after, machines):
-        ends = [min(end, last) - first for end in after[first:last]]
-        taken[first:last] = _Flow(_ranked(weights[first:last]), ends).send(machines)
-    return taken
+    after, splits = find_splits(starts, length=length, machines=machines)
+    chosen = [True] * len(weights)
+    for first, last in pairwise(np.flatnonzero(splits).tolist()):
+        if last - first > 1:
+            ends = (np.minimum(after[first:last], last) - first).tolist()
+            chosen[first:last] = _Flow(_with_tie_break(weights[first:last]), ends).send(machines)
+    return chosen
 
 
-def _crowded(after: Sequence[int], machines: int) -> Iterator[tuple[int, int]]:
-    """Separate ranges of intervals in which more than `machines` overlap; all others are free to be taken."""
-    first = last = 0
-    for index, end in enumerate(after):
-        if end - index <= machines:
-            continue
-        if index >= last:
-            if last > first:
-                yield first, last
-            first = index
-        last = end
-    if last > first:
-        yield first, last
+def find_splits(starts: ArrayLike, *, length: int, machines: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return where the schedule splits into parts that do not influence each other.
+
+    Intervals compete only where more than `machines` of them overlap. Such a part reaches from its first interval to
+    the last one that overlaps one of its members.
+
+    Returns
+    -------
+    after : ndarray of int, (n,)
+        Index of the first interval that starts at or after the end of each.
+    splits : ndarray of bool, (n + 1,)
+        Whether the intervals before an index are independent of those from it on; True at 0 and n.
+
+    Examples
+    --------
+    >>> find_splits([0, 4, 8, 20], length=5, machines=1)[1]
+    array([ True, False, False,  True,  True])
+    """
+    start = np.asarray(starts, dtype=np.int64)
+    index = np.arange(len(start) + 1)
+    after = np.searchsorted(start, start + length, side="left")
+    crowded = after - index[:-1] > machines
+    reach = np.maximum.accumulate(np.concatenate([[0], np.where(crowded, after, 0)]))
+    return after, reach <= index
 
 
-def _ranked(weights: Sequence[int]) -> list[int]:
-    """Weights in which being early counts, but less than any difference of the weights themselves."""
+def _with_tie_break(weights: Sequence[int]) -> list[int]:
+    """Return weights in which being early counts, but less than any difference of the weights themselves."""
     n = len(weights)
     step = n * (n + 1) // 2 + 1
     return [weight * step + n - index for index, weight in enumerate(weights)]
 
 
 class _Flow:
-    """Machines on their way from start 0 to n, one shortest path at a time (cost: weight left lying)."""
+    """Machines on their way from node 0 to node n, one shortest path at a time; the cost is the weight not chosen."""
 
     def __init__(self, weights: Sequence[int], ends: Sequence[int]) -> None:
         self.weights, self.ends = weights, ends
@@ -80,11 +94,16 @@ class _Flow:
         self.busy = [False] * self.n
         self.idle = [0] * self.n
         self.arrivals: list[list[int]] = [[] for _ in range(self.n + 1)]
-        self.potential = self._potentials()
+        # Least cost from node 0 while nothing flows and every arc leads forward.
+        self.potential = [0] * (self.n + 1)
+        for node, (weight, end) in enumerate(zip(weights, ends, strict=True)):
+            for other, cost in ((node + 1, 0), (end, -weight)):
+                self.potential[other] = min(self.potential[other], self.potential[node] + cost)
 
     def send(self, machines: int) -> list[bool]:
+        """Send machines until they gain nothing and return which intervals are busy."""
         for _ in range(machines):
-            before = self._shortest()
+            before = self._shortest_path()
             node, gained = self.n, False
             while node != 0:
                 previous, busy = before[node]
@@ -94,14 +113,6 @@ class _Flow:
             if not gained:
                 break
         return self.busy
-
-    def _potentials(self) -> list[int]:
-        """Least cost from start 0 to each start while nothing flows and every way leads forward."""
-        cost = [0] * (self.n + 1)
-        for node, (weight, end) in enumerate(zip(self.weights, self.ends, strict=True)):
-            cost[node + 1] = min(cost[node + 1], cost[node])
-            cost[end] = min(cost[end], cost[node] - weight)
-        return cost
 
     def _push(self, source: int, target: int, busy: bool) -> None:
         if not busy:
@@ -113,20 +124,19 @@ class _Flow:
             self.busy[target] = False
             self.arrivals[source].remove(target)
 
-    def _shortest(self) -> list[tuple[int, bool]]:
-        """Dijkstra on costs made non-negative by the potentials: how each start is reached, and whether busy."""
-        n, potential, infinite = self.n, self.potential, float("inf")
-        distance: list[float] = [infinite] * (n + 1)
-        before = [(0, False)] * (n + 1)
+    def _shortest_path(self) -> list[tuple[int, bool]]:
+        """Return the node before each and whether the arc is busy (Dijkstra; potentials keep costs non-negative)."""
+        potential = self.potential
+        distance = [float("inf")] * (self.n + 1)
+        before = [(0, False)] * (self.n + 1)
         distance[0] = 0
         heap: list[tuple[int, int]] = [(0, 0)]
         while heap:
             here, node = heapq.heappop(heap)
             if here > distance[node]:
                 continue
-            base = here + potential[node]
-            for other, busy, cost in self._ways(node):
-                there = base + cost - potential[other]
+            for other, busy, cost in self._arcs(node):
+                there = here + potential[node] + cost - potential[other]
                 if there < distance[other]:
                     distance[other] = there
                     before[other] = (node, busy)
@@ -134,8 +144,8 @@ class _Flow:
         self.potential = [int(d) + p for d, p in zip(distance, potential, strict=True)]
         return before
 
-    def _ways(self, node: int) -> Iterator[tuple[int, bool, int]]:
-        """Where a machine can go on from a start, forward or by undoing what another one does."""
+    def _arcs(self, node: int) -> Iterator[tuple[int, bool, int]]:
+        """Yield the arcs from a node, forward or undoing the step of another machine: target, busy, cost."""
         if node < self.n:
             yield node + 1, False, 0
             if not self.busy[node]:

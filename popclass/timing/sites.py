@@ -1,20 +1,20 @@
-"""The sites of a body popclass knows: how many joint cavities each has, and how long a cavity stays silent.
+"""Sites on the body, their joint cavities and refractory periods.
 
-A site is the region one sensor listens to. `cavities` bounds how many cavitations it can show within one refractory
+A site is the region that one sensor records. `cavities` is the maximum number of cavitations within one refractory
 period. The refractory period is known for a single finger joint only (Unsworth, Dowson & Wright 1971) and is used
-everywhere for want of better figures.
+everywhere for lack of other figures.
 
 Users add sites in a TOML file, a table for each: `sites.toml` in the configuration folder of popclass, or the file
-that the environment variable `POPCLASS_SITES` names (empty: none):
+that the environment variable `POPCLASS_SITES` names (empty: no file):
 
     [thumb]
     cavities = 2
-    refractory = "25min"        # optional, 20min where missing
-    documented = true           # optional, false where missing
+    refractory = "25min"        # optional, default 20min
+    documented = true           # optional, default false
     note = "MCP and IP joint"   # optional
     source = "our own counts"   # optional
 
-Unknown keys are refused, and a built-in site is never replaced: `--cavities` and `--refractory` override it openly.
+Unknown keys are refused. A built-in site cannot be replaced; `--cavities` and `--refractory` override it.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ BUILT_IN = "built in"
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _ANATOMY = "count from general anatomy, unverified"
+_UNSWORTH = f"Unsworth 1971; {_ANATOMY}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,15 @@ class Site:
     ----------
     name : str
     cavities : int
-        Joint cavities that can be heard there.
+        Joint cavities that can be recorded there.
     refractory_s : float
-        Seconds a cavity needs after a cavitation before it can do so again.
+        Seconds a cavity needs after a cavitation before it can cavitate again.
     documented : bool
-        Whether audible cavitation is documented there in the sources popclass rests on.
+        Whether the literature that popclass uses documents audible cavitation there.
     note : str
-        What is counted.
+        The joints counted.
     source : str
-        Where the count and the documentation come from.
+        Of the count and the documentation.
     origin : str
         `built in`, or the file that adds the site.
     """
@@ -71,51 +72,40 @@ class Site:
 
 
 _TABLE = (
-    Site("mcp", 1, documented=True, note="one knuckle", source="Unsworth 1971"),
-    Site(
-        "hand",
-        14,
-        documented=True,
-        note="finger and thumb joints of one hand; documented for the knuckles (MCP) only",
-        source=f"Unsworth 1971; {_ANATOMY}",
-    ),
-    Site("wrist", 2, note="one wrist", source=_ANATOMY),
-    Site("elbow", 1, note="one elbow", source=_ANATOMY),
-    Site("shoulder", 1, note="one shoulder", source=_ANATOMY),
-    Site("jaw", 2, note="both jaw joints", source=_ANATOMY),
-    Site("neck", 12, documented=True, note="cervical facet joints", source=f"Reggars 1996, Dunning 2013; {_ANATOMY}"),
-    Site(
-        "thoracic", 24, documented=True, note="thoracic facet joints", source=f"Dunning 2017 (unverified); {_ANATOMY}"
-    ),
-    Site("lumbar", 10, documented=True, note="lumbar facet joints", source="Mourad 2019, Cramer 2011"),
-    Site("si", 2, note="both sacroiliac joints", source="anatomy"),
-    Site("hip", 1, note="one hip", source=_ANATOMY),
-    Site("knee", 1, note="one knee", source=_ANATOMY),
-    Site("ankle", 2, note="one ankle", source=_ANATOMY),
-    Site("toe", 1, note="one toe joint (MTP)", source=_ANATOMY),
+    ("mcp", 1, True, "one knuckle", "Unsworth 1971"),
+    ("hand", 14, True, "finger and thumb joints of one hand; documented for the knuckles (MCP) only", _UNSWORTH),
+    ("wrist", 2, False, "one wrist", _ANATOMY),
+    ("elbow", 1, False, "one elbow", _ANATOMY),
+    ("shoulder", 1, False, "one shoulder", _ANATOMY),
+    ("jaw", 2, False, "both jaw joints", _ANATOMY),
+    ("neck", 12, True, "cervical facet joints", f"Reggars 1996, Dunning 2013; {_ANATOMY}"),
+    ("thoracic", 24, True, "thoracic facet joints", f"Dunning 2017 (unverified); {_ANATOMY}"),
+    ("lumbar", 10, True, "lumbar facet joints", "Mourad 2019, Cramer 2011"),
+    ("si", 2, False, "both sacroiliac joints", "anatomy"),
+    ("hip", 1, False, "one hip", _ANATOMY),
+    ("knee", 1, False, "one knee", _ANATOMY),
+    ("ankle", 2, False, "one ankle", _ANATOMY),
+    ("toe", 1, False, "one toe joint (MTP)", _ANATOMY),
 )
-SITES: Mapping[str, Site] = {site.name: site for site in _TABLE}
+SITES: Mapping[str, Site] = {
+    name: Site(name, cavities, documented=documented, note=note, source=source)
+    for name, cavities, documented, note, source in _TABLE
+}
 
 
 def all_sites() -> dict[str, Site]:
-    """The built-in sites, then the user's own in the order of their file.
-
-    Raises
-    ------
-    UsageError
-        Where the user's file cannot be read or holds something that is not allowed.
-    """
+    """Return the built-in sites, then the user's own in the order of their file; errors as `read_sites`."""
     path = user_file()
     return {**SITES, **(read_sites(path) if path is not None else {})}
 
 
 def lookup(name: str) -> Site:
-    """The site of this name, in any case.
+    """Return the site of this name, in any case.
 
     Raises
     ------
     UsageError
-        Where there is none; the message lists the names and suggests the nearest.
+        If there is none; the message lists the names and suggests the nearest.
     """
     known = all_sites()
     wanted = name.strip().lower()
@@ -127,12 +117,12 @@ def lookup(name: str) -> Site:
 
 
 def check_cavities(cavities: int, *, what: str = "cavities") -> int:
-    """`cavities` itself, if a site can have that many.
+    """Return `cavities`.
 
     Raises
     ------
     UsageError
-        Where it is no whole number from 1 to 1000.
+        If it is not a whole number from 1 to 1000.
     """
     if isinstance(cavities, bool) or not isinstance(cavities, Integral) or not 1 <= cavities <= MOST_CAVITIES:
         raise UsageError(f"{what} {cavities!r} is out of range: allowed is a whole number from 1 to {MOST_CAVITIES}")
@@ -140,7 +130,7 @@ def check_cavities(cavities: int, *, what: str = "cavities") -> int:
 
 
 def describe() -> list[dict[str, str]]:
-    """The rows of `popclass sites`, every value as text."""
+    """Return the rows of `popclass sites`, every value as text."""
     return [
         {
             "site": site.name,
@@ -156,28 +146,28 @@ def describe() -> list[dict[str, str]]:
 
 
 def assumption(site: str | None) -> str | None:
-    """What is only assumed of a site; None where cavitation is documented there, or the site is unknown.
+    """Return a note on a site without documented cavitation; None for any other site and where it is unknown.
 
     Examples
     --------
     >>> assumption("mcp"), assumption("hip")  # doctest: +ELLIPSIS
-    (None, 'site hip: no audible cavitation is documented there in the sources popclass rests on; ...')
+    (None, 'site hip: no audible cavitation is documented there in the literature popclass uses; ...')
     """
     if site is None or lookup(site).documented:
         return None
     return (
-        f"site {site}: no audible cavitation is documented there in the sources popclass rests on; "
-        "its joint cavities and refractory period are assumed"
+        f"site {site}: no audible cavitation is documented there in the literature popclass uses; "
+        "its joint cavities and refractory period are assumptions"
     )
 
 
 def user_file() -> Path | None:
-    """The file with the user's own sites, None where there is none.
+    """Return the file with the user's own sites, None where there is none.
 
     Raises
     ------
     UsageError
-        Where `POPCLASS_SITES` names a file that does not exist.
+        If `POPCLASS_SITES` names a file that does not exist.
     """
     named = os.environ.get(ENVIRONMENT)
     if named is not None:
@@ -191,12 +181,12 @@ def user_file() -> Path | None:
 
 
 def read_sites(path: Path) -> dict[str, Site]:
-    """The sites a TOML file adds.
+    """Return the sites of a TOML file.
 
     Raises
     ------
     UsageError
-        Where the file cannot be read, is no TOML, or holds something that is not allowed.
+        If the file cannot be read, is not TOML, or holds a site that is not allowed.
     """
     import tomllib
 
@@ -209,7 +199,11 @@ def read_sites(path: Path) -> dict[str, Site]:
     return {name: _site(path, name, fields) for name, fields in tables.items()}
 
 
-_FIELDS: Mapping[str, type] = {"cavities": int, "refractory": str, "documented": bool, "note": str, "source": str}
+_EXAMPLES: Mapping[str, tuple[type, str]] = {
+    "cavities": (int, "2"),
+    "refractory": (str, '"20min"'),
+    **{"documented": (bool, "true"), "note": (str, '"text"'), "source": (str, '"text"')},
+}
 
 
 def _site(path: Path, name: str, fields: Any) -> Site:
@@ -221,20 +215,14 @@ def _site(path: Path, name: str, fields: Any) -> Site:
     if name in SITES:
         raise UsageError(f"{where} is built in: choose another name, or use --cavities and --refractory")
     for key, value in fields.items():
-        if key not in _FIELDS:
-            raise UsageError(f"{where}: unknown key {key!r}: allowed are {', '.join(_FIELDS)}")
-        if type(value) is not _FIELDS[key]:
-            example = {"cavities": "2", "documented": "true"}.get(key, '"20min"' if key == "refractory" else '"text"')
+        if key not in _EXAMPLES:
+            raise UsageError(f"{where}: unknown key {key!r}: allowed are {', '.join(_EXAMPLES)}")
+        kind, example = _EXAMPLES[key]
+        if type(value) is not kind:
             raise UsageError(f"{where}: {key} = {value!r} is not allowed: write for example {key} = {example}")
     if "cavities" not in fields:
         raise UsageError(f"{where}: cavities is missing: write for example cavities = 2")
-    refractory = fields.get("refractory")
-    return Site(
-        name,
-        check_cavities(fields["cavities"], what=f"{where}: cavities"),
-        REFRACTORY_S if refractory is None else parse_duration(refractory, what=f"{where}: refractory"),
-        documented=fields.get("documented", False),
-        note=fields.get("note", ""),
-        source=fields.get("source", ""),
-        origin=str(path),
-    )
+    values = {"refractory": format_duration(REFRACTORY_S), **fields}
+    refractory_s = parse_duration(values.pop("refractory"), what=f"{where}: refractory")
+    cavities = check_cavities(values.pop("cavities"), what=f"{where}: cavities")
+    return Site(name, cavities, refractory_s, origin=str(path), **values)

@@ -1,17 +1,17 @@
-"""Which recordings share a timeline, and where on it each of them starts.
+"""Timelines: recordings whose events are checked against each other.
 
-Recordings of one subject and site form one timeline; a site that is unknown counts as one of its own. A recording
-stands alone where its subject or its starting time is unknown.
+Recordings of one subject and site form one timeline; an unknown site counts as a site of its own. A recording without a
+subject or a starting time has a timeline to itself.
 
-Starting times with a time zone are compared with each other, and so are those without; the two are never mixed, since
-a clock without a zone may be hours away. They form separate timelines of the same subject and site, and that is said.
+Starting times with a time zone are compared with each other, and so are those without. The two are never mixed, since a
+clock without a zone may be hours away: they form separate timelines, with a warning.
 
-Recordings may overlap in time, as with two phones in one room; a sound that both heard then counts twice. That is
-said as well, where the lengths of the recordings are known. Clocks count whole seconds, so up to one second is no
-overlap: a recorder that splits a long info writes such times.
+Recordings may overlap in time, as with two phones in one room. A sound in both then counts twice, which is warned of.
+Clocks count whole seconds, so an overlap of up to one second is ignored: a recorder that splits a long recording writes
+such times.
 
-A clock that was set back between two recordings cannot be repaired, but it shows where a counter in their names goes on
-(`take2.wav`, `take3.wav`) while the time goes back; then both are named.
+A clock that was set back between two recordings cannot be corrected. It shows where a counter in the names goes on
+(`hip2.wav`, `hip3.wav`) while the time goes back; then both are named in a warning.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _COUNTER = re.compile(r"(?P<name>.*?)(?P<number>\d{1,9})(?P<rest>\D*)", re.DOTAL
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The events of a timeline in one row of arrays, recording after recording.
+    """Events of a timeline, recording after recording.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Placed:
     burst : ndarray of int64, (n,)
         Numbers of bursts, unique on the timeline, counted from 1.
     recording : ndarray of int64, (n,)
-        Which of the recordings handed to `timelines` the event belongs to.
+        Index of the recording among those given to `timelines`.
     """
 
     time_s: NDArray[np.float64]
@@ -58,9 +58,9 @@ class Timeline:
     ----------
     subject, site : str or None
     recordings : tuple of int
-        Which of the recordings handed to `timelines`, in order of their start.
+        Indices among the recordings given to `timelines`, in order of their start.
     offsets_s : tuple of float
-        Start of each after the first, in seconds.
+        Start of each in seconds after the first.
     started_at : datetime or None
         Start of the first.
     """
@@ -72,32 +72,28 @@ class Timeline:
     started_at: datetime | None
 
     def place(self, onsets: Sequence[ArrayLike], bursts: Sequence[ArrayLike]) -> Placed:
-        """The events of this timeline's recordings, given those of all recordings.
+        """Return the events of this timeline's recordings.
 
         Parameters
         ----------
         onsets : sequence of array_like of float
-            For each recording handed to `timelines`, its onsets in seconds.
+            Onsets in seconds of each recording given to `timelines`.
         bursts : sequence of array_like of int
-            For each recording, the burst of each event.
+            Burst of each event of each recording.
         """
-        columns = []
-        used = 0
+        columns, used = [], 0
         for index, offset in zip(self.recordings, self.offsets_s, strict=True):
             onset = np.asarray(onsets[index], dtype=np.float64)
             names, number = np.unique(np.asarray(bursts[index], dtype=np.int64), return_inverse=True)
             columns.append((onset + offset, number + (used + 1), np.full(len(onset), index)))
             used += len(names)
-        if len(columns) == 1:
-            return Placed(*columns[0])
         return Placed(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
 def timelines(recordings: Iterable[RecordingInfo]) -> list[Timeline]:
-    """Every recording on exactly one timeline, timelines in the order of their first recordings as handed in.
+    """Return the timelines of recordings, ordered by the first recording given of each.
 
-    Recordings that start at the same moment are ordered by name. The timelines of one subject do not depend on the
-    recordings of another.
+    Every recording is on exactly one timeline. Recordings that start at the same moment are ordered by name.
     """
     known = list(recordings)
     groups: dict[object, list[int]] = {}
@@ -106,22 +102,20 @@ def timelines(recordings: Iterable[RecordingInfo]) -> list[Timeline]:
     return [_timeline(known, members) for members in groups.values()]
 
 
-def warnings(recordings: Iterable[RecordingInfo]) -> list[list[str]]:
-    """For each recording, one line for each thing that limits what its timing can say; mostly none."""
+def timeline_warnings(recordings: Iterable[RecordingInfo]) -> list[list[str]]:
+    """Return, for each recording, one line for each limitation of its timing; mostly none."""
     known = list(recordings)
-    said: list[list[str]] = [[] for _ in known]
-    regions: dict[tuple[str, str | None], list[int]] = {}
+    found: list[list[str]] = [[] for _ in known]
+    groups: dict[tuple[str, str | None], list[int]] = {}
     for index, info in enumerate(known):
         if info.subject is not None:
-            regions.setdefault((info.subject, info.site), []).append(index)
-    for members in regions.values():
-        _warn_of_clocks(known, members, said)
+            groups.setdefault((info.subject, info.site), []).append(index)
+    for members in groups.values():
+        _warn_of_missing_zones(known, members, found)
     for timeline in timelines(known):
-        if len(timeline.recordings) == 1:
-            continue
-        _warn_of_overlaps(known, timeline, said)
-        _warn_of_clocks_set_back(known, timeline, said)
-    return said
+        _warn_of_overlaps(known, timeline, found)
+        _warn_of_clocks_set_back(known, timeline, found)
+    return found
 
 
 def _key(index: int, info: RecordingInfo) -> object:
@@ -135,59 +129,57 @@ def _has_zone(moment: datetime) -> bool:
 
 
 def _timeline(recordings: Sequence[RecordingInfo], members: Sequence[int]) -> Timeline:
-    first = recordings[members[0]]
-    if first.recorded_at is None:
-        return Timeline(first.subject, first.site, tuple(members), (0.0,), None)
-    clock = {index: _clock(moment) for index in members if (moment := recordings[index].recorded_at) is not None}
+    clock = {index: _clock(recordings[index].recorded_at) for index in members}
     order = sorted(clock, key=lambda index: (clock[index], recordings[index].name))
     offsets_s = tuple((clock[index] - clock[order[0]]).total_seconds() for index in order)
-    return Timeline(first.subject, first.site, tuple(order), offsets_s, recordings[order[0]].recorded_at)
+    first = recordings[order[0]]
+    return Timeline(first.subject, first.site, tuple(order), offsets_s, first.recorded_at)
 
 
-def _clock(moment: datetime) -> timedelta:
-    """Time since 1970; plain subtraction would ignore a change to summer time between two moments of one zone."""
+def _clock(moment: datetime | None) -> timedelta:
+    """Return the time since 1970; plain subtraction would ignore a change to summer time within one zone."""
+    if moment is None:
+        return timedelta()
     return moment.replace(tzinfo=None) - datetime(1970, 1, 1) - (moment.utcoffset() or timedelta())
 
 
-def _warn_of_clocks(recordings: Sequence[RecordingInfo], members: Sequence[int], said: list[list[str]]) -> None:
-    """Recordings of one subject and site that cannot be compared with all the others."""
-    zoned = [
-        moment is not None and _has_zone(moment) for moment in (recordings[index].recorded_at for index in members)
-    ]
-    for index in members:
-        moment = recordings[index].recorded_at
+def _warn_of_missing_zones(recordings: Sequence[RecordingInfo], members: Sequence[int], found: list[list[str]]) -> None:
+    """Warn of recordings of one subject and site that cannot be compared with all the others."""
+    moments = [recordings[index].recorded_at for index in members]
+    any_zone = any(moment is not None and _has_zone(moment) for moment in moments)
+    for index, moment in zip(members, moments, strict=True):
         if moment is None and len(members) > 1:
-            said[index].append("no starting time: timing was checked within this recording only")
-        elif moment is not None and not _has_zone(moment) and any(zoned):
-            said[index].append("starting time without a time zone: timing was checked apart from recordings with one")
+            found[index].append("no starting time: timing was checked within this recording only")
+        elif moment is not None and not _has_zone(moment) and any_zone:
+            found[index].append("starting time without a time zone: timing was checked apart from recordings with one")
 
 
-def _warn_of_overlaps(recordings: Sequence[RecordingInfo], timeline: Timeline, said: list[list[str]]) -> None:
-    """Recordings that start before the one of the same timeline that lasts longest so far has ended."""
-    until, holder = 0.0, -1
+def _warn_of_overlaps(recordings: Sequence[RecordingInfo], timeline: Timeline, found: list[list[str]]) -> None:
+    """Warn of recordings that start before the end of the one that lasts longest so far."""
+    until, longest = 0.0, ""
     for index, offset in zip(timeline.recordings, timeline.offsets_s, strict=True):
-        if holder >= 0 and offset < until - _CLOCK_STEP_S:
-            said[index].append(f"overlaps in time with {recordings[holder].name}: a sound heard in both counts twice")
-        duration = recordings[index].duration_s
-        if duration is not None and offset + duration > until:
-            until, holder = offset + duration, index
+        if offset < until - _CLOCK_STEP_S:
+            found[index].append(f"overlaps in time with {longest}: a sound in both recordings counts twice")
+        end = offset + recordings[index].duration_s
+        if end > until:
+            until, longest = end, recordings[index].name
 
 
-def _warn_of_clocks_set_back(recordings: Sequence[RecordingInfo], timeline: Timeline, said: list[list[str]]) -> None:
-    """Recordings that begin before one whose name has a smaller counter."""
-    rows: dict[tuple[str, str], list[tuple[int, float, int]]] = {}
+def _warn_of_clocks_set_back(recordings: Sequence[RecordingInfo], timeline: Timeline, found: list[list[str]]) -> None:
+    """Warn of recordings that begin before one whose name has a smaller counter."""
+    series: dict[tuple[str, str], list[tuple[int, float, int]]] = {}
     for index, offset in zip(timeline.recordings, timeline.offsets_s, strict=True):
         stem, ending = os.path.splitext(recordings[index].name)
         if counter := _COUNTER.fullmatch(stem):
-            row = rows.setdefault((counter["name"], counter["rest"] + ending), [])
-            row.append((int(counter["number"]), offset, index))
-    for row in rows.values():
-        latest, holder = -1.0, -1
-        for _, offset, index in sorted(row):
+            members = series.setdefault((counter["name"], counter["rest"] + ending), [])
+            members.append((int(counter["number"]), offset, index))
+    for members in series.values():
+        latest, name = -1.0, ""
+        for _, offset, index in sorted(members):
             if offset < latest:
-                said[index].append(
-                    f"begins before {recordings[holder].name}, though its number is higher: if a clock was set back "
-                    "between them, timing across recordings is wrong; say in a manifest when they began"
+                found[index].append(
+                    f"begins before {name}, though its number is higher: if a clock was set back between them, timing "
+                    "across recordings is wrong; state their starting times in a manifest"
                 )
             if offset > latest:
-                latest, holder = offset, index
+                latest, name = offset, recordings[index].name

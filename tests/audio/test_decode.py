@@ -1,4 +1,4 @@
-"""The right decoder reads a file, and no decoder's own errors come through."""
+"""Decoders: choice, samples, errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from popclass.errors import AudioError
 SAMPLES = np.random.default_rng(0).uniform(-0.1, 0.1, (30_000, 2)).astype(np.float32)
 
 
-def test_soundfile_goes_first(tmp_path, encode):
+def test_open_file_prefers_soundfile(tmp_path, encode):
     sf.write(tmp_path / "a.wav", SAMPLES, 48_000)
     encode(tmp_path / "a.m4a", "aac", SAMPLES, 48_000)
     for name, kind in (("a.wav", SoundFileDecoder), ("a.m4a", PyAVDecoder)):
@@ -25,7 +25,7 @@ def test_soundfile_goes_first(tmp_path, encode):
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"])
-def test_both_decoders_give_the_same_samples(tmp_path, subtype):
+def test_decoders_agree(tmp_path, subtype):
     path = str(tmp_path / "a.wav")
     sf.write(path, SAMPLES, 48_000, subtype=subtype)
     first, second = SoundFileDecoder(path), PyAVDecoder(path)
@@ -33,7 +33,7 @@ def test_both_decoders_give_the_same_samples(tmp_path, subtype):
     assert first.unbounded == second.unbounded == (subtype in ("FLOAT", "DOUBLE"))
 
 
-def test_reads_are_as_long_as_asked_until_the_end(tmp_path, encode):
+def test_read_lengths(tmp_path, encode):
     path = encode(tmp_path / "a.m4a", "alac", SAMPLES, 48_000)
     decoder = PyAVDecoder(str(path))
     assert [len(decoder.read(7_000)) for _ in range(6)] == [7_000, 7_000, 7_000, 7_000, 2_000, 0]
@@ -43,20 +43,20 @@ def test_reads_are_as_long_as_asked_until_the_end(tmp_path, encode):
 
 
 @pytest.mark.parametrize("decoder", [SoundFileDecoder, PyAVDecoder, open_file])
-def test_errors_are_our_own(tmp_path, decoder):
+def test_decoder_errors(tmp_path, decoder):
     path = tmp_path / "a.raw"
     path.write_bytes(b"no sound at all, by no means " * 99)
     with pytest.raises(AudioError):
         decoder(str(path))
 
 
-def test_the_rail_of_an_array_is_its_largest_number():
+def test_array_rail():
     assert ArrayDecoder(np.zeros(9, np.int16), 8_000).rail == 32767 / 32768
     assert ArrayDecoder(np.zeros(9, np.uint8), 8_000).rail == 127 / 128
     assert ArrayDecoder(np.zeros(9), 8_000).rail == 1
 
 
-def test_a_wav_is_read_without_importing_pyav(tmp_path):
+def test_wav_imports(tmp_path):
     path = tmp_path / "a.wav"
     sf.write(path, SAMPLES, 48_000)
     code = (

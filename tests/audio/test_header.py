@@ -1,4 +1,4 @@
-"""What a header promises is read from every kind of file, and nothing is claimed that it does not say."""
+"""Headers of WAV, W64, AIFF, CAF and AU files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import soundfile as sf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from popclass.audio import mp4 as boxes
+from popclass.audio import mp4
 from popclass.audio.header import read_header
 
 SAMPLES = np.random.default_rng(0).uniform(-0.1, 0.1, (4800, 2))
@@ -38,38 +38,38 @@ def written(kind: str, subtype: str = "PCM_16", endian: str = "FILE") -> bytes:
         ("AU", "PCM_16", "FILE", "AU"),
     ],
 )
-def test_a_whole_file_keeps_its_promise_and_a_cut_one_does_not(kind, subtype, endian, name):
+def test_read_header_declared_length(kind, subtype, endian, name):
     data = written(kind, subtype, endian)
     header = read_header(io.BytesIO(data))
     assert header is not None
     assert header.kind == name
-    assert header.promised is not None
+    assert header.declared is not None
     assert (header.fault, header.cut_short, header.length_lost, header.length_unknown) == ("", False, False, False)
     if header.byte_rate and subtype != "MS_ADPCM":
-        assert header.promised / header.byte_rate == pytest.approx(0.1, rel=1e-3)
+        assert header.declared / header.byte_rate == pytest.approx(0.1, rel=1e-3)
     cut = read_header(io.BytesIO(data[: len(data) - 100]))
     assert cut is not None
     assert cut.cut_short
 
 
-def test_what_stands_behind_the_sound_is_no_sound():
+def test_read_header_trailing_chunk():
     data = written("WAV") + b"LIST" + struct.pack("<I", 4) + b"INFO"
     header = read_header(io.BytesIO(data))
     assert header is not None
     assert (header.cut_short, header.length_lost) == (False, False)
 
 
-def test_a_header_only_file_is_not_taken_for_a_dead_recorder():
+def test_read_header_without_samples():
     for tail in (b"", b"LIST" + struct.pack("<I", 4) + b"INFO"):
         data = bytearray(written("WAV")[:44] + tail)
         data[40:44] = bytes(4)
         header = read_header(io.BytesIO(bytes(data)))
         assert header is not None
-        assert header.promised == 0
+        assert header.declared == 0
         assert not header.length_lost
 
 
-def test_a_wav_that_could_not_count_beyond_4_gib_is_noticed(tmp_path):
+def test_read_header_wav_over_4_gib(tmp_path):
     path = tmp_path / "long.wav"
     path.write_bytes(written("WAV"))
     try:
@@ -85,7 +85,7 @@ def test_a_wav_that_could_not_count_beyond_4_gib_is_noticed(tmp_path):
     assert not header.cut_short
 
 
-def test_an_rf64_of_unknown_length_is_read_to_the_end():
+def test_read_header_rf64_unknown_length():
     data = bytearray(written("RF64"))
     at = data.index(b"ds64") + 16
     data[at : at + 8] = b"\xff" * 8
@@ -94,7 +94,7 @@ def test_an_rf64_of_unknown_length_is_read_to_the_end():
     assert header.length_unknown
 
 
-def test_metadata_chunks_are_kept_wherever_they_stand():
+def test_read_header_metadata_chunks():
     data = written("WAV")
     chunk = b"bext" + struct.pack("<I", 5) + b"hello\0"
     for whole in (data[:12] + chunk + data[12:], data + chunk):
@@ -103,19 +103,19 @@ def test_metadata_chunks_are_kept_wherever_they_stand():
         assert header.chunks == {b"bext": b"hello"}
 
 
-def test_an_mp4_of_nothing_but_small_boxes_is_given_up_after_some(monkeypatch):
+def test_read_header_mp4_box_limit(monkeypatch):
     """A gigabyte of them would take minutes."""
     data = b"\0\0\0\x08ftyp" + b"\0\0\0\x08free" * 1000
     header = read_header(io.BytesIO(data))
     assert header is not None
     assert "index (moov) is missing" in header.fault
-    monkeypatch.setattr(boxes, "MAX_BOXES", 100)
+    monkeypatch.setattr(mp4, "MAX_BOXES", 100)
     header = read_header(io.BytesIO(data))
     assert header is not None
     assert (header.fault, header.cut_short) == ("", False)
 
 
-def test_other_files_are_not_known():
+def test_read_header_unknown_format():
     for content in (b"", b"x", b"fLaC" + bytes(100), b"some text, not sound"):
         assert read_header(io.BytesIO(content)) is None
 
@@ -124,7 +124,7 @@ def test_other_files_are_not_known():
     st.sampled_from(["RIFF", "RF64", "riff", "FORM", "caff", "ID3\x04", "OggS", "\xff\xfb", "free"]),
     st.binary(max_size=300),
 )
-def test_no_bytes_break_it(magic, rest):
+def test_read_header_any_bytes(magic, rest):
     head = magic.encode("latin-1")
     for middle in (b"", b"\0\0\0\0WAVE", b"\0\0\0\0AIFF", b"\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", b"ftyp"):
         read_header(io.BytesIO(head + middle + rest))

@@ -1,4 +1,4 @@
-"""Boxes of an mp4 tell whether it is whole and whether its sound is encrypted."""
+"""Boxes of an mp4: completeness and encryption."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def read(data: bytes):
 
 
 @pytest.mark.parametrize("name", ["m4a", "alac", "mp4", "mov", "3gp"])
-def test_good_files_are_good(name: str) -> None:
+def test_read_mp4_good(name: str) -> None:
     header = read(good(name))
     assert (header.fault, header.cut_short) == ("", False)
 
 
 @pytest.mark.parametrize("codec", [b"drms", b"enca"])
-def test_encrypted_sound_is_told_by_its_description(codec: bytes) -> None:
-    assert f"encrypted, as bought music is ({codec.decode()})" in read(good("m4a").replace(b"mp4a", codec)).fault
+def test_read_mp4_encrypted(codec: bytes) -> None:
+    assert f"encrypted, as purchased music is ({codec.decode()})" in read(good("m4a").replace(b"mp4a", codec)).fault
     assert "encrypted" in read(_encrypted()).fault
 
 
-def test_the_name_of_a_codec_elsewhere_is_nothing() -> None:
+def test_read_mp4_codec_name_in_data() -> None:
     data = good("m4a")
     at = data.index(b"mdat") + 40
     assert read(data[:at] + b"drmsenca" + data[at + 8 :]).fault == ""
@@ -37,7 +37,7 @@ def test_the_name_of_a_codec_elsewhere_is_nothing() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
-def test_no_bytes_break_it(data: st.DataObject) -> None:
+def test_read_mp4_any_bytes(data: st.DataObject) -> None:
     content = bytearray(good("m4a")[-900:])
     for at in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=20)):
         content[at] = data.draw(st.integers(0, 255))

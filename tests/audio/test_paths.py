@@ -1,4 +1,4 @@
-"""Pipes are waited for and not for ever; what never ends, or is no file, is refused without being opened."""
+"""Named pipes with a timeout; devices and folders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def written_later(pipe: Path, pieces: list[bytes], *, before: float, between: fl
 
 
 @pytest.mark.parametrize(("before", "between"), [(0.0, 0.0), (0.3, 0.0), (0.1, 0.3)])
-def test_a_writer_may_come_later_and_be_slow(pipe: Path, before: float, between: float) -> None:
+def test_open_pipe_late_writer(pipe: Path, before: float, between: float) -> None:
     writer = written_later(pipe, [b"one ", b"two ", b"three"], before=before, between=between)
     stream, first = open_pipe(str(pipe), seconds=5)
     with stream:
@@ -43,26 +43,26 @@ def test_a_writer_may_come_later_and_be_slow(pipe: Path, before: float, between:
     writer.join()
 
 
-def test_nobody_is_waited_for_only_so_long(pipe: Path) -> None:
+def test_open_pipe_timeout(pipe: Path) -> None:
     began = time.monotonic()
-    with pytest.raises(AudioError, match=r"nobody writes to, and 0\.2 s were waited"):
+    with pytest.raises(AudioError, match=r"without a writer after 0\.2 s"):
         open_pipe(str(pipe), seconds=0.2)
     assert 0.2 <= time.monotonic() - began < 2
 
 
-def test_a_pipe_is_refused_without_being_opened(pipe: Path) -> None:
-    with pytest.raises(AudioError, match="is a pipe and no file"):
+def test_refuse_special_pipe(pipe: Path) -> None:
+    with pytest.raises(AudioError, match="is a pipe, not a file"):
         refuse_special(pipe)
     with pytest.raises(OSError, match="No such device"):  # it has no reader
         os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
 
 
-def test_files_and_what_is_missing_pass(tmp_path: Path) -> None:
+def test_refuse_special_file_or_missing(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"")
     for name in ("a", "b", "c" * 300, "\0"):
         refuse_special(tmp_path / name)
 
 
-def test_each_kind_has_its_name(tmp_path: Path) -> None:
+def test_kind_of(tmp_path: Path) -> None:
     assert kind_of(tmp_path.stat().st_mode) == "a folder"
     assert kind_of(os.stat("/dev/null").st_mode) == "a device"

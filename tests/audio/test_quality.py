@@ -1,4 +1,4 @@
-"""What is said about samples is true, does not depend on the block size, and is said only when it matters."""
+"""Checks of the samples of a recording."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def noise(seconds: float = 4.0, channels: int = 1, level: float = 0.1) -> np.nda
     return random.normal(0, level, (int(RATE * seconds), channels)).astype(np.float32)
 
 
-def lines(samples: np.ndarray, block: int = 65_536, **options) -> list[str]:
+def warnings(samples: np.ndarray, block: int = 65_536, **options) -> list[str]:
     check = SampleCheck(RATE, samples.shape[1], **options)
     for start in range(0, len(samples), block):
         check.feed(samples[start : start + block])
     return check.finish()
 
 
-def test_nothing_is_said_about_a_good_recording():
-    assert lines(noise()) == []
-    assert lines(noise() / np.abs(noise()).max()) == [], "one sample at full scale is a normalised file"
+def test_good_recording():
+    assert warnings(noise()) == []
+    assert warnings(noise() / np.abs(noise()).max()) == [], "one sample at full scale is a normalised file"
 
 
-def test_an_offset_is_said_for_its_channel():
+def test_dc_offset_channel():
     samples = noise(channels=2, level=0.01) + np.float32([0, -0.25])
-    assert lines(samples) == ["DC offset of -0.250 of full scale in channel 2"]
+    assert warnings(samples) == ["DC offset of -0.250 of full scale in channel 2"]
 
 
 def clipped(*places: int, length: int = 3, level: float = 1.0) -> np.ndarray:
@@ -42,40 +42,42 @@ def clipped(*places: int, length: int = 3, level: float = 1.0) -> np.ndarray:
     return samples
 
 
-def test_clipped_places_are_counted_and_timed():
-    assert lines(clipped(800, 900, 20_000)) == ["clipped in 3 places, first at 0.100 s: the level was too high"]
-    assert lines(clipped(0, length=4, level=-1.0)) == ["clipped in 1 place, first at 0.000 s: the level was too high"]
-    assert lines(clipped(800, 900, length=2)) == []
+def test_clipping_places():
+    assert warnings(clipped(800, 900, 20_000)) == ["clipped in 3 places, first at 0.100 s: the level was too high"]
+    assert warnings(clipped(0, length=4, level=-1.0)) == [
+        "clipped in 1 place, first at 0.000 s: the level was too high"
+    ]
+    assert warnings(clipped(800, 900, length=2)) == []
 
 
 @pytest.mark.parametrize(("rail", "level"), [(127 / 128, 127 / 128), (32124 / 32768, -32124 / 32768)])
-def test_the_rail_is_that_of_the_encoding(rail, level):
-    assert len(lines(clipped(800, level=level), rail=rail)) == 1
-    assert lines(clipped(800, level=level), rail=1.0) == []
+def test_clipping_rail(rail, level):
+    assert len(warnings(clipped(800, level=level), rail=rail)) == 1
+    assert warnings(clipped(800, level=level), rail=1.0) == []
 
 
-def test_float_samples_beyond_full_scale_are_said_and_not_called_clipped():
+def test_beyond_full_scale():
     samples = clipped(4_000, length=5, level=1.5)
-    assert lines(samples, unbounded=True) == ["samples up to 1.5 times full scale, first at 0.500 s"]
+    assert warnings(samples, unbounded=True) == ["samples up to 1.5 times full scale, first at 0.500 s"]
 
 
-def test_a_dropout_is_said_a_short_gap_is_not():
+def test_dropout():
     samples = noise(6.0)
     samples[8_000:16_000] = 0
-    assert lines(samples) == ["1.0 s of digital silence, the longest 1.0 s from 1.0 s on: a dropout?"]
+    assert warnings(samples) == ["1.0 s of digital silence, the longest 1.0 s from 1.0 s on: a dropout?"]
     samples[15_999] = 0.1
-    assert lines(samples) == []
+    assert warnings(samples) == []
     samples[20_000:] = 0
-    assert lines(samples) == ["3.5 s of digital silence, the longest 3.5 s from 2.5 s on: a dropout?"]
+    assert warnings(samples) == ["3.5 s of digital silence, the longest 3.5 s from 2.5 s on: a dropout?"]
 
 
-def test_silence_in_one_channel_only_is_no_dropout():
-    assert lines(noise(channels=2) * np.float32([1, 0])) == []
+def test_dropout_one_channel():
+    assert warnings(noise(channels=2) * np.float32([1, 0])) == []
 
 
 @settings(max_examples=60, deadline=None)
 @given(block=st.integers(1, 40_000), seed=st.integers(0, 1000))
-def test_the_block_size_changes_nothing(block, seed):
+def test_block_size(block, seed):
     block = max(block, 150)
     random = np.random.default_rng(seed)
     samples = noise(4.0, channels=2, level=0.2)
@@ -90,7 +92,7 @@ def test_the_block_size_changes_nothing(block, seed):
 
 def outcome(samples: np.ndarray, block: int) -> list[str]:
     try:
-        return lines(samples, block)
+        return warnings(samples, block)
     except AudioError as error:
         return [str(error)]
 
@@ -104,11 +106,11 @@ def outcome(samples: np.ndarray, block: int) -> list[str]:
         np.clip(np.sin(np.arange(RATE))[:, None] * 50, -1, 1).astype(np.float32),
     ],
 )
-def test_clipped_throughout_is_refused_at_whatever_level_the_rail_lies(samples):
+def test_clipped_throughout(samples):
     if samples.min() == np.float32(-0.3):
         samples = np.where(noise() > -0.05, samples, np.float32(-1))  # lopsided, still nothing but rails
     with pytest.raises(AudioError, match="clipped throughout"):
-        lines(samples)
+        warnings(samples)
 
 
 @pytest.mark.parametrize(
@@ -123,12 +125,12 @@ def test_clipped_throughout_is_refused_at_whatever_level_the_rail_lies(samples):
     ],
     ids=["hot noise", "tone", "hot tone", "last bit only", "clipped clicks", "quiet on a DC offset"],
 )
-def test_a_hot_recording_is_not_refused(samples):
-    lines(samples)
+def test_hot_recording(samples):
+    warnings(samples)
 
 
-def test_an_infinite_sample_is_timed_across_blocks():
+def test_infinite_sample_time():
     samples = noise()
     samples[12_345] = np.inf
     with pytest.raises(AudioError, match=r"at 1\.543125 s is infinite"):
-        lines(samples, 1000)
+        warnings(samples, 1000)

@@ -1,4 +1,4 @@
-"""When a recording began: from its chunks, its metadata, its name, in this order, and never invented."""
+"""Start time of a recording: chunks, tags, file name."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SAMPLES = np.random.default_rng(0).uniform(-0.1, 0.1, 4800)
         ("6A12C7F4.WAV", datetime(2026, 5, 24, 9, 42, 12, tzinfo=UTC)),
     ],
 )
-def test_names_that_phones_and_recorders_give(name, began):
+def test_from_file_name(name, began):
     assert from_file_name(name) == began
 
 
@@ -80,18 +80,18 @@ def test_names_that_phones_and_recorders_give(name, began):
         "DEADBEEFS.WAV",
     ],
 )
-def test_other_names_are_no_times(name):
+def test_from_file_name_other(name):
     assert from_file_name(name) is None
 
 
 @given(st.datetimes(datetime(1990, 1, 1), datetime(2099, 12, 31)).map(lambda time: time.replace(microsecond=0)))
-def test_any_time_written_into_a_name_is_read_back(time):
+def test_from_file_name_any_time(time):
     for pattern in ("%Y%m%d_%H%M%S", "%Y-%m-%d %H.%M.%S", "x_%Y%m%d%H%M%S_y"):
         assert from_file_name(time.strftime(pattern) + ".wav") == time
 
 
 @given(st.text(alphabet="0123456789-_. TZ+:", max_size=40))
-def test_no_name_breaks_it(name):
+def test_from_file_name_any_text(name):
     from_file_name(name)
 
 
@@ -115,7 +115,7 @@ def began(path: Path) -> datetime | None:
 
 
 @pytest.mark.parametrize("before_data", [True, False])
-def test_a_broadcast_wave_says_when_it_began(tmp_path, before_data):
+def test_bext(tmp_path, before_data):
     assert began(chunked_wav(tmp_path / "a.wav", b"bext", bext(), before_data=before_data)) == MORNING
 
 
@@ -128,22 +128,22 @@ def test_a_broadcast_wave_says_when_it_began(tmp_path, before_data):
         (2**64 - 1, MORNING),
     ],
 )
-def test_the_time_reference_counts_only_where_it_agrees_with_the_clock(reference, expected):
+def test_bext_time_reference(reference, expected):
     assert recording_time("a.wav", {}, {b"bext": bext(reference=reference)}, 48_000) == expected
 
 
 @pytest.mark.parametrize(
     ("day", "clock"), [("0000-00-00", "00:00:00"), ("\0" * 10, "\0" * 8), ("1970-01-01", "00:00:00")]
 )
-def test_an_unset_clock_is_no_time(day, clock):
+def test_bext_unset_clock(day, clock):
     assert recording_time("a.wav", {}, {b"bext": bext(day, clock)}, 48_000) is None
 
 
-def test_separators_of_older_broadcast_waves_are_read():
+def test_bext_separators():
     assert recording_time("a.wav", {}, {b"bext": bext("2026_11_22", "10-15-00")}, 48_000) == MORNING
 
 
-def test_ixml_is_read_where_there_is_no_bext(tmp_path):
+def test_ixml(tmp_path):
     text = (
         "<BWFXML><BEXT><BWF_ORIGINATION_DATE>2026-11-22</BWF_ORIGINATION_DATE>"
         "<BWF_ORIGINATION_TIME>10:15:00</BWF_ORIGINATION_TIME></BEXT></BWFXML>"
@@ -151,20 +151,20 @@ def test_ixml_is_read_where_there_is_no_bext(tmp_path):
     assert began(chunked_wav(tmp_path / "a.wav", b"iXML", text.encode())) == MORNING
 
 
-def test_chunks_come_before_tags_and_tags_before_the_name():
+def test_source_order():
     chunks, tags, name = {b"bext": bext()}, {"creation_time": "2025-01-01T00:00:00.000000Z"}, "20240101_000000.wav"
     assert recording_time(name, tags, chunks, 48_000) == MORNING
     assert recording_time(name, tags, {}, 48_000) == datetime(2025, 1, 1, tzinfo=UTC)
     assert recording_time(name, {}, {}, 48_000) == datetime(2024, 1, 1)
 
 
-def test_the_time_a_phone_writes_into_its_m4a_is_read(tmp_path, encode):
+def test_m4a_creation_time(tmp_path, encode):
     path = encode(tmp_path / "a.m4a", "aac", SAMPLES, 48_000, metadata={"creation_time": "2026-11-22T10:15:00Z"})
     with open_recording(path) as recording:
         assert recording.recorded_at == MORNING.replace(tzinfo=UTC)
 
 
-def test_apples_local_time_comes_before_the_creation_time():
+def test_apple_creationdate():
     tags = {"creation_time": "2026-11-22T09:20:00Z", "com.apple.quicktime.creationdate": "2026-11-22T10:15:00+0100"}
     assert recording_time("a.m4a", tags, {}, 48_000) == datetime(2026, 11, 22, 9, 15, tzinfo=UTC)
 
@@ -177,15 +177,15 @@ def test_apples_local_time_comes_before_the_creation_time():
         ("Recorded at 10:15:00 22/11/2026 (UTC+5:30) by AudioMoth", timezone(timedelta(hours=5, minutes=30))),
     ],
 )
-def test_audiomoth_says_it_in_a_comment(comment, zone):
+def test_audiomoth_comment(comment, zone):
     assert recording_time("a.wav", {"comment": comment}, {}, 48_000) == MORNING.replace(tzinfo=zone)
 
 
-def test_a_day_alone_is_no_time():
+def test_date_without_time():
     assert recording_time("a.flac", {"date": "2026-11-22"}, {}, 48_000) is None
 
 
-def test_a_tag_of_a_flac_is_read(tmp_path):
+def test_flac_tag(tmp_path):
     path = tmp_path / "a.flac"
     with sf.SoundFile(path, "w", 48_000, 1) as file:
         file.date = "2026-11-22T10:15:00"
@@ -193,14 +193,14 @@ def test_a_tag_of_a_flac_is_read(tmp_path):
     assert began(path) == MORNING
 
 
-def test_the_time_of_modification_is_never_asked(tmp_path):
+def test_modification_time_ignored(tmp_path):
     path = tmp_path / "a.wav"
     sf.write(path, SAMPLES, 48_000)
     os.utime(path, (1.6e9, 1.6e9))
     assert began(path) is None
 
 
-def test_folders_are_no_part_of_the_name(tmp_path):
+def test_folder_name_ignored(tmp_path):
     folder = tmp_path / "20261122_101500"
     folder.mkdir()
     sf.write(folder / "a.wav", SAMPLES, 48_000)

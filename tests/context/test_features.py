@@ -1,11 +1,11 @@
-"""popclass.context.features: what each measure of an event's company is, and what is refused."""
+"""Context features."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.context.features import MEASURES, context_features, context_names
+from popclass.context.features import MEASURES, ContextCounter, context_features, context_names
 from popclass.context.similarity import Similarity
 from popclass.errors import UsageError
 
@@ -15,7 +15,7 @@ D = 30
 
 
 def bursts_of(onset):
-    """Gaps up to 250 ms hold a burst together."""
+    """Return burst numbers: gaps up to 250 ms continue a burst."""
     return np.cumsum(np.diff(onset, prepend=-np.inf) > 0.25)
 
 
@@ -28,41 +28,39 @@ def measure(onset, embedding, p=None, burst=None, similarity=None, **options):
 
 
 def sounds(n, seed=0):
-    """n unrelated sounds."""
+    """Return n unrelated sounds."""
     return np.random.default_rng(seed).normal(size=(n, D))
 
 
 @st.composite
-def sessions(draw, most=25):
+def recordings(draw, most=25):
     n = draw(st.integers(0, most))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     onset = np.sort(random.choice(draw(st.sampled_from([2_000, 20_000, 300_000])), n, replace=False)) / 1000
     kinds = random.normal(size=(4, D))
     embedding = kinds[random.integers(0, 4, n)] + random.normal(size=(n, D)) * draw(st.sampled_from([0.0, 0.3, 1.0]))
-    return onset, bursts_of(onset), embedding, random.dirichlet(np.ones(3), n), random.integers(0, 2, n)
+    return onset, bursts_of(onset), embedding, random.dirichlet(np.ones(3), n)
 
 
 few = Similarity(neighbours=4)
-settings_of_likeness = st.sampled_from([Similarity(), few, Similarity(window_s=2.0)])
+similarities = st.sampled_from([Similarity(), few, Similarity(window_s=2.0)])
 
 
 @settings(deadline=None)
-@given(sessions(), settings_of_likeness, st.randoms(use_true_random=False))
-def test_the_order_in_which_events_are_given_does_not_matter(session, similarity, random):
-    onset, burst, embedding, p, recording = session
+@given(recordings(), similarities, st.randoms(use_true_random=False))
+def test_context_features_any_order(recording, similarity, random):
+    onset, burst, embedding, p = recording
     order = list(range(len(onset)))
     random.shuffle(order)
-    straight = context_features(onset, burst, embedding, p, similarity=similarity, recording=recording)
+    straight = context_features(onset, burst, embedding, p, similarity=similarity)
     shuffled = [values[order] for values in (onset, burst, embedding, p)]
-    np.testing.assert_array_equal(
-        straight[order], context_features(*shuffled, similarity=similarity, recording=recording[order])
-    )
+    np.testing.assert_array_equal(straight[order], context_features(*shuffled, similarity=similarity))
 
 
 @settings(deadline=None)
-@given(sessions(), settings_of_likeness, st.integers(-(10**6), 2 * 10**9))
-def test_the_time_of_day_does_not_matter(session, similarity, shift):
-    onset, burst, embedding, p, _ = session
+@given(recordings(), similarities, st.integers(-(10**6), 2 * 10**9))
+def test_context_features_shift(recording, similarity, shift):
+    onset, burst, embedding, p = recording
     np.testing.assert_array_equal(
         context_features(onset, burst, embedding, p, similarity=similarity),
         context_features(onset + shift, burst, embedding, p, similarity=similarity),
@@ -70,20 +68,9 @@ def test_the_time_of_day_does_not_matter(session, similarity, shift):
 
 
 @settings(deadline=None)
-@given(sessions(), settings_of_likeness)
-def test_recordings_do_not_see_each_other(session, similarity):
-    onset, burst, embedding, p, recording = session
-    together = context_features(onset, burst, embedding, p, similarity=similarity, recording=recording)
-    for name in (0, 1):
-        own = recording == name
-        alone = context_features(onset[own], burst[own], embedding[own], p[own], similarity=similarity)
-        np.testing.assert_array_equal(together[own], alone)
-
-
-@settings(deadline=None)
-@given(sessions(), settings_of_likeness)
-def test_every_measure_keeps_to_its_range(session, similarity):
-    onset, burst, embedding, p, _ = session
+@given(recordings(), similarities)
+def test_context_features_range(recording, similarity):
+    onset, burst, embedding, p = recording
     found = measure(onset, embedding, p, burst, similarity)
     for name in ("accompanied", "alike_share", "alike_best", "regularity", "burst_unlikeness", "pair_repeat"):
         assert ((found[name] >= 0) & (found[name] <= 1)).all(), name
@@ -93,9 +80,9 @@ def test_every_measure_keeps_to_its_range(session, similarity):
 
 
 @settings(deadline=None)
-@given(sessions(), settings_of_likeness)
-def test_counts_shares_and_company_are_those_counted_by_hand(session, similarity):
-    onset, burst, embedding, p, _ = session
+@given(recordings(), similarities)
+def test_context_features_brute_force(recording, similarity):
+    onset, burst, embedding, p = recording
     found = measure(onset, embedding, p, burst, similarity)
     for i in range(len(onset)):
         near = [
@@ -116,31 +103,29 @@ def test_counts_shares_and_company_are_those_counted_by_hand(session, similarity
         assert found["burst_p_other"][i] == pytest.approx(np.mean([p[j, 2] for j in others]) - 1 / 3 if others else 0)
 
 
-@pytest.mark.parametrize("recordings", [[0], [0, 1, 2]])
-def test_an_event_alone_has_no_context(recordings):
-    n = len(recordings)
-    found = measure(np.arange(n), sounds(n), np.eye(3)[[0] * n], recording=recordings)
+def test_context_features_one_event():
+    found = measure([0.0], sounds(1), np.eye(3)[[0]])
     assert all((values == 0).all() for values in found.values())
 
 
-def test_no_events_is_a_normal_result():
+def test_context_features_no_events():
     table = context_features([], np.empty(0, int), np.empty((0, D)), np.empty((0, 3)), similarity=Similarity())
     assert table.shape == (0, len(NAMES))
 
 
-def test_duplicates_are_finite_and_wholly_alike():
+def test_context_features_duplicates():
     found = measure([1.0] * 5, np.tile(sounds(1), (5, 1)), burst=np.arange(5))
     assert all(np.isfinite(values).all() for values in found.values())
     assert (found["alike_best"] == 1).all()
     assert (found["regularity"] == 0).all()
 
 
-def test_values_far_out_are_finite():
+def test_context_features_extreme_values():
     found = measure([0, 1, 2, 3], np.array([[1e308], [-1e308], [1e308], [0.0]]) * np.ones(D))
     assert all(np.isfinite(values).all() for values in found.values())
 
 
-def test_a_snap_with_every_movement_is_regular_and_a_cavitation_among_them_is_not():
+def test_regularity_snaps_and_cavitation():
     onset = np.sort(np.append(np.arange(12) * 2.5, 11.0))
     embedding = np.tile(sounds(1), (13, 1)) + 0.2 * sounds(13, seed=1)
     odd = int(np.flatnonzero(onset == 11.0)[0])
@@ -152,7 +137,7 @@ def test_a_snap_with_every_movement_is_regular_and_a_cavitation_among_them_is_no
     assert found["alike_count"][odd] == found["regularity"][odd] == found["alike_share"][odd] == 0
 
 
-def test_a_missed_movement_does_not_break_regularity_but_chance_does():
+def test_regularity_missed_movement():
     regular = np.delete(np.arange(12) * 2.5, 5)
     by_chance = np.cumsum(np.random.default_rng(1).exponential(2.5, 200)) + np.arange(200) * 0.3
     assert (measure(regular, np.zeros((11, D)))["regularity"] > 0.95).all()
@@ -164,7 +149,7 @@ def test_regularity_needs_three_intervals(events, regular):
     assert (measure(np.arange(events) * 2.0, np.zeros((events, D)))["regularity"] == regular).all()
 
 
-def test_a_burst_of_unlike_pops_differs_from_one_of_like_pops():
+def test_burst_unlikeness():
     onset = np.arange(4) * 0.035
     unlike, like = measure(onset, sounds(4)), measure(onset, np.zeros((4, D)))
     assert (unlike["burst_unlikeness"] > 0.5).all()
@@ -173,7 +158,7 @@ def test_a_burst_of_unlike_pops_differs_from_one_of_like_pops():
     assert (like["alike_count"] == 0).all()
 
 
-def test_press_and_release_are_found_again():
+def test_pair_repeat_press_release():
     press, release = sounds(2)
     onset = np.array([0, 0.1, 3, 3.11, 8, 8.09])
     embedding = np.array([press, release] * 3) + 0.1 * sounds(6, seed=3)
@@ -181,65 +166,95 @@ def test_press_and_release_are_found_again():
 
 
 @pytest.mark.parametrize("gap", [0.02, 0.24])
-def test_a_pair_too_close_or_too_far_is_none(gap):
+def test_pair_repeat_distance_limits(gap):
     onset = np.array([0, gap, 3, 3 + gap])
     assert (measure(onset, np.zeros((4, D)))["pair_repeat"] == 0).all()
 
 
-def test_unlike_pairs_and_pairs_of_other_distances_are_weak_evidence():
+def test_pair_repeat_dissimilar_pairs():
     onset = np.array([0, 0.05, 3, 3.05])
     assert (measure(onset, sounds(4))["pair_repeat"] < 0.3).all()
     assert (measure(np.array([0, 0.05, 3, 3.19]), np.zeros((4, D)))["pair_repeat"] < 0.3).all()
 
 
-def test_events_beyond_the_window_are_not_compared():
+def test_context_features_window():
     found = measure([0.0, 100.0], np.zeros((2, D)))
     assert all((values == 0).all() for values in found.values())
 
 
-def test_what_an_event_drowns_is_no_company_for_it_but_the_loud_one_is_company_for_the_quiet():
+def test_neighbours_by_level():
     found = measure([0.0, 0.1, 2.0], np.zeros((3, D)), burst=[1, 1, 2], level_db=[40.0, 10.0, 12.0])
     assert found["burst_size"][0] == 0
     assert found["accompanied"].tolist() == [0, 1, 1]
     assert found["alike_count"].tolist() == pytest.approx(np.log1p([0, 1, 2]).tolist())
 
 
-def test_the_rate_counts_bursts_around():
+def test_burst_rate():
     onset = np.array([0.0, 0.05, 3.0, 4.0, 20.0])
     np.testing.assert_allclose(measure(onset, sounds(5))["burst_rate"], np.log1p([2, 2, 2, 2, 0]))
 
 
-def test_every_column_is_documented():
+def test_measures_documented():
     assert len(NAMES) == len(set(NAMES)) == len(MEASURES) - 2 + 2 * len(CLASSES)
     assert all(len(measure) == 4 and all(measure) for measure in MEASURES)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"onset_s": [[0.0]]}, "one value for each event"),
         ({"onset_s": [np.nan]}, "finite"),
         ({"onset_s": [1e13]}, "beyond"),
         ({"burst": [1, 2]}, "one value for each event"),
-        ({"recording": [1, 2]}, "one value for each event"),
+        ({"level_db": [1, 2]}, "one value for each event"),
         ({"embedding": np.zeros((1, 0))}, "embedding has shape"),
         ({"embedding": [[np.inf]]}, "finite"),
         ({"p_acoustic": np.zeros((2, 3))}, "p_acoustic has shape"),
     ],
 )
-def test_what_is_not_allowed_is_named(change, said):
-    values = {"onset_s": [0.0], "burst": [1], "embedding": [[0.0]], "p_acoustic": [[1.0]], "likeness": Similarity()}
-    with pytest.raises(UsageError, match=said):
+def test_context_features_refuses(change, message):
+    values = {"onset_s": [0.0], "burst": [1], "embedding": [[0.0]], "p_acoustic": [[1.0]], "similarity": Similarity()}
+    with pytest.raises(UsageError, match=message):
         context_features(**(values | change))
 
 
-def test_more_events_than_a_thrust_has_pops_are_a_crowd():
+def test_crowd():
     few, many = np.arange(9) * 0.3, np.arange(36) * 0.2
     assert (measure(few, sounds(9))["crowd"] == 0).all()
     assert measure(many, sounds(36))["crowd"][18] == pytest.approx(np.log(36 / 9))
 
 
-def test_what_is_too_weak_for_company_is_counted_apart():
+def test_faint_crowd():
     found = measure([0.0, 1.0, 2.0, 9.0], sounds(4), level_db=[40.0, 20.0, 25.0, 20.0])
     np.testing.assert_allclose(found["faint_crowd"], np.log1p([2, 0, 0, 0]))
     assert found["accompanied"].tolist() == [0, 1, 1, 1]
+
+
+def counter(n=900, seconds=300.0, seed=8):
+    random = np.random.default_rng(seed)
+    onset = np.sort(random.uniform(0, seconds, n))
+    points = random.normal(size=(6, 30))[random.integers(0, 6, n)] + 0.4 * random.normal(size=(n, 30))
+    acoustic, level = random.dirichlet(np.ones(3), n), random.integers(0, 12, n) * 1.0
+    return ContextCounter(onset, bursts_of(onset), points, acoustic, level, Similarity())
+
+
+def test_counter_blocks(monkeypatch):
+    whole = counter().features()
+    assert whole.shape == (900, len(NAMES))
+    monkeypatch.setattr("popclass.context.features._ROWS_OF_ONE_WIDTH", 7)
+    np.testing.assert_array_equal(counter().features(), whole)
+
+
+def test_counter_alike_count_brute_force():
+    context = counter(n=60, seconds=40.0)
+    counted = context.features()[:, NAMES.index("alike_count")]
+    similarity = context.similarity
+    for one in range(context.n):
+        similar = 0
+        for other in range(context.n):
+            near = abs(context.time[other] - context.time[one]) <= similarity.window_s * 1e6
+            loud = context.level[other] >= context.level[one] - similarity.quieter_db
+            if near and loud and context.burst[other] != context.burst[one]:
+                pair = context.points[[one]], context.points[[other]]
+                similar += similarity.between(*pair)[0] >= similarity.threshold
+        assert counted[one] == pytest.approx(np.log1p(similar))

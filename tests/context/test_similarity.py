@@ -1,3 +1,5 @@
+"""Similarity of sounds."""
+
 import json
 
 import numpy as np
@@ -7,31 +9,31 @@ from popclass.context.similarity import Similarity, similarity_scale
 from popclass.errors import UsageError
 
 
-def test_the_same_sound_is_wholly_alike_and_unrelated_ones_are_not():
+def test_between_same_and_unrelated():
     random = np.random.default_rng(1)
     one, other = random.normal(size=(2, 200, 500))
     assert (Similarity().between(one, one) == 1).all()
     np.testing.assert_allclose(Similarity().between(one, other), np.exp(-1), atol=0.1)
 
 
-def test_repeats_as_steady_as_published_are_alike():
+def test_between_published_repeats():
     """An intraclass correlation of 0.85, the lower end of Kalo 2020: repeats differ in 15% of the variance."""
     random = np.random.default_rng(2)
     sound, first, second = random.normal(size=(3, 200, 500))
     repeats = [np.sqrt(0.85) * sound + np.sqrt(0.15) * noise for noise in (first, second)]
-    assert (Similarity().between(*repeats) >= Similarity().alike).all()
+    assert (Similarity().between(*repeats) >= Similarity().threshold).all()
 
 
-def test_no_distance_is_too_far():
+def test_between_overflow():
     assert Similarity().between(np.array([[1e308]]), np.array([[-1e308]])) == 0
 
 
-def test_the_scale_of_standardised_independent_features_is_one():
+def test_scale_independent_features():
     random = np.random.default_rng(3)
     assert similarity_scale(random.normal(size=(2000, 40)), np.arange(2000) // 10) == pytest.approx(1, abs=0.03)
 
 
-def test_the_scale_ignores_repeats_within_a_recording():
+def test_scale_ignores_repeats():
     random = np.random.default_rng(4)
     sounds = np.repeat(random.normal(size=(4, 40)), 500, axis=0)
     assert similarity_scale(sounds, np.repeat(np.arange(4), 500)) == pytest.approx(1, abs=0.3)
@@ -41,13 +43,14 @@ def test_the_scale_ignores_repeats_within_a_recording():
     ("embedding", "recording"),
     [(np.ones((4, 2)), [0, 0, 1, 1]), (np.eye(4), [0] * 4), (np.empty((0, 2)), [])],
 )
-def test_a_scale_needs_recordings_that_differ(embedding, recording):
+def test_scale_needs_two_recordings(embedding, recording):
     with pytest.raises(UsageError, match="at least two recordings"):
         similarity_scale(embedding, recording)
 
 
-def test_what_is_written_is_read_back():
-    similarity = Similarity(scale=1.3, pair_s=(0.05, 0.15))
+def test_json_round_trip():
+    similarity = Similarity(scale=1.3, threshold=0.7, pair_s=(0.05, 0.15))
+    assert similarity.to_json()["alike"] == 0.7  # the stored name
     assert Similarity.from_json(json.loads(json.dumps(similarity.to_json()))) == similarity
 
 
@@ -69,6 +72,6 @@ def test_what_is_written_is_read_back():
         {"surplus": 1},
     ],
 )
-def test_values_that_make_no_sense_are_refused(change):
+def test_from_json_refuses(change):
     with pytest.raises(UsageError):
         Similarity.from_json(Similarity().to_json() | change)

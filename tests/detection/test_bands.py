@@ -1,4 +1,4 @@
-"""popclass.detection.bands: energies that add up, whatever the stretch they are computed in."""
+"""Octave-band energies."""
 
 import numpy as np
 import pytest
@@ -9,19 +9,19 @@ RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 96000, 192000)
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_a_frame_lasts_about_four_thirds_of_a_millisecond(rate):
+def test_frame_length(rate):
     assert 0.9e-3 < frame_length(rate) / rate < 1.95e-3
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_white_noise_gives_every_band_its_share(rate):
+def test_split_white_noise(rate):
     frame = frame_length(rate)
     noise = np.random.default_rng(0).standard_normal(frame * 20_000).astype(np.float32)
     share = BandSplitter(frame).split(noise).mean(axis=1) / coefficients(frame)
     np.testing.assert_allclose(share, 1, atol=0.05)
 
 
-def test_energies_do_not_depend_on_the_stretches():
+def test_split_in_parts():
     samples = np.random.default_rng(1).standard_normal(64 * 300).astype(np.float32)
     whole = BandSplitter(64).split(samples)
     splitter = BandSplitter(64)
@@ -29,11 +29,11 @@ def test_energies_do_not_depend_on_the_stretches():
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
 
 
-def test_a_dc_offset_is_silence_from_the_first_sample_on():
+def test_split_dc_offset():
     assert BandSplitter(64).split(np.full(6400, 0.5, np.float32)).max() == 0
 
 
-def test_a_click_of_one_sample_stays_in_its_frame_in_the_octaves_a_frame_holds():
+def test_split_click():
     samples = np.zeros(64 * 20, np.float32)
     samples[64 * 10 + 5] = 1
     energies = BandSplitter(64).split(samples)[:2]
@@ -42,7 +42,7 @@ def test_a_click_of_one_sample_stays_in_its_frame_in_the_octaves_a_frame_holds()
 
 
 @pytest.mark.parametrize(("hertz", "band"), [(18000, 0), (9000, 1), (4500, 2), (1100, 4), (560, 5), (280, 6), (140, 7)])
-def test_a_tone_is_loudest_in_its_own_octave(hertz, band):
+def test_split_tone(hertz, band):
     tone = np.sin(2 * np.pi * hertz / 48000 * np.arange(64 * 1000)).astype(np.float32)
     loudest = (BandSplitter(64).split(tone).mean(axis=1) / coefficients(64)[0]).argmax()
     assert abs(int(loudest) - band) <= (1 if hertz < 5000 else 0)

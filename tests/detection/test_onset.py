@@ -1,4 +1,4 @@
-"""popclass.detection.onset: the sample at which the variance changes."""
+"""Onset picking by change of variance."""
 
 import numpy as np
 import pytest
@@ -10,36 +10,36 @@ from popclass.detection.onset import octave_detail, pick_onset
 
 @settings(derandomize=True)  # by chance the first loud samples can be small ones, whatever the picker
 @given(at=st.integers(40, 360), seed=st.integers(0, 1000), gain=st.floats(8, 1000))
-def test_the_first_loud_sample_is_found(at, seed, gain):
+def test_pick_onset_first_loud_sample(at, seed, gain):
     signal = np.random.default_rng(seed).standard_normal(400)
     signal[at:] *= gain
     assert abs(pick_onset(signal) - at) <= 3
 
 
-def test_the_release_is_picked_not_the_rub_before_it():
+def test_pick_onset_release():
     signal = np.random.default_rng(0).standard_normal(600) * 0.01
     signal[200:] *= 4
     signal[400:] *= 60
     assert abs(pick_onset(signal) - 400) <= 2
 
 
-def test_a_sound_that_only_fades_has_no_onset_inside():
+def test_pick_onset_decay():
     assert pick_onset(np.exp(-np.arange(300) / 20)) == 0
 
 
 @pytest.mark.parametrize("size", [0, 1, 8])
-def test_too_little_to_split_gives_the_first_sample(size):
+def test_pick_onset_short(size):
     assert pick_onset(np.ones(size)) == 0
 
 
 @pytest.mark.parametrize("octave", [1, 3, 7])
-def test_detail_knows_no_dc_and_keeps_the_length(octave):
+def test_octave_detail_dc(octave):
     detail = octave_detail(np.full(100, 0.7, np.float32), octave)
     assert detail.shape == (100,)
     np.testing.assert_allclose(detail, 0, atol=1e-9)
 
 
-def test_detail_of_a_step_peaks_at_the_step():
+def test_octave_detail_step():
     step = np.zeros(200, np.float32)
     step[90:] = 1
     assert int(np.abs(octave_detail(step, 4)).argmax()) == 90

@@ -1,4 +1,4 @@
-"""popclass.features.definitions: every feature has one name, a unit, a range, a meaning, and a row in the docs."""
+"""Definitions of the features and their page in the docs."""
 
 import importlib
 import sys
@@ -11,19 +11,19 @@ from popclass.features import FEATURES, NAMES
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_names_are_unique_and_in_the_order_of_the_features():
+def test_names_unique():
     assert len(set(NAMES)) == len(FEATURES)
     assert tuple(feature.name for feature in FEATURES) == NAMES
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_a_feature_has_a_unit_a_range_and_a_meaning(feature):
+def test_feature_complete(feature):
     assert feature.low < feature.high
     assert feature.unit in {"1", "dB", "log2", "log2 Hz", "log2 ms"}
     assert len(feature.meaning) > 20
 
 
-def test_the_page_of_features_is_what_the_code_says(monkeypatch):
+def test_features_page(monkeypatch):
     if not (ROOT / "benchmarks" / "features_table.py").is_file():
         pytest.skip("no benchmarks beside the tests")
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))

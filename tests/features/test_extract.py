@@ -1,4 +1,4 @@
-"""popclass.features.extract: finite and in range whatever comes, and the same for the same sound."""
+"""Feature table of sounds: ranges, independence, meaning."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ def in_range(table, events):
 
 
 def clicks(seed=0, seconds=8, rate=48000):
-    """A recording with a click a second, 10-40 dB over its noise, and where they are."""
+    """A recording with a click every second, 10-40 dB over its noise, and their onsets."""
     rng = np.random.default_rng(seed)
     samples = noise(rng, seconds, rate) * 1e-2
     onsets = np.arange(rate // 2, len(samples) - rate // 4, rate)
@@ -76,7 +76,7 @@ def clips(draw):
 
 @settings(max_examples=150, deadline=None)
 @given(sounds=st.lists(clips(), min_size=1, max_size=3))
-def test_every_feature_of_every_sound_is_finite_and_in_its_range(sounds):
+def test_extract_range(sounds):
     in_range(extract(sounds, FRONTEND), len(sounds))
 
 
@@ -85,13 +85,13 @@ def test_every_feature_of_every_sound_is_finite_and_in_its_range(sounds):
 
 @settings(max_examples=60, deadline=None)
 @given(sounds=st.lists(clips(), min_size=2, max_size=9))
-def test_sounds_described_together_have_the_very_bits_they_have_alone(sounds):
+def test_extract_rows_independent(sounds):
     alone = np.concatenate([extract([sound], FRONTEND) for sound in sounds])
     assert extract(sounds, FRONTEND).tobytes() == alone.tobytes()
 
 
 @pytest.mark.parametrize("together", [2, 3, 7, 16, 32, 50, 64])
-def test_the_bits_of_a_sound_do_not_depend_on_how_many_came_with_it(together):
+def test_extract_group_sizes(together):
     sounds = [sound for seed in range(9) for sound in detected(clicks(seed)[0])][:64]
     assert len(sounds) == 64
     alone = np.concatenate([extract([sound], FRONTEND) for sound in sounds])
@@ -99,8 +99,8 @@ def test_the_bits_of_a_sound_do_not_depend_on_how_many_came_with_it(together):
     assert np.concatenate(parts).tobytes() == alone.tobytes()
 
 
-def test_features_are_what_they_were_when_the_default_model_was_made():
-    """Stored values, of sounds at the analysis rate, so that no resampler has a say."""
+def test_extract_stored_values():
+    """Stored values, of sounds at the analysis rate; no resampling."""
     stored = json.loads((Path(__file__).parents[1] / "data" / "features.json").read_text())
     names = [name for name in FRONTEND.names if name in stored["names"]]
     found = extract(detected(clicks(1, rate=24000)[0], 24000), FRONTEND)
@@ -131,14 +131,14 @@ def test_what_is_detected_at_the_edges_has_features():
     in_range(extract(sounds, FRONTEND), len(sounds))
 
 
-def test_no_sounds_give_an_empty_table():
+def test_extract_no_sounds():
     assert extract([], FRONTEND).shape == (0, len(FEATURES))
 
 
-# What is asked for
+# Columns
 
 
-def test_columns_are_those_the_front_end_names():
+def test_extract_columns():
     samples, _ = clicks()
     sounds = detected(samples)
     chosen = replace(FRONTEND, names=("snr", "rise"))
@@ -146,10 +146,10 @@ def test_columns_are_those_the_front_end_names():
     np.testing.assert_array_equal(extract(sounds, chosen), whole[:, [NAMES.index("snr"), NAMES.index("rise")]])
 
 
-# The same for the same sound
+# Invariance
 
 
-def test_neither_order_nor_number_of_events_matters():
+def test_extract_order():
     sounds = detected(np.concatenate([clicks(seed)[0] for seed in range(4)]))
     together = extract(sounds, FRONTEND)
     alone = np.concatenate([extract([sound], FRONTEND) for sound in sounds])
@@ -161,13 +161,13 @@ def test_neither_order_nor_number_of_events_matters():
 
 
 @pytest.mark.parametrize("gain", [0.01, 0.1, 10])
-def test_level_does_not_matter(gain):
+def test_extract_level(gain):
     samples, onsets = clicks()
     plain, scaled = (extract(at(detected(each), onsets), FRONTEND) for each in (samples, samples * gain))
     np.testing.assert_allclose(scaled, plain, rtol=0, atol=0.02)
 
 
-def test_the_number_of_channels_does_not_matter():
+def test_extract_channels():
     samples, onsets = clicks()
     mono = extract(at(detected(samples), onsets), FRONTEND)
     stereo = extract(at(detected(np.stack([samples, samples], axis=1)), onsets), FRONTEND)
@@ -178,7 +178,7 @@ def test_the_number_of_channels_does_not_matter():
     np.testing.assert_array_equal(of_four, mono)
 
 
-def test_the_sample_rate_matters_within_the_stated_tolerances(monkeypatch):
+def test_extract_sample_rates(monkeypatch):
     if not BENCHMARKS.is_dir():
         pytest.skip("no benchmarks beside the tests")
     monkeypatch.syspath_prepend(str(BENCHMARKS))
@@ -195,7 +195,7 @@ def test_the_sample_rate_matters_within_the_stated_tolerances(monkeypatch):
 # The next onset
 
 
-def test_what_follows_the_next_onset_is_not_heard():
+def test_extract_next_onset():
     """A pop 6 ms later leaves the first its features, within what docs/features.md states for half of the sounds."""
     rng = np.random.default_rng(4)
     differences = []
@@ -221,7 +221,7 @@ def test_what_follows_the_next_onset_is_not_heard():
             assert middle[name] <= 4
 
 
-def test_without_the_next_onset_the_second_pop_would_be_heard():
+def test_extract_without_next_onset():
     rng = np.random.default_rng(5)
     clip = noise(rng, 0.19) * 1e-3
     for onset in (1440, 1728):
@@ -233,10 +233,10 @@ def test_without_the_next_onset_the_second_pop_would_be_heard():
     assert open_ended[peaks] == 1
 
 
-# What the numbers mean
+# Meaning
 
 
-def test_features_tell_a_pop_from_a_ring():
+def test_extract_pop_and_ring():
     rng = np.random.default_rng(6)
     samples = noise(rng, 2) * 1e-4
     time = np.arange(4800) / 48000

@@ -1,4 +1,4 @@
-"""popclass.features.frontend: the frozen numbers survive a model file, and others than these are refused."""
+"""Front end: storage and validation."""
 
 import json
 
@@ -13,7 +13,7 @@ def frontend():
     return FrontEnd.build()
 
 
-def test_json_gives_the_same_front_end_to_the_last_bit(frontend):
+def test_json_round_trip(frontend):
     again = FrontEnd.from_json(json.loads(json.dumps(frontend.to_json())))
     assert again == frontend
     assert hash(again) == hash(frontend)
@@ -21,37 +21,37 @@ def test_json_gives_the_same_front_end_to_the_last_bit(frontend):
     np.testing.assert_array_equal(again.dct, frontend.dct)
 
 
-def test_another_front_end_is_not_equal(frontend):
+def test_equality(frontend):
     assert FrontEnd.build(rate=16000) != frontend
     assert frontend != "a front end"
 
 
-def test_the_filterbank_is_librosas_within_float32(frontend):
+def test_build_filterbank(frontend):
     import librosa
 
     mel = librosa.filters.mel(sr=24000, n_fft=512, n_mels=32, fmin=50.0, fmax=12000)
     np.testing.assert_allclose(frontend.mel, mel, rtol=1e-6)
 
 
-def test_features_this_version_does_not_know_are_refused(frontend):
+def test_from_json_unknown_features(frontend):
     stored = frontend.to_json()
     with pytest.raises(ValueError, match="unknown to this version: colour, smell"):
         FrontEnd.from_json({**stored, "names": [*stored["names"], "smell", "colour"]})
 
 
 @pytest.mark.parametrize("key", ["rate", "window", "hop", "mel", "dct", "names"])
-def test_a_missing_part_is_named(frontend, key):
+def test_from_json_missing_part(frontend, key):
     stored = frontend.to_json()
     del stored[key]
     with pytest.raises(ValueError, match=f"incomplete.*{key}"):
         FrontEnd.from_json(stored)
 
 
-def test_a_filterbank_that_does_not_fit_the_window_is_refused(frontend):
+def test_from_json_filterbank_shape(frontend):
     with pytest.raises(ValueError, match="do not fit"):
         FrontEnd.from_json({**frontend.to_json(), "window": 256})
 
 
-def test_fewer_features_can_be_asked_for(frontend):
+def test_from_json_fewer_features(frontend):
     chosen = ["snr", "rise"]
     assert FrontEnd.from_json({**frontend.to_json(), "names": chosen}).names == ("snr", "rise")

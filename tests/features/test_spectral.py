@@ -1,4 +1,4 @@
-"""popclass.features.spectral: librosa's MFCC, and shapes of spectra that are known."""
+"""Spectra: MFCC against librosa, shapes of known spectra."""
 
 import librosa
 import numpy as np
@@ -35,7 +35,7 @@ def signals():
 
 
 @pytest.mark.parametrize("name", signals())
-def test_mfcc_are_librosas_within_1e_4(frontend, name):
+def test_mfcc_librosa(frontend, name):
     signal = signals()[name]
     expected = librosa.feature.mfcc(
         y=signal,
@@ -59,7 +59,7 @@ def described(signal, frontend):
 
 
 @pytest.mark.parametrize("hertz", [300, 1000, 4321, 9000])
-def test_a_sine_is_found_where_it_is(frontend, hertz):
+def test_shape_sine(frontend, hertz):
     values = described(np.sin(2 * np.pi * hertz * np.arange(512) / RATE), frontend)
     assert 2 ** values["dominant"] == pytest.approx(hertz, abs=RATE / 512 / 10)
     assert 2 ** values["centroid"] == pytest.approx(hertz, rel=0.03)
@@ -67,7 +67,7 @@ def test_a_sine_is_found_where_it_is(frontend, hertz):
     assert values["prominence"] > 15
 
 
-def test_an_impulse_is_white(frontend):
+def test_shape_impulse(frontend):
     impulse = np.zeros(512)
     impulse[256] = 1
     values = described(impulse, frontend)
@@ -76,11 +76,11 @@ def test_an_impulse_is_white(frontend):
     assert 2 ** values["bandwidth"] == pytest.approx(RATE / 2 / np.sqrt(12), rel=0.02)
 
 
-def test_the_bands_share_all_the_energy(frontend):
+def test_shape_bands_sum(frontend):
     values = described(noise(np.random.default_rng(1), 1, RATE), frontend)
     assert (10 ** (values["bands"] / 10)).sum() == pytest.approx(1, abs=1e-9)
 
 
-def test_the_background_is_taken_off_but_never_all(frontend):
+def test_less_background(frontend):
     powers = np.array([[4.0, 1.0, 1.0]])
     np.testing.assert_allclose(less_background(powers, np.array([[1.0, 1.0, 3.0]])), [[3.0, 0.01, 0.01]])

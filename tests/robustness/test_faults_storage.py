@@ -309,7 +309,7 @@ def test_recording_changed_while_read(how: str, ending: str, model: Model, tmp_p
                     file.write(content[:100] + content[-5000:])
         os.utime(path, (2, 2))
 
-    with pytest.raises(AudioError, match=r"take\.\w+: was changed while it was read; read it again when nobody"):
+    with pytest.raises(AudioError, match=r"take\.\w+: was changed while it was read; read it again when no program"):
         extract_events(path, model.frontend, progress=change)
 
 

@@ -61,7 +61,7 @@ def test_stdout_closed_unused(take: Path, tmp_path: Path) -> None:
 
 
 def test_stdin_closed() -> None:
-    one_line(shell("popclass classify - <&-"), "-: is a device and no recording")
+    one_line(shell("popclass classify - <&-"), "-: is a device, not a recording")
     one_line(shell("popclass listen - --format jsonl <&-"), "-: cannot be read", "bad file descriptor")
 
 

@@ -1,4 +1,4 @@
-"""What a recorder does to a signal never moves a sound and never depends on anything but its arguments."""
+"""Processing by a recorder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RATE = 48000
 
 
 def clicks(rate: int = RATE) -> np.ndarray:
-    """Three seconds of noise with a sharp burst at 0.5, 1.5 and 2.5 s."""
+    """Return three seconds of noise with a sharp burst at 0.5, 1.5 and 2.5 s."""
     rng = np.random.default_rng(0)
     signal = 0.003 * rng.standard_normal(3 * rate)
     for second in (0.5, 1.5, 2.5):
@@ -21,7 +21,7 @@ def clicks(rate: int = RATE) -> np.ndarray:
 
 
 def shift(a: np.ndarray, b: np.ndarray) -> int:
-    """Samples by which b is later than a, from the cross-correlation."""
+    """Return the samples by which b is later than a, from the cross-correlation."""
     size = 2 * max(len(a), len(b))
     lag = int(np.argmax(np.fft.irfft(np.fft.rfft(b, size) * np.conj(np.fft.rfft(a, size)), size)))
     return lag if lag < size // 2 else lag - size
@@ -30,7 +30,7 @@ def shift(a: np.ndarray, b: np.ndarray) -> int:
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
 @pytest.mark.parametrize("codec", ["mp3", "aac"])
 @pytest.mark.parametrize("quality", [0.3, 1.0])
-def test_codecs_keep_length_and_time(codec: str, rate: int, quality: float) -> None:
+def test_code_keeps_length_and_time(codec: str, rate: int, quality: float) -> None:
     signal = clicks(rate)
     coded = processing.code(signal, rate, codec, quality)
     assert len(coded) == len(signal)
@@ -39,7 +39,7 @@ def test_codecs_keep_length_and_time(codec: str, rate: int, quality: float) -> N
     assert np.corrcoef(signal, coded)[0, 1] > 0.7
 
 
-def test_opus_keeps_length_and_time() -> None:
+def test_code_opus_keeps_length_and_time() -> None:
     signal = clicks()
     coded = processing.code(signal, RATE, "opus", 0.6)
     assert len(coded) == len(signal)
@@ -47,14 +47,14 @@ def test_opus_keeps_length_and_time() -> None:
 
 
 @pytest.mark.parametrize("codec", ["mp3", "aac", "opus"])
-def test_codecs_are_reproducible(codec: str) -> None:
+def test_code_reproducible(codec: str) -> None:
     signal = clicks()
     first, second = (processing.code(signal, RATE, codec, 0.5) for _ in range(2))
     assert first.tobytes() == second.tobytes()
 
 
 @pytest.mark.parametrize("ride", [processing.automatic_gain, processing.noise_gate])
-def test_gain_riding_only_scales(ride) -> None:
+def test_gain_control_only_scales(ride) -> None:
     """No sample changes sign and no time moves; the gain stays within 24 dB either way."""
     signal = clicks()
     ridden = ride(np.random.default_rng(1), signal, RATE)
@@ -66,23 +66,23 @@ def test_gain_riding_only_scales(ride) -> None:
 
 
 @pytest.mark.parametrize("new_rate", [8000, 16000, 22050, 32000])
-def test_resampling_does_not_delay(new_rate: int) -> None:
+def test_resample_no_delay(new_rate: int) -> None:
     signal = clicks()
     there = processing.resample(signal, RATE, new_rate)
     assert len(there) == 3 * new_rate
     assert abs(shift(signal, processing.resample(there, new_rate, RATE))) <= 1
 
 
-def test_quantise_clips_and_rounds_to_the_word_length() -> None:
+def test_quantize() -> None:
     signal = np.array([-3.0, -1.0, -0.4, 0.0, 0.3, 1.0, 7.0], dtype=np.float32)
-    out = processing.quantise(signal, 12)
+    out = processing.quantize(signal, 12)
     assert np.max(np.abs(out)) <= 1.0
     assert out[-1] == 2047 / 2048
     assert np.all(out * 2048 == np.round(out * 2048))
     assert np.all(np.abs(out - np.clip(signal, -1.0, 1.0)) <= 1 / 2048)
 
 
-def test_faults_change_the_signal_only_where_they_are() -> None:
+def test_fault_only_where_it_is() -> None:
     signal = clicks()
     for kind in ("samples", "dropout", "stuck"):
         broken = signal.copy()
@@ -93,7 +93,7 @@ def test_faults_change_the_signal_only_where_they_are() -> None:
         assert not np.array_equal(broken[1000:1050], signal[1000:1050])
 
 
-def test_a_fault_at_the_very_end_is_cut() -> None:
+def test_fault_at_end() -> None:
     signal = np.ones(100, dtype=np.float32)
     assert processing.fault(signal, 90, "dropout", np.ones(50)) == 100
     assert np.all(signal[90:] == 0.0)

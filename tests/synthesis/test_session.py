@@ -1,4 +1,4 @@
-"""Generated sessions: labels that are true, cavities that keep silent, and one world for all classes."""
+"""Generated sessions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def sample() -> list[Session]:
     return [session_of(4, index) for index in range(10)]
 
 
-def test_same_seed_same_samples_and_labels() -> None:
+def test_session_of_same_seed() -> None:
     first, second = session_of(7, 0), session_of(7, 0)
     assert first.subject == second.subject
     for a, b in zip(first.recordings, second.recordings, strict=True):
@@ -58,11 +58,11 @@ def test_same_seed_same_samples_and_labels() -> None:
         assert a.samples.tobytes() == b.samples.tobytes()
 
 
-def test_other_seed_other_session() -> None:
+def test_generate_session_other_seed() -> None:
     assert generated(PLAIN, 1).subject != generated(PLAIN, 2).subject
 
 
-def test_global_random_state_is_neither_used_nor_changed() -> None:
+def test_generate_session_global_random_state() -> None:
     np.random.seed(5)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     first = generated(PLAIN, 1)
@@ -71,7 +71,7 @@ def test_global_random_state_is_neither_used_nor_changed() -> None:
     assert generated(PLAIN, 1).recordings[0].samples.tobytes() == first.recordings[0].samples.tobytes()
 
 
-def test_shape_of_a_session(sample: list[Session]) -> None:
+def test_session_shape(sample: list[Session]) -> None:
     for session in sample:
         assert 3 <= len(session.recordings) <= 8
         times = [recording.recorded_at for recording in session.recordings]
@@ -86,14 +86,14 @@ def test_shape_of_a_session(sample: list[Session]) -> None:
             assert np.max(np.abs(recording.samples)) <= 1.0
 
 
-def test_recordings_of_one_session_never_overlap(sample: list[Session]) -> None:
+def test_recordings_do_not_overlap(sample: list[Session]) -> None:
     for session in sample:
         for earlier, later in pairwise(session.recordings):
             length = len(earlier.samples) / earlier.sample_rate
             assert (later.recorded_at - earlier.recorded_at).total_seconds() > length
 
 
-def test_labels_are_ordered_apart_and_inside(sample: list[Session]) -> None:
+def test_labels_ordered(sample: list[Session]) -> None:
     for session in sample:
         for recording in session.recordings:
             starts = [label.start_s for label in recording.labels]
@@ -106,10 +106,8 @@ def test_labels_are_ordered_apart_and_inside(sample: list[Session]) -> None:
 
 @pytest.mark.parametrize("rate", [44100, 96000, 16000])
 @pytest.mark.parametrize("sensor", ["airborne close", "contact"])
-def test_sound_sets_in_within_a_millisecond_of_its_label(
-    monkeypatch: pytest.MonkeyPatch, rate: int, sensor: str
-) -> None:
-    """Without background, nothing is to be heard before a label and a tenth of the peak within 1 ms after it."""
+def test_labels_at_onsets(monkeypatch: pytest.MonkeyPatch, rate: int, sensor: str) -> None:
+    """Without background, a tenth of the peak is reached within 1 ms of a label and not before it."""
     quiet = lambda self, rng, length: np.zeros(length, dtype=np.float32)  # noqa: E731
     monkeypatch.setattr(module.Background, "render", quiet)
     monkeypatch.setattr(module.processing, "convert", lambda rng, signal, bits: signal)
@@ -131,7 +129,7 @@ def test_sound_sets_in_within_a_millisecond_of_its_label(
     assert checked > 20
 
 
-def test_snap_is_labelled_at_its_release_not_at_its_rub() -> None:
+def test_extent_after_release() -> None:
     rate = 48000
     rub, slip = np.full(4800, 0.2), np.exp(-np.arange(2000) / 200.0)
     start, end = extent(np.concatenate([rub, slip]), 4800, rate)
@@ -139,9 +137,9 @@ def test_snap_is_labelled_at_its_release_not_at_its_rub() -> None:
     assert end - start == pytest.approx(200 * np.log(10.0), abs=2)
 
 
-def test_a_cavity_keeps_silent_for_its_refractory_period(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With no exceptions drawn, two pops of one cavity are at least 15 minutes apart; without the rule they are not."""
-    monkeypatch.setattr(planning, "PROGRAMMES", {(CAVITATION,): 1.0})
+def test_refractory_period(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without exceptions, two pops of one cavity are at least 15 minutes apart; without the rule they are not."""
+    monkeypatch.setattr(planning, "PROGRAMS", {(CAVITATION,): 1.0})
     monkeypatch.setattr(planning.p, "SECOND_CAVITATION", replace(planning.p.SECOND_CAVITATION, high=0.0))
     gaps = [gap for seed in range(5) for site in ("mcp", "hand") for gap in _gaps(replace(PLAIN, site=site), seed)]
     assert min(gaps) >= 900.0 - 1.0
@@ -158,27 +156,26 @@ def _gaps(settings: Settings, seed: int) -> list[float]:
     return [b - a for times in moments.values() for a, b in pairwise(times)]
 
 
-def test_no_more_cavities_than_the_site_has(sample: list[Session]) -> None:
+def test_cavities_of_site(sample: list[Session]) -> None:
     for session in sample:
         used = {label.cavity for recording in session.recordings for label in recording.labels} - {None}
         assert len(used) <= SITES[session.site].cavities
         assert all(cavity < SITES[session.site].cavities for cavity in used)
 
 
-def _planned(count: int) -> list[tuple[Settings, planning.Planned]]:
-    """What many sessions plan, without rendering the recordings."""
+def _planned(count: int) -> list[tuple[Settings, planning.PlannedSound]]:
+    """Return the plans of many sessions, without their recordings."""
     found = []
     for index in range(count):
         rng = np.random.default_rng([11, index])
         settings = replace(draw_settings(rng), sample_rate=44100, codec="none")
-        body = planning.draw_body(rng, settings)
+        planner = planning.Planner(rng, settings, (CAVITATION, SNAPPING, OTHER))
         for start in planning.draw_starts(rng):
-            plan = planning.plan_recording(rng, settings, (CAVITATION, SNAPPING, OTHER), body, start, 20.0)
-            found += [(settings, sound) for sound in plan]
+            found += [(settings, sound) for sound in planner.plan(start, 20.0)]
     return found
 
 
-def test_levels_settings_and_processing_do_not_tell_the_class() -> None:
+def test_levels_independent_of_class() -> None:
     """Levels have one distribution for all classes, over 60 dB, and no factor of the settings prefers a class."""
     planned = _planned(120)
     gestures: dict[str, dict[tuple[int, float], float]] = defaultdict(dict)
@@ -193,13 +190,13 @@ def test_levels_settings_and_processing_do_not_tell_the_class() -> None:
     assert np.percentile(everything, 99) - np.percentile(everything, 1) > 55.0
 
 
-def test_every_class_is_heard_on_both_sensor_paths() -> None:
-    heard = {(sound.label, settings.contact) for settings, sound in _planned(40)}
-    assert heard == {(label, contact) for label in (CAVITATION, SNAPPING, OTHER) for contact in (True, False)}
+def test_classes_on_both_sensor_paths() -> None:
+    found = {(sound.label, settings.contact) for settings, sound in _planned(40)}
+    assert found == {(label, contact) for label in (CAVITATION, SNAPPING, OTHER) for contact in (True, False)}
 
 
-def test_no_digital_silence_but_in_faults(sample: list[Session]) -> None:
-    """Lossy codecs mute what they take for silence, as they do elsewhere; nothing else leaves runs of zeros."""
+def test_no_digital_silence(sample: list[Session]) -> None:
+    """Lossy codecs mute near silence; nothing else leaves runs of zeros."""
     for session in (session for session in sample if session.settings.codec == "none"):
         for recording in session.recordings:
             if any(label.kind == "fault" for label in recording.labels):
@@ -208,7 +205,7 @@ def test_no_digital_silence_but_in_faults(sample: list[Session]) -> None:
             assert np.max(np.diff(quiet)) < max(0.002 * recording.sample_rate, 20)
 
 
-def test_close_sounds_are_one_row() -> None:
+def test_merge_close_labels() -> None:
     rows = merge(
         [
             Label(1.0030, 1.02, CAVITATION, "pop", 30.0, 2),
@@ -221,17 +218,17 @@ def test_close_sounds_are_one_row() -> None:
     assert rows[0].cavity == 2
 
 
-def test_merging_nothing_is_nothing() -> None:
+def test_merge_empty() -> None:
     assert merge([]) == ()
 
 
 @pytest.mark.parametrize("change", [{"sensor": "telepathy"}, {"codec": "mp3", "sample_rate": 96000}])
-def test_settings_outside_the_tables_are_refused(change: dict[str, object]) -> None:
+def test_settings_refused(change: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="choose"):
         replace(PLAIN, **change)  # type: ignore[arg-type]
 
 
-def test_loudness_is_of_the_first_ten_milliseconds_and_minds_a_swell() -> None:
+def test_loudness() -> None:
     sharp = np.concatenate([np.full(480, 0.5), np.full(4800, 0.1)])
     assert module.loudness(sharp, 48000) == pytest.approx(0.5)
     swell = np.concatenate([np.full(480, 0.001), np.full(4800, 0.8)])

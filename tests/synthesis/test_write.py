@@ -1,4 +1,4 @@
-"""`write_sessions`: the same bytes from the same seed, complete or not there at all."""
+"""Generated sessions as files."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_same_seed_same_bytes(written: Path, tmp_path: Path) -> None:
+def test_write_same_seed(written: Path, tmp_path: Path) -> None:
     again = write_sessions(tmp_path / "again", sessions=3, seed=SEED)
     assert contents(again) == contents(written)
 
 
-def test_a_session_does_not_depend_on_how_many_there_are(written: Path, tmp_path: Path) -> None:
+def test_write_any_number(written: Path, tmp_path: Path) -> None:
     one = contents(write_sessions(tmp_path / "one", sessions=1, seed=SEED))
     many = contents(written)
     recordings = [name for name in one if name.endswith(".flac")]
@@ -46,7 +46,7 @@ def test_a_session_does_not_depend_on_how_many_there_are(written: Path, tmp_path
     assert many["labels.csv"].decode().splitlines()[: len(first_label_lines)] == first_label_lines
 
 
-def test_files_hold_exactly_what_was_generated(written: Path) -> None:
+def test_write_samples(written: Path) -> None:
     for index in range(3):
         session = session_of(SEED, index)
         for number, recording in enumerate(session.recordings, 1):
@@ -56,7 +56,7 @@ def test_files_hold_exactly_what_was_generated(written: Path) -> None:
             assert np.array_equal(samples, recording.samples)
 
 
-def test_labels_name_every_recording(written: Path) -> None:
+def test_write_tables(written: Path) -> None:
     labels, manifest = rows(written / "labels.csv"), rows(written / "manifest.csv")
     assert list(labels[0]) == ["file", "start_s", "end_s", "label", "subject", "site", "recorded_at"]
     assert list(manifest[0]) == ["file", "subject", "site", "cavities", "recorded_at"]
@@ -68,33 +68,33 @@ def test_labels_name_every_recording(written: Path) -> None:
     assert all((row["label"] == "") == (row["start_s"] == "") == (row["end_s"] == "") for row in labels)
 
 
-def test_recordings_without_events_keep_one_empty_row(written: Path) -> None:
+def test_write_recordings_without_events(written: Path) -> None:
     empty = [row for row in rows(written / "labels.csv") if not row["label"]]
     silent = sum(not r.labels for index in range(3) for r in session_of(SEED, index).recordings)
     assert len(empty) == silent
 
 
-def test_synthesis_json_tells_seed_and_settings(written: Path) -> None:
+def test_write_synthesis_json(written: Path) -> None:
     record = json.loads((written / "synthesis.json").read_text(encoding="utf-8"))
     assert record["seed"] == SEED
     assert [session["session"] for session in record["sessions"]] == [f"session_{i:04d}" for i in range(3)]
     assert record["sessions"][1]["settings"] == session_of(SEED, 1).settings.to_dict()
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    write_sessions(tmp_path / "out", sessions=1, seed=SEED, progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 1)]
+def test_write_progress(tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    write_sessions(tmp_path / "out", sessions=1, seed=SEED, progress=lambda *call: calls.append(call))
+    assert calls == [(1, 1)]
 
 
-def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
+def test_write_folder_in_use(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError, match="not empty"):
         write_sessions(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
 
-def test_a_file_in_the_way_is_left_alone(tmp_path: Path) -> None:
+def test_write_onto_file(tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.write_text("mine", encoding="utf-8")
     with pytest.raises(OutputError, match="a file"):
@@ -102,12 +102,12 @@ def test_a_file_in_the_way_is_left_alone(tmp_path: Path) -> None:
     assert target.read_text(encoding="utf-8") == "mine"
 
 
-def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+def test_write_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     assert (write_sessions(tmp_path / "out", seed=SEED) / "labels.csv").is_file()
 
 
-def test_nothing_is_left_of_an_interrupted_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(seed: int, index: int) -> None:
         raise KeyboardInterrupt
 
@@ -117,14 +117,14 @@ def test_nothing_is_left_of_an_interrupted_run(tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_no_folder_can_be_made_the_error_says_so(tmp_path: Path) -> None:
+def test_write_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="cannot be written"):
         write_sessions(tmp_path / "file" / "out")
 
 
 @pytest.mark.parametrize("options", [{"sessions": 0}, {"sessions": -1}, {"sessions": 10**9}, {"seed": -1}])
-def test_numbers_out_of_range_are_refused(tmp_path: Path, options: dict[str, int]) -> None:
+def test_write_refuses(tmp_path: Path, options: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="number from"):
         write_sessions(tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()

@@ -1,3 +1,5 @@
+"""Sites and the user's own sites."""
+
 import subprocess
 import sys
 
@@ -27,49 +29,49 @@ def user_sites(tmp_path, monkeypatch):
     return write
 
 
-def test_the_table_is_the_contract_s():
+def test_sites_table():
     assert {name: site.cavities for name, site in SITES.items()} == CONTRACT
     assert {site.refractory_s for site in SITES.values()} == {1200.0}
 
 
-def test_cavitation_is_documented_for_knuckles_and_spine_only():
+def test_sites_documented():
     documented = {name for name, site in SITES.items() if site.documented}
     assert documented == {"mcp", "hand", "neck", "thoracic", "lumbar"}
 
 
 @pytest.mark.usefixtures("user_sites")
-def test_lookup_takes_any_case():
+def test_lookup_any_case():
     assert lookup(" Hip ") == SITES["hip"]
 
 
 @pytest.mark.usefixtures("user_sites")
-def test_an_unknown_site_lists_the_names_and_suggests_the_nearest():
+def test_lookup_unknown_suggests():
     with pytest.raises(UsageError, match="did you mean 'shoulder'") as error:
         lookup("sholder")
     assert all(name in str(error.value) for name in CONTRACT)
 
 
 @pytest.mark.usefixtures("user_sites")
-def test_nothing_is_suggested_for_what_resembles_nothing():
+def test_lookup_unknown_without_suggestion():
     with pytest.raises(UsageError) as error:
         lookup("xyzzy")
     assert "did you mean" not in str(error.value)
 
 
-def test_users_add_sites(user_sites):
+def test_user_site(user_sites):
     path = user_sites('[thumb]\ncavities = 2\nrefractory = "25min"\ndocumented = true\nnote = "MCP and IP"\n')
     assert lookup("thumb") == Site("thumb", 2, 1500.0, documented=True, note="MCP and IP", origin=str(path))
     assert describe()[-1]["origin"] == str(path)
     assert len(describe()) == len(SITES) + 1
 
 
-def test_a_user_s_site_needs_its_cavities_only(user_sites):
+def test_user_site_defaults(user_sites):
     user_sites("[thumb]\ncavities = 2\n")
     assert lookup("thumb").refractory_s == 1200.0
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[thumb]\ncavities = 2\ncavitys = 3\n", "unknown key 'cavitys'.*allowed are cavities"),
         ("[thumb]\n", "cavities is missing"),
@@ -84,26 +86,26 @@ def test_a_user_s_site_needs_its_cavities_only(user_sites):
         ("[thumb\n", "not TOML"),
     ],
 )
-def test_what_is_not_allowed_is_refused_with_file_and_site(user_sites, text, said):
+def test_user_site_refused(user_sites, text, message):
     path = user_sites(text)
-    with pytest.raises(UsageError, match=said) as error:
+    with pytest.raises(UsageError, match=message) as error:
         lookup("neck")
     assert str(path) in str(error.value)
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_read_sites_not_utf8(tmp_path):
     (tmp_path / "sites.toml").write_bytes(b"\xff\xfe[thumb]")
     with pytest.raises(UsageError, match="not TOML in UTF-8"):
         read_sites(tmp_path / "sites.toml")
 
 
-def test_a_file_named_but_missing_is_an_error(monkeypatch, tmp_path):
+def test_user_file_missing(monkeypatch, tmp_path):
     monkeypatch.setenv("POPCLASS_SITES", str(tmp_path / "gone.toml"))
     with pytest.raises(UsageError, match=r"gone\.toml.*not a file"):
         lookup("hip")
 
 
-def test_the_configuration_folder_is_read(monkeypatch, tmp_path):
+def test_user_file_in_configuration_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("POPCLASS_SITES", raising=False)
     monkeypatch.setattr("click.get_app_dir", lambda name: str(tmp_path / name))
     assert sites.user_file() is None
@@ -113,19 +115,19 @@ def test_the_configuration_folder_is_read(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("cavities", [0, -1, 1001, 1.0, True, "2", None])
-def test_cavities_are_a_whole_number_in_range(cavities):
+def test_check_cavities_refuses(cavities):
     with pytest.raises(UsageError, match="--cavities"):
         check_cavities(cavities, what="--cavities")
 
 
 @pytest.mark.usefixtures("user_sites")
-def test_the_rows_for_people_say_what_is_unverified():
+def test_describe_rows():
     rows = {row["site"]: row for row in describe()}
     assert rows["mcp"]["refractory"] == "20min"
     assert "unverified" in rows["hip"]["source"]
     assert all(isinstance(value, str) for row in rows.values() for value in row.values())
 
 
-def test_the_table_needs_no_numpy():
+def test_sites_import_without_numpy():
     code = "import sys, popclass.timing.sites as s; s.describe(); sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

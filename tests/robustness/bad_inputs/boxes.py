@@ -12,7 +12,14 @@ from bad_inputs.sources import RATE, encoded, good, samples, video
 MP4 = "mp4 (m4a, mov, 3gp) boxes that lie"
 EBML = "Matroska and webm elements that lie"
 SILENT = "Containers without sound, and encrypted ones"
-UNUSABLE = ("cannot be read as audio", "is no usable", "cut short", "holds no sound", "breaks off", "a sample rate of")
+UNUSABLE = (
+    "cannot be read as audio",
+    "is not a usable",
+    "cut short",
+    "contains no sound",
+    "breaks off",
+    "a sample rate of",
+)
 SHORT = ("cut short", "breaks off", "cannot be read as audio")
 MOST = 0xFFFFFFFF
 

@@ -16,7 +16,14 @@ MP3 = "MP3 and its tags"
 OGG = "Ogg pages that lie"
 RAW = "AAC and AMR streams that lie"
 LATE = struct.pack("<q", 1 << 62)
-UNUSABLE = ("cannot be read as audio", "is no usable", "cut short", "holds no sound", "breaks off", "a sample rate of")
+UNUSABLE = (
+    "cannot be read as audio",
+    "is not a usable",
+    "cut short",
+    "contains no sound",
+    "breaks off",
+    "a sample rate of",
+)
 
 
 def kinds() -> Iterator[Kind]:
@@ -76,7 +83,9 @@ def _flac_of(info: bytes, *blocks: bytes) -> bytes:
 
 def _flac() -> Iterator[Kind]:
     unknown = holding(lambda: _flac_of(_info(total=0)))
-    yield warned(FLAC, "flac-total-0", "a length of 0: not known", unknown, "does not say how long", ending=".flac")
+    yield warned(
+        FLAC, "flac-total-0", "a length of 0: not known", unknown, "does not declare its length", ending=".flac"
+    )
     for name, total in (("one-more", 48_001), ("double", 96_000), ("2-36", (1 << 36) - 1)):
         data = holding(lambda total=total: _flac_of(_info(total=total)))
         what = "a length beyond the end of the file"
@@ -237,7 +246,7 @@ def _ogg() -> Iterator[Kind]:
         beyond = holding(lambda of_pages=of_pages: of_pages(lambda p: [*p[:-1], _changed(p[-1], 6, LATE)]))
         yield either(OGG, f"{name}-granule", "a last page at sample 2^62", beyond, end, of=name)
         unended = holding(lambda of_pages=of_pages: of_pages(lambda p: [*p[:-1], _changed(p[-1], 5, b"\0")]))
-        says = "does not say how long"
+        says = "does not declare its length"
         yield warned(OGG, f"{name}-no-end", "a last page that is not marked so", unended, says, ending=end, of=name)
         garbage = holding(lambda name=name: good(name) + b"\0" * 1000)
         yield either(OGG, f"{name}-tail", "zeros after its last page", garbage, end, of=name)

@@ -15,8 +15,14 @@ DAMAGED = "Recordings with damaged bytes"
 PCM = ("wav", "wav-24-bit", "rf64", "w64", "aiff", "caf", "au", "mov")
 """Any bytes are samples here, so that damage can only be heard."""
 
-NOTHING = ("breaks off after about 0.00 s", "cannot be read as audio", "is no usable", "cut short", "holds no sound")
-SHORT = ("cut short", "breaks off", "is no usable")
+NOTHING = (
+    "breaks off after about 0.00 s",
+    "cannot be read as audio",
+    "is not a usable",
+    "cut short",
+    "contains no sound",
+)
+SHORT = ("cut short", "breaks off", "is not a usable")
 DAMAGE = ("damaged: page", "breaks off", "cut short", "cannot be read as audio")
 
 
@@ -72,7 +78,7 @@ def _damage(container: Container, name: str, what: str, change: Callable[[str], 
         return heard(DAMAGED, name, f"{what}, which are samples like any", make, end, of=of)
     if container.name in PCM:
         return refused(
-            DAMAGED, name, f"{what}, which its length shows", make, "cut short", "is no usable", ending=end, of=of
+            DAMAGED, name, f"{what}, which its length shows", make, "cut short", "is not a usable", ending=end, of=of
         )
     return Kind(name, DAMAGED, f"{what}, without checksums", make, Outcome.EITHER, ending=end, of=of)
 

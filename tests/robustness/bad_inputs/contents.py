@@ -90,7 +90,7 @@ def _levels() -> Iterator[Kind]:
 
 def _lengths() -> Iterator[Kind]:
     for count in (0, 1, 2, 479):
-        says = "holds no sound" if count == 0 else f"holds {count} sample(s)"
+        says = "contains no sound" if count == 0 else f"has {count} sample(s)"
         data = holding(lambda count=count: written(samples()[24_000 : 24_000 + count], RATE))
         yield refused(SHORT, f"samples-{count}", "less than 10 ms", data, says, of=f"{count} samples")
     least = holding(lambda: written(samples()[24_000:24_480], RATE))

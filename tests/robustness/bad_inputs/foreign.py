@@ -25,8 +25,8 @@ ENDINGS = (".wav", ".m4a", ".mp3", ".flac", ".au", ".aac", ".ogg", ".webm")
 def kinds() -> Iterator[Kind]:
     reasons = (
         "cannot be read as audio",
-        "is no usable",
-        "holds no sound",
+        "is not a usable",
+        "contains no sound",
         "cut short",
         "breaks off",
         "no audio stream",

@@ -10,7 +10,14 @@ from bad_inputs.sources import RATE, good
 from bad_inputs.wav import sound
 
 AIFF = "AIFF, CAF and AU headers that lie"
-UNUSABLE = ("cannot be read as audio", "is no usable", "cut short", "holds no sound", "a sample rate of", "channels")
+UNUSABLE = (
+    "cannot be read as audio",
+    "is not a usable",
+    "cut short",
+    "contains no sound",
+    "a sample rate of",
+    "channels",
+)
 RATE_80_BIT = struct.pack(">HQ", 16383 + 15, RATE << 48)
 
 
@@ -99,7 +106,7 @@ def _caf() -> Iterator[Kind]:
         "caf-length-unknown",
         "a length of -1: not known",
         unknown,
-        "does not say how long",
+        "does not declare its length",
         ending=".caf",
         of="CAF",
     )
@@ -125,7 +132,7 @@ def _au() -> Iterator[Kind]:
     yield either(AIFF, "au-offset-0", "samples that begin in the header", holding(_au_of(offset=0)), ".au", of="AU")
     lost = holding(_au_of(length=0))
     yield refused(
-        AIFF, "au-length-0", "a length of 0, though sound follows", lost, "without a right length", ending=".au"
+        AIFF, "au-length-0", "a length of 0, though sound follows", lost, "needs the right length", ending=".au"
     )
     unknown = holding(_au_of(length=0xFFFFFFFF))
     yield warned(
@@ -133,7 +140,7 @@ def _au() -> Iterator[Kind]:
         "au-length-unknown",
         "a length of 2^32 - 1: not known",
         unknown,
-        "does not say how long",
+        "does not declare its length",
         ending=".au",
         of="AU",
     )

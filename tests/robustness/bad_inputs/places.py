@@ -28,8 +28,8 @@ def kinds() -> Iterator[Kind]:
         *("link-to-folder", GROUP, "a link to the folder it lies in", _link("."), Outcome.REFUSED, ("is a folder",)),
         in_batch=Outcome.PASSED_OVER,
     )
-    in_batch = ("is a pipe and no file",)
-    nobody = ("nobody writes to",)
+    in_batch = ("is a pipe, not a file",)
+    nobody = ("is a pipe without a writer",)
     yield Kind(
         "pipe", GROUP, "a named pipe that nobody writes to", os.mkfifo, Outcome.REFUSED, nobody, batch_says=in_batch
     )

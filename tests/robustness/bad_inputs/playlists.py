@@ -16,7 +16,7 @@ from bad_inputs.sources import good
 GROUP = "Playlists, and names like addresses"
 TARGET = "private/elsewhere"
 PORT = 47_913
-REASONS = ("cannot be read as audio", "is no usable", "holds no sound")
+REASONS = ("cannot be read as audio", "is not a usable", "contains no sound")
 
 
 def kinds() -> Iterator[Kind]:

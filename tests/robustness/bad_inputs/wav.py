@@ -11,7 +11,7 @@ from bad_inputs.sources import RATE, good, samples, written
 
 WAV = "WAV headers that lie"
 LONG = "RF64 and W64 headers that lie"
-FORMAT = ("is no usable WAV file", "cannot be read as audio")
+FORMAT = ("is not a usable WAV file", "cannot be read as audio")
 WIDEST = 1 << 64
 
 
@@ -65,7 +65,7 @@ def kinds() -> Iterator[Kind]:
 
 
 def _lengths() -> Iterator[Kind]:
-    lost, unknown = "header gives a wrong length", "does not say how long it should be"
+    lost, unknown = "header gives a wrong length", "does not declare its length"
     yield warned(WAV, "wav-length-0", "data length 0: the recorder lost power", holding(wav(data_size=0)), lost)
     for name, length in (("ffffffff", 0xFFFFFFFF), ("7ffff000", 0x7FFFF000), ("80000000", 0x80000000)):
         what = "data length as programs write it into a pipe"
@@ -75,7 +75,7 @@ def _lengths() -> Iterator[Kind]:
         yield refused(WAV, f"wav-length-{name}", what, holding(wav(data_size=length)), "cut short", of=name)
     ignored = "more bytes follow"
     yield warned(WAV, "wav-length-half", "data length half of what is there", holding(wav(data_size=48_000)), ignored)
-    yield refused(WAV, "wav-length-2", "data length of one sample", holding(wav(data_size=2)), "holds 1 sample(s)")
+    yield refused(WAV, "wav-length-2", "data length of one sample", holding(wav(data_size=2)), "has 1 sample(s)")
     yield heard(WAV, "wav-size-0", "file size 0 in the first chunk, which nobody needs", holding(wav(size=0)))
     yield heard(WAV, "wav-size-large", "file size 4 GiB in the first chunk", holding(wav(size=0xFFFFFFF0)))
     what = "padded with zeros to a whole sector"
@@ -95,7 +95,7 @@ def _rates() -> Iterator[Kind]:
 
 def _channels() -> Iterator[Kind]:
     for channels in (0, 9, 256, 1024, 1025, 65_535):
-        reasons = (f"{channels} channels", "cannot be read as audio", "is no usable WAV file")
+        reasons = (f"{channels} channels", "cannot be read as audio", "is not a usable WAV file")
         data = holding(wav(fmt(channels=channels)))
         name, of = f"wav-channels-{channels}", str(channels)
         yield refused(WAV, name, "number of channels outside 1-8", data, *reasons, of=of)
@@ -116,7 +116,7 @@ def _widths() -> Iterator[Kind]:
 def _codes() -> Iterator[Kind]:
     for name, code in (("0", 0), ("ffff", 0xFFFF), ("adpcm", 2), ("mp3", 0x55), ("gsm", 0x31), ("extensible", 0xFFFE)):
         what = "a format code that is not that of the samples"
-        reasons = (*FORMAT, "holds no sound", "breaks off")
+        reasons = (*FORMAT, "contains no sound", "breaks off")
         yield refused(WAV, f"wav-code-{name}", what, holding(wav(fmt(code))), *reasons, of=name)
     guid = fmt(0xFFFE) + struct.pack("<HHI", 22, 16, 4) + bytes(range(16))
     yield refused(WAV, "wav-guid", "an extensible format of nobody's", holding(wav(guid)), *FORMAT)
@@ -124,7 +124,7 @@ def _codes() -> Iterator[Kind]:
 
 def _order() -> Iterator[Kind]:
     form, data = chunk(b"fmt ", fmt()), chunk(b"data", sound())
-    reasons = ("is no usable WAV file", "cannot be read as audio", "cut short")
+    reasons = ("is not a usable WAV file", "cannot be read as audio", "cut short")
     broken = {
         "wav-header-only": ("12 bytes and no chunk", riff()),
         "wav-no-data": ("no data chunk", riff(form)),
@@ -171,7 +171,7 @@ def _rf64() -> Iterator[Kind]:
     )
     for name, size in (("0", 0), ("2-62", 1 << 62), ("2-63", 1 << 63)):
         what = "a length of 0, or beyond any file"
-        says = ("header gives a wrong length", "does not say how long")
+        says = ("header gives a wrong length", "does not declare its length")
         data_of = holding(rf64(_ds64(size)))
         yield warned(LONG, f"rf64-length-{name}", what, data_of, *says, ending=".rf64", of=f"RF64 {size}")
     for name, size in (("one-more", 96_001), ("a-terabyte", 1 << 40), ("2-61", 1 << 61)):
@@ -183,7 +183,7 @@ def _rf64() -> Iterator[Kind]:
     yield heard(LONG, "rf64-frames", "2^64 - 1 frames, which nobody needs", frames, ".rf64", of="RF64")
     sizes = holding(rf64(_ds64(96_000, riff_size=WIDEST - 1)))
     yield heard(LONG, "rf64-size", "a file size of 2^64 - 1, which nobody needs", sizes, ".rf64", of="RF64")
-    unreadable = ("cannot be read as audio", "is no usable", "cut short")
+    unreadable = ("cannot be read as audio", "is not a usable", "cut short")
     missing = holding(rf64())
     yield refused(LONG, "rf64-no-ds64", "no chunk of lengths", missing, *unreadable, ending=".rf64", of="RF64")
     short = holding(rf64(chunk(b"ds64", bytes(4))))
@@ -199,7 +199,7 @@ def _w64() -> Iterator[Kind]:
     def w64(size: int) -> bytes:
         return whole[:at] + struct.pack("<Q", size) + whole[at + 8 :]
 
-    says = ("header gives a wrong length", "does not say how long")
+    says = ("header gives a wrong length", "does not declare its length")
     for name, size in (("0", 0), ("24", 24), ("2-63", 1 << 63), ("2-64", WIDEST - 1)):
         what = "a length of 0, or beyond any file"
         yield warned(LONG, f"w64-length-{name}", what, holding(w64(size)), *says, ending=".w64", of=f"W64 {size}")
@@ -211,7 +211,7 @@ def _w64() -> Iterator[Kind]:
     half = holding(w64(48_024))
     yield warned(LONG, "w64-length-half", "a length of half", half, says[0], ending=".w64", of="W64")
     guid = whole.replace(b"fmt \xf3", b"fmt \xf4")
-    unreadable = ("cannot be read as audio", "is no usable")
+    unreadable = ("cannot be read as audio", "is not a usable")
     yield refused(
         LONG, "w64-guid", "a format chunk by another name", holding(guid), *unreadable, ending=".w64", of="W64"
     )

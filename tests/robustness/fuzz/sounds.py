@@ -10,8 +10,9 @@ from functools import cache
 
 import numpy as np
 
+from popclass.audio.container import ContainerHeader
 from popclass.audio.decode import Decoder, PyAVDecoder, SoundFileDecoder
-from popclass.audio.header import MAX_CHUNKS, Header, read_header
+from popclass.audio.header import MAX_CHUNKS, read_header
 from popclass.audio.timestamps import _DATE_TAGS, EARLIEST_YEAR, from_file_name, recording_time
 from popclass.errors import AudioError
 from popclass.formats.audacity import audacity
@@ -45,7 +46,7 @@ def headers(data: bytes) -> None:
     header = twice(lambda: read_header(io.BytesIO(data)))
     read_header(file)
     check(file.reads <= READS + len(data) // 8, f"{file.reads} reads of a header")
-    if not isinstance(header, Header):
+    if not isinstance(header, ContainerHeader):
         return
     check_line(header.shortfall())
     check("nan" not in header.shortfall() and "inf" not in header.shortfall(), header.shortfall())

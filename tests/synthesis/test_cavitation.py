@@ -1,0 +1,97 @@
+"""Sounds of cavitation, and those of snapping beside them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from synth_measures import RATES, WHOLE, fall_s, similarity, spectrum
+
+from popclass.synthesis import cavitation, snapping
+from popclass.synthesis import parameters as p
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("contact", [True, False])
+def test_joint_sounds_at_every_rate(rate: int, contact: bool) -> None:
+    rng = np.random.default_rng([2, rate])
+    for number in range(20):
+        pop = cavitation.pop(rng, rate, cavitation.draw_cavity(rng, number, WHOLE), contact=contact)
+        slip = snapping.snap(rng, rate, snapping.draw_tendon(rng, WHOLE, contact=contact)).wave
+        for wave in (pop, slip):
+            assert np.all(np.isfinite(wave))
+            assert np.max(np.abs(wave)) > 0.0
+
+
+def test_draw_cavity_confined_disc() -> None:
+    rng = np.random.default_rng(3)
+    for number in range(50):
+        c = cavitation.draw_cavity(rng, number, WHOLE)
+        omega2 = (
+            2
+            * cavitation.POLYTROPIC
+            * c.pressure_pa
+            / (cavitation.DENSITY * c.radius_m**2 * math.log(c.width_m / c.radius_m))
+        )
+        assert math.sqrt(omega2) / (2 * math.pi) == pytest.approx(c.frequency_hz)
+        decay = 6 * c.viscosity / (cavitation.DENSITY * c.gap_m**2)
+        assert math.log(10) / decay == pytest.approx(c.duration_s)
+
+
+def test_similarity_of_snaps_and_pops() -> None:
+    rng, rate = np.random.default_rng(4), 48000
+    same, different = [], []
+    for contact in (True, False):
+        for _ in range(25):
+            tendon = snapping.draw_tendon(rng, WHOLE, contact=contact)
+            first, second = (snapping.snap(rng, rate, tendon) for _ in range(2))
+            same.append(similarity(first.wave[first.release :], second.wave[second.release :]))
+            cavities = [cavitation.draw_cavity(rng, number, WHOLE) for number in range(2)]
+            a, b = cavitation.series(rng, rate, cavities, contact=contact, spine=True)
+            different.append(similarity(a.wave, b.wave))
+    assert np.median(same) > 0.95
+    assert np.median(different) < 0.75
+
+
+def test_pop_contact_published_figures() -> None:
+    """S Reggars 1996: 86-1,830 Hz, median 215 (D to 260); S Dunning 2013: 5.66 ms."""
+    rng, rate = np.random.default_rng(6), 48000
+    peaks, falls = [], []
+    for number in range(300):
+        wave = cavitation.pop(rng, rate, cavitation.draw_cavity(rng, number, WHOLE), contact=True)
+        frequency, power = spectrum(wave, rate)
+        peaks.append(frequency[power.argmax()])
+        falls.append(fall_s(wave, rate))
+    assert 190 < np.median(peaks) < 280
+    assert np.mean((np.array(peaks) > 60) & (np.array(peaks) < 1900)) > 0.93
+    assert 0.004 < np.median(falls) < 0.0075
+
+
+def test_pop_airborne_published_figures() -> None:
+    """R rows: falls 20 dB in 1-5 ms, centroid 2-6 kHz, peak frequency 0.9-6 kHz; drawn wider than that."""
+    rng, rate = np.random.default_rng(7), 48000
+    centroids, peaks, falls = [], [], []
+    for number in range(300):
+        wave = cavitation.pop(rng, rate, cavitation.draw_cavity(rng, number, WHOLE), contact=False)
+        frequency, power = spectrum(wave, rate)
+        centroids.append(float(np.sum(frequency * power) / np.sum(power)))
+        peaks.append(float(frequency[power.argmax()]))
+        falls.append(fall_s(wave, rate))
+    assert 2500 < np.median(centroids) < 4500
+    assert np.percentile(centroids, 90) > 6000
+    assert np.mean((np.array(peaks) > 900) & (np.array(peaks) < 6000)) > 0.6
+    assert 0.001 < np.median(falls) < 0.003
+
+
+def test_pops_in_thrust_and_gaps() -> None:
+    """S L5-S1: mean 5.27 of 2-9; D gaps 33-36 ms; R clicks of a series 6-67 ms apart."""
+    rng = np.random.default_rng(10)
+    lumbar = [cavitation.pops_in_thrust(rng, "lumbar") for _ in range(2000)]
+    neck = [cavitation.pops_in_thrust(rng, "neck") for _ in range(2000)]
+    assert np.mean(lumbar) == pytest.approx(5.27, abs=0.3)
+    assert (min(lumbar), max(lumbar)) == (2, 9)
+    assert max(neck) <= 7
+    assert np.mean([p.GAP_SPINE.draw(rng) for _ in range(2000)]) == pytest.approx(0.0345, abs=0.003)
+    air = np.array([p.GAP_AIR.draw(rng) for _ in range(2000)])
+    assert np.mean(air < 0.067) > 0.8
