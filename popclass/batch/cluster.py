@@ -43,6 +43,8 @@ CHUNKS_AHEAD = 2  # handed out for each thread of the workers, so that none wait
 CRASHED = "every worker that read it died: the file crashes its decoder, or memory ran out"
 KEPT = "what was processed is kept; the same command without --fresh continues"
 
+PlainChunk = dict[str, tuple[int, int]]
+
 _models: dict[str, Model] = {}
 
 
@@ -160,7 +162,9 @@ class Cluster:
         while left or self._in_progress:
             while left and len(self._in_progress) < self._threads * CHUNKS_AHEAD:
                 chunk = left.popleft()
-                self._in_progress[self._client.submit(work, data, chunk, pure=False)] = chunk
+                # plain numbers, which a worker without popclass can read
+                stamps = {name: (stamp.size, stamp.mtime_ns) for name, stamp in chunk.items()}
+                self._in_progress[self._client.submit(work, data, stamps, pure=False)] = chunk
             for future in self._finished():
                 chunk = self._in_progress.pop(future)
                 try:
@@ -228,14 +232,14 @@ def versions() -> dict[str, str]:
     return {"popclass": __version__, "python": python, **{name: version(name) for name in LIBRARIES}}
 
 
-def task(sha256: str, name: str, folder: str) -> Callable[[bytes, Chunk], list[Outcome] | dict[str, Any]]:
+def task(sha256: str, name: str, folder: str) -> Callable[[bytes, PlainChunk], list[Outcome] | dict[str, Any]]:
     """Return the function that a worker runs on the bytes of a model and a chunk.
 
     It returns the outcomes, or the description of the worker for `check_worker` if the worker cannot be used.
     """
     expected = versions()
 
-    def work(data: bytes, chunk: Chunk) -> list[Outcome] | dict[str, Any]:
+    def work(data: bytes, chunk: PlainChunk) -> list[Outcome] | dict[str, Any]:
         import os
         import platform
         from importlib.metadata import PackageNotFoundError, version
@@ -249,16 +253,18 @@ def task(sha256: str, name: str, folder: str) -> Callable[[bytes, Chunk], list[O
         except ImportError:
             return found
         found |= {"popclass": popclass.__version__, "python": ".".join(platform.python_version_tuple()[:2])}
-        for library in expected:
+        for library in expected.keys() - found.keys():
             try:
-                found.setdefault(library, version(library))
+                found[library] = version(library)
             except PackageNotFoundError:
                 found[library] = None
         if not found["folder"] or any(found[library] != number for library, number in expected.items()):
             return found
         from popclass.batch.cluster import process_on_worker
+        from popclass.utils.files import Stamp
 
-        return process_on_worker(sha256, name, data, folder, chunk)
+        stamps = {recording: Stamp(*numbers) for recording, numbers in chunk.items()}
+        return process_on_worker(sha256, name, data, folder, stamps)
 
     return work
 
