@@ -1,53 +1,60 @@
-# A Python environment with popclass[dev] is taken to be active: pip install -e '.[dev]'
+# Needs an active Python environment with popclass[dev]: pip install -e '.[dev]'
 .DEFAULT_GOAL := help
-.PHONY: help check format test docs bench fuzz model real synthesis samples lock audit lowest ci
+.PHONY: help check format test docs bench study fuzz model real synthesis samples lock audit lowest ci
 
-help:     ## list these commands
+help:     ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-check:    ## lint, format and types
+check:    ## check lint, format and types
 	ruff check .
 	ruff format --check .
 	mypy
 
-format:   ## put the code into shape
+format:   ## format the code and fix lint
 	ruff check --fix .
 	ruff format .
 
-test:     ## tests, docstring examples among them
+test:     ## run the tests, including docstring examples
 	pytest
 
-docs:     ## run the commands of README.md and docs/ and write their real output into them
-	python docs/refresh.py
+docs:     ## rewrite the console output, feature table and input table of README.md and docs/
+	python docs/generate/refresh.py
+	python docs/generate/features_table.py --write
+	python docs/generate/robustness_table.py
 
-bench:    ## run the benchmarks, each of which holds one bound
-	missed=0; for script in $$(grep -l __main__ benchmarks/*.py | grep -v -e real.py -e synthesis_figures.py); do \
+bench:    ## run the benchmarks; each checks its bounds
+	missed=0; for script in $$(grep -l __main__ benchmarks/*.py); do \
 		echo "== $$script"; python $$script || missed=1; done; exit $$missed
 
-fuzz:     ## look for inputs that break a promise, a minute for each target (pip install -e '.[fuzz]')
+study:    ## rerun the studies of docs/research (an hour)
+	python experiments/border.py --write
+	python experiments/evidence.py
+	python experiments/learning_curve.py
+
+fuzz:     ## fuzz every target for a minute (pip install -e '.[fuzz]')
 	python -m tests.robustness.fuzz.run
 
 model:    ## rebuild models/default.onnx and its card from the generator
 	python -m popclass.training.default
 
 real:     ## score the default model on real recordings: make real REALDATA=FOLDER
-	python benchmarks/real.py $(REALDATA) --write
+	python experiments/real.py $(REALDATA) --write
 
-synthesis: ## print published figures beside generated ones into docs/synthesis.md
-	python benchmarks/synthesis_figures.py > docs/synthesis.md
+synthesis: ## rewrite docs/synthesis.md
+	python docs/generate/synthesis_figures.py > docs/synthesis.md
 
 samples:  ## rebuild samples/ from the generator
 	python samples/make.py
 
-lock:     ## write every version that development uses, with hashes, into tests/requirements.lock (needs uv)
+lock:     ## rewrite tests/requirements.lock: all development versions with hashes (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --python-version 3.11 \
 		--extra dev --extra live --custom-compile-command "make lock" pyproject.toml -o tests/requirements.lock
 
-audit:    ## look the locked versions up among known vulnerabilities (needs pip-audit and the network)
+audit:    ## check the locked versions for known vulnerabilities (needs pip-audit and the network)
 	pip-audit --strict --requirement tests/requirements.lock --disable-pip
 
-lowest:   ## a selection of tests with the oldest versions that pyproject.toml allows, in .lowest/ (needs uv)
+lowest:   ## run some tests with the oldest versions that pyproject.toml allows, in .lowest/ (needs uv)
 	tests/smoke.sh .lowest lowest-direct "$$(command -v python3.11)"
 
-ci:       ## what must hold before a change is taken, in fresh environments
+ci:       ## run all checks of a change in fresh environments
 	.ci/run

@@ -1,4 +1,4 @@
-"""What popclass costs beside what people use today, on the same recordings.
+"""CPU of popclass against librosa scripts and pyAudioAnalysis on the same recordings.
 
     python benchmarks/compare.py [--runs N] [--clips N] [--minutes M] [--pyaudioanalysis PYTHON]
 
@@ -7,10 +7,9 @@
 - a folder of clips of 1 s: `popclass batch` in one process against the same script, and against pyAudioAnalysis, which
   classifies every file with a support vector machine it has trained on forty of them.
 
-Each figure is the CPU of a whole process, the rivals taking turns. pyAudioAnalysis lives in an environment of its own
+Each figure is the CPU of a whole process; the commands take turns. pyAudioAnalysis needs an environment of its own
 (`python -m venv paa && paa/bin/pip install pyAudioAnalysis numpy scipy scikit-learn imbalanced-learn matplotlib pydub
-eyed3 plotly tqdm hmmlearn`), whose interpreter is named with `--pyaudioanalysis`; without it that line is left out, and
-said to be.
+eyed3 plotly tqdm hmmlearn`); name its interpreter with `--pyaudioanalysis`. Without it that comparison is skipped.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import Cost, Verdicts, in_turn, median, popclass, python, run
+from measure import Bounds, Cost, in_turn, median, popclass, python, run
 from startup import make_forest
 from throughput import RATE, write_clips, write_noise
 
@@ -57,24 +56,24 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, and give 1 where a bound is missed."""
+    """Measure and print; return 1 where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="how often each is measured")
     parser.add_argument("--clips", type=int, default=2000)
     parser.add_argument("--minutes", type=int, default=60, help="length of the long recording")
     parser.add_argument("--pyaudioanalysis", metavar="PYTHON", help="the interpreter of an environment that has it")
     options = parser.parse_args(argv)
-    verdicts = Verdicts()
+    bounds = Bounds()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_forest(str(folder / "forest.joblib"))
-        an_hour(folder, options.minutes, options.runs, verdicts)
-        many_clips(folder, options.clips, options.runs, options.pyaudioanalysis, verdicts)
-    return verdicts.exit_code
+        an_hour(folder, options.minutes, options.runs, bounds)
+        many_clips(folder, options.clips, options.runs, options.pyaudioanalysis, bounds)
+    return bounds.exit_code
 
 
-def an_hour(folder: Path, minutes: int, runs: int, verdicts: Verdicts) -> None:
-    """One long recording."""
+def an_hour(folder: Path, minutes: int, runs: int, bounds: Bounds) -> None:
+    """Compare on one long recording."""
     path = folder / "hour.wav"
     write_noise(path, RATE, minutes, 2)
     commands = {
@@ -84,22 +83,22 @@ def an_hour(folder: Path, minutes: int, runs: int, verdicts: Verdicts) -> None:
     costs = in_turn(commands, runs)
     path.unlink()
     show(f"{minutes} min of WAV", costs)
-    verdicts.at_least(f"{minutes} min of WAV: CPU of librosa script / classify", ratio(costs, "librosa", "classify"), 5)
+    bounds.at_least(f"{minutes} min of WAV: CPU of librosa script / classify", ratio(costs, "librosa", "classify"), 5)
 
 
-def many_clips(folder: Path, clips: int, runs: int, paa: str | None, verdicts: Verdicts) -> None:
-    """A folder of short recordings."""
+def many_clips(folder: Path, clips: int, runs: int, paa: str | None, bounds: Bounds) -> None:
+    """Compare on a folder of clips."""
     source, forest = folder / "clips", str(folder / "forest.joblib")
     write_clips(source, clips)
-    rivals = {"librosa": python(BY_HAND, str(source), forest)}
+    others = {"librosa": python(BY_HAND, str(source), forest)}
     if paa is None:
-        print("  pyAudioAnalysis is left out: name an interpreter that has it with --pyaudioanalysis")
+        print("  pyAudioAnalysis skipped: name an interpreter that has it with --pyaudioanalysis")
     else:
-        rivals["pyAudioAnalysis"] = [paa, "-c", PAA_CLASSIFY, str(source), train_paa(paa, source, folder)]
+        others["pyAudioAnalysis"] = [paa, "-c", PAA_CLASSIFY, str(source), train_paa(paa, source, folder)]
     fresh = (str(folder / f"results{number}") for number in itertools.count())
-    costs: dict[str, list[Cost]] = {name: [] for name in (*rivals, "batch")}
+    costs: dict[str, list[Cost]] = {name: [] for name in (*others, "batch")}
     for _ in range(runs):
-        for name, command in rivals.items():
+        for name, command in others.items():
             costs[name].append(run(command))
         target = next(fresh)
         costs["batch"].append(run(popclass("batch", str(source), "-o", target, "--jobs", "1", "--quiet")))
@@ -107,16 +106,16 @@ def many_clips(folder: Path, clips: int, runs: int, paa: str | None, verdicts: V
     show(f"{clips} clips", costs)
     for name, bound in (("librosa", 3), ("pyAudioAnalysis", 8)):
         if name in costs:
-            verdicts.at_least(f"{clips} clips: CPU of {name} / batch", ratio(costs, name, "batch"), bound)
+            bounds.at_least(f"{clips} clips: CPU of {name} / batch", ratio(costs, name, "batch"), bound)
 
 
 def train_paa(paa: str, source: Path, folder: Path) -> str:
-    """A support vector machine of pyAudioAnalysis that tells twenty clips from twenty others.
+    """Train a support vector machine of pyAudioAnalysis on two classes of twenty clips.
 
     Raises
     ------
     SystemExit
-        Where the interpreter has no pyAudioAnalysis, or it cannot be trained.
+        If the interpreter has no pyAudioAnalysis, or training fails.
     """
     paths = sorted(source.iterdir())[:40]
     classes = [folder / "paa one", folder / "paa two"]
@@ -132,18 +131,18 @@ def train_paa(paa: str, source: Path, folder: Path) -> str:
     except OSError as error:
         raise SystemExit(f"--pyaudioanalysis {paa}: {error.strerror}; name a Python interpreter") from None
     if done.returncode or not Path(model).is_file():
-        said = (done.stderr.strip() or "it made no model").splitlines()[-1]
-        raise SystemExit(f"--pyaudioanalysis {paa}: pyAudioAnalysis could not be trained there: {said}")
+        reason = (done.stderr.strip() or "it made no model").splitlines()[-1]
+        raise SystemExit(f"--pyaudioanalysis {paa}: pyAudioAnalysis could not be trained: {reason}")
     return model
 
 
-def ratio(costs: dict[str, list[Cost]], rival: str, own: str) -> float:
-    """How many times the CPU the rival takes."""
-    return median(costs[rival], "cpu_s") / median(costs[own], "cpu_s")
+def ratio(costs: dict[str, list[Cost]], other: str, own: str) -> float:
+    """Return the ratio of median CPU times."""
+    return median(costs[other], "cpu_s") / median(costs[own], "cpu_s")
 
 
 def show(what: str, costs: dict[str, list[Cost]]) -> None:
-    """CPU and memory of each."""
+    """Print CPU and memory of each command."""
     for name, each in costs.items():
         print(f"  {what}, {name:16s} {median(each, 'cpu_s'):7.2f} s CPU {median(each, 'mib'):7.0f} MiB")
 

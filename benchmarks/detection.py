@@ -1,11 +1,11 @@
-"""What the detector finds, what it finds too much, how exactly and how fast, beside librosa.onset with its defaults.
+"""Recall, precision, onset error and speed of the detector, next to librosa.onset with its defaults.
 
     python benchmarks/detection.py [--seconds S] [--hours H] [--write]
 
 Clicks of four kinds, one every half second, are laid over a background so that their rms over the first 10 ms stands at
-20 to 0 dB against the background's rms. popclass has its one default setting throughout. A click counts as found where
-an onset lies within 10 ms of it; librosa, which is late, is given 50 ms. Then stationary noise alone: how many
-events an hour. `--write` puts what is printed into docs/detection.md.
+20 to 0 dB relative to the background's rms. popclass runs with its defaults. A click is found if an onset lies within
+10 ms of it; librosa, whose onsets are late, gets 50 ms. Then events per hour in stationary noise alone. `--write` puts
+the output into docs/detection.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from measure import Verdicts
+from measure import Bounds
 from mir_eval.util import match_events
 from speech import speech
 
@@ -41,20 +41,20 @@ Kind = Callable[[np.random.Generator], np.ndarray]
 
 
 def ring(rng: np.random.Generator) -> np.ndarray:
-    """As cracks are through air: a damped sine of 0.9-6 kHz that falls by 20 dB in 1-5 ms."""
+    """Generate a cavitation in air: a damped sine of 0.9-6 kHz that falls by 20 dB in 1-5 ms."""
     seconds = np.arange(RATE // 20) / RATE
     fall = np.exp(-seconds * 2.3 / rng.uniform(0.001, 0.005))
     return np.sin(2 * np.pi * rng.uniform(900, 6000) * seconds + rng.uniform(0, 2 * np.pi)) * fall
 
 
 def burst(rng: np.random.Generator) -> np.ndarray:
-    """White noise that falls by 20 dB in 1-5 ms."""
+    """Generate white noise that falls by 20 dB in 1-5 ms."""
     seconds = np.arange(RATE // 20) / RATE
     return rng.standard_normal(len(seconds)) * np.exp(-seconds * 2.3 / rng.uniform(0.001, 0.005))
 
 
 def contact(rng: np.random.Generator, low: float = 140, high: float = 1830) -> np.ndarray:
-    """As cavitation is on the skin (Reggars 1996): one or two cycles, log-normal about 235 Hz, begun from rest."""
+    """Generate a cavitation on the skin (Reggars 1996): one or two cycles, log-normal about 235 Hz, from rest."""
     hertz = 0.0
     while not low <= hertz <= high:
         hertz = 235 * float(np.exp(0.7 * rng.standard_normal()))
@@ -63,16 +63,16 @@ def contact(rng: np.random.Generator, low: float = 140, high: float = 1830) -> n
 
 
 def low_contact(rng: np.random.Generator) -> np.ndarray:
-    """The lowest of these, 86-140 Hz: a fifth of all on the skin, and the hardest there are."""
+    """Generate a contact pop of 86-140 Hz: a fifth of those on the skin, and the hardest to detect."""
     return contact(rng, 86, 140)
 
 
 def impulse(rng: np.random.Generator) -> np.ndarray:
-    """A single sample, as digital glitches and electrical clicks are."""
+    """Generate a single sample, like a digital glitch or an electrical click."""
     return np.eye(1, RATE // 20)[0] * rng.choice([-1, 1])
 
 
-# low contact pops as often among all contact pops as Reggars' figures have them
+# the share of low contact pops follows Reggars
 KINDS: dict[str, tuple[Kind, float]] = {
     "ring 0.9-6 kHz": (ring, 0.25),
     "noise burst": (burst, 0.25),
@@ -84,7 +84,7 @@ KINDS: dict[str, tuple[Kind, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A recording with clicks of which everything is known."""
+    """A recording with its click onsets and kinds."""
 
     samples: np.ndarray
     onsets_s: np.ndarray
@@ -93,7 +93,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How one detector did on one scene; the error is the median of what lies between a click and its onset."""
+    """Scores of one detector on one scene; the error is the median distance between click and onset."""
 
     recall: float
     precision: float
@@ -103,7 +103,7 @@ class Score:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, and give 1 where a bound is missed."""
+    """Measure and print; return 1 where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=300, help="length of each recording with clicks")
     parser.add_argument("--hours", type=float, default=4.0, help="of noise alone, all together")
@@ -123,7 +123,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def report(seconds: int, hours: float) -> int:
     """Print the tables and the bounds."""
-    verdicts = Verdicts()
+    bounds = Bounds()
     spoken, voice = speech(seconds, RATE)
     print(f"{seconds} s with a click every {EVERY_S} s for each line; speech by {voice}\n")
     print("background  level      popclass                       librosa.onset.onset_detect")
@@ -134,8 +134,8 @@ def report(seconds: int, hours: float) -> int:
         for level in LEVELS_DB:
             scene = scenes[name, level] = make_scene(name, level, seconds, spoken)
             mine = scores[name, level] = score(popclass_onsets, scene, NEAR_S)
-            rival = score(librosa_onsets, scene, NEAR_LIBROSA_S)
-            print(f"{name:10s} {level:6d}   {line(mine)}    {line(rival)}", flush=True)
+            other = score(librosa_onsets, scene, NEAR_LIBROSA_S)
+            print(f"{name:10s} {level:6d}   {line(mine)}    {line(other)}", flush=True)
     print("\nrecall of popclass by kind of click, at 20 / 10 / 6 / 3 / 0 dB")
     print(f"{'':22s}" + "".join(f"{name:>28s}" for name in BACKGROUNDS))
     for kind in KINDS:
@@ -144,38 +144,38 @@ def report(seconds: int, hours: float) -> int:
         )
         print(f"{kind:22s}" + "".join(f"{cell:>28s}" for cell in cells))
     print()
-    bounds(scores, scenes, verdicts)
+    check_bounds(scores, scenes, bounds)
     print()
-    noise_alone(hours, verdicts)
-    return verdicts.exit_code
+    noise_alone(hours, bounds)
+    return bounds.exit_code
 
 
 def line(result: Score) -> str:
-    """One detector's cells."""
+    """Format the scores of one detector."""
     return f"{result.recall:6.3f} {result.precision:9.3f} {result.error_ms:7.2f} {result.speed:6.0f}"
 
 
 def by_kind(result: Score, scene: Scene, kind: str) -> str:
-    """Recall of one kind of click."""
+    """Format the recall of one kind of click."""
     return f"{result.found[scene.kinds == kind].mean():.2f}"
 
 
-def bounds(scores: dict[tuple[str, int], Score], scenes: dict[tuple[str, int], Scene], verdicts: Verdicts) -> None:
-    """What is promised of clicks, and what becomes of it where contact pops are among them."""
+def check_bounds(scores: dict[tuple[str, int], Score], scenes: dict[tuple[str, int], Scene], bounds: Bounds) -> None:
+    """Check the bounds for clicks, without and with contact pops."""
     for name in ("white", "pink", "brown"):
-        verdicts.at_most(f"{name}, 20 dB: median onset error", scores[name, 20].error_ms, 1.0, " ms")
+        bounds.at_most(f"{name}, 20 dB: median onset error", scores[name, 20].error_ms, 1.0, " ms")
     for name in ("white", "pink"):
         worst = min(scores[name, level].precision for level in LEVELS_DB)
-        verdicts.at_least(f"{name}, 20-0 dB: least precision", worst, 0.99)
+        bounds.at_least(f"{name}, 20-0 dB: least precision", worst, 0.99)
     for name, level, bound in (("white", 6, 0.99), ("pink", 6, 0.99), ("speech", 6, 0.95), ("white", 0, 0.95)):
         found, kinds = scores[name, level].found, scenes[name, level].kinds
         sharp = ~np.char.startswith(kinds, "contact")
-        verdicts.at_least(f"{name}, {level} dB: recall of clicks", found[sharp].mean(), bound)
-        verdicts.at_least(f"{name}, {level} dB: recall with contact pops among them", found.mean(), bound)
+        bounds.at_least(f"{name}, {level} dB: recall of clicks", found[sharp].mean(), bound)
+        bounds.at_least(f"{name}, {level} dB: recall with contact pops among them", found.mean(), bound)
 
 
 def make_scene(background: str, level_db: float, seconds: int, spoken: np.ndarray) -> Scene:
-    """A background of unit rms with clicks, brought down to a quiet recording's level."""
+    """Generate a background with clicks at the level of a quiet recording."""
     rng = np.random.default_rng([BACKGROUNDS.index(background), int(level_db)])
     samples = spoken.copy() if background == "speech" else coloured(rng, seconds, RATE, background)
     onsets = np.arange(EVERY_S, seconds - EVERY_S, EVERY_S)
@@ -190,7 +190,7 @@ def make_scene(background: str, level_db: float, seconds: int, spoken: np.ndarra
 
 
 def coloured(rng: np.random.Generator, seconds: float, rate: int, colour: str) -> np.ndarray:
-    """Stationary noise of unit rms, its power falling by 0, 3 or 6 dB an octave from 20 Hz on."""
+    """Generate stationary noise of unit rms, its power falling by 0, 3 or 6 dB per octave from 20 Hz."""
     size = round(seconds * rate)
     spectrum = np.fft.rfft(rng.standard_normal(size))
     slope = {"white": 0.0, "pink": 0.5, "brown": 1.0}[colour]
@@ -200,21 +200,21 @@ def coloured(rng: np.random.Generator, seconds: float, rate: int, colour: str) -
 
 
 def popclass_onsets(samples: np.ndarray, rate: int = RATE) -> np.ndarray:
-    """Onsets in seconds, from blocks as a file gives them."""
+    """Return onsets in seconds by popclass, fed in blocks."""
     detector = Detector(rate, 1)
     sounds = [found for at in range(0, len(samples), 65536) for found in detector.feed(samples[at : at + 65536, None])]
     return np.array([sound.event.start_s for sound in sounds + detector.flush()])
 
 
 def librosa_onsets(samples: np.ndarray) -> np.ndarray:
-    """Onsets in seconds."""
+    """Return onsets in seconds by librosa."""
     import librosa
 
     return librosa.onset.onset_detect(y=samples, sr=RATE, units="time")
 
 
 def score(detect: Callable[[np.ndarray], np.ndarray], scene: Scene, near_s: float) -> Score:
-    """Run a detector and compare with the truth, each click with at most one onset."""
+    """Run a detector and match each click with at most one onset."""
     detect(scene.samples[: 5 * RATE])  # compiles and loads what a first call does
     began = time.process_time()
     found = detect(scene.samples)
@@ -232,22 +232,22 @@ def score(detect: Callable[[np.ndarray], np.ndarray], scene: Scene, near_s: floa
     )
 
 
-def noise_alone(hours: float, verdicts: Verdicts) -> None:
-    """Events in noise that holds none."""
+def noise_alone(hours: float, bounds: Bounds) -> None:
+    """Count events in noise without clicks."""
     conditions = [(colour, rate) for colour in BACKGROUNDS[:3] for rate in NOISE_RATES]
     pieces = max(1, round(hours * 3600 / PIECE_S / len(conditions)))
-    listened = len(conditions) * pieces * PIECE_S / 3600
-    print(f"stationary noise alone, {listened:.1f} h: {', '.join(f'{rate / 1000:g}' for rate in NOISE_RATES)} kHz")
+    analysed = len(conditions) * pieces * PIECE_S / 3600
+    print(f"stationary noise alone, {analysed:.1f} h: {', '.join(f'{rate / 1000:g}' for rate in NOISE_RATES)} kHz")
     total = 0
     for colour in BACKGROUNDS[:3]:
         counts = [sum(count_in_noise(colour, rate, pieces)) for rate in NOISE_RATES]
         total += sum(counts)
         print(f"  {colour:6s} events: {' '.join(map(str, counts))}", flush=True)
-    verdicts.at_most("events an hour in stationary noise", total / listened, 1.0)
+    bounds.at_most("events an hour in stationary noise", total / analysed, 1.0)
 
 
 def count_in_noise(colour: str, rate: int, pieces: int) -> Iterator[int]:
-    """Events in each piece."""
+    """Count events in each piece."""
     for number in range(pieces):
         rng = np.random.default_rng([number, rate, BACKGROUNDS.index(colour)])
         samples = coloured(rng, PIECE_S, rate, colour) * QUIET

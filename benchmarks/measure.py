@@ -1,7 +1,7 @@
-"""What the benchmarks share: the cost of whole processes, medians, and bounds that hold or do not.
+"""Shared helpers of the benchmarks: cost of processes, medians and bounds.
 
-Every figure is a ratio of two things measured in the same run, since absolute times move between machines and with
-what else is running. Rivals take turns, so that a busy minute hits both.
+Most figures are ratios of two measurements of the same run, since absolute times depend on the machine and its load.
+Commands under comparison take turns, so a busy minute affects both.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-# A second BLAS thread would count as CPU time and do nothing for matrices as small as these.
+# A second BLAS thread costs CPU time and gains nothing for matrices as small as these.
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a process took: CPU seconds with its children's, wall-clock seconds, and its largest memory in MiB."""
+    """Cost of a process: CPU seconds including children, wall-clock seconds, peak memory in MiB."""
 
     cpu_s: float
     wall_s: float
@@ -28,16 +28,16 @@ class Cost:
 
 
 def popclass(*arguments: str) -> list[str]:
-    """The command line of popclass in this environment."""
+    """Return a popclass command line of this environment."""
     return [sys.executable, "-m", "popclass", *arguments]
 
 
 def python(script: str, *arguments: str) -> list[str]:
-    """A command that runs a script given as text."""
+    """Return a command that runs a script given as text."""
     return [sys.executable, "-c", script, *arguments]
 
 
-# A process inherits the largest memory of the one that starts it, so that one has to be small.
+# A process inherits the peak memory of its parent, so the parent has to be small.
 _LAUNCHER = """
 import json, resource, subprocess, sys, time
 began = time.perf_counter()
@@ -51,24 +51,24 @@ sys.exit(done.returncode)
 
 
 def run(command: Sequence[str]) -> Cost:
-    """Run a command to its end, its output thrown away.
+    """Run a command and discard its output.
 
     Raises
     ------
     RuntimeError
-        With what it said, if it failed.
+        If it fails; with its standard error.
     """
     done = subprocess.run(
         [sys.executable, "-c", _LAUNCHER, *command], env={**os.environ, **ONE_THREAD}, capture_output=True, check=False
     )
     if done.returncode:
-        said = done.stderr.decode(errors="replace")
-        raise RuntimeError(f"{' '.join(command)[:200]}: exit code {done.returncode}\n{said}")
+        stderr = done.stderr.decode(errors="replace")
+        raise RuntimeError(f"{' '.join(command)[:200]}: exit code {done.returncode}\n{stderr}")
     return Cost(*json.loads(done.stdout))
 
 
 def in_turn(commands: Mapping[str, Sequence[str]], runs: int) -> dict[str, list[Cost]]:
-    """What each command took each time, the commands taking turns."""
+    """Run commands in turn and return the costs of each."""
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
@@ -77,30 +77,30 @@ def in_turn(commands: Mapping[str, Sequence[str]], runs: int) -> dict[str, list[
 
 
 def median(costs: Sequence[Cost], field: str) -> float:
-    """Median of one field of several costs."""
+    """Return the median of one field of several costs."""
     return statistics.median(getattr(cost, field) for cost in costs)
 
 
 @dataclass(slots=True)
-class Verdicts:
-    """Bounds that were looked at, printed as they come."""
+class Bounds:
+    """Bounds checked so far; each is printed when checked."""
 
     missed: int = 0
 
     def at_most(self, what: str, measured: float, bound: float, unit: str = "") -> None:
-        """Print and remember whether the measured value is at most the bound."""
-        self._say(what, measured, bound, unit, "at most", measured <= bound)
+        """Check that a measured value is at most the bound."""
+        self._check(what, measured, bound, unit, "at most", measured <= bound)
 
     def at_least(self, what: str, measured: float, bound: float, unit: str = "") -> None:
-        """Print and remember whether the measured value is at least the bound."""
-        self._say(what, measured, bound, unit, "at least", measured >= bound)
+        """Check that a measured value is at least the bound."""
+        self._check(what, measured, bound, unit, "at least", measured >= bound)
 
-    def _say(self, what: str, measured: float, bound: float, unit: str, relation: str, holds: bool) -> None:
+    def _check(self, what: str, measured: float, bound: float, unit: str, relation: str, holds: bool) -> None:
         self.missed += not holds
         value = f"{measured:.3g}{unit}"
         print(f"{what:58s} {value:>9s}   {relation} {bound:g}{unit:4s} {'holds' if holds else 'MISSED'}", flush=True)
 
     @property
     def exit_code(self) -> int:
-        """0 where every bound holds, else 1."""
+        """Return 0 if every bound holds, else 1."""
         return int(self.missed > 0)

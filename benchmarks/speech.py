@@ -1,6 +1,6 @@
-"""Speech for benchmarks, the same on every machine: espeak-ng, whose library and voices `espeakng-loader` brings.
+"""Reproducible speech for benchmarks, synthesized by espeak-ng (package `espeakng-loader`).
 
-Where that package is missing, bursts of voice and breath from popclass's own generator stand in.
+Without that package, bursts of voice and breath from popclass's generator are used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VOICES = ("en+m3", "en+f2", "en+m7", "en+f4")
 
 
 def speech(seconds: float, rate: int) -> tuple[np.ndarray, str]:
-    """Speech of unit rms with a faint room noise under it, and what it was made with."""
+    """Return speech of unit rms over faint room noise, and the name of the synthesizer."""
     from soxr import resample
 
     made, own_rate, name = _spoken(seconds) if importlib.util.find_spec("espeakng_loader") else _babble(seconds)
@@ -35,7 +35,7 @@ def speech(seconds: float, rate: int) -> tuple[np.ndarray, str]:
 
 
 def _spoken(seconds: float) -> tuple[np.ndarray, int, str]:
-    """Sentences by four voices in turn."""
+    """Synthesize sentences by four voices in turn."""
     import espeakng_loader
 
     library = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -66,7 +66,7 @@ def _endless() -> Iterator[str]:
 
 
 def _babble(seconds: float) -> tuple[np.ndarray, int, str]:
-    """Bursts of voice, breath and closures, four a second."""
+    """Generate bursts of voice, breath and closures, four a second."""
     from popclass.synthesis import speech as mouth
     from popclass.synthesis.waves import Regime
 

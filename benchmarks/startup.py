@@ -1,10 +1,10 @@
-"""How long popclass takes to answer, as whole processes.
+"""Start-up time of whole processes.
 
     python benchmarks/startup.py [--runs N]
 
-`popclass classify` of a 10 s WAV with 20 events against a script that does the same by hand with librosa.load,
-librosa.feature.mfcc and a random forest loaded with joblib (its onsets are given to it, which spares it a second); and
-`popclass --help` against classify. Wall-clock medians; every library has been imported once before.
+`popclass classify` of a 10 s WAV with 20 events against a script with librosa.load, librosa.feature.mfcc and a random
+forest loaded with joblib (it gets the onsets, which saves it a second); and `popclass --help` against classify.
+Wall-clock medians; every library has been imported once before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from measure import Verdicts, in_turn, median, popclass, python
+from measure import Bounds, in_turn, median, popclass, python
 
 RATE, SECONDS = 48_000, 10
 BY_HAND = """
@@ -30,7 +30,7 @@ print(joblib.load(sys.argv[2]).predict_proba(features))
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, and give 1 where a bound is missed."""
+    """Measure and print; return 1 where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=9)
     options = parser.parse_args(argv)
@@ -50,14 +50,14 @@ def main(argv: list[str] | None = None) -> int:
     for name, each in costs.items():
         print(f"{name:14s} {wall[name]:6.3f} s, CPU {median(each, 'cpu_s'):6.3f} s, {median(each, 'mib'):4.0f} MiB")
     print()
-    verdicts = Verdicts()
-    verdicts.at_most("classify of 10 s / by hand", wall["classify"] / wall["by hand"], round(1 / 6, 3))
-    verdicts.at_most("--help / classify", wall["--help"] / wall["classify"], 0.6)
-    return verdicts.exit_code
+    bounds = Bounds()
+    bounds.at_most("classify of 10 s / by hand", wall["classify"] / wall["by hand"], round(1 / 6, 3))
+    bounds.at_most("--help / classify", wall["--help"] / wall["classify"], 0.6)
+    return bounds.exit_code
 
 
 def make_recording(path: str) -> None:
-    """Ten seconds of quiet noise with a click every half second."""
+    """Write ten seconds of quiet noise with a click every half second."""
     rng = np.random.default_rng(0)
     samples = rng.normal(0, 0.001, RATE * SECONDS)
     for at in range(RATE // 4, len(samples) - 4800, RATE // 2):
@@ -66,7 +66,7 @@ def make_recording(path: str) -> None:
 
 
 def make_forest(path: str) -> None:
-    """A random forest of scikit-learn's usual size."""
+    """Write a random forest of scikit-learn's default size."""
     import joblib
     from sklearn.ensemble import RandomForestClassifier
 

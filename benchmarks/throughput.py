@@ -1,4 +1,4 @@
-"""What popclass costs beside only reading the same audio, and how much memory it takes.
+"""CPU of classify and batch relative to decoding the audio, and memory.
 
     python benchmarks/throughput.py [--runs N] [--events N] [--hours H] [--clips N]
 
@@ -7,8 +7,8 @@
 - memory of a day over that of an hour of 8 kHz in one file, with as many events in all, and with as many an hour;
 - a folder of clips of 1 s: CPU of `popclass batch` over that of a script that reads each with soundfile and takes one
   rfft;
-- two jobs against one, by the wall clock (needs two idle cores), on the same folder and on one with ten times as many:
-  both share the time it takes to start, so that the bound is set to the larger one.
+- two jobs against one, by the wall clock (needs two idle cores), on the same folder and on one with ten times as many
+  clips; the bound applies to the larger one, since both share the start-up time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from measure import Cost, Verdicts, in_turn, median, popclass, python, run
+from measure import Bounds, Cost, in_turn, median, popclass, python, run
 
 RATE = 48_000
 DECODE = """
@@ -41,25 +41,25 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, and give 1 where a bound is missed."""
+    """Measure and print; return 1 where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3, help="how often each is measured")
     parser.add_argument("--events", type=int, default=120, help="events in an hour")
     parser.add_argument("--hours", type=int, default=24, help="length of the long recording")
     parser.add_argument("--clips", type=int, default=2000)
     options = parser.parse_args(argv)
-    verdicts = Verdicts()
+    bounds = Bounds()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        an_hour(folder, options.events, options.runs, verdicts)
-        a_day(folder, options.events, options.hours, verdicts)
-        many_clips(folder, options.clips, options.runs, verdicts)
-        two_jobs(folder, options.clips, options.runs, verdicts)
-    return verdicts.exit_code
+        an_hour(folder, options.events, options.runs, bounds)
+        a_day(folder, options.events, options.hours, bounds)
+        many_clips(folder, options.clips, options.runs, bounds)
+        two_jobs(folder, options.clips, options.runs, bounds)
+    return bounds.exit_code
 
 
-def an_hour(folder: Path, events: int, runs: int, verdicts: Verdicts) -> None:
-    """CPU beside decoding."""
+def an_hour(folder: Path, events: int, runs: int, bounds: Bounds) -> None:
+    """Measure CPU relative to decoding."""
     for ending, bound in (("flac", 1.8), ("wav", 6.0)):
         path = folder / f"hour.{ending}"
         write_noise(path, RATE, 60, events / 60)
@@ -69,11 +69,11 @@ def an_hour(folder: Path, events: int, runs: int, verdicts: Verdicts) -> None:
         for each in commands:
             print(f"  {ending} {each:10s} {median(costs[each], 'cpu_s'):6.2f} s CPU")
         ratio = median(costs["classify"], "cpu_s") / median(costs["decode"], "cpu_s")
-        verdicts.at_most(f"1 h of {ending.upper()}: CPU of classify / decode", ratio, bound)
+        bounds.at_most(f"1 h of {ending.upper()}: CPU of classify / decode", ratio, bound)
 
 
-def a_day(folder: Path, events: int, hours: int, verdicts: Verdicts) -> None:
-    """Memory beside that of an hour: of the length of a recording, and of the events in it."""
+def a_day(folder: Path, events: int, hours: int, bounds: Bounds) -> None:
+    """Measure memory by the length of a recording and by its events."""
     costs: dict[str, tuple[Cost, int]] = {}
     for name, length, an_hour in (
         ("1 h", 1, events),
@@ -89,13 +89,13 @@ def a_day(folder: Path, events: int, hours: int, verdicts: Verdicts) -> None:
         costs[name] = cost, found
         print(f"  {name:24s} {found:5d} events {cost.mib:8.1f} MiB {cost.cpu_s:8.2f} s CPU")
     (hour, few), (same, _), (often, many) = costs.values()
-    verdicts.at_most(f"memory of {hours} h / 1 h with as many events", same.mib / hour.mib, 1.05)
-    verdicts.at_most("memory of an event", (often.mib - hour.mib) * 1024 / (many - few), 4, " KiB")
-    verdicts.at_most(f"memory of {hours} h", often.mib, 200, " MiB")
+    bounds.at_most(f"memory of {hours} h / 1 h with as many events", same.mib / hour.mib, 1.05)
+    bounds.at_most("memory of an event", (often.mib - hour.mib) * 1024 / (many - few), 4, " KiB")
+    bounds.at_most(f"memory of {hours} h", often.mib, 200, " MiB")
 
 
-def many_clips(folder: Path, clips: int, runs: int, verdicts: Verdicts) -> None:
-    """CPU beside reading."""
+def many_clips(folder: Path, clips: int, runs: int, bounds: Bounds) -> None:
+    """Measure CPU relative to reading."""
     source = folder / "clips"
     write_clips(source, clips)
     target = folder / "results"
@@ -106,12 +106,12 @@ def many_clips(folder: Path, clips: int, runs: int, verdicts: Verdicts) -> None:
     for name, each in costs.items():
         print(f"  {clips} clips, {name:6s} CPU {median(each, 'cpu_s'):6.2f} s")
     ratio = median(costs["batch"], "cpu_s") / median(costs["read"], "cpu_s")
-    verdicts.at_most(f"{clips} clips: CPU of batch / reading and one rfft each", ratio, 2.5)
+    bounds.at_most(f"{clips} clips: CPU of batch / reading and one rfft each", ratio, 2.5)
     shutil.rmtree(source)
 
 
-def two_jobs(folder: Path, clips: int, runs: int, verdicts: Verdicts) -> None:
-    """What a second process gains."""
+def two_jobs(folder: Path, clips: int, runs: int, bounds: Bounds) -> None:
+    """Measure the gain of a second process."""
     if (os.cpu_count() or 1) < 2:
         print("  a single core: two jobs cannot be faster than one")
         return
@@ -125,18 +125,18 @@ def two_jobs(folder: Path, clips: int, runs: int, verdicts: Verdicts) -> None:
         shutil.rmtree(source)
         wall = {jobs: median(each, "wall_s") for jobs, each in costs.items()}
         print(f"  {number} clips: one job {wall[1]:.2f} s, two jobs {wall[2]:.2f} s, {wall[1] / wall[2]:.2f} times")
-    verdicts.at_least(f"{number} clips: two jobs faster than one by", wall[1] / wall[2], 1.8)
+    bounds.at_least(f"{number} clips: two jobs faster than one by", wall[1] / wall[2], 1.8)
 
 
 def a_batch(source: Path, target: Path, jobs: int) -> Cost:
-    """The cost of one batch, whose results are thrown away."""
+    """Return the cost of one batch and discard its results."""
     cost = run(popclass("batch", str(source), "-o", str(target), "--jobs", str(jobs), "--quiet"))
     shutil.rmtree(target)
     return cost
 
 
 def write_noise(path: Path, rate: int, minutes: int, events_per_minute: float) -> None:
-    """Ten different minutes of quiet noise with clicks, over and over."""
+    """Write ten different minutes of quiet noise with clicks, repeated."""
     rng = np.random.default_rng(0)
     pieces = [noisy_minute(rng, rate, events_per_minute) for _ in range(min(minutes, 10))]
     with soundfile.SoundFile(path, "w", rate, 1, "PCM_16") as file:
@@ -145,7 +145,7 @@ def write_noise(path: Path, rate: int, minutes: int, events_per_minute: float) -
 
 
 def noisy_minute(rng: np.random.Generator, rate: int, events: float) -> np.ndarray:
-    """A minute of noise at -50 dB; clicks 10-40 dB above it, as many as asked for on average."""
+    """Generate a minute of noise at -50 dB with clicks 10-40 dB above it; `events` is their mean number."""
     samples = rng.normal(0, 0.003, 60 * rate)
     for onset in rng.integers(0, len(samples) - rate // 10, rng.poisson(events)):
         samples[onset : onset + rate // 10] += click(rng, rate) * 0.003 * 10 ** (rng.uniform(10, 40) / 20)
@@ -153,14 +153,14 @@ def noisy_minute(rng: np.random.Generator, rate: int, events: float) -> np.ndarr
 
 
 def click(rng: np.random.Generator, rate: int) -> np.ndarray:
-    """A damped sine of 0.1 s that falls by 20 dB in 1-10 ms; unit rms over its first 10 ms."""
+    """Generate a damped sine of 0.1 s that falls by 20 dB in 1-10 ms; unit rms over its first 10 ms."""
     time = np.arange(rate // 10) / rate
     wave = np.sin(2 * np.pi * rng.uniform(300, 0.3 * rate) * time) * np.exp(-time * 2.3 / rng.uniform(0.001, 0.01))
     return wave / np.sqrt(np.mean(wave[: rate // 100] ** 2))
 
 
 def write_clips(folder: Path, clips: int) -> None:
-    """Clips of 1 s, 48 kHz, each with one click."""
+    """Write clips of 1 s, 48 kHz, each with one click."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     for number in range(clips):

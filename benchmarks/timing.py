@@ -1,11 +1,11 @@
-"""How long the labelling by timing takes: refractory periods, reasons and labels of events that were heard already.
+"""Duration of postprocessing: refractory rule, reasons and labels of extracted events.
 
     python benchmarks/timing.py
 
 100,000 events over 100 timelines (ten recordings each, of a site with 1 to 24 joint cavities or an unknown one), and
-10,000 on a single timeline so crowded that most find no cavity free, with 1, 2, 10 and 24 cavities and without a site.
-`popclass.postprocess.postprocess` does all of it: what `classify` and `batch` do once the sounds are known. The bound is
-five seconds of one core each, the one absolute figure here; beside it stands the share of the scheduling alone.
+10,000 on a single timeline so crowded that most events find no free cavity, with 1, 2, 10 and 24 cavities and without a
+site. `popclass.postprocess.postprocess` does all of it. The bound is five seconds of one core each, an absolute figure;
+scheduling alone is measured as well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
-from measure import Verdicts
+from measure import Bounds
 
 from popclass.pipeline import number_events
 from popclass.postprocess import Metadata, postprocess
@@ -33,37 +33,37 @@ BOUND_S = 5.0
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Measure, print, and give 1 where a bound is missed."""
+    """Measure and print; return 1 where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=100_000, help="over 100 timelines; a tenth of it on one")
     options = parser.parse_args(argv)
     rng = np.random.default_rng(0)
-    verdicts = Verdicts()
+    bounds = Bounds()
     each = options.events // 1000
-    takes, around = [], []
+    analyses, metadata = [], []
     for subject in range(100):
         site = SITES[subject % len(SITES)]
-        for take in range(10):
-            began = START + timedelta(minutes=30 * take)
-            takes.append(heard(rng, each, 1500.0, f"{subject:03d}-{take}.wav", began))
-            around.append(Metadata(site=site, subject=f"P{subject:03d}"))
-    _measure(verdicts, f"{1000 * each} events over 100 timelines", takes, around)
+        for number in range(10):
+            began = START + timedelta(minutes=30 * number)
+            analyses.append(analysis(rng, each, 1500.0, f"{subject:03d}-{number}.wav", began))
+            metadata.append(Metadata(site=site, subject=f"P{subject:03d}"))
+    _measure(bounds, f"{1000 * each} events over 100 timelines", analyses, metadata)
     crowded = options.events // 10
     for cavities in (1, 2, 10, 24, None):
-        take = heard(rng, crowded, 3600.0, "crowded.wav", START)
+        one = analysis(rng, crowded, 3600.0, "crowded.wav", START)
         cavity = "site unknown" if cavities is None else f"{cavities} {'cavity' if cavities == 1 else 'cavities'}"
         what = f"{crowded} events on one, {cavity}"
-        _measure(verdicts, what, [take], [Metadata(cavities=cavities, subject="P")])
+        _measure(bounds, what, [one], [Metadata(cavities=cavities, subject="P")])
     starts = np.sort(rng.integers(0, 3600 * 10**6, crowded)).tolist()
     weights = rng.integers(1, 1_750_000, crowded).tolist()
     before = time.process_time()
     schedule(starts, weights, length=1200 * 10**6, machines=24)
-    verdicts.at_most(f"{crowded} events on one, 24 cavities: scheduling", time.process_time() - before, BOUND_S, " s")
-    return verdicts.exit_code
+    bounds.at_most(f"{crowded} events on one, 24 cavities: scheduling", time.process_time() - before, BOUND_S, " s")
+    return bounds.exit_code
 
 
-def heard(rng: np.random.Generator, events: int, seconds: float, name: str, began: datetime) -> Analysis:
-    """A recording that was heard: single pops and bursts of up to nine, half of them likely cavitations."""
+def analysis(rng: np.random.Generator, events: int, seconds: float, name: str, began: datetime) -> Analysis:
+    """Return an analysis with single pops and bursts of up to nine, half of them likely cavitations."""
     onsets: list[float] = []
     while len(onsets) < events:
         pops = int(rng.integers(1, 10))
@@ -72,23 +72,23 @@ def heard(rng: np.random.Generator, events: int, seconds: float, name: str, bega
         Event(at, at + 20, at + 300, RATE, 1, 20.0, -20.0)
         for at in sorted(round(seconds * RATE) for seconds in onsets[:events])
     ]
-    chances = rng.dirichlet((1.0, 0.7, 0.4), events)
+    probabilities = rng.dirichlet((1.0, 0.7, 0.4), events)
     return Analysis(
         RecordingInfo(name, sample_rate=RATE, channels=1, duration_s=seconds, recorded_at=began, warnings=()),
         events=number_events(sounds),
-        acoustic=chances,
-        contextual=chances,
+        acoustic=probabilities,
+        contextual=probabilities,
         novelty=rng.uniform(0, 1, events),
     )
 
 
-def _measure(verdicts: Verdicts, what: str, takes: list[Analysis], around: list[Metadata]) -> None:
+def _measure(bounds: Bounds, what: str, analyses: list[Analysis], metadata: list[Metadata]) -> None:
     before = time.process_time()
-    results = postprocess(takes, around, MODEL)
+    results = postprocess(analyses, metadata, MODEL)
     seconds = time.process_time() - before
     events = [event for result in results for event in result.events]
     flagged = sum(event.timing == REFRACTORY for event in events)
-    verdicts.at_most(f"{what} ({flagged / len(events):.0%} refractory)", seconds, BOUND_S, " s")
+    bounds.at_most(f"{what} ({flagged / len(events):.0%} refractory)", seconds, BOUND_S, " s")
 
 
 if __name__ == "__main__":

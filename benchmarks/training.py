@@ -1,10 +1,10 @@
-"""How long `popclass train` takes.
+"""Duration of `popclass train`.
 
     python benchmarks/training.py [--events N]
 
-A folder per class of clips of 0.4 s, each with one sound, as a whole process on two cores: hearing the clips, grouped
-cross-validation of every classifier, calibration, novelty, writing the model. The bound is a minute for 10,000 events;
-for another number it grows in proportion.
+A folder per class of clips of 0.4 s, each with one sound, as a whole process on two cores: detection, features, grouped
+cross-validation of every classifier, calibration, novelty, model file. The bound is a minute for 10,000 events, and
+proportional to the number of events.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from measure import Verdicts, popclass, run
+from measure import Bounds, popclass, run
 
 RATE = 48_000
 CLASSES = ("cavitation", "snapping", "other")
@@ -31,20 +31,20 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         labelled = Path(name, "labelled")
         write_clips(labelled, options.events)
-        # a few are trained on first: the first import of librosa after an installation compiles for some 20 s
+        # a small run first: the first import of librosa after an installation compiles for some 20 s
         small = Path(name, "small")
         write_clips(small, 60)
         run(popclass("train", str(small), "-o", str(Path(name, "small.onnx"))))
         cost = run(popclass("train", str(labelled), "-o", str(Path(name, "model.onnx"))))
     print(f"{options.events} events: {cost.wall_s:.1f} s, CPU {cost.cpu_s:.1f} s, {cost.mib:.0f} MiB")
-    verdicts = Verdicts()
+    bounds = Bounds()
     bound = BOUND_S * options.events / BOUND_EVENTS
-    verdicts.at_most(f"train on {options.events} events, seconds / {bound:g} s", cost.wall_s / bound, 1.0)
-    return verdicts.exit_code
+    bounds.at_most(f"train on {options.events} events, seconds / {bound:g} s", cost.wall_s / bound, 1.0)
+    return bounds.exit_code
 
 
 def write_clips(folder: Path, events: int) -> None:
-    """Clips of three overlapping classes: damped sines that differ in pitch and damping on average."""
+    """Write clips of three overlapping classes: damped sines that differ in mean pitch and damping."""
     rng = np.random.default_rng(0)
     for number in range(events):
         kind = number % len(CLASSES)

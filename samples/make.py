@@ -1,7 +1,7 @@
-"""Make the samples again: `python samples/make.py` writes `samples/demo/` and `samples/labelled/` anew.
+"""Generation of the samples: `python samples/make.py` rewrites `samples/demo/` and `samples/labelled/`.
 
-Both come from the generator of `popclass synth` and are chosen by what was generated (settings and labels), never by
-what a model makes of them. The rules are `is_demo` and `usable`; the first sessions that meet them are taken.
+Sessions of the generator of `popclass synth` are selected by their settings and labels, never by a model's output. The
+first sessions that meet the rules `is_demo` and `usable` are used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from popclass.synthesis.write import LABEL_COLUMNS
 SAMPLES = Path(__file__).resolve().parent
 CLASSES = (CAVITATION, SNAPPING, OTHER)
 LABELLED_SEED = 2
-DEMO = Settings(  # a knuckle, a microphone close by, and nothing that spoils the sound afterwards
+DEMO = Settings(  # a knuckle, a microphone close by, no degradation
     sensor="airborne close",
     room="small",
     device="flat",
@@ -42,8 +42,8 @@ DEMO = Settings(  # a knuckle, a microphone close by, and nothing that spoils th
 CLIPS, CLIPS_A_SESSION = 24, 3  # of each class
 BEFORE_S, AFTER_S = 0.1, 0.25  # a clip around its onset
 AUDIBLE_DB = 15.0
-MOST_RECORDINGS, MOST_SOUNDS, FEWEST_SNAPS = 5, 24, 4  # in the demo, so that its table can be read
-REST_S = 1200.0  # about what a finger joint needs before it can crack again (Unsworth 1971)
+MOST_RECORDINGS, MOST_SOUNDS, FEWEST_SNAPS = 5, 24, 4  # in the demo, to keep its table short
+REFRACTORY_S = 1200.0  # of a finger joint (Unsworth 1971)
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def settings_of(seed: int, index: int) -> Settings:
-    """The settings of a session, without the time it takes to make its sounds."""
+    """Return the settings of a session without generating its sounds."""
     return draw_settings(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,))))
 
 
@@ -63,7 +63,7 @@ def settings_of(seed: int, index: int) -> Settings:
 
 
 def write_demo(folder: Path) -> int:
-    """Write the demo session with its labels; its seed is returned."""
+    """Write the demo session with its labels and return its seed."""
     sessions = ((seed, generate_session(np.random.default_rng(seed), DEMO)) for seed in count())
     seed, session = next((seed, session) for seed, session in sessions if is_demo(session))
     _empty(folder)
@@ -73,9 +73,9 @@ def write_demo(folder: Path) -> int:
         for recording in session.recordings:
             name = f"knuckle_{recording.recorded_at:%Y%m%d_%H%M%SZ}.flac"
             _write(folder / name, recording.samples, recording)
-            around = ["demo", session.site, recording.recorded_at.isoformat()]
+            metadata = ["demo", session.site, recording.recorded_at.isoformat()]
             rows = [[f"{x.start_s:.6f}", f"{x.end_s:.6f}", x.label] for x in recording.labels] or [["", "", ""]]
-            table.writerows([name, *row, *around] for row in rows)
+            table.writerows([name, *row, *metadata] for row in rows)
     with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
         manifest = csv.writer(file, lineterminator="\n")
         manifest.writerow(["file", "subject", "site"])
@@ -84,9 +84,9 @@ def write_demo(folder: Path) -> int:
 
 
 def is_demo(session: Session) -> bool:
-    """Audible sounds of all three classes, few enough for a table, and all that timing and company tell by.
+    """Return whether a session has audible sounds of all classes, few enough for a table, that show timing and context.
 
-    A joint that cavitates, and again after its rest; a tendon that snaps with several movements; something else.
+    A joint cavitates, and again after its refractory period; a tendon snaps with several movements; other sounds occur.
     """
     sounds = [(at, label) for at, label in _timeline(session) if label.snr_db >= AUDIBLE_DB]
     pops = [at for at, label in sounds if label.label == CAVITATION]
@@ -96,13 +96,13 @@ def is_demo(session: Session) -> bool:
         and len(sounds) == sum(len(recording.labels) for recording in session.recordings) <= MOST_SOUNDS
         and {label.label for _, label in sounds} == set(CLASSES)
         and len(snaps) >= FEWEST_SNAPS
-        and bool((np.diff(pops) > REST_S).any())
+        and bool((np.diff(pops) > REFRACTORY_S).any())
         and centred(session)
     )
 
 
 def centred(session: Session) -> bool:
-    """Whether the device has no DC offset worth a warning."""
+    """Return whether no recording has a DC offset that causes a warning."""
     return all(abs(float(recording.samples.mean())) < DC_BOUND for recording in session.recordings)
 
 
@@ -119,7 +119,7 @@ def _timeline(session: Session) -> list[tuple[float, Label]]:
 
 
 def write_labelled(folder: Path) -> int:
-    """Write a folder of clips per class; the number of sessions they are from is returned."""
+    """Write a folder of clips per class and return the number of their sessions."""
     _empty(folder)
     made: Counter[str] = Counter()
     subjects = set()
@@ -144,12 +144,12 @@ def write_labelled(folder: Path) -> int:
 
 
 def usable(settings: Settings) -> bool:
-    """Sounds well above the floor, and no codec."""
+    """Return whether settings give sounds well above the floor and use no codec."""
     return settings.level != "faint" and settings.codec == "none" and settings.processing in ("none", "automatic gain")
 
 
 def clean(session: Session) -> Iterator[tuple[GeneratedRecording, Label]]:
-    """Audible sounds of a device without DC offset, around which there is no sound of another class."""
+    """Yield audible sounds without another class nearby, from recordings without DC offset."""
     for recording in session.recordings if centred(session) else ():
         for label in recording.labels:
             near = [x for x in recording.labels if -BEFORE_S <= x.start_s - label.start_s <= AFTER_S]

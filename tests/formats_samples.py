@@ -1,10 +1,11 @@
-"""Results that show what the formats have to cope with, and their golden files in data/formats.
+"""Sample results for the formats, and their golden files in data/formats.
 
 `python tests/formats_samples.py` writes the golden files anew; look at the difference before you keep it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -18,7 +19,7 @@ CLASSES = ("cavitation", "snapping", "other")
 
 
 def event(number: int, burst: int, seconds: float, label: str, p_label: float, **fields: object) -> Event:
-    """An event of 6.25 ms at 48 kHz with plausible numbers in the fields that are not given."""
+    """Return an event of 6.25 ms at 48 kHz with plausible values in the fields that are not given."""
     onset = round(seconds * 48000)
     acoustic = str(fields.setdefault("acoustic_label", label if label != UNCERTAIN else "other"))
     p_acoustic = float(str(fields.pop("p_acoustic", p_label)))
@@ -34,6 +35,11 @@ def event(number: int, burst: int, seconds: float, label: str, p_label: float, *
         probabilities={name: p_acoustic if name == acoustic else others for name in CLASSES},
         novelty=float(str(fields.pop("novelty", 0.3))),
     ).gain(event=number, burst=burst, label=label, p_label=p_label, **fields)
+
+
+def named(result: RecordingResult, name: str, **info: object) -> RecordingResult:
+    """Return the result of a recording of another name."""
+    return replace(result, info=replace(result.info, name=name, **info))
 
 
 FULL = RecordingResult(
@@ -66,14 +72,14 @@ FULL = RecordingResult(
             p_acoustic=0.83,
             timing=REFRACTORY,
             since_cavitation_s=252.1809,
-            timing_reason="all 3 joint cavities are held by cracks of the last 20min; more likely soft tissue",
+            timing_reason="all 3 joint cavities are held by cavitations of the last 20min; more likely soft tissue",
         ),
         event(6, 4, 300.0, UNCERTAIN, 0.45, acoustic_label="snapping", p_acoustic=0.5, novelty=0.9954, snr_db=8.0),
         event(
             *(7, 5, 301.0, "cavitation", 0.97),
             timing=REFRACTORY,
             since_cavitation_s=297.981,
-            timing_reason="all 3 joint cavities are held by cracks of the last 20min; the other evidence outweighs it",
+            timing_reason="all 3 joint cavities are held by cavitations of the last 20min; other evidence outweighs it",
         ),
     ),
     classes=CLASSES,
@@ -107,7 +113,7 @@ SUFFIXES = {"table": "txt", "csv": "csv", "jsonl": "jsonl", "audacity": "txt", "
 
 
 def golden_names() -> list[tuple[str, str]]:
-    """Every (format, set of results) there is a golden file for."""
+    """Return every (format, set of results) with a golden file."""
     return [(name, which) for name in FORMATS for which in SETS if (name, which) != ("audacity", "several")]
 
 

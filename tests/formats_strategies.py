@@ -1,4 +1,4 @@
-"""Hypothesis strategies for results with anything in them that a result may hold."""
+"""Hypothesis strategies for arbitrary valid results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from popclass.results import CONSISTENT, REFRACTORY, UNCHECKED, Event, Recording
 
 CLASSES = ("cavitation", "snapping", "other")
 
-# File names as the operating system gives them: any characters, bytes that are no UTF-8 as surrogates.
+# File names as the operating system gives them: any characters, bytes that are not UTF-8 as surrogates.
 names = st.binary(min_size=1, max_size=20).map(lambda raw: raw.replace(b"\0", b"_").decode("utf-8", "surrogateescape"))
 texts = st.none() | st.text(min_size=1, max_size=10)
 shares = st.floats(0, 1)

@@ -41,7 +41,7 @@ def make_model(path: Path) -> Path:
     """Train a model on such recordings and save it."""
     from popclass.features import FrontEnd
     from popclass.pipeline import extract_events
-    from popclass.training.fit import fit
+    from popclass.training.fit import FitConfig, fit
 
     frontend = FrontEnd.build()
     tables, labels, groups = [], [], []
@@ -51,6 +51,6 @@ def make_model(path: Path) -> Path:
         tables.append(heard.features)
         labels += [kind] * len(heard.events)
         groups += [str(index)] * len(heard.events)
-    model = fit(np.concatenate(tables), labels, groups, frontend=frontend, classifier="logistic", folds=3)
+    model = fit(np.concatenate(tables), labels, groups, frontend, FitConfig(classifier="logistic", folds=3))
     model.save(path)
     return path

@@ -1,4 +1,4 @@
-"""README.md and docs/ say what is so: their commands run, their output is the real one, their links lead somewhere."""
+"""Tests of README.md and docs/: commands, output, examples, links and tables."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 import popclass
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "docs"))
+sys.path.insert(0, str(ROOT / "docs" / "generate"))
 
 import refresh  # noqa: E402
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MODULES = sorted(module.name for module in pkgutil.walk_packages(popclass.__path__, "popclass."))
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -31,17 +31,17 @@ def by_name(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", refresh.pages(), ids=by_name)
-def test_a_page_shows_what_its_commands_print(page: Path) -> None:
-    """Word for word; numbers may differ by rounding, since machines add up in different orders."""
-    shown = refresh.held(page.read_text("utf-8")).splitlines()
-    real = refresh.held(refresh.refreshed(page)).splitlines()
-    wrong = [(old, new) for old, new in zip(shown, real, strict=False) if not alike(old, new)]
-    assert not wrong, f"{by_name(page)} is out of date (python docs/refresh.py): {wrong[:3]}"
-    assert len(shown) == len(real), f"{by_name(page)} is out of date: run python docs/refresh.py"
+def test_console_output_current(page: Path) -> None:
+    """Words are equal; numbers may differ by rounding between machines."""
+    shown = refresh.without_examples(page.read_text("utf-8")).splitlines()
+    real = refresh.without_examples(refresh.refreshed(page)).splitlines()
+    wrong = [(old, new) for old, new in zip(shown, real, strict=False) if not similar(old, new)]
+    assert not wrong, f"{by_name(page)} is out of date (python docs/generate/refresh.py): {wrong[:3]}"
+    assert len(shown) == len(real), f"{by_name(page)} is out of date: run python docs/generate/refresh.py"
 
 
-def alike(shown: str, real: str) -> bool:
-    """The same words, and numbers that differ by two in the last decimal shown at most."""
+def similar(shown: str, real: str) -> bool:
+    """Return whether words are equal and numbers differ by at most two in the last decimal."""
     if _words(shown) != _words(real):
         return False
     pairs = zip(_NUMBER.findall(shown), _NUMBER.findall(real), strict=True)
@@ -61,19 +61,19 @@ def _words(line: str) -> list[str]:
         ("no events", "no events at all", False),
     ],
 )
-def test_only_rounding_is_forgiven(shown: str, real: str, same: bool) -> None:
-    assert alike(shown, real) is same
+def test_similar_rounding(shown: str, real: str, same: bool) -> None:
+    assert similar(shown, real) is same
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_docstring_examples_run(name: str) -> None:
+def test_docstring_examples(name: str) -> None:
     if name == "popclass.__main__":
         return
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)
-def test_python_examples_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_examples(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in ("samples", "models"):
         (tmp_path / folder).symlink_to(ROOT / folder)
@@ -84,7 +84,7 @@ def test_python_examples_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "samples" / "README.md"], ids=by_name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links(page: Path) -> None:
     for target in _LINK.findall(page.read_text("utf-8")):
         if target.startswith(("http://", "https://")):
             continue
@@ -100,18 +100,18 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_setup_command_classifies_what_the_output_below_it_shows() -> None:
+def test_readme_setup_command() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     setup = re.search(r"^python3 -m venv .venv && \.venv/bin/pip install \. && \.venv/bin/(.*)$", readme, re.MULTILINE)
     assert setup is not None
     assert setup[1] == refresh.commands(ROOT / "README.md")[0]
 
 
-def test_the_readme_is_short() -> None:
+def test_readme_length() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
 
 
-def test_every_command_has_its_help_in_the_reference() -> None:
+def test_reference_commands_complete() -> None:
     from popclass.cli import commands
 
     shown = refresh.commands(ROOT / "docs" / "reference-commands.md")
@@ -119,7 +119,7 @@ def test_every_command_has_its_help_in_the_reference() -> None:
     assert wanted | {"popclass model show --help", "popclass model verify --help"} <= set(shown)
 
 
-def test_every_column_option_and_exception_is_in_the_reference() -> None:
+def test_reference_columns_and_errors_complete() -> None:
     from popclass import errors
     from popclass.formats.raven import COLUMNS
     from popclass.formats.recordings import recording_columns
@@ -134,7 +134,7 @@ def test_every_column_option_and_exception_is_in_the_reference() -> None:
     assert not [name for name in vars(errors) if name.endswith("Error") and f"`{name}`" not in python]
 
 
-def test_the_table_of_sites_is_that_of_the_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reference_sites_table(monkeypatch: pytest.MonkeyPatch) -> None:
     from popclass.timing.sites import describe
 
     monkeypatch.setenv("POPCLASS_SITES", "")
@@ -144,13 +144,15 @@ def test_the_table_of_sites_is_that_of_the_tool(monkeypatch: pytest.MonkeyPatch)
         assert f"| {' | '.join(cells)} |" in text
 
 
-def test_make_help_lists_every_target() -> None:
+def test_make_help() -> None:
     text = (ROOT / "Makefile").read_text("utf-8")
     targets = re.findall(r"^([a-z]+):", text, re.MULTILINE)
     assert {"check", "test", "bench", "docs", "model", "samples"} <= set(targets)
     assert all(re.search(rf"^{target}:.*## \S", text, re.MULTILINE) for target in targets)
 
 
-def test_refresh_refuses_what_it_does_not_know() -> None:
-    done = subprocess.run([sys.executable, ROOT / "docs" / "refresh.py", "--no"], capture_output=True, check=False)
+def test_refresh_unknown_option() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs" / "generate" / "refresh.py", "--no"], capture_output=True, check=False
+    )
     assert done.returncode == 2

@@ -17,6 +17,7 @@ from popclass.model.model import Model
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+SCRIPTS = ("tests", "docs", "docs/generate", "benchmarks", "experiments", "samples")
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
 
 
@@ -51,16 +52,16 @@ def test_dependencies_used() -> None:
 
 def test_dependencies_dev_extra() -> None:
     known = declared(PROJECT["dependencies"]) | declared(PROJECT["optional-dependencies"]["dev"])
-    own = {path.stem for folder in ("tests", "docs", "benchmarks", "samples") for path in (ROOT / folder).glob("*.py")}
-    own |= {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
+    own = {path.stem for folder in SCRIPTS for path in (ROOT / folder).glob("*.py")}
+    own |= {path.parent.name for path in (ROOT / "tests").rglob("__init__.py")}
     # distributions are named with hyphens, what is imported with underscores
-    others = {name.replace("_", "-") for name in imported("tests", "benchmarks", "samples", "docs") - own}
+    others = {name.replace("_", "-") for name in imported(*SCRIPTS) - own}
     fuzzing = declared(PROJECT["optional-dependencies"]["fuzz"])  # imported by `make fuzz` alone
     assert others - {name.replace("_", "-") for name in known} - {"benchmarks", "tests", "fuzz"} == fuzzing
 
 
 def test_dependencies_reason() -> None:
-    lines = (ROOT / "pyproject.toml").read_text("utf-8").splitlines()
+    lines = (ROOT / "pyproject.toml").read_text("utf-8").partition("[tool.")[0].splitlines()
     needed = [line for line in lines if re.match(r'    "[\w-]+(\[[\w,]+\])?[<>="]', line)]
     assert len(needed) == len(PROJECT["dependencies"]) + sum(map(len, PROJECT["optional-dependencies"].values()))
     assert all("# " in line for line in needed)

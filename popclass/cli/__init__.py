@@ -1,13 +1,12 @@
-"""The command line: arguments in, exit code out, nothing else.
+"""Command line: checked arguments in, exit code out.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed, 2 wrong
-usage, an unusable input or a system that refuses (a full disk, no memory), 130 interrupted, 143 and 129 ended by
-SIGTERM and SIGHUP. What popclass raises on purpose becomes one line, and so does what the system refuses; anything else
-is a bug and shows its traceback.
+usage, an unusable input or a failure of the system (a full disk, no memory), 130 interrupted, 143 and 129 ended by
+SIGTERM and SIGHUP. Errors of popclass and failures of the system are printed in one line; any other exception is a bug
+and shows its traceback.
 
-Each command is a module of this package with a function that click fills with checked arguments and that returns the
-exit code. What is heavy (numpy and all that follows) is imported inside these functions, so that `--help` answers at
-once.
+Each command is a module with a function that click calls with checked arguments and that returns the exit code. numpy
+and all that needs it is imported inside these functions, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -20,28 +19,25 @@ from collections.abc import Sequence
 import click
 
 from popclass.cli import batch, classify, evaluate, features, listen, model, sites, synth, train
-from popclass.cli.console import complain, discard, fill_gaps, refused
+from popclass.cli.console import discard, open_closed_streams, print_error, system_failure
 from popclass.errors import PopclassError
 from popclass.utils.signals import Stops, stoppable, stopped
 from popclass.version import __version__
 
 __all__ = ["main"]
 
-FINE, SOME_FAILED, UNUSABLE = 0, 1, 2
+FINE, UNUSABLE = 0, 2
 
+_HELP = """Classify the short sounds of moving joints: cavitation, soft-tissue snapping, or other.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
+2 wrong usage or an unusable input.
+"""
 _EPILOG = """\b
 Examples:
   popclass classify hip.m4a --site hip
   popclass batch recordings/ -o results/
   popclass train labelled/ -o mine.onnx
-"""
-
-
-_HELP = """Say which short sounds of a moving body are joint cavitation, which are soft-tissue snapping, and which
-neither.
-
-Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
-2 wrong usage or an unusable input.
 """
 
 
@@ -54,22 +50,18 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 @click.version_option(__version__, prog_name="popclass", message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> int:
-    """All of them; see `_HELP`."""
+    """Run `popclass`."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         return UNUSABLE
     return FINE
 
 
-commands.add_command(classify.classify)
-commands.add_command(batch.batch)
-commands.add_command(train.train)
-commands.add_command(evaluate.evaluate)
-commands.add_command(features.features)
-commands.add_command(listen.listen)
-commands.add_command(model.model)
-commands.add_command(sites.sites)
-commands.add_command(synth.synth)
+for _command in (
+    *(classify.classify, batch.batch, train.train, evaluate.evaluate, features.features),
+    *(listen.listen, model.model, sites.sites, synth.synth),
+):
+    commands.add_command(_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,26 +70,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments without the program's name; those of the process where None.
+        Arguments without the program's name (default: those of the process).
 
     Returns
     -------
     int
-        The exit code.
+        Exit code.
     """
     # Matrices here are small: a second BLAS thread costs more than it gains. Read when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    fill_gaps()
+    open_closed_streams()
     with stoppable() as stops:
         try:
             return _run(list(sys.argv[1:] if argv is None else argv), stops)
         except (KeyboardInterrupt, click.Abort) as error:
-            complain(stopped(error).word)
+            print_error(stopped(error).word)
             return stopped(error).exit_code
 
 
 def _run(arguments: list[str], stops: Stops) -> int:
-    """Run a command; what goes wrong on purpose or by the system becomes a line."""
+    """Run a command; print an error of popclass or the system in one line."""
     try:
         with commands.make_context("popclass", arguments) as context:
             code = commands.invoke(context)
@@ -106,27 +98,27 @@ def _run(arguments: list[str], stops: Stops) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        complain(_usage(error))
+        print_error(_usage(error))
     except PopclassError as error:
-        if stops.asked is not None:  # workers that were stopped as well, and missed before the command was
+        if stops.asked is not None:  # a worker process was stopped before this one
             raise stops.asked from error
-        complain(str(error))
+        print_error(str(error))
     except Exception as error:
-        if stops.asked is not None:  # a library made something else of the interruption
+        if stops.asked is not None:  # a library replaced the interruption by its own exception
             raise stops.asked from error
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             discard(sys.stdout)
             return FINE
-        line = refused(error)
+        line = system_failure(error)
         if line is None:
             raise
         discard(sys.stdout)
-        complain(line)
+        print_error(line)
     return UNUSABLE
 
 
 def _usage(error: click.ClickException) -> str:
-    """What click found wrong, and where to read how it is done."""
+    """Return the error that click found, and where to read about the right usage."""
     context = getattr(error, "ctx", None)
     if isinstance(error, click.NoSuchOption) and context is not None and context.info_name == "batch":
         column = batch.IN_MANIFEST.get(error.option_name)

@@ -1,166 +1,192 @@
-"""popclass classify: the events of recordings, labelled."""
+"""Command `popclass classify`: the labelled events of recordings."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from popclass.cli import options
-from popclass.cli.console import say
-from popclass.cli.inputs import Progress, check_paths, exit_code, hear_all, readable_again
-from popclass.cli.options import check_report, write_page
+from popclass.cli.console import print_note, progress_bar
+from popclass.cli.inputs import STDIN, check_paths, copied_stdin, exit_code, process_each
 from popclass.errors import UsageError
-from popclass.utils.files import STDOUT
+from popclass.utils.files import STDOUT, check_writable
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
-    from popclass.results import Analysis, RecordingResult
+    from popclass.results import RecordingResult
 
 TABLE = "table"
 FORMATS = (TABLE, "csv", "jsonl", "audacity", "raven")
-_BY_ENDING = {".csv": "csv", ".jsonl": "jsonl"}
-# what a name suggests, whatever was written
-_ENDINGS = {
+_BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl"}
+# formats that users expect in a file with this suffix
+_EXPECTED = {
     **{".csv": ("csv",), ".tsv": ("csv",), ".jsonl": ("jsonl",), ".json": ("jsonl",), ".ndjson": ("jsonl",)},
     **{".txt": ("audacity", "raven"), ".audacity": ("audacity",), ".raven": ("raven",)},
 }
+_REPORT_SUFFIXES = (".html", ".htm")
 
+_HELP = """Detect the short sounds in recordings and classify each.
+
+A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
+channels), or - for standard input.
+"""
 _EPILOG = """\b
 Examples:
   popclass classify hip.m4a --site hip
-  popclass classify take1.wav take2.wav --subject P07 --site mcp -o events.csv
+  popclass classify first.wav second.wav --subject P07 --site mcp -o events.csv
   popclass classify back.wav --site lumbar --report back.html --symptom pain
   popclass classify knuckles.flac --format audacity -o knuckles.txt
   ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
 
 \b
-Several recordings of one --subject and --site form one timeline; when each began is read from its
-metadata or file name.
+Recordings of one --subject and --site form one timeline; the start of each is read from its metadata or
+file name.
 """
 
 
-_HELP = """Say what each short sound in recordings is.
-
-A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
-channels), or - for standard input.
-"""
+def _moment(text: str, option: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    # A day alone would silently become midnight.
+    if moment is None or ":" not in text:
+        raise UsageError(f"{option} {text!r} is not a date and time: write it like 2026-11-22T10:15:00+01:00")
+    return moment
 
 
 @click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
-@options.model_option()
-@options.site_option()
-@options.cavities_option()
-@options.refractory_option()
-@click.option("--subject", type=options.SUBJECT, metavar="ID", help="Whose sounds these are.")
+@options.model
+@options.site
+@options.cavities
+@options.refractory
+@options.subject
 @click.option(
     "--recorded-at",
-    type=options.MOMENT,
+    callback=options.checked(_moment),
     metavar="ISO",
-    help="When the recording began, such as 2026-11-22T10:15:00+01:00; left out, as the recording says.",
+    help="Start of the recording, such as 2026-11-22T10:15:00+01:00 (default: from its metadata or file name).",
 )
-@options.min_probability_option()
+@options.min_probability
 @click.option(
     "--report",
     type=options.PATH,
     metavar="OUT.html",
-    help="Also write a page to look at, listen to and correct; it contains the sound of the events.",
+    help="Also write a page to view, listen to and correct the events; it contains their sound.",
 )
-@options.symptom_option()
+@click.option(
+    "--symptom",
+    "symptoms",
+    callback=options.checked(options.check_symptom),
+    metavar="NAME",
+    multiple=True,
+    help="Symptom to discuss in the report, such as pain or numbness; may be repeated.",
+)
 @click.option(
     "--format",
     "style",
     type=click.Choice(FORMATS),
-    help="How to write the events; left out, by the ending of OUT (.csv, .jsonl), else table.",
+    help="Output format (default: by the suffix .csv or .jsonl of OUT, else table).",
 )
-@click.option("-o", "output", type=options.PATH, metavar="OUT", default=STDOUT, help="File to write; - is stdout.")
+@click.option("-o", "output", type=options.PATH, metavar="OUT", default=STDOUT, help="Output file; - is stdout.")
 def classify(
     recordings: tuple[str, ...],
     model: str | None,
-    site: str | None,
-    cavities: int | None,
     refractory: float | None,
-    subject: str | None,
     recorded_at: datetime | None,
     min_probability: float | None,
     report: str | None,
     symptoms: tuple[str, ...],
     style: str | None,
     output: str,
+    **metadata: Any,  # site, subject and cavities, as Metadata names them
 ) -> int:
-    """`popclass classify`; see `_HELP`."""
-    chosen_style = style is not None
-    style = style if style is not None else _BY_ENDING.get(PurePath(output).suffix.lower(), TABLE)
-    _check(recordings, recorded_at, style, output)
-    check_report(recordings, report, symptoms, output)
+    """Run `popclass classify`."""
+    form = style or _BY_SUFFIX.get(PurePath(output).suffix.lower(), TABLE)
+    _check(recordings, recorded_at, form, output)
+    _check_report(recordings, report, symptoms, output)
 
     from popclass.formats import write_results
     from popclass.pipeline import analyze, load_model
     from popclass.postprocess import Metadata, postprocess
 
-    around = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
-    chosen = load_model(model)
-    reading = nullcontext({name: name for name in recordings}) if report is None else readable_again(recordings)
-
-    paths: list[str] = []
-    with reading as places:
-
-        def hear(recording: str, progress: Progress) -> Analysis:
-            analysis = analyze(places[recording], chosen, name=recording, progress=progress)
-            paths.append(places[recording])
-            return analysis
-
-        heard, failures = hear_all(recordings, hear)
-        if heard:
+    loaded = load_model(model)
+    paths = {recording: recording for recording in recordings}
+    with ExitStack() as stack:
+        if report is not None and STDIN in paths:
+            paths[STDIN] = stack.enter_context(copied_stdin())  # the report reads it once more
+        analyses, failures = process_each(
+            recordings, lambda name, progress: analyze(paths[name], loaded, name=name, progress=progress)
+        )
+        if analyses:
+            given = Metadata(recorded_at=recorded_at, **metadata)
             results = postprocess(
-                heard, [around] * len(heard), chosen, refractory_s=refractory, min_probability=min_probability
+                analyses, [given] * len(analyses), loaded, refractory_s=refractory, min_probability=min_probability
             )
-            write_results(results, format=style, target=output, keep_corrected=True)
-            if style != TABLE or output != STDOUT:
-                _warn(results)
-            _hint(results, style, output, chosen=chosen_style)
+            write_results(results, format=form, target=output, keep_corrected=True)
+            _print_notes(results, form, output, chosen=style is not None)
             if report is not None:
-                write_page(results, paths, report, chosen, symptoms, failures)
-    return exit_code(failures, len(heard))
+                from popclass.report import write_report
+
+                used = [paths[result.recording] for result in results]
+                with progress_bar("writing the report") as bar:
+                    write_report(
+                        results, report, model=loaded, symptoms=symptoms, paths=used, failures=failures, progress=bar
+                    )
+                if report != STDOUT:
+                    print_note(f"report: {one_line(report)}")
+    return exit_code(failures, len(analyses))
 
 
-def _check(recordings: Sequence[str], recorded_at: datetime | None, style: str, output: str) -> None:
-    """What can be known to be wrong before anything is heard."""
-    from popclass.utils.files import check_writable
-
+def _check(recordings: Sequence[str], recorded_at: datetime | None, form: str, output: str) -> None:
+    """Raise UsageError or OutputError for what is wrong before any recording is read."""
     check_paths(recordings, output)
     if recorded_at is not None and len(recordings) > 1:
         raise UsageError("--recorded-at belongs to a single recording: classify them one by one, or use popclass batch")
-    if style == "audacity" and len(recordings) > 1:
+    if form == "audacity" and len(recordings) > 1:
         raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
     check_writable(output)
-    if style in ("audacity", "raven"):
-        from popclass.formats.corrected import refuse_corrected
+    if form in ("audacity", "raven"):
+        from popclass.formats.write import check_not_corrected
 
-        refuse_corrected(style, output)
-
-
-def _warn(results: Sequence[RecordingResult]) -> None:
-    for result in results:
-        for warning in result.warnings:
-            say(f"{one_line(result.recording)}: warning: {warning}")
+        check_not_corrected(form, output)
 
 
-def _hint(results: Sequence[RecordingResult], style: str, output: str, *, chosen: bool) -> None:
-    """What a user may not have meant: a format, recordings treated alone, a site nobody has heard crack."""
+def _check_report(recordings: Sequence[str], report: str | None, symptoms: Sequence[str], output: str) -> None:
+    if report is None:
+        if symptoms:
+            raise UsageError("--symptom is used in a report only: add --report OUT.html")
+        return
+    check_paths(recordings, report)
+    if report != STDOUT and PurePath(report).suffix.lower() not in _REPORT_SUFFIXES:
+        allowed = " or ".join(_REPORT_SUFFIXES)
+        raise UsageError(f"--report {one_line(report)}: a report is an HTML page; end its name in {allowed}")
+    if os.path.realpath(report) == os.path.realpath(output):
+        raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
+    check_writable(report)
+
+
+def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, chosen: bool) -> None:
+    """Print warnings that no table shows, and what the user may not have meant."""
     from popclass.timing.sites import assumption
 
-    expected = _ENDINGS.get(PurePath(output).suffix.lower(), ()) if output != STDOUT else ()
-    if expected and style not in expected and not (chosen and style == TABLE and "audacity" in expected):
-        options = " or ".join(f"--format {name}" for name in expected)
-        say(f"{one_line(output)} was written as {style}; for its ending say {options}")
+    if form != TABLE or output != STDOUT:
+        for result in results:
+            for warning in result.warnings:
+                print_note(f"{one_line(result.recording)}: warning: {warning}")
+    expected = _EXPECTED.get(PurePath(output).suffix.lower(), ()) if output != STDOUT else ()
+    if expected and form not in expected and not (chosen and form == TABLE and "audacity" in expected):
+        wanted = " or ".join(f"--format {name}" for name in expected)
+        print_note(f"{one_line(output)} was written as {form}; for the format of its suffix use {wanted}")
     first = results[0]
     if first.subject is None and first.site is not None and sum(each.recorded_at is not None for each in results) > 1:
-        say("each recording was checked by itself; with --subject ID those of one person share a timeline")
+        print_note("each recording was checked by itself; with --subject ID those of one person share a timeline")
     if (assumed := assumption(first.site)) is not None:
-        say(assumed)
+        print_note(assumed)

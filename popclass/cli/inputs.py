@@ -1,4 +1,4 @@
-"""What `classify` and `features` have in common: a list of recordings, of which some may fail."""
+"""Recordings named on the command line, of which some may fail; shared by `classify` and `features`."""
 
 from __future__ import annotations
 
@@ -10,88 +10,83 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from popclass.cli.console import complain, progress_bar
+from popclass.cli.console import Progress, print_error, progress_bar
 from popclass.errors import AudioError, UsageError
 from popclass.utils.files import STDOUT
 from popclass.utils.text import one_line
 
 T = TypeVar("T")
-Progress = Callable[[int, int | None], None]
+STDIN = "-"
 
 
 def check_paths(recordings: Sequence[str], output: str) -> None:
-    """Refuse a recording given twice, and a result that would replace a recording.
-
-    Raises
-    ------
-    UsageError
-    """
+    """Raise UsageError if a recording is named twice, or the output would replace a recording."""
     seen: set[str] = set()
     for recording in recordings:
-        place = recording if recording == STDOUT else os.path.realpath(recording)
+        place = recording if recording == STDIN else os.path.realpath(recording)
         if place in seen:
-            raise UsageError(f"{one_line(recording)} is given twice; a sound heard twice would count twice")
+            raise UsageError(f"{one_line(recording)} is given twice, so its events would count twice: name it once")
         seen.add(place)
     if output != STDOUT and os.path.realpath(output) in seen:
         raise UsageError(f"{one_line(output)} is a recording: choose another name for the result")
 
 
 @contextmanager
-def readable_again(recordings: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Where each recording can be read more than once; standard input is copied into a temporary file."""
+def copied_stdin() -> Iterator[str]:
+    """Copy standard input into a temporary file, which can be read more than once; yield its path."""
     with tempfile.TemporaryDirectory(prefix="popclass-") as folder:
-        places = {recording: recording for recording in recordings}
-        if STDOUT in places:
-            places[STDOUT] = os.path.join(folder, "recording")
-            try:
-                with open(places[STDOUT], "wb") as copy:
-                    shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise AudioError(
-                    f"-: cannot be copied into a temporary file ({reason}); the folder for these is TMPDIR"
-                ) from error
-        yield places
+        path = os.path.join(folder, "recording")
+        try:
+            with open(path, "wb") as copy:
+                shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise AudioError(
+                f"-: cannot be copied into a temporary file ({reason}); set TMPDIR to a folder with room"
+            ) from error
+        yield path
 
 
-def hear_all(recordings: Sequence[str], hear: Callable[[str, Progress], T]) -> tuple[list[T], list[str]]:
-    """Hear recordings one after the other.
+def process_each(recordings: Sequence[str], process: Callable[[str, Progress], T]) -> tuple[list[T], list[str]]:
+    """Process recordings one after the other, with a progress bar.
 
     Parameters
     ----------
     recordings : sequence of str
-    hear : callable
-        Takes a recording and a function to report its progress to.
+    process : callable
+        Receives a recording and a progress callback.
 
     Returns
     -------
-    heard : list
+    results : list
+        Of the recordings that could be used.
     failures : list of str
-        A line for each recording that could not be used.
+        One line for each of the others.
 
     Raises
     ------
     AudioError
-        If there is but one recording and it failed.
+        If there is only one recording and it failed.
     """
-    heard: list[T] = []
+    results: list[T] = []
     failures: list[str] = []
     for number, recording in enumerate(recordings, start=1):
-        title = one_line(recording) if len(recordings) == 1 else f"{number}/{len(recordings)} {one_line(recording)}"
-        with progress_bar(title) as report:
+        count = "" if len(recordings) == 1 else f"{number}/{len(recordings)} "
+        with progress_bar(count + one_line(recording)) as progress:
             try:
-                heard.append(hear(recording, report))
+                results.append(process(recording, progress))
             except AudioError as error:
                 if len(recordings) == 1:
                     raise
                 failures.append(str(error))
-    return heard, failures
+    return results, failures
 
 
-def exit_code(failures: Sequence[str], heard: int) -> int:
-    """List the recordings that failed; 0 where none did, 2 where none was heard, else 1."""
+def exit_code(failures: Sequence[str], succeeded: int) -> int:
+    """Print the failed recordings; return 0 if there are none, 1 if others succeeded, else 2."""
+    if not failures:
+        return 0
     for failure in failures:
-        complain(failure)
-    if failures:
-        complain(f"{len(failures)} of {len(failures) + heard} recordings failed")
-    return 0 if not failures else 1 if heard else 2
+        print_error(failure)
+    print_error(f"{len(failures)} of {len(failures) + succeeded} recordings failed")
+    return 1 if succeeded else 2

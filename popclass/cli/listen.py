@@ -1,19 +1,22 @@
-"""popclass listen: events of a microphone or a pipe, as they come."""
+"""Command `popclass listen`: events of a microphone or a pipe in real time."""
 
 from __future__ import annotations
 
 import io
+import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from popclass.cli import options
-from popclass.cli.console import say
+from popclass.cli.console import print_note
+from popclass.cli.inputs import STDIN
 from popclass.errors import UsageError
-from popclass.utils.files import STDOUT
+from popclass.utils.duration import format_span
+from popclass.utils.files import check_writable
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ TABLE, JSONL = "table", "jsonl"
 # as popclass.streaming.pcm.ENCODINGS, which is not imported before it is needed
 _ENCODINGS = ("u8", "s16le", "s24le", "s32le", "f32le", "f64le", "mulaw", "alaw")
 
-# what arecord and others call them, without what is no letter or digit
+# names in arecord and other programs, without punctuation
 _OTHER_NAMES = {
     **{"float": "f32le", "float32": "f32le", "floatle": "f32le", "float64": "f64le", "float64le": "f64le"},
     **{"s16": "s16le", "s32": "s32le", "s243le": "s24le", "ulaw": "mulaw"},
@@ -32,19 +35,23 @@ _OTHER_NAMES = {
 
 
 class _Encoding(click.Choice):  # type: ignore[type-arg]  # generic in newer versions of click only
-    """An encoding; of one that another program calls otherwise it is said what it is called here."""
+    """An encoding; the error for another program's name contains the name here."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, str) and value not in self.choices:
-            plain = "".join(each for each in value.lower().removeprefix("pcm_") if each.isalnum())
-            if value.upper() == "S24_LE":
-                self.fail(f"{value!r} has four bytes a sample: let arecord use S24_3LE, and say s24le", param, ctx)
-            meant = plain if plain in self.choices else _OTHER_NAMES.get(plain)
-            if meant is not None:
-                self.fail(f"{value!r} is unknown: did you mean {meant}?", param, ctx)
+        plain = "".join(each for each in value.lower().removeprefix("pcm_") if each.isalnum())
+        meant = plain if plain in self.choices else _OTHER_NAMES.get(plain)
+        if value.upper() == "S24_LE":
+            self.fail(f"{value!r} has four bytes a sample: use S24_3LE in arecord, and s24le here", param, ctx)
+        if value not in self.choices and meant is not None:
+            self.fail(f"{value!r} is unknown: did you mean {meant}?", param, ctx)
         return super().convert(value, param, ctx)
 
 
+_HELP = """Classify short sounds in real time.
+
+From a microphone (its number or name as `python -m sounddevice` lists them; default: the system's), or with - from
+standard input: WAV, or raw samples with --rate, --channels and --encoding.
+"""
 _EPILOG = """\b
 Examples:
   popclass listen --site mcp
@@ -53,128 +60,106 @@ Examples:
   sox -d -t raw -e signed -b 16 -r 44100 -c 1 - | popclass listen - --rate 44100 --encoding s16le
 
 \b
-An event is reported when it is over, by its sound alone (revision 0), and again under the same number
-when its answer changes: the last revision holds. Ctrl-C ends the listening.
-"""
-
-
-_HELP = """Say what each short sound is while it is heard.
-
-From a microphone (its number or name as `python -m sounddevice` lists them; the default one where left out), or
-with - from standard input: WAV, or raw samples with --rate, --channels and --encoding.
+An event is reported at its end, classified by its sound alone (revision 0), and again under the same number
+when its label changes; the last revision is final. Ctrl-C ends the command.
 """
 
 
 @click.command(help=_HELP, epilog=_EPILOG)
 @click.argument("source", required=False, metavar="[-|DEVICE]")
-@options.model_option()
-@options.site_option()
-@options.cavities_option()
-@options.refractory_option()
-@click.option("--subject", type=options.SUBJECT, metavar="ID", help="Whose sounds these are.")
-@click.option("--rate", type=options.WholeNumber(8_000, 192_000), metavar="HZ", help="Of raw samples, or of a device.")
+@options.model
+@options.site
+@options.cavities
+@options.refractory
+@options.subject
+@click.option("--rate", type=options.whole_number(8_000, 192_000), metavar="HZ", help="Rate of raw samples or device.")
 @click.option(
-    "--channels", type=options.WholeNumber(1, 8), metavar="N", help="Of raw samples, or of a device; 1 where left out."
+    "--channels", type=options.whole_number(1, 8), metavar="N", help="Channels of raw samples or device (default: 1)."
 )
-@click.option("--encoding", type=_Encoding(_ENCODINGS), help="Of raw samples; left out, WAV is expected.")
-@click.option("--format", "style", type=click.Choice((TABLE, JSONL)), default=TABLE, help="How to write the events.")
+@click.option("--encoding", type=_Encoding(_ENCODINGS), help="Encoding of raw samples; without it, WAV is expected.")
+@click.option("--format", "style", type=click.Choice((TABLE, JSONL)), default=TABLE, help="Output format.")
 @click.option(
-    "--save", "folder", type=options.PATH, metavar="DIR", help="Keep the sounds there, with labels for popclass train."
+    "--save", "folder", type=options.PATH, metavar="DIR", help="Save sounds there, with labels for popclass train."
 )
 @click.option(
     "--session",
     type=options.PATH,
     metavar="FILE",
-    help="Keep the refractory clock there; where the file exists, go on from it.",
+    help="Continue the session in this file, or begin it; saved every minute.",
 )
 def listen(
     source: str | None,
     model: str | None,
-    site: str | None,
-    cavities: int | None,
-    refractory: float | None,
-    subject: str | None,
     rate: int | None,
     channels: int | None,
     encoding: str | None,
     style: str,
     folder: str | None,
     session: str | None,
+    **timeline: Any,  # site, cavities, refractory and subject, as the listener names them
 ) -> int:
-    """`popclass listen`; see `_HELP`."""
+    """Run `popclass listen`."""
     _check(source, rate, channels, encoding)
     if session is not None:
-        from popclass.utils.files import check_writable
-
         check_writable(session)
 
     from popclass.pipeline import load_model
     from popclass.streaming.runner import Sitting
 
-    settings = {"site": site, "cavities": cavities, "refractory": refractory, "subject": subject}
     with ExitStack() as stack:
-        opened = _open(source, rate, channels, encoding, stack)
-        # a pipe may carry what was recorded long ago: only where a clock is asked for it is taken to be live
-        dated = source != STDOUT or session is not None
+        # A pipe may carry an old recording: without a session file its events get no date.
+        dated = source != STDIN or session is not None
         sitting = Sitting(
-            source=opened,
-            options={"model": load_model(model), **settings},
+            source=_open(source, rate, channels, encoding, stack),
+            options={"model": load_model(model), **timeline},
             sinks=[],
-            say=say,
-            resume=_existing(session),
+            say=print_note,
+            resume=session if session is not None and os.path.exists(session) else None,
             keep=session,
             now=(lambda: datetime.now().astimezone()) if dated else None,
         )
         sitting.sinks += _sinks(sitting, style, folder, stack)
         sitting.run()
-    _sum_up(sitting)
+    found = ", ".join(f"{number} {label}" for label, number in sorted(sitting.counts.items()) if number)
+    print_note(f"listened for {format_span(sitting.heard_s)}: {found or 'no short sound detected'}")
     return 0
 
 
 def _check(source: str | None, rate: int | None, channels: int | None, encoding: str | None) -> None:
-    if source == STDOUT:
+    """Raise UsageError if the options do not fit the source."""
+    if source == STDIN:
         if encoding is not None and rate is None:
-            raise UsageError("--rate is missing: raw samples do not say their own, such as --rate 48000")
+            raise UsageError("--rate is missing: raw samples need it, such as --rate 48000")
         if encoding is None and (rate is not None or channels is not None):
-            raise UsageError("--encoding is missing: a WAV stream says its own rate and channels, raw samples need all")
+            raise UsageError("--encoding is missing: raw samples need it; for a WAV stream omit --rate and --channels")
         if sys.stdin.isatty():
             raise UsageError("standard input is a terminal: pipe a recorder into popclass listen -")
         return
     if source is not None and _is_recording(source):
         shown = one_line(source)
         live = f", or popclass listen - < {shown}" if shown.lower().endswith((".wav", ".wave")) else ""
-        raise UsageError(f"{shown} is a recording, no device: use popclass classify {shown}{live}")
+        raise UsageError(f"{shown} is a recording, not a device: use popclass classify {shown}{live}")
     if encoding is not None:
-        raise UsageError("--encoding belongs to raw samples on standard input: say popclass listen -")
+        raise UsageError("--encoding belongs to raw samples on standard input: use popclass listen -")
 
 
 def _is_recording(source: str) -> bool:
-    from pathlib import Path
-
     from popclass.audio.paths import AUDIO_SUFFIXES
 
-    return source.lower().endswith(AUDIO_SUFFIXES) or (not source.isdecimal() and Path(source).is_file())
+    return source.lower().endswith(AUDIO_SUFFIXES) or (not source.isdecimal() and os.path.isfile(source))
 
 
 def _open(source: str | None, rate: int | None, channels: int | None, encoding: str | None, stack: ExitStack) -> Source:
-    if source != STDOUT:
+    if source != STDIN:
         from popclass.streaming.device import Device
 
-        device = Device(source, rate=rate, channels=channels)
-        stack.callback(device.close)
-        return device
+        return stack.enter_context(closing(Device(source, rate=rate, channels=channels)))
     from popclass.streaming.pcm import Layout
     from popclass.streaming.source import Pipe
 
     layout = Layout(rate, channels if channels is not None else 1, encoding) if rate and encoding else None
     # not sys.stdin.buffer: its lock, held by a thread that waits for samples, would abort the interpreter at its end
     return Pipe(io.FileIO(sys.stdin.fileno(), closefd=False), layout)
-
-
-def _existing(session: str | None) -> str | None:
-    from pathlib import Path
-
-    return session if session is not None and Path(session).exists() else None
 
 
 def _sinks(sitting: Sitting, style: str, folder: str | None, stack: ExitStack) -> list[Sink]:
@@ -184,13 +169,10 @@ def _sinks(sitting: Sitting, style: str, folder: str | None, stack: ExitStack) -
     if style == TABLE and sys.stdout.isatty():
         from popclass.streaming.view import View
 
-        view = View(sitting.source.name)
-        stack.callback(view.close)
-        sitting.say = _unsaid  # the view shows what is noticed
-        sinks.append(view)
+        sinks.append(stack.enter_context(closing(View(sitting.source.name))))
+        sitting.say = lambda _: None  # the view shows the notices
     else:
-        outlet = Outlet(say)
-        stack.callback(outlet.close)
+        outlet = stack.enter_context(closing(Outlet(print_note)))
         sitting.enough = lambda: outlet.closed_by_reader
         sinks.append(Lines(outlet, sitting.source.name, as_json=style == JSONL))
     if folder is not None:
@@ -198,14 +180,3 @@ def _sinks(sitting: Sitting, style: str, folder: str | None, stack: ExitStack) -
 
         sinks.append(Saver(folder))
     return sinks
-
-
-def _unsaid(text: str) -> None:
-    """The view says it."""
-
-
-def _sum_up(sitting: Sitting) -> None:
-    from popclass.utils.duration import format_span
-
-    found = ", ".join(f"{number} {label}" for label, number in sorted(sitting.counts.items()) if number)
-    say(f"listened for {format_span(sitting.heard_s)}: {found or 'no short sound heard'}")

@@ -1,4 +1,4 @@
-"""popclass model: what a model file is, and whether it is whole."""
+"""Commands `popclass model show` and `popclass model verify`: the content of a model file."""
 
 from __future__ import annotations
 
@@ -9,95 +9,69 @@ import click
 
 from popclass.cli import options
 from popclass.utils.files import STDOUT, write_text
+from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
     from popclass.model.model import Model
 
-_SHOW_EPILOG = """\b
-Example:
-  popclass model show mine.onnx
-"""
-_VERIFY_EPILOG = """\b
-Example:
-  popclass model verify mine.onnx
-"""
+_EXAMPLE = "\b\nExample:\n  popclass model {} mine.onnx\n"
 
 
-_MODEL_HELP = """Look at model files.
-"""
-
-
-@click.group(help=_MODEL_HELP)
+@click.group(help="Look at model files.")
 def model() -> None:
-    """`popclass model`; see `_MODEL_HELP`."""
+    """Run `popclass model`."""
 
 
-_SHOW_HELP = """Show classes, training data, scores and thresholds of a model.
-"""
-
-
-@model.command(help=_SHOW_HELP, epilog=_SHOW_EPILOG)
+@model.command(help="Show classes, training data, scores and thresholds of a model.", epilog=_EXAMPLE.format("show"))
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def show(path: str) -> int:
-    """`popclass show`; see `_SHOW_HELP`."""
-    from popclass.model.model import Model
+    """Run `popclass model show`."""
+    from rich.markdown import Markdown
 
-    write_text(STDOUT, _rendered(Model.load(path)))
+    from popclass.formats.terminal import render
+    from popclass.model.model import Model
+    from popclass.training.model_card import card
+
+    loaded = Model.load(path)
+    # control characters of a foreign model must not reach the terminal
+    text = "\n".join(map(one_line, card(loaded).split("\n")))
+    facts = "".join(f"{name:<16} {one_line(value)}".rstrip() + "\n" for name, value in _facts(loaded))
+    write_text(STDOUT, facts + render([Markdown(text, hyperlinks=False)]))
     return 0
 
 
-_VERIFY_HELP = """Check that a model is whole and works here. The checksum shows damage, not forgery.
-"""
-
-
-@model.command(help=_VERIFY_HELP, epilog=_VERIFY_EPILOG)
+@model.command(
+    help="Check that a model file is undamaged and works here. The checksum shows damage, not forgery.",
+    epilog=_EXAMPLE.format("verify"),
+)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def verify(path: str) -> int:
-    """`popclass verify`; see `_VERIFY_HELP`."""
+    """Run `popclass model verify`."""
     from popclass.model.model import Model
 
     loaded = Model.load(path)
-    write_text(STDOUT, "".join(f"{line}\n" for line in (f"{loaded.name}: fine", *_checked(loaded))))
+    write_text(STDOUT, "".join(f"{line}\n" for line in (f"{loaded.name}: fine", *_checks(loaded))))
     return 0
 
 
-def _checked(loaded: Model) -> Iterator[str]:
-    """What loading a model has checked, and what it is known by."""
+def _checks(loaded: Model) -> Iterator[str]:
+    """Yield the checks that loading the model has passed."""
     from popclass.model.graph_reader import read_graph
 
     graph = read_graph(loaded.graph)
     operators = ", ".join(sorted({node.operator for node in graph.nodes}))
-    yield "checksum: every byte is as it was written, which shows no damage but proves no origin"
-    yield f"graph: {operators}; no other files, functions, graphs inside nodes or strings; all numbers finite"
+    yield "checksum: every byte is as it was written; this excludes damage but does not prove the origin"
+    yield f"graph: {operators}; no other files, functions, nested graphs or strings; all numbers finite"
     yield f"front end, calibration and novelty: fit {len(loaded.features)} features and {len(loaded.classes)} classes"
-    yield "trial: the least, usual and largest features give probabilities from 0 to 1 that add up to 1"
+    yield "trial run: the least, usual and largest features give probabilities from 0 to 1 that add up to 1"
     yield f"sha256 {loaded.sha256}"
 
 
-def _rendered(loaded: Model) -> str:
-    """The card laid out by rich for the terminal at hand, and as plain text without colours elsewhere."""
-    from rich.markdown import Markdown
-
-    from popclass.formats.terminal import laid_out
-    from popclass.training.model_card import told
-    from popclass.utils.text import one_line
-
-    # a stranger's model must not write to the terminal as it likes
-    text = "\n".join(map(one_line, told(loaded).split("\n")))
-    with laid_out() as laid:
-        for name, value in _facts(loaded):
-            laid.console.print(f"{name:<16} {one_line(value)}", markup=False, soft_wrap=True)
-        laid.console.print(Markdown(text, hyperlinks=False))
-    return "".join(laid.lines())
-
-
 def _facts(loaded: Model) -> Iterator[tuple[str, str]]:
-    """What one looks for first; each on one line, so that it can be searched for."""
-    info, thresholds = loaded.info, loaded.thresholds
-    bounds = zip(loaded.classes, thresholds.min_probability, strict=True)
-    scores = info["scores"]
-    yield "model", f"{loaded.name}, made by {info['created_by']}"
+    """Yield the main facts, each of which is printed on one line so that it can be searched for."""
+    scores, bounds = loaded.info["scores"], zip(loaded.classes, loaded.thresholds.min_probability, strict=True)
+    yield "model", f"{loaded.name}, made by {loaded.info['created_by']}"
     yield "sha256", loaded.sha256
     yield "min probability", ", ".join(f"{name} {bound:.2f}" for name, bound in bounds)
     yield "scores", f"{scores['folds']} folds by {scores['grouped_by']}, {scores['groups']} groups"
-    yield "context", "weighed" if loaded.context is not None else "not weighed"
+    yield "context", "used" if loaded.context is not None else "not used"

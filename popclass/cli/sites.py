@@ -1,4 +1,4 @@
-"""popclass sites: where on the body, and how many joint cavities there are."""
+"""Command `popclass sites`: the sites of the body with their joint cavities."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import click
 from popclass.utils.files import STDOUT, write_text
 
 _WHOLE = ("site", "cavities", "refractory", "documented")
+_HELP = """List the sites and their joint cavities.
+
+'documented' tells whether the sources of popclass document audible cavitation at the site.
+"""
 _EPILOG = """\b
 Add sites of your own in sites.toml in the configuration folder of popclass, or in the file that the
 environment variable POPCLASS_SITES names:
@@ -20,36 +24,27 @@ environment variable POPCLASS_SITES names:
   source = "our own count"     # optional
 
 \b
-Then: popclass classify take.wav --site thumb
-"""
-
-
-_HELP = """List the sites and their joint cavities.
-
-'documented' says whether audible cavitation is documented there in the sources popclass rests on.
+Then: popclass classify thumb.wav --site thumb
 """
 
 
 @click.command(help=_HELP, epilog=_EPILOG)
 def sites() -> int:
-    """`popclass sites`; see `_HELP`."""
+    """Run `popclass sites`."""
     from rich import box
     from rich.table import Table
 
-    from popclass.formats.terminal import laid_out
+    from popclass.formats.terminal import render
     from popclass.timing.sites import BUILT_IN, describe
 
     rows = describe()
-    if all(row["origin"] == BUILT_IN for row in rows):
-        rows = [{name: text for name, text in row.items() if name != "origin"} for row in rows]
+    columns = [name for name in rows[0] if name != "origin" or any(row["origin"] != BUILT_IN for row in rows)]
     layout = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in rows[0]:
+    for name in columns:
         layout.add_column(
-            column, justify="right" if column == "cavities" else "left", no_wrap=column in _WHOLE, overflow="fold"
+            name, justify="right" if name == "cavities" else "left", no_wrap=name in _WHOLE, overflow="fold"
         )
     for row in rows:
-        layout.add_row(*row.values())
-    with laid_out(markup=False) as laid:
-        laid.console.print(layout)
-    write_text(STDOUT, laid.lines())
+        layout.add_row(*(row[name] for name in columns))
+    write_text(STDOUT, render([layout]))
     return 0

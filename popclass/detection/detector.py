@@ -75,7 +75,7 @@ class Detector:
     separation_s : float
         Minimum distance of two events in seconds, 0.002 to 0.050; of closer onsets the clearest is kept. Models are
         trained with the default, 0.005. Below it a second peak within one pop becomes an event of its own more often
-        (see `docs/detection.md`).
+        (see `docs/research/separation.md`).
 
     Raises
     ------

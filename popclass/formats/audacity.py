@@ -1,9 +1,9 @@
-r"""Audacity label tracks: ``start TAB end TAB label``, a line a label, seconds with six decimals.
+r"""Audacity label tracks: ``start TAB end TAB label``, one line a label, seconds with six decimals.
 
-One label track belongs to one recording. The text of a label is the class and its probability (``cavitation 0.93``);
-`label_name` takes the class out again, so that a track corrected in Audacity can be trained on. Reading also takes what
-Audacity writes in its extended form (a second line ``\ TAB low TAB high`` with the frequency range), what its first
-versions wrote (``start TAB label``), a decimal comma, and labels without text.
+A label track belongs to one recording. The text of a label is the class and its probability (``cavitation 0.93``);
+`label_name` returns the class, so that a track corrected in Audacity can be used for training. The reader also accepts
+Audacity's extended form (a second line ``\ TAB low TAB high`` with the frequency range), the form of its first versions
+(``start TAB label``), decimal commas, and labels without text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _EXPECTED = "expected start TAB end TAB label, with times in seconds"
 
 
 class AudacityLabel(NamedTuple):
-    """One label: a stretch of the recording in seconds, and its text. A point has its end at its start."""
+    """One label: a section of the recording in seconds, and its text. The end of a point is its start."""
 
     start_s: float
     end_s: float
@@ -31,30 +31,29 @@ class AudacityLabel(NamedTuple):
 
 
 def audacity(results: Sequence[RecordingResult]) -> Iterator[str]:
-    """The events of one recording as a label track; nothing where there are none.
+    """Return the lines of a label track with the events of one recording.
 
     Raises
     ------
     UsageError
-        Where there are several recordings.
+        If there are several recordings.
     """
     if len(results) > 1:
         raise UsageError(
             f"an Audacity label track belongs to one recording, not to {len(results)}; "
             "classify them one at a time, or use --format csv or raven"
         )
-    return _lines(results)
-
-
-def _lines(results: Sequence[RecordingResult]) -> Iterator[str]:
-    for result in results:
-        for event in result.events:
-            probability = "" if event.p_label is None else f" {event.p_label:.2f}"
-            yield audacity_line(event.start_s, event.end_s, event.label + probability)
+    return (
+        audacity_line(
+            event.start_s, event.end_s, event.label + ("" if event.p_label is None else f" {event.p_label:.2f}")
+        )
+        for result in results
+        for event in result.events
+    )
 
 
 def single_field(text: str) -> str:
-    r"""`text` fit for a tab-separated field: white space of any kind becomes one space.
+    r"""Return `text` as one tab-separated field: white space of any kind becomes one space.
 
     Examples
     --------
@@ -65,7 +64,7 @@ def single_field(text: str) -> str:
 
 
 def label_name(text: str) -> str:
-    """The class in a label's text, without the probability `audacity` writes after it.
+    """Return the class in a label's text, without the probability that `audacity` appends.
 
     Examples
     --------
@@ -75,36 +74,25 @@ def label_name(text: str) -> str:
     return _PROBABILITY.sub("", text.strip())
 
 
-def read_audacity(path: str | os.PathLike[str]) -> list[AudacityLabel]:
-    """Read a label track.
-
-    Returns
-    -------
-    list of AudacityLabel
-        In the order of the file; an empty file is no labels.
+def read_audacity(path: str | os.PathLike[str]) -> Iterator[tuple[int, AudacityLabel]]:
+    """Yield the labels of a track, each with the number of its row, counted from 1.
 
     Raises
     ------
     LabelError
-        Where the file cannot be read or a row is no label; it names the file, the row and what stands there.
+        If the file cannot be read or a row is not a label; the message names the file and the row and quotes it.
     """
-    return [label for _, label in numbered_labels(path)]
-
-
-def numbered_labels(path: str | os.PathLike[str]) -> Iterator[tuple[int, AudacityLabel]]:
-    """`read_audacity`, each label with the number of its row in the file, counted from 1."""
-    before = False
+    after_label = False
     for row, content in read_rows(path):
-        if content[0].strip() == "\\":
-            if not before:
-                raise bad_row(path, row, content, "a frequency range without a label before it")
-            continue
-        before = True
-        yield row, _label(path, row, content)
+        if content[0].strip() != "\\":
+            after_label = True
+            yield row, _label(path, row, content)
+        elif not after_label:
+            raise bad_row(path, row, content, "a frequency range without a label before it")
 
 
 def audacity_line(start_s: float, end_s: float, text: str) -> str:
-    r"""A line of a label track with its line end.
+    r"""Return one line of a label track with its line end.
 
     Examples
     --------
@@ -116,13 +104,11 @@ def audacity_line(start_s: float, end_s: float, text: str) -> str:
 
 def _label(path: str | os.PathLike[str], row: int, content: list[str]) -> AudacityLabel:
     start = number(content[0])
-    if start is None or len(content) < 2:
+    end = number(content[1]) if len(content) > 1 else None
+    if start is not None and end is None and len(content) == 2:
+        return AudacityLabel(start, start, content[1].strip())  # a point as Audacity 1.2 wrote it
+    if start is None or end is None:
         raise bad_row(path, row, content, _EXPECTED)
-    end = number(content[1])
-    if end is None:
-        if len(content) > 2:
-            raise bad_row(path, row, content, _EXPECTED)
-        return AudacityLabel(start, start, content[1].strip())  # as Audacity 1.2 wrote points
     if end < start:
         raise bad_row(path, row, content, f"the end ({end} s) lies before the start ({start} s)")
     return AudacityLabel(start, end, " ".join(content[2:]).strip())

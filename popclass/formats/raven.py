@@ -1,9 +1,9 @@
-"""Raven selection tables: tab-separated, one row a selection, the columns Raven itself writes and then our own.
+"""Raven selection tables: tab-separated, one row a selection, Raven's own columns followed by those of popclass.
 
-``Begin Time (s)`` counts, as Raven has it, from the start of the sound it has open. Several recordings open in Raven as
-one sequence, so the times run on from recording to recording; ``Begin File`` and ``File Offset (s)`` say where in which
-file a selection begins. Reading takes any table with a begin and an end time: other columns in any order, the rows
-Raven writes for every view of the same selection, a decimal comma.
+``Begin Time (s)`` counts from the start of the sound that Raven has open. Several recordings open as one sequence, so
+these times run on from recording to recording; ``Begin File`` and ``File Offset (s)`` locate a selection in its file.
+The reader accepts any table with a begin and an end time: other columns in any order, one row for each view of a
+selection, decimal commas.
 """
 
 from __future__ import annotations
@@ -16,24 +16,35 @@ from typing import NamedTuple
 from popclass.errors import LabelError
 from popclass.formats.audacity import single_field
 from popclass.formats.csv_io import cell
-from popclass.formats.text import bad_row, number, read_rows, rounded
-from popclass.results import Event, RecordingResult
+from popclass.formats.text import bad_row, number, read_rows
+from popclass.formats.text import fields as event_fields
+from popclass.results import RecordingResult
 from popclass.utils.text import one_line
 
+# columns of popclass, and the column of the events table in each
+_OWN = {
+    "File Offset (s)": "start_s",
+    "Label": "label",
+    "Probability": "p_label",
+    "Acoustic Label": "acoustic_label",
+    "Novelty": "novelty",
+    "Timing": "timing",
+    "Since Cavitation (s)": "since_cavitation_s",
+    "Burst": "burst",
+    "SNR (dB)": "snr_db",
+}
 COLUMNS = (
     *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)"),
-    *("Begin Path", "Begin File", "File Offset (s)"),
-    *("Label", "Probability", "Acoustic Label", "Novelty", "Timing", "Since Cavitation (s)", "Burst", "SNR (dB)"),
+    *("Begin Path", "Begin File", *_OWN),
 )
 VIEW = "Waveform 1"
-# Raven calls the column whatever its user did; these names are tried in this order, in any case.
-LABEL_COLUMNS = ("label", "annotation", "annotations", "class")
+LABEL_COLUMNS = ("label", "annotation", "annotations", "class")  # users name the column; tried in order, in any case
 
 _BEGIN, _END, _OFFSET = "begin time (s)", "end time (s)", "file offset (s)"
 
 
 class RavenSelection(NamedTuple):
-    """One selection: seconds from the start of its file, the text of its label, and the file and its path, if named."""
+    """One selection: seconds from the start of its file, its label, and the name and path of the file if given."""
 
     start_s: float
     end_s: float
@@ -43,89 +54,62 @@ class RavenSelection(NamedTuple):
 
 
 def raven(results: Sequence[RecordingResult]) -> Iterator[str]:
-    """The events of several recordings as one selection table, header first."""
+    """Yield the events of several recordings as one selection table, header first."""
     yield raven_line(COLUMNS)
     selection, elapsed = 0, 0.0
     for result in results:
-        for event in result.events:
+        nyquist, name = f"{result.sample_rate / 2:.3f}", result.recording.replace("\\", "/").rpartition("/")[2]
+        for event, row in zip(result.events, event_fields(result), strict=True):
             selection += 1
-            yield raven_line(_cells(selection, elapsed, result, event))
+            times = (f"{elapsed + event.start_s:.6f}", f"{elapsed + event.end_s:.6f}")
+            own = (cell(column, row[column]) for column in _OWN.values())
+            head = (str(selection), VIEW, str(event.channel), *times, "0.000", nyquist, result.recording, name)
+            yield raven_line((*head, *own))
         elapsed += result.duration_s
 
 
 def raven_line(cells: Sequence[str | None]) -> str:
-    """A line of a selection table with its line end; what is unknown is an empty field."""
+    """Return one line of a selection table with its line end; None becomes an empty field."""
     return "\t".join("" if text is None else single_field(text) for text in cells) + "\n"
 
 
-def _cells(selection: int, elapsed: float, result: RecordingResult, event: Event) -> list[str | None]:
-    return [
-        str(selection),
-        VIEW,
-        str(event.channel),
-        f"{elapsed + event.start_s:.6f}",
-        f"{elapsed + event.end_s:.6f}",
-        "0.000",
-        f"{result.sample_rate / 2:.3f}",
-        result.recording,
-        result.recording.replace("\\", "/").rpartition("/")[2],
-        f"{event.start_s:.6f}",
-        event.label,
-        cell("p_label", rounded(event.p_label, 4)),
-        event.acoustic_label,
-        cell("novelty", rounded(event.novelty, 4)),
-        event.timing,
-        cell("since_cavitation_s", rounded(event.since_cavitation_s, 6)),
-        str(event.burst),
-        cell("snr_db", rounded(event.snr_db, 2)),
-    ]
-
-
-def read_raven(path: str | os.PathLike[str], *, label_column: str | None = None) -> list[RavenSelection]:
-    """Read a selection table.
-
-    Parameters
-    ----------
-    path : path
-    label_column : str, optional
-        The column that holds the labels; by default the first there is of `LABEL_COLUMNS`.
-
-    Returns
-    -------
-    list of RavenSelection
-        In the order of the file, each selection once however many views it has a row for.
-
-    Raises
-    ------
-    LabelError
-        Where the file cannot be read, a column is missing or a row is no selection; it names the file and the row.
-    """
-    return [selection for _, selection in numbered_selections(path, label_column=label_column)]
-
-
 def is_raven(path: str | os.PathLike[str]) -> bool:
-    """Whether the first line of a text file names the columns of a selection table.
+    """Return whether the first line of a text file names the columns of a selection table.
 
     Raises
     ------
     LabelError
         If the file cannot be read.
     """
-    _, header = next(read_rows(path), (0, []))
-    return _BEGIN in (name.strip().casefold() for name in header)
+    return _BEGIN in _header(next(read_rows(path), (0, []))[1])
 
 
-def numbered_selections(
-    path: str | os.PathLike[str], *, label_column: str | None = None
-) -> list[tuple[int, RavenSelection]]:
-    """`read_raven`, each selection with the number of its (first) row in the file, counted from 1."""
+def read_raven(path: str | os.PathLike[str]) -> list[tuple[int, RavenSelection]]:
+    """Read a selection table, whose labels are in the first column of `LABEL_COLUMNS` that exists.
+
+    Returns
+    -------
+    list of (int, RavenSelection)
+        The number of a row, counted from 1, and its selection, in the order of the file. A selection that has a row
+        for each view is listed once, with its first row.
+
+    Raises
+    ------
+    LabelError
+        If the file cannot be read, a column is missing or a row is not a selection.
+    """
     rows = read_rows(path)
-    _, header = next(rows, (0, []))
-    names = [name.strip().casefold() for name in header]
-    _check_header(path, names)
+    names = _header(next(rows, (0, []))[1])
+    shown = one_line(os.fspath(path))
+    for column in ("Begin Time (s)", "End Time (s)"):
+        if column.casefold() not in names:
+            raise LabelError(f"{shown}: not a Raven selection table: its first line has no column '{column}'")
+    label = next((name for name in LABEL_COLUMNS if name in names), None)
     selections: dict[tuple[str, ...], tuple[int, RavenSelection]] = {}
     for row, content in rows:
-        label = _label_column(path, names, label_column)
+        if label is None:
+            wanted = " or ".join(map(repr, LABEL_COLUMNS))
+            raise LabelError(f"{shown}: no column {wanted} for the labels; it has {one_line(', '.join(names))}")
         if len(content) > len(names):
             raise bad_row(path, row, content, f"{len(content)} fields where the header has {len(names)}")
         # A spreadsheet drops the empty fields at the end of a row.
@@ -138,23 +122,8 @@ def numbered_selections(
     return list(selections.values())
 
 
-def _check_header(path: str | os.PathLike[str], names: Sequence[str]) -> None:
-    for column in ("Begin Time (s)", "End Time (s)"):
-        if column.casefold() not in names:
-            raise LabelError(
-                f"{one_line(os.fspath(path))}: no Raven selection table: its first line has no column '{column}'"
-            )
-
-
-def _label_column(path: str | os.PathLike[str], names: Sequence[str], wanted: str | None) -> str:
-    candidates = LABEL_COLUMNS if wanted is None else (wanted.casefold(),)
-    for name in candidates:
-        if name in names:
-            return name
-    raise LabelError(
-        f"{one_line(os.fspath(path))}: no column {' or '.join(repr(name) for name in candidates)} for the labels; "
-        f"it has {one_line(', '.join(names))}"
-    )
+def _header(content: Sequence[str]) -> list[str]:
+    return [name.strip().casefold() for name in content]
 
 
 def _selection(
@@ -165,12 +134,9 @@ def _selection(
         raise bad_row(path, row, content, "the begin and the end time must be numbers of seconds")
     if end < begin:
         raise bad_row(path, row, content, f"the end ({end} s) lies before the begin ({begin} s)")
-    offset = begin
-    if fields.get(_OFFSET):
-        found = number(fields[_OFFSET])
-        if found is None:
-            raise bad_row(path, row, content, "the file offset must be a number of seconds")
-        offset = found
+    offset = number(fields[_OFFSET]) if fields.get(_OFFSET) else begin
+    if offset is None:
+        raise bad_row(path, row, content, "the file offset must be a number of seconds")
     # Nine decimals undo the rounding of the sum and keep every sample apart.
     finish = end if offset == begin else max(offset, round(offset + (end - begin), 9))
     if not math.isfinite(finish):

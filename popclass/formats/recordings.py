@@ -1,8 +1,8 @@
-"""The table of recordings: one row for every file a batch came across, whether it could be read or not.
+"""Table of recordings: one row for every file that a batch found, readable or not.
 
 Columns: ``recording, status, reason, duration_s, sample_rate, channels, events``, the number of events of each class,
-``uncertain, cavities_needed, subject, site, recorded_at, warnings``. A failed recording has a reason and empty fields
-where nothing is known; zeros are counts.
+``uncertain, cavities_needed, subject, site, recorded_at, warnings``. A failed recording has a reason, and empty fields
+for what is unknown; zeros are counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FAILED = "failed"
 
 @dataclass(frozen=True, slots=True)
 class RecordingRow:
-    """What a batch says about one recording.
+    """One row of the table of recordings.
 
     Attributes
     ----------
@@ -29,12 +29,13 @@ class RecordingRow:
     status : str
         `ok` or `failed`.
     reason : str or None
-        Why it failed, in one line.
+        Cause of a failure, in one line.
     events : int or None
-        How many were found.
+        Number of events.
     counts : mapping of str to int
-        How many of each class, and `uncertain`.
+        Number of events with each label, every class and `uncertain` included.
     cavities_needed : int or None
+        As in `RecordingResult`.
     """
 
     info: RecordingInfo
@@ -46,7 +47,7 @@ class RecordingRow:
 
     @property
     def recording(self) -> str:
-        """Path as given, relative to the folder of the batch."""
+        """Path relative to the folder of the batch."""
         return self.info.name
 
     @classmethod
@@ -56,7 +57,7 @@ class RecordingRow:
 
 
 def recording_columns(classes: Sequence[str]) -> tuple[str, ...]:
-    """Names of the columns of the table of recordings, in order."""
+    """Return the names of the columns of the table of recordings, in order."""
     return (
         *("recording", "status", "reason", "duration_s", "sample_rate", "channels", "events"),
         *classes,
@@ -65,7 +66,7 @@ def recording_columns(classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str]) -> Iterator[str]:
-    """The table of recordings as CSV, header first.
+    """Yield the table of recordings as CSV, header first.
 
     Parameters
     ----------
@@ -80,19 +81,17 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str]) -> I
 
 def _cells(row: RecordingRow, classes: Sequence[str]) -> list[str | int | None]:
     info = row.info
-    failed = row.status == FAILED
+    sound = (cell("duration_s", rounded(info.duration_s, 6)), info.sample_rate, info.channels)
     return [
         visible(info.name),
         row.status,
         None if row.reason is None else one_line(row.reason),
-        None if failed else cell("duration_s", rounded(info.duration_s, 6)),
-        None if failed else info.sample_rate,
-        None if failed else info.channels,
+        *((None,) * len(sound) if row.status == FAILED else sound),
         row.events,
         *(row.counts.get(label) for label in (*classes, UNCERTAIN)),
         row.cavities_needed,
-        None if info.subject is None else visible(info.subject),
-        None if info.site is None else visible(info.site),
-        None if info.recorded_at is None else info.recorded_at.isoformat(),
+        visible(info.subject or ""),
+        visible(info.site or ""),
+        info.recorded_at.isoformat() if info.recorded_at else None,
         "; ".join(one_line(warning) for warning in info.warnings),
     ]

@@ -1,7 +1,7 @@
-"""Text laid out by rich for the terminal at hand, to be written by `popclass.utils.files` as all other text is.
+"""Results laid out by rich in the width of the terminal, with a line of bars over time.
 
-rich would write to standard output itself, and ends the process where that is closed. So it is handed a stream that
-looks like standard output and takes nothing.
+rich would write to standard output itself, and ends the process if that is closed. It therefore writes to memory, and
+`popclass.utils.files` writes the text as it writes all other.
 """
 
 from __future__ import annotations
@@ -9,61 +9,183 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from popclass.formats.table import RIGHT_ALIGNED, cells, length, outline
+from popclass.results import CAVITATION, REFRACTORY, SNAPPING, UNCERTAIN, RecordingResult
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
+    from rich.table import Table
+
+HEIGHTS = "▂▃▄▅▆▇█"
+EMPTY = "▁"
+LOUDEST_DB = 42.0  # from here on a bar has its full height
+SPARKLINE = 76  # characters of a sparkline with its duration
+_RANK = {CAVITATION: 3, SNAPPING: 2, UNCERTAIN: 1}
+_PART_STYLES = {"name": "bold", "description": "dim", "warning": "yellow", "summary": "bold", "total": "bold"}
+_STYLES = {CAVITATION: "bold cyan", SNAPPING: "yellow", UNCERTAIN: "magenta"}
 
 
-class _Like(io.StringIO):
-    """A stream that says of itself what standard output says, and keeps to itself what is written."""
+class Bar(NamedTuple):
+    """One character of a sparkline and the label that it stands for; empty without an event."""
 
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return sys.stdout.isatty()
+    character: str
+    label: str = ""
 
 
-class Laid:
-    """A console of rich, and what was printed on it.
-
-    Attributes
-    ----------
-    console : rich.console.Console
-    """
-
-    def __init__(self, console: Console, stream: io.StringIO) -> None:
-        self.console = console
-        self._stream = stream
-
-    def lines(self) -> Iterator[str]:
-        """The lines that were printed, without spaces at their ends."""
-        return (f"{line.rstrip()}\n" for line in self._stream.getvalue().splitlines())
-
-
-@contextmanager
-def laid_out(width: int | None = None, **options: Any) -> Iterator[Laid]:
-    """A console as wide as the terminal, or as COLUMNS says, or 80 columns where neither is known.
+def render(parts: Iterable[RenderableType], *, width: int | None = None) -> str:
+    r"""Return what rich prints of these parts, without spaces at line ends.
 
     Parameters
     ----------
+    parts : iterable of rich renderables
+        Texts are printed as they are, without markup.
     width : int, optional
-        In columns, in place of all these.
-    **options
-        Those of `rich.console.Console`.
+        In columns (default: the terminal's, else what COLUMNS says, else 80).
 
     Examples
     --------
-    >>> with laid_out(width=20) as laid:
-    ...     laid.console.print("two words", markup=False)
-    >>> list(laid.lines())
-    ['two words\\n']
+    >>> render(["two words"], width=20)
+    'two words\n'
     """
     from rich.console import Console
 
-    stream = _Like()
-    size = shutil.get_terminal_size()  # unlike rich, takes a COLUMNS that is no number for none
-    columns = size.columns if width is None else width
-    yield Laid(Console(file=stream, width=columns, height=size.lines, highlight=False, **options), stream)
+    stream = io.StringIO()
+    columns, lines = shutil.get_terminal_size()  # unlike rich, ignores a COLUMNS that is not a number
+    console = Console(
+        file=stream,
+        width=width or columns,
+        height=lines,
+        force_terminal=True if sys.stdout.isatty() else None,
+        markup=False,
+        highlight=False,
+    )
+    for part in parts:
+        console.print(part)
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+def terminal_table(results: Sequence[RecordingResult], *, width: int | None = None) -> str:
+    """Return the events of several recordings laid out for the terminal.
+
+    Parameters
+    ----------
+    results : sequence of RecordingResult
+    width : int, optional
+        As `render`.
+    """
+    line_width = min(SPARKLINE, width or shutil.get_terminal_size().columns)
+    return render(_parts(results, line_width), width=width)
+
+
+def _parts(results: Sequence[RecordingResult], width: int) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    for kind, part in outline(results):
+        if isinstance(part, RecordingResult):
+            yield _table(part)
+            yield ""
+            yield from _sparkline([part], width)
+            continue
+        if kind == "total":
+            for shared in _timelines(results):
+                yield from _sparkline(shared, width)
+        yield Text(part, style=_PART_STYLES.get(kind, ""))
+
+
+def _timelines(results: Sequence[RecordingResult]) -> list[list[RecordingResult]]:
+    """Return the recordings of each timeline that has several."""
+    found: dict[int, list[RecordingResult]] = {}
+    for result in results:
+        if result.session is not None:
+            found.setdefault(id(result.session), []).append(result)
+    return [each for each in found.values() if len(each) > 1]
+
+
+def _table(result: RecordingResult) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    names, rows = cells(result)
+    layout = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
+    for name in names:
+        layout.add_column(name, justify="right" if name in RIGHT_ALIGNED else "left", no_wrap=name != "notes")
+    for event, row in zip(result.events, rows, strict=True):
+        label = _STYLES.get(event.label, "")
+        notes = "red" if event.timing == REFRACTORY else ""
+        styles = {"#": "dim", "burst": "dim", "SNR": "dim", "label": label, "prob": label, "notes": notes}
+        layout.add_row(*(Text(text, style=styles.get(name, "")) for name, text in zip(names, row, strict=True)))
+    return layout
+
+
+def _sparkline(results: Sequence[RecordingResult], width: int) -> Iterator[RenderableType]:
+    """Yield the bars of a timeline and, for terminals without colors, the initials of their labels."""
+    from rich.text import Text
+
+    points, duration_s = sparkline_points(results)
+    if len(points) < 2:
+        return
+    end = f" {length(duration_s)}"
+    bars = sparkline(points, duration_s, max(width - len(end), 1))
+    line = Text()
+    for label, same in groupby(bars, key=lambda bar: bar.label):
+        line.append("".join(bar.character for bar in same), style=_STYLES.get(label, "") if label else "dim")
+    yield line.append(end, style="dim")
+    yield Text("".join(bar.label[:1] or " " for bar in bars).rstrip(), style="dim")
+    yield ""
+
+
+def sparkline(events: Iterable[tuple[float, float, str]], duration_s: float, width: int) -> list[Bar]:
+    """Return events as bars, each of which covers an equal share of the duration.
+
+    The height is the level of the loudest event in a bar. Its label is that of the most important event: cavitation,
+    then snapping, then uncertain.
+
+    Parameters
+    ----------
+    events : iterable of (seconds, level over the noise in decibels, label)
+    duration_s : float
+        Events beyond it are drawn at the end.
+    width : int
+        In characters, at least 1.
+
+    Examples
+    --------
+    >>> bars = sparkline([(1.0, 42.0, "cavitation"), (9.9, 3.0, "other")], 10.0, 5)
+    >>> "".join(bar.character for bar in bars), bars[0].label
+    ('█▁▁▁▂', 'cavitation')
+    """
+    loudest: dict[int, float] = {}
+    labels: dict[int, str] = {}
+    for seconds, level, label in events:
+        at = min(int(min(max(seconds / duration_s, 0), 1) * width), width - 1) if duration_s > 0 else 0
+        loudest[at] = max(level, loudest.get(at, level))
+        if at not in labels or _RANK.get(label, 0) > _RANK.get(labels[at], 0):
+            labels[at] = label
+    return [Bar(_height(loudest[at]), labels[at]) if at in labels else Bar(EMPTY) for at in range(width)]
+
+
+def _height(level: float) -> str:
+    share = min(max(level / LOUDEST_DB, 0.0), 1.0) if level == level else 0.0  # an unknown level is NaN
+    return HEIGHTS[round(share * (len(HEIGHTS) - 1))]
+
+
+def sparkline_points(results: Sequence[RecordingResult]) -> tuple[list[tuple[float, float, str]], float]:
+    """Return the events of one timeline as `sparkline` takes them, and its duration in seconds.
+
+    Parameters
+    ----------
+    results : sequence of RecordingResult
+        One recording, or several that start at their `recorded_at`.
+    """
+    starts = [result.recorded_at for result in results if result.recorded_at is not None]
+    points, end = list[tuple[float, float, str]](), 0.0
+    for result in results:
+        offset = (result.recorded_at - min(starts)).total_seconds() if result.recorded_at is not None else 0.0
+        points += [(offset + event.start_s, event.snr_db, event.label) for event in result.events]
+        end = max(end, offset + result.duration_s)
+    return points, end

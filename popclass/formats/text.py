@@ -1,10 +1,10 @@
-"""How a name, a number and a foreign text file become text: the rules all formats share.
+"""Numbers and names as text: the rules that all formats share.
 
-Names of recordings are written as `popclass.utils.text` has it. Times have six decimals, which tells neighbouring
-samples apart up to 192 kHz; probabilities and novelty four; decibels two. What is unknown or not finite is `None`: an
-empty field in a table, null in JSON, never 0.
-Label files written elsewhere are read as UTF-8 (with or without a byte-order mark) or as UTF-16 with one, and any line
-end is a line end.
+Times have six decimals, which distinguishes neighbouring samples up to 192 kHz; probabilities and novelty have four,
+decibels two. An unknown or infinite value is None: an empty field in a table, null in JSON, never 0.
+
+Label files of other programs are read as UTF-8 (with or without a byte-order mark) or as UTF-16 with one, with any line
+end.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from typing import Any
 
 from popclass.errors import LabelError
 from popclass.results import RecordingResult
-from popclass.utils.text import one_line as one_line
-from popclass.utils.text import visible as visible
+from popclass.utils.text import one_line, visible
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -31,7 +30,7 @@ INTEGERS = frozenset({"event", "burst", "channel"})
 
 @cache
 def decimals(column: str) -> int | None:
-    """Decimals written in a column of the events table; None where it holds no fractions."""
+    """Return the number of decimals in a column of the events table; None if it holds no fractions."""
     if column.endswith("_s"):
         return 6
     if column == "novelty" or column.startswith("p_"):
@@ -40,7 +39,7 @@ def decimals(column: str) -> int | None:
 
 
 def rounded(value: float | None, places: int) -> float | None:
-    """`value` with that many decimals; None where it is unknown or not finite.
+    """Round to a number of decimals; None if the value is unknown or not finite.
 
     Examples
     --------
@@ -53,7 +52,7 @@ def rounded(value: float | None, places: int) -> float | None:
 
 
 def fields(result: RecordingResult) -> Iterator[dict[str, Any]]:
-    """The events in the columns of `event_columns`, rounded and printable; what is unknown is None."""
+    """Yield the events in the columns of `event_columns`, rounded and as valid Unicode; None is unknown."""
     for row in result.rows():
         yield {column: _field(column, value) for column, value in row.items()}
 
@@ -68,12 +67,12 @@ def _field(column: str, value: Any) -> Any:
 
 
 def read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a tab-separated file with their numbers, counted from 1; blank ones are skipped.
+    """Yield the rows of a tab-separated file with their numbers, counted from 1; blank rows are skipped.
 
     Raises
     ------
     LabelError
-        Where the file cannot be read.
+        If the file cannot be read.
     """
     try:
         data = Path(path).read_bytes()
@@ -89,7 +88,7 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def number(text: str) -> float | None:
-    """The finite number a field holds, with a decimal point or comma; None where it holds none.
+    """Return the finite number in a field, with a decimal point or comma; None if there is none.
 
     Examples
     --------
@@ -104,7 +103,7 @@ def number(text: str) -> float | None:
 
 
 def bad_row(path: str | os.PathLike[str], row: int, content: list[str], problem: str) -> LabelError:
-    """The error for a row of a label file: file, row, what is wrong, and the row itself."""
+    """Return the error for a row of a label file: file, row, problem, and the row itself."""
     line = one_line("\t".join(content))
     shown = line if len(line) <= 80 else line[:77] + "..."
     return LabelError(f"{one_line(os.fspath(path))}, row {row}: {problem}; the row reads '{shown}'")

@@ -1,1 +1,1 @@
-"""."""
+"""Scores of classifiers, their confidence intervals, and both as tables."""

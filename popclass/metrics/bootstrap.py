@@ -1,14 +1,8 @@
-"""How sure a score is: confidence intervals by bootstrap over groups.
+"""Confidence intervals of scores by bootstrap over groups.
 
-Events of one subject are no independent witnesses, so whole groups are drawn, with replacement, and the score is taken
-of all their events (cluster bootstrap; Davison & Hinkley 1997, Bootstrap Methods and their Application, 3.8). With few
-groups the interval is wide, and with a single one there is none.
-
-How sure each score of a model is: 95 % intervals for the figures a paper would quote.
-
-The draws are those of `popclass.metrics.bootstrap.bootstrap`: whole groups, with replacement. They are about the
-events that were judged, not about training again, which would be a little less certain still. Fewer than five groups
-tell nothing about a sixth one, and no interval is given.
+Events of one subject are not independent. So whole groups are drawn with replacement, and the score is computed on all
+their events (cluster bootstrap; Davison & Hinkley 1997, Bootstrap Methods and their Application, 3.8). The intervals
+describe the events that were scored; they leave out the variation of training again.
 """
 
 from __future__ import annotations
@@ -19,29 +13,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.metrics.scores import BINS, LEAST
+from popclass.metrics import scores
 
 DRAWS = 1000
 LEVEL = 0.95
+FEWEST_GROUPS = 5  # fewer say too little about another one: scores then have no interval
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+Figures = Callable[[Indices], Mapping[str, float | None]]
 
 
 def bootstrap(
-    figures: Callable[[NDArray[np.intp]], Mapping[str, float | None]],
+    figures: Figures,
     groups: Sequence[str] | NDArray[np.str_],
     *,
     draws: int = DRAWS,
     level: float = LEVEL,
     seed: int = 0,
 ) -> dict[str, tuple[float, float] | None]:
-    """For each of several figures, the interval that holds a share of `level` of its bootstrap replicates.
+    """Return the interval of each figure that holds a share `level` of its bootstrap replicates.
 
     Parameters
     ----------
     figures : callable
-        Given indices of events, of which some come several times and others not at all, the figures of these events by
-        their names; None where one cannot be computed.
+        Takes indices of events, some of them repeated, and returns the figures of these events by name; None where one
+        cannot be computed.
     groups : sequence of str, length n
-        Of each event.
+        Group of each event.
     draws : int
     level : float
         0-1.
@@ -64,44 +63,14 @@ def bootstrap(
     count = int(place.max()) + 1 if len(place) else 0
     if count < 2:
         return {}
-    rng = np.random.default_rng(seed)
-    found = [figures(drawn) for drawn in _drawn(place, count, draws, rng)]
+    found = [figures(drawn) for drawn in _draw(place, count, draws, np.random.default_rng(seed))]
     return {name: _interval([each[name] for each in found], level) for name in found[0]}
 
 
-def _drawn(place: NDArray[np.intp], count: int, draws: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    """Indices of the events of as many groups as there are, drawn with replacement."""
-    order, sizes = np.argsort(place, kind="stable"), np.bincount(place)
-    starts = np.cumsum(sizes) - sizes
-    for _ in range(draws):
-        groups = rng.integers(0, count, count)
-        many = sizes[groups]
-        first = np.repeat(starts[groups] - (np.cumsum(many) - many), many)
-        yield order[first + np.arange(len(first))]
-
-
-def _interval(found: Sequence[float | None], level: float) -> tuple[float, float] | None:
-    values = [value for value in found if value is not None]
-    if len(values) < len(found) / 2:
-        return None
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-FEWEST_GROUPS = 5
-
-Indices = NDArray[np.intp]
-
-
 def score_intervals(
-    y: NDArray[np.intp],
-    probabilities: NDArray[np.float64],
-    classes: Sequence[str],
-    groups: Sequence[str],
-    *,
-    seed: int = 0,
+    y: Indices, probabilities: Floats, classes: Sequence[str], groups: Sequence[str], *, seed: int = 0
 ) -> dict[str, Any] | None:
-    """Intervals of log loss, balanced accuracy, ECE, Brier score, and of precision and recall of each class.
+    """Return intervals of log loss, balanced accuracy, ECE, Brier score, and precision and recall of each class.
 
     Parameters
     ----------
@@ -110,7 +79,7 @@ def score_intervals(
         Of held-out events.
     classes : sequence of str, length k
     groups : sequence of str, length n
-        What was held out together.
+        Held-out group of each event.
     seed : int
 
     Returns
@@ -129,24 +98,32 @@ def score_intervals(
     count = len(set(groups))
     if count < FEWEST_GROUPS:
         return None
-    found = bootstrap(_figures(y, probabilities), groups, seed=seed)
+    found = bootstrap(_score_figures(y, probabilities), groups, seed=seed)
     spans = {name: None if span is None else list(span) for name, span in found.items()}
-    totals = {name: spans[name] for name in ("log_loss", "balanced_accuracy", "ece", "brier")}
     of_classes = [
         {"class": name, **{figure: spans[f"{figure} {i}"] for figure in ("precision", "recall")}}
         for i, name in enumerate(classes)
     ]
+    totals = {name: spans[name] for name in ("log_loss", "balanced_accuracy", "ece", "brier")}
     return {"level": LEVEL, "draws": DRAWS, "groups": count, **totals, "classes": of_classes}
 
 
-def mean_interval(values: NDArray[np.float64], groups: Sequence[str], *, seed: int = 0) -> list[float] | None:
-    """The interval of the mean of a figure that every event has, such as its log loss.
+def score_with_intervals(
+    y: Indices, probabilities: Floats, classes: Sequence[str], groups: Sequence[str], *, seed: int = 0
+) -> dict[str, Any]:
+    """Return `score` with `score_intervals` as `intervals`."""
+    spans = score_intervals(y, probabilities, classes, groups, seed=seed)
+    return {**scores.score(y, probabilities, classes), "intervals": spans}
+
+
+def mean_interval(values: Floats, groups: Sequence[str], *, seed: int = 0) -> list[float] | None:
+    """Return the interval of the mean of a figure of single events, such as log loss.
 
     Parameters
     ----------
     values : ndarray, shape (n,)
     groups : sequence of str, length n
-        What was held out together.
+        Held-out group of each event.
     seed : int
 
     Returns
@@ -165,32 +142,40 @@ def mean_interval(values: NDArray[np.float64], groups: Sequence[str], *, seed: i
     return None if span is None else list(span)
 
 
-def _figures(y: NDArray[np.intp], probabilities: NDArray[np.float64]) -> Callable[[Indices], dict[str, float | None]]:
-    """The figures of any choice of events, as `popclass.metrics.scores` defines them, prepared for many draws."""
-    n, k = probabilities.shape
-    sure, answer = probabilities.max(axis=1), probabilities.argmax(axis=1)
-    lost = -np.log(np.maximum(probabilities[np.arange(n), y], LEAST))
-    distance = ((probabilities - np.eye(k)[y]) ** 2).sum(axis=1)
-    gap = sure - (answer == y)
-    place = np.minimum((sure * BINS).astype(int), BINS - 1)
-    cell = y * k + answer
+def _draw(place: Indices, count: int, draws: int, rng: np.random.Generator) -> Iterator[Indices]:
+    """Yield the events of as many groups as there are, drawn with replacement."""
+    order, sizes = np.argsort(place, kind="stable"), np.bincount(place)
+    starts = np.cumsum(sizes) - sizes
+    for _ in range(draws):
+        groups = rng.integers(0, count, count)
+        many = sizes[groups]
+        first = np.repeat(starts[groups] - (np.cumsum(many) - many), many)
+        yield order[first + np.arange(len(first))]
+
+
+def _interval(found: Sequence[float | None], level: float) -> tuple[float, float] | None:
+    values = [value for value in found if value is not None]
+    if len(values) < len(found) / 2:
+        return None
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _score_figures(y: Indices, probabilities: Floats) -> Figures:
+    """Return a function that scores any choice of events; what it needs of each event is computed once."""
+    k = probabilities.shape[1]
+    largest, answer = probabilities.max(axis=1), probabilities.argmax(axis=1)
+    losses, distances = scores.log_losses(y, probabilities), scores.squared_distances(y, probabilities)
+    gap, place, cell = largest - (answer == y), scores.bins_of(largest), y * k + answer
 
     def figures(chosen: Indices) -> dict[str, float | None]:
-        confusion = np.bincount(cell[chosen], minlength=k * k).reshape(k, k)
-        hits = confusion.diagonal()
-        recalls, precisions = _ratios(hits, confusion.sum(axis=1)), _ratios(hits, confusion.sum(axis=0))
-        known = [recall for recall in recalls if recall is not None]
+        ratios = scores.class_ratios(scores.confusion_matrix(cell[chosen], k))
         return {
-            "log_loss": float(lost[chosen].mean()),
-            "balanced_accuracy": float(np.mean(known)),
+            "log_loss": float(losses[chosen].mean()),
+            "balanced_accuracy": scores.mean_known(ratios["recall"]),
             "ece": float(np.abs(np.bincount(place[chosen], weights=gap[chosen])).sum() / len(chosen)),
-            "brier": float(distance[chosen].mean()),
-            **{f"recall {i}": value for i, value in enumerate(recalls)},
-            **{f"precision {i}": value for i, value in enumerate(precisions)},
+            "brier": float(distances[chosen].mean()),
+            **{f"{name} {i}": value for name, values in ratios.items() for i, value in enumerate(values)},
         }
 
     return figures
-
-
-def _ratios(parts: NDArray[np.intp], wholes: NDArray[np.intp]) -> list[float | None]:
-    return [float(part / whole) if whole else None for part, whole in zip(parts, wholes, strict=True)]

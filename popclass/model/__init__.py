@@ -1,7 +1,6 @@
-"""The graph of a model: what one may hold, checked byte by byte before any runtime sees it, and running it.
+"""Trained models: file, graph, calibration, novelty, context weights and limitations.
 
-A model may come from a stranger. Its graph is read here with a small reader of protocol buffers instead of the onnx
-package, which `popclass classify` could not afford to import, and is refused unless it is one of those that popclass
-itself makes: a few operators, one input, numbers inside the file. `wire` reads bytes, `read` knows ONNX, `operators`
-and `trees` know what each operator may be given, `check` walks the whole, and `session` runs what passed.
+A model may come from a stranger, so its graph is read and checked byte by byte before onnxruntime runs it. It is
+refused unless popclass could have written it: a few operators, one input, all numbers inside the file. `protobuf` reads
+bytes, `graph_reader` ONNX; `operators` and `trees` check nodes, `graph_check` the whole; `session` runs what passed.
 """

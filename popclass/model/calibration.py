@@ -1,10 +1,9 @@
-"""From a classifier's scores to probabilities that mean what they say.
+"""Calibration of a classifier's probabilities.
 
-A classifier trained on few people is too sure of itself, or not sure enough. On sounds of people it was not trained on
-one learns by how much: calibrated probabilities are `softmax(W log(p) + b)`, p being what the classifier says. With
-W = identity and b = 0 nothing changes, W = identity / T is temperature scaling (Guo et al. 2017, ICML), and a full W is
-Dirichlet calibration (Kull et al. 2019, NeurIPS). This module applies the numbers; `popclass.training.calibration`
-finds them.
+A classifier trained on few people is over- or underconfident. Held-out people show by how much: calibrated
+probabilities are `softmax(W log(p) + b)`, p being the output of the classifier. With W = identity and b = 0 nothing
+changes; W = identity / T is temperature scaling (Guo et al. 2017, ICML); a full W is Dirichlet calibration (Kull et al.
+2019, NeurIPS). `popclass.training.calibration` fits the numbers.
 """
 
 from __future__ import annotations
@@ -17,25 +16,24 @@ import numpy as np
 
 from popclass.utils.arrays import softmax
 
-FLOOR = 1e-4  # a forest says 0 for what it never saw; its logarithm must stay finite and not outweigh everything else
-
+FLOOR = 1e-4  # a forest gives 0 for what it never saw; its logarithm must stay finite and not outweigh everything else
 LARGEST = 1e6  # of a weight or bias; fitted ones are of the order of 1, and no sum of these overflows
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The numbers of one calibration.
+    """Parameters of one calibration.
 
     Attributes
     ----------
     method : str
-        How it was found: `identity`, `temperature` or `dirichlet`.
+        `identity`, `temperature` or `dirichlet`.
     weights : numpy.ndarray, shape (k, k)
         W.
     bias : numpy.ndarray, shape (k,)
         b.
     events : int
-        Number of held-out events it was found on.
+        Number of held-out events it was fitted on.
     """
 
     method: str
@@ -45,16 +43,16 @@ class Calibration:
 
     @classmethod
     def identity(cls, classes: int) -> Calibration:
-        """The calibration that changes nothing."""
+        """Return the calibration that changes nothing."""
         return cls("identity", np.eye(classes), np.zeros(classes), 0)
 
     def apply(self, raw: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities.
+        """Return calibrated probabilities.
 
         Parameters
         ----------
         raw : numpy.ndarray, shape (n, k)
-            What the classifier says, each row summing to 1.
+            Output of the classifier, each row summing to 1.
 
         Returns
         -------
@@ -63,41 +61,35 @@ class Calibration:
 
         Examples
         --------
-        >>> doubtful = Calibration("temperature", np.eye(2) / 2, np.zeros(2), 100)
-        >>> doubtful.apply(np.array([[0.9, 0.1]]))
+        >>> softer = Calibration("temperature", np.eye(2) / 2, np.zeros(2), 100)
+        >>> softer.apply(np.array([[0.9, 0.1]]))
         array([[0.75, 0.25]])
         """
         # einsum, not a matrix product: a row's result must not depend, to the last bit, on how many rows came with it
-        scores = np.einsum("nj,ij->ni", log_probabilities(raw), self.weights) + self.bias
-        return softmax(scores)
+        return softmax(np.einsum("nj,ij->ni", log_probabilities(raw), self.weights) + self.bias)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain numbers."""
-        return {
-            "method": self.method,
-            "weights": self.weights.tolist(),
-            "bias": self.bias.tolist(),
-            "events": self.events,
-        }
+        """Return the parameters as values for JSON."""
+        weights, bias = self.weights.tolist(), self.bias.tolist()
+        return {"method": self.method, "weights": weights, "bias": bias, "events": self.events}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Calibration:
-        """From what `to_json` gave.
+        """Return the calibration that `to_json` wrote.
 
         Raises
         ------
         ValueError, KeyError, TypeError
-            If it is not that.
+            If the values are not usable.
         """
-        weights = np.asarray(stored["weights"], dtype=np.float64)
-        bias = np.asarray(stored["bias"], dtype=np.float64)
+        weights, bias = (np.asarray(stored[name], dtype=np.float64) for name in ("weights", "bias"))
         if bias.ndim != 1 or weights.shape != (len(bias), len(bias)):
-            raise ValueError("the calibration is no square of numbers with one for each class beside it")
+            raise ValueError("the weights of the calibration are not a square, or do not fit its bias")
         if not ((np.abs(weights) <= LARGEST).all() and (np.abs(bias) <= LARGEST).all()):
             raise ValueError(f"the calibration holds numbers beyond {LARGEST:g}")
         return cls(str(stored["method"]), weights, bias, int(stored["events"]))
 
 
 def log_probabilities(raw: np.ndarray) -> np.ndarray:
-    """Logarithms of probabilities, none below that of `FLOOR`."""
+    """Return logarithms of probabilities, none below that of `FLOOR`."""
     return np.log(np.clip(np.asarray(raw, dtype=np.float64), FLOOR, 1.0))

@@ -1,10 +1,9 @@
-"""What the company of an event is worth: log-odds beside those of the sound itself.
+"""Context model: log-odds that the neighbouring events add to the probabilities of a sound.
 
-`popclass.context.features` measures the company; a `Context` holds what the measures are worth, learnt from labelled
-sessions (`popclass.training.context`) and carried in the model file. What one measure is worth depends on the others
-and on the sound (a burst of unlike pops is one thing, the same burst coming again another), so the log-odds come from a
-linear part and a layer of hidden units. An event without company has measures of zero and keeps the probabilities of
-its sound, whatever the weights.
+`popclass.context.features` computes the context features. A `Context` holds their weights, which are learnt from
+labelled sessions (`popclass.training.context`) and stored in the model file. The effect of one feature depends on the
+others and on the sound, so the log-odds come from a linear part and a layer of hidden units. An event without
+neighbours has features of zero and keeps its probabilities, whatever the weights.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ContextWeights:
-    """The log-odds that measures add to each class: `m L + (tanh(m I + s S + b) - tanh(s S + b)) O`.
+    """Log-odds that context features add to each class: `m L + (tanh(m I + s S + b) - tanh(s S + b)) O`.
 
-    m are the measures, s the logarithms of the acoustic probabilities less their mean. Measures of zero add nothing.
+    m are the context features, s the logarithms of the acoustic probabilities less their mean.
 
     Attributes
     ----------
-    linear : ndarray, shape (measures, classes)
+    linear : ndarray, shape (m, classes)
         L.
-    inner : ndarray, shape (measures, units)
+    inner : ndarray, shape (m, units)
         I; there may be no hidden units at all.
     sound : ndarray, shape (classes, units)
         S.
@@ -53,46 +52,44 @@ class ContextWeights:
 
     @classmethod
     def of_weights(cls, linear: Array) -> ContextWeights:
-        """Nothing but a weight for each measure and class."""
+        """Return weights without hidden units."""
         measures, classes = linear.shape
         return cls(linear, np.zeros((measures, 0)), np.zeros((classes, 0)), np.zeros(0), np.zeros((0, classes)))
 
     def log_odds(self, acoustic: Array, measures: Array) -> Array:
-        """What the measures of events add to the logarithms of their probabilities, shape (events, classes)."""
+        """Return the log-odds that context features add to acoustic probabilities, shape (events, classes)."""
         # einsum, not a matrix product: a row's result must not depend, to the last bit, on how many rows came with it
         base = np.einsum("nk,kh->nh", sound_logs(acoustic), self.sound) + self.bias
         moved = np.tanh(np.einsum("nm,mh->nh", measures, self.inner) + base) - np.tanh(base)
         return np.asarray(np.einsum("nm,mk->nk", measures, self.linear) + np.einsum("nh,hk->nk", moved, self.outer))
 
     def fits(self, measures: int, classes: int) -> bool:
-        """Whether the arrays fit each other, and so many measures and classes."""
+        """Return whether the arrays fit each other and these numbers of context features and classes."""
         units = self.bias.shape[0] if self.bias.ndim == 1 else -1
         shapes = [self.linear.shape, self.inner.shape, self.sound.shape, self.outer.shape]
         return shapes == [(measures, classes), (measures, units), (classes, units), (units, classes)]
 
 
 def sound_logs(acoustic: Array) -> Array:
-    """Logarithms of probabilities less their mean, none below that of `FLOOR`."""
+    """Return logarithms of probabilities less their mean, none below that of `calibration.FLOOR`."""
     logs = log_probabilities(acoustic)
     return np.asarray(logs - logs.mean(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The numbers of the context stage.
+    """Parameters of the context model.
 
     Attributes
     ----------
     columns : tuple of int
-        Which features are compared when two sounds are held against each other; the level is not among them.
+        Features by which two sounds are compared; the level is not among them.
     mean, spread : ndarray, shape (len(columns),)
-        By which these features are standardised.
+        By which these features are standardized.
     similarity : Similarity
-        What counts as alike.
     names : tuple of str
-        The measures, as `popclass.context.features.context_names` gives them.
+        Of the context features, see `popclass.context.features.context_names`.
     weighing : ContextWeights
-        The log-odds they add to each class.
     """
 
     columns: tuple[int, ...]
@@ -103,7 +100,15 @@ class Context:
     weighing: ContextWeights
 
     def features(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array) -> Array:
-        """The company of each event of one recording, shape (events, measures)."""
+        """Return the context features of the events of one recording, shape (events, len(names)).
+
+        Parameters
+        ----------
+        X : ndarray, shape (events, features)
+        acoustic : ndarray, shape (events, classes)
+            Probabilities by the sound alone.
+        onset_s, burst, level_db : ndarray, shape (events,)
+        """
         embedding = X[:, self.columns]  # a copy, which is changed in place: there may be thousands of events
         embedding -= self.mean
         embedding /= self.spread
@@ -112,55 +117,48 @@ class Context:
     def probabilities(
         self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array
     ) -> Array:
-        """Probabilities of sound and company together, of the events of one recording; shape (events, classes)."""
+        """Return probabilities by sound and context, shape (events, classes); parameters as `features`."""
         return self.apply(acoustic, self.features(X, acoustic, onset_s, burst, level_db))
 
     def apply(self, acoustic: Array, measures: Array) -> Array:
-        """Probabilities of sound and company together, shape (events, classes)."""
+        """Return probabilities by sound and context from context features, shape (events, classes)."""
         logits = np.log(np.maximum(acoustic, 1e-12)) + self.weighing.log_odds(acoustic, measures)
         return softmax(logits)
 
     def to_json(self) -> dict[str, Any]:
-        """As values for the model file."""
+        """Return the parameters as values for JSON."""
         return {
             "columns": list(self.columns),
             "mean": pack(self.mean),
             "spread": pack(self.spread),
-            "likeness": self.similarity.to_json(),
+            "likeness": self.similarity.to_json(),  # a stored name
             "names": list(self.names),
             "weighing": {field.name: pack(getattr(self.weighing, field.name)) for field in fields(ContextWeights)},
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], classes: Sequence[str]) -> Context:
-        """From what `to_json` gave.
+        """Return the context model that `to_json` wrote.
 
         Raises
         ------
         ValueError, KeyError, TypeError
-            If it is not that, or made for other classes or other measures than this version takes.
+            If the values are not usable, or made for other classes or context features.
         """
         try:
             similarity = Similarity.from_json(stored["likeness"])
         except UsageError as error:
             raise ValueError(str(error)) from None
-        context = cls(
-            columns=tuple(int(column) for column in stored["columns"]),
-            mean=unpack(stored["mean"]),
-            spread=unpack(stored["spread"]),
-            similarity=similarity,
-            names=tuple(stored["names"]),
-            weighing=ContextWeights(
-                **{field.name: unpack(stored["weighing"][field.name]) for field in fields(ContextWeights)}
-            ),
-        )
+        weights = {field.name: unpack(stored["weighing"][field.name]) for field in fields(ContextWeights)}
+        columns = tuple(int(column) for column in stored["columns"])
+        mean, spread = unpack(stored["mean"]), unpack(stored["spread"])
+        context = cls(columns, mean, spread, similarity, tuple(stored["names"]), ContextWeights(**weights))
         if context.names != context_names(classes):
-            raise ValueError("the context stage was made for other measures or classes")
-        if not (context.spread > 0).all():
-            raise ValueError("the context stage has a spread that is not greater than 0")
-        shapes = [context.mean.shape, context.spread.shape]
-        if shapes != [(len(context.columns),)] * 2 or not context.weighing.fits(len(context.names), len(classes)):
-            raise ValueError("the arrays of the context stage do not fit together")
-        if not (context.spread > 0).all() or not context.columns:
-            raise ValueError("the context stage compares no features, or some by a spread that is not above 0")
+            raise ValueError("the context model was made for other context features or classes")
+        if mean.shape != (len(columns),) or spread.shape != (len(columns),):
+            raise ValueError("the arrays of the context model do not fit together")
+        if not context.weighing.fits(len(context.names), len(classes)):
+            raise ValueError("the weights of the context model do not fit together")
+        if not columns or not (spread > 0).all():
+            raise ValueError("the context model compares no features, or some by a spread that is not above 0")
         return context

@@ -1,15 +1,14 @@
-"""The container of a popclass model: an ONNX graph, a JSON and a seal, in one file that any ONNX tool can open.
+"""The model file: an ONNX graph, a JSON and a seal, in one file that any ONNX tool can open.
 
-A model file is three stretches of bytes, one after the other:
+A model file has three parts, one after the other:
 
     graph    the classifier as skl2onnx wrote it
-    JSON     an ONNX `metadata_props` entry with the key `popclass`: everything else popclass knows about the model
-    seal     an ONNX `metadata_props` entry with the key `popclass.seal`: how long the JSON is (8 hexadecimal digits), a
-             colon, and the SHA-256 of every byte of the file before the digest
+    JSON     an ONNX `metadata_props` entry with the key `popclass`: everything else about the model
+    seal     an ONNX `metadata_props` entry with the key `popclass.seal`: the length of the JSON (8 hexadecimal digits),
+             a colon, and the SHA-256 of every byte of the file before the digest
 
 Protocol buffers allow a repeated field to be appended, so the whole is a valid ONNX model. The digest is the last 64
-bytes and covers all others: no byte can change unnoticed. It shows damage, not forgery. Reading needs no ONNX library,
-opens no pickle and happens before any runtime sees the graph.
+bytes and covers all others. It shows damage, not forgery. Reading needs no ONNX library and opens no pickle.
 """
 
 from __future__ import annotations
@@ -42,19 +41,19 @@ _METADATA_TAG = 14 << 3 | 2  # field 14 of ModelProto, metadata_props, length-de
 
 
 def join(graph: bytes, info: Mapping[str, Any]) -> bytes:
-    """The bytes of a model file: the same for the same graph and information, always.
+    """Return the bytes of a model file; they depend on nothing but the graph and the JSON.
 
     Parameters
     ----------
     graph : bytes
-        A serialised ONNX model.
+        A serialized ONNX model.
     info : mapping
-        What goes into the JSON; no NaN or infinity.
+        Content of the JSON, without NaN and infinity.
 
     Raises
     ------
     ModelError
-        If it would be larger than what is read again.
+        If the file would be larger than `read` allows.
     """
     text = json.dumps(info, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
     if len(text) > LARGEST_JSON or len(graph) > LARGEST_FILE - LARGEST_JSON:
@@ -63,26 +62,25 @@ def join(graph: bytes, info: Mapping[str, Any]) -> bytes:
             f"the model would have a graph of {len(graph)} and a JSON of {len(text)} bytes, allowed are {most}; "
             "train on fewer recordings or another classifier"
         )
-    sealed = graph + _entry(_JSON_KEY, text)
     blank = _entry(_SEAL_KEY, b"%08x:" % len(text) + b"0" * _DIGEST)
-    sealed += blank[:-_DIGEST]
+    sealed = graph + _entry(_JSON_KEY, text) + blank[:-_DIGEST]
     return sealed + _digest(sealed)
 
 
 def split(data: bytes, name: str) -> tuple[bytes, dict[str, Any]]:
-    """The graph and the JSON of a model file, after its seal was checked.
+    """Return the graph and the JSON of a model file, after a check of its seal.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     name : str
-        What error messages call it.
+        Name of the file in errors.
 
     Raises
     ------
     ModelError
-        If the file is damaged, newer than this popclass, or no popclass model.
+        If the file is damaged, newer than this popclass, or not a popclass model.
     """
     _check_seal(data, name)
     length = int(data[-_SEAL_VALUE : -_DIGEST - 1], 16)
@@ -90,22 +88,22 @@ def split(data: bytes, name: str) -> tuple[bytes, dict[str, Any]]:
     text = data[end - length : end] if length <= end else b""
     entry = _entry(_JSON_KEY, text)
     if data[end - len(entry) : end] != entry:
-        raise ModelError(f"{name}: the model's JSON is not where its seal says; make the model anew")
+        raise ModelError(f"{name}: its JSON is not where its seal says; train the model anew")
     return data[: end - len(entry)], _parse(text, name)
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file that may be a model.
+    """Return the bytes of a file that may be a model.
 
     Raises
     ------
     ModelError
-        If there is no such file, or it is too large to be a model.
+        If the file does not exist, cannot be read, or is too large.
     """
     shown = one_line(str(path))
     if path.is_dir():
         raise ModelError(f"{shown}: this is a folder; name the model file in it")
-    # a pipe without a writer must not be waited for, and a device has no end; a link to a file is as good as the file
+    # opening a pipe without a writer would block, and a device has no end; a link to a file is as good as the file
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         with open(os.open(path, flags), "rb") as file:
@@ -117,17 +115,17 @@ def read(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         raise ModelError(f"{shown}: the model cannot be read ({_reason(error)})") from None
     if len(data) > LARGEST_FILE:
-        raise ModelError(f"{shown}: larger than {LARGEST_FILE // 2**20} MiB, so no popclass model")
+        raise ModelError(f"{shown}: larger than {LARGEST_FILE // 2**20} MiB, so not a popclass model")
     return data
 
 
 def write(path: Path, data: bytes, *, force: bool = False) -> None:
-    """Write a model file, whole or not at all.
+    """Write a model file atomically.
 
     Raises
     ------
     OutputError
-        If something of that name exists and `force` is not set, or it cannot be written.
+        If the file exists and `force` is not set, or it cannot be written.
     """
     with replacing(path, force=force) as part:
         try:
@@ -137,13 +135,13 @@ def write(path: Path, data: bytes, *, force: bool = False) -> None:
 
 
 def _entry(key: bytes, value: bytes) -> bytes:
-    """One serialised `metadata_props` entry."""
+    """Return one serialized `metadata_props` entry."""
     body = b"\x0a" + _varint(len(key)) + key + b"\x12" + _varint(len(value)) + value
     return _varint(_METADATA_TAG) + _varint(len(body)) + body
 
 
 def _varint(number: int) -> bytes:
-    """An unsigned integer as protocol buffers write it: seven bits a byte, lowest first."""
+    """Return an unsigned integer as a protocol buffers varint: seven bits a byte, lowest first."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -165,23 +163,23 @@ def _check_seal(data: bytes, name: str) -> None:
         if data.startswith(magic):
             raise ModelError(f"{name}: this is a {kind} archive, which is never unpacked; name the model file in it")
     if _SEAL_KEY not in data and _JSON_KEY not in data:
-        raise ModelError(f"{name}: no popclass model; `popclass train` makes one")
+        raise ModelError(f"{name}: not a popclass model; `popclass train` makes one")
     head = _entry(_SEAL_KEY, b"0" * _SEAL_VALUE)[:-_SEAL_VALUE]
     seal = data[-len(head) - _SEAL_VALUE :]
     if not seal.startswith(head) or not re.fullmatch(rb"[0-9a-f]{8}:[0-9a-f]{64}", seal[len(head) :]):
-        raise ModelError(f"{name}: damaged or cut short, or no popclass model; copy the file anew")
+        raise ModelError(f"{name}: damaged or cut short, or not a popclass model; copy the file anew")
     if _digest(data[:-_DIGEST]) != data[-_DIGEST:]:
-        raise ModelError(f"{name}: damaged, its content does not match its checksum; copy the file anew")
+        raise ModelError(f"{name}: damaged: its content does not match its checksum; copy the file anew")
 
 
 def _parse(text: bytes, name: str) -> dict[str, Any]:
     try:
         info = read_json(text, largest=LARGEST_JSON, deepest=DEEPEST_JSON)
     except ValueError as error:
-        raise ModelError(f"{name}: the model's JSON is refused: {one_line(str(error))}; make the model anew") from None
+        raise ModelError(f"{name}: its JSON is refused: {one_line(str(error))}; train the model anew") from None
     version = info.get("schema_version") if isinstance(info, dict) else None
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise ModelError(f"{name}: the model does not say which schema it follows; make the model anew")
+        raise ModelError(f"{name}: it has no schema version; train the model anew")
     if version > SCHEMA_VERSION:
         raise ModelError(
             f"{name}: made by a newer popclass (schema {version}, known up to {SCHEMA_VERSION}); update popclass"

@@ -1,22 +1,20 @@
-"""A trained model: which sound is what, how sure, and how new.
+"""Trained model: probabilities and novelty of events from their features.
 
-A model turns features into calibrated probabilities (`Model.probabilities`) and novelty (`Model.novelty`). Its file
-(`popclass.model.file`) holds an ONNX graph, run by onnxruntime, and a JSON with everything else: classes, the frozen
-front end that made the features, calibration, thresholds, novelty reference, what it was trained on and how it scored.
-All of it is numbers; loading a model from a stranger runs none of its author's code. Graph (`popclass.model`) and JSON
-are checked whenever a model is made, and one that is loaded from a file is tried at once. The default model is first
-handed to onnxruntime when a probability is asked for: a recording in which nothing is heard does not pay for it.
+A model file (`popclass.model.file`) holds an ONNX graph, run by onnxruntime, and a JSON with everything else: classes,
+the frozen front end, calibration, thresholds, novelty reference, training data and scores. All of it is numbers, so
+loading a model from a stranger runs no code of its author. Graph and JSON are checked whenever a model is made, and a
+model that is loaded from a file is tried at once. onnxruntime is imported when probabilities are first needed, so a
+recording without events does not wait for it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,37 +32,22 @@ from popclass.utils.text import one_line
 if TYPE_CHECKING:
     from popclass.features.frontend import FrontEnd
 
-KEYS = frozenset(
-    {
-        "schema_version",  # of this list and what the keys hold
-        "created_by",  # popclass and its version
-        "classes",  # names, in the order of the probabilities
-        "features",  # names, in the order of the columns of X
-        "frontend",  # the numbers that turn a sound into features
-        "classifier",  # kind and settings
-        "calibration",
-        "thresholds",  # min_probability, novelty
-        "novelty",
-        "context",  # weights of the company an event keeps, or null
-        "training",  # files, counts, settings
-        "versions",  # of the libraries that made the model
-        "scores",  # grouped cross-validation
-    }
-)
 _MAPPINGS = ("frontend", "classifier", "calibration", "thresholds", "novelty", "training", "versions", "scores")
+KEYS = frozenset({"schema_version", "created_by", "classes", "features", "context", *_MAPPINGS})
+"""Keys of the JSON; docs/reference-formats.md describes them."""
 CLASS_NAME = re.compile(r"[a-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From where on an event is `uncertain`.
+    """Limits beyond which an event is `uncertain`.
 
     Attributes
     ----------
     min_probability : tuple of float
-        Of each class, in the order of the model's classes: below it the class is not likely enough to be named.
+        Of each class, in the order of the model's classes: below it the class is not named.
     novelty : float
-        From it on the sound is too unlike the training data.
+        From this novelty on the sound is too unlike the training data.
     """
 
     min_probability: tuple[float, ...]
@@ -77,17 +60,17 @@ class Model:
     Parameters
     ----------
     graph : bytes
-        A serialised ONNX model with one float32 input (n, f) and an output `probabilities` (n, k), of such operators
-        as popclass's own classifiers are made of (`popclass.model.graph_check`).
+        A serialized ONNX model with one float32 input (n, f) and an output `probabilities` (n, k), of the operators
+        that `popclass.model.operators` allows.
     info : mapping
-        The keys of `KEYS`.
+        With the keys of `KEYS`.
     name : str
-        What messages and results call the model.
+        Name in messages and results.
 
     Raises
     ------
     ModelError
-        If `info` is incomplete or contradicts itself, or the graph holds anything that popclass never writes.
+        If `info` is incomplete or inconsistent, or the graph is not one that popclass writes.
 
     Examples
     --------
@@ -98,21 +81,18 @@ class Model:
     def __init__(self, graph: bytes, info: Mapping[str, Any], *, name: str = "unsaved model") -> None:
         self.name = name
         self.graph = graph
-        # through JSON and back, so that a fresh model and the same one loaded are alike to the last bit
+        # through JSON and back, so that a fresh model and the same one loaded are equal to the last bit
         try:
             self.info: dict[str, Any] = json.loads(json.dumps(info, sort_keys=True, allow_nan=False))
-            self._understand()
+            self._parse()
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
             problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise ModelError(
-                f"{name}: the model's JSON is not usable: {_short(problem)}; make the model anew"
-            ) from None
+            raise ModelError(f"{name}: its JSON is not usable: {_short(problem)}; train the model anew") from None
         try:
             check_graph(graph, len(self.features), len(self.classes))
         except ValueError as error:
-            raise ModelError(
-                f"{name}: the graph is refused: {_short(str(error))}; use a model made by popclass"
-            ) from None
+            problem = _short(str(error))
+            raise ModelError(f"{name}: its graph is refused: {problem}; use a model made by popclass") from None
 
     @classmethod
     def load(cls, path: str | Path) -> Model:
@@ -121,7 +101,7 @@ class Model:
         Raises
         ------
         ModelError
-            If it is missing, damaged, newer than this popclass, no popclass model, or does not work.
+            If it is missing, damaged, newer than this popclass, not a popclass model, or does not work.
         """
         path = Path(path)
         model = cls.from_bytes(modelfile.read(path), name=one_line(str(path)))
@@ -130,25 +110,25 @@ class Model:
 
     @classmethod
     def from_bytes(cls, data: bytes, *, name: str = "model") -> Model:
-        """The model that `to_bytes` gave, checked but not tried. Raises as `load` does."""
+        """Return the model of the bytes of a file, checked but not tried; raises as `load` does."""
         graph, info = modelfile.split(data, name)
         return cls(graph, info, name=name)
 
     @classmethod
     def default(cls) -> Model:
-        """The model that comes with popclass."""
+        """Return the bundled model."""
         package = Path(__file__).resolve().parents[1]
         for folder in (package / "models", package.parent / "models"):  # in a wheel; in a checkout
             if (folder / "default.onnx").is_file():
                 return cls.from_bytes(modelfile.read(folder / "default.onnx"), name="default")
-        raise ModelError("the default model is missing from this installation; install popclass anew, or name a model")
+        raise ModelError("the default model is missing from this installation: reinstall popclass, or name a model")
 
     def to_bytes(self) -> bytes:
-        """The bytes of the model's file."""
+        """Return the bytes of the model file."""
         return modelfile.join(self.graph, self.info)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the model file, whole or not at all; the model is called by its file's name from then on.
+        """Write the model file atomically and take its name.
 
         Raises
         ------
@@ -159,8 +139,8 @@ class Model:
         self.name = one_line(str(path))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # what a worker process gets is the sealed file, never a running session
-        return _revive, (self.to_bytes(), self.name)
+        # a worker process gets the sealed file, never a running session
+        return partial(Model.from_bytes, name=self.name), (self.to_bytes(),)
 
     @cached_property
     def sha256(self) -> str:
@@ -169,25 +149,25 @@ class Model:
 
     @cached_property
     def frontend(self) -> FrontEnd:
-        """The front end that makes this model's features."""
+        """Front end that computes the features of this model."""
         from popclass.features.frontend import FrontEnd
 
         try:
             frontend = FrontEnd.from_json(self.info["frontend"])
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             problem = _short(str(error))
-            raise ModelError(f"{self.name}: the model's front end is not usable: {problem}; make it anew") from None
+            raise ModelError(f"{self.name}: its front end is not usable: {problem}; train the model anew") from None
         if list(frontend.names) != self.info["features"]:
-            raise ModelError(f"{self.name}: its front end makes other features than it was trained on; make it anew")
+            raise ModelError(f"{self.name}: its front end makes other features than its own; train the model anew")
         return frontend
 
     def probabilities(self, X: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities of events.
+        """Return calibrated probabilities of events.
 
         Parameters
         ----------
         X : numpy.ndarray, shape (n, f)
-            Features, as this model's front end makes them; n may be 0.
+            Features by the front end of this model; n may be 0.
 
         Returns
         -------
@@ -197,12 +177,12 @@ class Model:
         Raises
         ------
         UsageError
-            If X has another shape, or a number that is not finite.
+            If X has another shape, or a value that is not finite.
         """
         return self._calibration.apply(self.raw_probabilities(X))
 
     def raw_probabilities(self, X: np.ndarray) -> np.ndarray:
-        """What the classifier itself says, before calibration; see `probabilities`."""
+        """Return the probabilities before calibration; see `probabilities`."""
         values = self._check(X).astype(np.float32)
         if not len(values):
             return np.zeros((0, len(self.classes)))
@@ -211,7 +191,7 @@ class Model:
         return run(self._session, values, len(self.classes), self.name)
 
     def novelty(self, X: np.ndarray) -> np.ndarray:
-        """Share of held-out training events closer to the training data than each event, shape (n,), 0 to 1.
+        """Return the share of held-out training events closer to the training data than each event, shape (n,).
 
         Raises
         ------
@@ -222,16 +202,16 @@ class Model:
 
     @property
     def ordinary(self) -> np.ndarray:
-        """The mean of each feature in the training data, shape (f,)."""
+        """Mean of each feature in the training data, shape (f,)."""
         return self._novelty.mean
 
     def verify(self) -> None:
-        """Try the front end, and the graph on the least, usual and largest features.
+        """Try the front end, and the graph on the smallest, mean and largest features.
 
         Raises
         ------
         ModelError
-            If something does not work, or the answers are no probabilities.
+            If something does not work, or the outputs are not probabilities.
         """
         from popclass.features.definitions import FEATURES
 
@@ -240,9 +220,10 @@ class Model:
         X = np.stack([low, np.clip(self.ordinary, low, high), high])
         p, new = self.probabilities(X), self.novelty(X)
         if not (np.isfinite(p).all() and (np.abs(p.sum(axis=1) - 1) < 1e-9).all() and ((new >= 0) & (new <= 1)).all()):
-            raise ModelError(f"{self.name}: calibration or novelty give no shares of 1; make the model anew")
+            raise ModelError(f"{self.name}: calibration or novelty are not within 0 to 1; train the model anew")
 
-    def _understand(self) -> None:
+    def _parse(self) -> None:
+        """Set the attributes from the JSON."""
         info = self.info
         if unknown := sorted(set(info) - KEYS):
             raise ValueError(f"unknown key {unknown[0]!r}")
@@ -253,16 +234,13 @@ class Model:
                 raise TypeError(f"{key} must be an object")
         if not isinstance(info["created_by"], str):
             raise TypeError("created_by must be a text")
-        known = info["training"].get("sha256", [])
-        if not isinstance(known, list) or not all(isinstance(each, str) for each in known):
-            raise TypeError("training.sha256 must be a list of texts")
-        self.classes = tuple(_names(info["classes"], "classes"))
-        self.features = tuple(_names(info["features"], "features"))
+        _check_texts(info["training"].get("sha256", []), "training.sha256")
+        self.classes, self.features = (_names(info[key], key) for key in ("classes", "features"))
         if len(self.classes) < 2 or UNCERTAIN in self.classes or not all(map(CLASS_NAME.fullmatch, self.classes)):
             raise ValueError(f"classes {self.classes} are not allowed")
         self.context = None if info["context"] is None else Context.from_json(info["context"], self.classes)
         if self.context is not None and not all(0 <= c < len(self.features) for c in self.context.columns):
-            raise ValueError("the context stage compares features that are not there")
+            raise ValueError("the context model compares features that do not exist")
         self._calibration = Calibration.from_json(info["calibration"])
         self._novelty = Novelty.from_json(info["novelty"])
         if len(self._calibration.bias) != len(self.classes):
@@ -273,8 +251,7 @@ class Model:
         if sorted(least) != sorted(self.classes):
             raise ValueError("min_probability must name every class once")
         self.thresholds = Thresholds(
-            min_probability=tuple(_share(least, name) for name in self.classes),
-            novelty=_share(info["thresholds"], "novelty"),
+            tuple(_share(least, name) for name in self.classes), _share(info["thresholds"], "novelty")
         )
 
     def _check(self, X: np.ndarray) -> np.ndarray:
@@ -293,27 +270,28 @@ class Model:
         return open_session(self.graph, self.name)
 
 
-def _revive(data: bytes, name: str) -> Model:
-    return Model.from_bytes(data, name=name)
-
-
 def _short(problem: str) -> str:
-    """What is said of a stranger's model: on one line, and not as long as the stranger likes."""
+    """Return a text that may hold parts of the file on one line, of limited length."""
     line = one_line(problem)
     return line if len(line) <= 300 else line[:297] + "..."
 
 
-def _names(value: Any, what: str) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(v, str) for v in value) or len(set(value)) != len(value):
+def _check_texts(value: Any, what: str) -> None:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise TypeError(f"{what} must be a list of texts")
+
+
+def _names(value: Any, what: str) -> tuple[str, ...]:
+    _check_texts(value, what)
+    if len(set(value)) != len(value):
         raise ValueError(f"{what} must be a list of different names")
-    return value
+    return tuple(value)
 
 
 def _share(stored: Mapping[str, Any], key: str) -> float:
     value = stored[key]
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"{key} must be a number")
-    value = float(value)
-    if not (math.isfinite(value) and 0 <= value <= 1):
+    if not 0 <= value <= 1:  # NaN neither
         raise ValueError(f"{key} is {value}, allowed are 0 to 1")
-    return value
+    return float(value)

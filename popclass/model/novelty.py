@@ -1,9 +1,8 @@
-"""How unlike everything in training a sound is.
+"""Novelty: the distance of a sound from the training data.
 
-Features are centred and whitened with the covariance inside the classes, and the distance of an event is the mean over
-its nearest reference events. That distance becomes a share: how many of the held-out training events lay closer. So 0.5
-is an ordinary sound, and from 0.99 on at most one training sound in a hundred was as far out. This module applies the
-stored numbers; `popclass.training.novelty` finds them.
+Features are centred and whitened with the covariance inside the classes. The distance of an event is the mean over its
+nearest reference events, and its novelty the share of held-out training events that lie closer. So 0.5 is an ordinary
+sound; at 0.99 one training sound in a hundred was as far out. `popclass.training.novelty` fits the numbers.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ import numpy as np
 from popclass.utils.arrays import pack, unpack
 
 _ROWS_AT_ONCE = 64  # bounds the memory that many events take
+_ARRAYS = ("mean", "whitening", "references", "distances", "shares")
 
 
 @dataclass(frozen=True, slots=True)
 class Novelty:
-    """The numbers of one novelty measure.
+    """Parameters of one novelty measure.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Novelty:
     references : numpy.ndarray, shape (m, f)
         Whitened training events.
     neighbours : int
-        Over how many nearest references the distance is averaged.
+        Number of nearest references over which the distance is averaged.
     distances, shares : numpy.ndarray, shape (q,)
         Rising distances of held-out events, and the share of held-out events closer than each.
     """
@@ -45,7 +45,7 @@ class Novelty:
     shares: np.ndarray
 
     def score(self, X: np.ndarray) -> np.ndarray:
-        """Novelty of events.
+        """Return the novelty of events.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Novelty:
         return np.asarray(np.interp(self.distance(X), self.distances, self.shares, left=0.0, right=1.0))
 
     def distance(self, X: np.ndarray) -> np.ndarray:
-        """Mean whitened distance to the nearest references, shape (n,)."""
+        """Return the mean whitened distance to the nearest references, shape (n,)."""
         out = np.empty(len(X))
         for start in range(0, len(X), _ROWS_AT_ONCE):
             out[start : start + _ROWS_AT_ONCE] = self._distance(X[start : start + _ROWS_AT_ONCE])
@@ -74,25 +74,23 @@ class Novelty:
         return np.asarray(np.sqrt(np.maximum(nearest, 0.0)).mean(axis=1))
 
     def to_json(self) -> dict[str, Any]:
-        """As plain numbers; the arrays as float32."""
-        arrays = ("mean", "whitening", "references", "distances", "shares")
-        return {"neighbours": self.neighbours, **{name: pack(getattr(self, name)) for name in arrays}}
+        """Return the parameters as values for JSON; the arrays as float32."""
+        return {"neighbours": self.neighbours, **{name: pack(getattr(self, name)) for name in _ARRAYS}}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Novelty:
-        """From what `to_json` gave.
+        """Return the measure that `to_json` wrote.
 
         Raises
         ------
         ValueError, KeyError, TypeError
-            If it is not that.
+            If the values are not usable.
         """
-        arrays = ("mean", "whitening", "references", "distances", "shares")
-        novelty = cls(neighbours=int(stored["neighbours"]), **{name: unpack(stored[name]) for name in arrays})
-        if any(getattr(novelty, name).ndim == 0 for name in arrays):
+        novelty = cls(neighbours=int(stored["neighbours"]), **{name: unpack(stored[name]) for name in _ARRAYS})
+        shapes = [getattr(novelty, name).shape for name in _ARRAYS]
+        if () in shapes:
             raise ValueError("the novelty measure has a number where there must be an array")
         f, m, q = len(novelty.mean), len(novelty.references), len(novelty.distances)
-        shapes = [getattr(novelty, name).shape for name in arrays]
         if shapes != [(f,), (f, f), (m, f), (q,), (q,)] or q == 0 or not 1 <= novelty.neighbours <= m:
             raise ValueError("the arrays of the novelty measure do not fit together")
         share = novelty.shares

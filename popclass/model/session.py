@@ -1,8 +1,7 @@
-"""Running a graph that passed the checks: onnxruntime with everything switched off that reads, writes or loads.
+"""Inference with onnxruntime, with everything switched off that reads, writes or loads files.
 
-The graph is handed over as bytes, so onnxruntime knows no folder in which it could look for further files. Only the
-processor computes, in one thread; no profile and no optimised copy is written, and no library with operators of
-somebody's own is registered.
+The graph is passed as bytes, so onnxruntime knows no folder in which to look for other files. Only the processor
+computes, in one thread. No profile or optimized copy is written, and no library of custom operators is registered.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from numpy.typing import NDArray
 from popclass.errors import ModelError
 from popclass.model.graph_check import PROBABILITIES
 
-NO_MEMORY = "bad_alloc"  # in whatever exception onnxruntime makes of it
+NO_MEMORY = "bad_alloc"  # in the text of several exceptions of onnxruntime
 TOLERANCE = 1e-3  # a forest adds up 120 float32 numbers
 
 
 def open_session(graph: bytes, name: str) -> Any:
-    """An onnxruntime session of a checked graph.
+    """Return an onnxruntime session of a checked graph.
 
     Raises
     ------
@@ -35,19 +34,19 @@ def open_session(graph: bytes, name: str) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # neither grows with the largest recording
     options.enable_profiling = False
-    options.log_severity_level = 4  # what is an error is told by the exception
+    options.log_severity_level = 4  # errors arrive as exceptions
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    onnxruntime.disable_telemetry_events()  # which only its builds for Windows would send
+    onnxruntime.disable_telemetry_events()  # only its builds for Windows send any
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions have no common public base
         if NO_MEMORY in str(error):
             raise MemoryError(str(error)) from None
-        raise ModelError(f"{name}: {_said(error)}, cannot run the model's graph") from None
+        raise _failure(name, error) from None
 
 
 def run(session: Any, rows: NDArray[np.float32], classes: int, name: str) -> NDArray[np.float64]:
-    """What the graph says of each row, shape (n, classes).
+    """Return the output of the graph for each row, shape (n, classes).
 
     Parameters
     ----------
@@ -56,34 +55,34 @@ def run(session: Any, rows: NDArray[np.float32], classes: int, name: str) -> NDA
     rows : ndarray of float32, shape (n, features)
     classes : int
     name : str
-        What error messages call the model.
+        Name of the model in errors.
 
     Raises
     ------
     ModelError
-        If the answers are no probabilities: outside 0 to 1, or not adding up to 1.
+        If the outputs are not probabilities: outside 0 to 1, or not adding up to 1.
     """
     entry = session.get_inputs()[0].name
     out = np.zeros((len(rows), classes))
     # a row at a time: the rounding of onnxruntime's matrix products depends on how many rows there are
     for place in range(len(rows)):
         try:
-            answer = session.run([PROBABILITIES], {entry: rows[place : place + 1]})[0]
+            output = session.run([PROBABILITIES], {entry: rows[place : place + 1]})[0]
         except Exception as error:
-            raise ModelError(f"{name}: {_said(error)}, cannot run the model's graph") from None
-        if answer.shape != (1, classes):
-            raise ModelError(f"{name}: the graph's answer does not fit the model's classes; make the model anew")
-        out[place] = answer[0]
+            raise _failure(name, error) from None
+        if output.shape != (1, classes):
+            raise ModelError(f"{name}: the output of the graph does not fit the classes of the model; train it anew")
+        out[place] = output[0]
     inside = (out >= -TOLERANCE) & (out <= 1 + TOLERANCE)  # false for NaN
     if not (inside.all() and (np.abs(out.sum(axis=1) - 1) <= TOLERANCE).all()):
         raise ModelError(
-            f"{name}: the graph's answers are no probabilities, 0 to 1 and together 1; make the model anew"
+            f"{name}: the outputs of the graph are not probabilities (0 to 1, adding up to 1); train it anew"
         )
     return out
 
 
-def _said(error: Exception) -> str:
+def _failure(name: str, error: Exception) -> ModelError:
     import onnxruntime
 
     reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-    return f"onnxruntime {onnxruntime.__version__} ({reason})"
+    return ModelError(f"{name}: onnxruntime {onnxruntime.__version__} cannot run the graph of the model ({reason})")

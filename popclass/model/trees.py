@@ -1,8 +1,8 @@
-"""Decision trees in an ONNX node, held to what a tree is before onnxruntime walks them.
+"""Checks of the decision trees in a graph.
 
-A `TreeEnsembleClassifier` names the children of each branch by number. With a wrong number a walk never ends, or leaves
-the memory that belongs to it. Trees are accepted as scikit-learn and skl2onnx write them: one after the other, the
-nodes of each counted from its root, every child after its parent.
+A `TreeEnsembleClassifier` names the children of each branch by number. With a wrong number onnxruntime would walk a
+tree without end, or outside its memory. Trees are accepted as scikit-learn and skl2onnx write them: one after the
+other, the nodes of each counted from its root, every child after its parent.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEEPEST = 512  # branches from the root to a leaf; a tree of 256 leaves cannot have more than 255
-_LEAF, _BRANCH = 0, 1  # places among the words of `popclass.model.graph_reader`
+_BRANCH = 1  # index among the words of `popclass.model.graph_reader`
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 def check_trees(attributes: Mapping[str, Any], columns: int, classes: int) -> None:
@@ -25,7 +26,7 @@ def check_trees(attributes: Mapping[str, Any], columns: int, classes: int) -> No
     Parameters
     ----------
     attributes : mapping
-        Of the node, as `popclass.model.graph_reader` reads them.
+        Of the node, see `popclass.model.graph_reader.Node`.
     columns : int
         Features of an event.
     classes : int
@@ -33,25 +34,31 @@ def check_trees(attributes: Mapping[str, Any], columns: int, classes: int) -> No
     Raises
     ------
     ValueError
-        If they are not trees of finite depth, or name a node, feature or class that is not there.
+        If they are not trees of finite depth, or name a node, feature or class that does not exist.
     """
-    tree = _numbers(attributes, "nodes_treeids")
+    tree = _array(attributes, "nodes_treeids")
     count = len(tree)
-    node, feature = (_numbers(attributes, f"nodes_{name}", count) for name in ("nodeids", "featureids"))
-    true, false = (_numbers(attributes, f"nodes_{name}", count) for name in ("truenodeids", "falsenodeids"))
-    branch = _array(attributes, "nodes_modes", np.uint8, count) == _BRANCH
-    _array(attributes, "nodes_values", np.float32, count)
-    _check_asides(attributes, count)
+    names = ("nodeids", "featureids", "truenodeids", "falsenodeids")
+    node, feature, true, false = (_array(attributes, f"nodes_{name}", count) for name in names)
+    branch = _array(attributes, "nodes_modes", count, np.uint8) == _BRANCH
+    _array(attributes, "nodes_values", count, np.float32)
+    if "nodes_hitrates" in attributes:
+        _array(attributes, "nodes_hitrates", count, np.float32)
+    if "nodes_missing_value_tracks_true" in attributes:
+        missing = _array(attributes, "nodes_missing_value_tracks_true", count)
+        if not ((missing == 0) | (missing == 1)).all():
+            raise ValueError("a tree has nodes_missing_value_tracks_true other than 0 and 1")
     first = _roots(tree, node)
-    inside = (feature >= 0) & (feature < columns)
-    if not inside[branch].all():
-        raise ValueError(f"a tree asks for feature {feature[branch & ~inside][0]}; allowed are 0 to {columns - 1}")
-    _check_branches(tree, first, branch, true, false)
-    _check_weights(attributes, tree, first, branch, classes)
+    outside = branch & ((feature < 0) | (feature >= columns))
+    if outside.any():
+        raise ValueError(f"a tree asks for feature {feature[outside][0]}; allowed are 0 to {columns - 1}")
+    sizes = np.diff(np.append(first, count))
+    _check_branches(tree, first, sizes, branch, np.concatenate([true[branch], false[branch]]))
+    _check_weights(attributes, first, sizes, branch, classes)
 
 
 def _roots(tree: Ints, node: Ints) -> Ints:
-    """Where each tree begins, after the numbering was checked."""
+    """Return the index of the root of each tree, after the numbering was checked."""
     steps = np.diff(tree)
     if not len(tree) or tree[0] != 0 or not ((steps == 0) | (steps == 1)).all():
         raise ValueError("its trees are not numbered one after the other from 0")
@@ -61,29 +68,22 @@ def _roots(tree: Ints, node: Ints) -> Ints:
     return first
 
 
-def _check_branches(tree: Ints, first: Ints, branch: NDArray[np.bool_], true: Ints, false: Ints) -> None:
-    """Every node but a root must be the child of one branch, which comes before it in the same tree."""
-    count = len(tree)
-    sizes = np.diff(np.append(first, count))
+def _check_branches(tree: Ints, first: Ints, sizes: Ints, branch: Flags, target: Ints) -> None:
+    """Check that every node but a root is the child of one branch, which comes before it in the same tree."""
     parents = np.flatnonzero(branch)
-    ahead = np.concatenate([true[parents], false[parents]])
-    home = tree[np.concatenate([parents, parents])]
-    if not ((ahead > 0) & (ahead < sizes[home])).all():
-        raise ValueError("a branch of a tree leads to a node that is not there")
-    child = first[home] + ahead
-    if not (child > np.concatenate([parents, parents])).all():
+    home = np.tile(tree[parents], 2)
+    if not ((target > 0) & (target < sizes[home])).all():
+        raise ValueError("a branch of a tree leads to a node that does not exist")
+    child = first[home] + target
+    if not (child > np.tile(parents, 2)).all():
         raise ValueError("a branch of a tree leads back to a node above it")
-    expected = np.ones(count, np.int64)
+    expected = np.ones(len(tree), np.int64)
     expected[first] = 0
-    if not np.array_equal(np.bincount(child, minlength=count), expected):
+    if not np.array_equal(np.bincount(child, minlength=len(tree)), expected):
         raise ValueError("a node of a tree has no branch that leads to it, or two")
-    _check_depth(child.reshape(2, -1), parents, first)
-
-
-def _check_depth(children: Ints, parents: Ints, roots: Ints) -> None:
-    below = np.full((2, int(children.max(initial=int(roots.max()))) + 1), -1)
-    below[:, parents] = children
-    level = roots
+    below = np.full((2, len(tree)), -1)
+    below[:, parents] = child.reshape(2, -1)
+    level = first
     for _ in range(DEEPEST + 1):
         level = below[:, level].ravel()
         level = level[level >= 0]
@@ -92,41 +92,24 @@ def _check_depth(children: Ints, parents: Ints, roots: Ints) -> None:
     raise ValueError(f"a tree is deeper than {DEEPEST} branches")
 
 
-def _check_weights(
-    attributes: Mapping[str, Any], tree: Ints, first: Ints, branch: NDArray[np.bool_], classes: int
-) -> None:
-    """Every weight must belong to a class and to a leaf, and every leaf must have one."""
-    owner = _numbers(attributes, "class_treeids")
-    node, label = (_numbers(attributes, f"class_{name}", len(owner)) for name in ("nodeids", "ids"))
-    _array(attributes, "class_weights", np.float32, len(owner))
+def _check_weights(attributes: Mapping[str, Any], first: Ints, sizes: Ints, branch: Flags, classes: int) -> None:
+    """Check that every weight belongs to a class and a leaf, and that every leaf has one."""
+    owner = _array(attributes, "class_treeids")
+    node, label = (_array(attributes, f"class_{name}", len(owner)) for name in ("nodeids", "ids"))
+    _array(attributes, "class_weights", len(owner), np.float32)
     if not ((label >= 0) & (label < classes)).all():
-        raise ValueError(f"a leaf of a tree speaks for a class that is not there; allowed are 0 to {classes - 1}")
+        raise ValueError(f"a leaf of a tree votes for a class that does not exist; allowed are 0 to {classes - 1}")
     if not ((owner >= 0) & (owner < len(first))).all():
-        raise ValueError("a weight belongs to a tree that is not there")
-    sizes = np.diff(np.append(first, len(tree)))
+        raise ValueError("a weight belongs to a tree that does not exist")
     if not ((node >= 0) & (node < sizes[owner])).all() or branch[first[owner] + node].any():
-        raise ValueError("a weight belongs to a leaf that is not there")
-    if not np.array_equal(np.bincount(first[owner] + node, minlength=len(tree)) > 0, ~branch):
+        raise ValueError("a weight belongs to a leaf that does not exist")
+    if not np.array_equal(np.bincount(first[owner] + node, minlength=len(branch)) > 0, ~branch):
         raise ValueError("a leaf of a tree has no weight")
     if (base := attributes.get("base_values")) is not None:
-        _array(attributes, "base_values", np.float32, classes if classes > 2 else min(len(base), 2))
+        _array(attributes, "base_values", classes if classes > 2 else min(len(base), 2), np.float32)
 
 
-def _check_asides(attributes: Mapping[str, Any], count: int) -> None:
-    """What onnxruntime reads along and popclass has no use for."""
-    if "nodes_hitrates" in attributes:
-        _array(attributes, "nodes_hitrates", np.float32, count)
-    if "nodes_missing_value_tracks_true" in attributes:
-        missing = _numbers(attributes, "nodes_missing_value_tracks_true", count)
-        if not ((missing == 0) | (missing == 1)).all():
-            raise ValueError("a tree has nodes_missing_value_tracks_true other than 0 and 1")
-
-
-def _numbers(attributes: Mapping[str, Any], name: str, count: int | None = None) -> Ints:
-    return np.asarray(_array(attributes, name, np.int64, count))
-
-
-def _array(attributes: Mapping[str, Any], name: str, dtype: type, count: int | None = None) -> NDArray[Any]:
+def _array(attributes: Mapping[str, Any], name: str, count: int | None = None, dtype: type = np.int64) -> NDArray[Any]:
     found = attributes.get(name)
     if not isinstance(found, np.ndarray) or found.dtype != dtype:
         raise ValueError(f"the trees have no list {name} of the right type")

@@ -1,8 +1,8 @@
-"""Listening live: blocks of samples in, labelled events out, each corrected as long as its answer can change.
+"""Events of a stream as they come: blocks of samples in, labelled events out, each corrected as long as it can change.
 
-`listener` drives the same detector, features, company and timing as `popclass classify`; `standing` holds the events
-that may still change; `session` keeps the refractory clock between two sittings; `source` is where samples come from,
-`save` where the sounds are kept, `view` what is seen meanwhile.
+`listener` drives the same detector, features, context and timing as `popclass classify`; `tracker` holds the events
+that may still change; `session` stores the refractory clock between two streams. `source`, `pcm` and `device` supply
+samples; `runner` passes the events on to `output`, `save` and `view`.
 """
 
 from popclass.streaming.listener import Listener

@@ -99,7 +99,7 @@ class Device:
         return rate
 
     def _take_in(self, block: Samples, frames: int, _time: Any, status: Any) -> None:
-        """Called by PortAudio's own thread: hand over and return at once."""
+        """Queue a block and return at once; called by a thread of PortAudio."""
         try:
             if status:
                 self._queue.put_nowait(Notice(f"the device reports: {status}"))

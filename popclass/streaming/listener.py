@@ -33,16 +33,16 @@ from popclass.postprocess import LabelRules, Metadata
 from popclass.streaming import session
 from popclass.streaming.records import LiveEvent
 from popclass.streaming.session import Belonging, History
-from popclass.streaming.tracker import Standing
+from popclass.streaming.tracker import EventTracker
 from popclass.timing.sites import lookup
 
-GLANCE_FRAMES = 24  # frames of the detector between two glances: 32 ms
-HEARD_S = 0.080  # of a sound, from its onset on, before it is reported
-SOONEST_S = 0.025  # after its end: what the detector needs to see of the frames that follow
+PEEK_FRAMES = 24  # frames of the detector between two glances: 32 ms
+LEAST_S = 0.080  # of a sound, from its onset on, before it is reported
+AFTER_END_S = 0.025  # after its end: what the detector needs to see of the frames that follow
 
 
 class Listener:
-    """Hears sounds as they come.
+    """Detect and label the events of a stream.
 
     Parameters
     ----------
@@ -100,44 +100,44 @@ class Listener:
         )
         self.refractory_s = rules.refractory_s
         history = History.none(len(self.model.classes)) if resume is None else self._resumed(resume)
-        self._standing = Standing(self.model, sample_rate, rules, history)
+        self._tracker = EventTracker(self.model, sample_rate, rules, history)
         self._detector = Detector(sample_rate, channels)
         self._check = SampleCheck(sample_rate, channels)
-        self._glance = GLANCE_FRAMES * self._detector.frame
-        self._glimpsed: list[tuple[Sound, NDArray[np.float64]]] = []
-        self._heard = 0
+        self._peek_samples = PEEK_FRAMES * self._detector.frame
+        self._provisional: list[tuple[Sound, NDArray[np.float64]]] = []
+        self._received = 0
         self._closed = False
         self.warnings: tuple[str, ...] = ()
 
     @property
     def time_s(self) -> float:
-        """How much has been heard, in seconds: the clock of all times."""
-        return self._heard / self.sample_rate
+        """Length of the stream so far in seconds; all times count from its start."""
+        return self._received / self.sample_rate
 
     @property
     def rest_s(self) -> float:
-        """Seconds until a joint cavity could crack again, as the sounds are read by now; 0 where one could."""
-        return self._standing.rest_s(self.time_s)
+        """Seconds until a joint cavity could pop again, by the present labels; 0 where one could."""
+        return self._tracker.wait_s(self.time_s)
 
     @property
     def stretch(self) -> int:
-        """How many samples are decided on at a time."""
+        """Samples that the detector decides on at a time."""
         return self._detector.chunk
 
     @property
     def settled(self) -> int:
-        """All events with an onset before this sample have their numbers and places for good."""
-        return self._heard if self._closed else self._detector.settled
+        """Events with an onset before this sample keep their numbers and positions."""
+        return self._received if self._closed else self._detector.settled
 
     @property
     def open_events(self) -> int:
-        """How many events are held because something about them may change, or matters to what comes."""
-        return self._standing.open_rows
+        """Number of events held because they may change, or matter to later events."""
+        return self._tracker.pending
 
     @property
     def final_events(self) -> int:
-        """Events with numbers up to this one will not be reported again."""
-        return self._standing.events if self._closed else self._standing.final_events
+        """Events up to this number will not be reported again."""
+        return self._tracker.events if self._closed else self._tracker.final_events
 
     def feed(self, block: NDArray[Any]) -> list[LiveEvent]:
         """Take the next samples.
@@ -164,16 +164,16 @@ class Listener:
         news: list[LiveEvent] = []
         start = 0
         while start < len(samples):
-            part = samples[start : start + self._glance - self._heard % self._glance]
+            part = samples[start : start + self._peek_samples - self._received % self._peek_samples]
             start += len(part)
             news += self._advance(part)
         return news
 
     def close(self) -> list[LiveEvent]:
-        """The rest: the stream ends here, and every answer is final. Closing again gives nothing."""
+        """End the stream and return the last reports; closing again returns an empty list."""
         if self._closed:
             return []
-        news = [*self._settle(self._detector.flush(), last=True), *self._report_glimpses()]
+        news = [*self._settle(self._detector.flush(), last=True), *self._report_provisional()]
         self._closed = True
         try:
             self.warnings = tuple(self._check.finish())
@@ -193,43 +193,43 @@ class Listener:
         """
         began = self._began("to save a session")
         ended = began + timedelta(seconds=self.time_s)
-        session.save(path, self._belonging(), self._standing.history(), began, ended)
+        session.save(path, self._belonging(), self._tracker.history(), began, ended)
 
     def _advance(self, part: Block) -> Iterator[LiveEvent]:
         """Take samples up to the next glance at most."""
-        self._heard += len(part)
+        self._received += len(part)
         sounds = self._detector.feed(part)
-        if sounds or (self._glimpsed and self._glimpsed[0][0].event.onset < self._detector.settled):
+        if sounds or (self._provisional and self._provisional[0][0].event.onset < self._detector.settled):
             yield from self._settle(sounds, last=False)
-            yield from self._report_glimpses()
-        if self._heard % self._glance == 0 and self._look():
-            yield from self._report_glimpses()
+            yield from self._report_provisional()
+        if self._received % self._peek_samples == 0 and self._look():
+            yield from self._report_provisional()
 
     def _settle(self, sounds: list[Sound], *, last: bool) -> Iterator[LiveEvent]:
         """Sounds that the detector has decided on take their numbers; what was glimpsed of that stretch is over."""
         if sounds:
             features = extract(sounds, self.model.frontend)
-            self._standing.add([sound.event for sound in sounds], features)
+            self._tracker.add([sound.event for sound in sounds], features)
         until = max(self._detector.settled, sounds[-1].event.onset + self._separation if sounds else 0)
-        self._glimpsed = [] if last else [each for each in self._glimpsed if each[0].event.onset >= until]
-        yield from self._standing.weigh(self._heard if last else self._detector.settled, last=last)
+        self._provisional = [] if last else [each for each in self._provisional if each[0].event.onset >= until]
+        yield from self._tracker.update(self._received if last else self._detector.settled, last=last)
 
     def _look(self) -> bool:
         """Glance at what the detector has not decided; whether a sound is over that was not seen before."""
-        after = self._glimpsed[-1][0].event.onset + self._separation if self._glimpsed else self._detector.settled
+        after = self._provisional[-1][0].event.onset + self._separation if self._provisional else self._detector.settled
         seen = [sound for sound in self._detector.peek() if sound.event.onset >= after and self._is_over(sound)]
         if seen:
-            self._glimpsed += zip(seen, extract(seen, self.model.frontend), strict=True)
+            self._provisional += zip(seen, extract(seen, self.model.frontend), strict=True)
         return bool(seen)
 
     def _is_over(self, sound: Sound) -> bool:
         event, rate = sound.event, self.sample_rate
-        return self._heard >= max(event.onset + HEARD_S * rate, event.end + SOONEST_S * rate)
+        return self._received >= max(event.onset + LEAST_S * rate, event.end + AFTER_END_S * rate)
 
-    def _report_glimpses(self) -> Iterator[LiveEvent]:
-        features = [each for _, each in self._glimpsed]
+    def _report_provisional(self) -> Iterator[LiveEvent]:
+        features = [each for _, each in self._provisional]
         table = np.array(features) if features else np.zeros((0, len(self.model.features)))
-        yield from self._standing.glimpse([sound.event for sound, _ in self._glimpsed], table)
+        yield from self._tracker.report_provisional([sound.event for sound, _ in self._provisional], table)
 
     @property
     def _separation(self) -> int:
@@ -258,7 +258,7 @@ class Listener:
         began, earlier = self.metadata.recorded_at, before.metadata.recorded_at
         if began is not None and earlier is not None:
             gap = max((began - earlier) / timedelta(seconds=1), gap)
-        return before._standing.history().later(gap)
+        return before._tracker.history().later(gap)
 
     def _began(self, purpose: str) -> datetime:
         if self.metadata.recorded_at is None:

@@ -25,7 +25,7 @@ _HEADER = f"{'event':>7} {'rev':>3} {'start_s':>12}  {'label':<12} {'p':>6}  {'s
 
 
 def jsonl_line(event: LiveEvent, around: RecordingResult) -> str:
-    """An event as a JSON object: the keys of `popclass classify --format jsonl`, and `revision`.
+    """Return an event as a JSON object: the keys of `popclass classify --format jsonl`, and `revision`.
 
     Of an event that was withdrawn all but its name and number is null.
     """
@@ -37,7 +37,7 @@ def jsonl_line(event: LiveEvent, around: RecordingResult) -> str:
 
 
 def text_line(event: LiveEvent) -> str:
-    """An event as a line for people."""
+    """Return an event as a line of the table."""
     head = f"{event.event:>7} {event.revision:>3}"
     if event.withdrawn:
         return f"{head} {'':>12}  withdrawn\n"
@@ -48,7 +48,7 @@ def text_line(event: LiveEvent) -> str:
 
 
 def part_of(name: str, number: int) -> str:
-    """What the recordings of one sitting are called: the source, and from the second on a number.
+    """Return the name of a recording of one source; from the second on with a number.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def part_of(name: str, number: int) -> str:
 
 
 def recording_of(listener: Listener, name: str) -> RecordingResult:
-    """A result without events: what is written beside each event."""
+    """Return a result without events, for the metadata of each event."""
     around = listener.metadata
     info = around.apply(RecordingInfo(name, listener.sample_rate, listener.channels))
     return RecordingResult(info, (), listener.model.classes)

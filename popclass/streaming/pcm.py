@@ -61,7 +61,7 @@ class Layout:
         return _WIDTHS[self.encoding] * self.channels
 
     def decode(self, data: bytes) -> Samples:
-        """Samples of whole frames, shape (n, channels), full scale 1."""
+        """Return the samples of whole frames, shape (n, channels), full scale 1."""
         with np.errstate(over="ignore", invalid="ignore"):  # floats beyond float32 become infinite, which is said
             return _DECODERS[self.encoding](data).astype(np.float32).reshape(-1, self.channels)
 

@@ -1,50 +1,105 @@
-"""An event as a listener reports it: with the number of its revision."""
+"""Events of a stream: `LiveEvent`, and the table of those that may still change."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from popclass.formats.text import decimals, rounded
+from popclass.postprocess import TimelineLabels
 from popclass.results import Event
+from popclass.streaming.session import History
+
+_STORED = ("onset", "peak", "end", "channel", "snr_db", "peak_dbfs", "event", "burst")
 
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent(Event):
-    """One short sound, as it is known by now.
+    """One short sound, as far as it is known.
 
     Attributes
     ----------
     revision : int
-        0 when its number is first reported, one more whenever it is reported again. The last one holds.
+        0 when its number is first reported, one more whenever it is reported again. The last revision holds.
     """
 
     revision: int = 0
 
     @property
     def withdrawn(self) -> bool:
-        """Nothing bears this number after all: what was reported at a glance was no event on a closer look."""
+        """True where no event has this number any more: a provisional event was not confirmed."""
         return not self.label
 
     def plain(self) -> Event:
-        """The event without its revision, as `popclass.classify` gives it."""
-        return Event(**{each.name: getattr(self, each.name) for each in fields(Event)})
+        """Return the event without its revision, as `popclass.classify` gives it."""
+        return Event(**_values(self))
 
 
 def revised(event: Event, revision: int) -> LiveEvent:
-    """The event as this revision of its number."""
-    return LiveEvent(**{each.name: getattr(event, each.name) for each in fields(Event)}, revision=revision)
+    """Return the event as this revision of its number."""
+    return LiveEvent(**_values(event), revision=revision)
 
 
 def withdrawal(number: int, revision: int, sample_rate: int) -> LiveEvent:
-    """Says that no event bears this number."""
+    """Return the report that no event has this number."""
     return LiveEvent(0, 0, 0, sample_rate, 0, 0.0, 0.0, event=number, revision=revision)
 
 
-def answer(event: Event) -> tuple[object, ...]:
-    """What is written of an event, with the decimals that are written: two answers are the same if these are."""
+def shown_values(event: Event) -> tuple[object, ...]:
+    """Return the values of an event with the decimals that are written; a report is due only where they change."""
     return (
         *(event.onset, event.peak, event.end, event.channel, event.burst, event.label, event.acoustic_label),
         *(event.timing, event.timing_reason, rounded(event.since_cavitation_s, decimals("since_cavitation_s") or 0)),
         *(rounded(value, 4) for value in (event.p_label, event.novelty, *event.probabilities.values())),
         *(rounded(event.snr_db, 2), rounded(event.peak_dbfs, 2)),
     )
+
+
+def row_type(classes: int) -> np.dtype[Any]:
+    """Return the type of one row of the table: some 140 bytes, where an `Event` with its labels takes a kilobyte."""
+    whole = [(name, np.int64) for name in ("onset", "peak", "end", "event", "burst", "fingerprint")]
+    real = [(name, np.float64) for name in ("snr_db", "peak_dbfs", "time_s", "novelty")]
+    flags = [(name, np.bool_) for name in ("candidate", "cavitation", "takes_cavity", "closed")]
+    probabilities = [(name, np.float64, (classes,)) for name in ("acoustic", "contextual")]
+    return np.dtype([*whole, *real, *flags, *probabilities, ("channel", np.int16), ("revision", np.int32)])
+
+
+def event_rows(events: Sequence[Event], acoustic: NDArray[np.float64], novelty: ArrayLike) -> NDArray[Any]:
+    """Return events that were not reported yet as rows."""
+    rows = np.zeros(len(events), row_type(acoustic.shape[1]))
+    for name in _STORED:
+        rows[name] = [getattr(event, name) for event in events]
+    rows["time_s"] = [event.start_s for event in events]
+    rows["novelty"], rows["revision"] = novelty, -1
+    rows["acoustic"] = rows["contextual"] = acoustic
+    return rows
+
+
+def history_rows(history: History) -> NDArray[Any]:
+    """Return the candidates of earlier streams as rows."""
+    rows = np.zeros(len(history.time_s), row_type(history.contextual.shape[1]))
+    for name in ("time_s", "burst", "contextual", "novelty"):
+        rows[name] = getattr(history, name)
+    rows["candidate"] = rows["closed"] = True
+    return rows
+
+
+def event_of(row: Any, sample_rate: int) -> tuple[Event, NDArray[np.float64], float]:
+    """Return the event of a row, its acoustic probabilities and its novelty."""
+    values = {name: row[name].item() for name in _STORED}
+    return Event(**values, sample_rate=sample_rate), row["acoustic"].copy(), float(row["novelty"])
+
+
+def fingerprints(labels: TimelineLabels) -> NDArray[np.int64]:
+    """Return a number for the labels of each event, with the decimals that are written; never 0."""
+    p_label, since = labels.p_label.round(4).tolist(), labels.since_cavitation_s
+    each = zip(labels.labels, labels.timing, labels.reasons, p_label, since, strict=True)
+    return np.array([hash((*words, rounded(since_s, 6))) or 1 for *words, since_s in each], np.int64)
+
+
+def _values(event: Event) -> dict[str, Any]:
+    return {each.name: getattr(event, each.name) for each in fields(Event)}

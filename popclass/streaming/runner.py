@@ -19,23 +19,23 @@ from popclass.streaming.listener import Listener
 from popclass.streaming.records import LiveEvent
 from popclass.streaming.source import Begin, Notice, Samples, Source
 
-KEPT_EVERY_S = 60.0  # the session file is written that often, so that a sitting that is cut off keeps its clock
+SAVE_EVERY_S = 60.0  # of the session file, so that a process that is killed keeps its refractory clock
 
 
 class Sink(Protocol):
     """Takes what happens in a sitting."""
 
     def begin(self, listener: Listener, number: int) -> None:
-        """A recording begins, the `number`th of the sitting."""
+        """Begin a recording, the `number`th of the source."""
 
     def take(self, block: Samples, news: list[LiveEvent]) -> None:
-        """Samples came, and with them news; either may be empty."""
+        """Process samples and the reports made with them; either may be empty."""
 
     def say(self, text: str) -> None:
-        """Something was noticed."""
+        """Show a notice."""
 
     def end(self) -> None:
-        """The recording ended."""
+        """End the recording."""
 
 
 @dataclass(slots=True)
@@ -124,9 +124,7 @@ class Sitting:
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
             news = self.listener.feed(block)
         self._hand(block, news)
-        if (
-            self.keep is not None and time.monotonic() - self._saved_at > 60
-        ):  # a sitting that is cut off keeps its clock
+        if self.keep is not None and time.monotonic() - self._saved_at > SAVE_EVERY_S:
             self.listener.save_session(self.keep)
             self._saved_at = time.monotonic()
 

@@ -146,7 +146,7 @@ class Saver:
             events = events[len(piece) :]
 
     def _together(self, events: list[LiveEvent]) -> list[LiveEvent]:
-        """The first events, as far as they belong into one piece."""
+        """Return the first events, as far as they belong into one file."""
         last = events[0].onset + round(LONGEST_S * self._rate)
         for at, (event, following) in enumerate(pairwise(events), start=1):
             if self._begin(following) > self._end(event) or following.onset > last:
@@ -160,7 +160,7 @@ class Saver:
         return certain > max(joins_until, piece[-1].end) and self._heard >= end
 
     def _begin(self, event: LiveEvent) -> int:
-        """A whole stretch before that of the event; an onset may be located a little after its frame."""
+        """Return the start of the stretch before that of the event; an onset may follow its frame."""
         return max((event.onset - round(CLOSE_S * self._rate)) // self._stretch - 1, 0) * self._stretch
 
     def _end(self, event: LiveEvent) -> int:

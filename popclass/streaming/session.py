@@ -25,7 +25,8 @@ from popclass.utils.text import one_line
 
 VERSION = 1
 _KEYS = ("popclass_session", "model", "classes", "subject", "site", "began_at", "ended_at", "last_cavitation_s")
-_COLUMNS = ("time_s", "burst", "believed", "novelty")
+# by stored name
+_COLUMNS = {"time_s": "time_s", "burst": "burst", "believed": "contextual", "novelty": "novelty"}
 _LONGEST_S = 1e9  # thirty years
 _CLOCK_STEP_S = 1.0
 _MOST_BURSTS = 10**12
@@ -43,7 +44,7 @@ class History:
         Onsets in seconds from the start of the sitting (negative where it had not begun), in order; which of them are
         of one burst; novelty.
     contextual : ndarray, shape (n, classes)
-        Probabilities after company was weighed.
+        Probabilities after context (stored as `believed`).
     last_cavitation_s : float or None
         When the last burst with a cavitation before all of these began.
     """
@@ -60,7 +61,7 @@ class History:
         return cls(np.zeros(0), np.zeros(0, np.int64), np.zeros((0, classes)), np.zeros(0))
 
     def later(self, seconds: float) -> History:
-        """The same as seen from a start that many seconds later; bursts get numbers below those of a sitting."""
+        """Return the history relative to a start that many seconds later; bursts are numbered up to 0."""
         burst = self.burst - (self.burst.max() if len(self.burst) else 0)
         last = None if self.last_cavitation_s is None else self.last_cavitation_s - seconds
         return History(self.time_s - seconds, burst, self.contextual, self.novelty, last)
@@ -93,13 +94,13 @@ def save(path: str | os.PathLike[str], belongs: Belonging, history: History, beg
         "began_at": began.isoformat(),
         "ended_at": ended.isoformat(),
         "last_cavitation_s": history.last_cavitation_s,
-        **{name: getattr(history, name).tolist() for name in _COLUMNS},
+        **{stored: getattr(history, name).tolist() for stored, name in _COLUMNS.items()},
     }
     write_text(path, json.dumps({**content, "sha256": _digest(content)}, indent=1) + "\n")
 
 
 def load(path: str | os.PathLike[str], belongs: Belonging, begins: datetime) -> History:
-    """What a session file leaves for a sitting that begins at `begins`.
+    """Return the history of a session file for a stream that begins at `begins`.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def _understood(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
     contextual = contextual.reshape(-1, len(stored["classes"]))
     last = stored["last_cavitation_s"]
     history = History(time_s, np.array(stored["burst"], np.int64), contextual, novelty, last)
-    _check(history, [getattr(history, name) for name in _COLUMNS])
+    _check(history, [getattr(history, name) for name in _COLUMNS.values()])
     began, ended = (datetime.fromisoformat(stored[name]) for name in ("began_at", "ended_at"))
     if began > ended:  # a TypeError where only one of them has a zone
         raise ValueError("it ends before it begins")

@@ -103,7 +103,7 @@ class Pipe:
             self._queue.put(AudioError(f"{self.name}: cannot be read ({reason})"))
 
     def _checked(self, raw: Layout) -> Layout:
-        """The layout of raw samples, which must not begin with the header of a recording."""
+        """Return the layout of raw samples, which must not begin with the header of a recording."""
         self._ahead = self._exactly(MAGIC_BYTES)
         refuse_header(self._ahead)
         return raw
@@ -132,7 +132,7 @@ class Pipe:
             self._queue.put(Notice(f"ended {seconds:.2f} s before the length its header gives"))
 
     def _next_header(self) -> Layout | None:
-        """The WAV stream after this one, if there is one; other chunks behind the samples are passed over."""
+        """Return the layout of the next WAV stream, if any; other chunks after the samples are skipped."""
         while len(head := self._exactly(4)) == 4:
             if head in (b"RIFF", b"RF64"):
                 self._ahead = head
@@ -142,7 +142,7 @@ class Pipe:
         return None
 
     def _some(self, size: int) -> bytes:
-        """What has come, at most `size` bytes; empty at the end."""
+        """Return the bytes that have arrived, at most `size`; empty at the end."""
         if self._ahead:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
             return data

@@ -1,4 +1,4 @@
-"""Making models: run takes labels to samples to fit, with what fit is made of, and the card."""
+"""Training of models: labelled recordings to samples, cross-validation, a model file and its card."""
 
 from popclass.training.train import train
 

@@ -1,11 +1,13 @@
-"""Finding the calibration: what held-out events say about how far a classifier may be trusted.
+"""Fitting of the probability calibration to held-out predictions.
 
-The classifier's answers on held-out groups are compared with the truth. With plenty of events of every class a full
-Dirichlet calibration is fitted, pulled towards temperature scaling; with fewer, the temperature alone; with too few,
-nothing is changed, since a calibration that fits noise is worse than none.
+With many events of every class a full Dirichlet calibration is fitted, shrunk towards temperature scaling. With fewer
+events only the temperature is fitted, and with very few nothing is changed: a calibration that fits noise is worse than
+none.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,18 +16,18 @@ from popclass.model.calibration import Calibration, log_probabilities
 EVENTS_FOR_DIRICHLET = 30  # of each class
 EVENTS_FOR_TEMPERATURE = 30  # in all
 EVENTS_OF_EACH_CLASS = 3  # for any calibration
-PULL = 10.0  # towards temperature scaling: as strong as some ten events a number
-SHARPEST, FLATTEST = 4.0, 0.1  # of 1 / T
+SHRINKAGE = 10.0  # towards temperature scaling: as strong as some ten events a number
+INVERSE_TEMPERATURES = (0.1, 4.0)  # least and largest
 
 
 def fit_calibration(raw: np.ndarray, y: np.ndarray) -> Calibration:
-    """The calibration under which held-out events are most likely.
+    """Return the calibration that maximizes the likelihood of held-out events.
 
     Parameters
     ----------
-    raw : numpy.ndarray, shape (n, k)
-        What the classifier said of held-out events.
-    y : numpy.ndarray of int, shape (n,)
+    raw : ndarray, shape (n, k)
+        Probabilities of held-out events by the classifier.
+    y : ndarray of int, shape (n,)
         Their classes.
     """
     n, k = raw.shape
@@ -33,15 +35,14 @@ def fit_calibration(raw: np.ndarray, y: np.ndarray) -> Calibration:
     if n < EVENTS_FOR_TEMPERATURE or fewest < EVENTS_OF_EACH_CLASS:
         return Calibration.identity(k)
     logs, truth = log_probabilities(raw), np.eye(k)[y]
-    sharpness = _sharpness(logs, truth)
+    inverse = _inverse_temperature(logs, truth)
     if fewest < EVENTS_FOR_DIRICHLET:
-        return Calibration("temperature", np.eye(k) * sharpness, np.zeros(k), n)
-    weights, bias = _dirichlet(logs, truth, sharpness)
-    return Calibration("dirichlet", weights, bias, n)
+        return Calibration("temperature", np.eye(k) * inverse, np.zeros(k), n)
+    return Calibration("dirichlet", *_dirichlet(logs, truth, inverse), n)
 
 
-def cross_calibrated(raw: np.ndarray, y: np.ndarray, folds: list[np.ndarray]) -> np.ndarray:
-    """Calibrated probabilities of held-out events, each calibrated by the other folds: what scores may rest on."""
+def cross_calibrated(raw: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray]) -> np.ndarray:
+    """Return held-out probabilities, those of each fold calibrated on the other folds."""
     out = np.empty_like(raw, dtype=np.float64)
     for fold in folds:
         others = np.setdiff1d(np.concatenate(folds), fold)
@@ -49,37 +50,33 @@ def cross_calibrated(raw: np.ndarray, y: np.ndarray, folds: list[np.ndarray]) ->
     return out
 
 
-def _sharpness(logs: np.ndarray, truth: np.ndarray) -> float:
-    """1 / T of temperature scaling."""
+def _inverse_temperature(logs: np.ndarray, truth: np.ndarray) -> float:
     from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
 
-    def loss(log_sharpness: float) -> float:
-        return float(-(truth * _log_softmax(np.exp(log_sharpness) * logs)).sum())
+    def loss(log_inverse: float) -> float:
+        return float(-(truth * log_softmax(np.exp(log_inverse) * logs, axis=1)).sum())
 
-    found = minimize_scalar(loss, bounds=(np.log(FLATTEST), np.log(SHARPEST)), method="bounded")
+    found = minimize_scalar(loss, bounds=np.log(INVERSE_TEMPERATURES), method="bounded")
     return float(np.exp(found.x))
 
 
-def _dirichlet(logs: np.ndarray, truth: np.ndarray, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
+def _dirichlet(logs: np.ndarray, truth: np.ndarray, inverse_temperature: float) -> tuple[np.ndarray, np.ndarray]:
     from scipy.optimize import minimize
+    from scipy.special import log_softmax
 
     k = logs.shape[1]
-    start = np.hstack([np.eye(k) * sharpness, np.zeros((k, 1))])
+    start = np.hstack([np.eye(k) * inverse_temperature, np.zeros((k, 1))])
     inputs = np.hstack([logs, np.ones((len(logs), 1))])
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         numbers = flat.reshape(k, k + 1)
-        log_p = _log_softmax(inputs @ numbers.T)
+        log_p = log_softmax(inputs @ numbers.T, axis=1)
         off = numbers - start
-        value = -(truth * log_p).sum() + PULL / 2 * (off**2).sum()
-        slope = (np.exp(log_p) - truth).T @ inputs + PULL * off
-        return float(value), slope.ravel()
+        value = -(truth * log_p).sum() + SHRINKAGE / 2 * (off**2).sum()
+        gradient = (np.exp(log_p) - truth).T @ inputs + SHRINKAGE * off
+        return float(value), gradient.ravel()
 
     found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 1000})
     numbers = found.x.reshape(k, k + 1)
     return numbers[:, :k], numbers[:, k]
-
-
-def _log_softmax(scores: np.ndarray) -> np.ndarray:
-    scores = scores - scores.max(axis=1, keepdims=True)
-    return np.asarray(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))

@@ -1,52 +1,56 @@
-"""Learning what the company of an event is worth.
+"""Training of the context stage: weights of the context features.
 
-The weighing is fitted as a multinomial regression whose offset is the logarithm of the acoustic probability, so that it
-speaks only of what the sound alone does not say. Acoustic probabilities must be those of held-out groups, or
-the company of training events would seem to know more than it does.
+The weights are fitted as a multinomial regression whose offset is the logarithm of the acoustic probability. So they
+add only what the sound alone does not tell. The acoustic probabilities must be those of held-out groups; otherwise
+context would look less useful than it is for new recordings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from popclass.context.features import context_names
 from popclass.context.similarity import Similarity, similarity_scale
 from popclass.model.context import Context, ContextWeights, sound_logs
+from popclass.model.model import Model
 from popclass.results import OTHER
+from popclass.training.folds import Folds
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-Judge = Callable[[NDArray[np.intp], Array], Array]
-SHRINKAGE = 20.0  # of the squared standardised weights, in nats
+Predictor = Callable[[NDArray[np.intp], Array], Array]
+"""Takes indices of training events and features of others; returns calibrated probabilities of the others."""
+SHRINKAGE = 20.0  # of the squared standardized weights, in nats
 UNITS = 16
 STEPS = 200
-WORKERS = 2  # threads; the outcome does not depend on how many
+WORKERS = 2  # threads; the result does not depend on how many
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
-    """All events of labelled sessions, those that nobody can name included.
+class ContextSamples:
+    """All events of labelled sessions, those without a class included.
 
     Attributes
     ----------
     X : ndarray, shape (m, features)
     group : ndarray of str, shape (m,)
-        What must not be on both sides of a fold.
+        Group that must not be on both sides of a fold.
     session, recording : ndarray of int, shape (m,)
-        Events of one recording lie together.
+        Events of one recording are adjacent.
     onset_s, level_db : ndarray, shape (m,)
     burst : ndarray of int, shape (m,)
     rows : ndarray of int, shape (n,)
-        Which of them are the training events, in their order.
+        Indices of the training events.
     parts : ndarray of int, shape (k,)
-        Which of the others belong to a joint's sound and are no event of their own: its echoes, the rub before a snap.
-        No class is learnt from what they sound like, but company must not make a joint event of them.
+        Indices of events that belong to the sound of a joint but are not events of their own: its echoes, the rub
+        before a snap. The acoustic classifier is not trained on them, but context must not make joint events of them.
     """
 
     X: Array
@@ -59,140 +63,193 @@ class Company:
     rows: Whole
     parts: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
 
+    def features(self, context: Context, acoustic: Array) -> Array:
+        """Return the context features of all events, recording by recording, shape (m, context features)."""
+        edges = [0, *(np.flatnonzero(np.diff(self.recording)) + 1).tolist(), len(self.X)]
+        out = np.zeros((len(self.X), len(context.names)))
+        for start, stop in pairwise(edges):
+            own = slice(start, stop)
+            out[own] = context.features(
+                self.X[own], acoustic[own], self.onset_s[own], self.burst[own], self.level_db[own]
+            )
+        return out
+
 
 def learn_context(
-    company: Company,
+    samples: ContextSamples,
     y: Whole,
     classes: Sequence[str],
     names: Sequence[str],
-    folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
-    judge: Judge,
+    folds: Folds,
+    predict: Predictor,
     *,
     seed: int = 0,
 ) -> tuple[Context, Array]:
-    """The context stage, and what it makes of each training event while its group is held out.
+    """Train the context stage.
 
     Parameters
     ----------
-    company : Company
+    samples : ContextSamples
     y : ndarray of int, shape (n,)
         Classes of the training events.
     classes, names : sequences of str
-        Of the classes; of the features.
-    folds : sequence of (training indices, held-out indices)
-    judge : callable
-        Given training indices and events, the calibrated probabilities of these events by a classifier trained on
-        nothing else.
+        Names of the classes and of the features.
+    folds : list of (training indices, held-out indices)
+    predict : callable
+        See `Predictor`; it must use nothing but the training events.
+    seed : int
+
+    Returns
+    -------
+    context : Context
+    contextual : ndarray, shape (n, classes)
+        Probabilities of each training event by sound and context while its group was held out.
     """
     from joblib import Parallel, delayed
 
-    acoustic = np.zeros((len(company.X), len(classes)))
-    groups = company.group[company.rows]
-    for train, test in folds:
-        aside = np.isin(company.group, np.unique(groups[test]))
-        acoustic[aside] = judge(train, company.X[aside])
-    blank = blank_context(company.X[company.rows], company.session[company.rows], names, classes, seed=seed)
-    measured = measure_all(
-        blank, company.X, acoustic, company.recording, company.onset_s, company.burst, company.level_db
-    )
-    parts = company.parts if OTHER in classes else company.parts[:0]
-    learnt = np.concatenate([company.rows, parts])
+    groups = samples.group[samples.rows]
+    held_out = [np.isin(samples.group, np.unique(groups[test])) for _, test in folds]
+    acoustic = np.zeros((len(samples.X), len(classes)))
+    for (train, _), aside in zip(folds, held_out, strict=True):
+        acoustic[aside] = predict(train, samples.X[aside])
+    untrained = _untrained(samples, names, classes, seed)
+    features = samples.features(untrained, acoustic)
+    parts = samples.parts if OTHER in classes else samples.parts[:0]
+    used = np.concatenate([samples.rows, parts])
     truth = np.concatenate([y, np.full(len(parts), classes.index(OTHER) if len(parts) else 0, y.dtype)])
-    held_out = [np.isin(company.group[learnt], np.unique(groups[test])) for _, test in folds]
-    chosen = [*(np.flatnonzero(~each) for each in held_out), np.arange(len(learnt))]
-    *others, final = Parallel(n_jobs=WORKERS, prefer="threads")(
-        delayed(fit_weighing)(acoustic[learnt[each]], measured[learnt[each]], truth[each], seed=seed) for each in chosen
+    chosen = [*(np.flatnonzero(~aside[used]) for aside in held_out), np.arange(len(used))]
+    *partial, final = Parallel(n_jobs=WORKERS, prefer="threads")(
+        delayed(fit_context_weights)(acoustic[used[each]], features[used[each]], truth[each], seed=seed)
+        for each in chosen
     )
     contextual = np.zeros((len(y), len(classes)))
-    for weighing, (_, test) in zip(others, folds, strict=True):
-        rows = company.rows[test]
-        contextual[test] = replace(blank, weighing=weighing).apply(acoustic[rows], measured[rows])
-    return replace(blank, weighing=final), contextual
+    for weights, (_, test) in zip(partial, folds, strict=True):
+        rows = samples.rows[test]
+        contextual[test] = replace(untrained, weighing=weights).apply(acoustic[rows], features[rows])
+    return replace(untrained, weighing=final), contextual
 
 
-def blank_context(X: Array, session: Whole, names: Sequence[str], classes: Sequence[str], *, seed: int = 0) -> Context:
-    """A context stage that can measure but has no weights yet.
-
-    Parameters
-    ----------
-    X : ndarray, shape (n, features)
-        Training events; they set the scale of similarity.
-    session : ndarray of int, shape (n,)
-        Which session each is from: events of different ones are unrelated.
-    names : sequence of str
-        Of the features.
-    """
+def _untrained(samples: ContextSamples, names: Sequence[str], classes: Sequence[str], seed: int) -> Context:
+    """Return a context stage without weights; the training events set the scale of similarity."""
     columns = tuple(index for index, name in enumerate(names) if name not in ("snr", "before"))
-    chosen = X[:, columns]
+    chosen = samples.X[samples.rows][:, columns]
     mean, spread = chosen.mean(axis=0), chosen.std(axis=0) + 1e-6
-    scale = similarity_scale((chosen - mean) / spread, session, seed=seed)
-    measures = context_names(classes)
-    nothing = ContextWeights.of_weights(np.zeros((len(measures), len(classes))))
-    return Context(columns, mean, spread, Similarity(scale=scale), measures, nothing)
+    scale = similarity_scale((chosen - mean) / spread, samples.session[samples.rows], seed=seed)
+    context = context_names(classes)
+    weights = ContextWeights.of_weights(np.zeros((len(context), len(classes))))
+    return Context(columns, mean, spread, Similarity(scale=scale), context, weights)
 
 
-def measure_all(
-    context: Context, X: Array, acoustic: Array, recording: Whole, onset_s: Array, burst: Whole, level_db: Array
-) -> Array:
-    """The measures of events of many recordings, which lie together."""
-    measured = np.zeros((len(X), len(context.names)))
-    for start, stop in _runs(recording):
-        own = slice(start, stop)
-        measured[own] = context.features(X[own], acoustic[own], onset_s[own], burst[own], level_db[own])
-    return measured
-
-
-def fit_weighing(acoustic: Array, measured: Array, y: Whole, *, units: int = UNITS, seed: int = 0) -> ContextWeights:
-    """The weighing of the measures under which the truth is most likely, shrunk towards none.
+def fit_context_weights(
+    acoustic: Array, features: Array, y: Whole, *, units: int = UNITS, seed: int = 0
+) -> ContextWeights:
+    """Return the weights that maximize the likelihood of the truth, shrunk towards 0.
 
     Parameters
     ----------
     acoustic : ndarray, shape (n, classes)
         Calibrated probabilities of held-out events.
-    measured : ndarray, shape (n, measures)
+    features : ndarray, shape (n, context features)
     y : ndarray of int, shape (n,)
     units : int
-        Hidden units; with few events none of them pays.
+        Hidden units.
     seed : int
-        Decides where the search begins.
+        Decides where the optimization begins.
     """
-    measures, classes = measured.shape[1], acoustic.shape[1]
-    scale = np.sqrt((measured**2).mean(axis=0)) + 1e-9  # about zero, which is what no company measures
-    inputs, sound, offset = measured / scale, sound_logs(acoustic), np.log(np.maximum(acoustic, 1e-12))
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    width, classes = features.shape[1], acoustic.shape[1]
+    scale = np.sqrt((features**2).mean(axis=0)) + 1e-9  # about zero, the value of an event without context
+    inputs, sound, offset = features / scale, sound_logs(acoustic), np.log(np.maximum(acoustic, 1e-12))
     truth = np.eye(classes)[y]
-    shapes = [(measures, classes), (measures, units), (classes, units), (units,), (units, classes)]
+    shapes = [(width, classes), (width, units), (classes, units), (units,), (units, classes)]
     places = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
 
-    def parts(flat: Array) -> list[Array]:
+    def split(flat: Array) -> list[Array]:
         return [flat[places[i] : places[i + 1]].reshape(shape) for i, shape in enumerate(shapes)]
 
     def loss(flat: Array) -> tuple[float, Array]:
-        linear, inner, alone, bias, outer = parts(flat)
+        linear, inner, alone, bias, outer = split(flat)
         base = sound @ alone + bias
-        with_company, without = np.tanh(inputs @ inner + base), np.tanh(base)
-        logits = offset + inputs @ linear + (with_company - without) @ outer
-        logits -= logits.max(axis=1, keepdims=True)
-        log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        hidden, without = np.tanh(inputs @ inner + base), np.tanh(base)
+        log_p = log_softmax(offset + inputs @ linear + (hidden - without) @ outer, axis=1)
         off = np.exp(log_p) - truth
         back = off @ outer.T
-        back_company = back * (1 - with_company**2)
-        back_base = back_company - back * (1 - without**2)
-        slopes = [
-            *(inputs.T @ off, inputs.T @ back_company, sound.T @ back_base),
-            *(back_base.sum(axis=0), (with_company - without).T @ off),
+        back_hidden = back * (1 - hidden**2)
+        back_base = back_hidden - back * (1 - without**2)
+        gradients = [
+            *(inputs.T @ off, inputs.T @ back_hidden, sound.T @ back_base),
+            *(back_base.sum(axis=0), (hidden - without).T @ off),
         ]
-        gradient = np.concatenate([slope.ravel() for slope in slopes]) + 2 * shrinkage * flat
+        gradient = np.concatenate([each.ravel() for each in gradients]) + 2 * shrinkage * flat
         return float(-(truth * log_p).sum() + (shrinkage * flat**2).sum()), gradient
 
     shrinkage = np.full(places[-1], SHRINKAGE)
-    shrinkage[places[3] : places[4]] = 0.0  # where a unit bends costs nothing
+    shrinkage[places[3] : places[4]] = 0.0  # the biases are free
     start = np.random.default_rng(seed).normal(0.0, 0.3, places[-1])
-    start[: places[1]] = start[places[4] :] = 0.0  # nothing is contextual of company before anything is learnt
+    start[: places[1]] = start[places[4] :] = 0.0  # the start adds nothing to the acoustic probabilities
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "maxfun": 2 * STEPS})
-    linear, inner, alone, bias, outer = parts(found.x)
+    linear, inner, alone, bias, outer = split(found.x)
     return ContextWeights(linear / scale[:, None], inner / scale[:, None], alone, bias, outer)
 
 
-def _runs(recording: Whole) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(recording)) + 1
-    return list(zip([0, *edges.tolist()], [*edges.tolist(), len(recording)], strict=True)) if len(recording) else []
+def inherit_context(base: Model | None, classes: Sequence[str]) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return the context stage of a base model for a new model, as a model file stores it.
+
+    Weights belong to classes by name, so a base may list the classes in another order. Where a class is missing on
+    either side, the weights cannot be used.
+
+    Parameters
+    ----------
+    base : Model or None
+    classes : sequence of str
+        In the order of the new model.
+
+    Returns
+    -------
+    stored : dict or None
+        None where there is no base, it has no context stage, or its classes differ.
+    remarks : list of str
+        The classes for which the stage could not be used.
+    """
+    if base is None or base.context is None:
+        return None, []
+    if differences := class_differences(base.classes, classes):
+        return None, [f"the context weights of the base model could not be used: {differences}"]
+    if tuple(classes) == base.classes:
+        return base.info["context"], []
+    return reorder(base.context, base.classes, classes).to_json(), []
+
+
+def class_differences(base: Sequence[str], classes: Sequence[str]) -> str:
+    """Return the classes that only one of two models has, in words; empty where they have the same.
+
+    Examples
+    --------
+    >>> class_differences(["cavitation", "snapping", "other"], ["cavitation", "click", "other"])
+    "it does not have 'click'; 'snapping' is not among the labels"
+    """
+    new, gone = (
+        ", ".join(f"'{name}'" for name in some if name not in others)
+        for some, others in ((classes, base), (base, classes))
+    )
+    parts = [f"it does not have {new}"] if new else []
+    if gone:
+        parts.append(f"{gone} {'are' if ',' in gone else 'is'} not among the labels")
+    return "; ".join(parts)
+
+
+def reorder(context: Context, old: Sequence[str], new: Sequence[str]) -> Context:
+    """Return a context stage with the same weights for the same classes in another order."""
+    before, names = context_names(old), context_names(new)
+    rows, columns = [before.index(name) for name in names], [list(old).index(name) for name in new]
+    weights = context.weighing
+    moved = ContextWeights(
+        weights.linear[rows][:, columns],
+        weights.inner[rows],
+        weights.sound[columns],
+        weights.bias,
+        weights.outer[:, columns],
+    )
+    return replace(context, names=names, weighing=moved)

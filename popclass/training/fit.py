@@ -1,196 +1,253 @@
-"""From features of labelled events to a model: folds, candidates, calibration, novelty, thresholds.
+"""Training of a model on the features of labelled events.
 
-`fit` gives a finished `Model` whose `info["scores"]` come from held-out groups only: each event is judged by a
-classifier, a calibration and a novelty measure that have not seen its group. Nothing depends on the number of cores or
-on the clock: the same data, settings and library versions give the same bytes.
+`fit` returns a `Model` whose `info["scores"]` come from held-out groups only. The result does not depend on the number
+of cores or the clock: the same data, settings and library versions give the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import importlib.metadata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from popclass.errors import UsageError
+from popclass.features import FrontEnd
+from popclass.metrics.bootstrap import score_with_intervals
+from popclass.metrics.tables import MFCC_FOREST
 from popclass.model.file import SCHEMA_VERSION
 from popclass.model.model import Model
 from popclass.training.baseline import WIDTH
 from popclass.training.calibration import fit_calibration
-from popclass.training.classifiers import BOOSTING, KINDS, SETTINGS, enough_for, to_graph, train_classifier
-from popclass.training.context import Company, Judge, learn_context
-from popclass.training.cross_validation import Progress, Trial, remarks_on, scored, trial_scores, try_out
-from popclass.training.folds import Folds, indexed, make_folds
-from popclass.training.novelty import fit_novelty
-from popclass.training.provenance import counted, created_by, versions
-from popclass.training.thresholds import (
-    NOVELTY,
-    PRECISION,
-    cost_of,
-    doubtful_band,
-    joint_bounds,
-    joint_classes,
-    min_probability,
+from popclass.training.classifiers import (
+    BOOSTING,
+    KINDS,
+    SETTINGS,
+    predict_with,
+    to_float32,
+    to_graph,
+    train_classifier,
+    trainable_kinds,
 )
-
-if TYPE_CHECKING:
-    from popclass.features.frontend import FrontEnd
+from popclass.training.context import ContextSamples, Predictor, learn_context
+from popclass.training.cross_validation import CrossValidation, Progress, cross_validate
+from popclass.training.folds import Folds, index_classes, make_folds
+from popclass.training.novelty import fit_novelty
+from popclass.training.thresholds import NOVELTY, PRECISION, HeldOut, joint_thresholds
 
 AUTO = "auto"
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "librosa", "soxr")
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """Settings of `popclass.training.fit.fit` and `popclass.training.adapt.adapt`.
+
+    Attributes
+    ----------
+    classifier : str
+        `auto` for cross-validation among all, or one of `popclass.training.classifiers.KINDS`. For `adapt`, anything
+        but `auto` leaves out the comparison with models of the labels alone.
+    folds : int
+        At least 2; fewer are made where a class has fewer groups.
+    seed : int
+    grouped_by : str
+        Kind of the groups, such as `subject`; for messages and scores.
+    precision : float, optional
+        Share of the joint labels that should be right, 0.5 to 1 (default: 0.8 for `fit`, the thresholds of the base
+        model for `adapt`).
+    context : mapping, optional
+        Context stage to take over, as `popclass.model.context.Context.to_json` returns it; for `fit`.
+    base_candidates : mapping
+        Rows of the table of candidates that `adapt` has computed for a base model on the same events; for `fit`.
+    provenance : mapping
+        Description of the data, stored under `training`.
+    remarks : sequence of str
+        Notes on the data and the scores, stored under `training`.
+    fold_remarks : sequence of str
+        More remarks, which apply only if the events can be split into folds.
+    progress : callable, optional
+
+    Raises
+    ------
+    UsageError
+        If `classifier`, `folds` or `precision` is out of range.
+    """
+
+    classifier: str = AUTO
+    folds: int = 5
+    seed: int = 0
+    grouped_by: str = "group"
+    precision: float | None = None
+    context: Mapping[str, Any] | None = None
+    base_candidates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
+    fold_remarks: Sequence[str] = ()
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if self.classifier not in (AUTO, *KINDS, BOOSTING):
+            raise UsageError(f"classifier '{self.classifier}': allowed are {AUTO}, {', '.join(KINDS)}")
+        if self.folds < 2:
+            raise UsageError(f"folds {self.folds}: at least 2 are needed to hold anything out")
+        if self.precision is not None and not 0.5 <= self.precision <= 1:
+            raise UsageError(
+                f"precision {self.precision:g}: allowed is 0.5 to 1, the share of joint labels to be right"
+            )
 
 
 def fit(
     X: np.ndarray,
     labels: Sequence[str],
     groups: Sequence[str],
-    *,
     frontend: FrontEnd,
-    classifier: str = AUTO,
-    folds: int = 5,
-    seed: int = 0,
-    grouped_by: str = "group",
-    context: Mapping[str, Any] | None = None,
-    company: Company | None = None,
+    config: FitConfig | None = None,
+    *,
+    samples: ContextSamples | None = None,
     mfcc: np.ndarray | None = None,
-    precision: float = PRECISION,
-    beside: Mapping[str, Mapping[str, Any]] | None = None,
-    provenance: Mapping[str, Any] | None = None,
-    remarks: Sequence[str] = (),
-    progress: Progress | None = None,
 ) -> Model:
     """Train a model on features.
 
     Parameters
     ----------
-    X : numpy.ndarray, shape (n, f)
-        As `frontend` makes them.
+    X : ndarray, shape (n, f)
+        Features of `frontend`.
     labels : sequence of str, length n
         Names of the classes; at least two different ones.
     groups : sequence of str, length n
-        What must not be on both sides of a fold: subjects, recordings, generator settings.
+        Groups that must not be on both sides of a fold: subjects, recordings, generator settings.
     frontend : FrontEnd
-        Goes into the model.
-    grouped_by : str
-        What the groups are, for the report.
-    context : mapping, optional
-        What `popclass.model.context.Context.to_json` gives; stored as it is.
-    company : Company, optional
-        The sessions the events are from, where the context stage is to be learnt.
-    mfcc : numpy.ndarray, shape (n, 40), optional
-        Of the same events, from `popclass.training.baseline.describe`; without it the scores have no baseline made by
-        hand, and a remark says so.
-    beside : mapping, optional
-        Rows of the table of candidates that were found elsewhere on the same events, such as those of a base model.
-    provenance : mapping, optional
-        More about the data, stored under `training`.
-    remarks : sequence of str
-        What a reader of the scores should know.
+        Stored in the model.
+    config : FitConfig, optional
+    samples : ContextSamples, optional
+        The sessions of the events; with them the context stage is trained.
+    mfcc : ndarray, shape (n, 40), optional
+        MFCC statistics of the same events (`popclass.training.baseline.mfcc_statistics`). Without them the scores have
+        no MFCC baseline, and a remark says so.
 
-    The others are those of `popclass.train`, and so are the errors.
+    Raises
+    ------
+    LabelError
+        If the labels do not suffice.
+    UsageError
+        If an array has a wrong shape, or features are not finite.
     """
-    check_options(classifier, folds, precision)
-    X = _checked(X, len(labels), frontend)
-    _check_mfcc(mfcc, len(labels))
-    classes, y = indexed(labels)
-    found_of = counted(labels, groups, sorted(classes))
-    splits = make_folds(y, groups, folds=folds, seed=seed, classes=classes, grouped_by=grouped_by)
-    notes = list(remarks)
-    if len(splits) < folds:
-        notes.append(f"{len(splits)} folds instead of {folds}, for want of {grouped_by}s of each class")
-    kinds = _candidates(classifier, y, splits, notes)
-    with _one_blas_thread():
-        trial = try_out(kinds, X, y, classes, splits, mfcc=mfcc, seed=seed, progress=progress)
-        graph = to_graph(train_classifier(trial.chosen, X, y, seed=seed), X.shape[1])
+    from threadpoolctl import threadpool_limits
+
+    config = FitConfig() if config is None else config
+    X = _check_features(X, len(labels), frontend)
+    if mfcc is not None and mfcc.shape != (len(labels), WIDTH):
+        raise UsageError(f"mfcc of shape {mfcc.shape}, expected ({len(labels)}, {WIDTH})")
+    classes, y = index_classes(labels)
+    seed = config.seed
+    splits = make_folds(y, groups, folds=config.folds, seed=seed, classes=classes, grouped_by=config.grouped_by)
+    auto = config.classifier == AUTO
+    kinds = trainable_kinds(y, [train for train, _ in splits]) if auto else [config.classifier]
+    with threadpool_limits(limits=1):  # sums are then added in the same order on every machine
+        tested = cross_validate(kinds, X, y, splits, mfcc=mfcc, seed=seed, progress=config.progress)
+        graph = to_graph(train_classifier(tested.chosen, X, y, seed=seed), X.shape[1])
         novelty, held_out_novelty = fit_novelty(X, y, splits, seed=seed)
-        contextual = trial.calibrated
-        if company is not None:
-            judge = _judge(trial, X, y, seed)
-            stage, contextual = learn_context(company, y, classes, frontend.names, splits, judge, seed=seed)
+        context, contextual, with_context = config.context, tested.calibrated, None
+        if samples is not None:
+            predict = _predictor(tested, X, y, seed)
+            stage, contextual = learn_context(samples, y, classes, frontend.names, splits, predict, seed=seed)
             context = stage.to_json()
-    notes += remarks_on(trial, len(kinds), mfcc is not None)
-    bound = min_probability(contextual, held_out_novelty, y, joint_classes(classes), precision=precision)
-    least = joint_bounds(classes, bound)
-    cost = cost_of(contextual, held_out_novelty, y, classes, least, precision)
-    cost["joint_labels"]["band"] = doubtful_band(contextual, held_out_novelty, y, joint_classes(classes), bound)
-    tried = trial_scores(trial, y, classes, groups, seed=seed)
-    scores = {
-        "folds": len(splits),
-        "grouped_by": grouped_by,
-        "groups": len(set(groups)),
-        **tried,
-        "candidates": {**(beside or {}), **tried["candidates"]},
-        "with_company": scored(y, contextual, classes, groups, seed=seed) if company is not None else None,
-        **cost,
-    }
+            with_context = score_with_intervals(y, contextual, classes, groups, seed=seed)
+    held_out = HeldOut(contextual, held_out_novelty, y, classes)
+    precision = PRECISION if config.precision is None else config.precision
+    bound = held_out.choose_bound(precision)
+    least = joint_thresholds(classes, bound)
+    scores = tested.scores(y, classes, groups, seed=seed)
     info = {
         "schema_version": SCHEMA_VERSION,
         "created_by": created_by(),
         "classes": list(classes),
         "features": list(frontend.names),
         "frontend": frontend.to_json(),
-        "classifier": {"kind": trial.chosen, "asked_for": classifier, "settings": SETTINGS[trial.chosen]},
-        "calibration": fit_calibration(trial.raw, y).to_json(),
+        "classifier": {"kind": tested.chosen, "asked_for": config.classifier, "settings": SETTINGS[tested.chosen]},
+        "calibration": fit_calibration(tested.raw, y).to_json(),
         "thresholds": {"min_probability": dict(zip(classes, least.tolist(), strict=True)), "novelty": NOVELTY},
         "novelty": novelty.to_json(),
         "context": context,
-        "training": {**(provenance or {}), "classes": found_of, "folds": folds, "seed": seed, "remarks": notes},
-        "versions": versions(),
-        "scores": scores,
+        "training": training_info(config, labels, groups, classes, _remarks(config, kinds, splits, tested)),
+        "versions": library_versions(),
+        "scores": {
+            **fold_info(config, splits, groups),
+            **scores,
+            "candidates": {**config.base_candidates, **scores["candidates"]},
+            "with_company": with_context,  # a stored name
+            **held_out.scores(least, precision, bound=bound),
+        },
     }
     return Model(graph, info)
 
 
-def _judge(trial: Trial, X: np.ndarray, y: np.ndarray, seed: int) -> Judge:
-    """What the chosen kind, trained on some events and calibrated on what it said of them held out, says of others."""
-
-    def judge(train: np.ndarray, events: np.ndarray) -> np.ndarray:
-        estimator = train_classifier(trial.chosen, X[train], y[train], seed=seed)
-        raw = np.asarray(estimator.predict_proba(events.astype(np.float32).astype(np.float64)))
-        return fit_calibration(trial.raw[train], y[train]).apply(raw)
-
-    return judge
+def created_by() -> str:
+    """Return name and version of the program."""
+    return f"popclass {importlib.metadata.version('popclass')}"
 
 
-def _candidates(classifier: str, y: np.ndarray, splits: Folds, notes: list[str]) -> list[str]:
-    if classifier != AUTO:
-        return [classifier]
-    kinds = [kind for kind in KINDS if all(enough_for(kind, y[train]) for train, _ in splits)]
-    notes += [f"{kind} was not tried: too few events of a class" for kind in KINDS if kind not in kinds]
-    return kinds
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that decide the numbers of a model."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
-def check_options(classifier: str, folds: int, precision: float) -> None:
-    """Raise UsageError if one of them is outside what is allowed."""
-    if classifier not in (AUTO, *KINDS, BOOSTING):
-        raise UsageError(f"classifier '{classifier}': allowed are {AUTO}, {', '.join(KINDS)}")
-    if folds < 2:
-        raise UsageError(f"folds {folds}: at least 2 are needed to hold anything out")
-    if not 0.5 <= precision <= 1:
-        raise UsageError(f"precision {precision:g}: the share of joint labels that should be right is 0.5 to 1")
+def fold_info(config: FitConfig, splits: Folds, groups: Sequence[str]) -> dict[str, Any]:
+    """Return what `scores` stores about the folds."""
+    return {"folds": len(splits), "grouped_by": config.grouped_by, "groups": len(set(groups))}
 
 
-def _check_mfcc(mfcc: np.ndarray | None, events: int) -> None:
-    if mfcc is not None and mfcc.shape != (events, WIDTH):
-        raise UsageError(f"mfcc of shape {mfcc.shape}, expected ({events}, {WIDTH})")
+def training_info(
+    config: FitConfig, labels: Sequence[str], groups: Sequence[str], classes: Iterable[str], remarks: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a model file stores under `training`; a class without events has 0 of both."""
+    events = Counter(labels)
+    found = Counter(name for name, _ in set(zip(labels, groups, strict=True)))
+    return {
+        **config.provenance,
+        "classes": {name: {"events": events[name], "groups": found[name]} for name in classes},
+        "folds": config.folds,
+        "seed": config.seed,
+        "remarks": list(remarks),
+    }
 
 
-def _checked(X: np.ndarray, events: int, frontend: FrontEnd) -> np.ndarray:
-    """Features as float64 numbers that float32 holds exactly, which is what onnxruntime will see."""
+def _check_features(X: np.ndarray, events: int, frontend: FrontEnd) -> np.ndarray:
+    """Return features rounded to float32, the precision of onnxruntime."""
     X = np.asarray(X, dtype=np.float64)
     if X.shape != (events, len(frontend.names)):
         raise UsageError(f"features of shape {X.shape}, expected ({events}, {len(frontend.names)})")
     with np.errstate(over="ignore"):
-        X = X.astype(np.float32).astype(np.float64)
+        X = to_float32(X)
     if not np.isfinite(X).all():
         raise UsageError("features must be finite and within the range of float32")
     return X
 
 
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Sums are added in the same order on every machine, and the folds' threads do not fight over the cores."""
-    from threadpoolctl import threadpool_limits
+def _predictor(tested: CrossValidation, X: np.ndarray, y: np.ndarray, seed: int) -> Predictor:
+    def predict(train: np.ndarray, new: np.ndarray) -> np.ndarray:
+        raw = predict_with(tested.chosen, X[train], y[train], new, seed=seed)
+        return fit_calibration(tested.raw[train], y[train]).apply(raw)
 
-    with threadpool_limits(limits=1):
-        yield
+    return predict
+
+
+def _remarks(config: FitConfig, kinds: Sequence[str], splits: Folds, tested: CrossValidation) -> list[str]:
+    """Return what a reader of the scores should know."""
+    remarks = [*config.remarks, *config.fold_remarks]
+    if len(splits) < config.folds:
+        remarks.append(f"{len(splits)} folds instead of {config.folds}: too few {config.grouped_by}s of each class")
+    if config.classifier == AUTO:
+        remarks += [f"{kind} was not tested: too few events of a class" for kind in KINDS if kind not in kinds]
+    if len(kinds) > 1 and tested.nested is None:
+        remarks.append(
+            "the scores are those of the classifier they chose, so a little too good: nested cross-validation needs "
+            "three folds, and events of all classes outside any two of them"
+        )
+    if MFCC_FOREST not in tested.held_out:
+        remarks.append(f"{MFCC_FOREST}, a baseline, was not tested: there were features but no clips")
+    return remarks

@@ -1,10 +1,7 @@
-"""Folds that keep a person's sounds together.
+"""Folds of cross-validation that keep groups together, and the order of the classes.
 
-Events of one subject resemble each other more than they will resemble a stranger's, and events of one recording more
-still. Scores are honest only where both sides of a fold share neither; so groups are held out, never single events,
-and every training side keeps all classes.
-
-In which order a model lists its classes, and how many events each needs.
+Events of one subject resemble each other, and events of one recording even more. Scores hold for new people only where
+no fold has a subject on both sides. So whole groups are held out, and every training side keeps all classes.
 """
 
 from __future__ import annotations
@@ -21,8 +18,83 @@ from popclass.utils.text import counted
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
-_ATTEMPTS = 20  # shuffles tried before a fold less is made
-_SOUGHT = 200_000  # groups placed in the exact search before it gives up; a few dozen are usual
+SUBJECT, RECORDING, EVENT = "subject", "recording", "event"  # kinds of groups
+
+_SHUFFLES = 20  # tried before a fold less is made
+_SEARCH_LIMIT = 200_000  # steps of the exact search; a few dozen are usual
+_PLACE = {CAVITATION: 0, SNAPPING: 1, OTHER: 3}  # the user's own classes are 2, by alphabet
+
+
+def index_classes(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the classes of labelled events in the order of a model, and the index of each event's class.
+
+    Raises
+    ------
+    LabelError
+        If there are fewer than two classes, or a class has a single event.
+
+    Examples
+    --------
+    >>> index_classes(["other", "click", "cavitation", "other", "click", "cavitation"])
+    (('cavitation', 'click', 'other'), array([2, 1, 0, 2, 1, 0]))
+    """
+    counts = Counter(labels)
+    for name in sorted(counts):
+        check_class_name(name)
+    if len(counts) < 2:
+        found = f"only '{next(iter(counts))}'" if counts else "none"
+        raise LabelError(f"at least two classes with events are needed; found {found}")
+    for name, count in sorted(counts.items()):
+        if count < 2:
+            raise LabelError(f"class '{name}' has a single event; at least 2 are needed to hold one out")
+    classes = tuple(sorted(counts, key=lambda name: (_PLACE.get(name, 2), name)))
+    return classes, np.array([classes.index(label) for label in labels])
+
+
+def choose_groups(
+    y: np.ndarray, subjects: Sequence[str | None], recordings: Sequence[str]
+) -> tuple[str, list[str], list[str]]:
+    """Choose what to hold out together: subjects where known, else recordings, else single events.
+
+    Returns
+    -------
+    kind : str
+        `subject`, `recording` or `event`.
+    groups : list of str
+    remarks : list of str
+        Limits of the scores that follow, a line each.
+    """
+    if not len(y):
+        return EVENT, [], []
+    by_subject = [
+        f"subject {s}" if s is not None else f"recording {r}" for s, r in zip(subjects, recordings, strict=True)
+    ]
+    unknown = len({r for s, r in zip(subjects, recordings, strict=True) if s is None})
+    if unknown < len(set(recordings)) and fewest_groups(y, by_subject) >= 2:
+        remark = f"the subject of {counted(unknown, 'recording')} is not known; each counts as its own"
+        return SUBJECT, by_subject, [remark] if unknown else []
+    if fewest_groups(y, recordings) < 2:
+        remark = (
+            "a class comes from one recording only, so folds mix its events; "
+            "scores are too good for any other recording (label more recordings)"
+        )
+        return EVENT, [str(i) for i in range(len(y))], [remark]
+    if unknown:
+        remark = (
+            "subjects are not known, so folds keep recordings together, not people; "
+            "scores may be too good for a new person (a labels.csv can name the subject)"
+        )
+    else:
+        remark = (
+            "a class comes from one subject only, so folds keep recordings together; "
+            "the scores do not apply to a new person"
+        )
+    return RECORDING, list(recordings), [remark]
+
+
+def fewest_groups(y: np.ndarray, groups: Sequence[str]) -> int:
+    """Return the number of groups of the class that has the fewest."""
+    return len(_members(y, groups)[0])
 
 
 def make_folds(
@@ -34,32 +106,32 @@ def make_folds(
     classes: Sequence[str] | None = None,
     grouped_by: str = "group",
 ) -> Folds:
-    """Training and held-out indices of each fold.
+    """Return training and held-out indices of each fold.
 
-    Folds are as alike as scikit-learn makes them, with fewer folds where a class has fewer groups. Where that leaves a
-    training side without one of the classes, a split that does not is searched for exactly.
+    Folds are scikit-learn's stratified ones. There are fewer of them where a class has fewer groups. Where that leaves
+    a training side without one of the classes, an exact search finds a split that does not.
 
     Parameters
     ----------
-    y : numpy.ndarray of int, shape (n,)
+    y : ndarray of int, shape (n,)
         Classes, 0 to k - 1.
     groups : sequence of str, length n
-        What must stay together.
+        Events of a group stay on one side.
     folds : int
-        How many are wanted; fewer are made where a class has fewer groups.
+        Largest number of folds.
     seed : int
     classes : sequence of str, length k, optional
-        Their names, for messages.
+        Names of the classes, for messages.
     grouped_by : str
-        What the groups are, for messages.
+        Kind of the groups, for messages.
 
     Raises
     ------
     UsageError
         If `folds` is less than 2.
     LabelError
-        If a class has a single group, so that holding it out would leave nothing to learn from, or only more folds
-        than wanted could keep every class on the training side.
+        If a class has a single group, so that holding it out leaves nothing to train on, or if only more folds than
+        wanted could keep every class on the training side.
 
     Examples
     --------
@@ -74,20 +146,20 @@ def make_folds(
     _check_groups(y, groups, classes, grouped_by)
     names = np.asarray(groups, dtype=object)
     for count in range(min(folds, fewest_groups(y, groups)), 1, -1):
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(_SHUFFLES):
             splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed + attempt)
             made = [(train, test) for train, test in splitter.split(y[:, None], y, names) if len(test)]
             if len(made) == count and all(len(np.unique(y[train])) == y.max() + 1 for train, _ in made):
                 return made
-    return _searched(y, groups, folds, grouped_by)
+    return _search_folds(y, groups, folds, grouped_by)
 
 
 def _check_groups(y: np.ndarray, groups: Sequence[str], classes: Sequence[str] | None, grouped_by: str) -> None:
-    pairs = set(zip(y.tolist(), groups, strict=True))
+    names = np.asarray(groups, dtype=object)
     for k in range(int(y.max()) + 1):
-        if sum(c == k for c, _ in pairs) < 2:
+        if len(set(names[y == k])) < 2:
             name = f"class '{classes[k]}'" if classes is not None else f"class number {k}"
-            if grouped_by == "event":
+            if grouped_by == EVENT:
                 raise LabelError(f"{name} has a single event; at least 2 are needed to hold one out: label one more")
             events = counted(int((y == k).sum()), "event")
             raise LabelError(
@@ -96,138 +168,66 @@ def _check_groups(y: np.ndarray, groups: Sequence[str], classes: Sequence[str] |
             )
 
 
-def _searched(y: np.ndarray, groups: Sequence[str], folds: int, grouped_by: str) -> Folds:
-    """Folds by the exact search, as few as possible, since many with few groups judge hardly anything each."""
-    members = _members(y, groups)
-    total = len(set(groups))
-    for count in range(2, min(folds, total) + 1):
-        if (placed := _placed(members, sorted(set(groups)), count)) is not None:
+def _search_folds(y: np.ndarray, groups: Sequence[str], folds: int, grouped_by: str) -> Folds:
+    """Return folds by exact search, as few as possible: many folds of few groups test hardly anything each."""
+    members, names = _members(y, groups), sorted(set(groups))
+    for count in range(2, len(names) + 1):
+        placed = _place_groups(members, names, count)
+        if placed is not None and count <= folds:
             place = np.array([placed[group] for group in groups])
             return [(np.flatnonzero(place != i), np.flatnonzero(place == i)) for i in range(count)]
-    enough = next((n for n in range(folds + 1, total + 1) if _placed(members, sorted(set(groups)), n)), total)
+        if placed is not None:
+            break
     raise LabelError(
-        f"no split of {total} {grouped_by}s into at most {folds} folds keeps every class on each training side; ask "
-        f"for {enough} (--folds {enough}), or label the rarest classes in one more {grouped_by}"
+        f"no split of {len(names)} {grouped_by}s into at most {folds} folds keeps every class on each training side; "
+        f"use {count} folds (--folds {count}), or label the rarest classes in one more {grouped_by}"
     )
 
 
 def _members(y: np.ndarray, groups: Sequence[str]) -> list[list[str]]:
-    """The groups of each class, the class with the fewest first."""
-    found = [sorted({g for g, c in zip(groups, y.tolist(), strict=True) if c == k}) for k in range(int(y.max()) + 1)]
-    return sorted(found, key=len)
+    """Return the groups of each class, the class with the fewest first."""
+    names = np.asarray(groups, dtype=object)
+    return sorted((sorted(set(names[y == k])) for k in range(int(y.max()) + 1)), key=len)
 
 
-def _placed(members: Sequence[Sequence[str]], groups: Sequence[str], count: int) -> dict[str, int] | None:
-    """A fold for each group so that no class lies in one fold alone; None where there is no way.
+def _place_groups(members: Sequence[Sequence[str]], groups: Sequence[str], count: int) -> dict[str, int] | None:
+    """Return a fold for each group so that no class lies in one fold alone; None where that is impossible.
 
-    Only groups of a class that still lies in one fold are tried in every fold; as soon as each class lies in two, the
-    others go where there are fewest.
+    Only groups of a class that still lies in one fold are tried in every fold. As soon as each class lies in two, the
+    others go to the smallest fold.
     """
-    left = _SOUGHT
+    steps = 0
 
     def search(placed: dict[str, int]) -> dict[str, int] | None:
-        nonlocal left
-        left -= 1
-        if left < 0:
+        nonlocal steps
+        steps += 1
+        if steps > _SEARCH_LIMIT:
             return None
-        open_ = [own for own in members if len({placed[g] for g in own if g in placed}) < 2]
+        open_ = [
+            [group for group in own if group not in placed]
+            for own in members
+            if len({placed[group] for group in own if group in placed}) < 2
+        ]
         if not open_:
             return placed
-        if any(all(group in placed for group in own) for own in open_):
+        candidates = min(open_, key=len)
+        if not candidates:  # a class has all its groups in one fold
             return None
-        own = min(open_, key=lambda each: sum(group not in placed for group in each))
-        group = next(group for group in own if group not in placed)
-        sizes = Counter(placed.values())
         used = max(placed.values(), default=-1)
-        for fold in sorted(range(min(count, used + 2)), key=lambda fold: (sizes[fold], fold)):  # unused ones are alike
-            if (found := search({**placed, group: fold})) is not None:
+        for fold in _smallest_first(placed, min(count, used + 2)):  # unused folds are equivalent
+            if (found := search({**placed, candidates[0]: fold})) is not None:
                 return found
         return None
 
     found = search({})
     if found is None:
         return None
-    sizes = Counter(found.values())
     for group in groups:
         if group not in found:
-            found[group] = min(range(count), key=lambda fold: (sizes[fold], fold))
-            sizes[found[group]] += 1
-    return found if len(sizes) == count else None
+            found[group] = _smallest_first(found, count)[0]
+    return found if len(set(found.values())) == count else None
 
 
-def fewest_groups(y: np.ndarray, groups: Sequence[str]) -> int:
-    """Number of groups of the class that has the fewest."""
-    pairs = set(zip(y.tolist(), groups, strict=True))
-    return min(sum(1 for c, _ in pairs if c == k) for k in range(int(y.max()) + 1))
-
-
-def choose_groups(
-    y: np.ndarray, subjects: Sequence[str | None], recordings: Sequence[str]
-) -> tuple[str, list[str], list[str]]:
-    """What to hold out together: subjects where known, else recordings, else single events.
-
-    Returns
-    -------
-    kind : str
-        `subject`, `recording` or `event`.
-    groups : list of str
-    remarks : list of str
-        What the scores cannot tell, a line each.
-    """
-    by_subject = [
-        f"subject {s}" if s is not None else f"recording {r}" for s, r in zip(subjects, recordings, strict=True)
-    ]
-    unknown = len({r for s, r in zip(subjects, recordings, strict=True) if s is None})
-    if unknown < len(set(recordings)) and fewest_groups(y, by_subject) >= 2:
-        remarks = (
-            [f"the subject of {counted(unknown, 'recording')} is not known; each counts as its own"] if unknown else []
-        )
-        return "subject", by_subject, remarks
-    if fewest_groups(y, recordings) >= 2:
-        return "recording", list(recordings), [_recordings_only(unknown)]
-    return "event", [str(i) for i in range(len(y))], [_EVENTS_ONLY]
-
-
-def _recordings_only(unknown: int) -> str:
-    if unknown:
-        return (
-            "subjects are not known, so folds keep recordings together, not people; "
-            "scores may be too good for a new person (a labels.csv can name the subject)"
-        )
-    return "a class comes from one subject only, so folds keep recordings together; nothing is known of a new person"
-
-
-_EVENTS_ONLY = (
-    "a class comes from one recording only, so folds mix its events; "
-    "scores are too good for any other recording (label more recordings)"
-)
-
-_PLACE = {CAVITATION: 0, SNAPPING: 1, OTHER: 3}  # the user's own names in between, by alphabet
-_EVENTS_NEEDED = 2
-
-
-def indexed(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
-    """The classes of labelled events, and the place of each event's class among them.
-
-    Raises
-    ------
-    LabelError
-        If there are fewer than two classes, or a class has a single event.
-
-    Examples
-    --------
-    >>> indexed(["other", "click", "cavitation", "other", "click", "cavitation"])
-    (('cavitation', 'click', 'other'), array([2, 1, 0, 2, 1, 0]))
-    """
-    counts = Counter(labels)
-    for name in sorted(counts):
-        check_class_name(name)
-    if len(counts) < 2:
-        found = f"only '{next(iter(counts))}'" if counts else "none"
-        raise LabelError(f"at least two classes with events are needed to tell apart; there is {found}")
-    for name, count in sorted(counts.items()):
-        if count < _EVENTS_NEEDED:
-            raise LabelError(f"class '{name}' has a single event; at least {_EVENTS_NEEDED} are needed to hold one out")
-    classes = tuple(sorted(counts, key=lambda name: (_PLACE.get(name, 2), name)))
-    place = {name: i for i, name in enumerate(classes)}
-    return classes, np.array([place[label] for label in labels])
+def _smallest_first(placed: dict[str, int], count: int) -> list[int]:
+    sizes = Counter(placed.values())
+    return sorted(range(count), key=lambda fold: (sizes[fold], fold))

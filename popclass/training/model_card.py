@@ -1,132 +1,116 @@
-"""The model card: what a model is, knows and does not know, in Markdown, from nothing but its own JSON.
+"""Model card: purpose, data, scores and limits of a model in Markdown.
 
-It is short enough to be read before the model is used. Every figure stands with the number of events behind it.
+It is written from the JSON of the model alone. Every score comes with its number of events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from popclass.errors import ModelError
-from popclass.metrics.scores import (
-    about_rows,
-    candidate_rows,
-    class_rows,
-    confusion_rows,
-    figure,
-    headline,
-    interval_note,
-    reliability_rows,
-    risk_rows,
-    split_into,
-    total_rows,
-)
+from popclass.metrics import tables
+from popclass.metrics.tables import markdown_table
 from popclass.model.limitations import limits
 from popclass.model.model import Model
 from popclass.training.novelty import SHOWN_QUANTILES
 from popclass.training.thresholds import NOVELTY
 from popclass.utils.text import counted, one_line
 
-_PARAGRAPHS = {
-    "identity": "None: {least} or more held-out events, some of each class, are needed; the probabilities are as the "
-    "classifier gives them, every class taken to be as frequent as the others.",
+_CALIBRATIONS = {
+    "identity": "None: it needs {least} or more held-out events with some of each class. The probabilities are those "
+    "of the classifier, for classes that are equally frequent.",
     "temperature": "Temperature scaling on {events} held-out events (Guo et al. 2017).",
-    "dirichlet": "Dirichlet calibration on {events} held-out events (Kull et al. 2019), pulled towards temperature "
+    "dirichlet": "Dirichlet calibration on {events} held-out events (Kull et al. 2019), shrunk towards temperature "
     "scaling.",
 }
-_USE = (
-    "Intended: finding and sorting the short sounds of a moving body in recordings like those it was trained on, for "
-    "counting, for review by a person, for comparing recordings made alike.",
-    "Out of scope: diagnosis, or any decision about a person's health; counting without review where a wrong count "
-    "matters; classes, sites or sensors that the training data did not have.",
-)
-_TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("ECE", "ece"))
+_USE = """\
+- Intended: detecting and sorting short sounds of a moving body in recordings like the training data; counting them; \
+review by a person; comparing recordings made in the same way.
+- Out of scope: diagnosis, or any decision about a person's health; counting without review where a wrong count \
+matters; classes, sites or sensors that are not in the training data."""
 
 
 def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | None = None) -> str:
-    """The card of a model.
+    """Return the card of a model.
 
     Parameters
     ----------
     model : Model
     title : str, optional
-        Its heading; by default the name of the model's file.
+        Heading (default: the name of the model's file).
     real : mapping, optional
-        Scores on real recordings, as `benchmarks/real.py` measures them; they are shown if they are this model's.
-    """
-    info = model.info
-    sections = [
-        f"# {title if title is not None else Path(model.name).stem}",
-        _summary(model),
-        "## Use\n\n" + "\n".join(f"- {use}" for use in _USE),
-        "## Training data\n\n" + _data(model),
-        "## Classifier and features\n\n" + _classifier(model),
-        "## Scores on held-out groups\n\n" + _scores(info["scores"]),
-        *(["## Scores on settings left out\n\n" + _left_out(info["scores"])] if "left_out" in info["scores"] else []),
-        *(["## Real recordings\n\n" + _real(real)] if real and real["model_sha256"] == model.sha256 else []),
-        "## Calibration\n\n" + _calibration(info),
-        "## Uncertain and new sounds\n\n" + _uncertain(model),
-        "## Limits\n\n" + "\n".join(f"- {limit}" for limit in limits(model)),
-        "## Making it again\n\n" + _origin(model),
-    ]
-    return "\n\n".join(sections) + "\n"
-
-
-def told(model: Model) -> str:
-    """The card of a model from a stranger.
+        Scores on real recordings, as `experiments/real.py` measures them; shown if they are of this model.
 
     Raises
     ------
     ModelError
-        If its JSON does not tell what a card needs.
+        If the JSON of the model lacks what a card needs.
     """
     try:
-        return card(model)
+        sections = [f"## {head}\n\n{text}" for head, text in _sections(model, real)]
+        name = Path(model.name).stem if title is None else title
+        return "\n\n".join([f"# {name}", _summary(model), *sections]) + "\n"
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = one_line(repr(error))[:200]
-        raise ModelError(f"{model.name}: its JSON does not tell what a card needs ({reason}); make it anew") from None
+        raise ModelError(f"{model.name}: its JSON lacks what a model card needs ({reason}); train it again") from None
+
+
+def _sections(model: Model, real: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    scores = model.info["scores"]
+    yield "Use", _USE
+    yield "Training data", "\n\n".join(_data(model))
+    yield "Classifier and features", _classifier(model)
+    yield "Scores on held-out groups", "\n\n".join(_scores(scores))
+    if "left_out" in scores:
+        yield "Scores on settings left out", _left_out(scores["left_out"])
+    if real and real["model_sha256"] == model.sha256:
+        yield "Real recordings", _real(real)
+    yield "Calibration", _calibration(model.info)
+    yield "Uncertain and novel sounds", " ".join(_uncertain(model))
+    yield "Limits", "\n".join(f"- {limit}" for limit in limits(model))
+    yield "Reproduction", _origin(model)
 
 
 def _summary(model: Model) -> str:
-    kind = model.info["classifier"]["kind"]
     names = ", ".join(f"`{name}`" for name in model.classes)
     return (
-        f"Tells short sounds of a moving body apart: {names}. A {kind} classifier on {len(model.features)} features of "
-        f"each sound, made by {model.info['created_by']}; {len(model.to_bytes()) / 1e6:.2f} MB."
+        f"Classifies short sounds of a moving body: {names}. A {model.info['classifier']['kind']} classifier on "
+        f"{len(model.features)} features of each sound, made by {model.info['created_by']}; "
+        f"{len(model.to_bytes()) / 1e6:.2f} MB."
     )
 
 
-def _data(model: Model) -> str:
+def _data(model: Model) -> Iterator[str]:
     training = model.info["training"]
     counts = [(name, training["classes"][name]) for name in model.classes]
-    rows = [["class", "events", "groups"], *([name, str(n["events"]), str(n["groups"])] for name, n in counts)]
-    parts = [markdown_table(rows)]
+    yield markdown_table(
+        [["class", "events", "groups"], *([name, str(n["events"]), str(n["groups"])] for name, n in counts)]
+    )
     if "recordings" in training:
         known = training["subjects"]
-        people = counted(known, "known subject") if known else "subjects unknown"
-        parts.append(
-            f"{counted(training['recordings'], 'recording')}, {people}. Labels in which nothing was heard: "
-            f"{training['labels_without_event']}; events left out because no label says what they are: "
+        yield (
+            f"{counted(training['recordings'], 'recording')}, "
+            f"{counted(known, 'known subject') if known else 'subjects unknown'}. Labels without a detected event: "
+            f"{training['labels_without_event']}; events ignored because they have no label: "
             f"{training['events_left_out']}."
         )
     if "uncovered_other" in training:
-        by_class = [f"`{name}` {count}" for name, count in training["labels_without_event_by_class"].items()]
-        parts.append(
-            f"Sounds that no label covers: {training['uncovered_other']} taken for `other`, "
-            f"{training['uncovered_left_out']} left out."
-            + (f" Labels in which nothing was heard, by class: {', '.join(by_class)}." if by_class else "")
+        by_class = ", ".join(f"`{name}` {count}" for name, count in training["labels_without_event_by_class"].items())
+        yield (
+            f"Events that no label covers: {training['uncovered_other']} labelled `other`, "
+            f"{training['uncovered_left_out']} ignored."
+            + (f" Labels without a detected event, by class: {by_class}." if by_class else "")
         )
     if training.get("labels_overridden"):
-        parts.append(f"Labels whose sound another label took: {training['labels_overridden']}.")
+        yield f"Labels whose event another label took: {training['labels_overridden']}."
     if training.get("unreadable"):
-        parts.append(f"{counted(training['unreadable'], 'recording')} could not be read and taught it nothing.")
+        yield f"{counted(training['unreadable'], 'recording')} could not be read."
     if "base" in training:
-        parts.append(_base(training["base"]))
+        yield _base(training["base"])
     if training["remarks"]:
-        parts.append("\n".join(f"- {remark}" for remark in training["remarks"]))
-    return "\n\n".join(parts)
+        yield "\n".join(f"- {remark}" for remark in training["remarks"])
 
 
 def _base(base: Mapping[str, Any]) -> str:
@@ -137,94 +121,91 @@ def _base(base: Mapping[str, Any]) -> str:
     return f"{text} {_base(training['base'])}" if "base" in training else text
 
 
-def _scores(scores: Mapping[str, Any]) -> str:
-    held = scores["held_out"]
-    apart = "; no group is on both sides of a fold" if scores["folds"] else ""
-    intro = (
-        f"{split_into(scores)}, {counted(scores['groups'], 'group')}, n = {counted(held['events'], 'event')}{apart}. "
-        "ECE: expected calibration error over ten bins of the largest probability."
-    )
-    parts = ["By the sound alone:", intro, markdown_table(candidate_rows(scores["candidates"])), *about_rows(scores)]
-    parts += [headline(scores), *_figures(held)]
-    if curve := scores.get("risk_coverage"):
-        parts += ["Answering only where it is surest (risk and coverage):", markdown_table(risk_rows(curve))]
-    if scores.get("with_company") is not None:
-        figures = scores["with_company"]
-        parts += ["With the company an event keeps:", *_figures(figures), markdown_table(reliability_rows(figures))]
-    return "\n\n".join(parts)
-
-
-def _figures(figures: Mapping[str, Any]) -> list[str]:
-    parts = [markdown_table(rows) for rows in (total_rows(figures), class_rows(figures), confusion_rows(figures))]
-    return [*parts, interval_note(figures["intervals"])] if "intervals" in figures else parts
-
-
 def _classifier(model: Model) -> str:
     stored = model.info["classifier"]
     settings = ", ".join(f"{key} {value}" for key, value in stored["settings"].items())
     return (
-        f"{stored['kind']}: {settings}.\n\nFeatures, in this order (`docs/features.md` says what they are): "
+        f"{stored['kind']}: {settings}.\n\nFeatures in order (described in `docs/features.md`): "
         f"{', '.join(f'`{name}`' for name in model.features)}."
     )
 
 
-def _left_out(scores: Mapping[str, Any]) -> str:
-    head = ["left out", "n", "joint events", *(name for name, _ in _TOTALS)]
-    rows = [
-        [f"{row['setting']}: {row['value']}", str(row["events"]), str(row["joint_events"])]
-        + [figure(row[key]) for _, key in _TOTALS]
-        for row in scores["left_out"]
-    ]
-    novelty = [
-        (f"{row['setting']} left out", row["events"], row["novelty"])
-        for row in scores["left_out"]
-        if row["value"] == "all"
-    ]
-    return "\n\n".join(
-        [
-            "Each value of each setting of the generator was left out of training once, company included; "
-            "`all` are the events of a setting's values together, each scored while its value was left out.",
-            markdown_table([head, *rows]),
-            "How new those sounds are to a model that has not met their setting (an ordinary sound has 0.5):",
-            _novelty_table(novelty),
-        ]
+def _scores(scores: Mapping[str, Any]) -> Iterator[str]:
+    held_out = scores["held_out"]
+    yield "By the sound alone:"
+    yield (
+        f"{tables.describe_folds(scores)}, {counted(scores['groups'], 'group')}, "
+        f"n = {counted(held_out['events'], 'event')}"
+        f"{'; no group is on both sides of a fold' if scores['folds'] else ''}. "
+        "ECE: expected calibration error over ten bins of the largest probability."
+    )
+    yield markdown_table(tables.candidate_rows(scores["candidates"]))
+    yield from tables.describe_candidates(scores)
+    yield tables.describe_selection(scores)
+    yield from _figures(held_out)
+    if curve := scores.get("risk_coverage"):
+        yield "Risk and coverage (share of wrong labels if only the most confident ones are given):"
+        yield markdown_table(tables.risk_rows(curve))
+    if (with_context := scores.get("with_company")) is not None:  # a stored name
+        yield "With context (neighbouring events):"
+        yield from _figures(with_context)
+        yield markdown_table(tables.reliability_rows(with_context))
+
+
+def _figures(figures: Mapping[str, Any]) -> Iterator[str]:
+    for rows in (tables.total_rows(figures), tables.class_rows(figures), tables.confusion_rows(figures)):
+        yield markdown_table(rows)
+    if "intervals" in figures:
+        yield tables.describe_intervals(figures["intervals"])
+
+
+def _left_out(left_out: Sequence[Mapping[str, Any]]) -> str:
+    rows = [["left out", "n", "joint events", "balanced accuracy", "log loss", "ECE"]]
+    for row in left_out:
+        counts = [f"{row['setting']}: {row['value']}", str(row["events"]), str(row["joint_events"])]
+        rows.append([*counts, *(tables.figure(row[key]) for key in ("balanced_accuracy", "log_loss", "ece"))])
+    novelty = [(f"{row['setting']} left out", row) for row in left_out if row["value"] == "all"]
+    return (
+        "Each value of each setting of the generator was left out of training once, for the context stage, too. `all` "
+        "are the events of all values of a setting, each scored while its value was left out.\n\n"
+        f"{markdown_table(rows)}\n\n"
+        "Novelty of those sounds for a model without their setting (0.5 for an ordinary sound):\n\n"
+        f"{_novelty_table(novelty)}"
     )
 
 
 def _real(real: Mapping[str, Any]) -> str:
-    cracks = [["cracks", "cracks in it", "found", "cavitation", "snapping", "other", "uncertain"]]
+    labels = ("cavitation", "snapping", "other", "uncertain")
+    cracks = [["recordings of cracks", "cracks", "detected", *labels]]
     for row in real["cracks"]:
-        called = [str(row["called"][label]) for label in cracks[0][3:]]
-        cracks.append([row["recording"], str(row["cracks"]), str(row["found"]), *called])
-    keys = (
-        *("recordings", "minutes", "events", "cavitation", "snapping", "uncertain"),
-        *("joint_per_minute", "confident_per_minute"),
-    )
-    head = ["no joint in it", *keys[:6], "joint labels a minute", f"with p of {real['confident']:g} or more"]
-    rows = [[row["kind"], *(str(row[key]) for key in keys)] for row in real["negatives"]]
-    return "\n\n".join(
-        [
-            "Recordings of real cracks, as counts (onsets read off the waveform by eye, not annotated by a panel):",
-            markdown_table(cracks),
-            "Recordings without any joint: every cavitation or snapping here is a false alarm.",
-            markdown_table([head, *rows]),
-            "How new the sounds are (share of held-out training events that lay closer to the training data; "
-            f"from {NOVELTY:g} on an event is `uncertain`):",
-            _novelty_table([(row["sounds"], row["events"], row["novelty"]) for row in real["novelty"]]),
-            "None of these recordings was used in training; they were looked at while the generator, the features and "
-            "the measures of company were chosen, so another set may do worse.",
-        ]
-    )
-
-
-def _novelty_table(rows: Sequence[tuple[str, int, Mapping[str, Any]]]) -> str:
-    """Rows of name, number of events, and what `popclass.training.novelty.distribution` gave."""
-    head = ["novelty of", "n", *(f"{share:.0%}" for share in SHOWN_QUANTILES), "novel"]
-    cells = [
-        [name, str(events), *(f"{value:.2f}" for value in found["quantiles"]), f"{found['novel']:.1%}"]
-        for name, events, found in rows
+        counts = [row["cracks"], row["found"], *(row["called"][label] for label in labels)]
+        cracks.append([row["recording"], *map(str, counts)])
+    keys = ("recordings", "minutes", "events", "cavitation", "snapping", "uncertain")
+    head = ["recordings without a joint", *keys, "joint labels a minute", f"with p of {real['confident']:g} or more"]
+    rows = [
+        [row["kind"], *(str(row[key]) for key in (*keys, "joint_per_minute", "confident_per_minute"))]
+        for row in real["negatives"]
     ]
-    return markdown_table([head, *cells])
+    return (
+        "Counts on recordings of real cracks (onsets read off the waveform, not annotated by a panel):\n\n"
+        f"{markdown_table(cracks)}\n\n"
+        "Recordings without any joint, where every cavitation or snapping is a false alarm:\n\n"
+        f"{markdown_table([head, *rows])}\n\n"
+        "Novelty (share of held-out training events that were closer to the training data; an event is `uncertain` "
+        f"from {NOVELTY:g} on):\n\n"
+        f"{_novelty_table([(row['sounds'], row) for row in real['novelty']])}\n\n"
+        "None of these recordings was used in training. But the generator, the features and the context features were "
+        "chosen with a view to them, so scores on other recordings may be worse."
+    )
+
+
+def _novelty_table(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    table = [["novelty of", "n", *(f"{share:.0%}" for share in SHOWN_QUANTILES), "novel"]]
+    for name, row in rows:
+        found = row["novelty"]
+        quantiles = [f"{value:.2f}" for value in found["quantiles"]]
+        table.append([name, str(row["events"]), *quantiles, f"{found['novel']:.1%}"])
+    return markdown_table(table)
 
 
 def _calibration(info: Mapping[str, Any]) -> str:
@@ -232,42 +213,37 @@ def _calibration(info: Mapping[str, Any]) -> str:
 
     stored = info["calibration"]
     if info["classifier"]["kind"] == "corrected":
-        return "The base's own, inside the graph, with the correction after it."
-    said = _PARAGRAPHS[stored["method"]].format(events=stored["events"], least=EVENTS_FOR_TEMPERATURE)
-    table = markdown_table(reliability_rows(info["scores"]["held_out"]))
-    return f"{said}\n\nHow sure and how often right, of held-out events, by the sound alone:\n\n{table}"
+        return "That of the base model, inside the graph, followed by the correction."
+    method = _CALIBRATIONS[stored["method"]].format(events=stored["events"], least=EVENTS_FOR_TEMPERATURE)
+    bins = markdown_table(tables.reliability_rows(info["scores"]["held_out"]))
+    return f"{method}\n\nReliability on held-out events, by the sound alone:\n\n{bins}"
 
 
-def _uncertain(model: Model) -> str:
-    scores, limits = model.info["scores"], model.thresholds
-    named = zip(model.classes, limits.min_probability, strict=True)
+def _uncertain(model: Model) -> Iterator[str]:
+    scores, thresholds = model.info["scores"], model.thresholds
+    named = zip(model.classes, thresholds.min_probability, strict=True)
     bounds = ", ".join(f"`{name}` {bound:.2f}" for name, bound in named if bound > 0)
-    text = (
-        f"An event is `uncertain` where the most likely class does not reach its least probability ({bounds}), or its "
-        f"novelty is {limits.novelty:g} or more: the share of held-out training events that lay closer to the training "
-        "data."
+    yield (
+        f"An event is `uncertain` if the most likely class is below its minimum probability ({bounds}), or if its "
+        f"novelty is {thresholds.novelty:g} or more: the share of held-out training events that were closer to the "
+        "training data."
     )
     if scores["uncertain_joint"] is None:
-        return text
-    reached = scores.get("joint_labels")
-    if reached is not None:
-        text += (
-            f" {reached['wanted']:.0%} of the joint labels should be right; held out, {reached['precision']:.1%} of "
-            f"{reached['labels']} were, on the events that the bound was set on."
+        return
+    if (joint := scores.get("joint_labels")) is not None:
+        yield (
+            f"{joint['wanted']:.0%} of the joint labels should be right; held out, {joint['precision']:.1%} of "
+            f"{joint['labels']} were, on the events that the minimum probability was chosen on."
         )
-        text += _band(reached.get("band"))
-    return f"{text} Held out, {scores['uncertain_joint']:.1%} of joint events and {scores['uncertain']:.1%} of all are."
-
-
-def _band(band: Mapping[str, Any] | None) -> str:
-    if band is None:
-        return ""
-    if not band["events"]:
-        return f" No joint label lay in the uncertain band, {band['from']:.2f} to {band['to']:.2f}."
-    return (
-        f" The uncertain band is {band['from']:.2f} to {band['to']:.2f}: n = {band['events']}, of which the likeliest "
-        f"class was right for {band['right']:.1%}."
-    )
+        if (band := joint.get("band")) is not None:
+            span = f"{band['from']:.2f} to {band['to']:.2f}"
+            yield (
+                f"The uncertain band is {span}: n = {band['events']}, of which the most likely class was right for "
+                f"{band['right']:.1%}."
+                if band["events"]
+                else f"No joint label was in the uncertain band, {span}."
+            )
+    yield f"Held out, {scores['uncertain_joint']:.1%} of joint events and {scores['uncertain']:.1%} of all are so."
 
 
 def _origin(model: Model) -> str:
@@ -283,9 +259,3 @@ def _origin(model: Model) -> str:
     if "sha256" in training:
         lines.append("- the SHA-256 of every training recording is in the model's JSON (`training.sha256`)")
     return "\n".join(lines) + "\n\nThe same data, settings and libraries on one machine give the same bytes."
-
-
-def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of text as a Markdown table; the first row is the head."""
-    rule = ["---", *["---:"] * (len(rows[0]) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])

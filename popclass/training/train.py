@@ -1,28 +1,25 @@
-"""From labelled recordings to a model: read, hear, group, and then adapt a base model or train one from scratch.
-
-What a model is made of is `popclass.training.fit`'s affair; this is about where its events come from, which of them
-must stay together in a fold, what is taken over from a base, and what a reader of the scores should know.
-"""
+"""Training of a model from labelled recordings: reading, event extraction, and adaptation or training from scratch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from popclass.features import FrontEnd
+from popclass.labels.read import read_labels
 from popclass.labels.records import Note
+from popclass.labels.validation import check_spelling, sibling_clips
 from popclass.model.model import Model
-from popclass.training.adapt import adapt, can_adapt, differences, inherited_context
+from popclass.training.adapt import BASE, CORRECTED, adapt, can_adapt
+from popclass.training.context import class_differences, inherit_context
 from popclass.training.cross_validation import Progress
-from popclass.training.fit import AUTO, check_options, fit
-from popclass.training.folds import choose_groups, indexed
-from popclass.training.model_card import told
-from popclass.training.thresholds import PRECISION
-
-if TYPE_CHECKING:
-    from popclass.training.dataset import Samples
+from popclass.training.dataset import collect
+from popclass.training.fit import AUTO, FitConfig, fit
+from popclass.training.folds import choose_groups, index_classes
+from popclass.training.model_card import card
 
 
 def train(
@@ -46,123 +43,89 @@ def train(
         A folder per class of short clips, a CSV of labels or a folder with a `labels.csv`, or recordings with label
         tracks beside them; see `popclass.labels.read`.
     classifier : str
-        `logistic`, `svm`, `forest`, or `auto`, which takes the one with the least log loss on held-out groups.
+        `logistic`, `svm`, `forest`, or `auto`: the one with the least log loss on held-out groups.
     folds : int
         At least 2; fewer are made where a class has fewer subjects or recordings.
     seed : int
-        Decides everything random.
+        Seed of everything random.
     base : Model or path, optional
-        A model whose front end and context weights are taken over. With `auto` its answers are corrected by the
-        labels, until a model of their own is clearly better for new subjects; see `popclass.training.adapt`.
+        A model whose front end and context weights are used. With `auto` its predictions are corrected by the labels,
+        unless a model of the labels alone is clearly better for new subjects; see `popclass.training.adapt`.
     partial : bool
-        Whether the recordings named are labelled only in part, so that what lies between labels is left out instead of
-        being `other`.
+        Whether the recordings are labelled only in part: events between labels are then left out instead of `other`.
     precision : float, optional
-        Share of the joint labels that should be right, 0.5 to 1; it sets the least probability of a joint label. Where
-        None, an adapted model keeps its base's least probabilities, and any other is made for 0.8.
+        Share of the joint labels that should be right, 0.5 to 1; it sets the minimum probability of a joint label
+        (default: 0.8; an adapted model keeps the thresholds of its base).
     own_classes : sequence of str
-        Labels that are classes of their own although they are spelt nearly like a standard class or a more frequent
-        label, which is an error or a warning otherwise. Classes of the base are known anyway.
+        Labels that are spelt nearly like a standard class or a more frequent label but are classes of their own.
+        Without it they are an error or a warning. Classes of the base need not be named.
     progress : callable, optional
         Called with a description, how many steps are done, and how many there are.
     notice : callable, optional
-        Called with each warning about labels and recordings in full. The model keeps them without the names of
-        recordings, which would tell more about people than a model may.
+        Called with each warning about labels and recordings. The model stores the warnings without the names of
+        recordings, which could identify people.
 
     Returns
     -------
     Model
-        Its scores are in `info["scores"]`, remarks on the data in `info["training"]["remarks"]`.
+        Scores are in `info["scores"]`, remarks on the data in `info["training"]["remarks"]`.
 
     Raises
     ------
     LabelError
         If the labels cannot be used, or do not suffice.
     UsageError
-        If an option is outside what is allowed.
+        If an option is out of range.
 
     Examples
     --------
     >>> model = popclass.train("labelled/")                                  # doctest: +SKIP
     >>> model.save("mine.onnx")                                              # doctest: +SKIP
     """
-    from popclass.features.frontend import FrontEnd
-    from popclass.labels.read import read_labels
-    from popclass.labels.validation import check_spelling, sibling_clips
-    from popclass.training.dataset import collect
-
-    wanted = PRECISION if precision is None else precision
-    check_options(classifier, folds, wanted)
+    config = FitConfig(classifier=classifier, folds=folds, seed=seed, precision=precision, progress=progress)
     labels = read_labels(labelled)
     if base is not None and not isinstance(base, Model):
         base = Model.load(base)
-        told(base)  # the new card repeats what the base's JSON says: better refused now than after training
-    meant = [*own_classes, *(base.classes if base is not None else ())]
-    doubts = [*check_spelling(labels.recordings, meant), *sibling_clips(labels.recordings)]
+        card(base)  # the new card repeats parts of the base's JSON: refuse it before training, not after
+    known = () if base is None else base.classes
+    doubts = [*check_spelling(labels.recordings, [*own_classes, *known]), *sibling_clips(labels.recordings)]
     frontend = FrontEnd.build() if base is None else base.frontend
-    declared = sorted({name for recording in labels.recordings for name in recording.classes})
+    declared = {name for recording in labels.recordings for name in recording.classes}
     complete = base is None or classifier != AUTO or not can_adapt(base, declared)
-    samples = collect(labels, frontend, partial=partial, by_hand=True, complete=complete, progress=progress)
+    samples = collect(labels, frontend, partial=partial, complete=complete, progress=progress)
     warnings = [*labels.warnings, *doubts, *samples.warnings]
     if notice is not None:
         for warning in warnings:
             notice(warning)
-    provenance = {**samples.provenance(), "partial": partial}
-    remarks = _without_names(warnings)
-    beside = None
+    _, y = np.unique(samples.labels, return_inverse=True)
+    grouped_by, groups, fold_remarks = choose_groups(y, samples.subjects, samples.recordings)
+    remarks = list(dict.fromkeys(each.brief if isinstance(each, Note) else each for each in warnings))
+    config = replace(
+        config,
+        grouped_by=grouped_by,
+        provenance={**samples.provenance(), "partial": partial},
+        remarks=remarks,
+        fold_remarks=fold_remarks,
+    )
+    base_candidates = {}
     if base is not None and can_adapt(base, samples.labels):
         if classifier != AUTO:
-            indexed(samples.labels)  # too few for a classifier of their own: say so before anything is tried
-        kind, groups, about = _held_together(samples)
-        adapted = adapt(
-            base,
-            samples.X,
-            samples.labels,
-            groups,
-            folds=folds,
-            seed=seed,
-            grouped_by=kind,
-            precision=precision,
-            rivals=classifier == AUTO,
-            provenance=provenance,
-            remarks=remarks,
-            about_folds=about,
-            progress=progress,
-        )
-        if classifier == AUTO and not (adapted.verdict and adapted.verdict.replaces):
-            return adapted.model
-        beside = adapted.rows
-        remarks += [adapted.verdict.remark] if adapted.verdict else []
+            index_classes(samples.labels)  # raises where there are too few events for a classifier
+        adapted, comparison = adapt(base, samples.X, samples.labels, groups, config)
+        if classifier == AUTO and not (comparison and comparison.replaces):
+            return adapted
+        found = adapted.info["scores"]["candidates"]
+        base_candidates = {name: found[name] for name in (BASE, CORRECTED) if name in found}
+        remarks += [comparison.remark] if comparison else []
     elif base is not None:
-        unknown = differences(base.classes, sorted({*samples.labels, *base.classes}))
+        unknown = class_differences(base.classes, sorted({*samples.labels, *base.classes}))
         remarks.append(f"trained from scratch, since the base model cannot be corrected: {unknown}")
-    classes, _ = indexed(samples.labels)
-    kind, groups, about = _held_together(samples)
-    context, about_context = inherited_context(base, classes)
-    return fit(
-        samples.X,
-        samples.labels,
-        groups,
-        frontend=frontend,
-        classifier=classifier,
-        folds=folds,
-        seed=seed,
-        grouped_by=kind,
+    context, context_remarks = inherit_context(base, index_classes(samples.labels)[0])
+    config = replace(
+        config,
+        base_candidates=base_candidates,
         context=context,
-        mfcc=samples.mfcc,
-        precision=wanted,
-        beside=beside,
-        provenance=provenance,
-        remarks=[*remarks, *about, *about_context],
-        progress=progress,
+        remarks=[*remarks, *fold_remarks, *context_remarks],
+        fold_remarks=(),
     )
-
-
-def _held_together(samples: Samples) -> tuple[str, list[str], list[str]]:
-    """What must be held out together, and what that leaves unknown."""
-    _, y = np.unique(samples.labels, return_inverse=True)
-    return choose_groups(y, samples.subjects, samples.recordings)
-
-
-def _without_names(warnings: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(warning.brief if isinstance(warning, Note) else warning for warning in warnings))
+    return fit(samples.X, samples.labels, groups, frontend, config, mfcc=samples.mfcc)

@@ -248,7 +248,7 @@ def test_ctrl_c_ends_within_a_second_and_says_how_to_go_on(archive, model, done,
         assert took < 10  # a second where nothing else is going on
         (line,) = err.splitlines()
         assert line.startswith("popclass: interrupted after ")
-        assert line.endswith(f"of 13 recordings; the same command goes on from there, by {results}/{JOURNAL}")
+        assert line.endswith(f"of 13 recordings; the same command continues from there, using {results}/{JOURNAL}")
         assert classify_folder(archive, results, model=model[0]).resumed >= 2
         assert same_tables(results, done)
 
@@ -438,7 +438,7 @@ def test_subjects_and_sites_in_an_older_encoding_are_refused(model, tmp_path):
     recordings.write(tmp_path / "in" / "1.wav")
     path = tmp_path / "in" / "m.csv"
     path.write_bytes("file,subject\n1.wav,M\u00fcller\n".encode("latin-1"))
-    with pytest.raises(LabelError, match=r"row 2: subject 'M\\xfcller' is no UTF-8: save the table as UTF-8"):
+    with pytest.raises(LabelError, match=r"row 2: subject 'M\\xfcller' is not UTF-8: save the table as UTF-8"):
         classify_folder(tmp_path / "in", tmp_path / "out", model=model[0], manifest=path)
     path.write_text("file,subject\n1.wav,M\u00fcller\n", encoding="utf-8")
     (row,) = classify_folder(tmp_path / "in", tmp_path / "out", model=model[0], manifest=path).recordings
@@ -489,7 +489,7 @@ def test_starting_over_removes_the_tables_with_the_journal(archive, model, tmp_p
         capfd.readouterr()
         assert main([*line, "-o", str(results), "--fresh"]) == 130
     said = capfd.readouterr().err.splitlines()[-1]
-    assert said.endswith(f"; the same command without --fresh goes on from there, by {results}/{JOURNAL}")
+    assert said.endswith(f"; the same command without --fresh continues from there, using {results}/{JOURNAL}")
     assert [path.name for path in results.iterdir()] == [JOURNAL]
     assert main([*line, "-o", str(results)]) == 1
     assert {name: (results / name).read_bytes() for name in TABLES} == before

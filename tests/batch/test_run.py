@@ -430,7 +430,7 @@ def test_the_command_lists_what_failed_and_exits_with_1(archive, model, tmp_path
     out, err = capfd.readouterr()
     summary, failure = err.splitlines()
     assert out == ""
-    assert summary.startswith("11 of 12 recordings heard, 1 failed; ")
+    assert summary.startswith("11 of 12 recordings processed, 1 failed; ")
     assert failure.startswith("popclass: day 0/broken.wav: cannot be read as audio")
     assert main([*command, "--quiet"]) == 1
     assert capfd.readouterr().err.splitlines() == [failure]

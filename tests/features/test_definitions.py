@@ -24,9 +24,9 @@ def test_feature_complete(feature):
 
 
 def test_features_page(monkeypatch):
-    if not (ROOT / "benchmarks" / "features_table.py").is_file():
-        pytest.skip("no benchmarks beside the tests")
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    if not (ROOT / "docs" / "generate" / "features_table.py").is_file():
+        pytest.skip("no docs beside the tests")
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "generate"))
     sys.modules.pop("features_table", None)
     table = importlib.import_module("features_table")
-    assert table.PAGE.read_text("utf-8") == table.page(), "run: python benchmarks/features_table.py --write"
+    assert table.PAGE.read_text("utf-8") == table.page(), "run: python docs/generate/features_table.py --write"

@@ -14,7 +14,7 @@ from sounds import detected, made_up
 
 from popclass.features import FEATURES, NAMES, FrontEnd, extract
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+GENERATE = Path(__file__).resolve().parents[2] / "docs" / "generate"
 RATES = (8000, 11025, 24000, 44100, 48000, 192000)
 FRONTEND = FrontEnd.build()
 LOW = np.array([feature.low for feature in FEATURES])
@@ -107,7 +107,8 @@ def test_extract_stored_values():
     assert names == stored["names"]
     wanted = np.array(stored["features"])
     assert found.shape == wanted.shape
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9)
+    # single-precision steps round differently on processors with other vector instructions: 3.2e-7 seen
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -179,9 +180,9 @@ def test_extract_channels():
 
 
 def test_extract_sample_rates(monkeypatch):
-    if not BENCHMARKS.is_dir():
-        pytest.skip("no benchmarks beside the tests")
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    if not GENERATE.is_dir():
+        pytest.skip("no docs beside the tests")
+    monkeypatch.syspath_prepend(str(GENERATE))
     sys.modules.pop("features_table", None)
     import features_table
 

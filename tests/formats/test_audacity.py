@@ -1,4 +1,4 @@
-"""Audacity label tracks: written as Audacity reads them, read as Audacity writes them."""
+"""Audacity label tracks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from formats_samples import EMPTY, FULL, GOLDEN, golden_path
 from formats_strategies import results
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError, UsageError
@@ -16,31 +16,36 @@ from popclass.results import RecordingInfo, RecordingResult
 from popclass.utils.files import write_text
 
 
+def _labels(path: Path) -> list[AudacityLabel]:
+    return [label for _, label in read_audacity(path)]
+
+
+@settings(deadline=None)
 @given(result=results())
-def test_events_come_back(tmp_path_factory: pytest.TempPathFactory, result: RecordingResult) -> None:
+def test_audacity_round_trip(tmp_path_factory: pytest.TempPathFactory, result: RecordingResult) -> None:
     path = tmp_path_factory.mktemp("labels") / "a.txt"
     write_text(path, audacity([result]))
-    back = read_audacity(path)
+    back = _labels(path)
     assert [label_name(label.text) for label in back] == [event.label for event in result.events]
     for label, event in zip(back, result.events, strict=True):
         assert label.start_s == pytest.approx(event.start_s, abs=1e-6)
         assert label.end_s == pytest.approx(event.end_s, abs=1e-6)
 
 
-def test_an_event_at_zero_comes_back_at_zero() -> None:
-    assert read_audacity(golden_path("audacity", "full"))[0] == AudacityLabel(0.0, 0.00625, "other 0.99")
+def test_read_audacity_event_at_zero() -> None:
+    assert _labels(golden_path("audacity", "full"))[0] == AudacityLabel(0.0, 0.00625, "other 0.99")
 
 
-def test_zero_events_are_an_empty_file_and_back() -> None:
-    assert read_audacity(golden_path("audacity", "zero")) == []
+def test_read_audacity_no_events() -> None:
+    assert _labels(golden_path("audacity", "zero")) == []
 
 
-def test_several_recordings_are_refused_at_once() -> None:
+def test_audacity_several_recordings() -> None:
     with pytest.raises(UsageError, match="one recording, not to 2; classify them one at a time"):
         audacity([FULL, EMPTY])
 
 
-def test_tabs_and_line_breaks_in_a_class_cannot_break_the_track() -> None:
+def test_audacity_class_with_tabs() -> None:
     odd = RecordingResult(
         RecordingInfo("a.wav", sample_rate=48000, channels=1, duration_s=1.0),
         events=(FULL.events[0].gain(label="my\tclass\n2"),),
@@ -49,9 +54,9 @@ def test_tabs_and_line_breaks_in_a_class_cannot_break_the_track() -> None:
     assert list(audacity([odd])) == ["0.000000\t0.006250\tmy class 2 0.99\n"]
 
 
-def test_the_extended_format_of_audacity_is_read() -> None:
+def test_read_audacity_extended() -> None:
     """Points, regions, frequency ranges, labels without text, tabs within one."""
-    assert read_audacity(GOLDEN / "audacity_extended_export.txt") == [
+    assert _labels(GOLDEN / "audacity_extended_export.txt") == [
         AudacityLabel(1.0, 1.0, "click at 6928 Hz"),
         AudacityLabel(2.0, 2.5, "cavitation"),
         AudacityLabel(3.0, 3.5, ""),
@@ -59,17 +64,17 @@ def test_the_extended_format_of_audacity_is_read() -> None:
     ]
 
 
-def test_a_track_from_a_spreadsheet_is_read() -> None:
+def test_read_audacity_spreadsheet() -> None:
     """Byte-order mark, CRLF, decimal commas, blank lines at the end."""
-    assert read_audacity(GOLDEN / "audacity_spreadsheet.txt") == [
+    assert _labels(GOLDEN / "audacity_spreadsheet.txt") == [
         AudacityLabel(0.25, 0.5, "R\xfccken"),
         AudacityLabel(1.5, 1.75, "snapping"),
     ]
 
 
-def test_points_of_the_first_audacity_versions_are_read(tmp_path: Path) -> None:
+def test_read_audacity_points_of_1_2(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("0.5\tcavitation\n")
-    assert read_audacity(tmp_path / "a.txt") == [AudacityLabel(0.5, 0.5, "cavitation")]
+    assert _labels(tmp_path / "a.txt") == [AudacityLabel(0.5, 0.5, "cavitation")]
 
 
 @pytest.mark.parametrize(
@@ -84,19 +89,20 @@ def test_points_of_the_first_audacity_versions_are_read(tmp_path: Path) -> None:
         ("\\\t100\t200\n", "row 1: a frequency range without a label"),
     ],
 )
-def test_a_row_that_is_no_label_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_read_audacity_bad_row(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(LabelError, match=rf"a\.txt, {message}"):
-        read_audacity(tmp_path / "a.txt")
+        _labels(tmp_path / "a.txt")
 
 
+@settings(deadline=None)
 @given(raw=st.binary(max_size=60))
-def test_any_bytes_are_labels_or_one_clear_line(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
+def test_read_audacity_any_bytes(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.mktemp("labels") / "a.txt"
     path.write_bytes(raw)
     labels, complaint = [], "none"
     try:
-        labels = read_audacity(path)
+        labels = _labels(path)
     except LabelError as error:
         complaint = str(error)
     assert len(complaint.splitlines()) == 1
@@ -112,11 +118,11 @@ def test_any_bytes_are_labels_or_one_clear_line(tmp_path_factory: pytest.TempPat
         ("0.93", "0.93"),
     ],
 )
-def test_label_name_is_the_class_without_its_probability(text: str, name: str) -> None:
+def test_label_name(text: str, name: str) -> None:
     assert label_name(text) == name
 
 
-def test_label_tracks_people_made_are_read(realdata: Path) -> None:
+def test_read_audacity_real_tracks(realdata: Path) -> None:
     tracks = sorted((realdata / "negatives" / "taps").glob("*.txt"))
     assert tracks
-    assert all(read_audacity(track) for track in tracks)
+    assert all(_labels(track) for track in tracks)

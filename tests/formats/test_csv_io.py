@@ -1,4 +1,4 @@
-"""CSV: what is written is what is read, here and elsewhere."""
+"""CSV tables of events."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from formats_samples import EMPTY, FULL, SETS
+from formats_samples import FULL, SETS
 from formats_strategies import results
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
@@ -20,25 +20,26 @@ from popclass.results import RecordingInfo, RecordingResult, event_columns
 from popclass.utils.files import write_text
 
 
+@settings(deadline=None)
 @given(st.lists(results(), max_size=3))
-def test_events_come_back_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, many: list[Any]) -> None:
+def test_events_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, many: list[Any]) -> None:
     path = tmp_path_factory.mktemp("csv") / "events.csv"
     write_text(path, events_csv(many))
     assert read_events_csv(path) == [row for result in many for row in fields(result)]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=2))
-def test_any_cell_survives_the_standard_reader(cells: list[str]) -> None:
+def test_csv_line_any_cell(cells: list[str]) -> None:
     assert list(csv.reader(io.StringIO(csv_line(cells), newline=""))) == [cells]
 
 
-def test_rows_of_a_batch_are_the_rows_of_the_whole() -> None:
+def test_csv_rows_concatenated() -> None:
     many = SETS["several"]
     pieces = [csv_header(FULL.classes)] + [line for result in many for line in csv_rows(result)]
     assert "".join(pieces) == "".join(events_csv(many))
 
 
-def test_an_event_at_zero_has_a_time_and_what_is_unknown_has_none(tmp_path: Path) -> None:
+def test_events_csv_zero_and_unknown(tmp_path: Path) -> None:
     write_text(tmp_path / "e.csv", events_csv([FULL]))
     first = next(csv.DictReader(io.StringIO((tmp_path / "e.csv").read_text())))
     assert first["start_s"] == "0.000000"
@@ -46,7 +47,7 @@ def test_an_event_at_zero_has_a_time_and_what_is_unknown_has_none(tmp_path: Path
 
 
 @given(onset=st.integers(0, 24 * 3600 * 192_000 - 1))
-def test_neighbouring_samples_have_different_times_at_192_khz(onset: int) -> None:
+def test_fields_neighbouring_samples(onset: int) -> None:
     (first,) = fields(_with_onset(onset))
     (second,) = fields(_with_onset(onset + 1))
     assert first["start_s"] < second["start_s"]
@@ -62,11 +63,11 @@ def _with_onset(onset: int) -> RecordingResult:
     )
 
 
-def test_no_recordings_at_all_still_have_a_header() -> None:
-    assert "".join(events_csv([], classes=EMPTY.classes)) == csv_header(EMPTY.classes)
+def test_events_csv_no_recordings() -> None:
+    assert "".join(events_csv([])) == csv_header(())
 
 
-def test_pandas_reads_the_same(tmp_path: Path) -> None:
+def test_events_csv_pandas(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
     write_text(tmp_path / "e.csv", events_csv(SETS["several"]))
     frame = pandas.read_csv(tmp_path / "e.csv")
@@ -87,21 +88,21 @@ def test_one_table_holds_one_set_of_classes() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no events table"),
-        ("file,label\n", "no events table"),
+        ("", "not an events table"),
+        ("file,label\n", "not an events table"),
         ("recording,event,burst,start_s\na.wav,1,1\n", "row 2: 3 fields where the header has 4"),
         ("recording,event,burst,start_s\na.wav,one,1,0.5\n", "row 2: invalid literal"),
-        ('recording,event,burst,start_s\n"a.wav,1,1,0.5\n', "no CSV in UTF-8"),
-        ("recording,event,burst,start_s\n\udcff,1,1,0.5\n", "no CSV in UTF-8"),
+        ('recording,event,burst,start_s\n"a.wav,1,1,0.5\n', "not CSV in UTF-8"),
+        ("recording,event,burst,start_s\n\udcff,1,1,0.5\n", "not CSV in UTF-8"),
     ],
 )
-def test_a_damaged_table_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_read_events_csv_damaged(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "e.csv"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(LabelError, match=rf"e\.csv.*{message}"):
         read_events_csv(path)
 
 
-def test_a_missing_table_is_named(tmp_path: Path) -> None:
+def test_read_events_csv_missing(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match=r"none\.csv: cannot be read"):
         read_events_csv(tmp_path / "none.csv")

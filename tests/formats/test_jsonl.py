@@ -1,4 +1,4 @@
-"""JSON lines: one schema, null where unknown, the numbers of the CSV."""
+"""Events as JSON lines."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def _no_constants(name: str) -> None:
 
 
 @given(st.lists(results(), max_size=3))
-def test_events_come_back_as_they_were_written(many: list[Any]) -> None:
+def test_events_jsonl_round_trip(many: list[Any]) -> None:
     lines = "".join(events_jsonl(many)).split("\n")
     assert lines.pop() == ""
     back = [json.loads(line, parse_constant=_no_constants) for line in lines]
     assert back == [{"schema_version": 1, **row} for result in many for row in fields(result)]
 
 
-def test_keys_are_the_columns_after_the_schema_version() -> None:
+def test_events_jsonl_keys() -> None:
     record = json.loads(next(iter(events_jsonl([FULL]))))
     assert tuple(record) == ("schema_version", *event_columns(FULL.classes))
     assert record["start_s"] == 0.0
     assert record["since_cavitation_s"] is None
 
 
-def test_zero_events_are_zero_lines() -> None:
+def test_events_jsonl_no_events() -> None:
     assert list(events_jsonl([EMPTY])) == []

@@ -1,4 +1,4 @@
-"""Raven selection tables: the columns Raven writes, several recordings, and tables from Raven itself."""
+"""Raven selection tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from formats_samples import FULL, GOLDEN, ODD, SETS, golden_path
 from formats_strategies import results
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
@@ -18,21 +18,24 @@ from popclass.utils.files import write_text
 HEADER = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tAnnotation\n"
 
 
+def _selections(path: Path) -> list[RavenSelection]:
+    return [selection for _, selection in read_raven(path)]
+
+
+@settings(deadline=None)
 @given(many=st.lists(results(), max_size=3))
-def test_events_of_several_recordings_come_back(
-    tmp_path_factory: pytest.TempPathFactory, many: list[RecordingResult]
-) -> None:
+def test_raven_round_trip(tmp_path_factory: pytest.TempPathFactory, many: list[RecordingResult]) -> None:
     path = tmp_path_factory.mktemp("raven") / "a.txt"
     write_text(path, raven(many))
     events = [event for result in many for event in result.events]
-    back = read_raven(path)
+    back = _selections(path)
     assert [selection.text for selection in back] == [event.label for event in events]
     for selection, event in zip(back, events, strict=True):
         assert selection.start_s == pytest.approx(event.start_s, abs=1e-6)
         assert selection.end_s == pytest.approx(event.end_s, abs=3e-6)
 
 
-def test_begin_times_run_on_and_offsets_start_anew() -> None:
+def test_raven_begin_times_and_offsets() -> None:
     rows = [line.rstrip("\n").split("\t") for line in raven(SETS["several"])]
     last = dict(zip(rows[0], rows[-1], strict=True))
     assert float(last["Begin Time (s)"]) == pytest.approx(1500.25 + 42.0 + 4000.5)
@@ -41,49 +44,53 @@ def test_begin_times_run_on_and_offsets_start_anew() -> None:
     assert (last["Low Freq (Hz)"], last["High Freq (Hz)"]) == ("0.000", "24000.000")
 
 
-def test_names_cannot_break_the_table() -> None:
+def test_raven_names() -> None:
     header, row = (line.rstrip("\n").split("\t") for line in raven([ODD]))
     named = dict(zip(header, row, strict=True))
     assert named["Begin File"] == "caf\\xe9 two lines.flac"
     assert named["Begin Path"] == "R\xfccken/caf\\xe9 two lines.flac"
 
 
-def test_a_table_with_zero_selections_is_read() -> None:
-    assert read_raven(golden_path("raven", "zero")) == []
+def test_read_raven_no_selections() -> None:
+    assert _selections(golden_path("raven", "zero")) == []
 
 
-def test_our_own_table_is_read() -> None:
-    selections = read_raven(golden_path("raven", "full"))
+def test_read_raven_own_table() -> None:
+    selections = _selections(golden_path("raven", "full"))
     assert selections[0] == RavenSelection(*(0.0, 0.00625, "other", 'left, "first".m4a', 'hips/left, "first".m4a'))
     assert len(selections) == len(FULL.events)
 
 
-def test_a_table_from_raven_has_each_selection_once() -> None:
+def test_read_raven_export() -> None:
     """Both views of a selection, other columns, CRLF, decimal comma, an offset within the second file."""
-    assert read_raven(GOLDEN / "raven_export.txt") == [
+    assert _selections(GOLDEN / "raven_export.txt") == [
         RavenSelection(0.0, 0.012, "cavitation", "knee_01.wav"),
         RavenSelection(3.0191, 3.0301, "snapping", "knee_01.wav"),
         RavenSelection(2.5, 2.52, "", "knee_02.wav"),
     ]
 
 
-def test_the_label_column_can_be_named(tmp_path: Path) -> None:
+def test_read_raven_no_label_column(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Begin Time (s)\tEnd Time (s)\tSound Type\n0.5\t0.6\tpop\n")
-    assert read_raven(tmp_path / "a.txt", label_column="Sound Type") == [RavenSelection(0.5, 0.6, "pop", None)]
     with pytest.raises(LabelError, match=r"no column 'label' or 'annotation' .*it has .*sound type"):
-        read_raven(tmp_path / "a.txt")
+        _selections(tmp_path / "a.txt")
 
 
-def test_without_selection_numbers_different_labels_are_different_selections(tmp_path: Path) -> None:
+def test_read_raven_row_numbers(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Begin Time (s)\tEnd Time (s)\tLabel\n\n0.5\t0.6\tpop\n")
+    assert read_raven(tmp_path / "a.txt") == [(3, RavenSelection(0.5, 0.6, "pop", None))]
+
+
+def test_read_raven_without_selection_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Begin Time (s)\tEnd Time (s)\tLabel\n1\t2\ta\n1\t2\tb\n1\t2\ta\n")
-    assert [selection.text for selection in read_raven(tmp_path / "a.txt")] == ["a", "b"]
+    assert [selection.text for selection in _selections(tmp_path / "a.txt")] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"a\.txt: no Raven selection table: its first line has no column 'Begin Time"),
-        ("0.1\t0.2\tpop\n", "no Raven selection table"),
+        ("", r"a\.txt: not a Raven selection table: its first line has no column 'Begin Time"),
+        ("0.1\t0.2\tpop\n", "not a Raven selection table"),
         ("Begin Time (s)\tLabel\n", "no column 'End Time"),
         (HEADER + "1\tWaveform 1\t1\tx\t2\tpop\n", r"a\.txt, row 2: the begin and the end time must be numbers"),
         (HEADER + "1\tWaveform 1\t1\n", r"a\.txt, row 2: the begin and the end time must be numbers"),
@@ -92,19 +99,20 @@ def test_without_selection_numbers_different_labels_are_different_selections(tmp
         ("Begin Time (s)\tEnd Time (s)\tFile Offset (s)\tLabel\n1\t2\tx\tpop\n", "row 2: the file offset must be"),
     ],
 )
-def test_a_table_or_row_that_is_none_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_read_raven_bad_table(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(LabelError, match=message):
-        read_raven(tmp_path / "a.txt")
+        _selections(tmp_path / "a.txt")
 
 
+@settings(deadline=None)
 @given(raw=st.text(st.sampled_from("0123.,\t\n\r-e aé\\"), max_size=60))
-def test_any_rows_are_selections_or_one_clear_line(tmp_path_factory: pytest.TempPathFactory, raw: str) -> None:
+def test_read_raven_any_rows(tmp_path_factory: pytest.TempPathFactory, raw: str) -> None:
     path = tmp_path_factory.mktemp("raven") / "a.txt"
     path.write_text(HEADER + raw, encoding="utf-8", newline="")
     selections, complaint = [], "none"
     try:
-        selections = read_raven(path)
+        selections = _selections(path)
     except LabelError as error:
         complaint = str(error)
     assert len(complaint.splitlines()) == 1

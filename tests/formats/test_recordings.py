@@ -1,4 +1,4 @@
-"""The table of recordings: a row for every file, unknown fields empty, zeros counted."""
+"""Table of recordings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def _read(rows: list[RecordingRow]) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO("".join(recordings_csv(rows, classes=CLASSES)), newline="")))
 
 
-def test_text_is_the_golden_file() -> None:
+def test_recordings_csv_golden() -> None:
     written = "".join(recordings_csv(recording_rows(), classes=CLASSES)).encode()
     assert written == (GOLDEN / "recordings.csv").read_bytes()
 
 
-def test_columns_are_those_of_the_contract() -> None:
+def test_recording_columns() -> None:
     expected = (
         "recording,status,reason,duration_s,sample_rate,channels,events,cavitation,snapping,other,uncertain,"
         "cavities_needed,subject,site,recorded_at,warnings"
@@ -32,13 +32,13 @@ def test_columns_are_those_of_the_contract() -> None:
     assert ",".join(recording_columns(CLASSES)) == expected
 
 
-def test_a_recording_without_events_has_zeros() -> None:
+def test_recordings_csv_no_events() -> None:
     (row,) = _read([RecordingRow.from_result(EMPTY)])
     assert (row["status"], row["events"], row["cavitation"], row["uncertain"]) == ("ok", "0", "0", "0")
     assert row["cavities_needed"] == ""
 
 
-def test_a_failed_recording_has_a_reason_in_one_line_and_nothing_invented() -> None:
+def test_recordings_csv_failed() -> None:
     (row,) = _read(
         [
             RecordingRow(
@@ -58,12 +58,12 @@ def test_a_failed_recording_has_a_reason_in_one_line_and_nothing_invented() -> N
     assert {column: text for column, text in row.items() if text} == known
 
 
-def test_no_recordings_have_a_header() -> None:
+def test_recordings_csv_no_recordings() -> None:
     assert "".join(recordings_csv([], classes=CLASSES)).count("\n") == 1
 
 
 @given(many=st.lists(results(), max_size=3), reason=st.text(min_size=1, max_size=20))
-def test_every_recording_comes_back_as_one_row_of_the_standard_reader(many: list[RecordingResult], reason: str) -> None:
+def test_recordings_csv_round_trip(many: list[RecordingResult], reason: str) -> None:
     """Whatever is in names, subjects, warnings and reasons; a field that is unknown is empty."""
     rows = [*map(RecordingRow.from_result, many), RecordingRow(RecordingInfo("bad.wav"), FAILED, reason)]
     back = _read(rows)

@@ -1,4 +1,4 @@
-"""Names, numbers and foreign text files."""
+"""Numbers, names and foreign text files."""
 
 from __future__ import annotations
 
@@ -15,66 +15,66 @@ from popclass.utils.text import one_line, visible
 
 
 @given(st.binary())
-def test_bytes_that_are_no_utf8_become_escapes_and_nothing_else_changes(raw: bytes) -> None:
+def test_visible_bytes(raw: bytes) -> None:
     expected = raw.decode("utf-8", "backslashreplace")
     assert visible(raw.decode("utf-8", "surrogateescape")) == expected
 
 
-def test_a_surrogate_from_elsewhere_is_written_out_too() -> None:
+def test_visible_other_surrogate() -> None:
     assert visible("a\ud83db") == "a\\ud83db"
 
 
 @given(st.text())
-def test_one_line_is_one_line_without_control_characters(text: str) -> None:
+def test_one_line_control_characters(text: str) -> None:
     line = one_line(text)
     assert len(line.splitlines()) <= 1
     assert not any(ord(character) < 32 for character in line)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, None), (math.nan, None), (math.inf, None), (-1e-9, 0.0)])
-def test_rounded_knows_no_nan_no_infinity_and_no_minus_zero(value: float | None, expected: float | None) -> None:
+def test_rounded_special_values(value: float | None, expected: float | None) -> None:
     result = rounded(value, 4)
     assert result == expected
     assert result is None or math.copysign(1, result) == 1
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_number_reads_what_a_float_is_written_as(value: float) -> None:
+def test_number_round_trip(value: float) -> None:
     assert number(f" {value!r} ") == value
     assert number(repr(value).replace(".", ",")) == value
 
 
 @pytest.mark.parametrize("text", ["", " ", "nan", "inf", "1_0", "1.2.3", "1,000.5", "0x1p3", "1e999", "--1", "１"])
-def test_number_refuses_what_is_none(text: str) -> None:
+def test_number_invalid(text: str) -> None:
     assert number(text) is None or text == "１"  # digits of another script are digits
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_read_rows_takes_byte_order_marks_and_any_line_end(tmp_path: Path, encoding: str, end: str) -> None:
+def test_read_rows_encodings(tmp_path: Path, encoding: str, end: str) -> None:
     path = tmp_path / "labels.txt"
     path.write_bytes(end.join(["1\tR\xfccken", "", "2\tb", ""]).encode(encoding))
     assert list(read_rows(path)) == [(1, ["1", "R\xfccken"]), (3, ["2", "b"])]
 
 
-def test_read_rows_keeps_bytes_in_an_older_encoding(tmp_path: Path) -> None:
+def test_read_rows_older_encoding(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
     path.write_bytes(b"R\xfccken.wav")
     assert list(read_rows(path)) == [(1, ["R\udcfccken.wav"])]
 
 
-def test_read_rows_names_the_file_that_is_missing(tmp_path: Path) -> None:
+def test_read_rows_missing(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match=r"none\.txt: cannot be read: No such file"):
         list(read_rows(tmp_path / "none.txt"))
 
 
-def test_read_rows_names_damaged_utf16(tmp_path: Path) -> None:
+def test_read_rows_damaged_utf16(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xff\xfea")
     with pytest.raises(LabelError, match="damaged UTF-16"):
         list(read_rows(tmp_path / "a.txt"))
 
 
-def test_a_bad_row_is_told_in_one_short_line() -> None:
+def test_bad_row_short() -> None:
     error = bad_row("a.txt", 3, ["x" * 500, "y"], "nonsense")
     assert str(error).startswith("a.txt, row 3: nonsense; the row reads 'xxx")
     assert len(str(error)) < 150

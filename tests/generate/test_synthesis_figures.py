@@ -1,4 +1,4 @@
-"""The page of generated sounds: every assumption is on it, and the measures behind it measure what they say."""
+"""Tests of docs/generate/synthesis_figures.py."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def figures() -> ModuleType:
-    path = ROOT / "benchmarks" / "synthesis_figures.py"
+    path = ROOT / "docs" / "generate" / "synthesis_figures.py"
     if not path.is_file():
-        pytest.skip("no benchmarks beside the tests")
+        pytest.skip("no docs beside the tests")
     spec = importlib.util.spec_from_file_location("synthesis_figures", path)
     assert spec is not None
     assert spec.loader is not None
@@ -32,8 +32,8 @@ def figures() -> ModuleType:
     return module
 
 
-def test_page_lists_every_parameter_as_it_is(figures: ModuleType) -> None:
-    """A range changed in the generator must be changed on the page: print it anew."""
+def test_parameter_rows_in_page(figures: ModuleType) -> None:
+    """A changed parameter range needs a new page."""
     page = (ROOT / "docs" / "synthesis.md").read_text(encoding="utf-8")
     for row in figures.parameter_rows(lambda q: q.source != p.ASSUMPTION):
         assert "| " + " | ".join(row) + " |" in page, row
@@ -49,17 +49,17 @@ def _pops(figures: ModuleType, recording: int, *onsets: float) -> list[object]:
     ]
 
 
-def test_first_thrust_of_a_session_ends_at_a_long_gap(figures: ModuleType) -> None:
+def test_thrusts_end_at_long_gap(figures: ModuleType) -> None:
     found = _pops(figures, 100, 1.0, 1.03, 1.07, 5.0, 5.02) + _pops(figures, 101, 1.08)
     groups = figures.thrusts(found, "lumbar")
     assert [group.tolist() for group in groups] == [[1.0, 1.03, 1.07]]
     assert np.allclose(figures.gaps(groups), [30.0, 40.0])
 
 
-def test_silence_is_counted_for_each_cavity(figures: ModuleType) -> None:
+def test_silent_minutes_per_cavity(figures: ModuleType) -> None:
     found = _pops(figures, 100, 1.0) + _pops(figures, 120, 1.0) + _pops(figures, 200, 1.0)
     assert np.allclose(figures.silent_minutes(found), [20.0])
 
 
-def test_shares_add_up(figures: ModuleType) -> None:
+def test_shares_format(figures: ModuleType) -> None:
     assert figures.shares(np.array([100.0, 700.0, 800.0, 5000.0]), (600.0, 1200.0)) == "25 % / 50 % / 25 % (n 4)"

@@ -1,16 +1,30 @@
-"""popclass.metrics.bootstrap: whole groups are drawn, so that a crowd of like events makes nobody sure."""
+"""Confidence intervals by bootstrap over groups."""
 
 import numpy as np
 import pytest
 
-from popclass.metrics.bootstrap import bootstrap
+from popclass.metrics.bootstrap import DRAWS, FEWEST_GROUPS, LEVEL, bootstrap, score_intervals
+from popclass.metrics.scores import score
+
+CLASSES = ("cavitation", "snapping", "other")
+
+
+TOTALS = ("log_loss", "balanced_accuracy", "ece", "brier")
 
 
 def mean_of(values):
     return lambda chosen: {"mean": float(values[chosen].mean())}
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+def predictions(n=200, groups=10, seed=0):
+    """Truth, answers that are right more often than not, and groups."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, n)
+    p = rng.dirichlet(np.ones(3), n) + 0.8 * np.eye(3)[y]
+    return y, p / p.sum(axis=1, keepdims=True), [str(g) for g in rng.integers(0, groups, n)]
+
+
+def test_bootstrap_coverage():
     held = 0
     for seed in range(100):
         rng = np.random.default_rng(seed)
@@ -21,7 +35,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     assert 85 <= held <= 99
 
 
-def test_events_of_one_group_add_no_certainty():
+def test_bootstrap_events_of_one_group():
     rng = np.random.default_rng(0)
     own = rng.normal(0, 1, 12)
     few = bootstrap(mean_of(own), [str(i) for i in range(12)], seed=1)["mean"]
@@ -29,23 +43,65 @@ def test_events_of_one_group_add_no_certainty():
     assert many == pytest.approx(few)
 
 
-def test_a_single_group_tells_nothing():
+def test_bootstrap_single_group():
     assert bootstrap(mean_of(np.arange(5.0)), ["one"] * 5) == {}
     assert bootstrap(mean_of(np.arange(0.0)), []) == {}
 
 
-def test_a_figure_that_is_mostly_undefined_has_no_interval():
+def test_bootstrap_undefined_figure():
     assert bootstrap(lambda chosen: {"never": None}, ["a", "b"]) == {"never": None}
 
 
-def test_the_same_seed_gives_the_same_interval():
+def test_bootstrap_seed():
     values, groups = np.arange(20.0), [str(i % 5) for i in range(20)]
     assert bootstrap(mean_of(values), groups, seed=3) == bootstrap(mean_of(values), groups, seed=3)
 
 
-def test_figures_drawn_together_have_the_intervals_they_have_alone():
+def test_bootstrap_several_figures():
     values, groups = np.arange(20.0), [str(i % 5) for i in range(20)]
     mean, least = mean_of(values), lambda chosen: {"least": float(values[chosen].min())}
     both = bootstrap(lambda chosen: mean(chosen) | least(chosen), groups, seed=3)
     assert both == bootstrap(mean, groups, seed=3) | bootstrap(least, groups, seed=3)
     assert both["mean"] != both["least"]
+
+
+def test_score_intervals_equal_score():
+    y, p, groups = predictions()
+
+    def slowly(chosen):
+        figures = score(y[chosen], p[chosen], CLASSES)
+        each = {f"{key} {i}": one[key] for i, one in enumerate(figures["classes"]) for key in ("precision", "recall")}
+        return {key: figures[key] for key in TOTALS} | each
+
+    expected = bootstrap(slowly, groups, seed=4)
+    found = score_intervals(y, p, CLASSES, groups, seed=4)
+    assert found is not None
+    for key in TOTALS:
+        assert found[key] == pytest.approx(expected[key])
+    for i, one in enumerate(found["classes"]):
+        assert one["class"] == CLASSES[i]
+        for key in ("precision", "recall"):
+            assert one[key] == pytest.approx(expected[f"{key} {i}"])
+
+
+def test_score_intervals_contain_score():
+    y, p, groups = predictions()
+    found, whole = score_intervals(y, p, CLASSES, groups), score(y, p, CLASSES)
+    assert (found["level"], found["draws"], found["groups"]) == (LEVEL, DRAWS, 10)
+    # the calibration error of a draw is above that of the whole: it only adds distances
+    for key in ("log_loss", "balanced_accuracy", "brier"):
+        assert found[key][0] < whole[key] < found[key][1]
+
+
+def test_score_intervals_fewest_groups():
+    y, p, groups = predictions()
+    for count, known in ((FEWEST_GROUPS - 1, False), (FEWEST_GROUPS, True)):
+        few = [str(int(group) % count) for group in groups]
+        assert (score_intervals(y, p, CLASSES, few) is not None) == known
+
+
+def test_score_intervals_class_never_predicted():
+    y, p, groups = predictions()
+    p[:, 1] = 0.0
+    found = score_intervals(y, p / p.sum(axis=1, keepdims=True), CLASSES, groups)
+    assert found["classes"][1] == {"class": "snapping", "precision": None, "recall": [0.0, 0.0]}

@@ -1,25 +1,16 @@
-"""Promises of popclass.model: a graph that popclass did not write is refused before onnxruntime sees it.
+"""Tests of popclass.model.graph_check, graph_reader, operators, trees and protobuf.
 
-Each forged model has a checksum that fits, as one from somebody who knows the format would.
+Each forged model has a valid checksum, as one from somebody who knows the format would.
 """
-
-import os
-import struct
 
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from model_files import information, refused, resealed, softmax_graph
 from onnx import TensorProto, helper, numpy_helper
 
-from popclass.errors import ModelError
 from popclass.model.graph_check import check_graph
-from popclass.model.model import Model
-from popclass.model.protobuf import Field, read_message
 from popclass.training.classifiers import BOOSTING, KINDS, to_graph, train_classifier
-from popclass.utils.strict_json import read_json
 
 FEATURES, CLASSES = 2, 3
 
@@ -44,12 +35,12 @@ def forest():
 
 @pytest.mark.parametrize("kind", [*KINDS, BOOSTING])
 @pytest.mark.parametrize("classes", [2, 3, 4])
-def test_every_classifier_that_popclass_trains_passes(kind, classes):
+def test_check_graph_every_classifier(kind, classes):
     check_graph(a_forest(kind, classes), FEATURES, classes)
 
 
 @pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "/etc/passwd"])
-def test_numbers_in_another_file_are_refused_and_the_file_is_not_opened(location, tmp_path, monkeypatch):
+def test_check_graph_external_data(location, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def change(model):
@@ -108,7 +99,7 @@ A_TENSOR = numpy_helper.from_array(np.ones(2, np.float32), "t")
         (node("Div", ("n", "n")), "type 7"),
     ],
 )
-def test_what_popclass_never_writes_is_refused_and_named(change, says):
+def test_check_graph_foreign(change, says):
     def with_whole_number(model):
         model.graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.int64), "n"))
         change(model)
@@ -117,7 +108,7 @@ def test_what_popclass_never_writes_is_refused_and_named(change, says):
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-def test_weights_that_are_not_finite_are_refused(number, forest):
+def test_check_graph_not_finite(number, forest):
     def tensor(model):
         values = np.full((2, 3), number, np.float32)
         model.graph.initializer[0].CopyFrom(numpy_helper.from_array(values, "W"))
@@ -139,29 +130,29 @@ def set_first(model, name, value, place=0):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda m: set_first(m, "nodes_truenodeids", 0), "not there"),
-        (lambda m: set_first(m, "nodes_truenodeids", 2**40), "not there"),
-        (lambda m: set_first(m, "nodes_falsenodeids", -1), "not there"),
+        (lambda m: set_first(m, "nodes_truenodeids", 0), "does not exist"),
+        (lambda m: set_first(m, "nodes_truenodeids", 2**40), "does not exist"),
+        (lambda m: set_first(m, "nodes_falsenodeids", -1), "does not exist"),
         (lambda m: set_first(m, "nodes_falsenodeids", attribute(m, "nodes_truenodeids").ints[0]), "or two"),
         (lambda m: set_first(m, "nodes_featureids", FEATURES), "feature 2"),
         (lambda m: set_first(m, "nodes_featureids", -1), "feature -1"),
         (lambda m: set_first(m, "nodes_nodeids", 5), "numbered"),
         (lambda m: set_first(m, "nodes_treeids", 7), "numbered"),
-        (lambda m: set_first(m, "class_ids", CLASSES), "class that is not there"),
-        (lambda m: set_first(m, "class_treeids", 10**6), "tree that is not there"),
-        (lambda m: set_first(m, "class_nodeids", 0), "leaf that is not there"),
+        (lambda m: set_first(m, "class_ids", CLASSES), "class that does not exist"),
+        (lambda m: set_first(m, "class_treeids", 10**6), "tree that does not exist"),
+        (lambda m: set_first(m, "class_nodeids", 0), "leaf that does not exist"),
         (lambda m: attribute(m, "nodes_values").floats.pop(), "nodes_values"),
         (lambda m: attribute(m, "class_weights").floats.pop(), "class_weights"),
-        (lambda m: attribute(m, "nodes_modes").strings.__setitem__(0, b"BRANCH_EQ"), "other than"),
+        (lambda m: attribute(m, "nodes_modes").strings.__setitem__(0, b"BRANCH_EQ"), "not allowed"),
         (lambda m: attribute(m, "classlabels_int64s").ints.append(3), "there must be|shape"),
     ],
 )
-def test_trees_without_end_or_with_numbers_of_what_is_not_there_are_refused(change, says, forest):
+def test_check_trees_damaged(change, says, forest):
     message = forged(change, forest)
     assert any(word in message for word in says.split("|")), message
 
 
-def test_a_branch_that_leads_back_up_is_refused(forest):
+def test_check_trees_cycle(forest):
     def cycle(model):
         modes, true = attribute(model, "nodes_modes").strings, attribute(model, "nodes_truenodeids").ints
         inner = next(i for i in range(1, len(modes)) if modes[i] == b"BRANCH_LEQ")
@@ -170,7 +161,7 @@ def test_a_branch_that_leads_back_up_is_refused(forest):
     assert "leads back" in forged(cycle, forest)
 
 
-def test_a_tree_that_is_too_deep_is_refused():
+def test_check_trees_too_deep():
     deep, last = 600, 1200
     child = [2 * (i // 2) + 1 if i % 2 == 0 and i < last else 0 for i in range(last + 1)]
     leaves = [i for i in range(last + 1) if not child[i]]
@@ -192,7 +183,7 @@ def test_a_tree_that_is_too_deep_is_refused():
     assert "deeper" in forged(chain, a_forest()), deep
 
 
-def test_numbers_for_operators_that_onnxruntime_would_read_beyond_are_refused():
+def test_follow_attribute_lengths():
     logistic = a_forest("logistic")
     for place, name in ((0, "offset"), (1, "coefficients"), (1, "intercepts")):
 
@@ -206,103 +197,4 @@ def test_numbers_for_operators_that_onnxruntime_would_read_beyond_are_refused():
         chosen = next(t for t in model.graph.initializer if t.name == "k1")
         chosen.CopyFrom(helper.make_tensor("k1", TensorProto.INT64, [], [-1]))
 
-    assert "columns that need not be there" in forged(beyond, svm)
-
-
-def test_answers_that_are_no_probabilities_are_refused_when_a_file_is_loaded(tmp_path):
-    model = onnx.load_from_string(softmax_graph())
-    model.graph.node[1].CopyFrom(helper.make_node("Exp", ["scores"], ["probabilities"]))
-    path = tmp_path / "forged.onnx"
-    path.write_bytes(resealed(model.SerializeToString(), information()))
-    with pytest.raises(ModelError, match="no probabilities"):
-        Model.load(path)
-
-
-@settings(max_examples=300, deadline=None)
-@given(place=st.integers(0, 10**6), change=st.binary(min_size=1, max_size=6), inserted=st.booleans())
-def test_damaged_graphs_with_a_checksum_that_fits_are_refused_or_work(place, change, inserted):
-    graph = softmax_graph()
-    at = place % len(graph)
-    forged = graph[:at] + change + graph[at if inserted else at + len(change) :]
-    try:
-        model = Model(forged, information())
-        p = model.probabilities(np.ones((1, FEATURES)))
-    except ModelError:
-        return
-    assert p.shape == (1, CLASSES)
-    assert abs(p.sum() - 1) < 1e-9
-
-
-def test_two_readers_cannot_take_a_message_in_two_ways():
-    fields = {1: Field("a", "int"), 2: Field("b", "part")}
-    for data, says in (
-        (b"\x08\x01\x08\x02", "two values"),
-        (b"\x18\x01", "never writes"),
-        (b"\x12\x05ab", "cut short"),
-        (b"\x0d" + struct.pack("<f", 1.0), "form"),
-        (b"\x08" + b"\xff" * 10 + b"\x01", "64 bits"),
-        (b"\x08", "cut short"),
-    ):
-        with pytest.raises(ValueError, match=says):
-            read_message(data, fields, "it", {})
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        (b'{"a": NaN}', "not finite"),
-        (b'{"a": 1e999}', "not finite"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "64 bits"),
-        (b'{"a": 1, "a": 2}', "twice"),
-        (b"[" * 100_000, "nested"),
-        (b'{"a": "' + b"x" * 3000 + b'"}', "bytes"),
-        (b'"\xff"', "UTF-8"),
-        (b"{", "Expecting"),
-    ],
-)
-def test_json_beyond_its_bounds_is_refused(text, says):
-    with pytest.raises(ValueError, match=says):
-        read_json(text, largest=2000 if says == "bytes" else 10**6, deepest=50)
-
-
-def changed(key, **values):
-    return {key: {**information()[key], **values}}
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        (changed("frontend", rate=10**9), "rate"),
-        (changed("frontend", window=0), "window"),
-        (changed("frontend", hop="128"), "hop"),
-        (changed("frontend", window=256), "do not fit"),
-        (changed("frontend", dct=information()["frontend"]["mel"]), "do not fit"),
-        (changed("frontend", mel={"float32": "", "shape": [-1, 257]}), "no list of sizes"),
-        (changed("frontend", mel={"float32": "", "shape": [2**62, 2**62]}), "no list of sizes"),
-        (changed("calibration", bias=[1e300, 0, 0]), "beyond"),
-        (changed("novelty", shares=information()["novelty"]["mean"]), "fit together"),
-        ({"scores": []}, "scores must be"),
-        (changed("training", sha256=7), "sha256 must be"),
-        ({"created_by": {}}, "created_by"),
-        (changed("thresholds", novelty="0.99"), "novelty must be a number"),
-        ({"context": {}}, "missing"),
-    ],
-)
-def test_arrays_and_numbers_that_do_not_fit_are_refused(changes, says, tmp_path):
-    path = tmp_path / "m.onnx"
-    path.write_bytes(resealed(softmax_graph(), information(**changes)))
-    with pytest.raises(ModelError, match=says) as caught:
-        Model.load(path)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_pipes_and_devices_are_refused_without_waiting_and_a_link_to_a_file_is_followed(tmp_path):
-    os.mkfifo(tmp_path / "pipe.onnx")
-    (tmp_path / "device.onnx").symlink_to("/dev/zero")
-    for name in ("pipe.onnx", "device.onnx"):
-        with pytest.raises(ModelError, match="neither a file nor a link"):
-            Model.load(tmp_path / name)
-    Model(softmax_graph(), information()).save(tmp_path / "m.onnx")
-    (tmp_path / "link.onnx").symlink_to(tmp_path / "m.onnx")
-    assert Model.load(tmp_path / "link.onnx").sha256 == Model.load(tmp_path / "m.onnx").sha256
+    assert "columns that may not exist" in forged(beyond, svm)

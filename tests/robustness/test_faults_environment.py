@@ -21,7 +21,7 @@ import recordings
 import popclass
 from popclass.batch import classify_folder, worker
 from popclass.cli import main
-from popclass.cli.console import refused
+from popclass.cli.console import system_failure
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
 
@@ -186,7 +186,7 @@ def test_low_memory_batch_row(take: Path, tmp_path: Path, monkeypatch: pytest.Mo
     ],
 )
 def test_refused_or_bug(error: Exception, line: str | None) -> None:
-    said = refused(error)
+    said = system_failure(error)
     assert said == line if line is None or said is None else said.startswith(line)
     assert (said is None) == (line is None)
 
@@ -201,7 +201,7 @@ def test_refused_wrapped() -> None:
         except KeyError as error:
             return error
 
-    assert str(refused(hidden())).startswith("memory ran out")
+    assert str(system_failure(hidden())).startswith("memory ran out")
 
 
 def copied(folder: Path, pack: Callable[[Path], Path]) -> subprocess.CompletedProcess[str]:

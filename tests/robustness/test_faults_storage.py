@@ -223,10 +223,10 @@ def test_full_disk_library_writers(what: str, archive: Path, tmp_path: Path) -> 
 def test_results_removed_while_running(
     archive: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard = []
+    processed = []
 
     def removing(path: Path, *rest: Any, name: str, **options: Any) -> Any:
-        heard.append(name)
+        processed.append(name)
         if name == "take1.wav":
             shutil.rmtree(tmp_path / "out")
         return extract_one(path, *rest, name=name, **options)
@@ -234,7 +234,7 @@ def test_results_removed_while_running(
     monkeypatch.setattr(worker, "extract_one", removing)
     with pytest.raises(OutputError, match=r"journal\.jsonl was removed while the batch was running; run it again"):
         classify_folder(archive, tmp_path / "out", model=model)
-    assert len(heard) < 6, "the others would have been heard in vain"
+    assert len(processed) < 6, "the others would have been processed in vain"
     assert names(tmp_path) == set()
 
 

@@ -16,7 +16,7 @@ import pytest
 import recordings
 
 from popclass.cli import main
-from popclass.cli.console import fill_gaps
+from popclass.cli.console import open_closed_streams
 from popclass.utils.text import visible
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="streams and limits of POSIX")
@@ -94,14 +94,14 @@ def test_exit_code_unread_error(tmp_path: Path) -> None:
 def test_closed_streams_replaced(tmp_path: Path) -> None:
     code = (
         "import os, sys\nfor number in (0, 1):\n    os.close(number)\nsys.stdin = sys.stdout = None\n"
-        "from popclass.cli.console import fill_gaps\nfill_gaps()\n"
+        "from popclass.cli.console import open_closed_streams\nopen_closed_streams()\n"
         "assert open(os.devnull).fileno() > 2\nfor use in (lambda: sys.stdin.read(), lambda: os.write(1, b'x')):\n"
         "    try: use()\n    except OSError as error: print(error.errno, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr.split() == ["9", "9"]
     before = sys.stdout
-    fill_gaps()  # with all three there, nothing happens
+    open_closed_streams()  # with all three there, nothing happens
     assert sys.stdout is before
 
 

@@ -10,7 +10,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from fuzz import promises, targets
+from fuzz import invariants, targets
 from fuzz.run import described, smaller
 
 CASES = [(name, path) for name in targets.TARGETS for path in targets.cases(name)]
@@ -54,35 +54,35 @@ def test_seeds_small() -> None:
     assert sum(map(sum, sizes.values())) < 1_000_000
 
 
-# That a broken promise would be noticed
+# That a violated invariant would be noticed
 
 
-def test_promise_unexpected_exception() -> None:
+def test_invariant_unexpected_exception() -> None:
     def broken() -> None:
         raise IndexError("out of range")
 
     with pytest.raises(IndexError):
-        promises.attempt(broken, ValueError)
-    assert promises.attempt(broken, IndexError) == promises.Refused("IndexError", "out of range")
+        invariants.attempt(broken, ValueError)
+    assert invariants.attempt(broken, IndexError) == invariants.Refused("IndexError", "out of range")
 
 
-def test_promise_nondeterminism() -> None:
+def test_invariant_nondeterminism() -> None:
     answers = iter([1, 2])
-    with pytest.raises(promises.BrokenError, match="two answers: 1, 2"):
-        promises.twice(lambda: next(answers))
+    with pytest.raises(invariants.BrokenError, match="two answers: 1, 2"):
+        invariants.twice(lambda: next(answers))
 
 
 @pytest.mark.parametrize("message", ["", " ", "two\nlines", "a\tb", "\udcff", "\u2028", "\x1b[31m"])
-def test_promise_multiline_message(message: str) -> None:
+def test_invariant_multiline_message(message: str) -> None:
     def refuse() -> None:
         raise ValueError(message)
 
-    with pytest.raises(promises.BrokenError):
-        promises.attempt(refuse, ValueError)
+    with pytest.raises(invariants.BrokenError):
+        invariants.attempt(refuse, ValueError)
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer of processor time")
-def test_promise_timeout() -> None:
+def test_invariant_timeout() -> None:
     def forever() -> None:
         while True:
             try:
@@ -90,7 +90,7 @@ def test_promise_timeout() -> None:
             except Exception:
                 continue
 
-    with pytest.raises(promises.TooSlow), promises.time_limit(0.05):
+    with pytest.raises(invariants.TooSlow), invariants.time_limit(0.05):
         forever()
 
 
@@ -99,7 +99,7 @@ def test_smaller_minimal() -> None:
 
 
 def test_described_place() -> None:
-    with pytest.raises(promises.BrokenError) as broken:
-        promises.check(False, "nothing holds")
+    with pytest.raises(invariants.BrokenError) as broken:
+        invariants.check(False, "nothing holds")
     name = described(broken.value)
     assert name.startswith("BrokenError.test_fuzz.test_described_place.")

@@ -27,7 +27,7 @@ def model() -> Model:
 
 
 def crowd(events: int, classes: int) -> Analysis:
-    """A recording that was heard, with an event every third of a second, half of them likely cavitations."""
+    """Return an analysis with an event every third of a second, half of them likely cavitations."""
     rng = np.random.default_rng(0)
     at = np.sort(rng.integers(0, events * RATE // 3, events)).tolist()
     chances = rng.dirichlet(np.ones(classes), events)

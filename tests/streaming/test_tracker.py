@@ -1,4 +1,4 @@
-"""popclass.streaming.tracker: events weighed as they come get, in the end, the answers of all weighed together."""
+"""Tests of popclass.streaming.tracker."""
 
 import copy
 from pathlib import Path
@@ -12,10 +12,10 @@ from popclass.model.model import Model
 from popclass.pipeline import extract_features, number_events
 from popclass.postprocess import LabelRules, assign_labels
 from popclass.results import Event
-from popclass.streaming import tracker as standing
-from popclass.streaming.records import answer
+from popclass.streaming import tracker
+from popclass.streaming.records import shown_values
 from popclass.streaming.session import History
-from popclass.streaming.tracker import Standing
+from popclass.streaming.tracker import EventTracker
 from popclass.timing.timeline import Placed
 
 RATE = 8000
@@ -59,33 +59,33 @@ def together(model, events, features, capacity, period_s):
     return [judged.apply(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
 
 
-@pytest.mark.parametrize("waits_for", [1 / 1000, 0.3])
+@pytest.mark.parametrize("share", [1 / 1000, 0.3])
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     capacity=st.sampled_from([None, 1, 2, 5]),
     period_s=st.sampled_from([0.1, 1.0, 5.0, 30.0]),
 )
-def test_the_last_answers_are_those_of_all_weighed_together(model, table, waits_for, seed, capacity, period_s):
-    before, standing.WAITS_FOR = standing.WAITS_FOR, waits_for
+def test_update_like_postprocess(model, table, share, seed, capacity, period_s):
+    before, tracker.UPDATE_SHARE = tracker.UPDATE_SHARE, share
     try:
         events, features = a_stream(seed, table)
         history = History.none(len(model.classes))
-        held = Standing(model, RATE, LabelRules.of(model, capacity=capacity, refractory_s=period_s), history)
+        held = EventTracker(model, RATE, LabelRules.of(model, capacity=capacity, refractory_s=period_s), history)
         last, rng, at = {}, np.random.default_rng(seed), 0
         while at < len(events):
             some = int(rng.integers(1, 6))
             held.add(events[at : at + some], features[at : at + some])
             at += some
             until = events[at].onset if at < len(events) else events[-1].onset + RATE
-            for event in held.weigh(until, last=at >= len(events)):
+            for event in held.update(until, last=at >= len(events)):
                 assert event.event > 0
                 assert event.revision == (last[event.event].revision + 1 if event.event in last else 0)
                 last[event.event] = event
             final = held.final_events
             assert final <= held.events
     finally:
-        standing.WAITS_FOR = before
+        tracker.UPDATE_SHARE = before
     whole = together(model, events, features, capacity, period_s)
     # the decimals that are written may round either way where arrays of other lengths were added up
     wrong = [
@@ -98,30 +98,32 @@ def test_the_last_answers_are_those_of_all_weighed_together(model, table, waits_
     assert not wrong
 
 
-def test_final_events_are_never_reported_again(model, table):
+def test_final_events(model, table):
     events, features = a_stream(1, table, events=400)
     history = History.none(len(model.classes))
-    held = Standing(model, RATE, LabelRules.of(model, capacity=2, refractory_s=5.0), history)
+    held = EventTracker(model, RATE, LabelRules.of(model, capacity=2, refractory_s=5.0), history)
     final = 0
     for at, event in enumerate(events):
         held.add([event], features[at : at + 1])
-        assert all(each.event > final for each in held.weigh(event.onset + 1))
+        assert all(each.event > final for each in held.update(event.onset + 1))
         final = held.final_events
     assert final > 200
-    assert held.open_rows < 200
+    assert held.pending < 200
 
 
-def test_glimpses_give_way_to_what_is_certain(model, table):
+def test_report_provisional_withdrawn(model, table):
     """Two were seen at a glance; one of them was none, so the other takes its number and the last is withdrawn."""
     events, features = a_stream(2, table, events=3)
-    held = Standing(model, RATE, LabelRules.of(model, capacity=1, refractory_s=5.0), History.none(len(model.classes)))
-    seen = list(held.glimpse(events, features))
+    held = EventTracker(
+        model, RATE, LabelRules.of(model, capacity=1, refractory_s=5.0), History.none(len(model.classes))
+    )
+    seen = list(held.report_provisional(events, features))
     assert [(event.event, event.revision) for event in seen] == [(1, 0), (2, 0), (3, 0)]
-    assert list(held.glimpse(events, features)) == [], "nothing is new"
+    assert list(held.report_provisional(events, features)) == [], "nothing is new"
     held.add(events[1:2], features[1:2])
-    (first,) = held.weigh(events[1].onset + 1)
+    (first,) = held.update(events[1].onset + 1)
     assert (first.event, first.revision, first.onset) == (1, 1, events[1].onset)
-    second, third = held.glimpse(events[2:], features[2:])
+    second, third = held.report_provisional(events[2:], features[2:])
     assert (second.event, second.revision, second.onset) == (2, 1, events[2].onset)
     assert (third.event, third.revision, third.withdrawn) == (3, 1, True)
-    assert answer(first) != answer(seen[0])
+    assert shown_values(first) != shown_values(seen[0])

@@ -1,4 +1,4 @@
-"""popclass.training.baseline: what people do by hand, number for number, many clips at a time."""
+"""MFCC baseline."""
 
 import os
 import subprocess
@@ -7,50 +7,52 @@ import sys
 import numpy as np
 
 from popclass.detection import Detector
-from popclass.training.baseline import RATE, SAMPLES, Described, clips_of, describe
+from popclass.training.baseline import RATE, SAMPLES, MfccTable, cut_clips, mfcc_statistics
 
 
-def test_a_stack_is_described_as_librosa_describes_each_clip_alone():
+def test_mfcc_statistics_equals_librosa():
     import librosa
 
     rng = np.random.default_rng(0)
     clips = rng.normal(0, 1, (5, SAMPLES)) * np.array([[1], [1e-5], [0.3], [1e-3], [1e-2]])  # loud beside quiet
     clips[2, 1000:] = 0
     clips = clips.astype(np.float32)
-    for row, clip in zip(describe(clips), clips, strict=True):
+    for row, clip in zip(mfcc_statistics(clips), clips, strict=True):
         alone = librosa.feature.mfcc(y=clip, sr=RATE)
         np.testing.assert_allclose(row, np.concatenate([alone.mean(axis=1), alone.std(axis=1)]), rtol=1e-4, atol=1e-2)
 
 
-def test_clips_that_come_a_few_at_a_time_are_described_alike():
+def test_mfcc_table_batches():
     clips = np.random.default_rng(1).normal(size=(300, SAMPLES)).astype(np.float32)
-    some = Described()
+    some = MfccTable()
     for at in range(0, 300, 7):
         some.add(clips[at : at + 7])
-    np.testing.assert_allclose(some.table(), describe(clips), rtol=1e-5, atol=1e-4)
-    assert Described().table().shape == (0, 40)
+    np.testing.assert_allclose(some.finish(), mfcc_statistics(clips), rtol=1e-5, atol=1e-4)
+    assert MfccTable().finish().shape == (0, 40)
 
 
-def test_a_clip_at_the_end_of_a_recording_is_filled_with_zeros():
+def test_cut_clips_at_end():
     wave = np.random.default_rng(0).normal(0, 1e-3, (48_000, 1)).astype(np.float32)
     wave[45_000:45_100, 0] += 0.5
     detector = Detector(48_000, 1)
     sounds = detector.feed(wave) + detector.flush()
-    clips = clips_of(sounds)
+    clips = cut_clips(sounds)
     assert clips.shape == (len(sounds), SAMPLES)
     assert np.abs(clips[-1]).max() > 0.1
     assert not clips[-1, -500:].any()
 
 
-def test_the_description_does_not_depend_on_how_many_threads_there_are():
+def test_mfcc_statistics_threads():
     """A matrix product of several threads rounds in another way, and a model would have other bytes."""
     code = (
-        "import hashlib, numpy as np; from popclass.training.baseline import SAMPLES, describe; "
+        "import hashlib, numpy as np; from popclass.training.baseline import SAMPLES, mfcc_statistics; "
         "clips = np.random.default_rng(0).normal(size=(300, SAMPLES)).astype(np.float32); "
-        "print(hashlib.sha256(describe(clips).tobytes()).hexdigest())"
+        "print(hashlib.sha256(mfcc_statistics(clips).tobytes()).hexdigest())"
     )
-    said = set()
+    digests = set()
     for threads in ("1", "2"):
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
-        said.add(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
-    assert len(said) == 1
+        digests.add(
+            subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout
+        )
+    assert len(digests) == 1

@@ -1,42 +1,47 @@
-"""popclass.training.context: what the company of an event is worth is learnt from held-out probabilities."""
+"""Training and inheritance of the context stage."""
 
 import numpy as np
 import pytest
+from fake_frontend import CLASSES
 
-from popclass.training.context import Company, fit_weighing, learn_context
+from popclass.context.features import context_names
+from popclass.context.similarity import Similarity
+from popclass.model.context import Context, ContextWeights
+from popclass.model.model import Model
+from popclass.training.context import ContextSamples, fit_context_weights, inherit_context, learn_context, reorder
 
-CLASSES = ("cavitation", "snapping", "other")
 NAMES = tuple(f"f{i}" for i in range(6))
+OLD, NEW = ("snapping", "cavitation", "other"), ("cavitation", "snapping", "other")
 
 
-def test_measures_that_say_nothing_get_no_weight_and_telling_ones_do():
+def test_fit_context_weights_informative_feature():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 600)
-    measured = np.column_stack([rng.normal(size=600), (y == 1) * 1.0])
+    features = np.column_stack([rng.normal(size=600), (y == 1) * 1.0])
     even = np.full((600, 3), 1 / 3)
-    weighing = fit_weighing(even, measured, y)
-    idle = weighing.log_odds(even, np.column_stack([measured[:, 0], np.zeros(600)]))
+    weighing = fit_context_weights(even, features, y)
+    idle = weighing.log_odds(even, np.column_stack([features[:, 0], np.zeros(600)]))
     assert np.abs(idle - idle.mean(axis=1, keepdims=True)).mean() < 0.3
     telling = weighing.log_odds(even[:1], np.array([[0.0, 1.0]]))[0]
     assert telling[1] > telling[[0, 2]].max() + 1
 
 
-def test_two_measures_that_tell_only_together_are_learnt():
+def test_fit_context_weights_interaction():
     rng = np.random.default_rng(4)
-    measured = rng.integers(0, 2, (3000, 2)).astype(float)
-    y = (measured.sum(axis=1) == 1).astype(int)  # one of the two, not both
+    features = rng.integers(0, 2, (3000, 2)).astype(float)
+    y = (features.sum(axis=1) == 1).astype(int)  # one of the two, not both
     even = np.full((3000, 2), 0.5)
-    added = fit_weighing(even, measured, y).log_odds(even, measured)
-    right = (added.argmax(axis=1) == y)[measured.sum(axis=1) > 0]
+    added = fit_context_weights(even, features, y).log_odds(even, features)
+    right = (added.argmax(axis=1) == y)[features.sum(axis=1) > 0]
     assert right.all()
 
 
-def test_probabilities_that_are_right_leave_nothing_to_learn():
+def test_fit_context_weights_calibrated_probabilities():
     rng = np.random.default_rng(1)
     acoustic = rng.dirichlet(np.ones(3), 3000)
     y = np.array([rng.choice(3, p=p) for p in acoustic])
-    measured = rng.normal(size=(3000, 2))
-    added = fit_weighing(acoustic, measured, y).log_odds(acoustic, measured)
+    features = rng.normal(size=(3000, 2))
+    added = fit_context_weights(acoustic, features, y).log_odds(acoustic, features)
     assert np.abs(added - added.mean(axis=1, keepdims=True)).mean() < 0.1
 
 
@@ -54,24 +59,24 @@ def sessions(rng):
     return np.array(X), np.array(y), np.array(recording), np.array(onset)
 
 
-def test_repetition_is_learnt_and_told_of_recordings_held_out():
+def test_learn_context_repetition():
     rng = np.random.default_rng(2)
     X, y, recording, onset = sessions(rng)
     n = len(y)
-    company = Company(
+    samples = ContextSamples(
         X, recording.astype(str), recording, recording, onset, np.arange(n), np.zeros(n), rows=np.arange(n)
     )
     folds = [(np.flatnonzero(recording % 5 != k), np.flatnonzero(recording % 5 == k)) for k in range(5)]
     context, contextual = learn_context(
-        company, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
+        samples, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
     )
     assert (contextual.argmax(axis=1) == y).mean() > 0.9
     assert context.weighing.fits(len(context.names), 3)
     assert contextual.sum(axis=1) == pytest.approx(np.ones(n))
 
 
-def test_company_makes_no_joint_event_of_a_part_of_another_sound():
-    """Company that speaks for a cavitation speaks against its echo, once echoes were learnt from."""
+def test_learn_context_echoes():
+    """ContextSamples that speaks for a cavitation speaks against its echo, once echoes were learnt from."""
     rng = np.random.default_rng(5)
     n = 400
     echo = np.arange(n) % 4 == 3  # every fourth follows in the burst of the one before
@@ -83,15 +88,62 @@ def test_company_makes_no_joint_event_of_a_part_of_another_sound():
     y = np.where(np.arange(n) % 4 == 2, 0, rng.integers(1, 3, n))[rows]  # what an echo follows is a cavitation
     folds = [(np.flatnonzero(recording[rows] % 2 != k), np.flatnonzero(recording[rows] % 2 == k)) for k in range(2)]
     even = np.full((n, 3), 1 / 3)
-    said = {}
+    found = {}
     for parts in (np.zeros(0, int), np.flatnonzero(echo)):
-        company = Company(X, recording.astype(str), recording, recording, onset, burst, -20.0 * echo, rows, parts)
+        samples = ContextSamples(
+            X, recording.astype(str), recording, recording, onset, burst, -20.0 * echo, rows, parts
+        )
         context, _ = learn_context(
-            company, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
+            samples, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
         )
         own = slice(0, 20)
-        said[len(parts)] = context.probabilities(X[own], even[own], onset[own], burst[own], -20.0 * echo[own])[:, 0]
+        found[len(parts)] = context.probabilities(X[own], even[own], onset[own], burst[own], -20.0 * echo[own])[:, 0]
     followed = np.arange(20) % 4 == 2
-    without, aware = said[0], said[100]
+    without, aware = found[0], found[100]
     assert aware[echo[:20]].max() < 0.1 < without[echo[:20]].min()
     assert aware[followed].min() > 0.3
+
+
+def stage(seed=0):
+    rng = np.random.default_rng(seed)
+    names, units = context_names(OLD), 5
+    shapes = [(len(names), 3), (len(names), units), (3, units), (units,), (units, 3)]
+    weighing = ContextWeights(*(rng.normal(size=shape) for shape in shapes))
+    return Context((0, 1), np.zeros(2), np.ones(2), Similarity(), names, weighing)
+
+
+def test_reorder():
+    rng = np.random.default_rng(1)
+    acoustic, n = rng.dirichlet(np.ones(3), 12), 12
+    X, onset, burst, level = (
+        rng.normal(size=(n, 2)),
+        np.sort(rng.uniform(0, 9, n)),
+        np.arange(n) // 2,
+        rng.normal(size=n),
+    )
+    swapped, before = acoustic[:, [1, 0, 2]], stage()
+    after = reorder(before, OLD, NEW)
+    expected = before.apply(acoustic, before.features(X, acoustic, onset, burst, level))
+    found = after.apply(swapped, after.features(X, swapped, onset, burst, level))
+    np.testing.assert_allclose(found[:, [1, 0, 2]], expected, atol=1e-12)
+    assert not np.allclose(expected, acoustic), "the weights do something"
+    assert Context.from_json(after.to_json(), NEW).names == context_names(NEW)
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (("cavitation", "other"), "'snapping' is not among the labels"),
+        (("cavitation", "snapping", "click", "other"), "it does not have 'click'"),
+    ],
+)
+def test_inherit_context_different_classes(classes, message):
+    class Base(Model):
+        def __init__(self):
+            self.classes, self.context, self.info = OLD, stage(), {}
+
+    stored, remarks = inherit_context(Base(), classes)
+    assert stored is None
+    assert remarks[0].endswith(message)
+    assert inherit_context(Base(), NEW)[1] == []
+    assert inherit_context(None, NEW) == (None, [])

@@ -1,4 +1,4 @@
-"""popclass.training.generated and .default: generated sessions as training data, the same however they are heard."""
+"""Events of generated sessions."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ import pytest
 from popclass.features import FrontEnd
 from popclass.pipeline import extract_events
 from popclass.synthesis import Label, draw_settings, generate_session
-from popclass.training.baseline import WIDTH, clips_of, describe
-from popclass.training.default import MOST_ALIKE, company_of
-from popclass.training.generated import hear_sessions, match_onsets
+from popclass.training.baseline import WIDTH, cut_clips, mfcc_statistics
+from popclass.training.default import MOST_OF_A_KIND, context_samples
+from popclass.training.generated import generate_events, match_onsets
 
 
 def label(start_s, name="cavitation"):
@@ -16,38 +16,35 @@ def label(start_s, name="cavitation"):
 
 
 @pytest.fixture(scope="module")
-def heard():
-    return hear_sessions(3, 5, FrontEnd.build())
+def generated():
+    return generate_events(3, 5, FrontEnd.build())
 
 
-def test_a_label_goes_to_the_nearest_onset_and_to_one_only():
+def test_match_onsets():
     one, other = label(1.0), label(2.0, "other")
     assert match_onsets(np.array([0.999, 1.004, 1.5, 2.0061]), (one, other)) == [one, None, None, None]
     assert match_onsets(np.array([1.003]), (one, label(1.0055, "other")))[0].label == "other"
     assert match_onsets(np.zeros(0), (one,)) == []
 
 
-def test_events_lie_together_by_recording_and_in_order(heard):
-    assert len(heard.X) == len(heard.label) == len(heard.onset_s) > 10
-    assert (np.diff(heard.recording) >= 0).all()
-    for recording in np.unique(heard.recording):
-        assert (np.diff(heard.onset_s[heard.recording == recording]) > 0).all()
-    assert heard.labels > heard.missed >= 0
+def test_generate_events_order(generated):
+    assert len(generated.X) == len(generated.label) == len(generated.onset_s) > 10
+    assert (np.diff(generated.recording) >= 0).all()
+    for recording in np.unique(generated.recording):
+        assert (np.diff(generated.onset_s[generated.recording == recording]) > 0).all()
+    assert generated.labels > generated.missed >= 0
 
 
-def test_processes_change_nothing(heard):
-    again = hear_sessions(3, 5, FrontEnd.build(), jobs=2)
-    np.testing.assert_array_equal(heard.X, again.X)
-    assert heard.label.tolist() == again.label.tolist()
-    assert heard.factors == again.factors
+def test_generate_events_processes(generated):
+    again = generate_events(3, 5, FrontEnd.build(), jobs=2)
+    np.testing.assert_array_equal(generated.X, again.X)
+    assert generated.label.tolist() == again.label.tolist()
+    assert generated.factors == again.factors
 
 
-def test_what_is_described_by_hand_are_the_clips_of_the_same_events_in_the_same_order(heard):
-    by_hand = hear_sessions(3, 5, FrontEnd.build(), by_hand=True)
-    assert heard.mfcc is None
-    np.testing.assert_array_equal(by_hand.X, heard.X)
-    assert by_hand.mfcc.shape == (len(heard.X), WIDTH)
-    # the clips of one session, heard again without the help of hear_sessions
+def test_generate_events_mfcc(generated):
+    assert generated.mfcc.shape == (len(generated.X), WIDTH)
+    # the clips of one session, generated again without the help of generate_events
     session = generate_session(
         rng := np.random.default_rng(np.random.SeedSequence(5, spawn_key=(0,))), draw_settings(rng)
     )
@@ -57,17 +54,17 @@ def test_what_is_described_by_hand_are_the_clips_of_the_same_events_in_the_same_
             recording.samples,
             FrontEnd.build(),
             sample_rate=recording.sample_rate,
-            on_sounds=lambda some: clips.append(clips_of(some)),
+            on_sounds=lambda some: clips.append(cut_clips(some)),
         )
         onsets += [event.start_s for event in found.events]
-    own = by_hand.session == 0
-    assert by_hand.onset_s[own].tolist() == onsets
-    np.testing.assert_allclose(by_hand.mfcc[own], describe(np.concatenate(clips)), rtol=1e-5, atol=1e-5)
+    own = generated.session == 0
+    assert generated.onset_s[own].tolist() == onsets
+    np.testing.assert_allclose(generated.mfcc[own], mfcc_statistics(np.concatenate(clips)), rtol=1e-5, atol=1e-5)
 
 
-def test_training_takes_known_events_and_few_of_a_kind_from_one_recording(heard):
-    company = company_of(heard, 1)
-    assert len(company.X) == len(heard.X)
-    assert (heard.label[company.rows] != "").all()
-    sources = [*zip(heard.recording[company.rows], heard.kind[company.rows], strict=True)]
-    assert max(sources.count(source) for source in set(sources)) <= MOST_ALIKE
+def test_context_samples(generated):
+    samples = context_samples(generated, 1)
+    assert len(samples.X) == len(generated.X)
+    assert (generated.label[samples.rows] != "").all()
+    sources = [*zip(generated.recording[samples.rows], generated.kind[samples.rows], strict=True)]
+    assert max(sources.count(source) for source in set(sources)) <= MOST_OF_A_KIND

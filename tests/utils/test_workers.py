@@ -13,7 +13,7 @@ from popclass.utils.workers import PRELOADED, one_a_core, one_blas_thread
 SCRIPT = """
 import os, sys
 from concurrent.futures import ProcessPoolExecutor
-from popclass.processes import PRELOADED, context, start_server
+from popclass.utils.workers import PRELOADED, context, start_server
 
 def seen():
     return os.getppid(), [name in sys.modules for name in PRELOADED], os.environ["OPENBLAS_NUM_THREADS"]

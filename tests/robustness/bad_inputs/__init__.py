@@ -1,5 +1,6 @@
-"""Inputs that nobody would call a good recording, each with what should become of it.
+"""Bad inputs, each with its expected outcome.
 
-A module a family of kinds; `registry` has all of them, `child` puts them through popclass in one process, and `page`
-writes them into docs/robustness.md. What a kind expects is what a person who has such a file would want.
+A module a family of kinds; `registry` has all of them, `child` puts them through popclass in one process, and
+`docs/generate/robustness_table.py` writes them into docs/robustness-inputs.md. What a kind expects is what a person who
+has such a file would want.
 """

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from functools import cache, partial
 
-from bad_inputs.kinds import Kind, either, heard, holding, refused
+from bad_inputs.kinds import Kind, accepted, either, holding, refused
 from bad_inputs.sources import RATE, encoded, good, samples, video
 
 MP4 = "mp4 (m4a, mov, 3gp) boxes that lie"
@@ -126,9 +126,9 @@ def _boxes() -> Iterator[Kind]:
     for name, (what, make) in broken.items():
         yield refused(MP4, f"m4a-{name}", what, holding(make), *UNUSABLE, ending=".m4a")
     zero = holding(lambda: good("m4a") + _box(b"free", bytes(64), 0))
-    yield heard(MP4, "m4a-box-0", "a last box of length 0: to the end of the file", zero, ".m4a")
+    yield accepted(MP4, "m4a-box-0", "a last box of length 0: to the end of the file", zero, ".m4a")
     tail = holding(lambda: good("m4a") + bytes(1000))
-    yield heard(MP4, "m4a-tail", "zeros after its last box", tail, ".m4a")
+    yield accepted(MP4, "m4a-tail", "zeros after its last box", tail, ".m4a")
 
 
 def _elsewhere(address: bytes) -> bytes:
@@ -167,7 +167,7 @@ def _without_sound() -> Iterator[Kind]:
     yield refused(SILENT, "m4a-enca", "an encrypted stream ('enca') without its scheme", enca, says, ending=".m4a")
     yield refused(SILENT, "m4a-cenc", "Common Encryption, without the key", holding(_encrypted), says, ending=".m4a")
     unknown = holding(partial(_renamed, b"mp4a", b"zzzz"))
-    yield either(SILENT, "m4a-unknown", "a codec of nobody's, though its header is that of AAC", unknown, ".m4a")
+    yield either(SILENT, "m4a-unknown", "an unknown codec, though its header is that of AAC", unknown, ".m4a")
     text = holding(partial(_renamed, b"soun", b"text"))
     yield either(SILENT, "m4a-text", "a track of sound that says it is text", text, ".m4a")
 
@@ -193,7 +193,7 @@ def _matroska() -> Iterator[Kind]:
         "private-long": ("a codec's header of 1 GiB", b"\x63\xa2", b"\x08\x3f\xff\xff\xff"),
         "version-99": ("version 99", b"\x42\x85", b"\x81\x63"),
         "doctype": ("another type of document", b"\x42\x82", b"\x84xxxx"),
-        "codec": ("a codec of nobody's", b"\x86", b"\x86A_NONE"),
+        "codec": ("an unknown codec", b"\x86", b"\x86A_NONE"),
     }
     for name, (what, element, new) in lies.items():
         data = holding(lambda element=element, new=new: _element(good("webm"), element, new))

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from functools import cache
 
-from bad_inputs.kinds import Kind, either, heard, holding, refused, warned
+from bad_inputs.kinds import Kind, accepted, either, holding, refused, warned
 from bad_inputs.sources import good
 
 FLAC = "FLAC headers that lie"
@@ -91,7 +91,7 @@ def _flac() -> Iterator[Kind]:
         what = "a length beyond the end of the file"
         yield refused(FLAC, f"flac-total-{name}", what, data, "cut short", "breaks off", ending=".flac", of=name)
     less = holding(lambda: _flac_of(_info(total=24_000)))
-    yield heard(FLAC, "flac-total-half", "a length of half of what is there, which counts", less, ".flac")
+    yield accepted(FLAC, "flac-total-half", "a length of half of what is there, which counts", less, ".flac")
     other = holding(lambda: _flac_of(_info(rate=0)))
     yield either(FLAC, "flac-rate-0", "a sample rate of 0, where each frame says it again", other, ".flac")
     for rate in (7, 999_999):
@@ -168,11 +168,11 @@ def _mp3() -> Iterator[Kind]:
     for name, (what, make) in nothing.items():
         yield refused(MP3, name, what, holding(make), *UNUSABLE, "are needed", "silence", ending=".mp3")
     cover = holding(lambda: _cover() + good("mp3"))
-    yield heard(MP3, "mp3-cover", "a cover before the sound, which is no recording's fault", cover, ".mp3")
+    yield accepted(MP3, "mp3-cover", "a cover before the sound, which is no recording's fault", cover, ".mp3")
     short = holding(lambda: _id3(bytes(64), 10) + good("mp3"))
     yield either(MP3, "mp3-id3-short", "a tag that says it is shorter than it is", short, ".mp3")
     tagged = holding(lambda: good("mp3") + b"TAG" + bytes(125))
-    yield heard(MP3, "mp3-id3-v1", "a tag of the older kind after the sound", tagged, ".mp3")
+    yield accepted(MP3, "mp3-id3-v1", "a tag of the older kind after the sound", tagged, ".mp3")
     for name, at, value in (
         ("frames", 8, 0xFFFFFFFF),
         ("frames-0", 8, 0),

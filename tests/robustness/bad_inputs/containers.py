@@ -7,13 +7,13 @@ from functools import partial
 
 import numpy as np
 
-from bad_inputs.kinds import Kind, Make, Outcome, either, heard, holding, refused
+from bad_inputs.kinds import Kind, Make, Outcome, accepted, either, holding, refused
 from bad_inputs.sources import CONTAINERS, Container, good
 
 CUT = "Recordings cut off"
 DAMAGED = "Recordings with damaged bytes"
 PCM = ("wav", "wav-24-bit", "rf64", "w64", "aiff", "caf", "au", "mov")
-"""Any bytes are samples here, so that damage can only be heard."""
+"""Any bytes are samples here, so damage cannot be detected."""
 
 NOTHING = (
     "breaks off after about 0.00 s",
@@ -43,16 +43,16 @@ def _cut(container: Container) -> Iterator[Kind]:
         CUT, f"{name}-cut-after-header", "after its header", _first(name, header), *NOTHING, ending=end, of=of
     )
     middle = holding(partial(_half, name))
-    if container.promises:
+    if container.declares_length:
         yield refused(CUT, f"{name}-cut-in-middle", "in the middle", middle, *SHORT, ending=end, of=of)
     else:
-        yield heard(CUT, f"{name}-cut-in-middle", "in the middle, where no length is written", middle, end, of=of)
+        yield accepted(CUT, f"{name}-cut-in-middle", "in the middle, where no length is written", middle, end, of=of)
     last = _first(name, -1)
     if container.tail:
         yield refused(CUT, f"{name}-last-byte-lost", "the last byte lost", last, *SHORT, ending=end, of=of)
     else:
         what = "the last byte lost, which is no sound or is not missed"
-        yield heard(CUT, f"{name}-last-byte-lost", what, last, end, of=of)
+        yield accepted(CUT, f"{name}-last-byte-lost", what, last, end, of=of)
 
 
 def _damaged(container: Container) -> Iterator[Kind]:
@@ -75,7 +75,7 @@ def _damage(container: Container, name: str, what: str, change: Callable[[str], 
     if container.checks:
         return refused(DAMAGED, name, f"{what}, noticed by checksums", make, *DAMAGE, ending=end, of=of)
     if container.name in PCM and change is not _shortened:
-        return heard(DAMAGED, name, f"{what}, which are samples like any", make, end, of=of)
+        return accepted(DAMAGED, name, f"{what}, which are samples like any", make, end, of=of)
     if container.name in PCM:
         return refused(
             DAMAGED, name, f"{what}, which its length shows", make, "cut short", "is not a usable", ending=end, of=of

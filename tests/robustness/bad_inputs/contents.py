@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bad_inputs.kinds import Kind, heard, holding, refused, warned
+from bad_inputs.kinds import Kind, accepted, holding, refused, warned
 from bad_inputs.sources import RATE, samples, written
 
 FLOATS = "Samples that are no sound"
@@ -70,7 +70,7 @@ def _levels() -> Iterator[Kind]:
         yield refused(FLOATS, name, what, holding(lambda sound=sound: written(sound, RATE)), says)
     bit = np.zeros(RATE)
     bit[RATE // 2] = 1 / 32_768
-    yield heard(FLOATS, "one-bit", "silence but for the last bit of one sample", holding(lambda: written(bit, RATE)))
+    yield accepted(FLOATS, "one-bit", "silence but for the last bit of one sample", holding(lambda: written(bit, RATE)))
     offset = holding(lambda: written(samples() * 0.3 + 0.5, RATE))
     yield warned(FLOATS, "offset", "a constant added to the sound", offset, "DC offset")
     minutes = holding(lambda: written(np.zeros(600 * 8_000, np.int16), 8_000, "FLAC"))
@@ -78,7 +78,7 @@ def _levels() -> Iterator[Kind]:
         FLOATS, "silent-minutes", "ten minutes of silence in 30 kB of FLAC", minutes, "silence", ending=".flac"
     )
     dead = holding(lambda: written(samples(channels=8) * [1, 0, 0, 0, 0, 0, 0, 0], RATE))
-    yield heard(FLOATS, "dead-channels", "seven of eight channels silent", dead)
+    yield accepted(FLOATS, "dead-channels", "seven of eight channels silent", dead)
 
     def one_channel() -> bytes:
         sound = samples(channels=8)
@@ -94,10 +94,10 @@ def _lengths() -> Iterator[Kind]:
         data = holding(lambda count=count: written(samples()[24_000 : 24_000 + count], RATE))
         yield refused(SHORT, f"samples-{count}", "less than 10 ms", data, says, of=f"{count} samples")
     least = holding(lambda: written(samples()[24_000:24_480], RATE))
-    yield heard(SHORT, "samples-480", "10 ms, the least that is heard", least)
+    yield accepted(SHORT, "samples-480", "10 ms, the shortest accepted", least)
     for rate in (8_000, 192_000):
         data = holding(lambda rate=rate: written(samples(rate), rate))
-        yield heard(SHORT, f"rate-{rate}", "the lowest and the highest sample rate", data, of=f"{rate} Hz")
+        yield accepted(SHORT, f"rate-{rate}", "the lowest and the highest sample rate", data, of=f"{rate} Hz")
 
 
 def _clicks() -> Iterator[Kind]:
@@ -106,9 +106,9 @@ def _clicks() -> Iterator[Kind]:
         sound[at] = 0.9
         return written(sound, RATE)
 
-    yield heard(SHORT, "click-first", "a click at the first sample", holding(lambda: click(0)))
-    yield heard(SHORT, "click-last", "a click at the last sample", holding(lambda: click(-1)))
-    yield heard(SHORT, "clicks", "20,000 clicks in four minutes", holding(_many))
+    yield accepted(SHORT, "click-first", "a click at the first sample", holding(lambda: click(0)))
+    yield accepted(SHORT, "click-last", "a click at the last sample", holding(lambda: click(-1)))
+    yield accepted(SHORT, "clicks", "20,000 clicks in four minutes", holding(_many))
 
 
 def _many() -> bytes:

@@ -13,11 +13,11 @@ Make = Callable[[Path], object]
 class Outcome(Enum):
     """What becomes of an input, as the documentation says it."""
 
-    HEARD = "heard"
-    WARNED = "heard, with a warning"
+    ACCEPTED = "accepted"
+    WARNED = "accepted with a warning"
     REFUSED = "refused"
-    EITHER = "heard or refused"
-    PASSED_OVER = "passed over"
+    EITHER = "accepted or refused"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,15 @@ def holding(data: bytes | Callable[[], bytes]) -> Make:
     return lambda path: path.write_bytes(data if isinstance(data, bytes) else data())
 
 
-def heard(
+def accepted(
     group: str, name: str, what: str, make: Make, ending: str = ".wav", *, of: str = "", file: bytes = b""
 ) -> Kind:
-    """A kind that is heard like any good recording, without a warning."""
-    return Kind(name, group, what, make, Outcome.HEARD, ending=ending, of=of, file=file)
+    """Return a kind that is accepted without a warning."""
+    return Kind(name, group, what, make, Outcome.ACCEPTED, ending=ending, of=of, file=file)
 
 
 def warned(group: str, name: str, what: str, make: Make, *says: str, ending: str = ".wav", of: str = "") -> Kind:
-    """A kind that is heard, with a warning that says so."""
+    """Return a kind that is accepted with a warning."""
     return Kind(name, group, what, make, Outcome.WARNED, says, ending, of)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from bad_inputs.kinds import Kind, either, heard, holding, refused, warned
+from bad_inputs.kinds import Kind, accepted, either, holding, refused, warned
 from bad_inputs.sources import RATE, good
 from bad_inputs.wav import sound
 
@@ -74,7 +74,7 @@ def _aiff() -> Iterator[Kind]:
     yield _refused("aiff-comm-cut", "a format that is cut short", cut, of="AIFF")
     yield _refused("aiff-no-sound", "no samples", _aiff_of(_comm()), of="AIFF")
     swapped = holding(_aiff_of(_ssnd(), _comm()))
-    yield heard(AIFF, "aiff-comm-last", "the format after the samples", swapped, ".aiff", of="AIFF")
+    yield accepted(AIFF, "aiff-comm-last", "the format after the samples", swapped, ".aiff", of="AIFF")
 
 
 def _refused(name: str, what: str, data: bytes, *, of: str, ending: str = ".aiff") -> Kind:

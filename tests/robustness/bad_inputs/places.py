@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from bad_inputs.kinds import Kind, Make, Outcome, heard, holding, refused
+from bad_inputs.kinds import Kind, Make, Outcome, accepted, holding, refused
 from bad_inputs.sources import good
 
 GROUP = "Links, folders, pipes, devices"
@@ -22,16 +22,16 @@ def kinds() -> Iterator[Kind]:
     yield refused(GROUP, "link-loop-of-two", "two links that lead to each other", _loop_of_two, *loop)
     yield Kind(
         *("folder", GROUP, "a folder with the name of a recording", Path.mkdir, Outcome.REFUSED, ("is a folder",)),
-        in_batch=Outcome.PASSED_OVER,
+        in_batch=Outcome.SKIPPED,
     )
     yield Kind(
         *("link-to-folder", GROUP, "a link to the folder it lies in", _link("."), Outcome.REFUSED, ("is a folder",)),
-        in_batch=Outcome.PASSED_OVER,
+        in_batch=Outcome.SKIPPED,
     )
     in_batch = ("is a pipe, not a file",)
     nobody = ("is a pipe without a writer",)
     yield Kind(
-        "pipe", GROUP, "a named pipe that nobody writes to", os.mkfifo, Outcome.REFUSED, nobody, batch_says=in_batch
+        "pipe", GROUP, "a named pipe without a writer", os.mkfifo, Outcome.REFUSED, nobody, batch_says=in_batch
     )
     for name in ("zero", "null", "full", "random", "tty"):
         make = _link(f"/dev/{name}")
@@ -46,7 +46,7 @@ def kinds() -> Iterator[Kind]:
         yield refused(
             GROUP, "forbidden", "a file that may not be read", _forbidden, "cannot be read (permission denied)"
         )
-    yield heard(GROUP, "link", "a link to a recording elsewhere", _link_to_good)
+    yield accepted(GROUP, "link", "a link to a recording elsewhere", _link_to_good)
 
 
 def _link(target: str) -> Make:

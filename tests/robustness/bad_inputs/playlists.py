@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from bad_inputs.kinds import Kind, Make, heard, holding, refused
+from bad_inputs.kinds import Kind, Make, accepted, holding, refused
 from bad_inputs.sources import good
 
 GROUP = "Playlists, and names like addresses"
@@ -29,10 +29,10 @@ def kinds() -> Iterator[Kind]:
     yield refused(GROUP, "mov-reference", "a QuickTime film that refers to another", mov, *REASONS, ending=".mov")
     for name in (b"concat:a.wav|b.wav", b"data:audio,a.wav", b"pipe:0.wav", b"http:a.wav", b"file:a.wav", b"a:b.wav"):
         make = holding(lambda: good("wav"))
-        yield heard(GROUP, _ascii(name, "wav"), "a name like an address", make, of=_shown(name), file=name)
+        yield accepted(GROUP, _ascii(name, "wav"), "a name like an address", make, of=_shown(name), file=name)
     for name in (b"concat:a.m4a|b.m4a", b"pipe:0.m4a", b"tcp:a.m4a", b"lavfi:sine.m4a", b"%03d.m4a", b"*.m4a"):
         make = holding(lambda: good("m4a"))
-        yield heard(GROUP, _ascii(name, "m4a"), "a name like an address", make, of=_shown(name), file=name)
+        yield accepted(GROUP, _ascii(name, "m4a"), "a name like an address", make, of=_shown(name), file=name)
 
 
 def _ascii(name: bytes, ending: str) -> str:

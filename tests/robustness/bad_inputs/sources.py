@@ -22,7 +22,7 @@ class Container:
         `("sf", format, subtype)` of soundfile or `("av", format, codec)` of FFmpeg.
     header : int
         About how many bytes come before the sound; the middle of these is in the header.
-    promises : bool
+    declares_length : bool
         Whether a missing part can be noticed: by a length that is written down, or by a packet that is not whole.
     checks : bool
         Whether it has checksums of the sound, so that a damaged byte can be noticed.
@@ -35,7 +35,7 @@ class Container:
     ending: str
     writer: tuple[str, str, str]
     header: int = 44
-    promises: bool = True
+    declares_length: bool = True
     checks: bool = False
     tail: bool = True
     rate: int = RATE
@@ -65,7 +65,7 @@ CONTAINERS = (
     Container("wma", ".wma", ("av", "asf", "wmav2"), 500, tail=False),
     Container("aac", ".aac", ("av", "adts", "aac"), 7),
     Container("amr", ".amr", ("av", "amr", "libopencore_amrnb"), 6, rate=8000),
-    Container("ac3", ".ac3", ("av", "ac3", "ac3"), 8, promises=False, tail=False),
+    Container("ac3", ".ac3", ("av", "ac3", "ac3"), 8, declares_length=False, tail=False),
 )
 BY_NAME = {container.name: container for container in CONTAINERS}
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from functools import cache
 
-from bad_inputs.kinds import Kind, either, heard, holding, refused, warned
+from bad_inputs.kinds import Kind, accepted, either, holding, refused, warned
 from bad_inputs.sources import RATE, good, samples, written
 
 WAV = "WAV headers that lie"
@@ -76,10 +76,10 @@ def _lengths() -> Iterator[Kind]:
     ignored = "more bytes follow"
     yield warned(WAV, "wav-length-half", "data length half of what is there", holding(wav(data_size=48_000)), ignored)
     yield refused(WAV, "wav-length-2", "data length of one sample", holding(wav(data_size=2)), "has 1 sample(s)")
-    yield heard(WAV, "wav-size-0", "file size 0 in the first chunk, which nobody needs", holding(wav(size=0)))
-    yield heard(WAV, "wav-size-large", "file size 4 GiB in the first chunk", holding(wav(size=0xFFFFFFF0)))
+    yield accepted(WAV, "wav-size-0", "file size 0 in the first chunk, which is ignored", holding(wav(size=0)))
+    yield accepted(WAV, "wav-size-large", "file size 4 GiB in the first chunk", holding(wav(size=0xFFFFFFF0)))
     what = "padded with zeros to a whole sector"
-    yield heard(WAV, "wav-padded", what, holding(wav() + bytes(4096 - len(wav()) % 4096)))
+    yield accepted(WAV, "wav-padded", what, holding(wav() + bytes(4096 - len(wav()) % 4096)))
 
 
 def _rates() -> Iterator[Kind]:
@@ -90,7 +90,7 @@ def _rates() -> Iterator[Kind]:
             WAV, name, "sample rate outside 8-192 kHz", holding(wav(fmt(rate=rate))), *reasons, of=f"{rate} Hz"
         )
     lies = holding(wav(fmt(byte_rate=3)))
-    yield heard(WAV, "wav-byte-rate", "bytes per second that do not fit, which nobody needs", lies)
+    yield accepted(WAV, "wav-byte-rate", "bytes per second that do not fit, which is ignored", lies)
 
 
 def _channels() -> Iterator[Kind]:
@@ -119,7 +119,7 @@ def _codes() -> Iterator[Kind]:
         reasons = (*FORMAT, "contains no sound", "breaks off")
         yield refused(WAV, f"wav-code-{name}", what, holding(wav(fmt(code))), *reasons, of=name)
     guid = fmt(0xFFFE) + struct.pack("<HHI", 22, 16, 4) + bytes(range(16))
-    yield refused(WAV, "wav-guid", "an extensible format of nobody's", holding(wav(guid)), *FORMAT)
+    yield refused(WAV, "wav-guid", "an unknown extensible format", holding(wav(guid)), *FORMAT)
 
 
 def _order() -> Iterator[Kind]:
@@ -152,7 +152,7 @@ def _order() -> Iterator[Kind]:
         ),
     }
     for name, (what, content) in sound_ones.items():
-        yield heard(WAV, name, what, holding(content))
+        yield accepted(WAV, name, what, holding(content))
 
 
 def _ds64(data_size: int, riff_size: int = 0, frames: int = 48_000) -> bytes:
@@ -180,9 +180,9 @@ def _rf64() -> Iterator[Kind]:
     half = holding(rf64(_ds64(48_000)))
     yield warned(LONG, "rf64-length-half", "a length of half", half, "more bytes follow", ending=".rf64", of="RF64")
     frames = holding(rf64(_ds64(96_000, frames=WIDEST - 1)))
-    yield heard(LONG, "rf64-frames", "2^64 - 1 frames, which nobody needs", frames, ".rf64", of="RF64")
+    yield accepted(LONG, "rf64-frames", "2^64 - 1 frames, which is ignored", frames, ".rf64", of="RF64")
     sizes = holding(rf64(_ds64(96_000, riff_size=WIDEST - 1)))
-    yield heard(LONG, "rf64-size", "a file size of 2^64 - 1, which nobody needs", sizes, ".rf64", of="RF64")
+    yield accepted(LONG, "rf64-size", "a file size of 2^64 - 1, which is ignored", sizes, ".rf64", of="RF64")
     unreadable = ("cannot be read as audio", "is not a usable", "cut short")
     missing = holding(rf64())
     yield refused(LONG, "rf64-no-ds64", "no chunk of lengths", missing, *unreadable, ending=".rf64", of="RF64")

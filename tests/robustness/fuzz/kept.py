@@ -20,11 +20,12 @@ from popclass.errors import ModelError, OutputError, UsageError
 from popclass.model import file as modelfile
 from popclass.model.model import Model
 from popclass.pipeline import classify
+from popclass.postprocess import LabelRules
 from popclass.results import Event
 from popclass.streaming import session
-from popclass.streaming.tracker import Standing
+from popclass.streaming.tracker import EventTracker
 
-from .promises import Refused, attempt, check, check_line, twice, workplace
+from .invariants import Refused, attempt, check, check_line, twice, workplace
 
 SEEDS = Path(__file__).parent / "seeds"
 MADE_BY = {"popclass": "0", "model": "0", "folder": "/recordings", "--site": None}
@@ -75,12 +76,13 @@ def sessions(data: bytes) -> None:
         if isinstance(history, Refused):
             continue
         with np.errstate(all="raise"):
-            standing = Standing(small_model(), 48_000, np.full(2, 0.5), 1, 1200.0, history)
-            standing.add([Event(480, 485, 600, 48_000, 1, 20.0, -20.0)], np.zeros((1, 3)))
-            (event,) = list(standing.weigh(48_000, last=True))
+            rules = LabelRules.of(small_model(), capacity=1, min_probability=0.5)
+            tracker = EventTracker(small_model(), 48_000, rules, history)
+            tracker.add([Event(480, 485, 600, 48_000, 1, 20.0, -20.0)], np.zeros((1, 3)))
+            (event,) = list(tracker.update(48_000, last=True))
         check(event.event == 1 and bool(event.label), f"an event without an answer: {event}")
-        check(0 <= standing.rest_s(1.0) <= 1200.0, f"a rest of {standing.rest_s(1.0)} s")
-        session.save(path, belongs, standing.history(), BEGINS, BEGINS + timedelta(seconds=1))
+        check(0 <= tracker.wait_s(1.0) <= 1200.0, f"a rest of {tracker.wait_s(1.0)} s")
+        session.save(path, belongs, tracker.history(), BEGINS, BEGINS + timedelta(seconds=1))
         session.load(path, belongs, BEGINS + timedelta(seconds=1))
 
 

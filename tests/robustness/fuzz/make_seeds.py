@@ -1,8 +1,8 @@
-"""Write the seeds from which fuzzing starts: `python -m tests.robustness.fuzz.make_seeds`. What is there already is replaced.
+"""Seeds for fuzzing, written by `python -m tests.robustness.fuzz.make_seeds`; existing ones are replaced.
 
-Small real files of every kind: what popclass writes, what Audacity, Raven and spreadsheets wrote, a third of a second
-of two clicks in every container, headers of recorders, a model with made-up numbers. Audio is written by whatever
-libsndfile and FFmpeg are installed, so other versions may give other bytes.
+Small real files of every kind: outputs of popclass, labels as Audacity, Raven and spreadsheets write them, a third of
+a second of two clicks in every container, headers of recorders, and a model with made-up numbers. Other versions of
+libsndfile and FFmpeg may write other bytes.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def journals() -> dict[str, bytes]:
     found = tuple(
         Event(at, at + 5, at + 200, RATE, 1, 20.5, -6.25, number, number) for number, at in ((1, 480), (2, 9000))
     )
-    heard = Analysis(
+    processed = Analysis(
         RecordingInfo(
             "a.wav", sample_rate=RATE, channels=1, duration_s=1.0, recorded_at=BEGAN, warnings=("DC offset",)
         ),
@@ -115,7 +115,7 @@ def journals() -> dict[str, bytes]:
         contextual=chances,
         novelty=np.array([0.5, 1.0]),
     )
-    line = to_line("a.wav", heard, Stamp(32_044, 1_763_000_000_000_000_000), (32_044, 123_456))
+    line = to_line("a.wav", processed, Stamp(32_044, 1_763_000_000_000_000_000), (32_044, 123_456))
     known = json.dumps({"manifest": {"a.wav": ["P07", "hip", 2, BEGAN.isoformat()]}}, separators=(",", ":"))
     silent = Analysis(
         RecordingInfo("b.wav", sample_rate=RATE, channels=1, duration_s=1.0, recorded_at=None, warnings=()),

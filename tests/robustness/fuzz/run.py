@@ -1,10 +1,12 @@
-"""Coverage-guided fuzzing with atheris: `python -m tests.robustness.fuzz.run labels --seconds 60`; without a name, all targets.
+"""Coverage-guided fuzzing with atheris.
 
-Only popclass is instrumented. An input that breaks a promise does not end the run: it is made smaller and put into
-`build/fuzz/TARGET/`, under the exception and the place it came from; of several with the same, the smallest stays. Move
-what was mended to `tests/robustness/fuzz/found/TARGET/`, under a name that says what it showed; `tests/robustness/test_fuzz.py` replays it.
-What grows the coverage is kept in `build/fuzz/corpus/TARGET/`, and the next run begins there. Each target is a process
-of its own, since native code may end it; one that was ended says so, and its last input lies beside the others.
+    python -m tests.robustness.fuzz.run labels --seconds 60
+
+Without a name all targets run, each in a process of its own. Only popclass is instrumented. An input that violates an
+invariant does not end the run: it is minimized and put into `build/fuzz/TARGET/`, named by exception and place; of
+several with the same name the smallest stays. Move what was fixed to `tests/robustness/fuzz/found/TARGET/` under a
+descriptive name; `tests/robustness/test_fuzz.py` replays it. Inputs that add coverage are kept in
+`build/fuzz/corpus/TARGET/`, from which the next run starts.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def supervise(name: str, seconds: int) -> int:
-    """Run a target in a process of its own; how many ways to break a promise it found."""
+    """Run a target in a process of its own; how many ways to violate an invariant it found."""
     corpus, found = OUT / "corpus" / name, OUT / name
     for folder in (corpus, found):
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +107,7 @@ def fuzz(name: str, seconds: int) -> int:
 
 
 def outcome(name: str, data: bytes) -> str | None:
-    """A name for how an input breaks a promise; None where it keeps them all."""
+    """A name for how an input violates an invariant; None where it keeps them all."""
     from tests.robustness.fuzz import targets
 
     try:

@@ -24,7 +24,7 @@ from popclass.model.model import Model
 from popclass.pipeline import classify
 from popclass.results import RecordingResult
 
-from .promises import Refused, check, check_line, twice, workplace
+from .invariants import Refused, check, check_line, twice, workplace
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".caf", ".m4a", ".webm", ".w64", ".au", ".raw", "")
 READS = 4 * MAX_CHUNKS + 16  # places a header is looked at in, beside the boxes of an mp4, which are 8 bytes and more

@@ -1,11 +1,11 @@
-"""The fuzz targets by name: plain functions of bytes that raise only where a promise is broken."""
+"""The fuzz targets by name: plain functions of bytes that raise only where an invariant is violated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from . import kept, promises, sounds, written
+from . import invariants, kept, sounds, written
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "labels": written.labels_csv,
@@ -29,9 +29,9 @@ def run(name: str, data: bytes) -> None:
     Raises
     ------
     BrokenError, TooSlow, or anything else
-        Where a promise is broken.
+        Where an invariant is violated.
     """
-    with promises.time_limit():
+    with invariants.time_limit():
         TARGETS[name](data)
 
 

@@ -14,17 +14,17 @@ import numpy as np
 from popclass.batch.manifest import notices, read_manifest, read_symptoms, summarize
 from popclass.errors import LabelError, OutputError
 from popclass.formats.audacity import read_audacity
-from popclass.formats.corrected import refuse_change, refuse_corrected
 from popclass.formats.csv_io import cell, csv_line, csv_rows, read_events_csv
 from popclass.formats.raven import read_raven
 from popclass.formats.recordings import RecordingRow, recordings_csv
+from popclass.formats.write import check_not_corrected, check_unchanged
 from popclass.labels import Labels, label_files, read_labels, write_raven, write_table, write_tracks
 from popclass.model.model import CLASS_NAME
 from popclass.postprocess import Metadata, postprocess
 from popclass.report.guidance import check_symptom
 from popclass.results import Analysis, Event, RecordingInfo
 
-from .promises import Refused, attempt, check, check_line, twice, workplace
+from .invariants import Refused, attempt, check, check_line, twice, workplace
 
 CLASSES = ("cavitation", "snapping", "other")
 MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99))
@@ -49,8 +49,8 @@ def tracks(data: bytes) -> None:
     track = folder / "a.txt"
     track.write_bytes(data)
     for read in (read_audacity, read_raven):
-        rows = twice(lambda read=read: read(track), LabelError)
-        for row in () if isinstance(rows, Refused) else rows:
+        rows = twice(lambda read=read: list(read(track)), LabelError)
+        for _, row in () if isinstance(rows, Refused) else rows:
             check(math.isfinite(row.start_s) and math.isfinite(row.end_s), f"a time that is none: {row}")
             check(row.start_s <= row.end_s, f"an end before its start: {row}")
     labels = twice(lambda: read_labels(folder / "a.wav"), LabelError)
@@ -77,7 +77,7 @@ def manifest(data: bytes) -> None:
     known = twice(lambda: read_manifest(path, folder, names, site="hip"), LabelError)
     if isinstance(known, Refused):
         return
-    check(set(known) <= set(names), f"recordings nobody asked for: {sorted(known)}")
+    check(set(known) <= set(names), f"recordings not asked for: {sorted(known)}")
     for line in notices(names, "manifest.csv", summarize(known), {}):
         check_line(line)
     around = [known.get(name, Metadata()) for name in names]
@@ -94,10 +94,10 @@ def corrected(data: bytes) -> None:
     path.write_bytes(data)
     text = data.decode("utf-8", "replace")
     for format in ("audacity", "raven"):
-        early = twice(lambda format=format: refuse_corrected(format, path), OutputError)
-        late = twice(lambda format=format: refuse_change(format, path, [text]), OutputError)
+        early = twice(lambda format=format: check_not_corrected(format, path), OutputError)
+        late = twice(lambda: check_unchanged(path, text), OutputError)
         check(isinstance(late, Refused) == (text.encode() != data), "what differs is replaced, or what is equal is not")
-        other = attempt(lambda format=format: refuse_change(format, path, [text, "x"]), OutputError)
+        other = attempt(lambda: check_unchanged(path, text + "x"), OutputError)
         check(isinstance(other, Refused), "a file that holds something else is replaced")
         check(early is None or isinstance(early, Refused), "an early answer that is none")
 
@@ -126,7 +126,7 @@ def _touch(path: Path) -> None:
 
 @cache
 def _recordings(name: str) -> Path:
-    """A folder with three recordings, whose content nobody looks at."""
+    """A folder with three recordings, whose content does not matter."""
     folder = workplace(name)
     for recording in ("a.wav", "b.flac", "sub/c.wav"):
         _touch(folder / recording)

@@ -1,0 +1,248 @@
+"""Command `popclass classify`."""
+
+import json
+import os
+from datetime import datetime
+
+import numpy as np
+import pytest
+import recordings
+import soundfile as sf
+from cli_runner import assert_refused, process
+
+from popclass.cli import classify as classify_command
+
+
+def test_classify_imports(recording, model):
+    code = (
+        "import sys\nfrom popclass.cli import main\n"
+        f"assert main(['classify', {recording!r}, '--model', {model!r}]) == 0\n"
+        "slow = ('sklearn', 'scipy.signal', 'numba', 'librosa', 'pandas', 'rich', 'av')\n"
+        "slow += ('jinja2', 'PIL', 'popclass.report')\n"
+        "print('loaded', [name for name in slow if name in sys.modules])"
+    )
+    assert process(code=code).stdout.splitlines()[-1] == "loaded []"
+
+
+def test_classify_table(run, recording, model):
+    code, out, err = run("classify", recording, "--model", model)
+    assert (code, err) == (0, [])
+    assert "cavitation" in out
+    assert "snapping" in out
+
+
+@pytest.mark.parametrize("name", ["events.csv", "EVENTS.CSV", "events.jsonl", "events.txt"])
+def test_classify_format_by_suffix(run, recording, model, tmp_path, name):
+    target = tmp_path / "out" / name
+    target.parent.mkdir()
+    code, out, err = run("classify", recording, "--model", model, "-o", target)
+    assert (code, out, len(err)) == (0, "", name.endswith(".txt"))
+    text = target.read_text()
+    start = {"csv": "recording,event,burst", "jsonl": '{"schema_version": 1', "txt": recording}[
+        name.lower().split(".")[1]
+    ]
+    assert text.startswith(start)
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("x.json", [], "written as table; for the format of its suffix use --format jsonl"),
+        ("x.txt", [], "written as table; for the format of its suffix use --format audacity or --format raven"),
+        ("x.audacity", [], "written as table; for the format of its suffix use --format audacity"),
+        ("x.csv", ["--format", "jsonl"], "written as jsonl; for the format of its suffix use --format csv"),
+        ("x.txt", ["--format", "table"], None),
+        ("x.txt", ["--format", "raven"], None),
+        ("x.json", ["--format", "jsonl"], None),
+        ("x.dat", [], None),
+    ],
+)
+def test_classify_note_unexpected_suffix(run, recording, model, tmp_path, name, options, expected):
+    code, out, err = run("classify", recording, "--model", model, *options, "-o", tmp_path / name)
+    assert (code, out) == (0, "")
+    assert [line.split(name + " was ")[1] for line in err] == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize("style", ["audacity", "raven"])
+def test_classify_keeps_corrected_labels(run, recording, model, tmp_path, style):
+    target = tmp_path / "hip.txt"
+    command = ("classify", recording, "--model", model, "--format", style, "-o", target)
+    assert run(*command) == (0, "", [])
+    assert run(*command) == (0, "", [])  # the same again is no change
+    found = target.read_text()
+    for corrected in (found.replace("snapping", "cavitation"), found.splitlines()[0] + "\n", found + "0.1\t0.2\ttap\n"):
+        assert corrected != found
+        target.write_text(corrected)
+        assert_refused(run(*command), "hip.txt exists already", "corrected labels", "choose another name")
+        assert target.read_text() == corrected
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".popclass")] == []
+    target.write_text("notes")
+    assert (
+        run("classify", recording, "--model", model, "--format", "csv", "-o", target)[0] == 0
+    )  # tables may be replaced
+
+
+def test_classify_foreign_labels_before_work(run, tmp_path):
+    target = tmp_path / "hip.txt"
+    target.write_text("0.100000\t0.200000\tcavitation\n")
+    assert_refused(run("classify", tmp_path / "missing.wav", "--format", "audacity", "-o", target), "corrected labels")
+
+
+def test_classify_note_no_subject(run, model, tmp_path):
+    paths = [
+        recordings.write(tmp_path / f"20261122_101{minute}00.wav", ["cavitation"], seed=minute) for minute in (5, 9)
+    ]
+    alone = "each recording was checked by itself; with --subject ID those of one person share a timeline"
+    assert run("classify", *paths, "--site", "mcp", "--model", model, "--format", "csv")[2] == [alone]
+    assert run("classify", *paths, "--site", "mcp", "--subject", "P", "--model", model)[2] == []
+    assert run("classify", paths[0], "--site", "mcp", "--model", model)[2] == []
+    assert run("classify", *paths, "--model", model)[2] == []
+    first, second = run("classify", *paths, "--site", "hip", "--model", model)[2]
+    assert first == alone
+    assert second.startswith("site hip: no audible cavitation is documented there")
+
+
+def test_classify_stdin(recording, model):
+    with open(recording, "rb") as stream:
+        done = process("classify", "-", "--model", model, "--format", "csv", stdin=stream)
+    assert done.returncode == 0
+    assert {line.split(",")[0] for line in done.stdout.splitlines()[1:]} == {"-"}
+
+
+def test_classify_shared_timeline(run, model, tmp_path):
+    first = recordings.write(tmp_path / "20261122_101500.wav", ["cavitation"], seed=1)
+    second = recordings.write(tmp_path / "20261122_101900.wav", ["cavitation"], seed=2)
+    _, out, _ = run(
+        "classify", first, second, "--subject", "P1", "--site", "MCP", "--model", model, "--format", "jsonl"
+    )
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["timing"] for row in rows] == ["consistent", "refractory"]
+    assert rows[1]["since_cavitation_s"] == pytest.approx(240, abs=0.01)
+    assert {row["site"] for row in rows} == {"mcp"}
+
+
+def test_classify_options(run, recording, model):
+    _, out, _ = run(
+        "classify", recording, "--model", model, "--recorded-at", "2026-11-22T10:15:00+01:00", "--format", "jsonl"
+    )
+    assert json.loads(out.splitlines()[0])["recorded_at"] == datetime(2026, 11, 22, 10, 15).isoformat() + "+01:00"
+    _, out, _ = run("classify", recording, "--model", model, "--min-probability", "1", "--format", "csv")
+    assert {line.split(",")[6] for line in out.splitlines()[1:]} == {"uncertain"}
+
+
+@pytest.mark.parametrize("style", classify_command.FORMATS)
+def test_classify_no_events(run, tmp_path, model, style):
+    quiet = recordings.write(tmp_path / "quiet.wav", [])
+    code, out, err = run("classify", quiet, "--model", model, "--format", style)
+    assert (code, err) == (0, [])
+    lines = len(out.splitlines())
+    assert lines == {"csv": 1, "raven": 1, "jsonl": 0, "audacity": 0, "table": 4}[style]
+
+
+@pytest.mark.parametrize("style", ["csv", "jsonl", "audacity", "raven"])
+def test_classify_event_at_zero(run, tmp_path, model, style):
+    from popclass.pipeline import extract_events, load_model
+
+    x = recordings.samples([], seconds=0.5)
+    x[:200] = 0.5 * np.exp(-np.arange(200) / 30) * np.cos(np.arange(200))
+    path = tmp_path / "first.wav"
+    sf.write(path, x, recordings.RATE)
+    onset = extract_events(path, load_model(model).frontend).events[0].onset
+    code, out, _ = run("classify", path, "--model", model, "--format", style)
+    assert code == 0
+    rows = out.splitlines()
+    found = {
+        "csv": lambda: rows[1].split(",")[3],
+        "jsonl": lambda: json.loads(rows[0])["start_s"],
+        "audacity": lambda: rows[0].split("\t")[0],
+        "raven": lambda: rows[1].split("\t")[3],
+    }[style]()
+    assert float(found) == pytest.approx(onset / recordings.RATE, abs=1e-6)
+    assert float(found) < 0.001
+
+
+def test_classify_warnings(run, tmp_path, model):
+    path = tmp_path / "offset.wav"
+    sf.write(path, recordings.samples(["other"]) + 0.1, recordings.RATE)
+    _, table, err = run("classify", path, "--model", model)
+    assert "warning: DC offset" in table
+    assert err == []
+    _, out, err = run("classify", path, "--model", model, "--format", "csv")
+    assert "offset of" not in out
+    assert len(err) == 1
+    assert "warning: DC offset" in err[0]
+
+
+def test_classify_one_bad_recording(run, recording, model, tmp_path):
+    bad = tmp_path / "empty.wav"
+    bad.touch()
+    code, out, err = run("classify", bad, recording, "--model", model, "--format", "csv")
+    assert code == 1
+    assert {line.split(",")[0] for line in out.splitlines()[1:]} == {recording}
+    assert err == [
+        f"popclass: {bad}: is empty (0 bytes); record it again or leave it out",
+        "popclass: 1 of 2 recordings failed",
+    ]
+
+
+def test_classify_all_bad(run, model, tmp_path):
+    code, out, err = run("classify", tmp_path / "a.wav", tmp_path / "b.wav", "--model", model, "-o", tmp_path / "o.csv")
+    assert (code, out, len(err)) == (2, "", 3)
+    assert not list(tmp_path.iterdir())
+
+
+def unusable(path, name):
+    """Write the bad recording of that name; the words its error must hold."""
+    good = recordings.samples(["other"])
+    spoilt = {"nan": np.nan, "inf": np.inf}
+    if name in spoilt:
+        good[100] = spoilt[name]
+        sf.write(path, good, recordings.RATE, subtype="FLOAT")
+    elif name == "text":
+        path.write_text("no sound\n" * 100)
+    elif name == "cut":
+        recordings.write(path)
+        path.write_bytes(path.read_bytes()[:50_000])
+    elif name == "empty":
+        path.touch()
+    elif name == "folder":
+        path.mkdir()
+    elif name != "missing":
+        shapes = {"one": good[:1], "silence": good * 0, "constant": good * 0 + 0.25, "clipped": np.sign(good)}
+        sf.write(path, shapes[name], recordings.RATE)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    {
+        "missing": "no such file",
+        "empty": "empty (0 bytes)",
+        "text": "cannot be read as audio",
+        "cut": "cut short",
+        "nan": "NaN",
+        "inf": "infinite",
+        "one": "1 sample",
+        "silence": "silence",
+        "constant": "same value",
+        "clipped": "clipped throughout",
+        "folder": "is a folder",
+    }.items(),
+)
+def test_classify_unusable_recording(run, model, tmp_path, name, words):
+    path = tmp_path / "hip.wav"
+    unusable(path, name)
+    assert_refused(run("classify", path, "--model", model, "-o", tmp_path / "out.csv"), str(path), words)
+    assert not (tmp_path / "out.csv").exists()
+    assert not list(tmp_path.glob(".popclass*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_classify_unwritable_output(run, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    assert_refused(run("classify", tmp_path / "missing.wav", "-o", locked / "out.csv"), "cannot write", "out.csv")
+
+
+def test_classify_output_below_file(run, recording):
+    assert_refused(run("classify", "missing.wav", "-o", f"{recording}/out.csv"), "cannot write")

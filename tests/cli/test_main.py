@@ -1,0 +1,95 @@
+"""Command line: help, start-up and exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+from cli_runner import process
+
+from popclass.cli import batch as batch_command
+from popclass.cli import classify as classify_command
+from popclass.cli import main
+from popclass.cli import synth as synth_command
+from popclass.cli import train as train_command
+
+COMMANDS = (
+    ["classify"],
+    ["train"],
+    ["evaluate"],
+    ["batch"],
+    ["features"],
+    ["model"],
+    ["model", "show"],
+    ["sites"],
+    ["synth"],
+)
+
+
+HEAVY = ("numpy", "scipy", "soundfile", "onnxruntime", "rich", "sklearn", "librosa", "pandas", "matplotlib", "mir_eval")
+
+
+@pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
+def test_help_examples(run, command):
+    code, out, err = run(*command, "--help")
+    assert (code, err) == (0, [])
+    assert "Usage: popclass" in out
+    assert "popclass" in out.split("Example")[-1] or command in (["model"], ["sites"])
+
+
+def test_help_imports():
+    code = (
+        "import sys\nfrom popclass.cli import main\n"
+        f"for command in {[[], *COMMANDS]!r}: main([*command, '--help'])\n"
+        f"print('loaded', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    assert process(code=code).stdout.splitlines()[-1] == "loaded []"
+
+
+def test_main_no_command(run):
+    code, out, err = run()
+    assert (code, out) == (2, "")
+    assert err[0].startswith("Usage: popclass")
+
+
+def test_main_version():
+    done = process("--version")
+    assert (done.returncode, done.stdout) == (0, "popclass 0.1.0\n")
+
+
+def test_constants_match_library():
+    from popclass import formats
+    from popclass.batch import run as batch_run
+    from popclass.synthesis import write
+    from popclass.training import classifiers
+
+    assert set(classify_command.FORMATS) == set(formats.FORMATS)
+    assert list(train_command.CLASSIFIERS) == ["auto", *classifiers.KINDS]
+    assert batch_command.MOST_JOBS == batch_run.MOST_JOBS
+    assert synth_command.MOST_SESSIONS == write.MOST_SESSIONS
+
+
+def test_main_closed_pipe(recording, model):
+    command = [sys.executable, "-m", "popclass", "classify", recording, "--model", model]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        child.stdout.close()
+        err = child.stderr.read()
+        assert (child.wait(60), err) == (0, b"")
+
+
+def test_main_interrupted(run, recording, model, tmp_path, monkeypatch):
+    def interrupt(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("popclass.pipeline.analyze", interrupt)
+    code, out, err = run("classify", recording, "--model", model, "-o", tmp_path / "out.csv")
+    assert (code, out, err) == (130, "", ["popclass: interrupted"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hip.wav"]
+
+
+def test_main_bug(recording, model, monkeypatch):
+    def broken(*_args, **_kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("popclass.pipeline.analyze", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["classify", recording, "--model", model])

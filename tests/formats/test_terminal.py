@@ -1,0 +1,95 @@
+"""Terminal tables and sparklines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from formats_samples import EMPTY, FULL, ODD, SETS, named
+from formats_strategies import results
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from popclass.formats import terminal
+from popclass.formats.table import table
+from popclass.formats.terminal import HEIGHTS, sparkline, sparkline_points, terminal_table
+from popclass.results import RecordingResult, Session
+
+POINTS = st.lists(
+    st.tuples(st.floats(0, 100), st.floats(-20, 90), st.sampled_from(["cavitation", "snapping", "other"]))
+)
+
+
+def _words(text: str) -> set[str]:
+    return set(text.replace("─", " ").split())
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_terminal_table_fits_width(width: int) -> None:
+    lines = terminal_table(SETS["several"], width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    (at,) = [at for at, line in enumerate(lines) if "▁" in line]  # a sparkline for more than one event, letters below
+    rest = "\n".join(lines[:at] + lines[at + 2 :])
+    assert _words(rest) == _words("".join(table(SETS["several"])))
+
+
+def test_terminal_table_wraps_notes() -> None:
+    lines = terminal_table([replace(FULL, events=FULL.events[-1:])], width=80).splitlines()
+    (first,) = [at for at, line in enumerate(lines) if "5:01.000" in line]
+    column = lines[first].index("refractory:")
+    text = " ".join(line[column:] for line in lines[first : lines.index("", first)])
+    assert text == f"refractory: {FULL.events[-1].timing_reason}"
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(many=st.lists(results(), max_size=2))
+def test_terminal_table_any_result(many: list[RecordingResult]) -> None:
+    shown = terminal_table(many, width=80) + "".join(table(many))
+    assert not any(ord(character) < 32 and character != "\n" for character in shown)
+
+
+def test_terminal_table_escapes_names() -> None:
+    name = "[red]a\x1b[2J\n.wav"
+    for shown in ("".join(table([named(EMPTY, name)])), terminal_table([named(EMPTY, name)])):
+        assert "[red]a\\x1b[2J\\n.wav" in shown
+
+
+def test_terminal_table_session_line() -> None:
+    both = Session(("a.wav", "b.wav"), cavities=1, refractory_s=1200.0, cavities_needed=2)
+    recordings = [replace(named(ODD, name, recorded_at=FULL.recorded_at), session=both) for name in both.recordings]
+    shown = terminal_table(recordings, width=80)
+    (line,) = [line for line in shown.splitlines() if terminal.EMPTY in line]
+    assert len(line) <= 80
+    assert line.endswith(" 2 h 1 min 40 s")
+
+
+@given(points=POINTS, width=st.integers(1, 120))
+def test_sparkline_bar_for_each_event(points: list[tuple[float, float, str]], width: int) -> None:
+    bars = sparkline(points, 100.0, width)
+    assert len(bars) == width
+    filled = {min(int(seconds / 100 * width), width - 1) for seconds, _, _ in points}
+    assert {at for at, bar in enumerate(bars) if bar.label} == filled
+    assert all((bar.character == terminal.EMPTY) == (not bar.label) for bar in bars)
+
+
+def test_sparkline_heights() -> None:
+    bars = sparkline([(at + 0.5, level, "other") for at, level in enumerate((0, 21, 42, 80))], 4.0, 4)
+    assert [bar.character for bar in bars] == [HEIGHTS[0], HEIGHTS[3], HEIGHTS[-1], HEIGHTS[-1]]
+
+
+def test_sparkline_cavitation_over_louder_knock() -> None:
+    (bar,) = sparkline([(0, 40, "other"), (0, 10, "cavitation"), (0, 20, "snapping")], 1.0, 1)
+    assert (bar.label, bar.character) == ("cavitation", HEIGHTS[-1])
+
+
+@pytest.mark.parametrize("level", [float("nan"), float("inf"), float("-inf")])
+def test_sparkline_level_not_finite(level: float) -> None:
+    assert sparkline([(0, level, "other")], 0.0, 3)[0].character in HEIGHTS
+
+
+def test_sparkline_points_session() -> None:
+    later = named(FULL, "b.wav", recorded_at=FULL.recorded_at + timedelta(hours=1))
+    points, duration = sparkline_points([FULL, later])
+    assert duration == 3600 + FULL.duration_s
+    assert points[len(FULL.events)][0] == 3600 + FULL.events[0].start_s
