@@ -237,7 +237,7 @@ def test_a_batch_has_an_index_and_a_page_for_each_recording_with_events(run: Run
     assert sorted(path.name for path in (out / "pages").iterdir()) == sorted(names)
     assert all(f'href="pages/{name}"' in index for name in names)
     assert index.index('class="flag emergency"') < index.index('class="flag at-once"')
-    assert "trained on" not in index
+    assert "generated sounds" not in index
     assert "no audible cavitation is documented there" in index
     assert "quiet.wav" in index
     assert "failed: " in index
