@@ -205,7 +205,7 @@ def test_an_address_that_does_not_answer_is_one_line(archive, model, tmp_path, c
         assert line.startswith(f"popclass: no Dask scheduler answers at {address} (")
     assert not (tmp_path / "out").exists()
     assert main(["batch", str(archive), "-o", str(tmp_path / "out"), "--scheduler", address, "--jobs", "2"]) == 2
-    assert "leave out one of them" in capfd.readouterr().err
+    assert "omit one of them" in capfd.readouterr().err
 
 
 def test_a_scheduler_without_workers_says_how_to_start_some(archive, model, tmp_path, monkeypatch):
