@@ -70,7 +70,7 @@ def test_update_like_postprocess(model, table, share, seed, capacity, period_s):
     before, tracker.UPDATE_SHARE = tracker.UPDATE_SHARE, share
     try:
         events, features = a_stream(seed, table)
-        history = History.none(len(model.classes))
+        history = History.empty(len(model.classes))
         held = EventTracker(model, RATE, LabelRules.of(model, capacity=capacity, refractory_s=period_s), history)
         last, rng, at = {}, np.random.default_rng(seed), 0
         while at < len(events):
@@ -100,7 +100,7 @@ def test_update_like_postprocess(model, table, share, seed, capacity, period_s):
 
 def test_final_events(model, table):
     events, features = a_stream(1, table, events=400)
-    history = History.none(len(model.classes))
+    history = History.empty(len(model.classes))
     held = EventTracker(model, RATE, LabelRules.of(model, capacity=2, refractory_s=5.0), history)
     final = 0
     for at, event in enumerate(events):
@@ -115,7 +115,7 @@ def test_report_provisional_withdrawn(model, table):
     """Two were seen at a glance; one of them was none, so the other takes its number and the last is withdrawn."""
     events, features = a_stream(2, table, events=3)
     held = EventTracker(
-        model, RATE, LabelRules.of(model, capacity=1, refractory_s=5.0), History.none(len(model.classes))
+        model, RATE, LabelRules.of(model, capacity=1, refractory_s=5.0), History.empty(len(model.classes))
     )
     seen = list(held.report_provisional(events, features))
     assert [(event.event, event.revision) for event in seen] == [(1, 0), (2, 0), (3, 0)]
