@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import UsageError
-from popclass.streaming.session import SessionKey, History, _digest, load, save
+from popclass.streaming.session import History, SessionKey, _digest, load, save
 
 BEGAN = datetime(2026, 11, 24, 10, tzinfo=UTC)
 ENDED = BEGAN + timedelta(seconds=90)

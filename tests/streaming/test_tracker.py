@@ -55,8 +55,8 @@ def together(model, events, features, capacity, period_s):
     contextual = model.context.probabilities(features, acoustic, *columns)
     placed = Placed(columns[0], columns[1], np.zeros_like(columns[1]))
     rules = LabelRules.of(model, capacity=capacity, refractory_s=period_s)
-    judged = assign_labels(placed, contextual, novelty, rules)
-    return [judged.apply(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
+    labels = assign_labels(placed, contextual, novelty, rules)
+    return [labels.apply(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
 
 
 @pytest.mark.parametrize("share", [1 / 1000, 0.3])
@@ -112,7 +112,7 @@ def test_final_events(model, table):
 
 
 def test_report_provisional_withdrawn(model, table):
-    """Two were seen at a glance; one of them was none, so the other takes its number and the last is withdrawn."""
+    """A provisional event is not confirmed: the next ones get smaller numbers, and the last number is withdrawn."""
     events, features = a_stream(2, table, events=3)
     held = EventTracker(
         model, RATE, LabelRules.of(model, capacity=1, refractory_s=5.0), History.empty(len(model.classes))
