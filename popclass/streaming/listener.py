@@ -26,6 +26,7 @@ from popclass.audio.decode import ArrayDecoder, Block
 from popclass.audio.quality import SampleCheck
 from popclass.audio.recording import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from popclass.detection import Detector, Sound
+from popclass.detection.detector import SEPARATION_S
 from popclass.errors import AudioError, UsageError
 from popclass.features import extract
 from popclass.model.model import Model
@@ -35,7 +36,6 @@ from popclass.streaming import session
 from popclass.streaming.records import LiveEvent
 from popclass.streaming.session import History, SessionKey
 from popclass.streaming.tracker import EventTracker
-from popclass.timing.sites import lookup
 
 PEEK_FRAMES = 24  # frames of the detector between two searches for provisional events: 32 ms
 MIN_RECEIVED_S = 0.080  # from the onset of a provisional event
@@ -93,17 +93,19 @@ class Listener:
         _check_format(sample_rate, channels)
         self.sample_rate, self.channels = sample_rate, channels
         self.model = load_model(model)
-        site = None if site is None else lookup(site).name
         self.metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
-        self.capacity = self.metadata.capacity
         rules = LabelRules.of(
-            self.model, site=site, capacity=self.capacity, refractory_s=refractory, min_probability=min_probability
+            self.model,
+            site=self.metadata.site,
+            capacity=self.metadata.capacity,
+            refractory_s=refractory,
+            min_probability=min_probability,
         )
-        self.refractory_s = rules.refractory_s
         history = History.empty(len(self.model.classes)) if resume is None else self._resumed(resume)
         self._tracker = EventTracker(self.model, sample_rate, rules, history)
         self._detector = Detector(sample_rate, channels)
         self._check = SampleCheck(sample_rate, channels)
+        self._separation = round(SEPARATION_S * sample_rate)
         self._peek_samples = PEEK_FRAMES * self._detector.frame
         self._provisional: list[tuple[Sound, NDArray[np.float64]]] = []
         self._received = 0
@@ -231,10 +233,6 @@ class Listener:
         features = [each for _, each in self._provisional]
         table = np.array(features) if features else np.zeros((0, len(self.model.features)))
         yield from self._tracker.report_provisional([sound.event for sound, _ in self._provisional], table)
-
-    @property
-    def _separation(self) -> int:
-        return round(0.005 * self.sample_rate)
 
     def _samples(self, block: NDArray[Any]) -> Block:
         if self._closed:

@@ -11,12 +11,13 @@ second sign is absent.
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from popclass.audio.header import parse_wav_format
@@ -26,8 +27,12 @@ from popclass.errors import AudioError
 Samples = NDArray[np.float32]
 
 _PCM, _FLOAT, _ALAW, _MULAW = 1, 3, 6, 7
-_WIDTHS = {"u8": 1, "s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4, "f64le": 8, "mulaw": 1, "alaw": 1}
-ENCODINGS = tuple(_WIDTHS)
+# bytes of a sample, and the name in libsndfile
+_FORMATS = {
+    **{"u8": (1, "PCM_U8"), "s16le": (2, "PCM_16"), "s24le": (3, "PCM_24"), "s32le": (4, "PCM_32")},
+    **{"f32le": (4, "FLOAT"), "f64le": (8, "DOUBLE"), "mulaw": (1, "ULAW"), "alaw": (1, "ALAW")},
+}
+ENCODINGS = tuple(_FORMATS)
 _TAGS = {
     **{(_PCM, 8): "u8", (_PCM, 16): "s16le", (_PCM, 24): "s24le", (_PCM, 32): "s32le"},
     **{(_FLOAT, 32): "f32le", (_FLOAT, 64): "f64le", (_MULAW, 8): "mulaw", (_ALAW, 8): "alaw"},
@@ -66,12 +71,13 @@ class Layout:
     @property
     def frame_bytes(self) -> int:
         """Bytes of one sample of all channels."""
-        return _WIDTHS[self.encoding] * self.channels
+        return _FORMATS[self.encoding][0] * self.channels
 
     def decode(self, data: bytes) -> Samples:
         """Return the samples of whole frames, shape (n, channels), full scale 1."""
-        with np.errstate(over="ignore", invalid="ignore"):  # floats beyond float32 become infinite
-            return _DECODERS[self.encoding](data).astype(np.float32).reshape(-1, self.channels)
+        options = {"format": "RAW", "subtype": _FORMATS[self.encoding][1], "endian": "LITTLE"}
+        file = soundfile.SoundFile(io.BytesIO(data), samplerate=self.rate, channels=self.channels, **options)
+        return np.asarray(file.read(dtype="float32", always_2d=True))
 
 
 def wav_layout(read: Callable[[int], bytes]) -> Layout | None:
@@ -121,44 +127,6 @@ def _parse_format(content: bytes) -> tuple[int, int, str]:
             f"has a sample rate of {parsed.rate} Hz: allowed are {MIN_RATE}-{MAX_RATE} Hz; set another in the recorder"
         )
     return parsed.rate, parsed.channels, encoding
-
-
-def _integers(kind: str) -> Callable[[bytes], NDArray[Any]]:
-    scale = float(2 ** (8 * np.dtype(kind).itemsize - 1))
-    return lambda data: np.frombuffer(data, kind) / scale
-
-
-def _three_bytes(data: bytes) -> NDArray[Any]:
-    wide = np.zeros((len(data) // 3, 4), np.uint8)
-    wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-    return wide.view("<i4")[:, 0] / 2.0**31
-
-
-def _mulaw_table() -> NDArray[np.float64]:
-    """Return the mu-law table of ITU-T G.711: sign, exponent and mantissa, inverted."""
-    code = ~np.arange(256) & 0xFF
-    size = (((code & 0x0F) << 3) + 0x84 << ((code & 0x70) >> 4)) - 0x84
-    return np.where(code & 0x80, -size, size) / 32768.0
-
-
-def _alaw_table() -> NDArray[np.float64]:
-    """Return the A-law table of ITU-T G.711: every other bit inverted."""
-    code = np.arange(256) ^ 0x55
-    exponent, mantissa = (code & 0x70) >> 4, (code & 0x0F) << 4
-    size = np.where(exponent == 0, mantissa + 8, mantissa + 0x108 << np.maximum(exponent - 1, 0))
-    return np.where(code & 0x80, size, -size) / 32768.0
-
-
-_DECODERS: dict[str, Callable[[bytes], NDArray[Any]]] = {
-    "u8": lambda data: (np.frombuffer(data, np.uint8) - 128.0) / 128.0,
-    "s16le": _integers("<i2"),
-    "s24le": _three_bytes,
-    "s32le": _integers("<i4"),
-    "f32le": lambda data: np.frombuffer(data, "<f4"),
-    "f64le": lambda data: np.frombuffer(data, "<f8"),
-    "mulaw": lambda data: _mulaw_table()[np.frombuffer(data, np.uint8)],
-    "alaw": lambda data: _alaw_table()[np.frombuffer(data, np.uint8)],
-}
 
 
 def reject_header(first: bytes) -> None:

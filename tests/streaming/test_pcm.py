@@ -67,7 +67,7 @@ def test_check_loud_after_quiet():
 def test_check_floats_beyond_full_scale():
     x = np.full((480, 1), 0.01, np.float32)
     x[7], x[9] = 30.0, np.nan
-    assert EncodingCheck(Layout(RATE, 1, "f32le")).look(x) is None
+    assert EncodingCheck(Layout(RATE, 1, "f32le")).check(x) is None
 
 
 def test_reject_header_formats():
