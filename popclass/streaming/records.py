@@ -60,7 +60,7 @@ def shown_values(event: Event) -> tuple[object, ...]:
 
 
 def row_type(classes: int) -> np.dtype[Any]:
-    """Return the type of one row of the table: some 140 bytes, where an `Event` with its labels takes a kilobyte."""
+    """Return the type of one row of the table: about 140 bytes, while an `Event` with its labels takes a kilobyte."""
     whole = [(name, np.int64) for name in ("onset", "peak", "end", "event", "burst", "fingerprint")]
     real = [(name, np.float64) for name in ("snr_db", "peak_dbfs", "time_s", "novelty")]
     flags = [(name, np.bool_) for name in ("candidate", "cavitation", "takes_cavity", "closed")]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -135,7 +134,7 @@ def _parse(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
     contextual = contextual.reshape(-1, len(stored["classes"]))
     last = stored["last_cavitation_s"]
     history = History(time_s, np.array(stored["burst"], np.int64), contextual, novelty, last)
-    _check(history, [getattr(history, name) for name in _COLUMNS.values()])
+    _check(history)
     began, ended = (datetime.fromisoformat(stored[name]) for name in ("began_at", "ended_at"))
     if began > ended:  # TypeError if only one of them has a time zone
         raise ValueError("it ends before it begins")
@@ -145,18 +144,17 @@ def _parse(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
     return history, began, ended
 
 
-def _check(history: History, columns: Sequence[NDArray[Any]]) -> None:
+def _check(history: History) -> None:
     """Raise ValueError if the numbers are impossible, even under a correct checksum."""
-    if any(len(each) != len(history.time_s) or not np.isfinite(each).all() for each in columns):
-        raise ValueError("its columns do not match")
-    if history.time_s.ndim != 1 or history.burst.ndim != 1 or history.novelty.ndim != 1:
+    vectors = (history.time_s, history.burst, history.novelty)
+    if any(each.ndim != 1 or len(each) != len(history.contextual) or not np.isfinite(each).all() for each in vectors):
         raise ValueError("its columns do not match")
     last = () if history.last_cavitation_s is None else (history.last_cavitation_s,)
     if not all(abs(at) <= _MAX_S for at in (*history.time_s, *last)) or (np.diff(history.time_s) < 0).any():
         raise ValueError("its times are not in order or out of range")
     if ((history.burst < -_MAX_BURST) | (history.burst > _MAX_BURST)).any():
         raise ValueError("its burst numbers are out of range")
-    if any((each < 0).any() or (each > 1).any() for each in (history.contextual, history.novelty)):
+    if not all(((each >= 0) & (each <= 1)).all() for each in (history.contextual, history.novelty)):  # also NaN
         raise ValueError("a probability is outside 0-1")
 
 

@@ -18,9 +18,9 @@ def checked(time_s, weight, burst, capacity):
     return SimpleNamespace(timing=timing, takes_cavity=takes_cavity)
 
 
-def candidates(time_s, weight, burst, verdict, capacity):
+def candidates(time_s, weight, burst, result, capacity):
     which = np.flatnonzero(weight > 0)
-    return which, Conflicts(time_s[which], burst[which], verdict.takes_cavity[which], capacity, PERIOD_S)
+    return which, Conflicts(time_s[which], burst[which], result.takes_cavity[which], capacity, PERIOD_S)
 
 
 @settings(max_examples=400, deadline=None)

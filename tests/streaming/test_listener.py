@@ -191,3 +191,14 @@ def test_feed_and_options_invalid(model):
             Listener(model=model, **options)
     with pytest.raises(UsageError, match="recorded_at"):
         Listener(model=model, resume="session.json")
+
+
+def test_rest_s_first_free_cavity(samples):
+    listener = Listener(recordings.RATE, cavities=1, refractory=100.0)
+    assert listener.rest_s == 0
+    for block in np.array_split(samples, 50):
+        listener.feed(block)
+    listener.close()
+    events = popclass.classify(samples, sample_rate=recordings.RATE, cavities=1, refractory=100.0).events
+    took = [event.start_s for event in events if event.timing == "consistent"]
+    assert listener.rest_s == pytest.approx(max(took[-1] + 100 - 4.5, 0) if took else 0)
