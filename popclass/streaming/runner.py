@@ -1,6 +1,6 @@
 """Session of `popclass listen`: samples of a source to a listener, its events to the sinks.
 
-Where the source begins anew (another rate, a device that was reconnected), the listener is closed and a new one
+If the source begins anew (another rate, a reconnected device), the listener is closed and a new one
 continues its timeline. The samples that follow are a recording of their own, with event numbers from 1.
 """
 
