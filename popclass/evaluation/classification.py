@@ -2,10 +2,10 @@
 
 `sound` is the acoustic classifier alone; `company` weighs the other events of the recording, too; `timing` weighs the
 refractory period, but not the company; `both` weighs everything, and its labels are those that `popclass classify`
-gives. Their difference is what each kind of evidence is worth. Scores are those of `popclass.metrics.scores`,
-with 95 % intervals (`popclass.evaluation.intervals`). They take the most likely class for the answer, whether it was named
-or `uncertain`; how often it was `uncertain` is counted beside them. How well the probability of a class tells it from
-all others, whatever the threshold, is the area under the ROC curve and the average precision (scikit-learn).
+gives. Their difference is what each kind of evidence is worth. Scores are those of `popclass.metrics.scores`, with 95
+% intervals (`popclass.evaluation.intervals`). They take the most likely class for the answer, whether it was named or
+`uncertain`; how often it was `uncertain` is counted beside them. How well the probability of a class tells it from all
+others, whatever the threshold, is the area under the ROC curve and the average precision (scikit-learn).
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Evaluation:
         """
         from popclass.evaluation.output import save
 
-        save(self, folder)
+        save(self.scores, self.cases, self.classes, folder)
 
 
 @dataclass(slots=True)

@@ -182,7 +182,7 @@ def save_all(scores: Mapping[str, Any], folder: Path) -> Sequence[str]:
     return tuple(made)
 
 
-_TITLES = {"sound": "sound alone", "company": "with company", "timing": "with timing", "both": "with both"}
+_TITLES = {"sound": "sound alone", "company": "with context", "timing": "with timing", "both": "with both"}
 
 AROUND_S = 0.25  # on either side
 MOST = 12
@@ -271,7 +271,7 @@ def _title(case: Case, event: Event, classes: Sequence[str]) -> str:
     most = classes[int(case.chances["both"].argmax())]
     return "\n".join(
         [
-            f"Labelled {case.truth}; most likely {most}; popclass says {event.label}",
+            f"Labelled {case.truth}; most likely {most}; popclass label {event.label}",
             where if len(where) <= 100 else f"...{where[-97:]}",
             f"sound alone: {_listed(case.chances['sound'], classes)}",
             f"with both: {_listed(case.chances['both'], classes)}",

@@ -9,8 +9,7 @@ Electron. Syst. 52(4), as scipy solves it).
 
 What is scored: one record for each labelled sound and each detected one, paired where they are the same.
 
-Which event is which labelled sound is decided in `popclass.evaluation.matching`. In a clip that is labelled as a whole the
-strongest event is the labelled sound, as in training.
+In a clip that is labelled as a whole the strongest event is the labelled sound, as in training.
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from popclass.errors import OutputError
 from popclass.evaluation.classification import READINGS, worst
 from popclass.evaluation.figures import MOST, save_all, save_pictures
-from popclass.evaluation.matching import WINDOW_S, Case
+from popclass.evaluation.matching import MATCHED, WINDOW_S, Case
 from popclass.evaluation.report import markdown
 from popclass.formats.csv_io import cell, csv_line
 from popclass.labels import label_files
@@ -36,10 +36,6 @@ from popclass.training.dataset import sha256_of
 from popclass.utils.files import write_text
 from popclass.utils.signals import held
 from popclass.utils.text import one_line, visible
-
-if TYPE_CHECKING:
-    from popclass.evaluation.evaluate import Evaluation
-
 
 SCORES, EVENTS, REPORT = "scores.json", "events.csv", "report.md"
 PART = ".popclass-evaluation.part"  # of one name, so that two evaluations cannot fill one folder
@@ -64,8 +60,17 @@ def check_folder(folder: str | os.PathLike[str]) -> None:
         raise OutputError(f"cannot make {shown}: there is no folder {visible(str(path.parent))}; create it first")
 
 
-def save(evaluation: Evaluation, folder: str | os.PathLike[str]) -> None:
-    """Write everything, or nothing.
+def save(
+    scores: dict[str, Any], cases: Sequence[Case], classes: tuple[str, ...], folder: str | os.PathLike[str]
+) -> None:
+    """Write scores, events, report and figures, or nothing.
+
+    Parameters
+    ----------
+    scores, cases, classes
+        Of an `Evaluation`.
+    folder : path
+        New or empty.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def save(evaluation: Evaluation, folder: str | os.PathLike[str]) -> None:
     except OSError as error:
         raise OutputError(f"cannot write {visible(os.fspath(folder))}: {error.strerror or error}") from error
     try:
-        _fill(evaluation, part)
+        _fill(scores, cases, classes, part)
         with held():
             for file in sorted(part.iterdir()):
                 os.replace(file, path / file.name)
@@ -96,22 +101,21 @@ def save(evaluation: Evaluation, folder: str | os.PathLike[str]) -> None:
                 path.rmdir()  # goes only where it is empty, since something went wrong
 
 
-def _fill(evaluation: Evaluation, part: Path) -> None:
-    text = json.dumps(evaluation.scores, indent=1, ensure_ascii=False, allow_nan=False)
+def _fill(scores: dict[str, Any], cases: Sequence[Case], classes: tuple[str, ...], part: Path) -> None:
+    text = json.dumps(scores, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(part / SCORES, text + "\n")
-    write_text(part / EVENTS, event_lines(evaluation))
-    figures = save_all(evaluation.scores, part)
-    shown = worst(evaluation.classified, evaluation.classes, MOST)
-    errors = save_pictures(shown, evaluation.classes, part)
-    write_text(part / REPORT, markdown(evaluation.scores, figures, list(errors.items())))
+    write_text(part / EVENTS, event_lines(cases, classes))
+    figures = save_all(scores, part)
+    shown = worst([case for case in cases if case.status == MATCHED and case.truth in classes], classes, MOST)
+    errors = save_pictures(shown, classes, part)
+    write_text(part / REPORT, markdown(scores, figures, list(errors.items())))
 
 
-def event_lines(evaluation: Evaluation) -> Iterator[str]:
-    """The cases as CSV, header first."""
-    rows = [row(case, evaluation.classes) for case in evaluation.cases]
-    yield csv_line(columns(evaluation.classes))
-    for one in rows:
-        yield csv_line(one.values())
+def event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[str]:
+    """Yield the cases as CSV, header first."""
+    yield csv_line(columns(classes))
+    for case in cases:
+        yield csv_line(row(case, classes).values())
 
 
 def columns(classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,11 +12,12 @@ from popclass.utils.text import one_line
 Rows = list[list[str]]
 Scores = Mapping[str, Any]
 
+# The keys are stored names of scores.json.
 _MEANING = {
     "sound": "sound alone",
-    "company": "with company",
+    "company": "with context",
     "timing": "with timing",
-    "both": "with both (what popclass says)",
+    "both": "with both (popclass's labels)",
 }
 
 MOST_LIKELY = (
@@ -198,9 +199,9 @@ def _heard(scores: Scores) -> str:
     subjects = f" of {about['subjects']} subjects" if about["subjects"] > 1 else ""
     said = f"{about['heard']} recordings{subjects}, {about['minutes']:.1f} minutes: {counts}."
     if about["clips_without_event"]:
-        said += f" In {about['clips_without_event']} clips nothing is heard."
+        said += f" In {about['clips_without_event']} clips no event was detected."
     if about["failed"]:
-        said += f" {len(about['failed'])} recordings failed and are left out."
+        said += f" {len(about['failed'])} recordings failed and are ignored."
     return said
 
 

@@ -1,7 +1,7 @@
-"""What people say is heard where: reading labels, writing them, and finding the events they mean.
+"""Labels of recordings: reading them, writing them, and assigning them to detected events.
 
-    folders, table, tracks -> read -> records -> matching
-                                      records -> write, spelling, siblings
+    folders, table, sidecar -> read -> records -> matching
+                                       records -> write, validation
 
 Training and evaluation both start here.
 """

@@ -1,11 +1,11 @@
-"""Which of the ways to label a source uses, and reading it that way.
+"""Reading labels of any of the supported kinds.
 
-- A folder with a `labels.csv` or with labels that reports have downloaded, or a CSV: `table`.
-- A folder in which recordings have label tracks beside them, a single such recording, or a track: `tracks`.
+- A CSV, or a folder with a `labels.csv` or with labels downloaded from reports: `table`.
+- A folder of recordings with label tracks beside them, a single such recording, or a track: `sidecar`.
 - Any other folder: a folder per class, `folders`.
 
-Tracks inside folders called like popclass's own classes may mean either; that is refused instead of guessed. Nothing
-but label files is opened here; which event of a recording a label means is decided in `matching`.
+Tracks inside folders named like popclass's own classes may mean either kind, and are an error. Only label files are
+opened here; `matching` assigns labels to events.
 """
 
 from __future__ import annotations
@@ -15,16 +15,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from popclass.errors import LabelError
-from popclass.labels.folders import files_in, inner_folders, is_audio, read_class_folders
-from popclass.labels.records import Labels, Note, some
-from popclass.labels.sidecar import Beside, read_one_recording, read_one_track, read_tracks, tracks_of
-from popclass.labels.table import TABLE, read_table, read_tables, tables_in
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.labels.folders import is_audio, read_class_folders, subfolders, walk_files
+from popclass.labels.records import Labels, Note, abbreviated
+from popclass.labels.sidecar import (
+    Sidecars,
+    find_sidecars,
+    read_folder,
+    read_one_recording,
+    read_one_track,
+    tracks_of,
+)
+from popclass.labels.table import TABLE, read_tables, tables_in
+from popclass.labels.validation import STANDARD
 from popclass.utils.text import one_line
 
 
 def read_labels(source: str | os.PathLike[str]) -> Labels:
-    """Read labels from a folder per class, a CSV, or recordings with label tracks beside them.
+    r"""Read labels from a folder per class, a CSV, or recordings with label tracks beside them.
 
     Parameters
     ----------
@@ -34,30 +41,30 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
     Returns
     -------
     Labels
-        With warnings of what was left out (recordings without a track) and what is odd (overlaps, duplicates).
+        With warnings of ignored files, overlaps and duplicates.
 
     Raises
     ------
     LabelError
-        If there are none, or one of them cannot be used.
+        If there are no labels, or one of them is invalid.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     Path(folder, "take.wav").touch()
-    ...     _ = Path(folder, "take.txt").write_text("1.5\\t1.5\\tcavitation 0.93\\n")
+    ...     Path(folder, "hip.wav").touch()
+    ...     _ = Path(folder, "hip.txt").write_text("1.5\t1.5\tcavitation 0.93\n")
     ...     read_labels(folder).recordings[0].rows
     (LabelRow(start_s=1.5, end_s=1.5, label='cavitation'),)
     """
     path = Path(source)
     shown = one_line(str(path))
     if path.is_dir():
-        return _read_folder(path)
+        return _read_directory(path)
     if not path.exists():
         raise LabelError(f"{shown}: no such folder or label file")
     if path.suffix.lower() == ".csv":
-        return read_table(path)
+        return read_tables([path])
     if is_audio(path):
         return read_one_recording(path)
     if path.suffix.lower() == ".txt":
@@ -69,17 +76,12 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
 
 
 def label_files(source: str | os.PathLike[str]) -> list[Path]:
-    """The files that `read_labels` reads of a source; none where a folder per class is the label.
+    """Return the files that `read_labels` reads, sorted; none for a folder per class.
 
     Parameters
     ----------
     source : path
-        As `read_labels` takes it, and has read without complaint.
-
-    Returns
-    -------
-    list of Path
-        Sorted.
+        As for `read_labels`, which must have accepted it.
 
     Examples
     --------
@@ -91,34 +93,33 @@ def label_files(source: str | os.PathLike[str]) -> list[Path]:
     """
     path = Path(source)
     if path.is_dir():
-        return tables_in(path) or sorted(Beside.of(files_in(path)).tracks)
-    return sorted(tracks_of(path)) if is_audio(path) else [path]
+        return tables_in(path) or sorted(find_sidecars(walk_files(path)).tracks)
+    return tracks_of(path) if is_audio(path) else [path]
 
 
-def _read_folder(folder: Path) -> Labels:
+def _read_directory(folder: Path) -> Labels:
     tables = tables_in(folder)
-    beside = Beside.of(files_in(folder))
+    sidecars = find_sidecars(walk_files(folder))
     if tables:
         labels = read_tables(tables)
-        if not beside.tracked:
+        if not sidecars.tracked:
             return labels
-        names = some([path.relative_to(folder).as_posix() for path in sorted(beside.tracked)])
-        read = f"{some([table.name for table in tables])} {'is' if len(tables) == 1 else 'are'} read"
-        told = Note(f"{read}; the label tracks beside recordings are not", names)
-        return replace(labels, warnings=(told, *labels.warnings))
-    if not beside.tracks:
+        names = abbreviated([path.relative_to(folder).as_posix() for path in sidecars.tracked])
+        read = abbreviated([table.name for table in tables])
+        brief = f"labels were read from {read}; the label tracks beside recordings are ignored"
+        return replace(labels, warnings=(Note(brief, names), *labels.warnings))
+    if not sidecars.tracks:
         return read_class_folders(folder)
-    _refuse_both(folder, beside)
-    return read_tracks(folder, beside)
+    _refuse_both(folder, sidecars)
+    return read_folder(folder, sidecars)
 
 
-def _refuse_both(folder: Path, beside: Beside) -> None:
-    classes = {CAVITATION, SNAPPING, OTHER}
-    audio = {path.relative_to(folder).parts[0] for path in beside.recordings if path.parent != folder}
-    both = [inner.name for inner in inner_folders(folder) if inner.name in classes & audio]
+def _refuse_both(folder: Path, sidecars: Sidecars) -> None:
+    with_audio = {path.relative_to(folder).parts[0] for path in sidecars.recordings if path.parent != folder}
+    both = [inner.name for inner in subfolders(folder) if inner.name in set(STANDARD) & with_audio]
     if both:
-        track = min(beside.tracks).relative_to(folder).as_posix()
+        track = min(sidecars.tracks).relative_to(folder).as_posix()
         raise LabelError(
-            f"{one_line(str(folder))}: labelled in two ways: folders named like classes ({some(both)}) and label "
+            f"{one_line(str(folder))}: labelled twice: folders named like classes ({abbreviated(both)}) and label "
             f"tracks ({one_line(track)}); move one of them elsewhere, rename the folders, or write a {TABLE}"
         )

@@ -1,4 +1,4 @@
-"""One kind of record for all labels, wherever they were read."""
+"""Records of labels, the same whatever file they were read from."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from pathlib import Path
 
 from popclass.utils.text import one_line
 
+ONSET_S = 0.010
+"""Longest label that marks an onset; a longer one contains its sound."""
+ROUNDING_S = 1e-9  # times with six decimals may differ from each other by a rounding
 _SHOWN = 3  # names in a message that could list hundreds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class LabelRow:
-    """A labelled stretch of a recording, or a point, whose end is its start.
+    """A labelled interval of a recording, or a point, whose end is its start.
 
     Attributes
     ----------
     start_s, end_s : float
         Seconds from the start of the recording.
     label : str
-        A class, or empty where nothing but `other` is heard.
+        A class; empty where the interval contains nothing but `other`.
     where : str
-        File and row it was read from, for messages; labels are the same wherever they stand.
+        File and row it was read from, for messages; ignored in comparisons.
     """
 
     start_s: float
@@ -32,26 +35,32 @@ class LabelRow:
     where: str = field(default="", compare=False, repr=False)
 
     @property
-    def is_point(self) -> bool:
-        """Whether it marks a moment instead of a stretch."""
-        return self.start_s == self.end_s
+    def names_onset(self) -> bool:
+        """Whether the label marks an onset: a point or an interval of at most 10 ms.
+
+        Examples
+        --------
+        >>> [LabelRow(1.0, end, "other").names_onset for end in (1.0, 1.01, 1.2)]
+        [True, True, False]
+        """
+        return self.end_s - self.start_s <= ONSET_S + ROUNDING_S
 
     @property
     def place(self) -> str:
-        """Its label and times, for messages.
+        """Label and times, for messages.
 
         Examples
         --------
         >>> LabelRow(1.0, 1.25, "cavitation").place
         'cavitation at 1-1.25 s'
         """
-        span = f"{self.start_s:.10g}" if self.is_point else f"{self.start_s:.10g}-{self.end_s:.10g}"
-        return f"{self.label or '(none)'} at {span} s"
+        end = "" if self.end_s == self.start_s else f"-{self.end_s:.10g}"
+        return f"{self.label or '(none)'} at {self.start_s:.10g}{end} s"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledRecording:
-    """What is known about one recording.
+    """Labels and metadata of one recording.
 
     Attributes
     ----------
@@ -61,13 +70,13 @@ class LabelledRecording:
     rows : tuple of LabelRow
         Sorted by start, end and label.
     whole : str or None
-        The class that its strongest onset takes, where the recording is a labelled clip.
+        Class of the strongest onset, where the recording is a labelled clip.
     verified : bool
-        Whether somebody made sure that nothing else is in it, even when other labels are partial.
+        Whether the recording was checked to contain nothing else, even when other labels are partial.
     subject, site : str or None
     recorded_at : datetime or None
     where : str
-        File and row in which it is labelled as a whole, for messages.
+        File and row of its first label, for messages.
     """
 
     path: Path
@@ -88,48 +97,43 @@ class LabelledRecording:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """All labelled recordings of a source, in the order of their names, and what was odd about it."""
+    """All labelled recordings of a source, in the order of their names, and warnings about them."""
 
     recordings: tuple[LabelledRecording, ...]
     warnings: tuple[str, ...] = ()
 
 
 class Note(str):
-    """A warning that names recordings, and `brief`, its beginning, which does not and may be kept in a model.
+    """A warning whose first part, `brief`, names no recording and may be stored in a model.
 
     Examples
     --------
-    >>> note = Note("2 recordings are left out", "jane.wav, john.wav")
+    >>> note = Note("2 recordings are ignored", "jane.wav, john.wav")
     >>> print(note), note.brief
-    2 recordings are left out: jane.wav, john.wav
-    (None, '2 recordings are left out')
+    2 recordings are ignored: jane.wav, john.wav
+    (None, '2 recordings are ignored')
     """
 
     __slots__ = ("brief",)
     brief: str
 
     def __new__(cls, brief: str, names: str) -> Note:
-        """Put both parts together."""
+        """Join both parts."""
         note = super().__new__(cls, f"{brief}: {names}")
         note.brief = brief
         return note
 
     def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
-        """Both parts, for pickling and copying."""
+        """Return both parts, for pickling and copying."""
         return self.brief, self[len(self.brief) + 2 :]
 
 
-def in_order(rows: Sequence[LabelRow]) -> tuple[LabelRow, ...]:
-    """Rows sorted by start, end and label."""
-    return tuple(sorted(rows, key=lambda row: (row.start_s, row.end_s, row.label)))
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few of many names, and how many more there are.
+def abbreviated(names: Sequence[str]) -> str:
+    """Return the first three of many names, and the number of further ones.
 
     Examples
     --------
-    >>> some(["a", "b", "c", "d", "e"])
+    >>> abbreviated(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
     shown = ", ".join(one_line(name) for name in names[:_SHOWN])

@@ -1,45 +1,46 @@
-"""Which label track belongs to which recording, by their names.
+"""Labels beside recordings: Audacity label tracks and Raven selection tables.
 
-`REC.txt` belongs to `REC.wav` (or any other recording `REC.*`) in the same folder, and so do `REC.wav.txt`,
-`REC.Table.1.selections.txt`, `REC.selections.txt` and other names that begin with `REC.` and end like a selection
-table. What is in a `.txt` decides what it is: a Raven selection table has a head, anything else beside a recording is
-taken for an Audacity track. A selection table beside no recording may still name its recordings inside; a text file
-beside none that looks like a track is reported, and any other text is nobody's label.
+A track belongs to a recording by its name. `REC.txt` belongs to `REC.wav` (or any other recording `REC.*`) in the same
+folder. So do `REC.wav.txt`, `REC.Table.1.selections.txt`, `REC.selections.txt` and other names that begin with `REC.`
+and end like a selection table. The content of a `.txt` decides its format: a Raven selection table has a header,
+anything else beside a recording is read as an Audacity track. A selection table beside no recording may name its
+recordings inside (`Begin File`, `Begin Path`). A text file beside no recording that looks like a track is reported, and
+any other text is ignored.
 
-Labels beside recordings: Audacity label tracks and Raven selection tables.
+A recording with a track counts as completely labelled, so an empty track, or a table with only a header, makes it a
+verified negative. A recording without one is ignored, with a warning. The probability that popclass writes after a
+class (`cavitation 0.93`) is dropped.
 
-A recording with a track is taken to be labelled completely, so an empty track, or a table with only a head, makes it a
-verified negative. A recording without one is not labelled: it is left out and named in a warning. A Raven table says
-itself which recordings it is of where it has `Begin File` (and `Begin Path`); otherwise its name decides, as for
-Audacity. The probability that popclass writes behind a class (`cavitation 0.93`) is passed over.
-
-The readers are our own (`popclass.formats.audacity`, `popclass.formats.raven`): crowsetta 5.1 needs pandas, pandera and
-attrs, wants exactly three columns of a track, and so reads no frequency lines or empty tracks, and no row numbers
-remain for messages.
+The readers are our own (`popclass.formats.audacity`, `popclass.formats.raven`). crowsetta 5.1 needs pandas, pandera and
+attrs, accepts only tracks of three columns, without frequency lines or empty, and keeps no row numbers for messages.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from popclass.errors import LabelError
 from popclass.formats.audacity import AudacityLabel, label_name, read_audacity, single_field
 from popclass.formats.raven import RavenSelection, is_raven, read_raven
 from popclass.formats.text import number, read_rows
-from popclass.labels.folders import files_in, is_audio, listed
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
-from popclass.labels.validation import Names, checked
+from popclass.labels.folders import is_audio, list_folder, walk_files
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
+from popclass.labels.validation import validated
 from popclass.utils.text import counted, one_line
 
 _TABLE_ENDS = (".selections", ".selection.table")
 
+Located = tuple[Path, LabelRow | None]
+"""A recording and one of its labels; None for a recording whose track exists, even if it is empty."""
 
-@dataclass(slots=True)
-class Beside:
-    """The recordings and label tracks among some files.
+
+@dataclass(frozen=True, slots=True)
+class Sidecars:
+    """Recordings and the label tracks beside them.
 
     Attributes
     ----------
@@ -47,144 +48,67 @@ class Beside:
         Sorted.
     tracks : dict of Path to list of Path
         Each track and the recordings it may belong to by its name: one as a rule, none for a selection table that names
-        them inside, several where only the endings of the recordings differ.
+        them inside, several where only the suffixes of the recordings differ.
     strays : list of Path
-        What looks like an Audacity track and lies beside no recording.
+        Files that look like an Audacity track and lie beside no recording.
     """
 
-    recordings: list[Path] = field(default_factory=list)
-    tracks: dict[Path, list[Path]] = field(default_factory=dict)
-    strays: list[Path] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, files: Iterable[Path]) -> Beside:
-        """Sort files into recordings and tracks; text files are opened to see what they are.
-
-        Raises
-        ------
-        LabelError
-            If a text file beside a recording cannot be read.
-        """
-        paths = sorted(files)
-        found = cls([path for path in paths if is_audio(path)])
-        named = _by_name(found.recordings)
-        for path in paths:
-            if path.suffix.lower() != ".txt":
-                continue
-            owners = _owners(path, named)
-            if owners or _readable_table(path):
-                found.tracks[path] = owners
-            elif _looks_like_track(path):
-                found.strays.append(path)
-        return found
+    recordings: list[Path]
+    tracks: dict[Path, list[Path]]
+    strays: list[Path]
 
     @property
-    def tracked(self) -> set[Path]:
-        """Recordings that have a track by its name."""
-        return {owner for owners in self.tracks.values() for owner in owners}
+    def tracked(self) -> list[Path]:
+        """Recordings with a track of their name, sorted."""
+        return sorted({owner for owners in self.tracks.values() for owner in owners})
 
 
-def one_owner(track: Path, owners: list[Path]) -> Path:
-    """The recording a track belongs to by its name.
-
-    Raises
-    ------
-    LabelError
-        If there is none, or several.
-    """
-    shown = one_line(str(track))
-    if not owners:
-        raise LabelError(f"{shown}: no recording beside it has this name; {track.stem}.wav or the like is expected")
-    if len(owners) > 1:
-        names = some([path.name for path in owners])
-        example = one_line(f"{owners[0].name}.txt")
-        raise LabelError(f"{shown}: it may belong to any of {names}; call it {example} if it is of {owners[0].name}")
-    return owners[0]
-
-
-def _by_name(recordings: Iterable[Path]) -> dict[tuple[Path, str], list[Path]]:
-    """Recordings by folder and full name, and by folder and name without its ending."""
-    named: dict[tuple[Path, str], list[Path]] = {}
-    for path in recordings:
-        named.setdefault((path.parent, path.name), []).append(path)
-        named.setdefault((path.parent, path.stem), []).append(path)
-    return named
-
-
-def _owners(track: Path, named: dict[tuple[Path, str], list[Path]]) -> list[Path]:
-    base = track.stem
-    if found := named.get((track.parent, base)):
-        return found
-    if not base.lower().endswith(_TABLE_ENDS):
-        return []
-    while "." in base:  # the longest name that fits: a.b.selections.txt is of a.b.wav, not of a.wav
-        base = base.rpartition(".")[0]
-        if found := named.get((track.parent, base)):
-            return found
-    return []
-
-
-def _readable_table(path: Path) -> bool:
-    try:
-        return is_raven(path)
-    except LabelError:  # some other text, in an encoding of its own
-        return False
-
-
-def _looks_like_track(path: Path) -> bool:
-    try:
-        _, cells = next(read_rows(path), (0, [""]))
-    except LabelError:
-        return False
-    return len(cells) > 1 and number(cells[0]) is not None
-
-
-Found = dict[Path, list[LabelRow]]
-"""Rows of each recording that has a track, even an empty one."""
-
-
-def read_tracks(folder: Path, beside: Beside) -> Labels:
-    """Read the tracks of all recordings in a folder and the folders below it.
-
-    Parameters
-    ----------
-    folder : Path
-        Names of recordings are relative to it.
-    beside : Beside
-        What there is in it.
+def find_sidecars(files: Iterable[Path]) -> Sidecars:
+    """Find recordings and label tracks among files; text files are opened to recognize their format.
 
     Raises
     ------
     LabelError
-        With file, row and what stands there, if a label cannot be used, or it is not clear which recording it is of.
+        If a text file beside a recording cannot be read.
     """
-    labels = _read(folder, beside)
+    paths = sorted(files)
+    found = Sidecars([path for path in paths if is_audio(path)], {}, [])
+    named: dict[Path, list[Path]] = {}
+    for path in found.recordings:
+        named.setdefault(path, []).append(path)
+        named.setdefault(path.with_name(path.stem), []).append(path)
+    for path in (path for path in paths if path.suffix.lower() == ".txt"):
+        owners = _owners(path, named)
+        if owners or _is_table(path):
+            found.tracks[path] = owners
+        elif _is_track(path):
+            found.strays.append(path)
+    return found
+
+
+def read_folder(folder: Path, sidecars: Sidecars) -> Labels:
+    """Read the tracks of all recordings in a folder and below it.
+
+    Raises
+    ------
+    LabelError
+        With file, row and content, if a label is invalid, or it is not clear which recording it belongs to.
+    """
+    labels = _read(folder, sidecars)
     warnings: list[str] = []
     known = {recording.path for recording in labels.recordings}
-    if unlabelled := [path.relative_to(folder).as_posix() for path in beside.recordings if path not in known]:
-        warnings.append(Note(_without_track(len(unlabelled)), some(unlabelled)))
-    if beside.strays:
-        names = some([path.relative_to(folder).as_posix() for path in beside.strays])
-        one = len(beside.strays) == 1
-        belong = "belongs to no recording beside it" if one else "belong to no recording beside them"
-        warnings.append(Note(f"{counted(len(beside.strays), 'label track')} {belong}", names))
+    if unlabelled := [path.relative_to(folder).as_posix() for path in sidecars.recordings if path not in known]:
+        brief = f"{counted(len(unlabelled), 'recording')} without a label track ignored"
+        warnings.append(Note(brief, abbreviated(unlabelled)))
+    if strays := [path.relative_to(folder).as_posix() for path in sidecars.strays]:
+        warnings.append(Note(f"{counted(len(strays), 'label track')} without a recording ignored", abbreviated(strays)))
     return Labels(labels.recordings, (*warnings, *labels.warnings))
 
 
-def _without_track(count: int) -> str:
-    return f"{counted(count, 'recording')} without a label track {'is' if count == 1 else 'are'} left out"
-
-
 def read_one_recording(recording: Path) -> Labels:
-    """Read the tracks of one recording.
-
-    Raises
-    ------
-    LabelError
-        If it has none, or a label cannot be used.
-    """
-    recordings = Beside.of(_neighbours(recording)).recordings
-    labels = _read(recording.parent, Beside(recordings, tracks_of(recording)), only=recording)
+    """Read the tracks of one recording; raise LabelError if it has none, or a label is invalid."""
+    sidecars = _beside(recording)
+    labels = _read(recording.parent, sidecars, only=recording)
     if not labels.recordings:
         stem = one_line(recording.stem)
         raise LabelError(
@@ -194,151 +118,165 @@ def read_one_recording(recording: Path) -> Labels:
     return labels
 
 
-def tracks_of(recording: Path) -> dict[Path, list[Path]]:
-    """The tracks that may be of one recording, as in `Beside.tracks`."""
-    beside = Beside.of(_neighbours(recording))
-    # A table beside no recording may name this one inside.
-    return {track: owners for track, owners in beside.tracks.items() if recording in owners or not owners}
+def tracks_of(recording: Path) -> list[Path]:
+    """Return the tracks that may belong to a recording, sorted."""
+    return sorted(_beside(recording).tracks)
 
 
 def read_one_track(track: Path) -> Labels:
-    """Read a track or selection table and the recordings it is of, which lie beside it or below.
-
-    Raises
-    ------
-    LabelError
-        If it is of no recording, or a label cannot be used.
-    """
-    beside = Beside.of(files_in(track.parent))
-    return _read(track.parent, Beside(beside.recordings, {track: beside.tracks.get(track, [])}))
+    """Read a track or selection table of recordings beside it or below; raise LabelError if a label is invalid."""
+    sidecars = find_sidecars(walk_files(track.parent))
+    return _read(track.parent, Sidecars(sidecars.recordings, {track: sidecars.tracks.get(track, [])}, []))
 
 
-def _neighbours(path: Path) -> Iterator[Path]:
-    return (each for each in listed(path.parent) if not each.name.startswith(".") and each.is_file())
+def _owners(track: Path, named: Mapping[Path, list[Path]]) -> list[Path]:
+    base = track.stem
+    if found := named.get(track.with_name(base)):
+        return found
+    if not base.lower().endswith(_TABLE_ENDS):
+        return []
+    while "." in base:  # the longest name that fits: a.b.selections.txt belongs to a.b.wav, not to a.wav
+        base = base.rpartition(".")[0]
+        if base and (found := named.get(track.with_name(base))):
+            return found
+    return []
 
 
-def _read(folder: Path, beside: Beside, *, only: Path | None = None) -> Labels:
-    found: Found = {}
-    names = Names()
-    index = _by_field(beside.recordings)
-    for track, owners in sorted(beside.tracks.items()):
-        rows = _raven(track, owners, index) if is_raven(track) else _audacity(track, owners)
-        for where, path, label in rows:
-            if only is not None and path != only:
-                continue
-            kept = found.setdefault(path, [])
-            if label is not None:
-                names.take(label.label, where)
-                kept.append(label)
-    names.check()
+def _is_table(path: Path) -> bool:
+    try:
+        return is_raven(path)
+    except LabelError:  # other text, in an encoding of its own
+        return False
+
+
+def _is_track(path: Path) -> bool:
+    try:
+        _, cells = next(read_rows(path), (0, [""]))
+    except LabelError:
+        return False
+    return len(cells) > 1 and number(cells[0]) is not None
+
+
+def _beside(recording: Path) -> Sidecars:
+    """Return the recordings in the folder of one, and the tracks that may belong to that one."""
+    files = (path for path in list_folder(recording.parent) if not path.name.startswith(".") and path.is_file())
+    found = find_sidecars(files)
+    # A table beside no recording may name this one inside.
+    tracks = {track: owners for track, owners in found.tracks.items() if recording in owners or not owners}
+    return Sidecars(found.recordings, tracks, found.strays)
+
+
+def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labels:
+    by_name: dict[str, list[Path]] = {}
+    for path in sidecars.recordings:
+        by_name.setdefault(single_field(path.name), []).append(path)
+    found: dict[Path, list[LabelRow]] = {}
+    for track, owners in sorted(sidecars.tracks.items()):
+        located = _read_raven(track, owners, by_name) if is_raven(track) else _read_audacity(track, owners)
+        for path, row in located:
+            if only is None or path == only:
+                found.setdefault(path, []).extend([] if row is None else [row])
     recordings = [
-        LabelledRecording(path, path.relative_to(folder).as_posix(), in_order(rows), verified=not rows)
+        LabelledRecording(path, path.relative_to(folder).as_posix(), tuple(sorted(rows)), verified=not rows)
         for path, rows in sorted(found.items())
     ]
-    return checked(recordings, _numbered(recordings))
+    return validated(recordings, _warn_of_numbers(recordings), allow_empty=False)
 
 
-Placed = tuple[str, Path, LabelRow | None]
-"""Where a label stands, the recording it is of, and the label; None says that the recording has a track."""
-
-
-def _audacity(track: Path, owners: list[Path]) -> Iterator[Placed]:
-    owner = one_owner(track, owners)
-    yield one_line(str(track)), owner, None
-    _refuse_commas(track)
+def _read_audacity(track: Path, owners: list[Path]) -> Iterator[Located]:
+    owner = _only_owner(track, owners)
+    yield owner, None
+    _check_separator(track)
     for row, label in read_audacity(track):
-        where = f"{one_line(str(track))}, row {row}"
-        yield where, owner, _row(where, label)
+        yield owner, _label_row(track, row, label)
 
 
-def _refuse_commas(track: Path) -> None:
-    """A selection table that some other program has saved again with commas is no track, and says so."""
+def _read_raven(track: Path, owners: list[Path], by_name: Mapping[str, list[Path]]) -> Iterator[Located]:
+    selections = read_raven(track)
+    if not selections:
+        yield _only_owner(track, owners), None
+    _check_offsets(track, [selection for _, selection in selections])
+    for row, selection in selections:
+        if selection.file is None:
+            owner = _only_owner(track, owners)
+        else:
+            owner = _named_recording(track, row, selection.file, selection.path, owners, by_name)
+        yield owner, _label_row(track, row, selection)
+
+
+def _only_owner(track: Path, owners: list[Path]) -> Path:
+    if len(owners) == 1:
+        return owners[0]
+    shown = one_line(str(track))
+    if not owners:
+        raise LabelError(f"{shown}: no recording beside it has this name; {track.stem}.wav or the like is expected")
+    example = one_line(f"{owners[0].name}.txt")
+    raise LabelError(
+        f"{shown}: it may belong to any of {abbreviated([path.name for path in owners])}; rename it {example} if it "
+        f"belongs to {owners[0].name}"
+    )
+
+
+def _check_separator(track: Path) -> None:
+    """Refuse a selection table that another program has saved with commas, which is not a track."""
     _, head = next(read_rows(track), (0, [""]))
     if len(head) == 1 and "begin time (s)" in (name.strip(' "').casefold() for name in re.split("[,;]", head[0])):
         raise LabelError(
-            f"{one_line(str(track))}, row 1: a Raven selection table whose columns are not separated by tabs; save it "
+            f"{_at(track, 1)}: a Raven selection table whose columns are not separated by tabs; save it "
             "from Raven again, or with tabs (in a spreadsheet: text, tab delimited)"
         )
 
 
-def _raven(track: Path, owners: list[Path], index: dict[str, list[Path]]) -> Iterator[Placed]:
-    selections = read_raven(track)
-    if not selections:
-        yield one_line(str(track)), one_owner(track, owners), None
-    _check_offsets(track, [selection for _, selection in selections])
-    for row, selection in selections:
-        where = f"{one_line(str(track))}, row {row}"
-        if selection.file is None:
-            owner = one_owner(track, owners)
-        else:
-            owner = _named(where, track, selection.file, selection.path, owners, index)
-        yield where, owner, _row(where, selection)
+def _check_offsets(track: Path, selections: Iterable[RavenSelection]) -> None:
+    """Refuse a table of several recordings without offsets: begin times count from the first of them."""
+    files = {(each.path, each.file) for each in selections if each.file is not None}
+    _, header = next(read_rows(track))
+    if len(files) > 1 and "file offset (s)" not in (name.strip().casefold() for name in header):
+        raise LabelError(
+            f"{one_line(str(track))}: selections in {len(files)} recordings, but no column 'File Offset (s)' with the "
+            "times in each; add it in Raven and save the table again"
+        )
 
 
-def _row(where: str, label: AudacityLabel | RavenSelection) -> LabelRow:
+def _label_row(track: Path, row: int, label: AudacityLabel | RavenSelection) -> LabelRow:
     if label.start_s < 0:
         raise LabelError(
-            f"{where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; move the "
-            "label, or the recording back to 0 s before its labels are exported"
+            f"{_at(track, row)}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; "
+            "move the label, or the recording back to 0 s before its labels are exported"
         )
-    return LabelRow(label.start_s, label.end_s, label_name(label.text), where)
+    return LabelRow(label.start_s, label.end_s, label_name(label.text), _at(track, row))
 
 
-def _check_offsets(track: Path, selections: Iterable[RavenSelection]) -> None:
-    """Raven's begin times run on over the recordings it has open as one."""
-    files = {(each.path, each.file) for each in selections if each.file is not None}
-    if len(files) > 1 and not _has_offsets(track):
-        raise LabelError(
-            f"{one_line(str(track))}: selections in {len(files)} recordings, but no column 'File Offset (s)' to say "
-            "where in each; add it in Raven and save the table again"
-        )
-
-
-def _has_offsets(track: Path) -> bool:
-    _, header = next(read_rows(track))
-    return "file offset (s)" in (name.strip().casefold() for name in header)
-
-
-def _by_field(recordings: Iterable[Path]) -> dict[str, list[Path]]:
-    """Recordings by their name as a table can hold it."""
-    index: dict[str, list[Path]] = {}
-    for path in recordings:
-        index.setdefault(single_field(path.name), []).append(path)
-    return index
-
-
-def _named(
-    where: str, track: Path, file: str, path: str | None, owners: list[Path], index: dict[str, list[Path]]
+def _named_recording(
+    track: Path, row: int, file: str, path: str | None, owners: list[Path], by_name: Mapping[str, list[Path]]
 ) -> Path:
-    """The recording that a selection names: by its path as far as that helps, else the one beside the table."""
-    candidates = index.get(single_field(file), [])
+    """Return the recording that a selection names: by its path as far as that helps, else the one beside the table."""
+    candidates = by_name.get(single_field(file), [])
     if len(candidates) > 1 and path is not None:
-        written = path.replace("\\", "/")
-        shared = [_shared_parts(written, candidate) for candidate in candidates]
+        written = path.replace("\\", "/").split("/")[::-1]
+        shared = [_shared_parts(written, each) for each in candidates]
         candidates = [each for each, parts in zip(candidates, shared, strict=True) if parts == max(shared)]
     if len(candidates) > 1:
         candidates = [each for each in candidates if each in owners or each.parent == track.parent] or candidates
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
-        raise LabelError(f"{where}: no recording '{one_line(file)}' is in the folder of the table or below")
-    raise LabelError(f"{where}: '{one_line(file)}' may be any of {some([str(each) for each in candidates])}")
+        raise LabelError(f"{_at(track, row)}: no recording '{one_line(file)}' is in the folder of the table or below")
+    names = abbreviated([str(each) for each in candidates])
+    raise LabelError(f"{_at(track, row)}: '{one_line(file)}' may be any of {names}")
 
 
-def _shared_parts(written: str, candidate: Path) -> int:
-    """How many folders, counted from the name up, a written path and a real one have in common."""
-    ends = zip(reversed(written.split("/")), reversed(candidate.parts), strict=False)
-    shared = 0
-    for mine, real in ends:
-        if mine != single_field(real):
-            break
-        shared += 1
-    return shared
+def _shared_parts(written: list[str], path: Path) -> int:
+    """Return the number of parts, counted from the file name up, that a written path and a real one share."""
+    real = map(single_field, reversed(path.parts))
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(written, real, strict=False)))
 
 
-def _numbered(recordings: Iterable[LabelledRecording]) -> list[str]:
+def _at(track: Path, row: int) -> str:
+    return f"{one_line(str(track))}, row {row}"
+
+
+def _warn_of_numbers(recordings: Iterable[LabelledRecording]) -> list[str]:
     found = {name for recording in recordings for name in recording.classes if name.isdigit()}
-    names = sorted(found, key=lambda name: (len(name.lstrip("0")), name.lstrip("0"), name))  # int stops at 4,300 digits
-    if not names:
-        return []
-    return [f"labels that are mere numbers ({some(names)}) are taken for names of classes"]
+    names = sorted(found, key=lambda name: (len(name), name))  # int() stops at 4,300 digits
+    return [f"labels that are only numbers ({abbreviated(names)}) are used as class names"] if names else []

@@ -1,13 +1,13 @@
 """Labels in a CSV: columns `file,start_s,label` and, where known, `end_s,subject,site,recorded_at`.
 
-Other columns are not read, and named in a warning. Paths are relative to the CSV. A row without times labels a whole
-clip, as a folder of its class would; a row without an end is a point, and so is every row where there is no column of
-ends; a row without a label says that nothing but `other` is heard there, and if it has no times either, nowhere in the
+Other columns are ignored, with a warning. Paths are relative to the CSV. A row without times labels a whole clip, as a
+folder of its class would. A row without an end is a point, and so is every row where there is no column of ends. A row
+without a label marks an interval that contains nothing but `other`; without times either, it covers the whole
 recording.
 
-The tables of a folder are `labels.csv` and what reports have downloaded, one for each page (`hip.labels.csv`). They are
-read as one, except that a recording belongs to one of them: which of two opinions holds is not for a program to say.
-Nor is which of two downloads of one page does, and a browser gives the second a number in its name that no table has.
+The tables of a folder are `labels.csv` and the downloads of reports, one for each page (`hip.labels.csv`). They are
+read as one, but each recording may be in only one of them. A second download of one page, to which browsers give a
+number in its name, is an error: popclass cannot know which of the two is valid.
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ from pathlib import Path
 from popclass.errors import LabelError
 from popclass.formats.csv_io import check_text, read_columns
 from popclass.formats.text import number
-from popclass.labels.folders import listed
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
-from popclass.labels.validation import Names, checked
+from popclass.labels.folders import list_folder
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
+from popclass.labels.validation import validated
 from popclass.utils.text import one_line
 
 TABLE, TABLE_END = "labels.csv", ".labels.csv"
-# as Chromium, Firefox and Safari name what is there already; where labels may well have a number of their own, only
-# the form that nobody writes by hand
-_AGAIN = re.compile(r"(?P<name>labels) ?\(\d+\)\.csv|(?P<page>.+\.labels)( ?\(\d+\)|[- ]\d+)\.csv", re.IGNORECASE)
+# Names that Chromium, Firefox and Safari give to a second download. `labels-2.csv` may be a name written by hand, so
+# for labels.csv only the form with brackets counts.
+_SECOND_DOWNLOAD = re.compile(
+    r"(?P<name>labels) ?\(\d+\)\.csv|(?P<page>.+\.labels)( ?\(\d+\)|[- ]\d+)\.csv", re.IGNORECASE
+)
 NEEDED = ("file", "start_s", "label")
 COLUMNS = ("file", "start_s", "end_s", "label", "subject", "site", "recorded_at")
-_MEANT = {
+_SYNONYMS = {
     **dict.fromkeys(("participant", "person", "patient", "people", "speaker", "id", "subject_id"), "subject"),
     **dict.fromkeys(("start", "onset", "onset_s", "begin", "begin_s", "time", "time_s"), "start_s"),
     **dict.fromkeys(("end", "stop", "stop_s", "offset", "offset_s"), "end_s"),
@@ -42,129 +44,115 @@ _MEANT = {
     **dict.fromkeys(("joint", "location", "region"), "site"),
     **dict.fromkeys(("date", "datetime", "recorded", "timestamp"), "recorded_at"),
 }
-_LIKE = 0.75  # of the ratio of difflib, from which a column's name is taken for a misspelt one
+_SIMILARITY = 0.75  # difflib's ratio from which a column may be a misspelling of another
 
-
-def read_table(path: Path) -> Labels:
-    """Read a CSV of labels. Raises as `read_tables`."""
-    return read_tables([path])
+Rows = list[tuple[str, dict[str, str]]]
+"""Place of each row in its file, and its cells by column."""
 
 
 def read_tables(paths: Sequence[Path]) -> Labels:
-    """Read several CSVs of labels that lie in one folder, each about recordings of its own.
+    """Read CSVs of labels that lie in one folder, each of recordings of its own.
 
     Raises
     ------
     LabelError
-        With file, row and reason, if a row cannot be used, a recording is missing, or is in two of them.
+        With file, row and reason, if a row is invalid, a recording is missing, or is in two of them.
     """
-    names, unread = Names(), list[Note]()
-    owners: dict[str, Path] = {}
+    unread: list[Note] = []
+    tables: dict[str, Path] = {}
     recordings: list[LabelledRecording] = []
     for path in paths:
-        grouped = _rows_of(path, names, unread)
-        for name in grouped:
-            if (other := owners.setdefault(os.path.normpath(name), path)) != path:
+        rows_by_file = _read_rows(path, unread)
+        for name in rows_by_file:
+            if (other := tables.setdefault(os.path.normpath(name), path)) != path:
                 raise LabelError(
-                    f"{one_line(str(path))}: {one_line(name)} is labelled in {one_line(other.name)}, too; "
+                    f"{one_line(str(path))}: {one_line(name)} is also labelled in {one_line(other.name)}; "
                     "keep its rows in one of them"
                 )
-        found = [_recording(path.parent, name, rows) for name, rows in grouped.items()]
-        # os.path takes any name, such as one with a zero byte
+        found = [_recording(path.parent, name, rows) for name, rows in rows_by_file.items()]
+        # os.path accepts any name, such as one with a zero byte
         if missing := sorted(one_line(each.name) for each in found if not os.path.isfile(each.path)):
-            raise LabelError(f"{one_line(str(path))}: {some(missing)} not found; paths are relative to the CSV")
+            raise LabelError(f"{one_line(str(path))}: {abbreviated(missing)} not found; paths are relative to the CSV")
         recordings += found
-    names.check()
-    return checked(sorted(recordings, key=lambda recording: recording.name), unread)
+    return validated(sorted(recordings, key=lambda recording: recording.name), unread)
 
 
 def tables_in(folder: Path) -> list[Path]:
-    """The tables of labels in a folder, sorted: `labels.csv` and those that reports have downloaded.
-
-    Raises
-    ------
-    LabelError
-        If one was downloaded twice, so that it is not known which holds.
-    """
-    found = [path for path in listed(folder) if path.is_file() and path.name.lower().endswith(".csv")]
+    """Return the tables of labels in a folder, sorted; raise LabelError if one was downloaded twice."""
+    found = [path for path in list_folder(folder) if path.is_file() and path.name.lower().endswith(".csv")]
     for path in found:
-        if (again := _AGAIN.fullmatch(path.name)) is not None:
-            name = one_line(f"{again['name'] or again['page']}.csv")
+        if (second := _SECOND_DOWNLOAD.fullmatch(path.name)) is not None:
+            name = one_line(f"{second['name'] or second['page']}.csv")
             raise LabelError(
-                f"{one_line(str(path))}: a second download of {name}, by its name; keep the one that holds as {name}, "
-                "and move the other elsewhere"
+                f"{one_line(str(path))}: by its name a second download of {name}; keep the valid one as {name}, and "
+                "move the other elsewhere"
             )
     return [path for path in found if path.name == TABLE or path.name.endswith(TABLE_END)]
 
 
-def _rows_of(path: Path, names: Names, unread: list[Note]) -> dict[str, list[tuple[str, dict[str, str]]]]:
-    """Where each row of a table is, and its cells, by recording."""
-    grouped: dict[str, list[tuple[str, dict[str, str]]]] = {}
+def _read_rows(path: Path, unread: list[Note]) -> dict[str, Rows]:
+    """Return the rows of a table by file."""
+    rows_by_file: dict[str, Rows] = {}
     for where, cells in read_columns(path, lambda shown, columns: unread.extend(_check_columns(shown, columns))):
         if not cells["file"]:
             raise LabelError(f"{where}: no file is named")
         check_text(where, "subject", cells.get("subject", ""))
-        if cells["label"]:
-            names.take(cells["label"], where)
-        grouped.setdefault(Path(cells["file"]).as_posix(), []).append((where, cells))
-    if not grouped:
+        rows_by_file.setdefault(Path(cells["file"]).as_posix(), []).append((where, cells))
+    if not rows_by_file:
         raise LabelError(f"{one_line(str(path))}: no rows; give a row for each labelled sound")
-    return grouped
+    return rows_by_file
 
 
 def _check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
-    """Warnings of the columns that are not read; a needed or misspelt column of times is an error."""
+    """Return warnings of ignored columns; raise LabelError if a needed column or one of times is missing."""
     meant = {name: _meant(name, columns) for name in columns if name and name not in COLUMNS}
     for needed in (*NEEDED, "end_s"):
         instead = next((name for name, column in meant.items() if column == needed), None)
         if needed in columns or (needed == "end_s" and instead is None):
             continue
         found = one_line(", ".join(columns))[:80] or "nothing"
-        hint = "" if instead is None else f"; did you mean '{one_line(instead)}' by it? Call it {needed}"
+        hint = "" if instead is None else f"; did you mean it by '{one_line(instead)}'? Rename it {needed}"
         raise LabelError(f"{shown}: column {needed} is missing; needed are {', '.join(NEEDED)}, found: {found}{hint}")
-    return [_unread(shown, name, column) for name, column in meant.items()]
-
-
-def _unread(shown: str, name: str, meant: str | None) -> Note:
-    hint = "" if meant is None else f"; did you mean {meant}?"
-    return Note("a column is not read", f"'{one_line(name)[:40]}' in {shown}{hint}")
+    hints = {name: "" if column is None else f"; did you mean {column}?" for name, column in meant.items()}
+    return [Note("a column is ignored", f"'{one_line(name)[:40]}' in {shown}{hint}") for name, hint in hints.items()]
 
 
 def _meant(name: str, columns: Sequence[str]) -> str | None:
-    """The column that is not there and that this one may be meant for."""
+    """Return the missing column that `name` may stand for."""
     free = [column for column in COLUMNS if column not in columns]
-    if _MEANT.get(name) in free:
-        return _MEANT[name]
-    return next(iter(get_close_matches(name, free, n=1, cutoff=_LIKE)), None)
+    if _SYNONYMS.get(name) in free:
+        return _SYNONYMS[name]
+    return next(iter(get_close_matches(name, free, n=1, cutoff=_SIMILARITY)), None)
 
 
-def _recording(folder: Path, name: str, rows: Sequence[tuple[str, dict[str, str]]]) -> LabelledRecording:
+def _recording(folder: Path, name: str, rows: Rows) -> LabelledRecording:
     labelled: list[LabelRow] = []
-    whole: list[str] = []
+    whole: set[str] = set()
     for where, cells in rows:
-        label = cells["label"]
         start, end = _seconds(where, cells, "start_s"), _seconds(where, cells, "end_s")
         if start is None and end is None:
-            whole.append(label)
+            whole.add(cells["label"])
             continue
         if start is None:
             raise LabelError(f"{where}: an end without a start; give start_s in seconds")
         end = start if end is None else end
         if end < start:
             raise LabelError(f"{where}: ends at {end:g} s, before it starts at {start:g} s")
-        labelled.append(LabelRow(start, end, label, where))
-    clip = sorted({label for label in whole if label})
+        labelled.append(LabelRow(start, end, cells["label"], where))
+    clip = whole - {""}
     if len(clip) > 1 or (clip and (labelled or "" in whole)):
-        raise LabelError(f"{rows[0][0]}: '{one_line(name)}' is labelled as a whole and otherwise, too; give times")
+        raise LabelError(
+            f"{rows[0][0]}: '{one_line(name)}' is labelled as a whole and has other labels, too; give times"
+        )
     return LabelledRecording(
         path=folder / name,
         name=name,
-        rows=in_order(labelled),
-        whole=clip[0] if clip else None,
+        rows=tuple(sorted(labelled)),
+        whole=next(iter(clip), None),
         verified="" in whole,
         subject=_common(rows, "subject"),
         site=_common(rows, "site"),
-        recorded_at=_time(rows),
+        recorded_at=_start_time(rows),
         where=rows[0][0],
     )
 
@@ -179,23 +167,21 @@ def _seconds(where: str, cells: dict[str, str], column: str) -> float | None:
     return value
 
 
-def _common(rows: Sequence[tuple[str, dict[str, str]]], column: str) -> str | None:
-    """What the rows of one recording say in a column, which must not contradict each other."""
-    found: str | None = None
-    for where, cells in rows:
-        value = cells.get(column, "")
-        if value and found is not None and value != found:
-            raise LabelError(f"{where}: {column} '{one_line(value)}' contradicts '{one_line(found)}' of the same file")
-        found = value if value else found
-    return found
+def _common(rows: Rows, column: str) -> str | None:
+    """Return the value of a column, which must be the same in all rows of a recording that have one."""
+    given = [(where, cells[column]) for where, cells in rows if cells.get(column)]
+    for where, value in given:
+        if value != given[0][1]:
+            raise LabelError(
+                f"{where}: {column} '{one_line(value)}' contradicts '{one_line(given[0][1])}' of the same file"
+            )
+    return given[0][1] if given else None
 
 
-def _time(rows: Sequence[tuple[str, dict[str, str]]]) -> datetime | None:
+def _start_time(rows: Rows) -> datetime | None:
     text = _common(rows, "recorded_at")
-    if text is None:
-        return None
     try:
-        return datetime.fromisoformat(text)
+        return None if text is None else datetime.fromisoformat(text)
     except ValueError:
         example = "2026-11-22T10:15:00+01:00"
-        raise LabelError(f"{rows[0][0]}: recorded_at '{one_line(text)}'; write it like {example}") from None
+        raise LabelError(f"{rows[0][0]}: recorded_at '{one_line(text or '')}'; write it like {example}") from None

@@ -1,148 +1,84 @@
-"""What a class may be called, and how all texts that cannot be one are told at once.
+"""Checks of labels: class names, duplicates, overlaps, misspelt classes, clips of one recording.
 
-A track of an hour may hold twenty misspelt labels. Whoever corrects them wants to see every one, not the first.
-
-What is odd about labels that can be read: the same one twice, and two classes at the same time.
-
-Nothing is decided here about who is right. A label that stands twice is used once and told of; labels of different
-classes that overlap both stay, with a warning that names their times.
-
-Misspelt labels, before they become classes of their own.
-
-Any name may be a class, so a slip of the pen makes one: `othr` twice, and the model tells four kinds of sounds apart.
-A label spelt nearly like `cavitation`, `snapping` or `other` is refused, and one spelt nearly like a more frequent
-label is warned of. A name made of parts (`snapping-hip`, `cavitation_2`) is no slip if one of its parts is the name it
-is like, and whoever means `slapping` can say so.
-
-Clips that seem to be cut from one recording, by their names: `take_1.wav`, `take_2.wav`, `take (3).wav`.
-
-Sounds of one recording resemble each other more than those of another person will. Where clips are all there is, each
-counts as a recording of its own; that some belong together can then only be guessed, and is told, never acted upon.
+- A label that cannot be a class name is an error, and all such labels are listed at once.
+- A label that occurs twice is used once, with a warning. Labels of different classes that overlap are both used, with a
+  warning that gives their times.
+- A label spelt nearly like `cavitation`, `snapping` or `other` is an error, and one spelt nearly like a more frequent
+  label a warning; otherwise `othr` would become a class of its own. A name made of parts (`snapping-hip`,
+  `cavitation_2`) is accepted if one part is the name it resembles.
+- Clips whose names differ only in a counter (`hip_1.wav`, `hip (3).wav`) may be cut from one recording, and then
+  resemble each other more than those of another person. They are reported, but not grouped.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher, get_close_matches
 from pathlib import PurePosixPath
 
 from popclass.errors import LabelError
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, in_order, some
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.model.model import CLASS_NAME
 from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN
 from popclass.utils.text import counted, one_line
 
 STANDARD = (CAVITATION, SNAPPING, OTHER)
-ALIKE = 0.8  # of the ratio of difflib, from which a name is taken for another misspelt: othr, ohter, snaping
+SIMILARITY = 0.8  # difflib's ratio from which a name may be a misspelling: othr, ohter, snaping
 
 _ALLOWED = "allowed are lower-case letters, digits, _ and -"
 _LONGEST = 40  # characters of a text in a message
+_OVERLAP = (
+    "labels of different classes overlap; a point takes the nearest onset, and any other onset in both goes to the one "
+    "that begins nearest to it"
+)
+_COUNTER = re.compile(r"(?P<stem>.*?[^\W_].*?)(?:[ _.-]+\d+|[ _.-]*\(\d+\))")
 
 
 def check_class_name(name: str, where: str = "class") -> None:
-    """Raise LabelError if a class may not be called `name`; `where` begins the message."""
+    """Raise LabelError unless `name` can be a class; `where` begins the message."""
     if reason := _objection(name):
         raise LabelError(f"{where}: '{_shown(name)}' cannot be a class; {reason}{_hint(name)}")
 
 
-def _objection(name: str) -> str | None:
-    if name == UNCERTAIN:
-        return "it is what popclass says when it does not know"
-    if not name:
-        return "give the label the name of its class"
-    return None if CLASS_NAME.fullmatch(name) else _ALLOWED
-
-
-def _hint(text: str) -> str:
-    """What one may have meant by a text that cannot be a class, as the end of a message."""
-    meant = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=ALIKE)
-    return f"; did you mean '{meant[0]}'?" if meant else ""
-
-
-class Names:
-    """Takes the texts of labels one by one and remembers those that cannot be a class.
-
-    Examples
-    --------
-    >>> names = Names()
-    >>> for row, text in enumerate(["cavitation", "Crack?", "pop!", "Crack?"], start=1):
-    ...     names.take(text, f"row {row}")
-    >>> names.check()
-    Traceback (most recent call last):
-    popclass.errors.LabelError: row 2: 'Crack?' (2 times) cannot be a class, nor can 'pop!' (1 time, first in row 3); \
-allowed are lower-case letters, digits, _ and -, but not uncertain
-    """
-
-    def __init__(self) -> None:
-        self._refused: dict[str, tuple[int, str]] = {}
-
-    def take(self, text: str, where: str) -> None:
-        """Look at the text of a label that stands at `where`."""
-        if _objection(text) is not None:
-            count, first = self._refused.get(text, (0, where))
-            self._refused[text] = (count + 1, first)
-
-    def check(self) -> None:
-        """Raise LabelError if any of the texts cannot be a class, with all of them, how often and where the first is.
-
-        Raises
-        ------
-        LabelError
-        """
-        if not self._refused:
-            return
-        (text, (count, first)), *others = self._refused.items()
-        if not others:
-            times = "" if count == 1 else f" ({_times(count)})"
-            raise LabelError(f"{first}: '{_shown(text)}'{times} cannot be a class; {_objection(text)}{_hint(text)}")
-        listed = ", ".join(f"'{_shown(other)}' ({_times(n)}, first in {where})" for other, (n, where) in others)
-        raise LabelError(
-            f"{first}: '{_shown(text)}' ({_times(count)}) cannot be a class, nor can {listed}; {_ALLOWED}, "
-            f"but not {UNCERTAIN}{_hint(text)}"
-        )
-
-
-def _times(count: int) -> str:
-    return "1 time" if count == 1 else f"{count} times"
-
-
-def _shown(text: str) -> str:
-    line = one_line(text)
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
-
-
-_OVERLAP = (
-    "labels of different classes overlap; a point takes the onset nearest to it, and any other onset in both goes to "
-    "the one that begins nearest to it"
-)
-
-
-def checked(recordings: Sequence[LabelledRecording], warnings: Sequence[str] = ()) -> Labels:
-    """Labels of these recordings, each label once, and warnings of what is odd about them.
+def validated(
+    recordings: Sequence[LabelledRecording], warnings: Sequence[str] = (), *, allow_empty: bool = True
+) -> Labels:
+    """Return the labels without duplicates, with warnings of duplicates and overlaps.
 
     Parameters
     ----------
     recordings : sequence of LabelledRecording
     warnings : sequence of str
-        What was noticed before; it comes first.
+        Earlier warnings, which come first.
+    allow_empty : bool
+        Whether a row may have an empty label.
+
+    Raises
+    ------
+    LabelError
+        If labels cannot be classes: all of them, with their number and the place of the first.
     """
-    told = list(warnings)
+    _check_class_names(recordings, allow_empty=allow_empty)
+    found = list(warnings)
+    unique = []
     for recording in recordings:
+        rows = tuple(sorted(set(recording.rows)))
         name = one_line(recording.name)
-        if twice := [row for row, count in Counter(recording.rows).items() if count > 1]:
-            told.append(Note("labels that stand there more than once are used once", f"{name}, {_places(twice)}"))
-        if pairs := overlaps(in_order(list(set(recording.rows)))):
-            listed = some([f"{first.place} and {second.place}" for first, second in pairs])
-            told.append(Note(_OVERLAP, f"{name}, {listed}"))
-    once = tuple(replace(recording, rows=in_order(list(set(recording.rows)))) for recording in recordings)
-    return Labels(once, tuple(told))
+        if repeated := sorted(row for row, count in Counter(recording.rows).items() if count > 1):
+            places = abbreviated([row.place for row in repeated])
+            found.append(Note("labels that occur more than once are used once", f"{name}, {places}"))
+        if pairs := overlaps(rows):
+            places = abbreviated([f"{first.place} and {second.place}" for first, second in pairs])
+            found.append(Note(_OVERLAP, f"{name}, {places}"))
+        unique.append(replace(recording, rows=rows))
+    return Labels(tuple(unique), tuple(found))
 
 
 def overlaps(rows: Sequence[LabelRow]) -> list[tuple[LabelRow, LabelRow]]:
-    """Pairs of rows with different labels that share a stretch of time or begin at the same moment.
+    """Return pairs of rows with different labels that share time or begin at the same moment.
 
     Parameters
     ----------
@@ -156,8 +92,8 @@ def overlaps(rows: Sequence[LabelRow]) -> list[tuple[LabelRow, LabelRow]]:
     [('other', 'cavitation')]
     """
     pairs = []
-    for place, first in enumerate(rows):
-        for second in rows[place + 1 :]:
+    for index, first in enumerate(rows):
+        for second in rows[index + 1 :]:
             if second.start_s > first.start_s and second.start_s >= first.end_s:
                 break
             if second.label != first.label:
@@ -165,96 +101,55 @@ def overlaps(rows: Sequence[LabelRow]) -> list[tuple[LabelRow, LabelRow]]:
     return pairs
 
 
-def _places(rows: Sequence[LabelRow]) -> str:
-    return some([row.place for row in in_order(rows)])
-
-
-_NEARLY = "a label is spelt nearly like a more frequent one and taken for a class of its own; correct it if it is none"
-_Found = dict[str, tuple[int, str]]
-
-
-def check_spelling(recordings: Sequence[LabelledRecording], meant: Collection[str] = ()) -> list[Note]:
-    """Warnings of labels that may be misspelt.
+def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collection[str] = ()) -> list[Note]:
+    """Return warnings of labels that may be misspelt.
 
     Parameters
     ----------
     recordings : sequence of LabelledRecording
-    meant : collection of str
-        Names that are classes whatever they are like.
+    own_classes : collection of str
+        Names that are accepted whatever they resemble.
 
     Raises
     ------
     LabelError
-        If a label is nearly one of the standard classes, with where it stands first, how often, and which was meant;
-        or if a name in `meant` cannot be a class.
+        If a label is nearly one of the standard classes, or a name in `own_classes` cannot be a class.
 
     Examples
     --------
     >>> from pathlib import Path
-    >>> take = LabelledRecording(Path("a.wav"), "a.wav", whole="othr", where="labels.csv, row 2")
-    >>> check_spelling([take])  # doctest: +ELLIPSIS
+    >>> clip = LabelledRecording(Path("a.wav"), "a.wav", whole="othr", where="labels.csv, row 2")
+    >>> check_spelling([clip])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    popclass.errors.LabelError: labels.csv, row 2: 'othr' (1 label); did you mean 'other'? If it is a class of its ...
-    >>> check_spelling([take], meant=["othr"])
+    popclass.errors.LabelError: labels.csv, row 2: 'othr' (1 label); did you mean 'other'? For a class of its own, ...
+    >>> check_spelling([clip], own_classes=["othr"])
     []
     """
-    for name in meant:
+    for name in own_classes:
         check_class_name(name, where="own class")
-    found = _first_places(recordings)
-    doubtful = {name: at for name, at in found.items() if name not in STANDARD and name not in meant}
+    found = _count_labels(recordings)
+    found.pop("", None)
+    doubtful = {name: found[name] for name in found if name not in STANDARD and name not in own_classes}
     for name, (count, where) in doubtful.items():
-        if (like := _like(name, STANDARD)) is not None:
+        if (similar := _similar(name, STANDARD)) is not None:
             raise LabelError(
-                f"{where}: '{name}' ({counted(count, 'label')}); did you mean '{like}'? If it is a class of its own, "
-                f"say so (--own-class {name})"
+                f"{where}: '{name}' ({counted(count, 'label')}); did you mean '{similar}'? For a class of its own, use "
+                f"--own-class {name}"
             )
     warnings: list[Note] = []
     for name, (count, where) in doubtful.items():
-        like = _like(name, [other for other, (n, _) in found.items() if n > count])
-        if like is not None:
-            said = f"'{name}' ({counted(count, 'label')}) beside '{like}' ({counted(found[like][0], 'label')}), {where}"
-            warnings.append(Note(_NEARLY, said))
+        similar = _similar(name, [other for other, (n, _) in found.items() if n > count])
+        if similar is not None:
+            frequent = f"'{similar}' ({counted(found[similar][0], 'label')})"
+            brief = (
+                "a label is spelt nearly like a more frequent one and used as a class of its own; check its spelling"
+            )
+            warnings.append(Note(brief, f"'{name}' ({counted(count, 'label')}) beside {frequent}, {where}"))
     return warnings
 
 
-def _first_places(recordings: Sequence[LabelledRecording]) -> _Found:
-    """How often each label stands, and where first."""
-    found: _Found = {}
-    for name, where in (each for recording in recordings for each in _labels(recording)):
-        count, first = found.get(name, (0, where))
-        found[name] = (count + 1, first)
-    return found
-
-
-def _labels(recording: LabelledRecording) -> Iterator[tuple[str, str]]:
-    name = one_line(recording.name)
-    yield from ((row.label, row.where or f"{name}, {row.place}") for row in recording.rows if row.label)
-    if recording.whole is not None:
-        yield recording.whole, recording.where or name
-
-
-def _like(name: str, others: Sequence[str]) -> str | None:
-    """The name that another is nearly spelt like, the likest first."""
-    parts = re.split("[-_]", name)
-    close = [(SequenceMatcher(None, name, other).ratio(), other) for other in others if other not in parts]
-    best = max((each for each in close if each[0] >= ALIKE), default=None)
-    return None if best is None or _differ_by_number(name, best[1]) else best[1]
-
-
-def _differ_by_number(name: str, other: str) -> bool:
-    """Whether two names are the same but for their figures: pop-1 and pop-2 are both meant."""
-    return re.sub(r"\d+", "", name) == re.sub(r"\d+", "", other)
-
-
-_COUNTER = re.compile(r"(?P<stem>.*[^\W_].*?)(?:[ _.-]+\d+|[ _.-]*\(\d+\))")
-
-
-def sibling_clips(recordings: Sequence[LabelledRecording]) -> list[Note]:
-    """A note of the clips without a subject whose names differ only in a counter at their end; empty without any.
-
-    Parameters
-    ----------
-    recordings : sequence of LabelledRecording
+def sibling_clips(recordings: Iterable[LabelledRecording]) -> list[Note]:
+    """Return a warning of the clips without a subject whose names differ only in a counter; empty without any.
 
     Examples
     --------
@@ -264,20 +159,78 @@ def sibling_clips(recordings: Sequence[LabelledRecording]) -> list[Note]:
     >>> note.startswith("2 clips may be cut from one recording"), note.endswith("(labels.csv): knee")
     (True, True)
     """
-    families: dict[str, int] = {}
-    for recording in recordings:
-        if recording.whole is None or recording.subject is not None:
-            continue
-        found = _COUNTER.fullmatch(PurePosixPath(recording.name).stem)
-        if found is not None:
-            families[found["stem"]] = families.get(found["stem"], 0) + 1
+    clips = [each for each in recordings if each.whole is not None and each.subject is None]
+    matches = [_COUNTER.fullmatch(PurePosixPath(clip.name).stem) for clip in clips]
+    families = Counter(found["stem"] for found in matches if found is not None)
     shared = {stem: count for stem, count in sorted(families.items()) if count > 1}
     if not shared:
         return []
-    clips = counted(sum(shared.values()), "clip")
     source = "one recording" if len(shared) == 1 else counted(len(shared), "recording")
     brief = (
-        f"{clips} may be cut from {source}, by their names, but each counts as a recording of its own; scores are too "
-        "good then. Say whose each clip is in a table with a column subject (labels.csv)"
+        f"{counted(sum(shared.values()), 'clip')} may be cut from {source}, by their names, but each counts as a "
+        "recording of its own, which makes the scores too good; name the subject of each clip in a table with a column "
+        "subject (labels.csv)"
     )
-    return [Note(brief, some(list(shared)))]
+    return [Note(brief, abbreviated(list(shared)))]
+
+
+def _objection(name: str) -> str | None:
+    if name == UNCERTAIN:
+        return "popclass uses it for events without a clear label"
+    if not name:
+        return "give the label the name of its class"
+    return None if CLASS_NAME.fullmatch(name) else _ALLOWED
+
+
+def _hint(text: str) -> str:
+    meant = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY)
+    return f"; did you mean '{meant[0]}'?" if meant else ""
+
+
+def _check_class_names(recordings: Iterable[LabelledRecording], *, allow_empty: bool) -> None:
+    found = _count_labels(recordings)
+    refused = [name for name in found if _objection(name) is not None and (name or not allow_empty)]
+    if not refused:
+        return
+    text, *others = refused
+    count, first = found[text]
+    if not others:
+        times = "" if count == 1 else f" ({_times(count)})"
+        raise LabelError(f"{first}: '{_shown(text)}'{times} cannot be a class; {_objection(text)}{_hint(text)}")
+    listed = ", ".join(f"'{_shown(other)}' ({_times(found[other][0])}, first in {found[other][1]})" for other in others)
+    raise LabelError(
+        f"{first}: '{_shown(text)}' ({_times(count)}) cannot be a class, nor can {listed}; {_ALLOWED}, "
+        f"but not {UNCERTAIN}{_hint(text)}"
+    )
+
+
+def _count_labels(recordings: Iterable[LabelledRecording]) -> dict[str, tuple[int, str]]:
+    """Return the number of times each label occurs, and the place of the first."""
+    found: dict[str, tuple[int, str]] = {}
+    for recording in recordings:
+        name = one_line(recording.name)
+        labels = [(row.label, row.where or f"{name}, {row.place}") for row in recording.rows]
+        if recording.whole is not None:
+            labels.append((recording.whole, recording.where or name))
+        for label, where in labels:
+            count, first = found.get(label, (0, where))
+            found[label] = (count + 1, first)
+    return found
+
+
+def _times(count: int) -> str:
+    return counted(count, "time")
+
+
+def _shown(text: str) -> str:
+    line = one_line(text)
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+
+
+def _similar(name: str, others: Sequence[str]) -> str | None:
+    """Return the most similar of other names; None if none is similar, or the two differ only in numbers."""
+    parts = re.split("[-_]", name)
+    close = [(SequenceMatcher(None, name, other).ratio(), other) for other in others if other not in parts]
+    ratio, best = max(close, default=(0.0, ""))
+    same_words = re.sub(r"\d+", "", name) == re.sub(r"\d+", "", best)
+    return best if ratio >= SIMILARITY and not same_words else None

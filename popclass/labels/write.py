@@ -1,8 +1,8 @@
-"""Writing labels: as a CSV, as Audacity label tracks, as Raven selection tables. `read_labels` reads each of them back.
+"""Writing labels as a CSV, Audacity label tracks or Raven selection tables, which `read_labels` reads back.
 
 Times have six decimals. A file is written whole or not at all, and where there are several, none is moved to its place
-before all of them are complete. What a format cannot hold is an error, never left out: only a CSV can say that a clip
-is labelled as a whole, that a stretch holds nothing of a joint, and whose recording it is.
+before all of them are complete. Labels that a format cannot hold are an error: only a CSV can hold the label of a whole
+clip, an interval without a label, and the subject.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
     Returns
     -------
     Path
-        What was written.
+        The written file.
 
     Raises
     ------
@@ -60,8 +60,8 @@ def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
     >>> import tempfile
     >>> from popclass.labels import LabelledRecording, LabelRow
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     take = LabelledRecording(Path(folder, "a.wav"), "a.wav", (LabelRow(0.5, 0.5, "snapping"),), subject="P07")
-    ...     print(write_table(Labels((take,)), folder).read_text(), end="")
+    ...     clip = LabelledRecording(Path(folder, "a.wav"), "a.wav", (LabelRow(0.5, 0.5, "snapping"),), subject="P07")
+    ...     print(write_table(Labels((clip,)), folder).read_text(), end="")
     file,start_s,end_s,label,subject,site,recorded_at
     a.wav,0.500000,0.500000,snapping,P07,,
     """
@@ -97,7 +97,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def write_tracks(labels: Labels, target: Target | None = None, *, force: bool = False) -> list[Path]:
-    r"""Write an Audacity label track for each recording, an empty one where nothing of a joint is heard.
+    r"""Write an Audacity label track for each recording, an empty one for a verified negative.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def write_tracks(labels: Labels, target: Target | None = None, *, force: bool = 
     Returns
     -------
     list of Path
-        What was written: `REC.txt` for `REC.wav`, or `REC.wav.txt` where there is a `REC.flac`, too.
+        The written files: `REC.txt` for `REC.wav`, or `REC.wav.txt` where there is a `REC.flac`, too.
 
     Raises
     ------
@@ -125,8 +125,8 @@ def write_tracks(labels: Labels, target: Target | None = None, *, force: bool = 
     >>> import tempfile
     >>> from popclass.labels import LabelledRecording, LabelRow
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     take = LabelledRecording(Path(folder, "a.wav"), "a.wav", (LabelRow(0.5, 0.75, "snapping"),))
-    ...     track, = write_tracks(Labels((take,)))
+    ...     clip = LabelledRecording(Path(folder, "a.wav"), "a.wav", (LabelRow(0.5, 0.75, "snapping"),))
+    ...     track, = write_tracks(Labels((clip,)))
     ...     track.name, track.read_text()
     ('a.txt', '0.500000\t0.750000\tsnapping\n')
     """
@@ -134,7 +134,7 @@ def write_tracks(labels: Labels, target: Target | None = None, *, force: bool = 
 
 
 def write_raven(labels: Labels, target: Target | None = None, *, force: bool = False) -> list[Path]:
-    """Write a Raven selection table for each recording, with only a head where nothing of a joint is heard.
+    """Write a Raven selection table for each recording, with only a header for a verified negative.
 
     The parameters and errors are those of `write_tracks`; a table is called `REC.Table.1.selections.txt`.
     """
@@ -157,7 +157,7 @@ def _raven_lines(recording: LabelledRecording) -> Iterator[str]:
 
 
 def _planned(labels: Labels, target: Target | None, ending: str) -> dict[Path, LabelledRecording]:
-    """The file each recording's labels go to."""
+    """Return the file of each recording's labels."""
     for recording in labels.recordings:
         _check_fits(recording)
     if target is not None and not Path(target).is_dir():

@@ -33,7 +33,7 @@ def test_train_label_tracks_private_names(run, tmp_path):
     target = tmp_path / "m.onnx"
     code, _, err = run("train", paths, "-o", target, "--classifier", "logistic")
     assert code == 0
-    brief = "1 recording without a label track is left out"
+    brief = "1 recording without a label track ignored"
     assert [line for line in err if brief in line] == [f"note: {brief}: jane3.wav"]
     assert brief in (tmp_path / "m.md").read_text()
     assert b"jane" not in target.read_bytes()

@@ -48,9 +48,9 @@ def legend_is_clear(figure):
 def test_curves_that_coincide_are_named():
     assert legend(risk_coverage(readings())) == [
         "sound alone",
-        "with company",
+        "with context",
         "with timing",
-        "with both (same curve as with company)",
+        "with both (same curve as with context)",
     ]
 
 
@@ -113,7 +113,7 @@ def test_an_error_is_shown_from_afar_and_from_near(tmp_path, rate):
     case = Case(LabelledRecording(Path(path), "a.wav"), "cavitation", 0.2, 0.2, event, chances)
     figure = picture(case, CLASSES)
     wave, near, spectrum, scale = figure.axes
-    assert figure.get_suptitle().splitlines()[0] == "Labelled cavitation; most likely other; popclass says other"
+    assert figure.get_suptitle().splitlines()[0] == "Labelled cavitation; most likely other; popclass label other"
     assert np.ptp(wave.get_xlim()) == pytest.approx(0.5)
     assert np.ptp(near.get_xlim()) == pytest.approx(30)
     assert np.ptp(near.lines[0].get_xdata()) > 29

@@ -107,7 +107,8 @@ def test_extract_stored_values():
     assert names == stored["names"]
     wanted = np.array(stored["features"])
     assert found.shape == wanted.shape
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9)
+    # single-precision steps round differently on processors with other vector instructions: 3.2e-7 seen
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("rate", RATES)

@@ -129,8 +129,8 @@ def test_byte_order_mark_blank_lines_spaces_short_rows_and_further_columns_do_no
         ("a.wav,1,2,cavitation,,,,x", "8 fields"),
         ("a.wav,1,2,cavitation,P1,,\na.wav,3,4,cavitation,P2,,", "row 3: subject 'P2' contradicts 'P1'"),
         ("a.wav,1,2,cavitation,,,yesterday", "recorded_at 'yesterday'"),
-        ("a.wav,,,cavitation,,,\na.wav,1,2,snapping,,,", "labelled as a whole and otherwise"),
-        ("a.wav,,,cavitation,,,\na.wav,,,snapping,,,", "labelled as a whole and otherwise"),
+        ("a.wav,,,cavitation,,,\na.wav,1,2,snapping,,,", "labelled as a whole and has other labels"),
+        ("a.wav,,,cavitation,,,\na.wav,,,snapping,,,", "labelled as a whole and has other labels"),
         ('a.wav,1,2,"cavitation,,,', "cannot be read as CSV"),
         ("", "no rows"),
     ],
@@ -173,7 +173,7 @@ def test_points_need_no_column_of_ends(tmp_path, head):
 )
 def test_a_column_that_is_not_read_is_named_with_what_it_may_be_meant_for(tmp_path, column, says):
     (warning,) = read_labels(table(tmp_path, f"file,start_s,end_s,label,{column}\na.wav,1,2,cavitation,x\n")).warnings
-    assert warning.startswith(f"a column is not read: '{column}' in ")
+    assert warning.startswith(f"a column is ignored: '{column}' in ")
     assert warning.endswith(f"labels.csv; {says}" if says else "labels.csv")
     assert str(tmp_path) not in warning.brief
 
@@ -182,7 +182,7 @@ def test_a_column_that_is_not_read_is_named_with_what_it_may_be_meant_for(tmp_pa
 def test_ends_under_another_name_are_not_taken_for_none(tmp_path, name):
     said = refusal(table(tmp_path, f"file,start_s,{name},label\na.wav,1,2,cavitation\n"))
     assert f"column end_s is missing; needed are file, start_s, label, found: file, start_s, {name}, label" in said
-    assert f"did you mean '{name}' by it? Call it end_s" in said
+    assert f"did you mean it by '{name}'? Rename it end_s" in said
 
 
 @pytest.mark.parametrize("text", ["Cavitation", "OTHER", "Snapping ", "Snaping"])
@@ -238,7 +238,7 @@ def test_a_recording_in_two_tables_is_refused(tmp_path):
     (tmp_path / "x.labels.csv").write_text(HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
     (tmp_path / "y.labels.csv").write_text(HEAD + "./a.wav,0.5,0.6,snapping,,,\n")
     said = refusal(tmp_path)
-    assert all(part in said for part in ("y.labels.csv", "a.wav", "x.labels.csv, too"))
+    assert all(part in said for part in ("y.labels.csv", "a.wav", "also labelled in x.labels.csv"))
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ def test_recordings_without_a_track_and_tracks_without_a_recording_are_named_and
     labels = read_labels(tmp_path)
     assert [r.name for r in labels.recordings] == ["p1/a.wav"]
     without, stray = labels.warnings
-    assert without == "1 recording without a label track is left out: p1/b.wav"
-    assert stray == "1 label track belongs to no recording beside it: old.txt"
+    assert without == "1 recording without a label track ignored: p1/b.wav"
+    assert stray == "1 label track without a recording ignored: old.txt"
 
 
 def test_several_selection_tables_of_one_recording_are_read_together_with_columns_in_any_order(tmp_path):
@@ -85,7 +85,7 @@ def test_one_table_labels_several_recordings_of_the_same_name_by_their_paths(tmp
         "p01/take.wav": (LabelRow(0.5, 0.512, "cavitation"),),
         "p02/take.wav": (LabelRow(1.25, 1.3, "snapping"), LabelRow(2.0, 2.0, "cavitation")),
     }
-    assert labels.warnings == ("1 recording without a label track is left out: p03/take.wav",)
+    assert labels.warnings == ("1 recording without a label track ignored: p03/take.wav",)
     assert read_labels(tmp_path / "study.txt").recordings == labels.recordings
     assert read_labels(tmp_path / "p02" / ".." / "study.txt").recordings[1].rows == labels.recordings[1].rows
 
@@ -147,7 +147,7 @@ def test_all_texts_that_cannot_be_classes_are_listed_with_counts_and_places(tmp_
         ({"a.wav": "", "a.txt": "-0.5\t1\tcavitation\n"}, "a.txt, row 1: 'cavitation' starts at -0.5 s, before"),
         (
             {"a.wav": "", "a.flac": "", "a.txt": "1\t1\tother\n"},
-            "may belong to any of a.flac, a.wav; call it a.flac.txt",
+            "may belong to any of a.flac, a.wav; rename it a.flac.txt",
         ),
         (
             {"a.wav": "", "a.selections.txt": HEAD + "1\tone\t2\tother\n"},
@@ -193,7 +193,7 @@ def test_a_full_name_tells_recordings_apart_that_differ_in_their_ending(tmp_path
 def test_tracks_in_folders_named_like_classes_are_refused_not_guessed(tmp_path):
     put_all(tmp_path, {"cavitation/a.wav": "", "snapping/b.wav": "", "knee.wav": "", "knee.txt": "1\t1\tcavitation"})
     assert (
-        "labelled in two ways: folders named like classes (cavitation, snapping) and label tracks (knee.txt)"
+        "labelled twice: folders named like classes (cavitation, snapping) and label tracks (knee.txt)"
         in refusal(tmp_path)
     )
 
@@ -205,7 +205,9 @@ def test_a_table_of_labels_goes_before_tracks_and_says_so(tmp_path):
     )
     labels = read_labels(tmp_path)
     assert labels.recordings[0].rows == (LabelRow(2, 3, "other"),)
-    assert labels.warnings == ("labels.csv is read; the label tracks beside recordings are not: a.wav",)
+    assert labels.warnings == (
+        "labels were read from labels.csv; the label tracks beside recordings are ignored: a.wav",
+    )
 
 
 def test_duplicates_are_used_once_and_overlaps_kept_and_both_are_told_with_file_and_times(tmp_path):
@@ -214,7 +216,7 @@ def test_duplicates_are_used_once_and_overlaps_kept_and_both_are_told_with_file_
     labels = read_labels(tmp_path)
     assert len(labels.recordings[0].rows) == 4
     twice, over = labels.warnings
-    assert twice == "labels that stand there more than once are used once: a.wav, cavitation at 1-2 s"
+    assert twice == "labels that occur more than once are used once: a.wav, cavitation at 1-2 s"
     assert over.endswith(": a.wav, cavitation at 1-2 s and snapping at 1.5 s")
 
 
@@ -228,7 +230,7 @@ def test_overlap_needs_shared_time_and_different_labels():
 
 def test_labels_that_are_numbers_are_doubted(tmp_path):
     put_all(tmp_path, {"a.wav": "", "a.txt": "1\t1\t2\n2\t2\t10\n"})
-    assert read_labels(tmp_path).warnings == ("labels that are mere numbers (2, 10) are taken for names of classes",)
+    assert read_labels(tmp_path).warnings == ("labels that are only numbers (2, 10) are used as class names",)
 
 
 @settings(max_examples=150, deadline=None)
@@ -267,5 +269,5 @@ def test_real_tracks_of_phone_recordings_are_read(realdata):
     first = next(r for r in labels.recordings if r.name == "Knuckle-test.m4a").rows[0]
     assert first == LabelRow(1.144396, 1.254396, "1")
     assert [str(warning) for warning in labels.warnings] == [
-        "labels that are mere numbers (1, 2, 3 and 27 more) are taken for names of classes"
+        "labels that are only numbers (1, 2, 3 and 27 more) are used as class names"
     ]

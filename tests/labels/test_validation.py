@@ -1,4 +1,4 @@
-"""Promises of popclass.labels.validation and popclass.labels.validation: slips are told before they cost anything."""
+"""Promises of popclass.labels.validation: slips are told before they cost anything."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_a_slip_is_refused_with_its_place_its_count_and_what_was_meant(slip):
     with pytest.raises(LabelError, match=rf"row 3: '{slip}' \(2 labels\); did you mean '{meant}'\?") as caught:
         check_spelling(labelled("cavitation", slip, slip))
     assert f"--own-class {slip}" in str(caught.value)
-    assert check_spelling(labelled("cavitation", slip, slip), meant=[slip]) == []
+    assert check_spelling(labelled("cavitation", slip, slip), own_classes=[slip]) == []
 
 
 @pytest.mark.parametrize("name", ["click", "crepitus", "snapping-hip", "cavitation_2", "non-other", "tendon", "rub"])
@@ -32,7 +32,7 @@ def test_a_label_like_a_more_frequent_one_is_told_and_kept():
     (note,) = check_spelling(labelled("crepitus", "crepitus", "crepitis", "other"))
     assert note.endswith("'crepitis' (1 label) beside 'crepitus' (2 labels), labels.csv, row 4")
     assert "labels.csv" not in note.brief
-    assert check_spelling(labelled("crepitus", "crepitus", "crepitis"), meant=["crepitis"]) == []
+    assert check_spelling(labelled("crepitus", "crepitus", "crepitis"), own_classes=["crepitis"]) == []
     assert check_spelling(labelled("pop-1", "pop-1", "pop-2")) == [], "figures tell names apart on purpose"
 
 

@@ -177,12 +177,12 @@ def test_adapt_card_limits(base, kind, monkeypatch):
     monkeypatch.setattr(module, "clearly_better", lambda *_: False)  # so that the correction stands
     made = {**base.info["training"], "source": "generated"}
     generated = Model(base.graph, {**base.info, "training": made})
-    assert "It was trained on generated sounds alone" in card(generated)
+    assert "It was trained on generated sounds only" in card(generated)
     assert "generated" not in card(base)
     labels = ["cavitation"] * 6 if kind == BASE else ["cavitation", "other"] * 3
     X = shifted_events(20, 4, seed=8)[0][:6]
     text = card(adapted(generated, X, labels, list("aabbcc"), provenance={"recordings": 3, **NOTHING_LOST}))
-    assert "generated sounds alone" not in text
+    assert "It was trained on generated sounds" not in text
     assert "The base model was trained on generated sounds." in text
     own = "3 labelled recordings given to `train` (6 events) changed none" if kind == BASE else "from 3 labelled rec"
     assert own in text
