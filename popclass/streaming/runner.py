@@ -1,7 +1,7 @@
 """Session of `popclass listen`: samples of a source to a listener, its events to the sinks.
 
-If the source begins anew (another rate, a reconnected device), the listener is closed and a new one
-continues its timeline. The samples that follow are a recording of their own, with event numbers from 1.
+If the source begins anew (another rate, a reconnected device), the listener is closed and a new one continues its
+timeline. The samples that follow are a recording of their own, with event numbers from 1.
 """
 
 from __future__ import annotations

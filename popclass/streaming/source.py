@@ -44,7 +44,7 @@ Message = Begin | Notice | Samples | None
 
 
 class Source(Protocol):
-    """Iterable of messages, until the samples end."""
+    """Source of samples with the name that messages to the user contain."""
 
     name: str
 
