@@ -174,29 +174,11 @@ class Session:
     cavities_needed: int
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingResult:
-    """Labelled events of one recording.
+class HasInfo:
+    """Access to the fields of `info` as attributes of their own."""
 
-    Attributes
-    ----------
-    info : RecordingInfo
-        Its fields can be read from the result as well; `recording` is the name.
-    events : tuple of Event
-        In order of onset; empty is a normal result.
-    classes : tuple of str
-        The model's classes, in the order of the `p_<class>` columns.
-    cavities_needed : int or None
-        As `Session.cavities_needed`, of this recording alone; None where timing was not checked.
-    session : Session or None
-        The timeline of the recording; None where timing was not checked.
-    """
-
+    __slots__ = ()
     info: RecordingInfo
-    events: tuple[Event, ...]
-    classes: tuple[str, ...]
-    cavities_needed: int | None = None
-    session: Session | None = None
 
     @property
     def recording(self) -> str:
@@ -237,6 +219,31 @@ class RecordingResult:
     def warnings(self) -> tuple[str, ...]:
         """One line for each oddity of the recording."""
         return self.info.warnings
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingResult(HasInfo):
+    """Labelled events of one recording.
+
+    Attributes
+    ----------
+    info : RecordingInfo
+        Its fields can be read from the result as well; `recording` is the name.
+    events : tuple of Event
+        In order of onset; empty is a normal result.
+    classes : tuple of str
+        The model's classes, in the order of the `p_<class>` columns.
+    cavities_needed : int or None
+        As `Session.cavities_needed`, of this recording alone; None where timing was not checked.
+    session : Session or None
+        The timeline of the recording; None where timing was not checked.
+    """
+
+    info: RecordingInfo
+    events: tuple[Event, ...]
+    classes: tuple[str, ...]
+    cavities_needed: int | None = None
+    session: Session | None = None
 
     def counts(self) -> dict[str, int]:
         """Return the number of events with each label, every class and `uncertain` included."""

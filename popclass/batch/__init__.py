@@ -1,4 +1,4 @@
-"""A folder of recordings to tables: files and manifest -> journal <- pool of workers; then one conclusion over all."""
+"""Batches: every recording of a folder tree to tables of events and recordings."""
 
 from popclass.batch.result import BatchResult
 from popclass.batch.run import classify_folder

@@ -1,19 +1,16 @@
-"""Which files of a folder tree are recordings.
+"""Recordings of a folder tree, and recordings with the same content.
 
-A file is taken for a recording by the ending of its name, in upper or lower case. Hidden files and folders (a leading
-dot) are passed over, and so is the folder the results go to. Links to folders are followed, each folder is visited
-once, and what lies in the tree itself keeps its name there. A folder that cannot be read is reported, not passed over,
-and so is what has the name of a recording and is none: a pipe, a socket, a link that leads nowhere.
+A file is a recording if its name ends like one, in upper or lower case. Hidden files and folders (a leading dot) and
+the folder of results are skipped. Links to folders are followed, each folder is visited once, and a file inside the
+tree keeps its name there. Folders that cannot be read are reported. So are pipes, sockets and broken links that have
+the name of a recording.
 
 A path that begins like a formula (`=`, `+`, `-`, `@`, a tab or a line break) gets a leading `./`: it names the same
-file, and a spreadsheet that opens the tables takes it for text.
+file, and a spreadsheet that opens the tables reads it as text.
 
-Recordings with the very same bytes under several names: noticed, never dropped.
-
-Hashing every file would take a good part of the time of hearing it. So whoever hears a recording also looks at a piece
-of it, 4 KiB from its middle, and the journal keeps a checksum of that. Only files of one size with one such checksum
-are read whole and compared by their SHA-256. Sounds of a file that is there twice count twice, on a timeline too; that
-is worth a warning.
+Files with the same content get a warning, since their events count twice, on timelines too. Hashing every file would
+take nearly as long as processing it. So each file has a fingerprint (its size and a checksum of 4 KiB from its middle),
+and only files with equal fingerprints are compared by SHA-256.
 """
 
 from __future__ import annotations
@@ -23,46 +20,39 @@ import os
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import UsageError
 from popclass.utils.text import one_line
 
-# What formulas of a spreadsheet begin with, the wide forms of East Asian keyboards too, and what is skipped before it.
+# Starts of spreadsheet formulas, wide forms of East Asian keyboards and the characters skipped before them included.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+FINGERPRINT_BYTES = 4096
+
+Fingerprint = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a folder tree holds.
-
-    Attributes
-    ----------
-    recordings : tuple of str
-        Paths relative to the folder with `/`, sorted.
-    unreadable : dict of str to str
-        Folders that could not be listed, and why.
-    """
-
-    recordings: tuple[str, ...]
-    unreadable: dict[str, str]
-
-
-def find_recordings(folder: Path, *, leave_out: Path) -> Found:
-    """The recordings below a folder.
+def find_recordings(folder: Path, *, exclude: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Find the recordings below a folder.
 
     Parameters
     ----------
     folder : Path
-    leave_out : Path
-        A folder inside it that holds results.
+    exclude : Path
+        A folder that is skipped: that of the results.
+
+    Returns
+    -------
+    recordings : tuple of str
+        Paths relative to the folder with `/`, sorted.
+    unreadable : dict of str to str
+        Folders that could not be listed, with the reason.
 
     Raises
     ------
     UsageError
-        Where there is no such folder, or no recording in it.
+        If the folder does not exist or holds no recordings.
     """
     shown = one_line(os.fspath(folder))
     if not folder.is_dir():
@@ -70,18 +60,18 @@ def find_recordings(folder: Path, *, leave_out: Path) -> Found:
         raise UsageError(f"{shown}: {what}")
     recordings: list[str] = []
     unreadable: dict[str, str] = {}
-    for place, names in _folders(folder, os.path.realpath(leave_out), unreadable):
+    for place, names in _folders(folder, os.path.realpath(exclude), unreadable):
         below = Path(place).relative_to(folder).as_posix()
         recordings += [as_written(name if below == "." else f"{below}/{name}") for name in names]
     if not recordings and not unreadable:
         raise UsageError(
-            f"{shown}: no recordings in this folder; looked for names that end in {' '.join(AUDIO_SUFFIXES)}"
+            f"{shown}: no recordings in this folder; looked for names ending in {' '.join(AUDIO_SUFFIXES)}"
         )
-    return Found(tuple(sorted(recordings)), unreadable)
+    return tuple(sorted(recordings)), unreadable
 
 
 def as_written(path: str) -> str:
-    """A relative path as tables have it.
+    """Return a relative path in its form in tables.
 
     Examples
     --------
@@ -91,12 +81,12 @@ def as_written(path: str) -> str:
     return f"./{path}" if path.startswith(FORMULA_STARTS) else path
 
 
-def _folders(folder: Path, leave_out: str, unreadable: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
-    """Each folder of the tree with the names of its recordings; links to folders come after all real ones."""
-    seen = {leave_out} - {os.path.realpath(folder)}
-    waiting, links = [os.fspath(folder)], list[str]()
-    while waiting or links:
-        place = waiting.pop() if waiting else links.pop(0)
+def _folders(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder of the tree with the names of its recordings; linked folders come after all real ones."""
+    seen = {exclude} - {os.path.realpath(folder)}
+    pending, links = [os.fspath(folder)], list[str]()
+    while pending or links:
+        place = pending.pop() if pending else links.pop(0)
         real = os.path.realpath(place)
         if real in seen:
             continue
@@ -108,89 +98,62 @@ def _folders(folder: Path, leave_out: str, unreadable: dict[str, str]) -> Iterat
             unreadable[name] = f"this folder cannot be read ({(error.strerror or 'unknown').lower()})"
             continue
         shown = [entry for entry in entries if not entry.name.startswith(".")]
-        inner = [entry for entry in shown if _is_folder(entry)]
-        waiting += [entry.path for entry in reversed(inner) if not entry.is_symlink()]
+        inner = [entry for entry in shown if os.path.isdir(entry)]
+        pending += [entry.path for entry in reversed(inner) if not entry.is_symlink()]
         links += [entry.path for entry in inner if entry.is_symlink()]
-        yield place, [entry.name for entry in shown if _is_recording(entry)]
+        audio = [entry for entry in shown if entry.name.lower().endswith(AUDIO_SUFFIXES)]
+        yield place, [entry.name for entry in audio if not os.path.isdir(entry)]
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def _is_recording(entry: os.DirEntry[str]) -> bool:
-    """Whatever has such a name and is no folder: a pipe, or a link that leads nowhere, fails instead of vanishing."""
-    return entry.name.lower().endswith(AUDIO_SUFFIXES) and not _is_folder(entry)
-
-
-PIECE_BYTES = 4096
-
-Piece = tuple[int, int]
-
-
-def piece_of(path: Path) -> Piece:
-    """Size of a file and CRC-32 of 4 KiB from its middle; equal files have equal pieces, others hardly ever.
+def fingerprint(path: Path) -> Fingerprint:
+    """Return the size of a file and the CRC-32 of 4 KiB from its middle; (-1, 0) if it cannot be read.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = (Path(folder) / "a").write_bytes(b"123456789")
-    ...     piece_of(Path(folder) / "a")
+    ...     fingerprint(Path(folder) / "a")
     (9, 3421780262)
     """
     try:
         with open(path, "rb", buffering=0) as file:
             size = file.seek(0, 2)
-            file.seek(max(0, (size - PIECE_BYTES) // 2))
-            return size, zlib.crc32(file.read(PIECE_BYTES))
+            file.seek(max(0, (size - FINGERPRINT_BYTES) // 2))
+            return size, zlib.crc32(file.read(FINGERPRINT_BYTES))
     except OSError:
         return -1, 0
 
 
-def same_content(folder: Path, pieces: Mapping[str, Piece]) -> dict[str, str]:
-    """A warning for every recording whose bytes another one has, too.
+def same_content(folder: Path, fingerprints: Mapping[str, Fingerprint]) -> dict[str, str]:
+    """Return a warning for each recording that has the same bytes as another.
 
     Parameters
     ----------
     folder : Path
-    pieces : mapping of str to (int, int)
-        Of recordings relative to it.
-
-    Returns
-    -------
-    dict of str to str
-        Only of recordings that are there several times.
+    fingerprints : mapping of str to (int, int)
+        By the path of the recording relative to the folder.
     """
     warnings: dict[str, str] = {}
-    for alike in _groups(pieces, pieces.__getitem__):
-        for same in _groups(alike, lambda name: _hash(folder / name)):
+    for candidates in _groups(fingerprints, fingerprints.__getitem__):
+        for same in _groups(candidates, lambda name: _hash(folder / name)):
             for name in same:
-                warnings[name] = _warning([other for other in same if other != name])
+                first, *more = (other for other in same if other != name)
+                warnings[name] = f"same content as {one_line(first)}" + (f" and {len(more)} more" if more else "")
     return warnings
 
 
 def _groups(names: Iterable[str], key: Callable[[str], Hashable]) -> list[list[str]]:
-    """Names with one key, sorted, where there are at least two; a key of None is like no other."""
+    """Return names with equal keys, sorted, in groups of at least two; names whose key is None are left out."""
     found: dict[Hashable, list[str]] = defaultdict(list)
     for name in sorted(names):
-        value = key(name)
-        if value is not None:
-            found[value].append(name)
-    return [group for group in found.values() if len(group) > 1]
+        found[key(name)].append(name)
+    return [group for value, group in found.items() if value is not None and len(group) > 1]
 
 
 def _hash(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:  # gone since it was heard
+    except OSError:  # removed since it was processed
         return None
-
-
-def _warning(others: list[str]) -> str:
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    return f"same content as {one_line(others[0])}{more}"

@@ -1,24 +1,23 @@
-"""The journal of a batch: what has been heard so far, so that nothing is heard twice.
+"""Journal of a batch: what was processed so far, so that an interrupted batch can continue.
 
-`journal.jsonl` in the folder of results has one JSON object a line and is only ever appended to, except that a batch
-that starts over starts it anew. Its first line says what made it: the version of the journal and of popclass, the
-SHA-256 of the model, the folder of recordings, and the parameters of the labels. Each further line is one recording
-that was heard to its end: its path relative to that folder, size and time of modification, and what it told by itself
-(`popclass.pipeline.Analysis`). Numbers are written so that they read back the same to the last bit. A line `manifest`
-keeps what a manifest said, so that a later run can say what changed. Each of these lines ends with its own CRC-32, by
-which a damaged one is known.
+`journal.jsonl` in the folder of results has one JSON object a line. Lines are only appended, unless a batch starts
+over. The first line names the version of the journal and of popclass, the SHA-256 of the model, the folder of
+recordings and the options that change labels. Each further line is one recording that was processed completely: its
+path relative to that folder, size, time of modification, and its `popclass.results.Analysis`. Numbers are written such
+that they read back the same to the last bit. A line `manifest` keeps the metadata of the manifest, so that the next run
+can report changes. Each of these lines ends with its own CRC-32.
 
-- A line counts once its line end is written; a last line without one, left by an interruption, is cut off.
-- A line that does not fit its checksum counts as not written, and what it was about is heard again.
-- A line counts only while the file still has that size and time of modification; the last one about a file wins.
-- Recordings that failed are not in it: they are tried again.
-- Labels are not in it. A manifest may change from one run to the next, and what was heard still holds.
-- Another model, folder, version of popclass, site, refractory period or least probability is refused; `--fresh` starts
-  over.
+- A line counts once its line end is written. An incomplete last line, left by an interruption, is cut off.
+- A damaged line is ignored, and its recording is processed again.
+- A line counts only while the file still has that size and time of modification. The last line of a file counts.
+- Recordings that failed are not in the journal: they are tried again.
+- Labels are not in the journal, since the manifest may change from one run to the next.
+- Another model, folder, version of popclass, site, refractory period or minimum probability is refused; `--fresh`
+  starts over.
 - One batch at a time writes a journal.
 
-All results of a batch are made from journal lines, those of this run as those of an earlier one. That is why an
-interrupted batch ends with the very bytes an uninterrupted one writes.
+All results of a batch are made from journal lines, those of this run and those of an earlier one alike. So an
+interrupted batch ends with the same bytes as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -26,241 +25,212 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from popclass.batch.files import Piece
-from popclass.batch.manifest import FIELDS
+from popclass.batch.files import Fingerprint
+from popclass.batch.manifest import Summary, check_summary
 from popclass.errors import OutputError
 from popclass.results import Analysis, Event, RecordingInfo
-from popclass.utils.files import Stamp as Stamp
+from popclass.utils.files import Stamp
 from popclass.utils.text import one_line
 
 NAME = "journal.jsonl"
 VERSION = 3
 
-_SEAL = ',"crc":'
-_MADE_OF = ("journal", "popclass", "model", "folder")
+_CRC = ',"crc":'
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
-def to_line(recording: str, analysis: Analysis, stamp: Stamp, piece: Piece) -> str:
-    """What a recording told by itself, as a line of the journal with its line end.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A processed recording.
 
-    Parameters
+    Attributes
     ----------
-    recording : str
-    analysis : Analysis
     stamp : Stamp
-    piece : (int, int)
-        By which files with the same bytes are found, see `popclass.batch.files`.
+        Size and time of modification of its file.
+    fingerprint : (int, int)
+        See `popclass.batch.files.fingerprint`.
+    analysis : Analysis
+        Its `info.name` is the path relative to the folder of the batch.
     """
+
+    stamp: Stamp
+    fingerprint: Fingerprint
+    analysis: Analysis
+
+
+def to_line(recording: str, analysis: Analysis, stamp: Stamp, fingerprint: Fingerprint) -> str:
+    """Return the journal line of a recording, line end included."""
     info = analysis.info
-    entry = {
-        "recording": recording,
-        "size": stamp.size,
-        "mtime_ns": stamp.mtime_ns,
-        "piece": piece,
-        "duration_s": info.duration_s,
-        "sample_rate": info.sample_rate,
-        "channels": info.channels,
-        "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
-        "warnings": info.warnings,
-        "events": [[e.onset, e.peak, e.end, e.channel, e.snr_db, e.peak_dbfs, e.burst] for e in analysis.events],
-        "acoustic": analysis.acoustic.tolist(),
-        "believed": analysis.contextual.tolist(),
-        "novelty": analysis.novelty.tolist(),
-    }
-    return _sealed(entry)
+    return seal(
+        {
+            "recording": recording,
+            "size": stamp.size,
+            "mtime_ns": stamp.mtime_ns,
+            "piece": fingerprint,  # a stored name, as `believed` below
+            "duration_s": info.duration_s,
+            "sample_rate": info.sample_rate,
+            "channels": info.channels,
+            "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
+            "warnings": info.warnings,
+            "events": [[e.onset, e.peak, e.end, e.channel, e.snr_db, e.peak_dbfs, e.burst] for e in analysis.events],
+            "acoustic": analysis.acoustic.tolist(),
+            "believed": analysis.contextual.tolist(),
+            "novelty": analysis.novelty.tolist(),
+        }
+    )
 
 
-def from_line(line: str, *, classes: int) -> Analysis:
-    """The recording of a line that `to_line` wrote.
+def from_line(line: str, *, classes: int) -> Entry:
+    """Return the recording of a line that `to_line` wrote for a model with this number of classes.
+
+    Raises
+    ------
+    ValueError
+        If the line is damaged or another one.
+    """
+    try:
+        return _entry(_unseal(line), classes)
+    except _MALFORMED as error:
+        raise ValueError("not a recording's line of a journal") from error
+
+
+def read_entries(results_dir: Path, *, classes: int) -> dict[str, Entry]:
+    """Return the recordings in a journal by name.
 
     Raises
     ------
     OutputError
-        Where it wrote no such line.
+        If the journal cannot be read.
     """
-    with _as_written():
-        analysis = _analysis(json.loads(line), classes)
-        if not len(analysis.events) == len(analysis.acoustic) == len(analysis.contextual) == len(analysis.novelty):
-            raise ValueError("its columns do not fit together")
-    return analysis
-
-
-def _analysis(entry: Mapping[str, Any], classes: int) -> Analysis:
-    moment = entry["recorded_at"]
-    rate = entry["sample_rate"]
-    return Analysis(
-        info=RecordingInfo(
-            name=entry["recording"],
-            sample_rate=rate,
-            channels=entry["channels"],
-            duration_s=entry["duration_s"],
-            recorded_at=None if moment is None else datetime.fromisoformat(moment),
-            warnings=tuple(entry["warnings"]),
-        ),
-        events=tuple(
-            Event(onset, peak, end, rate, channel, snr_db, peak_dbfs, event=number, burst=burst)
-            for number, (onset, peak, end, channel, snr_db, peak_dbfs, burst) in enumerate(entry["events"], start=1)
-        ),
-        acoustic=np.array(entry["acoustic"], dtype=np.float64).reshape(-1, classes),
-        contextual=np.array(entry["believed"], dtype=np.float64).reshape(-1, classes),
-        novelty=np.array(entry["novelty"], dtype=np.float64),
-    )
-
-
-def piece_in(line: str) -> Piece:
-    """The piece that `to_line` wrote. Raises as `from_line` does."""
-    with _as_written():
-        size, checksum = json.loads(line)["piece"]
-    return size, checksum
-
-
-@contextmanager
-def _as_written() -> Iterator[None]:
-    """A line whose checksum fits and that cannot be understood all the same was not written by popclass."""
+    found = {}
     try:
-        yield
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise OutputError(f"{NAME} has a line that popclass did not write; say --fresh to start over") from None
+        with open(results_dir / NAME, encoding="ascii", errors="replace", newline="\n") as file:
+            for line in file:
+                with suppress(ValueError):
+                    entry = from_line(line, classes=classes)
+                    found[entry.analysis.info.name] = entry
+    except OSError as error:
+        shown = one_line(os.fspath(results_dir / NAME))
+        raise OutputError(f"{shown} cannot be read: {error.strerror or error}") from None
+    return found
 
 
 class Journal:
-    """The journal of a folder of results, open for appending.
+    """Journal in a folder of results, open for appending.
 
     Parameters
     ----------
     results_dir : Path
     made_by : mapping
-        Version, model, folder, and the parameters of the labels by their options; see the module.
+        Version, model, folder, and the options that change labels, as the first line has them.
+    classes : int
+        Number of classes of the model.
     fresh : bool
         Start over.
 
     Attributes
     ----------
-    lines : dict of str to str
-        The line of each recording that was heard, in this run or an earlier one.
-    known : dict or None
-        What the manifest of the latest run said, see `note_known`; None where no run had one.
+    entries : dict of str to Entry
+        Recordings that earlier runs processed.
+    manifest : dict or None
+        Metadata of the manifest of the latest run, see `popclass.batch.manifest.summarize`; None if no run had one.
 
     Raises
     ------
     OutputError
-        Where the journal is of another batch, in use, or cannot be written.
+        If the journal belongs to another batch, is in use, or cannot be written.
     """
 
-    def __init__(self, results_dir: Path, made_by: Mapping[str, Any], *, fresh: bool = False) -> None:
+    def __init__(self, results_dir: Path, made_by: Mapping[str, Any], *, classes: int, fresh: bool = False) -> None:
         self._path = results_dir / NAME
-        self._stamps: dict[str, Stamp] = {}
-        self.lines: dict[str, str] = {}
-        self.known: dict[str, list[Any]] | None = None
-        self._head = _as_line({"journal": VERSION, **made_by})
-        try:
-            # Unbuffered: what could not be written to a full disk is not tried again when the file is closed.
-            self._file: BinaryIO = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed by `close`
-        except OSError as error:
-            raise self._unwritable(error) from None
-        try:
-            self._lock()
-            if fresh:
-                self._file.truncate(0)
-            self._read()
-        except OSError as error:
-            self._file.close()
-            raise self._unwritable(error) from None
-        except BaseException:
-            self._file.close()
-            raise
+        self._shown = one_line(os.fspath(self._path))
+        self.classes = classes
+        self.entries: dict[str, Entry] = {}
+        self.manifest: Summary | None = None
+        with self._writing():
+            # Unbuffered: after a failed write to a full disk, closing the file must not try again.
+            self._file: BinaryIO = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed by `__exit__`
+            try:
+                self._lock()
+                if fresh:
+                    self._file.truncate(0)
+                self._read(json.dumps({"journal": VERSION, **made_by}, separators=(",", ":")) + "\n")
+            except BaseException:
+                self._file.close()
+                raise
 
-    def holds(self, recording: str, stamp: Stamp) -> bool:
-        """Whether this very file was heard."""
-        return recording in self.lines and self._stamps.get(recording) == stamp
-
-    def add(self, lines: Mapping[str, str]) -> None:
+    def add(self, lines: Iterable[str]) -> None:
         """Append the lines of recordings."""
-        self.lines.update(lines)
-        self._write("".join(lines.values()))
+        self._write("".join(lines))
 
-    def note_known(self, known: dict[str, list[Any]]) -> None:
-        """Append what a manifest says of the recordings, unless the run before said the same."""
-        if known != (self.known or {}):
-            self._write(_sealed({"manifest": known}))
-        self.known = known
-
-    def close(self) -> None:
-        self._file.close()
+    def note_manifest(self, summary: Summary) -> None:
+        """Append the metadata of a manifest if it differs from the last."""
+        if summary != (self.manifest or {}):
+            self._write(seal({"manifest": summary}))
+        self.manifest = summary
 
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
-    def _read(self) -> None:
-        whole = 0
+    def _read(self, head: str) -> None:
+        complete = 0
         with self._path.open("rb") as file:
-            for number, raw in enumerate(file):
+            for raw in file:
                 if not raw.endswith(b"\n"):
                     break
-                whole += len(raw)
                 line = raw.decode("ascii", "replace")
-                if number == 0:
-                    self._check_head(line)
-                else:
-                    self._take(line)
-        self._file.truncate(whole)
-        if whole == 0:
-            self._write(self._head)
+                if complete:
+                    self._parse(line)
+                elif line != head:
+                    self._refuse(line, head)
+                complete += len(raw)
+        self._file.truncate(complete)
+        if not complete:
+            self._write(head)
 
-    def _take(self, line: str) -> None:
-        with suppress(
-            ValueError, KeyError, TypeError, AttributeError, RecursionError
-        ):  # a damaged line counts as not written
-            entry = _unsealed(line)
-            if "manifest" in entry:
-                self.known = _checked_known(entry["manifest"])
-                return
-            self._stamps[entry["recording"]] = Stamp(entry["size"], entry["mtime_ns"])
-            self.lines[entry["recording"]] = line
+    def _parse(self, line: str) -> None:
+        with suppress(*_MALFORMED):  # a damaged line is ignored
+            content = _unseal(line)
+            if "manifest" in content:
+                self.manifest = check_summary(content["manifest"])
+            else:
+                self.entries[content["recording"]] = _entry(content, self.classes)
 
-    def _check_head(self, line: str) -> None:
-        if line == self._head:
-            return
-        now = json.loads(self._head)
+    def _refuse(self, line: str, head: str) -> None:
+        now = json.loads(head)
         try:
             before = json.loads(line)
-            other = [key for key in now if before.get(key) != now[key]]
-        except (ValueError, AttributeError, RecursionError):
-            before, other = {}, []
-        if other and other[0] not in _MADE_OF:
+            other = next((key for key in now if before.get(key) != now[key]), None)
+        except _MALFORMED:
+            other = None
+        if other is not None and other.startswith("--"):
             raise OutputError(
-                f"{self._shown()} was begun {_option(other[0], before)} and is now run {_option(other[0], now)}; say "
-                "it as before, name another folder for the results, or say --fresh to start over"
+                f"{self._shown} was begun {_option(other, before)} and is now run {_option(other, now)}; use the same "
+                "options as before, name another folder for the results, or start over with --fresh"
             )
-        what = f"of another {other[0]}" if other else "something else"
-        raise OutputError(
-            f"{self._shown()} is {what}; name another folder for the results, or say --fresh to start over"
-        )
+        what = "something else" if other is None else f"of another {other}"
+        raise OutputError(f"{self._shown} is {what}; name another folder for the results, or start over with --fresh")
 
     def _write(self, text: str) -> None:
         left = memoryview(text.encode("ascii"))
-        try:
+        with self._writing():
             while left:
                 left = left[self._file.write(left) :]
             names = os.fstat(self._file.fileno()).st_nlink
-        except OSError as error:
-            raise self._unwritable(error) from None
-        if not names:  # written to, but nobody will ever find it again
-            raise OutputError(f"{self._shown()} was removed while the batch was running; run it again")
+        if not names:  # further lines would be lost
+            raise OutputError(f"{self._shown} was removed while the batch was running; run it again")
 
     def _lock(self) -> None:
         try:
@@ -271,41 +241,52 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OutputError(
-                f"{self._shown()} is in use by another batch; wait for it, or name another folder"
+                f"{self._shown} is in use by another batch; wait for it, or name another folder"
             ) from None
         except OSError:  # a file system without locks
             return
 
-    def _shown(self) -> str:
-        return one_line(os.fspath(self._path))
-
-    def _unwritable(self, error: OSError) -> OutputError:
-        return OutputError(f"cannot write {self._shown()}: {error.strerror or error}")
-
-
-def _as_line(entry: Mapping[str, Any]) -> str:
-    return json.dumps(entry, separators=(",", ":")) + "\n"
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"cannot write {self._shown}: {error.strerror or error}") from None
 
 
-def _sealed(entry: Mapping[str, Any]) -> str:
-    """An entry as a line of which any damage shows."""
-    text = json.dumps(entry, separators=(",", ":"))[:-1]
-    return f"{text}{_SEAL}{zlib.crc32(text.encode('ascii'))}}}\n"
+def seal(content: Mapping[str, Any]) -> str:
+    """Return a journal line with its checksum and line end."""
+    text = json.dumps(content, separators=(",", ":"))[:-1]
+    return f"{text}{_CRC}{zlib.crc32(text.encode('ascii'))}}}\n"
 
 
-def _unsealed(line: str) -> dict[str, Any]:
-    """The entry of a line, if it is as it was written."""
-    text = line.rpartition(_SEAL)[0]
-    if line != f"{text}{_SEAL}{zlib.crc32(text.encode('ascii', 'replace'))}}}\n":
+def _unseal(line: str) -> dict[str, Any]:
+    text = line.rpartition(_CRC)[0]
+    if line != f"{text}{_CRC}{zlib.crc32(text.encode('ascii', 'replace'))}}}\n":
         raise ValueError("damaged")
     return dict(json.loads(line))
 
 
-def _checked_known(known: Any) -> dict[str, list[Any]]:
-    """What a manifest said, if it has the shape that `note_known` wrote."""
-    if not all(isinstance(values, list) and len(values) == len(FIELDS) for values in known.values()):
-        raise TypeError("not what a manifest says")
-    return dict(known)
+def _entry(content: Mapping[str, Any], classes: int) -> Entry:
+    started, rate = content["recorded_at"], content["sample_rate"]
+    info = RecordingInfo(
+        name=content["recording"],
+        sample_rate=rate,
+        channels=content["channels"],
+        duration_s=content["duration_s"],
+        recorded_at=None if started is None else datetime.fromisoformat(started),
+        warnings=tuple(content["warnings"]),
+    )
+    events = tuple(
+        Event(onset, peak, end, rate, channel, snr_db, peak_dbfs, event=number, burst=burst)
+        for number, (onset, peak, end, channel, snr_db, peak_dbfs, burst) in enumerate(content["events"], start=1)
+    )
+    tables = (np.array(content[key], dtype=np.float64) for key in ("acoustic", "believed", "novelty"))
+    acoustic, contextual, novelty = tables
+    shape = (len(events), classes)
+    analysis = Analysis(info, events, acoustic.reshape(shape), contextual.reshape(shape), novelty.reshape(shape[:1]))
+    size, checksum = content["piece"]
+    return Entry(Stamp(content["size"], content["mtime_ns"]), (size, checksum), analysis)
 
 
 def _option(name: str, values: Mapping[str, Any]) -> str:

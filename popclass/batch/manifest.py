@@ -1,14 +1,12 @@
-"""What a manifest knows about the recordings of a batch: a CSV with `file` and any of `subject,site,cavities,...`.
+"""Manifest of a batch: a CSV with `file` and any of `subject,site,cavities,recorded_at,symptoms`.
 
-`file` is relative to the CSV. Further columns are `subject`, `site`, `cavities`, `recorded_at` (ISO 8601) and
-`symptoms`, each optional and each cell of them, too; `symptoms` says nothing about sounds and changes no label, it is
-for reports. Any other column is refused, since a mistyped one would be lost without a word; so are a file that is not
-there, one that is named twice, and a subject that a spreadsheet would take for a formula or that is no UTF-8.
+`file` is relative to the CSV. All other columns and cells are optional. `recorded_at` is ISO 8601. `symptoms` are for
+reports; they change no label. Anything else is refused: an unknown column, which may be a misspelt one, a file that
+does not exist or is named twice, and a subject that a spreadsheet would run as a formula or that is not UTF-8.
 
-What a batch has to say before it begins: recordings that its manifest does not name, and a manifest that changed.
-
-Labels follow the manifest: it decides which recordings share a timeline. So one that changes, or is left out the second
-time, changes the tables of recordings that were not touched. That is allowed, and said.
+Labels follow the manifest, since it decides which recordings share a timeline. A manifest that changes from one run to
+the next, or is left out, therefore changes the tables of recordings that were not touched. This is allowed and
+reported: the journal keeps a summary of the manifest, and `notices` compares it with that of the run before.
 """
 
 from __future__ import annotations
@@ -26,96 +24,102 @@ from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import check_text, read_columns
 from popclass.formats.text import number
 from popclass.postprocess import Metadata
-from popclass.timing.sites import lookup
-from popclass.utils.text import one_line
+from popclass.utils.text import counted, one_line
 
 COLUMNS = ("file", "subject", "site", "cavities", "recorded_at", "symptoms")
-_EXAMPLE = "2026-11-22T10:15:00+01:00"
+FIELDS = ("subject", "site", "cavities", "recorded_at")
 
-Rows = Iterator[tuple[str, dict[str, str]]]
+Summary = dict[str, list[Any]]
 
 
 def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: str | None) -> dict[str, Metadata]:
-    """Circumstances of the recordings of a batch.
+    """Read the metadata of the recordings of a batch.
 
     Parameters
     ----------
     path : Path
-        The manifest.
     folder : Path
         The folder of the batch.
     recordings : sequence of str
-        What was found there, relative to it. Rows about recordings elsewhere are passed over.
+        Recordings found there, relative to it. Rows about other files are ignored.
     site : str or None
-        Of recordings whose row names none.
+        Site of recordings whose row has none.
 
     Raises
     ------
     LabelError
-        With file and row, where the manifest cannot be used.
+        If the manifest cannot be used; the message names file and row.
     """
-    # By its own path where there is one, since two names may lead to one file.
-    links = {os.path.realpath(folder / name): name for name in reversed(recordings)}
-    names = {os.path.abspath(folder / name): name for name in recordings}
+    find = _finder(folder, recordings)
     rows: dict[str, str] = {}
     missing: list[str] = []
-    known: dict[str, Metadata] = {}
+    found: dict[str, Metadata] = {}
     for where, cells in _rows(path):
-        if not cells["file"]:
+        name = one_line(cells["file"])
+        if not name:
             raise LabelError(f"{where}: no file is named")
-        named = os.path.abspath(path.parent / cells["file"])
-        place = named if named in names else os.path.realpath(named)
+        place, recording = find(path.parent / cells["file"])
         if not os.path.lexists(place):
-            missing.append(f"{where}: '{one_line(cells['file'])}' not found")
+            missing.append(f"{where}: '{name}' not found")
             continue
-        recording = names.get(place) or links.get(place)
         if (recording or place) in rows:
-            raise LabelError(f"{where}: '{one_line(cells['file'])}' is named before, in {rows[recording or place]}")
+            raise LabelError(f"{where}: '{name}' is named before, in {rows[recording or place]}")
         rows[recording or place] = where
-        around = _metadata(where, cells, site)
+        metadata = _metadata(where, cells, site)
         if recording is not None:
-            known[recording] = around
+            found[recording] = metadata
     if missing:
         more = f", nor are {len(missing) - 1} further files it names" if len(missing) > 1 else ""
         raise LabelError(f"{missing[0]}{more}; paths are relative to the manifest")
-    return known
+    return found
 
 
 def read_symptoms(
     path: Path, folder: Path, recordings: Sequence[str], check: Callable[[str], str]
 ) -> dict[str, tuple[str, ...]]:
-    """The symptoms of the recordings of a batch: several in a cell are separated by commas or semicolons.
+    """Read the symptoms of the recordings of a batch; commas or semicolons separate several in a cell.
 
     Parameters
     ----------
     path, folder, recordings
         As `read_manifest`.
     check : callable
-        Gives the name of a symptom as it is spelt, or raises `UsageError`.
+        Returns the name of a symptom in its usual spelling, or raises `UsageError`.
 
     Raises
     ------
     LabelError
-        With file and row, where a symptom will not do.
+        If a symptom is unknown; the message names file and row.
     """
-    # By its own path where there is one, since two names may lead to one file.
-    links = {os.path.realpath(folder / name): name for name in reversed(recordings)}
-    names = {os.path.abspath(folder / name): name for name in recordings}
+    find = _finder(folder, recordings)
     found: dict[str, tuple[str, ...]] = {}
     for where, cells in _rows(path):
         try:
             symptoms = tuple(check(part) for part in re.split("[,;]", cells["symptoms"]) if part.strip())
         except UsageError as error:
             raise LabelError(f"{where}: {error}") from None
-        place = os.path.abspath(path.parent / cells["file"])
-        recording = names.get(place) or links.get(os.path.realpath(place))
+        _, recording = find(path.parent / cells["file"])
         if symptoms and recording is not None:
             found[recording] = symptoms
     return found
 
 
-def _rows(path: Path) -> Rows:
-    """Where each row is, and its cells by column, empty where the manifest has no such column."""
+def _finder(folder: Path, recordings: Sequence[str]) -> Callable[[Path], tuple[str, str | None]]:
+    """Return a function from a path to the file it leads to and the recording it is, if any."""
+    # A recording's own path goes first, since two names may lead to one file.
+    links = {os.path.realpath(folder / name): name for name in reversed(recordings)}
+    names = {os.path.abspath(folder / name): name for name in recordings}
+
+    def find(path: Path) -> tuple[str, str | None]:
+        own = os.path.abspath(path)
+        place = own if own in names else os.path.realpath(own)
+        return place, names.get(place) or links.get(place)
+
+    return find
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the place of each row, for messages, and its cells; columns that are missing are empty."""
     for where, cells in read_columns(path, _check_columns):
         if "\0" in cells["file"]:
             raise LabelError(f"{where}: file '{one_line(cells['file'])}' holds a null byte, which no path can")
@@ -130,29 +134,20 @@ def _check_columns(shown: str, columns: Sequence[str]) -> None:
 
 
 def _metadata(where: str, cells: dict[str, str], site: str | None) -> Metadata:
+    subject, cavities = cells["subject"], cells["cavities"]
     try:
-        around = Metadata(site=lookup(cells["site"]).name if cells["site"] else site)
-        if cells["cavities"]:
-            around = replace(around, cavities=_whole(cells["cavities"]))
+        if cavities and not re.fullmatch(r"[0-9]{1,9}", cavities):
+            raise UsageError(f"cavities '{one_line(cavities)[:40]}' is not a whole number of up to nine digits")
+        metadata = Metadata(cells["site"] or site, subject or None, int(cavities) if cavities else None)
     except UsageError as error:
         raise LabelError(f"{where}: {error}") from None
-    return replace(around, subject=_subject(where, cells["subject"]), recorded_at=_moment(where, cells["recorded_at"]))
-
-
-def _subject(where: str, text: str) -> str | None:
-    check_text(where, "subject", text)
-    if text.startswith(FORMULA_STARTS) and number(text) is None:
+    check_text(where, "subject", subject)
+    if subject.startswith(FORMULA_STARTS) and number(subject) is None:
         raise LabelError(
-            f"{where}: subject '{one_line(text)}' begins like a formula, which a spreadsheet would run when it opens "
-            "the tables; begin it with a letter or digit"
+            f"{where}: subject '{one_line(subject)}' begins like a formula, which a spreadsheet would run when it "
+            "opens the tables; begin it with a letter or digit"
         )
-    return text or None
-
-
-def _whole(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise UsageError(f"cavities '{one_line(text)[:40]}' is no whole number of up to nine digits")
-    return int(text)
+    return replace(metadata, recorded_at=_moment(where, cells["recorded_at"]))
 
 
 def _moment(where: str, text: str) -> datetime | None:
@@ -162,74 +157,67 @@ def _moment(where: str, text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or ":" not in text:
-        raise LabelError(f"{where}: recorded_at '{one_line(text)}' is no date and time; write it like {_EXAMPLE}")
+    if moment is None or ":" not in text:  # a date alone would become midnight
+        raise LabelError(
+            f"{where}: recorded_at '{one_line(text)}' is not a date and time; write it like 2026-11-22T10:15:00+01:00"
+        )
     return moment
 
 
-FIELDS = ("subject", "site", "cavities", "recorded_at")
-
-Known = dict[str, list[Any]]
-
-
-def as_known(around: Mapping[str, Metadata]) -> Known:
-    """What a manifest says, as the journal keeps it: for each recording the values of `FIELDS`."""
+def summarize(metadata: Mapping[str, Metadata]) -> Summary:
+    """Return the values of `FIELDS` of each recording, as the journal keeps them."""
     return {
         name: [it.subject, it.site, it.cavities, None if it.recorded_at is None else it.recorded_at.isoformat()]
-        for name, it in around.items()
+        for name, it in metadata.items()
     }
 
 
-def notices(recordings: Sequence[str], manifest: str | None, now: Known, before: Known | None) -> Iterator[str]:
-    """What is to be said, a line each.
+def check_summary(summary: Any) -> Summary:
+    """Return `summary`; raise TypeError unless it has the form that `summarize` gives."""
+    if not all(isinstance(values, list) and len(values) == len(FIELDS) for values in summary.values()):
+        raise TypeError("not a summary of a manifest")
+    return dict(summary)
+
+
+def notices(recordings: Sequence[str], manifest: str | None, now: Summary, before: Summary | None) -> Iterator[str]:
+    """Yield a line for recordings that the manifest does not name, and one for what changed in it.
 
     Parameters
     ----------
     recordings : sequence of str
-        Those of the batch.
     manifest : str or None
-        What the manifest of this run is called.
+        Name of the manifest of this run.
     now, before : dict
-        What it says, and what that of the run before said; `before` is None where there was no run before.
+        Summary of the manifest of this run and of the run before; `before` is None if there was no run before.
 
     Examples
     --------
     >>> list(notices(["1.wav", "2.wav"], "m.csv", {"1.wav": ["P1", None, None, None]}, None))
-    ['1 of 2 recordings is not in m.csv and stands alone: 2.wav']
+    ['1 of 2 recordings is not in m.csv and has a timeline of its own: 2.wav']
     >>> list(notices(["1.wav"], None, {}, {"1.wav": ["P1", "hip", None, None]}))
     ['no manifest, but an earlier run had one; labels follow; changed: subject of 1 recording, site of 1']
     """
     unnamed = [name for name in recordings if name not in now]
     if manifest is not None and unnamed:
-        yield _unnamed(unnamed, len(recordings), manifest)
-    changed = {} if before is None else _changed(recordings, now, before)
+        verb = f"is not in {manifest} and has" if len(unnamed) == 1 else f"are not in {manifest} and have each"
+        more = f" and {len(unnamed) - 1} more" if len(unnamed) > 1 else ""
+        shown = f"{one_line(unnamed[0])}{more}"
+        yield f"{len(unnamed)} of {len(recordings)} recordings {verb} a timeline of its own: {shown}"
+    changed = [] if before is None else list(_changed(recordings, now, before))
     if changed:
-        counts = iter(changed.items())
-        field, count = next(counts)
-        said = [f"{field} of {count} recording{'' if count == 1 else 's'}", *(f"{name} of {n}" for name, n in counts)]
-        yield f"{_manifests(manifest, before)}; labels follow; changed: {', '.join(said)}"
+        if manifest is None:
+            what = "no manifest, but an earlier run had one"
+        else:
+            what = f"{manifest} differs from an earlier run" if before else f"{manifest} is new; earlier runs had none"
+        (field, count), *others = changed
+        counts = [f"{field} of {counted(count, 'recording')}", *(f"{name} of {n}" for name, n in others)]
+        yield f"{what}; labels follow; changed: {', '.join(counts)}"
 
 
-def _manifests(now: str | None, before: Known | None) -> str:
-    if now is None:
-        return "no manifest, but an earlier run had one"
-    return (
-        f"{now} says other things than in an earlier run" if before else f"{now} is new, an earlier run had no manifest"
-    )
-
-
-def _unnamed(names: Sequence[str], total: int, manifest: str) -> str:
-    verb = "is not in {} and stands alone" if len(names) == 1 else "are not in {} and stand alone"
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{len(names)} of {total} recordings {verb.format(manifest)}: {one_line(names[0])}{more}"
-
-
-def _changed(recordings: Sequence[str], now: Known, before: Known) -> dict[str, int]:
-    """Of how many recordings each field changed, where of any."""
-    nothing = [None] * len(FIELDS)
-    counts = dict.fromkeys(FIELDS, 0)
-    for name in recordings:
-        pairs = zip(FIELDS, now.get(name, nothing), before.get(name, nothing), strict=True)
-        for field in [field for field, new, old in pairs if new != old]:
-            counts[field] += 1
-    return {field: count for field, count in counts.items() if count}
+def _changed(recordings: Sequence[str], now: Summary, before: Summary) -> Iterator[tuple[str, int]]:
+    """Yield each field that changed, with the number of recordings where it did."""
+    empty = [None] * len(FIELDS)
+    for at, field in enumerate(FIELDS):
+        count = sum(now.get(name, empty)[at] != before.get(name, empty)[at] for name in recordings)
+        if count:
+            yield field, count

@@ -1,8 +1,8 @@
-"""Hearing many recordings on this machine, in this process or in several.
+"""Batch processing on this machine, in this process or in several.
 
-A recording that kills its process (a decoder that crashes, memory that runs out) costs itself only: the chunks that
-were under way are then taken one recording at a time. A process that is killed from outside costs nothing but that.
-This is why the processes are those of `concurrent.futures`: one can tell which chunks were under way when one died.
+A recording that kills its process (a decoder that crashes, memory that runs out) makes only itself fail: the chunks
+that were in progress are then processed one recording at a time. The processes are those of `concurrent.futures`,
+since it can tell which chunks were in progress.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
-from popclass.batch.journal import Stamp
-from popclass.batch.worker import Chunk, Each, Outcome, hear_chunk, in_chunks
+from popclass.batch.worker import Chunk, OnDone, Outcome, in_chunks, process_chunk
 from popclass.errors import UsageError
 from popclass.model.model import Model
+from popclass.utils.files import Stamp
 from popclass.utils.signals import held
 from popclass.utils.workers import context, one_blas_thread, start_server
 
@@ -28,76 +28,73 @@ CHUNKS_AHEAD = 2  # handed out for each process, so that none waits
 CRASHED = "the process that read it died: the file crashes its decoder, or memory ran out"
 
 
-def hear_all(folder: Path, recordings: Mapping[str, Stamp], model: Model, *, jobs: int, each: Each) -> None:
-    """Hear recordings and hand the outcomes on as they come, in no particular order.
+def process_here(folder: Path, recordings: Mapping[str, Stamp], model: Model, *, jobs: int, on_done: OnDone) -> None:
+    """Process recordings on this machine, in no particular order.
 
     Parameters
     ----------
     folder : Path
     recordings : mapping of str to Stamp
-        Relative to the folder, with what their files are.
+        Relative to the folder.
     model : Model
     jobs : int
-        Processes; 1 is this one, which a recording that crashes its decoder takes along.
-    each : callable
-        Takes the outcomes of a chunk.
+        Number of processes; 1 is this process, which ends if a recording crashes its decoder.
+    on_done : callable
+        Called with the outcomes of each chunk.
     """
     chunks = list(in_chunks(recordings, jobs))
-    if jobs > 1 and chunks:
-        _Pool(folder, model, min(jobs, len(chunks)), each).run(chunks)
+    if jobs == 1 or not chunks:
+        for chunk in chunks:
+            on_done(process_chunk(folder, chunk, model))
         return
-    for chunk in chunks:
-        each(hear_chunk(folder, chunk, model))
+    pool = _Pool(folder, model, min(jobs, len(chunks)), on_done)
+    while chunks:
+        suspects = pool.run(chunks)
+        pool.run_one_by_one([{name: stamp} for chunk in suspects for name, stamp in chunk.items()])
 
 
 class _Pool:
-    """Processes that hear chunks, started anew where one of them dies."""
+    """Processes that work on chunks, started again if one of them dies."""
 
-    def __init__(self, folder: Path, model: Model, jobs: int, each: Each) -> None:
+    def __init__(self, folder: Path, model: Model, jobs: int, on_done: OnDone) -> None:
         self._setup = (os.fspath(folder), model.to_bytes(), model.name)
         self._jobs = jobs
-        self._each = each
+        self._on_done = on_done
 
-    def run(self, chunks: Sequence[Chunk]) -> None:
-        left = list(chunks)
-        while left:
-            suspects = self._until_broken(left)
-            self._one_by_one([{name: stamp} for chunk in suspects for name, stamp in chunk.items()])
-
-    def _until_broken(self, left: list[Chunk]) -> list[Chunk]:
-        """Work through chunks, which are taken off the list; those under way when a process died are returned."""
-        under_way: dict[Future[list[Outcome]], Chunk] = {}
+    def run(self, left: list[Chunk]) -> list[Chunk]:
+        """Process chunks, which are taken off the list; return those in progress when a process died."""
+        in_progress: dict[Future[list[Outcome]], Chunk] = {}
         try:
             with _processes(self._jobs, self._setup) as pool:
-                while left or under_way:
-                    while left and len(under_way) < self._jobs * CHUNKS_AHEAD:
-                        under_way[pool.submit(_work, left[0])] = left[0]
+                while left or in_progress:
+                    while left and len(in_progress) < self._jobs * CHUNKS_AHEAD:
+                        in_progress[pool.submit(_work, left[0])] = left[0]
                         left.pop(0)
-                    done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                    done, _ = wait(in_progress, return_when=FIRST_COMPLETED)
                     for future in done:
-                        self._each(future.result())
-                        del under_way[future]
+                        self._on_done(future.result())
+                        del in_progress[future]
         except BrokenProcessPool:
-            return list(under_way.values())
+            return list(in_progress.values())
         return []
 
-    def _one_by_one(self, left: list[Chunk]) -> None:
-        """Find out which recordings kill their process."""
+    def run_one_by_one(self, left: list[Chunk]) -> None:
+        """Process chunks of one recording; those that kill their process fail."""
         while left:
             try:
                 with _processes(1, self._setup) as pool:
                     while left:
-                        self._each(pool.submit(_work, left[0]).result())
+                        self._on_done(pool.submit(_work, left[0]).result())
                         left.pop(0)
             except BrokenProcessPool:
-                self._each([Outcome(name, reason=CRASHED) for name in left.pop(0)])
+                self._on_done([Outcome(name, reason=CRASHED) for name in left.pop(0)])
 
 
 @contextmanager
 def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPoolExecutor]:
-    """A pool that has been seen to start, and that is stopped at once when something goes wrong."""
+    """Start a pool, and stop it at once if something goes wrong."""
     others = set(multiprocessing.active_children())
-    start_server()  # so that Ctrl-C, which a terminal sends to all of them, is the parent's business alone
+    start_server()  # so that Ctrl-C, which a terminal sends to all processes, reaches the parent only
     with one_blas_thread():
         pool = ProcessPoolExecutor(jobs, mp_context=context(), initializer=_begin, initargs=setup)
         try:
@@ -105,7 +102,7 @@ def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPool
                 _await_start(pool, jobs)
             yield pool
         except BaseException:
-            # Also where the pool broke: it would wait for ever for a process that it was just starting.
+            # Also if the pool broke: it would wait for ever for a process that it was just starting.
             for child in set(multiprocessing.active_children()) - others:
                 child.terminate()
             raise
@@ -115,7 +112,7 @@ def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPool
 
 def _await_start(pool: ProcessPoolExecutor, jobs: int) -> None:
     try:
-        # a process is started for each thing that waits for one, so that all of them start at once
+        # the pool starts one process for each submitted call
         starting = [pool.submit(os.getpid) for _ in range(jobs)]
         starting[0].result()
     except (BrokenProcessPool, BrokenPipeError):
@@ -130,7 +127,7 @@ _model: Model
 
 
 def _begin(folder: str, model: bytes, name: str) -> None:
-    """Load the model once a process; interruptions are the parent's business."""
+    """Load the model once a process; signals are left to the parent."""
     global _folder, _model
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -138,7 +135,7 @@ def _begin(folder: str, model: bytes, name: str) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that was killed could not say so; without this its workers would wait for it for ever."""
+    """End this process with its parent; a parent that is killed cannot end its workers."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -146,4 +143,4 @@ def _end_with_parent() -> None:
 
 
 def _work(chunk: Chunk) -> list[Outcome]:
-    return hear_chunk(_folder, chunk, _model)
+    return process_chunk(_folder, chunk, _model)

@@ -1,4 +1,4 @@
-"""How far along a batch is, for whoever shows it."""
+"""Progress of a batch."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from popclass.batch.journal import Stamp
 from popclass.batch.worker import Outcome
+from popclass.utils.files import Stamp
 
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """How far along a batch is.
+    """Progress of a batch.
 
     Attributes
     ----------
     done, total : int
-        Recordings that are done, those of earlier runs among them, and all there are.
+        Recordings that are done, those of earlier runs included, and all recordings.
     failed : int
-        How many of them could not be used.
+        Number of recordings of this run that could not be used.
     audio_s : float
-        Seconds of sound heard in this run.
+        Seconds of audio that this run processed.
     elapsed_s : float
-        Seconds since this run began to hear.
+        Seconds since this run began to process.
     share : float
-        0-1, how much of the bytes that this run has to read is behind it. Files differ in length, so this tells more
-        about the time left than their number.
+        Share of the bytes of this run that were read, 0-1. It predicts the time left better than the number of files.
     """
 
     done: int
@@ -38,7 +37,7 @@ class BatchProgress:
 
     @property
     def speed(self) -> float | None:
-        """Times real time; None before anything was heard."""
+        """Times real time; None before any audio was processed."""
         return self.audio_s / self.elapsed_s if self.audio_s and self.elapsed_s else None
 
     @property
@@ -47,38 +46,34 @@ class BatchProgress:
         return self.elapsed_s * (1 - self.share) / self.share if self.share else None
 
 
-class Count:
-    """Counts what is done and reports it.
+class ProgressCounter:
+    """Counter of the recordings that are done.
 
     Parameters
     ----------
-    todo : mapping of str to Stamp
-        The recordings to hear.
+    pending : mapping of str to Stamp
+        Recordings that this run processes.
     resumed : int
-        How many are done already.
+        Number of recordings that are done already.
     report : callable or None
-        Takes a `BatchProgress`.
+        Called with a `BatchProgress` after each chunk.
     """
 
     def __init__(
-        self,
-        todo: Mapping[str, Stamp],
-        *,
-        resumed: int,
-        report: Callable[[BatchProgress], None] | None,
+        self, pending: Mapping[str, Stamp], *, resumed: int, report: Callable[[BatchProgress], None] | None
     ) -> None:
-        self._sizes = {name: max(1, stamp.size) for name, stamp in todo.items()}
+        self._sizes = {name: max(1, stamp.size) for name, stamp in pending.items()}
         self._bytes = sum(self._sizes.values())
-        self._read = 0
-        self._total = resumed + len(todo)
-        self._done = resumed
-        self._failed = 0
         self._report = report
         self._began = time.monotonic()
+        self._done = resumed
+        self._total = resumed + len(pending)
+        self._failed = self._read = 0
         self.audio_s = 0.0
 
     @property
     def elapsed_s(self) -> float:
+        """Seconds since this run began to process."""
         return time.monotonic() - self._began
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
@@ -89,5 +84,5 @@ class Count:
             self._read += self._sizes[outcome.recording]
             self.audio_s += outcome.audio_s
         if self._report is not None:
-            share = self._read / self._bytes if self._bytes else 1.0
+            share = self._read / self._bytes
             self._report(BatchProgress(self._done, self._total, self._failed, self.audio_s, self.elapsed_s, share))

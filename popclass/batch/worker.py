@@ -1,8 +1,7 @@
-"""Hearing a few recordings one after the other: what every worker does, in this process, in another, or on a cluster.
+"""Processing of a few recordings: the work of each process and each cluster worker.
 
-What comes back for each recording is a line of the journal or the reason why there is none. Recordings are handed out
-in chunks, small enough that an interruption costs little and large enough that handing out costs nothing. The sounds of
-a chunk are described and judged together, which is faster and changes no bit of any of them.
+Recordings are handed out in chunks, small enough that an interruption loses little and large enough that handing out
+takes no time. The features and probabilities of a chunk are computed together, which is faster and changes no bit.
 """
 
 from __future__ import annotations
@@ -12,20 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from popclass.audio.paths import refuse_special
-from popclass.batch.files import Piece, piece_of
-from popclass.batch.journal import Stamp, to_line
+from popclass.batch.files import Fingerprint, fingerprint
+from popclass.batch.journal import to_line
 from popclass.errors import AudioError
 from popclass.model.model import Model
 from popclass.pipeline import EventExtractor, apply_model
+from popclass.utils.files import Stamp
 from popclass.utils.text import one_line
 
 CHUNK_FILES = 32
 CHUNK_BYTES = 32 << 20
+LIBRARIES = ("numpy", "soundfile", "soxr", "onnxruntime", "av")
+"""Libraries whose versions may change numbers in the tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one recording.
+    """Result of one recording.
 
     Attributes
     ----------
@@ -33,9 +35,9 @@ class Outcome:
     line : str or None
         Its line of the journal.
     reason : str or None
-        Why there is none.
+        Why there is no line.
     audio_s : float
-        Seconds of sound that were heard.
+        Seconds of audio that were processed.
     """
 
     recording: str
@@ -45,70 +47,65 @@ class Outcome:
 
 
 Chunk = dict[str, Stamp]
-Each = Callable[[list[Outcome]], None]
+OnDone = Callable[[list[Outcome]], None]
 
 
 def in_chunks(recordings: Mapping[str, Stamp], workers: int) -> Iterator[Chunk]:
-    """Recordings in the order given, a few at a time; with few of them every worker gets some all the same."""
-    most = max(1, min(CHUNK_FILES, len(recordings) // (4 * workers)))
+    """Yield the recordings in the order given, a few at a time, so many that every worker gets some."""
+    limit = max(1, min(CHUNK_FILES, len(recordings) // (4 * workers)))
     chunk: Chunk = {}
-    held = 0
+    size = 0
     for recording, stamp in recordings.items():
-        if chunk and (len(chunk) >= most or held + stamp.size > CHUNK_BYTES):
+        if chunk and (len(chunk) >= limit or size + stamp.size > CHUNK_BYTES):
             yield chunk
-            chunk, held = {}, 0
+            chunk, size = {}, 0
         chunk[recording] = stamp
-        held += stamp.size
+        size += stamp.size
     if chunk:
         yield chunk
 
 
-def hear_chunk(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[Outcome]:
-    """Hear a few recordings; one that cannot be used never costs the others.
+def process_chunk(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[Outcome]:
+    """Process a few recordings; one that cannot be used does not affect the others.
 
     Parameters
     ----------
     folder : Path
     chunk : mapping of str to Stamp
-        Recordings relative to the folder, and what their files were when they were found. A file that changes while
-        it is heard keeps the older stamp, and is heard again next time.
+        Recordings relative to the folder, with the stamps their files had when they were found. A file that changes
+        while it is read keeps the older stamp, so that the next run processes it again.
     model : Model
     """
     try:
-        return _hear_together(folder, chunk, model)
-    except Exception:  # a bug: each by itself, so that it costs only those it concerns
-        return [_hear_alone(folder, recording, stamp, model) for recording, stamp in chunk.items()]
+        return _process(folder, chunk, model)
+    except Exception as error:
+        if len(chunk) > 1:  # a bug: one by one, so that only the recordings that cause it fail
+            return [process_chunk(folder, {recording: stamp}, model)[0] for recording, stamp in chunk.items()]
+        reason = f"a bug in popclass, please report it: {type(error).__name__}: {one_line(str(error))}"
+        if isinstance(error, MemoryError):
+            reason = "memory ran out while it was read; use fewer processes (--jobs)"
+        return [Outcome(recording, reason=reason) for recording in chunk]
 
 
-def hear_one(path: Path, hearer: EventExtractor, *, name: str) -> Piece:
-    """Hear a recording of a chunk, and take a piece of its bytes; a folder of recordings waits for no pipe."""
+def extract_one(path: Path, extractor: EventExtractor, *, name: str) -> Fingerprint:
+    """Add a recording to the extractor and return its fingerprint; pipes and devices raise AudioError."""
     refuse_special(path)
-    hearer.add(path, name=name)
-    return piece_of(path)
+    extractor.add(path, name=name)
+    return fingerprint(path)
 
 
-def _hear_together(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[Outcome]:
-    hearer = EventExtractor(model.frontend)
-    pieces: dict[str, Piece] = {}
+def _process(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[Outcome]:
+    extractor = EventExtractor(model.frontend)
+    fingerprints: dict[str, Fingerprint] = {}
     outcomes: list[Outcome] = []
     for recording in chunk:
         try:
-            pieces[recording] = hear_one(folder / recording, hearer, name=recording)
+            fingerprints[recording] = extract_one(folder / recording, extractor, name=recording)
         except AudioError as error:
             reason = str(error).removeprefix(f"{one_line(recording)}: ")
             outcomes.append(Outcome(recording, reason=reason))
-    analyses = apply_model(hearer.finish(), model)
-    for (recording, piece), analysis in zip(pieces.items(), analyses, strict=True):
-        line = to_line(recording, analysis, chunk[recording], piece)
+    analyses = apply_model(extractor.finish(), model)
+    for (recording, own), analysis in zip(fingerprints.items(), analyses, strict=True):
+        line = to_line(recording, analysis, chunk[recording], own)
         outcomes.append(Outcome(recording, line=line, audio_s=analysis.info.duration_s))
     return outcomes
-
-
-def _hear_alone(folder: Path, recording: str, stamp: Stamp, model: Model) -> Outcome:
-    try:
-        return _hear_together(folder, {recording: stamp}, model)[0]
-    except MemoryError:
-        return Outcome(recording, reason="memory ran out while it was read; take fewer processes (--jobs)")
-    except Exception as error:  # one recording never costs the others
-        kind = type(error).__name__
-        return Outcome(recording, reason=f"a bug in popclass, please report it: {kind}: {one_line(str(error))}")

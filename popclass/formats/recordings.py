@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from popclass.formats.csv_io import cell, csv_line
 from popclass.formats.text import rounded
-from popclass.results import UNCERTAIN, RecordingInfo, RecordingResult
+from popclass.results import UNCERTAIN, HasInfo, RecordingInfo, RecordingResult
 from popclass.utils.text import one_line, visible
 
 OK = "ok"
@@ -20,7 +20,7 @@ FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingRow:
+class RecordingRow(HasInfo):
     """One row of the table of recordings.
 
     Attributes
@@ -44,11 +44,6 @@ class RecordingRow:
     events: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     cavities_needed: int | None = None
-
-    @property
-    def recording(self) -> str:
-        """Path relative to the folder of the batch."""
-        return self.info.name
 
     @classmethod
     def from_result(cls, result: RecordingResult) -> RecordingRow:

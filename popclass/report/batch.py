@@ -8,17 +8,14 @@ batch without one nothing.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from popclass.batch.files import find_recordings
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import from_line
+from popclass.batch.journal import read_entries
 from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.batch.result import BatchResult
 from popclass.errors import AudioError, OutputError
@@ -77,7 +74,7 @@ def write_batch_report(
         If a page cannot be written.
     """
     chosen, place = load_model(model), Path(folder)
-    symptoms = batch_symptoms(place, batch.results_dir, manifest)
+    symptoms = batch_symptoms(place, [row.recording for row in batch.recordings], manifest)
     results = concluded(batch, place, chosen, manifest, site, refractory, min_probability)
     timelines: dict[int, list[RecordingResult]] = {}
     for result in results.values():
@@ -99,7 +96,7 @@ def write_batch_report(
     return index, failures
 
 
-def batch_symptoms(folder: Path, results_dir: Path, manifest: PathLike | None) -> dict[str, tuple[str, ...]]:
+def batch_symptoms(folder: Path, recordings: Sequence[str], manifest: PathLike | None) -> dict[str, tuple[str, ...]]:
     """The symptoms a manifest names, by recording.
 
     Raises
@@ -109,8 +106,7 @@ def batch_symptoms(folder: Path, results_dir: Path, manifest: PathLike | None) -
     """
     if manifest is None:
         return {}
-    found = find_recordings(folder, leave_out=results_dir)
-    return read_symptoms(Path(manifest), folder, found.recordings, check_symptom)
+    return read_symptoms(Path(manifest), folder, recordings, check_symptom)
 
 
 def concluded(
@@ -125,39 +121,21 @@ def concluded(
     """The results of all recordings that were heard, by name, with the reasons that tables do not hold."""
     site = None if site is None else lookup(site).name
     names = [row.recording for row in batch.recordings if row.status == "ok"]
-    around = {name: Metadata(site=site) for name in names}
+    metadata = {name: Metadata(site=site) for name in names}
     if manifest is not None:
-        around |= read_manifest(Path(manifest), folder, names, site=site)
-    lines = _journal_lines(batch.results_dir, set(names))
+        metadata |= read_manifest(Path(manifest), folder, names, site=site)
+    entries = read_entries(batch.results_dir, classes=len(model.classes))
+    if missing := sorted(set(names) - entries.keys()):
+        shown = one_line(os.fspath(batch.results_dir / JOURNAL))
+        raise OutputError(f"{shown} has no line of {one_line(missing[0])}; run the batch again")
     results = postprocess(
-        [from_line(lines[name], classes=len(model.classes)) for name in names],
-        [around[name] for name in names],
+        [entries[name].analysis for name in names],
+        [metadata[name] for name in names],
         model,
         refractory_s=refractory,
         min_probability=min_probability,
     )
     return dict(zip(names, results, strict=True))
-
-
-def _journal_lines(results_dir: Path, names: set[str]) -> dict[str, str]:
-    """The journal's line of each of these recordings; the last one about a recording counts, as in a batch."""
-    lines: dict[str, str] = {}
-    try:
-        with open(results_dir / JOURNAL, encoding="ascii", errors="replace") as file:
-            for line in file:
-                with suppress(
-                    ValueError, KeyError, TypeError
-                ):  # its head, and lines that are damaged or of other things
-                    name = json.loads(line)["recording"]
-                    if name in names:
-                        lines[name] = line
-    except OSError as error:
-        shown = one_line(os.fspath(results_dir / JOURNAL))
-        raise OutputError(f"{shown} cannot be read: {error.strerror or error}") from None
-    if missing := sorted(names - lines.keys()):
-        shown = one_line(os.fspath(results_dir / JOURNAL))
-        raise OutputError(f"{shown} holds nothing about {one_line(missing[0])}; run the batch again")
-    return lines
 
 
 def _write_page(

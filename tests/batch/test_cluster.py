@@ -30,9 +30,9 @@ WAIT_S = 60.0
 # Hears as a worker does, except that one recording ends the worker and that all take a while.
 PRELOAD = """
 import os, time
-import popclass.batch.hearing as hearing
+import popclass.batch.worker as worker
 
-plain = getattr(hearing.hear_one, "plain", hearing.hear_one)  # a preload may be loaded twice
+plain = getattr(worker.extract_one, "plain", worker.extract_one)  # a preload may be loaded twice
 
 def slow(path, *a, name, **k):
     time.sleep({pause})
@@ -41,7 +41,7 @@ def slow(path, *a, name, **k):
     return plain(path, *a, name=name, **k)
 
 slow.plain = plain
-hearing.hear_one = slow
+worker.extract_one = slow
 """
 
 
@@ -159,7 +159,7 @@ def test_that_no_worker_is_left_is_said_at_once(archive, model, tmp_path, monkey
         def notice(line):
             said.append((line, time.monotonic() - began[0]))
 
-        with pytest.raises(UsageError, match="has had no worker for 4 s; what was heard is kept"):
+        with pytest.raises(UsageError, match="has had no worker for 4 s; what was processed is kept"):
             classify_folder(archive, tmp_path / "out", model=model, scheduler=address, progress=kill, notice=notice)
     ((line, after_s),) = said
     assert line == f"no worker is left at {address}; waiting 4 s for one"
@@ -205,7 +205,7 @@ def test_an_address_that_does_not_answer_is_one_line(archive, model, tmp_path, c
         assert line.startswith(f"popclass: no Dask scheduler answers at {address} (")
     assert not (tmp_path / "out").exists()
     assert main(["batch", str(archive), "-o", str(tmp_path / "out"), "--scheduler", address, "--jobs", "2"]) == 2
-    assert "leave out one of them" in capfd.readouterr().err
+    assert "omit one of them" in capfd.readouterr().err
 
 
 def test_a_scheduler_without_workers_says_how_to_start_some(archive, model, tmp_path, monkeypatch):
@@ -235,22 +235,30 @@ def seen(**other):
 
     here = {name: version(name) for name in workers.LIBRARIES}
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    return {"host": "node7", "sees": True, "popclass": __version__, "python": python, **here, **other}
+    return {
+        "address": "tcp://w:1",
+        "host": "node7",
+        "folder": True,
+        "popclass": __version__,
+        "python": python,
+        **here,
+        **other,
+    }
 
 
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"sees": False}, "tcp://w:1 on node7 cannot see /data; every worker must see"),
+        ({"folder": False}, "tcp://w:1 on node7 cannot see /data; every worker must see"),
         ({"numpy": "1.0"}, "has numpy 1.0, here is .*same versions"),
         ({"av": None}, "has av not, here is"),
         ({"popclass": "9"}, "has popclass 9, here is"),
     ],
 )
 def test_a_worker_that_would_not_do_is_told_by_name(other, message):
-    workers.check_worker("tcp://w:1", seen(), "/data")
+    workers.check_worker(seen(), "/data")
     with pytest.raises(UsageError, match=message):
-        workers.check_worker("tcp://w:1", seen(**other), "/data")
+        workers.check_worker(seen(**other), "/data")
 
 
 def test_another_dask_is_one_line():
@@ -265,15 +273,15 @@ def test_another_dask_is_one_line():
 
 
 def test_what_a_worker_sees_otherwise_fails_by_name(archive, model, tmp_path):
-    from popclass.batch.journal import Stamp
+    from popclass.utils.files import Stamp
 
-    cluster.take_model("abc", model.to_bytes(), model.name)
     chunk = {
         "day 0/take00.wav": Stamp.of(archive / "day 0" / "take00.wav"),
         "day 1/take01.wav": Stamp(5, 0),
         "gone.wav": Stamp(7, 0),
     }
-    by_name = {outcome.recording: outcome for outcome in cluster.hear_here("abc", str(archive), chunk)}
+    found = cluster.process_on_worker("abc", model.name, model.to_bytes(), str(archive), chunk)
+    by_name = {outcome.recording: outcome for outcome in found}
     assert by_name["day 0/take00.wav"].line is not None
     assert "cannot see this file; every worker must see" in by_name["gone.wav"].reason
     assert "sees another file there" in by_name["day 1/take01.wav"].reason

@@ -71,7 +71,7 @@ def test_any_table_is_taken_or_refused_in_one_line(folder: Path, table: list[lis
     ("row", "said"),
     [
         ("a\0b.wav,", "row 2: file 'a\\\\x00b.wav' holds a null byte"),
-        ("1.wav," + "9" * 5000, "no whole number of up to"),
+        ("1.wav," + "9" * 5000, "not a whole number of up to"),
     ],
     ids=["null byte", "5000 digits"],
 )

@@ -131,6 +131,7 @@ def test_any_text_and_number_comes_back(rows, tmp_path_factory):
 
 def test_without_pyarrow_one_line_says_what_to_install(archive, model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.delitem(sys.modules, "popclass.batch.parquet")
     with pytest.raises(UsageError, match=r"--to parquet needs pyarrow.*pip install 'popclass\[parquet\]'"):
         classify_folder(archive, tmp_path / "out", model=model, to="parquet")
     assert not (tmp_path / "out").exists()

@@ -8,12 +8,12 @@ import pytest
 import recordings
 
 from popclass.batch import classify_folder
-from popclass.batch.journal import Stamp
-from popclass.batch.progress import BatchProgress, Count
+from popclass.batch.progress import BatchProgress, ProgressCounter
 from popclass.batch.worker import Outcome
 from popclass.cli import console as messages
 from popclass.cli import main
 from popclass.model.model import Model
+from popclass.utils.files import Stamp
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 def test_the_share_is_of_bytes_and_the_time_left_follows_it():
     said = []
-    count = Count({"a": Stamp(300, 0), "b": Stamp(100, 0)}, resumed=2, report=said.append)
+    count = ProgressCounter({"a": Stamp(300, 0), "b": Stamp(100, 0)}, resumed=2, report=said.append)
     count.add([Outcome("b", line="{}", audio_s=10.0)])
     count.add([Outcome("a", reason="broken")])
     assert [(now.done, now.total, now.failed, now.audio_s, now.share) for now in said] == [

@@ -13,16 +13,16 @@ from dataclasses import replace
 import pytest
 import recordings
 
-from popclass.batch import classify_folder, pool
-from popclass.batch import worker as hearing
+from popclass.batch import classify_folder, pool, worker
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Stamp, from_line, to_line
-from popclass.batch.worker import hear_one
+from popclass.batch.journal import from_line, to_line
+from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import LabelError, ModelError, OutputError, UsageError
 from popclass.features import extract
 from popclass.model.model import Model
 from popclass.pipeline import analyze, classify
+from popclass.utils.files import Stamp
 
 TABLES = ("events.csv", "recordings.csv")
 NOT_UTF8 = os.fsdecode(b"caf\xe9.wav")
@@ -83,7 +83,7 @@ def test_rows_are_those_of_classify(done, archive, model):
     lines = [csv_header(model.classes)]
     for name in sorted(row.recording for row in done.recordings if row.status == "ok"):
         result = classify(archive / name, model=model)
-        lines += csv_rows(replace(result, recording=name))
+        lines += csv_rows(replace(result, info=replace(result.info, name=name)))
     assert len(lines) > 8
     assert (done.results_dir / "events.csv").read_text() == "".join(lines)
 
@@ -108,8 +108,8 @@ def test_any_number_of_processes_gives_the_same_bytes(done, archive, model, tmp_
 def test_any_grouping_gives_the_same_journal_lines(done, archive, model, files):
     names = [row.recording for row in done.recordings if row.status == "ok" and "\\" not in row.recording]
     chunks = [dict.fromkeys(names[at : at + files], Stamp(1, 2)) for at in range(0, len(names), files)]
-    lines = [outcome.line for chunk in chunks for outcome in hearing.hear_chunk(archive, chunk, model)]
-    alone = [hearing.hear_chunk(archive, {name: Stamp(1, 2)}, model)[0].line for name in names]
+    lines = [outcome.line for chunk in chunks for outcome in worker.process_chunk(archive, chunk, model)]
+    alone = [worker.process_chunk(archive, {name: Stamp(1, 2)}, model)[0].line for name in names]
     assert lines == alone
 
 
@@ -119,7 +119,7 @@ def test_a_second_run_hears_only_what_is_new_changed_or_failed(done, archive, mo
     classify_folder(folder, results, model=model)
     heard = []
     monkeypatch.setattr(
-        hearing, "hear_one", lambda path, *a, name, **k: heard.append(name) or hear_one(path, *a, name=name)
+        worker, "extract_one", lambda path, *a, name, **k: heard.append(name) or extract_one(path, *a, name=name)
     )
     assert classify_folder(folder, results, model=model).resumed == 11
     assert heard == ["day 0/broken.wav"]
@@ -142,10 +142,10 @@ def test_an_interrupted_batch_goes_on_and_ends_with_the_same_bytes(done, archive
     def interrupted(path, *rest, name, **options):
         if name == "day 1/take3.wav":
             raise KeyboardInterrupt
-        return hear_one(path, *rest, name=name, **options)
+        return extract_one(path, *rest, name=name, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(hearing, "hear_one", interrupted)
+        patch.setattr(worker, "extract_one", interrupted)
         with pytest.raises(KeyboardInterrupt):
             classify_folder(archive, tmp_path, model=model)
     assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
@@ -160,9 +160,9 @@ def test_a_killed_batch_leaves_no_results_and_goes_on(done, archive, model, tmp_
     model.save(tmp_path / "m.onnx")
     results = tmp_path / "results"
     code = (
-        "import time, popclass.batch.worker as hearing\nhear_one = hearing.hear_one\n"
-        "def slow(*a, **k):\n    time.sleep(0.2)\n    return hear_one(*a, **k)\n"
-        "hearing.hear_one = slow\nfrom popclass.cli import main\n"
+        "import time, popclass.batch.worker as worker\nextract_one = worker.extract_one\n"
+        "def slow(*a, **k):\n    time.sleep(0.2)\n    return extract_one(*a, **k)\n"
+        "worker.extract_one = slow\nfrom popclass.cli import main\n"
         f"main(['batch', {str(archive)!r}, '-o', {str(results)!r}, '--model', {str(tmp_path / 'm.onnx')!r}])"
     )
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as child:
@@ -183,12 +183,12 @@ def test_a_recording_that_kills_its_process_costs_one_row(archive, model, tmp_pa
     script = tmp_path / "batch.py"
     model.save(tmp_path / "m.onnx")
     script.write_text(
-        "import os, sys, popclass.batch.worker as hearing\n"
-        "hear_one = hearing.hear_one\n"
+        "import os, sys, popclass.batch.worker as worker\n"
+        "extract_one = worker.extract_one\n"
         "def deadly(path, *a, name, **k):\n"
         "    if name == 'LOUD.FLAC':\n        os._exit(139)\n"
-        "    return hear_one(path, *a, name=name, **k)\n"
-        "hearing.hear_one = deadly\n"
+        "    return extract_one(path, *a, name=name, **k)\n"
+        "worker.extract_one = deadly\n"
         "if __name__ == '__main__':\n"
         "    from popclass.cli import main\n    sys.exit(main(sys.argv[1:]))\n"
     )
@@ -217,9 +217,9 @@ def test_a_bug_costs_one_row_and_names_itself(archive, model, tmp_path, monkeypa
     def broken(path, *rest, name, **options):
         if name == "LOUD.FLAC":
             raise ZeroDivisionError("by nothing")
-        return hear_one(path, *rest, name=name, **options)
+        return extract_one(path, *rest, name=name, **options)
 
-    monkeypatch.setattr(hearing, "hear_one", broken)
+    monkeypatch.setattr(worker, "extract_one", broken)
     failed = {row.recording: row.reason for row in classify_folder(archive, tmp_path, model=model).failed}
     assert failed["LOUD.FLAC"] == "a bug in popclass, please report it: ZeroDivisionError: by nothing"
     assert len(failed) == 2
@@ -243,13 +243,12 @@ def test_a_bug_that_shows_when_sounds_are_described_together_costs_one_row(done,
 
 def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
     heard = analyze(archive / "LOUD.FLAC", model, name="LOUD.FLAC")
-    back = from_line(to_line("LOUD.FLAC", heard, Stamp(1, 2), (1, 5)), classes=3)
+    back = from_line(to_line("LOUD.FLAC", heard, Stamp(1, 2), (1, 5)), classes=3).analysis
     assert len(heard.events) >= 2
     assert back.events == heard.events
-    for name in ("acoustic", "believed", "novelty"):
+    for name in ("acoustic", "contextual", "novelty"):
         assert getattr(back, name).tobytes() == getattr(heard, name).tobytes()
-    for name in ("recording", "duration_s", "sample_rate", "channels", "recorded_at", "warnings"):
-        assert getattr(back, name) == getattr(heard, name)
+    assert back.info == heard.info
 
 
 @pytest.mark.parametrize(
@@ -257,13 +256,13 @@ def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
     [
         (
             {"min_probability": 1.0},
-            "begun without --min-probability and is now run with --min-probability 1.0; say it as",
+            "begun without --min-probability and is now run with --min-probability 1.0; use the same",
         ),
         (
             {"site": "hip"},
-            "begun with --site knee and is now run with --site hip; say it as before, name another folder",
+            "begun with --site knee and is now run with --site hip; use the same options as before",
         ),
-        ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*or say --fresh"),
+        ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*with --fresh"),
     ],
 )
 def test_changed_parameters_are_refused_with_a_choice(archive, model, tmp_path, changed, message):
@@ -278,7 +277,7 @@ def test_changed_parameters_are_refused_with_a_choice(archive, model, tmp_path, 
 
 def test_results_of_something_else_are_never_replaced(archive, model, tmp_path):
     (tmp_path / "events.csv").write_text("mine")
-    with pytest.raises(OutputError, match=r"holds a events\.csv, but no journal"):
+    with pytest.raises(OutputError, match=r"has a events\.csv that no batch wrote"):
         classify_folder(archive, tmp_path, model=model)
     assert (tmp_path / "events.csv").read_text() == "mine"
     results = tmp_path / "results"
@@ -295,7 +294,7 @@ def test_two_batches_do_not_write_one_journal(archive, model, tmp_path):
     from popclass.batch.journal import Journal
 
     pytest.importorskip("fcntl")
-    with Journal(tmp_path, {}), pytest.raises(OutputError, match="in use by another batch"):
+    with Journal(tmp_path, {}, classes=3), pytest.raises(OutputError, match="in use by another batch"):
         classify_folder(archive, tmp_path, model=model)
 
 
@@ -391,10 +390,10 @@ def test_a_batch_says_which_times_cannot_be_trusted(model, tmp_path):
         "take4.wav,P1,mcp,",
     )
     rows = classify_folder(folder, tmp_path / "out", model=model, manifest=path).recordings
-    assert rows[0].warnings == ()
-    assert "begins before take1.wav" in rows[1].warnings[0]
-    assert any("overlaps in time with take2.wav" in line for line in rows[2].warnings)
-    assert "no starting time" in rows[3].warnings[0]
+    assert rows[0].info.warnings == ()
+    assert "begins before take1.wav" in rows[1].info.warnings[0]
+    assert any("overlaps in time with take2.wav" in line for line in rows[2].info.warnings)
+    assert "no starting time" in rows[3].info.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -408,8 +407,8 @@ def test_a_batch_says_which_times_cannot_be_trusted(model, tmp_path):
         (["file", "1.wav", "./1.wav"], "row 3: './1.wav' is named before, in .*row 2"),
         (["file,site", "1.wav,hipp"], "row 2: site 'hipp' is unknown"),
         (["file,cavities", "1.wav,0"], "row 2: cavities 0 is out of range"),
-        (["file,cavities", "1.wav,two"], "row 2: cavities 'two' is no whole number"),
-        (["file,recorded_at", "1.wav,today"], "row 2: recorded_at 'today' is no date and time"),
+        (["file,cavities", "1.wav,two"], "row 2: cavities 'two' is not a whole number"),
+        (["file,recorded_at", "1.wav,today"], "row 2: recorded_at 'today' is not a date and time"),
         (["file,subject", "1.wav,P1,P2"], "row 2: 3 fields"),
         (["file,subject", ",P1"], "row 2: no file is named"),
     ],

@@ -171,7 +171,7 @@ def test_what_the_model_cannot_do_stands_before_what_it_found(run: Run, take: Pa
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
     for said in (*in_short(Model.default()), "No audible cavitation is documented there".lower()):
         assert said in head
-    assert "learnt from generated sounds alone" in head
+    assert "trained on generated sounds only" in head
     assert run("classify", take, "--report", page, "--site", "mcp", "--model", model)[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
     assert "generated sounds" not in head
@@ -237,7 +237,7 @@ def test_a_batch_has_an_index_and_a_page_for_each_recording_with_events(run: Run
     assert sorted(path.name for path in (out / "pages").iterdir()) == sorted(names)
     assert all(f'href="pages/{name}"' in index for name in names)
     assert index.index('class="flag emergency"') < index.index('class="flag at-once"')
-    assert "learnt" not in index
+    assert "generated sounds" not in index
     assert "no audible cavitation is documented there" in index
     assert "quiet.wav" in index
     assert "failed: " in index
@@ -315,7 +315,7 @@ def test_data_cannot_end_its_script(take: Path, model: str) -> None:
 
     chosen = Model.load(model)
     result = classify(take, model=chosen)
-    seen = look(replace(result, recording="</script><script>alert(1)</script>"), take, chosen)
+    seen = look(replace(result, info=replace(result.info, name="</script><script>alert(1)</script>")), take, chosen)
     page = render_page([seen], ["</script>"], model="</title>")
     assert page.count("</script>") == 2
     assert "<script>alert" not in page

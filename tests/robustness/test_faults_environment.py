@@ -19,8 +19,7 @@ import pytest
 import recordings
 
 import popclass
-from popclass.batch import classify_folder
-from popclass.batch import worker as hearing
+from popclass.batch import classify_folder, worker
 from popclass.cli import main
 from popclass.cli.console import system_failure
 
@@ -158,14 +157,14 @@ def test_low_memory(megabytes: int, take: Path, tmp_path: Path) -> None:
 
 
 def test_low_memory_batch_row(take: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hear_one = hearing.hear_one
+    extract_one = worker.extract_one
 
     def greedy(path: Path, *rest: object, name: str) -> object:
         if name == "b.wav":
             raise MemoryError
-        return hear_one(path, *rest, name=name)  # type: ignore[arg-type]
+        return extract_one(path, *rest, name=name)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(hearing, "hear_one", greedy)
+    monkeypatch.setattr(worker, "extract_one", greedy)
     for name in ("a.wav", "b.wav"):
         (tmp_path / "in").mkdir(exist_ok=True)
         shutil.copy(take, tmp_path / "in" / name)

@@ -22,10 +22,9 @@ from typing import Any
 import pytest
 import recordings
 
-from popclass.batch import classify_folder
-from popclass.batch import worker as hearing
+from popclass.batch import classify_folder, worker
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.worker import hear_one
+from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import AudioError, OutputError
 from popclass.model.model import Model
@@ -230,9 +229,9 @@ def test_results_removed_while_running(
         processed.append(name)
         if name == "take1.wav":
             shutil.rmtree(tmp_path / "out")
-        return hear_one(path, *rest, name=name, **options)
+        return extract_one(path, *rest, name=name, **options)
 
-    monkeypatch.setattr(hearing, "hear_one", removing)
+    monkeypatch.setattr(worker, "extract_one", removing)
     with pytest.raises(OutputError, match=r"journal\.jsonl was removed while the batch was running; run it again"):
         classify_folder(archive, tmp_path / "out", model=model)
     assert len(processed) < 6, "the others would have been processed in vain"
@@ -282,9 +281,9 @@ def test_recording_removed_before_read(
 
     def removing(path: Path, *rest: Any, name: str, **options: Any) -> Any:
         (tmp_path / "in" / "take2.wav").unlink(missing_ok=True)
-        return hear_one(path, *rest, name=name, **options)
+        return extract_one(path, *rest, name=name, **options)
 
-    monkeypatch.setattr(hearing, "hear_one", removing)
+    monkeypatch.setattr(worker, "extract_one", removing)
     result = classify_folder(tmp_path / "in", tmp_path / "out", model=model)
     assert [(row.recording, row.reason) for row in result.failed] == [("take2.wav", "no such file; check the path")]
 

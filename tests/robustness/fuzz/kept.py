@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from popclass.batch.journal import NAME, VERSION, Journal, from_line, piece_in
-from popclass.batch.journal import _sealed as _sealed_line
+from popclass.batch.journal import NAME, VERSION, Entry, Journal, seal
 from popclass.batch.manifest import notices
 from popclass.errors import ModelError, OutputError, UsageError
 from popclass.model import file as modelfile
@@ -39,17 +38,14 @@ def journal(data: bytes) -> None:
     folder = workplace("journal")
     for content in (data, HEAD + data, HEAD + b"".join(map(_rewritten, data.splitlines()))):
         (folder / NAME).write_bytes(content)
-        lines = attempt(lambda: _read_journal(folder), OutputError)
-        if isinstance(lines, Refused):
-            check(not content.startswith(HEAD), f"a journal of this batch is refused: {lines.message}")
+        entries = attempt(lambda: _read_journal(folder), OutputError)
+        if isinstance(entries, Refused):
+            check(not content.startswith(HEAD), f"a journal of this batch is refused: {entries.message}")
             continue
-        check(_read_journal(folder) == lines, "the journal reads differently the second time")
-        for name, line in lines.items():
-            analysis = attempt(lambda line=line: (piece_in(line), from_line(line, classes=3))[1], OutputError)
-            if isinstance(analysis, Refused):  # only where nothing but the checksum was right
-                check(content.startswith(HEAD) and content != HEAD + data, f"refused: {analysis.message}")
-                continue
-            check(analysis.recording == name, "a line of another recording")
+        check(_read_journal(folder).keys() == entries.keys(), "the journal reads differently the second time")
+        for name, entry in entries.items():
+            analysis = entry.analysis
+            check(analysis.info.name == name, "a line of another recording")
             check(len(analysis.events) == len(analysis.acoustic) == len(analysis.novelty), "columns that do not fit")
 
 
@@ -58,16 +54,16 @@ def _rewritten(line: bytes) -> bytes:
     try:
         content = json.loads(line)
         content.pop("crc", None)
-        return _sealed_line(content).encode()
+        return seal(content).encode()
     except (ValueError, AttributeError, RecursionError, TypeError):
         return line + b"\n"
 
 
-def _read_journal(folder: Path) -> dict[str, str]:
-    with Journal(folder, MADE_BY) as journal:
-        for line in notices(["a.wav"], "m.csv", {}, journal.known):
+def _read_journal(folder: Path) -> dict[str, Entry]:
+    with Journal(folder, MADE_BY, classes=3) as journal:
+        for line in notices(["a.wav"], "m.csv", {}, journal.manifest):
             check_line(line)
-        return dict(journal.lines)
+        return dict(journal.entries)
 
 
 def sessions(data: bytes) -> None:

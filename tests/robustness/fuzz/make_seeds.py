@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from popclass.batch.journal import Stamp, to_line
+from popclass.batch.journal import to_line
 from popclass.features import FrontEnd
 from popclass.features.definitions import COEFFICIENTS, NAMES
 from popclass.model import file as modelfile
@@ -27,6 +27,7 @@ from popclass.model.novelty import Novelty
 from popclass.results import Event, RecordingInfo
 from popclass.streaming import session
 from popclass.utils.arrays import pack
+from popclass.utils.files import Stamp
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "data"

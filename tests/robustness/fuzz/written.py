@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from popclass.batch.manifest import as_known, notices, read_manifest, read_symptoms
+from popclass.batch.manifest import notices, read_manifest, read_symptoms, summarize
 from popclass.errors import LabelError, OutputError
 from popclass.formats.audacity import read_audacity
 from popclass.formats.csv_io import cell, csv_line, csv_rows, read_events_csv
@@ -78,7 +78,7 @@ def manifest(data: bytes) -> None:
     if isinstance(known, Refused):
         return
     check(set(known) <= set(names), f"recordings not asked for: {sorted(known)}")
-    for line in notices(names, "manifest.csv", as_known(known), {}):
+    for line in notices(names, "manifest.csv", summarize(known), {}):
         check_line(line)
     around = [known.get(name, Metadata()) for name in names]
     results = postprocess([_analysis(name) for name in names], around, MODEL)  # type: ignore[arg-type]
