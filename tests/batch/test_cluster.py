@@ -1,6 +1,6 @@
-"""Promises of popclass.batch.cluster: its tables are those of a local run, whatever becomes of its workers.
+"""Tests of popclass.batch.cluster: equality with a local run, lost workers, mismatched workers.
 
-The scheduler and its workers are processes of their own on this machine.
+The scheduler and its workers run as separate local processes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ cluster = pytest.importorskip("popclass.batch.cluster")
 TABLES = ("events.csv", "recordings.csv")
 WAIT_S = 60.0
 
-# Hears as a worker does, except that one recording ends the worker and that all take a while.
+# A worker slowed down by a pause, which exits at one given recording.
 PRELOAD = """
 import os, time
 import popclass.batch.worker as worker
@@ -52,7 +52,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """Twenty-four recordings, one of them corrupt, one with a name that is no UTF-8."""
+    """Twenty-four recordings, one of them corrupt, one with a name that is not UTF-8."""
     folder = tmp_path_factory.mktemp("data") / "archive"
     for index in range(22):
         kinds = [recordings.KINDS[index % 3]] * (index % 3)
@@ -86,11 +86,11 @@ def scheduler(tmp_path):
     options = ("--host", "127.0.0.1", "--port", port, "--no-dashboard", "--no-jupyter")
     env = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}  # quicker than the usual 3
     with process("distributed.cli.dask_scheduler", *options, cwd=tmp_path, env=env) as child:
-        wait_until(lambda: answers(port), child)
+        wait_until(lambda: is_listening(port), child)
         yield f"tcp://127.0.0.1:{port}"
 
 
-def answers(port):
+def is_listening(port):
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
@@ -115,7 +115,7 @@ def worker(address, tmp_path, *, pause=0.0, deadly="", nanny=False, env=None):
 
 @contextmanager
 def started(tmp_path, workers=2, **options):
-    """A scheduler and workers that are there."""
+    """Yield the address of a scheduler and its connected workers."""
     with ExitStack() as stack:
         address = stack.enter_context(scheduler(tmp_path))
         children = [stack.enter_context(worker(address, tmp_path, **options)) for _ in range(workers)]
@@ -128,18 +128,18 @@ def same_tables(one, other):
     return all((one / name).read_bytes() == (other / name).read_bytes() for name in TABLES)
 
 
-def test_a_killed_worker_costs_nothing(archive, model, local, tmp_path):
+def test_classify_folder_killed_worker(archive, model, local, tmp_path):
     with started(tmp_path, pause=0.05) as (address, children):
-        heard = []
+        done_counts = []
 
         def kill(now):
-            heard.append(now.done)
-            if len(heard) == 2:
+            done_counts.append(now.done)
+            if len(done_counts) == 2:
                 children[0].kill()
 
         result = classify_folder(archive, tmp_path / "out", model=model, scheduler=address, progress=kill)
         assert children[0].poll() is not None
-        assert 0 < heard[1] < 24
+        assert 0 < done_counts[1] < 24
         assert same_tables(result.results_dir, local)
         assert [row.recording for row in result.failed] == ["day 0/broken.wav"]
         again = classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
@@ -147,26 +147,26 @@ def test_a_killed_worker_costs_nothing(archive, model, local, tmp_path):
         assert same_tables(again.results_dir, local)
 
 
-def test_that_no_worker_is_left_is_said_at_once(archive, model, tmp_path, monkeypatch):
+def test_classify_folder_no_worker_left(archive, model, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "WORKERS_GONE_S", 4.0)
     with started(tmp_path, workers=1, pause=0.3) as (address, children):
-        said, began = [], []
+        notices, began = [], []
 
         def kill(now):
             began.append(time.monotonic())
             children[0].kill()
 
         def notice(line):
-            said.append((line, time.monotonic() - began[0]))
+            notices.append((line, time.monotonic() - began[0]))
 
         with pytest.raises(UsageError, match="has had no worker for 4 s; what was processed is kept"):
             classify_folder(archive, tmp_path / "out", model=model, scheduler=address, progress=kill, notice=notice)
-    ((line, after_s),) = said
+    ((line, after_s),) = notices
     assert line == f"no worker is left at {address}; waiting 4 s for one"
     assert after_s < 3.5
 
 
-def test_a_worker_that_joins_later_is_given_the_model(archive, model, local, tmp_path):
+def test_classify_folder_late_worker(archive, model, local, tmp_path):
     with started(tmp_path, workers=1, pause=0.05) as (address, children), ExitStack() as later:
 
         def replace(now):
@@ -178,14 +178,14 @@ def test_a_worker_that_joins_later_is_given_the_model(archive, model, local, tmp
         assert same_tables(result.results_dir, local)
 
 
-def test_a_recording_that_kills_every_worker_costs_one_row(archive, model, tmp_path):
+def test_classify_folder_crashing_recording(archive, model, tmp_path):
     with started(tmp_path, deadly="day 1/take03.wav", nanny=True) as (address, _):
         result = classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
     assert {row.recording: row.reason for row in result.failed}.keys() == {"day 0/broken.wav", "day 1/take03.wav"}
     assert cluster.CRASHED in [row.reason for row in result.failed]
 
 
-def test_the_command_gives_the_same_bytes(archive, model, local, tmp_path, capfd):
+def test_main_scheduler(archive, model, local, tmp_path, capfd):
     model.save(tmp_path / "m.onnx")
     command = ["batch", str(archive), "-o", str(tmp_path / "out"), "--model", str(tmp_path / "m.onnx")]
     with started(tmp_path) as (address, _):
@@ -197,7 +197,7 @@ def test_the_command_gives_the_same_bytes(archive, model, local, tmp_path, capfd
 # What will not do
 
 
-def test_an_address_that_does_not_answer_is_one_line(archive, model, tmp_path, capfd, monkeypatch):
+def test_main_scheduler_unreachable(archive, model, tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(cluster, "ANSWER_S", 0.5)
     for address in ("tcp://127.0.0.1:1", "127.0.0.1:1", "pigeon://home", "tcp://nowhere.invalid:8786"):
         assert main(["batch", str(archive), "-o", str(tmp_path / "out"), "--scheduler", address]) == 2
@@ -208,15 +208,15 @@ def test_an_address_that_does_not_answer_is_one_line(archive, model, tmp_path, c
     assert "omit one of them" in capfd.readouterr().err
 
 
-def test_a_scheduler_without_workers_says_how_to_start_some(archive, model, tmp_path, monkeypatch):
+def test_classify_folder_no_workers(archive, model, tmp_path, monkeypatch):
     with scheduler(tmp_path) as address:
         monkeypatch.setattr(cluster, "FIRST_WORKER_S", 0.3)
         with pytest.raises(UsageError, match=f"has no workers; start some with `dask worker {address}`"):
             classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
 
 
-def test_a_worker_without_popclass_is_named(archive, model, tmp_path):
-    """A module that cannot be imported stands in its way."""
+def test_classify_folder_worker_without_popclass(archive, model, tmp_path):
+    """A module that cannot be imported shadows the package."""
     blocked = tmp_path / "blocked"
     blocked.mkdir()
     (blocked / "popclass.py").write_text("raise ImportError('not here')")
@@ -228,7 +228,7 @@ def test_a_worker_without_popclass_is_named(archive, model, tmp_path):
             classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
 
 
-def seen(**other):
+def worker_info(**other):
     from importlib.metadata import version
 
     from popclass.version import __version__
@@ -255,13 +255,13 @@ def seen(**other):
         ({"popclass": "9"}, "has popclass 9, here is"),
     ],
 )
-def test_a_worker_that_would_not_do_is_told_by_name(other, message):
-    workers.check_worker(seen(), "/data")
+def test_check_worker_mismatch(other, message):
+    workers.check_worker(worker_info(), "/data")
     with pytest.raises(UsageError, match=message):
-        workers.check_worker(seen(**other), "/data")
+        workers.check_worker(worker_info(**other), "/data")
 
 
-def test_another_dask_is_one_line():
+def test_check_dask_other_version():
     class Client:
         def get_versions(self):
             packages = {"python": "3.11.2.final.0", "dask": "2026.8.0", "distributed": "2026.8.0"}
@@ -272,7 +272,7 @@ def test_another_dask_is_one_line():
         cluster._check_dask(Client(), "here")
 
 
-def test_what_a_worker_sees_otherwise_fails_by_name(archive, model, tmp_path):
+def test_process_on_worker_file_mismatch(archive, model, tmp_path):
     from popclass.utils.files import Stamp
 
     chunk = {

@@ -1,4 +1,4 @@
-"""Promises of popclass.batch.journal: whatever ends a batch, the next one goes on and writes the same bytes."""
+"""Tests of popclass.batch.journal: resuming after interruption, damage and write errors."""
 
 import csv
 import errno
@@ -32,7 +32,7 @@ from popclass.utils.files import Stamp
 
 TABLES = ("events.csv", "recordings.csv")
 
-# The command, with hearing slowed down so that there is something to interrupt.
+# The command with slowed extraction, so that it can be interrupted.
 SLOW = """
 import sys, time, popclass.batch.worker as worker
 from popclass.batch.worker import extract_one
@@ -80,8 +80,8 @@ def same_tables(one, other):
     return all((one / name).read_bytes() == (other / name).read_bytes() for name in TABLES)
 
 
-def begun(results, lines=2):
-    """Whether the journal has that many lines."""
+def journal_started(results, lines=2):
+    """Return True if the journal has at least `lines` lines."""
     journal = results / JOURNAL
     return journal.exists() and journal.read_bytes().count(b"\n") >= lines
 
@@ -93,15 +93,15 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-def test_a_batch_killed_at_any_moment_ends_with_the_same_bytes(archive, model, done, command, tmp_path):
-    """Fifteen kills at moments of chance, each going on with what the one before left behind."""
+def test_classify_folder_killed(archive, model, done, command, tmp_path):
+    """Fifteen kills at random moments, each run resuming from the journal of the previous one."""
     moments = random.Random(0)
     results = tmp_path / "results"
     killed = 0
     for round_ in range(15):
         jobs = ("--jobs", str(1 + round_ % 3 // 2))
         with subprocess.Popen(command(results, *jobs), stderr=subprocess.DEVNULL) as child:
-            wait_for(lambda: begun(results, 1) or child.poll() is not None)
+            wait_for(lambda: journal_started(results, 1) or child.poll() is not None)
             time.sleep(moments.uniform(0, 0.25))
             child.kill()
             killed += child.wait() == -signal.SIGKILL
@@ -114,7 +114,7 @@ def test_a_batch_killed_at_any_moment_ends_with_the_same_bytes(archive, model, d
     assert same_tables(results, done)
 
 
-def test_a_journal_cut_anywhere_is_gone_on_with(archive, model, done, tmp_path):
+def test_journal_truncated(archive, model, done, tmp_path):
     whole = (done / JOURNAL).read_bytes()
     moments = random.Random(1)
     for cut in [0, 1, len(whole) - 1, *(moments.randrange(len(whole)) for _ in range(12))]:
@@ -126,7 +126,7 @@ def test_a_journal_cut_anywhere_is_gone_on_with(archive, model, done, tmp_path):
             (tmp_path / name).unlink()
 
 
-def test_a_damaged_line_counts_as_not_written(archive, model, done, tmp_path):
+def test_journal_damaged_line(archive, model, done, tmp_path):
     lines = (done / JOURNAL).read_bytes().splitlines(keepends=True)
     lines[3] = b"\0" * (len(lines[3]) - 1) + b"\n"
     (tmp_path / JOURNAL).write_bytes(b"".join(lines))
@@ -136,7 +136,7 @@ def test_a_damaged_line_counts_as_not_written(archive, model, done, tmp_path):
 
 @st.composite
 def analyses(draw):
-    """Anything that a recording may tell by itself, with numbers of every size."""
+    """Draw an Analysis with any values that one recording can have."""
     count, rate = draw(st.integers(0, 4)), draw(st.integers(8000, 192_000))
     number = st.floats(allow_nan=False, allow_infinity=False)
     onsets = sorted(draw(st.lists(st.integers(0, 10**12), min_size=count, max_size=count)))
@@ -161,7 +161,7 @@ def analyses(draw):
 
 
 def same(one, other):
-    """Whether two analyses are the same to the last bit."""
+    """Return True if two analyses are bitwise equal."""
     return all(
         getattr(one, field.name).tobytes() == getattr(other, field.name).tobytes()
         if field.name in ("acoustic", "contextual", "novelty")
@@ -183,8 +183,8 @@ def test_from_line_exact(analysis, size, piece):
 
 @settings(max_examples=50, deadline=None)
 @given(many=st.lists(analyses(), min_size=1, max_size=3, unique_by=lambda each: each.info.name), draw=st.data())
-def test_what_a_journal_holds_is_there_when_it_is_opened_again_and_no_damaged_line_is(tmp_path_factory, many, draw):
-    """Whichever byte after the head is changed, and to whatever: only lines as they were written count."""
+def test_journal_round_trip(tmp_path_factory, many, draw):
+    """After a change of any byte behind the header only undamaged lines are read."""
     folder = tmp_path_factory.mktemp("journal")
     lines = {each.info.name: to_line(each.info.name, each, Stamp(1, 1), (1, 1)) for each in many}
     known = {each.info.name: each for each in many}
@@ -207,7 +207,7 @@ def test_what_a_journal_holds_is_there_when_it_is_opened_again_and_no_damaged_li
 
 
 def test_from_line_foreign(tmp_path):
-    """A line that popclass did not write is refused, and ignored in a journal, even if its checksum fits."""
+    """A foreign line is refused, and ignored in a journal, even if its checksum is valid."""
     for entry in ({}, {"recording": "a.wav"}, {"piece": 1}):
         with pytest.raises(ValueError, match="not a recording's line"):
             from_line(seal(entry) if entry else "{}\n", classes=3)
@@ -217,29 +217,29 @@ def test_from_line_foreign(tmp_path):
         assert journal.entries == {}
 
 
-def test_a_file_that_changed_is_heard_again(archive, model, tmp_path, monkeypatch):
+def test_classify_folder_changed_file(archive, model, tmp_path, monkeypatch):
     folder = tmp_path / "archive"
     shutil.copytree(archive, folder)
     classify_folder(folder, tmp_path / "out", model=model[0])
-    heard = []
+    processed = []
     monkeypatch.setattr(
-        worker, "extract_one", lambda path, *a, name: heard.append(name) or extract_one(path, *a, name=name)
+        worker, "extract_one", lambda path, *a, name: processed.append(name) or extract_one(path, *a, name=name)
     )
     recordings.write(folder / "take01.wav", ["other"], seed=9)  # of the same size
     os.utime(folder / "take02.wav", (1, 1))
     classify_folder(folder, tmp_path / "out", model=model[0])
-    assert sorted(heard) == ["broken.wav", "take01.wav", "take02.wav"]
+    assert sorted(processed) == ["broken.wav", "take01.wav", "take02.wav"]
     classify_folder(folder, tmp_path / "again", model=model[0])
     assert same_tables(tmp_path / "out", tmp_path / "again")
 
 
-def test_ctrl_c_ends_within_a_second_and_says_how_to_go_on(archive, model, done, command, tmp_path):
+def test_main_interrupted(archive, model, done, command, tmp_path):
     for jobs in ("1", "2"):
         results = tmp_path / jobs
         with subprocess.Popen(
             command(results, "--jobs", jobs, pause=0.1), stderr=subprocess.PIPE, text=True, start_new_session=True
         ) as child:
-            wait_for(lambda: begun(results, 5))  # noqa: B023 - of two chunks
+            wait_for(lambda: journal_started(results, 5))  # noqa: B023 - of two chunks
             os.killpg(child.pid, signal.SIGINT)  # as a terminal does, to the workers too
             began = time.monotonic()
             _, err = child.communicate(timeout=30)
@@ -253,11 +253,11 @@ def test_ctrl_c_ends_within_a_second_and_says_how_to_go_on(archive, model, done,
         assert same_tables(results, done)
 
 
-def test_two_batches_on_one_folder_are_one_too_many(archive, model, done, command, tmp_path):
+def test_main_folder_in_use(archive, model, done, command, tmp_path):
     pytest.importorskip("fcntl")
     results = tmp_path / "results"
     with subprocess.Popen(command(results, "--jobs", "1", pause=0.4), stderr=subprocess.DEVNULL) as first:
-        wait_for(lambda: begun(results))
+        wait_for(lambda: journal_started(results))
         second = subprocess.run(command(results), capture_output=True, text=True, check=False)
         assert first.wait() == 1
     assert second.returncode == 2
@@ -265,8 +265,8 @@ def test_two_batches_on_one_folder_are_one_too_many(archive, model, done, comman
     assert same_tables(results, done)
 
 
-def test_a_worker_killed_from_outside_costs_nothing(archive, model, done, tmp_path):
-    """It says its number while it hears one recording, and is killed there, once."""
+def test_main_killed_worker(archive, model, done, tmp_path):
+    """The worker writes its process id at one recording and is killed there once."""
     script = tmp_path / "batch.py"
     script.write_text(
         "import os, sys, time, popclass.batch.worker as worker\n"
@@ -292,8 +292,8 @@ def test_a_worker_killed_from_outside_costs_nothing(archive, model, done, tmp_pa
 # Where nothing can be written
 
 
-def test_a_full_disk_is_one_line_and_the_next_run_goes_on(archive, model, done, command, tmp_path):
-    """A limit on the size of files stands in for the end of the disk: the journal grows beyond it."""
+def test_main_disk_full(archive, model, done, command, tmp_path):
+    """A file size limit below the size of the journal simulates a full disk."""
     resource = pytest.importorskip("resource")
     whole = (done / JOURNAL).stat().st_size
 
@@ -312,7 +312,7 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(archive, model, done, 
     assert same_tables(results, done)
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(archive, model, tmp_path, capfd):
+def test_main_unwritable_folder(archive, model, tmp_path, capfd):
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "taken" / JOURNAL).mkdir(parents=True)
     places = [tmp_path / "file", tmp_path / "file" / "below", tmp_path / "taken"]
@@ -326,7 +326,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(archive, model, tmp_path, c
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_one_line(archive, model, tmp_path):
+def test_classify_folder_read_only(archive, model, tmp_path):
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(OutputError, match="cannot write"):
@@ -338,7 +338,7 @@ def test_a_read_only_folder_is_one_line(archive, model, tmp_path):
 # What is found and how it is written
 
 
-def test_names_that_look_like_formulas_are_none(model, tmp_path):
+def test_classify_folder_formula_names(model, tmp_path):
     folder = tmp_path / "in"
     names = ["=1+1.wav", "+2.wav", "-3.wav", "@sum.wav", "\ttab.wav", "=d/plain.wav", "ok=.wav", "Übung.WAV"]
     for index, name in enumerate(names):
@@ -368,7 +368,7 @@ def is_number(text):
     return True
 
 
-def test_a_file_that_is_there_twice_is_noticed(model, tmp_path):
+def test_classify_folder_duplicate_content(model, tmp_path):
     folder = tmp_path / "in"
     recordings.write(folder / "a.wav", ["cavitation"])
     for name in ("b.wav", "c.wav"):
@@ -393,7 +393,7 @@ def test_a_file_that_is_there_twice_is_noticed(model, tmp_path):
 # The manifest of one run and the next
 
 
-def test_a_manifest_that_changes_is_said(model, tmp_path, capfd):
+def test_main_manifest_changed(model, tmp_path, capfd):
     folder = tmp_path / "in"
     for index in (1, 2):
         recordings.write(folder / f"{index}.wav", ["cavitation"], seed=index)
@@ -401,25 +401,25 @@ def test_a_manifest_that_changes_is_said(model, tmp_path, capfd):
     manifest.write_text("file,subject,site\n1.wav,P1,mcp\n")
     line = ["batch", str(folder), "-o", str(tmp_path / "out"), "--model", str(model[1])]
 
-    def said(*more):
+    def notices(*more):
         assert main([*line, *more]) == 0
         return capfd.readouterr().err.splitlines()[:-1]
 
     unnamed = f"1 of 2 recordings is not in {manifest} and has a timeline of its own: 2.wav"
     given = ("--manifest", str(manifest))
-    assert said(*given) == [unnamed]
-    assert said(*given) == [unnamed]
+    assert notices(*given) == [unnamed]
+    assert notices(*given) == [unnamed]
     manifest.write_text("file,subject,site\n1.wav,P2,mcp\n2.wav,P2,\n")
     change = "differs from an earlier run; labels follow; changed: subject of 2 recordings"
-    assert said(*given) == [f"{manifest} {change}"]
+    assert notices(*given) == [f"{manifest} {change}"]
     gone = "no manifest, but an earlier run had one; labels follow; changed: subject of 2 recordings, site of 1"
-    assert said() == [gone]
-    assert said() == []
-    (new,) = said(*given)
+    assert notices() == [gone]
+    assert notices() == []
+    (new,) = notices(*given)
     assert new.startswith(f"{manifest} is new; earlier runs had none; labels follow; changed: ")
 
 
-def test_a_manifest_names_all_it_cannot_find(model, tmp_path):
+def test_classify_folder_manifest_missing_files(model, tmp_path):
     from popclass.errors import LabelError
 
     recordings.write(tmp_path / "in" / "1.wav")
@@ -431,8 +431,8 @@ def test_a_manifest_names_all_it_cannot_find(model, tmp_path):
         classify_folder(tmp_path / "in", tmp_path / "out", model=model[0], manifest=tmp_path / "in" / "m.csv")
 
 
-def test_subjects_and_sites_in_an_older_encoding_are_refused(model, tmp_path):
-    """The same name in two encodings would be two people."""
+def test_classify_folder_manifest_encoding(model, tmp_path):
+    """The same name in two encodings would count as two subjects."""
     from popclass.errors import LabelError
 
     recordings.write(tmp_path / "in" / "1.wav")
@@ -445,35 +445,35 @@ def test_subjects_and_sites_in_an_older_encoding_are_refused(model, tmp_path):
     assert row.info.subject == "M\u00fcller"
 
 
-def test_an_assumed_site_is_said_once_and_kept_with_the_run(model, tmp_path, capfd):
+def test_main_assumed_site(model, tmp_path, capfd):
     for index in (1, 2, 3):
         recordings.write(tmp_path / "in" / f"{index}.wav", ["cavitation"], seed=index)
     path = tmp_path / "in" / "m.csv"
     path.write_text("file,site\n1.wav,knee\n2.wav,mcp\n")
     line = ["batch", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", str(model[1])]
     assert main([*line, "--site", "hip", "--manifest", str(path)]) == 0
-    said = [text for text in capfd.readouterr().err.splitlines() if text.startswith("site ")]
-    assert [text.split(":")[0] for text in said] == ["site hip", "site knee"]
-    assert all("no audible cavitation is documented there" in text for text in said)
-    assert set(said) <= set(json.loads((tmp_path / "out" / "run.json").read_text())["notices"])
+    notices = [text for text in capfd.readouterr().err.splitlines() if text.startswith("site ")]
+    assert [text.split(":")[0] for text in notices] == ["site hip", "site knee"]
+    assert all("no audible cavitation is documented there" in text for text in notices)
+    assert set(notices) <= set(json.loads((tmp_path / "out" / "run.json").read_text())["notices"])
     assert main([*line, "--site", "hip", "--manifest", str(path), "--quiet"]) == 0
     assert capfd.readouterr().err == ""
 
 
-def test_a_misspelt_symptom_is_refused_without_a_report_too(model, tmp_path, capfd):
+def test_main_misspelt_symptom(model, tmp_path, capfd):
     recordings.write(tmp_path / "in" / "1.wav")
     path = tmp_path / "in" / "m.csv"
     path.write_text("file,symptoms\n1.wav,pain;swollen-legz\n")
     line = ["batch", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", str(model[1])]
     assert main([*line, "--manifest", str(path)]) == 2
-    (said,) = capfd.readouterr().err.splitlines()
-    assert "row 2: " in said
-    assert "swollen-legz" in said
+    (message,) = capfd.readouterr().err.splitlines()
+    assert "row 2: " in message
+    assert "swollen-legz" in message
     assert not (tmp_path / "out").exists()
 
 
-def test_starting_over_removes_the_tables_with_the_journal(archive, model, tmp_path, monkeypatch, capfd):
-    """An interruption leaves no older table beside a newer journal, and says the command that goes on."""
+def test_main_fresh_interrupted(archive, model, tmp_path, monkeypatch, capfd):
+    """An interruption leaves no old table beside a new journal, and its message names the command that resumes."""
     results, line = tmp_path / "out", ["batch", str(archive), "--model", str(model[1]), "--jobs", "1"]
     assert main([*line, "-o", str(results)]) == 1
     before = {name: (results / name).read_bytes() for name in TABLES}
@@ -488,8 +488,8 @@ def test_starting_over_removes_the_tables_with_the_journal(archive, model, tmp_p
         patch.setattr(worker, "extract_one", interrupted)
         capfd.readouterr()
         assert main([*line, "-o", str(results), "--fresh"]) == 130
-    said = capfd.readouterr().err.splitlines()[-1]
-    assert said.endswith(f"; the same command without --fresh continues from there, using {results}/{JOURNAL}")
+    message = capfd.readouterr().err.splitlines()[-1]
+    assert message.endswith(f"; the same command without --fresh continues from there, using {results}/{JOURNAL}")
     assert [path.name for path in results.iterdir()] == [JOURNAL]
     assert main([*line, "-o", str(results)]) == 1
     assert {name: (results / name).read_bytes() for name in TABLES} == before

@@ -1,4 +1,4 @@
-"""Promises of popclass.batch.manifest: what a manifest says is taken as it stands, or refused in one line."""
+"""Tests of popclass.batch.manifest: reading and validation of manifests."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @settings(max_examples=100, deadline=None)
-@given(said=st.dictionaries(st.sampled_from(NAMES), rows), columns=st.permutations(COLUMNS))
-def test_what_is_written_is_read_in_any_order_of_columns(folder: Path, said: dict, columns: list[str]) -> None:
+@given(entries=st.dictionaries(st.sampled_from(NAMES), rows), columns=st.permutations(COLUMNS))
+def test_read_manifest_column_order(folder: Path, entries: dict, columns: list[str]) -> None:
     path = folder / "manifest.csv"
     lines = [csv_line(columns)]
-    for name, known in said.items():
+    for name, known in entries.items():
         moment = known["recorded_at"]
         cells = {**known, "file": name, "recorded_at": None if moment is None else moment.isoformat()}
         lines.append(csv_line(cells.get(column) for column in columns))
     path.write_text("".join(lines), encoding="utf-8")
-    assert read_manifest(path, folder, NAMES, site=None) == {name: Metadata(**known) for name, known in said.items()}
+    assert read_manifest(path, folder, NAMES, site=None) == {name: Metadata(**known) for name, known in entries.items()}
 
 
 cells = st.text(max_size=30) | st.sampled_from([*COLUMNS, *NAMES, "hip", "2", "2026-11-22 10:15", "\0", "9" * 5000])
@@ -53,7 +53,7 @@ cells = st.text(max_size=30) | st.sampled_from([*COLUMNS, *NAMES, "hip", "2", "2
 
 @settings(max_examples=200, deadline=None)
 @given(table=st.lists(st.lists(cells, min_size=1, max_size=4), max_size=4), head=st.permutations(COLUMNS))
-def test_any_table_is_taken_or_refused_in_one_line(folder: Path, table: list[list[str]], head: list[str]) -> None:
+def test_read_manifest_any_table(folder: Path, table: list[list[str]], head: list[str]) -> None:
     path = folder / "any.csv"
     text = "".join(csv_line(row) for row in [head[:3] if "file" in head[:3] else ["file", *head[:2]], *table])
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -68,14 +68,14 @@ def test_any_table_is_taken_or_refused_in_one_line(folder: Path, table: list[lis
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ("a\0b.wav,", "row 2: file 'a\\\\x00b.wav' holds a null byte"),
         ("1.wav," + "9" * 5000, "not a whole number of up to"),
     ],
     ids=["null byte", "5000 digits"],
 )
-def test_what_no_path_and_no_number_can_be_is_named(folder: Path, row: str, said: str) -> None:
+def test_read_manifest_bad_cell(folder: Path, row: str, message: str) -> None:
     (folder / "odd.csv").write_text(f"file,cavities\n{row}\n")
-    with pytest.raises(LabelError, match=said):
+    with pytest.raises(LabelError, match=message):
         read_manifest(folder / "odd.csv", folder, NAMES, site=None)

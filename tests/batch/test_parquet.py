@@ -1,4 +1,4 @@
-"""Promises of popclass batch --to parquet: the rows of the CSV in their order, typed, whole and always the same."""
+"""Tests of the Parquet tables of a batch: equality with CSV, types, reproducibility."""
 
 import json
 import sys
@@ -40,7 +40,7 @@ def archive(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def both(archive, model, tmp_path_factory):
-    """One folder of results with the tables as CSV and as Parquet; the second run hears nothing again."""
+    """One folder of results with the tables as CSV and as Parquet; the second run processes no recording again."""
     target = tmp_path_factory.mktemp("both")
     options = {"model": model, "manifest": archive / "manifest.csv"}
     classify_folder(archive, target, **options)
@@ -49,7 +49,7 @@ def both(archive, model, tmp_path_factory):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_pandas_reads_what_it_reads_in_the_csv(both, table):
+def test_parquet_equals_csv(both, table):
     pandas = pytest.importorskip("pandas")
     csv = pandas.read_csv(both / f"{table}.csv")
     parquet = pandas.read_parquet(both / f"{table}.parquet")
@@ -64,7 +64,7 @@ def test_pandas_reads_what_it_reads_in_the_csv(both, table):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_the_types_are_exact(both, table):
+def test_parquet_types(both, table):
     schema = pq.read_schema(both / f"{table}.parquet")
     of = dict(zip(schema.names, map(str, schema.types), strict=True))
     expected = {"recording": "string", "site": "string", "recorded_at": "timestamp[us]", "utc_offset_s": "int32"}
@@ -79,7 +79,7 @@ def test_the_types_are_exact(both, table):
     assert {name: of[name] for name in expected} == expected
 
 
-def test_the_moment_of_a_recording_keeps_its_clock_and_its_offset(both):
+def test_parquet_recorded_at(both):
     rows = {row["recording"]: row for row in pq.read_table(both / "recordings.parquet").to_pylist()}
     assert (rows["take1.wav"]["recorded_at"], rows["take1.wav"]["utc_offset_s"]) == (
         datetime(2026, 11, 22, 10, 15),
@@ -91,7 +91,7 @@ def test_the_moment_of_a_recording_keeps_its_clock_and_its_offset(both):
     assert rows["take0.wav"]["recorded_at"] is None
 
 
-def test_the_record_gives_the_same_events(both, archive, model):
+def test_parquet_events(both, archive, model):
     options = {"model": model, "manifest": archive / "manifest.csv"}
     csv = classify_folder(archive, both, **options)
     parquet = classify_folder(archive, both, to="parquet", **options)
@@ -99,7 +99,7 @@ def test_the_record_gives_the_same_events(both, archive, model):
     assert len(parquet.to_dataframe()) == len(csv.events) > 3
 
 
-def test_the_bytes_are_always_the_same(both, archive, model, tmp_path):
+def test_parquet_reproducible(both, archive, model, tmp_path):
     classify_folder(archive, tmp_path, model=model, manifest=archive / "manifest.csv", to="parquet", jobs=2)
     assert sorted(path.name for path in tmp_path.glob("*.*")) == [
         *("events.parquet", "journal.jsonl", "recordings.parquet", "run.json")
@@ -109,7 +109,7 @@ def test_the_bytes_are_always_the_same(both, archive, model, tmp_path):
     assert json.loads((tmp_path / "run.json").read_text())["parameters"]["to"] == "parquet"
 
 
-def test_no_events_are_a_table_without_rows(model, tmp_path):
+def test_parquet_no_events(model, tmp_path):
     recordings.write(tmp_path / "in" / "quiet.wav", [])
     result = classify_folder(tmp_path / "in", tmp_path / "out", model=model, to="parquet")
     assert result.events == []
@@ -121,7 +121,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 @settings(max_examples=50, deadline=None)
 @given(rows=st.lists(st.tuples(TEXTS, st.none() | st.integers(-9, 9**15), st.none() | st.floats(0, 1)), max_size=5))
-def test_any_text_and_number_comes_back(rows, tmp_path_factory):
+def test_parquet_round_trip(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("any") / "t.parquet"
     columns = ("recording", "event", "novelty", "recorded_at")
     lines = [csv_line((text, whole, fraction, None)) for text, whole, fraction in rows]
@@ -129,7 +129,7 @@ def test_any_text_and_number_comes_back(rows, tmp_path_factory):
     assert [tuple(row.values()) for row in read_rows(path)] == [(*row, None) for row in rows]
 
 
-def test_without_pyarrow_one_line_says_what_to_install(archive, model, tmp_path, monkeypatch):
+def test_parquet_without_pyarrow(archive, model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     monkeypatch.delitem(sys.modules, "popclass.batch.parquet")
     with pytest.raises(UsageError, match=r"--to parquet needs pyarrow.*pip install 'popclass\[parquet\]'"):
@@ -139,7 +139,7 @@ def test_without_pyarrow_one_line_says_what_to_install(archive, model, tmp_path,
         classify_folder(archive, tmp_path / "out", model=model, to="xlsx")
 
 
-def test_what_cannot_be_written_leaves_nothing_behind(tmp_path):
+def test_parquet_write_failure(tmp_path):
     (tmp_path / "t.parquet").mkdir()
     with pytest.raises(OutputError, match="is a folder"):
         write_parquet(tmp_path / "t.parquet", csv_line(("recording", "recorded_at")), [], integers=frozenset())

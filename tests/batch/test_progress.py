@@ -1,4 +1,4 @@
-"""Promises of popclass.batch.progress and of what the command makes of it: files, hours, speed, failures, time left."""
+"""Tests of popclass.batch.progress and of the progress output of the command."""
 
 import io
 import re
@@ -30,34 +30,34 @@ def folder(tmp_path):
     return tmp_path / "in"
 
 
-def test_the_share_is_of_bytes_and_the_time_left_follows_it():
-    said = []
-    count = ProgressCounter({"a": Stamp(300, 0), "b": Stamp(100, 0)}, resumed=2, report=said.append)
+def test_progress_counter_share():
+    reports = []
+    count = ProgressCounter({"a": Stamp(300, 0), "b": Stamp(100, 0)}, resumed=2, report=reports.append)
     count.add([Outcome("b", line="{}", audio_s=10.0)])
     count.add([Outcome("a", reason="broken")])
-    assert [(now.done, now.total, now.failed, now.audio_s, now.share) for now in said] == [
+    assert [(now.done, now.total, now.failed, now.audio_s, now.share) for now in reports] == [
         (3, 4, 0, 10.0, 0.25),
         (4, 4, 1, 10.0, 1.0),
     ]
-    assert said[1].left_s == 0
+    assert reports[1].left_s == 0
 
 
-def test_speed_and_time_left_are_unknown_before_anything_was_heard():
+def test_batch_progress_speed():
     now = BatchProgress(done=0, total=5, failed=0, audio_s=0.0, elapsed_s=3.0, share=0.0)
     assert (now.speed, now.left_s) == (None, None)
     now = BatchProgress(done=1, total=5, failed=0, audio_s=90.0, elapsed_s=3.0, share=0.25)
     assert (now.speed, now.left_s) == (30.0, 9.0)
 
 
-def test_a_batch_reports_what_it_heard(folder, model, tmp_path):
-    said = []
-    result = classify_folder(folder, tmp_path / "out", model=model[0], progress=said.append)
-    assert (said[-1].done, said[-1].total, said[-1].failed, said[-1].share) == (5, 5, 1, 1.0)
-    assert said[-1].audio_s == result.audio_s == pytest.approx(4.0)
-    assert [now.share for now in said] == sorted(now.share for now in said)
-    said.clear()
-    again = classify_folder(folder, tmp_path / "out", model=model[0], progress=said.append)
-    assert (said[-1].done, said[-1].total, again.audio_s) == (5, 5, 0.0)
+def test_classify_folder_progress(folder, model, tmp_path):
+    reports = []
+    result = classify_folder(folder, tmp_path / "out", model=model[0], progress=reports.append)
+    assert (reports[-1].done, reports[-1].total, reports[-1].failed, reports[-1].share) == (5, 5, 1, 1.0)
+    assert reports[-1].audio_s == result.audio_s == pytest.approx(4.0)
+    assert [now.share for now in reports] == sorted(now.share for now in reports)
+    reports.clear()
+    again = classify_folder(folder, tmp_path / "out", model=model[0], progress=reports.append)
+    assert (reports[-1].done, reports[-1].total, again.audio_s) == (5, 5, 0.0)
 
 
 class Terminal(io.StringIO):
@@ -65,7 +65,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_the_bar_says_files_failures_hours_and_speed(folder, model, tmp_path, monkeypatch):
+def test_main_progress_bar(folder, model, tmp_path, monkeypatch):
     monkeypatch.setattr(messages, "SHOWN_AFTER_S", 0.0)
     monkeypatch.setenv("COLUMNS", "160")
     line = ["batch", str(folder), "-o", str(tmp_path / "out"), "--model", str(model[1]), "--jobs", "1"]
@@ -78,7 +78,7 @@ def test_the_bar_says_files_failures_hours_and_speed(folder, model, tmp_path, mo
     assert sys.stderr.getvalue().startswith("popclass: broken.wav: cannot be read as audio")
 
 
-def test_the_summary_says_hours_and_speed_from_an_hour_on(tmp_path):
+def test_summary_speed(tmp_path):
     from popclass.batch import BatchResult
     from popclass.cli.batch import _summary
 

@@ -1,4 +1,4 @@
-"""Promises of popclass.batch: every file has its row, and nothing but recordings, model and parameters decides it."""
+"""Tests of popclass.batch.run: rows, resuming, failures, manifests and exit codes."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """A tree of twelve recordings, one of them corrupt, and of what is no recording."""
+    """A tree of twelve recordings, one of them corrupt, and of other files."""
     folder = tmp_path_factory.mktemp("data") / "archive"
     for index in range(8):
         kinds = [recordings.KINDS[index % 3]] * (index % 3)
@@ -52,7 +52,7 @@ def archive(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def done(archive, model, tmp_path_factory):
-    """The archive classified in one go."""
+    """The results of one uninterrupted run."""
     return classify_folder(archive, tmp_path_factory.mktemp("done"), model=model)
 
 
@@ -65,11 +65,11 @@ def same_tables(one, other):
     return all((one / name).read_bytes() == (other / name).read_bytes() for name in TABLES)
 
 
-def test_every_file_found_has_its_row_in_order(done, archive):
+def test_classify_folder_row_order(done, archive):
     found = rows(done.results_dir / "recordings.csv")
     names = [row["recording"] for row in found]
-    takes = [f"day {index % 2}/take{index}.wav" for index in range(8)]
-    assert names == sorted([*takes, "LOUD.FLAC", "a, b.wav", "caf\\xe9.wav", "day 0/broken.wav"])
+    numbered = [f"day {index % 2}/take{index}.wav" for index in range(8)]
+    assert names == sorted([*numbered, "LOUD.FLAC", "a, b.wav", "caf\\xe9.wav", "day 0/broken.wav"])
     assert {row["recording"] for row in found if row["status"] == "failed"} == {"day 0/broken.wav"}
     broken = found[names.index("day 0/broken.wav")]
     assert broken["reason"].startswith("cannot be read as audio")
@@ -77,7 +77,7 @@ def test_every_file_found_has_its_row_in_order(done, archive):
     assert [row.recording for row in done.failed] == ["day 0/broken.wav"]
 
 
-def test_rows_are_those_of_classify(done, archive, model):
+def test_classify_folder_equals_classify(done, archive, model):
     from popclass.formats.csv_io import csv_header, csv_rows
 
     lines = [csv_header(model.classes)]
@@ -88,7 +88,7 @@ def test_rows_are_those_of_classify(done, archive, model):
     assert (done.results_dir / "events.csv").read_text() == "".join(lines)
 
 
-def test_the_record_says_what_the_files_say(done):
+def test_classify_folder_run_record(done):
     assert len(done.events) == sum(done.counts.values()) == len(rows(done.results_dir / "events.csv"))
     assert list(done.to_dataframe()["event"]) == [event["event"] for event in done.events]
     about = json.loads((done.results_dir / "run.json").read_text())
@@ -98,14 +98,14 @@ def test_the_record_says_what_the_files_say(done):
     assert len(about["model"]["sha256"]) == 64
 
 
-def test_any_number_of_processes_gives_the_same_bytes(done, archive, model, tmp_path):
+def test_classify_folder_jobs(done, archive, model, tmp_path):
     result = classify_folder(archive, tmp_path / "two", model=model, jobs=2)
     assert same_tables(result.results_dir, done.results_dir)
     assert result.recordings == done.recordings
 
 
 @pytest.mark.parametrize("files", [2, 5, 50])
-def test_any_grouping_gives_the_same_journal_lines(done, archive, model, files):
+def test_process_chunk_grouping(done, archive, model, files):
     names = [row.recording for row in done.recordings if row.status == "ok" and "\\" not in row.recording]
     chunks = [dict.fromkeys(names[at : at + files], Stamp(1, 2)) for at in range(0, len(names), files)]
     lines = [outcome.line for chunk in chunks for outcome in worker.process_chunk(archive, chunk, model)]
@@ -113,32 +113,32 @@ def test_any_grouping_gives_the_same_journal_lines(done, archive, model, files):
     assert lines == alone
 
 
-def test_a_second_run_hears_only_what_is_new_changed_or_failed(done, archive, model, tmp_path, monkeypatch):
+def test_classify_folder_resume(done, archive, model, tmp_path, monkeypatch):
     folder, results = tmp_path / "archive", tmp_path / "results"
     shutil.copytree(archive, folder)
     classify_folder(folder, results, model=model)
-    heard = []
+    processed = []
     monkeypatch.setattr(
-        worker, "extract_one", lambda path, *a, name, **k: heard.append(name) or extract_one(path, *a, name=name)
+        worker, "extract_one", lambda path, *a, name, **k: processed.append(name) or extract_one(path, *a, name=name)
     )
     assert classify_folder(folder, results, model=model).resumed == 11
-    assert heard == ["day 0/broken.wav"]
+    assert processed == ["day 0/broken.wav"]
     assert same_tables(results, done.results_dir)
     recordings.write(folder / "new.wav", ["other"])
     recordings.write(folder / "LOUD.FLAC", ["other"] * 2, seed=5)
     (folder / "a, b.wav").unlink()
-    heard.clear()
+    processed.clear()
     result = classify_folder(folder, results, model=model)
-    assert sorted(heard) == ["LOUD.FLAC", "day 0/broken.wav", "new.wav"]
+    assert sorted(processed) == ["LOUD.FLAC", "day 0/broken.wav", "new.wav"]
     assert len(result.recordings) == 12
     again = classify_folder(folder, tmp_path / "again", model=model)
     assert same_tables(results, again.results_dir)
-    heard.clear()
+    processed.clear()
     classify_folder(folder, results, model=model, fresh=True)
-    assert len(heard) == 12
+    assert len(processed) == 12
 
 
-def test_an_interrupted_batch_goes_on_and_ends_with_the_same_bytes(done, archive, model, tmp_path, monkeypatch):
+def test_classify_folder_interrupted(done, archive, model, tmp_path, monkeypatch):
     def interrupted(path, *rest, name, **options):
         if name == "day 1/take3.wav":
             raise KeyboardInterrupt
@@ -156,7 +156,7 @@ def test_an_interrupted_batch_goes_on_and_ends_with_the_same_bytes(done, archive
     assert same_tables(tmp_path, done.results_dir)
 
 
-def test_a_killed_batch_leaves_no_results_and_goes_on(done, archive, model, tmp_path):
+def test_classify_folder_killed(done, archive, model, tmp_path):
     model.save(tmp_path / "m.onnx")
     results = tmp_path / "results"
     code = (
@@ -178,8 +178,8 @@ def test_a_killed_batch_leaves_no_results_and_goes_on(done, archive, model, tmp_
     assert same_tables(results, done.results_dir)
 
 
-def test_a_recording_that_kills_its_process_costs_one_row(archive, model, tmp_path):
-    """Ending the process stands in for a decoder that crashes."""
+def test_classify_folder_crashing_recording(archive, model, tmp_path):
+    """An exit of the process simulates a crash of the decoder."""
     script = tmp_path / "batch.py"
     model.save(tmp_path / "m.onnx")
     script.write_text(
@@ -200,7 +200,7 @@ def test_a_recording_that_kills_its_process_costs_one_row(archive, model, tmp_pa
     assert failed["LOUD.FLAC"] == pool.CRASHED
 
 
-def test_a_script_without_a_main_guard_is_told_so(archive, model, tmp_path):
+def test_classify_folder_no_main_guard(archive, model, tmp_path):
     model.save(tmp_path / "m.onnx")
     script = tmp_path / "script.py"
     script.write_text(
@@ -213,7 +213,7 @@ def test_a_script_without_a_main_guard_is_told_so(archive, model, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == [JOURNAL]
 
 
-def test_a_bug_costs_one_row_and_names_itself(archive, model, tmp_path, monkeypatch):
+def test_classify_folder_unexpected_error(archive, model, tmp_path, monkeypatch):
     def broken(path, *rest, name, **options):
         if name == "LOUD.FLAC":
             raise ZeroDivisionError("by nothing")
@@ -225,7 +225,7 @@ def test_a_bug_costs_one_row_and_names_itself(archive, model, tmp_path, monkeypa
     assert len(failed) == 2
 
 
-def test_a_bug_that_shows_when_sounds_are_described_together_costs_one_row(done, archive, model, tmp_path, monkeypatch):
+def test_classify_folder_feature_error(done, archive, model, tmp_path, monkeypatch):
     loud = analyze(archive / "LOUD.FLAC", model).events[0].snr_db
 
     def broken(sounds, frontend):
@@ -241,14 +241,14 @@ def test_a_bug_that_shows_when_sounds_are_described_together_costs_one_row(done,
     assert result.events == [event for event in done.events if event["recording"] != "LOUD.FLAC"]
 
 
-def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
-    heard = analyze(archive / "LOUD.FLAC", model, name="LOUD.FLAC")
-    back = from_line(to_line("LOUD.FLAC", heard, Stamp(1, 2), (1, 5)), classes=3).analysis
-    assert len(heard.events) >= 2
-    assert back.events == heard.events
+def test_from_line_round_trip(archive, model):
+    analysis = analyze(archive / "LOUD.FLAC", model, name="LOUD.FLAC")
+    back = from_line(to_line("LOUD.FLAC", analysis, Stamp(1, 2), (1, 5)), classes=3).analysis
+    assert len(analysis.events) >= 2
+    assert back.events == analysis.events
     for name in ("acoustic", "contextual", "novelty"):
-        assert getattr(back, name).tobytes() == getattr(heard, name).tobytes()
-    assert back.info == heard.info
+        assert getattr(back, name).tobytes() == getattr(analysis, name).tobytes()
+    assert back.info == analysis.info
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_journal_line_reads_back_the_same_to_the_last_bit(archive, model):
         ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*with --fresh"),
     ],
 )
-def test_changed_parameters_are_refused_with_a_choice(archive, model, tmp_path, changed, message):
+def test_classify_folder_changed_parameters(archive, model, tmp_path, changed, message):
     classify_folder(archive, tmp_path, model=model, site="Knee")
     before = [(tmp_path / name).read_bytes() for name in TABLES]
     with pytest.raises(OutputError, match=message):
@@ -275,7 +275,7 @@ def test_changed_parameters_are_refused_with_a_choice(archive, model, tmp_path, 
     assert classify_folder(archive, tmp_path, model=model, fresh=True, **{"site": "knee", **changed}).resumed == 0
 
 
-def test_results_of_something_else_are_never_replaced(archive, model, tmp_path):
+def test_classify_folder_foreign_results(archive, model, tmp_path):
     (tmp_path / "events.csv").write_text("mine")
     with pytest.raises(OutputError, match=r"has a events\.csv that no batch wrote"):
         classify_folder(archive, tmp_path, model=model)
@@ -290,7 +290,7 @@ def test_results_of_something_else_are_never_replaced(archive, model, tmp_path):
     assert classify_folder(archive, results, model=other, fresh=True).resumed == 0
 
 
-def test_two_batches_do_not_write_one_journal(archive, model, tmp_path):
+def test_classify_folder_journal_locked(archive, model, tmp_path):
     from popclass.batch.journal import Journal
 
     pytest.importorskip("fcntl")
@@ -301,14 +301,14 @@ def test_two_batches_do_not_write_one_journal(archive, model, tmp_path):
 # Finding files
 
 
-def test_results_inside_the_folder_are_not_searched(model, tmp_path):
+def test_classify_folder_nested_results(model, tmp_path):
     recordings.write(tmp_path / "take.wav")
     recordings.write(tmp_path / "results" / "old.wav")
     result = classify_folder(tmp_path, tmp_path / "results", model=model)
     assert [row.recording for row in result.recordings] == ["take.wav"]
 
 
-def test_links_are_followed_once(model, tmp_path):
+def test_classify_folder_links(model, tmp_path):
     folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
     recordings.write(folder / "real" / "take.wav")
     recordings.write(elsewhere / "far.wav")
@@ -321,7 +321,7 @@ def test_links_are_followed_once(model, tmp_path):
     assert [row.reason for row in result.failed] == ["no such file; check the path"]
 
 
-def test_a_folder_without_audio_names_the_endings_looked_for(model, tmp_path):
+def test_classify_folder_no_audio(model, tmp_path):
     (tmp_path / "in").mkdir()
     with pytest.raises(UsageError, match=r"no recordings .*\.wav .*\.m4a"):
         classify_folder(tmp_path / "in", tmp_path / "out", model=model)
@@ -345,7 +345,7 @@ def manifest(folder, *lines):
     return path
 
 
-def test_a_manifest_makes_timelines(two, model, tmp_path):
+def test_classify_folder_manifest_timelines(two, model, tmp_path):
     path = manifest(
         two,
         "file,subject,site,cavities,recorded_at,symptoms",
@@ -358,8 +358,8 @@ def test_a_manifest_makes_timelines(two, model, tmp_path):
     assert (second["subject"], second["site"]) == ("P1", "mcp")
 
 
-def test_the_manifest_says_when_a_recording_began_before_its_name_does(model, tmp_path):
-    """In any time zone; the name counts where the manifest says nothing."""
+def test_classify_folder_manifest_recorded_at(model, tmp_path):
+    """The manifest takes precedence over the file name, in any time zone."""
     folder = tmp_path / "takes"
     folder.mkdir()
     for seed, name in enumerate(("20261122_101500Z.wav", "20261122_101900Z.wav"), start=1):
@@ -376,7 +376,7 @@ def test_the_manifest_says_when_a_recording_began_before_its_name_does(model, tm
     assert second["since_cavitation_s"] == pytest.approx(600, abs=0.01)
 
 
-def test_a_batch_says_which_times_cannot_be_trusted(model, tmp_path):
+def test_classify_folder_unreliable_times(model, tmp_path):
     folder = tmp_path / "takes"
     folder.mkdir()
     for number in (1, 2, 3, 4):
@@ -413,7 +413,7 @@ def test_a_batch_says_which_times_cannot_be_trusted(model, tmp_path):
         (["file,subject", ",P1"], "row 2: no file is named"),
     ],
 )
-def test_a_bad_manifest_is_one_line_with_its_row(two, model, tmp_path, lines, message):
+def test_classify_folder_bad_manifest(two, model, tmp_path, lines, message):
     with pytest.raises(LabelError, match=message) as caught:
         classify_folder(two, tmp_path / "out", model=model, manifest=manifest(two, *lines))
     assert "\n" not in str(caught.value)
@@ -423,7 +423,7 @@ def test_a_bad_manifest_is_one_line_with_its_row(two, model, tmp_path, lines, me
 # The command
 
 
-def test_the_command_lists_what_failed_and_exits_with_1(archive, model, tmp_path, capfd):
+def test_main_failed_recordings(archive, model, tmp_path, capfd):
     model.save(tmp_path / "m.onnx")
     command = ["batch", str(archive), "-o", str(tmp_path / "out"), "--model", str(tmp_path / "m.onnx")]
     assert main(command) == 1
@@ -436,7 +436,7 @@ def test_the_command_lists_what_failed_and_exits_with_1(archive, model, tmp_path
     assert capfd.readouterr().err.splitlines() == [failure]
 
 
-def test_the_command_ends_with_0_or_2(two, model, tmp_path, capfd):
+def test_main_exit_codes(two, model, tmp_path, capfd):
     model.save(tmp_path / "m.onnx")
     command = ["batch", str(two), "-o", str(tmp_path / "out"), "--model", str(tmp_path / "m.onnx")]
     assert main(command) == 0
@@ -449,7 +449,7 @@ def test_the_command_ends_with_0_or_2(two, model, tmp_path, capfd):
     assert main(command) == 2
 
 
-def test_wrong_parameters_are_refused_before_anything_is_made(two, model, tmp_path):
+def test_classify_folder_bad_parameters(two, model, tmp_path):
     out = tmp_path / "out"
     for options in ({"jobs": 0}, {"min_probability": 1.5}, {"refractory": -1.0}, {"site": "hipp"}):
         with pytest.raises(UsageError):

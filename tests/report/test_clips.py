@@ -1,4 +1,4 @@
-"""Clips hold the sound around their events, at a level that is said, in no more room than there is."""
+"""Tests of popclass.report.clips: content, gain and size limits of audio clips."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ def recording(seconds: float, *, channels: int = 1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("block", [1000, 65_536])
-def test_a_clip_is_the_recording_around_its_event(block: int) -> None:
+def test_cutter_clip(block: int) -> None:
     x = recording(3.0, channels=2)
     (clip,) = cut(x, [event(1.5, channel=2)], block)
     assert clip is not None
-    heard, rate = soundfile.read(io.BytesIO(clip.data))
+    audio, rate = soundfile.read(io.BytesIO(clip.data))
     assert (rate, clip.mime) == (RATE, "audio/flac")
     assert clip.start_s == 1.5 - BEFORE_S
-    assert len(heard) == round((BEFORE_S + AFTER_S) * RATE)
-    own = x[round(clip.start_s * RATE) :][: len(heard), 1]
+    assert len(audio) == round((BEFORE_S + AFTER_S) * RATE)
+    own = x[round(clip.start_s * RATE) :][: len(audio), 1]
     inside = slice(200, -200)
-    assert np.allclose(heard[inside] * 10 ** (-clip.gain_db / 20), (own - own.mean())[inside], atol=1e-5)
-    assert 20 * np.log10(np.abs(heard).max()) == pytest.approx(PEAK_DBFS, abs=0.01)
-    assert heard[0] == heard[-1] == 0
+    assert np.allclose(audio[inside] * 10 ** (-clip.gain_db / 20), (own - own.mean())[inside], atol=1e-5)
+    assert 20 * np.log10(np.abs(audio).max()) == pytest.approx(PEAK_DBFS, abs=0.01)
+    assert audio[0] == audio[-1] == 0
 
 
-def test_clips_overlap_and_may_lie_at_either_end() -> None:
+def test_cutter_overlap_and_edges() -> None:
     found = cut(recording(1.0), [event(0.0), event(0.006), event(0.99)])
     lengths = [soundfile.info(io.BytesIO(clip.data)).duration for clip in found if clip is not None]
     assert lengths == pytest.approx([0.25, 0.256, 0.11])
 
 
-def test_many_events_are_packed_tighter_and_then_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cutter_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
     x, events = recording(8.0), [event(0.2 + 0.15 * number) for number in range(50)]
     packed = cut(x, events)
     assert {clip.mime for clip in packed if clip is not None} == {"audio/ogg"}
@@ -69,13 +69,13 @@ def test_many_events_are_packed_tighter_and_then_left_out(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 192_000])
-def test_opus_is_the_same_bytes_each_time_and_sounds_alike(rate: int) -> None:
+def test_opus_round_trip(rate: int) -> None:
     t = np.arange(round(0.35 * rate)) / rate
     tone = (0.5 * np.sin(2 * np.pi * 700 * t)).astype(np.float32)
     data, _ = opus(tone, rate)
     assert data == opus(tone, rate)[0]
-    heard, decoded = soundfile.read(io.BytesIO(data))
+    audio, decoded = soundfile.read(io.BytesIO(data))
     assert decoded == 48_000
-    middle = heard[2400 : 2400 + 9600]
+    middle = audio[2400 : 2400 + 9600]
     spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
     assert spectrum.argmax() * 48_000 / len(middle) == pytest.approx(700, abs=6)

@@ -1,4 +1,4 @@
-"""The page as a file: small, the same each time, closed to the network, and refused in one line where it cannot be."""
+"""Tests of popclass.report.write: content, reproducibility and errors of the report page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import recordings
 
 from popclass.cli import main
 from popclass.errors import AudioError, UsageError
-from popclass.model.limitations import brief_limits
+from popclass.model.limitations import in_short
 from popclass.model.model import Model
 from popclass.pipeline import classify
 from popclass.report import write_report
@@ -37,7 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def take(tmp_path: Path) -> Path:
+def recording(tmp_path: Path) -> Path:
     return recordings.write(tmp_path / "take.wav", ["cavitation", "snapping"])
 
 
@@ -52,7 +52,7 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 
 
 class _Parts(HTMLParser):
-    """The policy, and the texts of scripts and styles."""
+    """Parser for the content policy and the texts of scripts and styles."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -83,15 +83,15 @@ def data_of(page: Path) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-def refused(result: tuple[int, str, list[str]], *words: str) -> None:
+def assert_refused(result: tuple[int, str, list[str]], *words: str) -> None:
     code, out, lines = result
     assert (code, out, len(lines)) == (2, "", 1), result
     assert all(word in lines[0] for word in words), lines
 
 
-def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(run: Run, take: Path, model: str) -> None:
-    page = take.with_name("page.html")
-    assert run("classify", take, "--model", model, "--report", page)[0] == 0
+def test_page_content_policy(run: Run, recording: Path, model: str) -> None:
+    page = recording.with_name("page.html")
+    assert run("classify", recording, "--model", model, "--report", page)[0] == 0
     parts = _Parts(page.read_text("utf-8"))
     for tag, text in parts.texts:
         allowed = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -105,10 +105,10 @@ def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(run: Run, ta
     assert {link for link in parts.links if not link.startswith("#")} == papers - {None}
 
 
-def test_the_page_knows_what_the_result_says(take: Path, model: str) -> None:
+def test_write_report_data(recording: Path, model: str) -> None:
     chosen = Model.load(model)
-    result = classify(take, model=chosen, site="hip", subject="P1")
-    page = take.with_name("page.html")
+    result = classify(recording, model=chosen, site="hip", subject="P1")
+    page = recording.with_name("page.html")
     write_report([result], page, model=chosen)
     (known,) = data_of(page)["recordings"]
     assert known["file"] == "take.wav"
@@ -120,23 +120,23 @@ def test_the_page_knows_what_the_result_says(take: Path, model: str) -> None:
     assert (session["site"], session["cavities"], session["takes"][0]["place"]) == ("hip", 1, 0)
 
 
-def test_the_same_recording_gives_the_same_page(run: Run, take: Path, model: str) -> None:
-    page, seen = take.with_name("a.html"), set[bytes]()
+def test_page_reproducible(run: Run, recording: Path, model: str) -> None:
+    page, seen = recording.with_name("a.html"), set[bytes]()
     for _ in range(2):
-        assert run("classify", take, "--model", model, "--report", page, "--symptom", "pain")[0] == 0
+        assert run("classify", recording, "--model", model, "--report", page, "--symptom", "pain")[0] == 0
         seen.add(page.read_bytes())
     assert len(seen) == 1
 
 
-def test_without_symptoms_it_says_what_is_usual_and_what_would_change_it(run: Run, take: Path, model: str) -> None:
-    page = take.with_name("page.html")
-    run("classify", take, "--model", model, "--report", page)
+def test_page_guidance(run: Run, recording: Path, model: str) -> None:
+    page = recording.with_name("page.html")
+    run("classify", recording, "--model", model, "--report", page)
     text = page.read_text("utf-8")
     assert 'id="harmless"' in text
     # the site is unknown: it may be the back, and its urgent signs come first
     assert text.index("symptoms in both legs") < text.index("a back or joint that gives way")
     assert 'class="flag ' not in text.split("<main>")[1].split("<noscript>")[0]
-    run("classify", take, "--model", model, "--report", page, "--symptom", "pain", "--symptom", "bladder-or-bowel")
+    run("classify", recording, "--model", model, "--report", page, "--symptom", "pain", "--symptom", "bladder-or-bowel")
     text = page.read_text("utf-8")
     assert 'id="harmless"' not in text
     assert text.index('class="flag emergency"') < text.index('class="flag soon"') < text.index('id="recording"')
@@ -144,7 +144,7 @@ def test_without_symptoms_it_says_what_is_usual_and_what_would_change_it(run: Ru
         assert always in text
 
 
-def test_no_events_are_a_page_as_well(run: Run, tmp_path: Path, model: str) -> None:
+def test_page_no_events(run: Run, tmp_path: Path, model: str) -> None:
     quiet, page = recordings.write(tmp_path / "quiet.wav", []), tmp_path / "page.html"
     assert run("classify", quiet, "--model", model, "--report", page)[0] == 0
     assert data_of(page)["recordings"][0]["events"] == []
@@ -152,46 +152,46 @@ def test_no_events_are_a_page_as_well(run: Run, tmp_path: Path, model: str) -> N
     assert "sound of its events" not in page.read_text("utf-8")
 
 
-def test_a_recording_that_failed_is_named_on_the_page_of_the_others(run: Run, take: Path, model: str) -> None:
-    bad, page = take.with_name("bad.wav"), take.with_name("page.htm")
+def test_page_failed_recording(run: Run, recording: Path, model: str) -> None:
+    bad, page = recording.with_name("bad.wav"), recording.with_name("page.htm")
     bad.write_bytes(b"no audio")
-    code, _, lines = run("classify", take, bad, "--model", model, "--report", page)
+    code, _, lines = run("classify", recording, bad, "--model", model, "--report", page)
     assert code == 1
     text = page.read_text("utf-8")
     assert "1 of 2 recordings could not be used" in text
     (reason,) = [line.removeprefix("popclass: ") for line in lines if "bad.wav" in line]
     assert reason in html.unescape(text)
-    run("classify", take, "--model", model, "--report", page)
+    run("classify", recording, "--model", model, "--report", page)
     assert "could not be used" not in page.read_text("utf-8")
 
 
-def test_what_the_model_cannot_do_stands_before_what_it_found(run: Run, take: Path, model: str) -> None:
-    page = take.with_name("page.html")
-    assert run("classify", take, "--report", page, "--site", "knee")[0] == 0
+def test_page_limitations_first(run: Run, recording: Path, model: str) -> None:
+    page = recording.with_name("page.html")
+    assert run("classify", recording, "--report", page, "--site", "knee")[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
-    for said in (*brief_limits(Model.default()), "No audible cavitation is documented there".lower()):
-        assert said in head
+    for limitation in (*in_short(Model.default()), "No audible cavitation is documented there".lower()):
+        assert limitation in head
     assert "trained on generated sounds only" in head
-    assert run("classify", take, "--report", page, "--site", "mcp", "--model", model)[0] == 0
+    assert run("classify", recording, "--report", page, "--site", "mcp", "--model", model)[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
     assert "generated sounds" not in head
     assert "no audible cavitation" not in head
     assert "as frequent as in training" in head
 
 
-def test_labels_of_a_page_are_called_after_it() -> None:
-    """So that those of many pages lie side by side; never a name a browser would change."""
+def test_labels_name() -> None:
+    """The name is unique to the page and one that a browser keeps."""
     assert labels_name("out/back.html") == "back.labels.csv"
     assert labels_name(page_name("day/b.wav")) == page_name("day/b.wav").removesuffix(".html") + ".labels.csv"
     assert labels_name("-.html") == labels_name("-") == "labels.csv"
     assert re.fullmatch(r"[\w.-]{1,100}", labels_name("x" * 200 + "<?>.html"))
 
 
-def test_standard_input_can_have_a_report(
-    run: Run, take: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_page_standard_input(
+    run: Run, recording: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "page.html"
-    with take.open("rb") as stream:
+    with recording.open("rb") as stream:
         monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": stream})())
         assert run("classify", "-", "--model", model, "--report", page)[0] == 0
     (known,) = data_of(page)["recordings"]
@@ -199,38 +199,40 @@ def test_standard_input_can_have_a_report(
     assert "<title>standard input - popclass</title>" in page.read_text("utf-8")
 
 
-def test_what_cannot_be_is_refused_before_anything_is_heard(run: Run, take: Path, model: str, tmp_path: Path) -> None:
+def test_report_bad_options(run: Run, recording: Path, model: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    refused(run("classify", take, "--symptom", "pain"), "--report")
-    refused(run("classify", take, "--report", page, "--symptom", "panic"), "--symptom 'panic'", "allowed are", "pain")
-    refused(run("classify", take, "--report", take), "is a recording")
-    refused(run("classify", take, "--report", page, "-o", page), "both the report and the table")
-    refused(run("classify", take, "--report", tmp_path / "no" / "page.html"), "no folder")
+    assert_refused(run("classify", recording, "--symptom", "pain"), "--report")
+    assert_refused(
+        run("classify", recording, "--report", page, "--symptom", "panic"), "--symptom 'panic'", "allowed are", "pain"
+    )
+    assert_refused(run("classify", recording, "--report", recording), "is a recording")
+    assert_refused(run("classify", recording, "--report", page, "-o", page), "both the report and the table")
+    assert_refused(run("classify", recording, "--report", tmp_path / "no" / "page.html"), "no folder")
     for name in ("page.pdf", "page", "page.html.txt"):
-        refused(run("classify", take, "--report", tmp_path / name), name, "end its name in .html or .htm")
+        assert_refused(run("classify", recording, "--report", tmp_path / name), name, "end its name in .html or .htm")
         assert not (tmp_path / name).exists()
     assert not page.exists()
 
 
-def test_a_recording_that_changed_in_between_is_told_of(take: Path, model: str) -> None:
+def test_write_report_changed_recording(recording: Path, model: str) -> None:
     chosen = Model.load(model)
-    result = classify(take, model=chosen)
-    recordings.write(take, ["other", "other"], seed=5)
+    result = classify(recording, model=chosen)
+    recordings.write(recording, ["other", "other"], seed=5)
     with pytest.raises(AudioError, match=r"has changed since it was classified"):
-        write_report([result], take.with_name("page.html"), model=chosen)
+        write_report([result], recording.with_name("page.html"), model=chosen)
     with pytest.raises(UsageError, match="at least one recording"):
-        write_report([], take.with_name("page.html"), model=chosen)
+        write_report([], recording.with_name("page.html"), model=chosen)
 
 
-def test_a_batch_has_an_index_and_a_page_for_each_recording_with_events(run: Run, tmp_path: Path, model: str) -> None:
-    takes, out = tmp_path / "in", tmp_path / "out"
+def test_batch_index_and_pages(run: Run, tmp_path: Path, model: str) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
     for name, kinds in {"a.wav": ["cavitation"], "day/b.wav": ["snapping"], "quiet.wav": []}.items():
-        recordings.write(takes / name, kinds)
-    (takes / "bad.wav").write_bytes(b"no audio")
+        recordings.write(source / name, kinds)
+    (source / "bad.wav").write_bytes(b"no audio")
     rows = ["file,subject,site,recorded_at,symptoms"]
     rows += ["a.wav,P1,hip,2026-01-01T10:00:00,numbness; both legs", "day/b.wav,P1,hip,2026-01-01T10:05:00,"]
-    (takes / "m.csv").write_text("\n".join(rows))
-    command = ["batch", takes, "-o", out, "--model", model, "--manifest", takes / "m.csv", "--report", "--quiet"]
+    (source / "m.csv").write_text("\n".join(rows))
+    command = ["batch", source, "-o", out, "--model", model, "--manifest", source / "m.csv", "--report", "--quiet"]
     assert run(*command)[0] == 1
     index = (out / "report.html").read_text("utf-8")
     names = [page_name("a.wav"), page_name("day/b.wav")]
@@ -243,22 +245,25 @@ def test_a_batch_has_an_index_and_a_page_for_each_recording_with_events(run: Run
     assert "failed: " in index
     data = data_of(out / "pages" / names[0])
     (session,) = data["sessions"]
-    assert [(take["name"], take["place"]) for take in session["takes"]] == [("a.wav", 0), ("day/b.wav", None)]
+    assert [(recording["name"], recording["place"]) for recording in session["takes"]] == [
+        ("a.wav", 0),
+        ("day/b.wav", None),
+    ]
     assert data["recordings"][0]["file"] == "../../in/a.wav"
     before = {path: path.read_bytes() for path in out.rglob("*.html")}
     run(*command)
     assert {path: path.read_bytes() for path in out.rglob("*.html")} == before
 
 
-def test_every_alarm_of_a_batch_names_whom_it_is_about(run: Run, tmp_path: Path, model: str) -> None:
-    """Also where the recording failed or has no events, and so no page that could say it."""
-    takes, out = tmp_path / "in", tmp_path / "out"
+def test_batch_index_warnings(run: Run, tmp_path: Path, model: str) -> None:
+    """Recordings that failed or have no events, and so no page, are included."""
+    source, out = tmp_path / "in", tmp_path / "out"
     for name, kinds in {"a.wav": ["cavitation"], "quiet.wav": [], "well.wav": ["other"]}.items():
-        recordings.write(takes / name, kinds)
-    (takes / "bad.wav").write_bytes(b"no audio")
+        recordings.write(source / name, kinds)
+    (source / "bad.wav").write_bytes(b"no audio")
     rows = ["a.wav,P1,lumbar,both legs", "quiet.wav,P2,lumbar,both legs; fever", "bad.wav,<P3>,wrist,both legs"]
-    (takes / "m.csv").write_text("\n".join(["file,subject,site,symptoms", *rows, "well.wav,P4,hip,"]))
-    command = ["batch", takes, "-o", out, "--model", model, "--manifest", takes / "m.csv", "--report", "--quiet"]
+    (source / "m.csv").write_text("\n".join(["file,subject,site,symptoms", *rows, "well.wav,P4,hip,"]))
+    command = ["batch", source, "-o", out, "--model", model, "--manifest", source / "m.csv", "--report", "--quiet"]
     assert run(*command)[0] == 1
     index = (out / "report.html").read_text("utf-8")
     flag = index.split('class="flag emergency"')[1].split('class="flag soon"')[0]
@@ -277,29 +282,29 @@ def test_every_alarm_of_a_batch_names_whom_it_is_about(run: Run, tmp_path: Path,
     assert "a sign of the back" in flag
 
 
-def test_an_unknown_symptom_in_a_manifest_names_its_row(run: Run, tmp_path: Path, model: str) -> None:
+def test_batch_unknown_symptom(run: Run, tmp_path: Path, model: str) -> None:
     recordings.write(tmp_path / "in" / "a.wav")
     (tmp_path / "m.csv").write_text("file,symptoms\nin/a.wav,it aches\n")
     command = ["batch", tmp_path / "in", "-o", tmp_path / "out", "--model", model, "--manifest", tmp_path / "m.csv"]
     for more in (["--report"], []):
-        refused(run(*command, *more), "m.csv, row 2", "symptom 'it aches' is unknown")
+        assert_refused(run(*command, *more), "m.csv, row 2", "symptom 'it aches' is unknown")
         assert not (tmp_path / "out").exists()
 
 
-def test_page_names_are_safe_and_different() -> None:
+def test_page_name_unique() -> None:
     names = [page_name(name) for name in ("a/b.wav", "a-b.wav", "ü.wav", "x" * 300, "../../etc", "caf\udce9.wav")]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,90}", name) and not name.startswith(".") for name in names)
 
 
-def test_paths_are_seen_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert relative("takes/a.wav", "a.html") == "takes/a.wav"
     assert relative(tmp_path / "a.wav", tmp_path / "pages" / "a.html") == "../a.wav"
     assert relative("a.wav", "-") == "a.wav"
 
 
-def test_every_script_is_in_the_page_and_none_can_end_it() -> None:
+def test_render_page_scripts() -> None:
     assert sorted(SCRIPTS) == sorted(path.name for path in TEMPLATES.glob("*.js"))
     for path in TEMPLATES.iterdir():
         text = path.read_text("utf-8")
@@ -308,14 +313,16 @@ def test_every_script_is_in_the_page_and_none_can_end_it() -> None:
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), path.name
 
 
-def test_data_cannot_end_its_script(take: Path, model: str) -> None:
+def test_render_page_escaping(recording: Path, model: str) -> None:
     from dataclasses import replace
 
     from popclass.report.media import look
 
     chosen = Model.load(model)
-    result = classify(take, model=chosen)
-    seen = look(replace(result, info=replace(result.info, name="</script><script>alert(1)</script>")), take, chosen)
+    result = classify(recording, model=chosen)
+    seen = look(
+        replace(result, info=replace(result.info, name="</script><script>alert(1)</script>")), recording, chosen
+    )
     page = render_page([seen], ["</script>"], model="</title>")
     assert page.count("</script>") == 2
     assert "<script>alert" not in page
