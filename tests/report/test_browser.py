@@ -24,7 +24,7 @@ import recordings
 from popclass.cli import main
 from popclass.model.model import Model
 from popclass.pipeline import classify
-from popclass.report.media import look
+from popclass.report.media import extract_media
 from popclass.report.page import render_page
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -190,8 +190,8 @@ def test_html_in_a_label_is_text(driver: Any, folder: Path) -> None:
     result = classify(folder / "b.wav", model=model)
     label = "<img src=x onerror=alert(3)>"
     events = (result.events[0].gain(label=label, timing_reason="</script><b>"), *result.events[1:])
-    seen = look(replace(result, events=events), folder / "b.wav", model)
-    (folder / "label.html").write_text(render_page([seen], ["b.wav"], model="<b>m</b>"), "utf-8")
+    media = extract_media(replace(result, events=events), folder / "b.wav", model)
+    (folder / "label.html").write_text(render_page([media], ["b.wav"], model="<b>m</b>"), "utf-8")
     open_page(driver, folder / "label.html")
     assert column(driver, 2)[0].endswith(label)
     assert driver.execute_script("return document.querySelectorAll('img, b').length") == 0
@@ -201,12 +201,12 @@ def test_html_in_a_label_is_text(driver: Any, folder: Path) -> None:
 def test_an_event_without_a_clip_says_so(driver: Any, folder: Path) -> None:
     model = Model.load(folder / "small.onnx")
     result = classify(folder / "b.wav", model=model)
-    seen = look(result, folder / "b.wav", model)
-    seen = replace(seen, clips=(None,) * len(seen.clips))
-    (folder / "silent.html").write_text(render_page([seen], [None], model="m"), "utf-8")
+    media = extract_media(result, folder / "b.wav", model)
+    media = replace(media, clips=(None,) * len(media.clips))
+    (folder / "silent.html").write_text(render_page([media], [None], model="m"), "utf-8")
     complaints(driver)
     open_page(driver, folder / "silent.html")
-    assert "no room" in one(driver, "#sound").text
+    assert "size limit" in one(driver, "#sound").text
     assert not one(driver, "#play").is_enabled()
     assert not one(driver, "#evidence-title").is_displayed()
     assert not one(driver, "#download").is_enabled()
@@ -233,10 +233,10 @@ def test_the_table_sorts_by_any_column_both_ways(page: Any) -> None:
         assert sorted(up) == sorted(down)
         assert one(page, f"#head th:nth-child({number + 1})").get_attribute("aria-sort") in ("ascending", "descending")
     click(page, "#head th:nth-child(4) button")
-    chances = [float(text) for text in column(page, 3)]
-    assert chances == sorted(chances)
+    probabilities = [float(text) for text in column(page, 3)]
+    assert probabilities == sorted(probabilities)
     click(page, "#head th:nth-child(4) button")
-    assert [float(text) for text in column(page, 3)] == sorted(chances, reverse=True)
+    assert [float(text) for text in column(page, 3)] == sorted(probabilities, reverse=True)
 
 
 def test_labels_change_by_key_and_by_click_and_survive_a_reload(page: Any, folder: Path) -> None:
@@ -280,11 +280,11 @@ def test_an_added_event_has_no_label_until_it_is_given_one(page: Any) -> None:
     place = column(page, 0).index("+")
     assert column(page, 2)[place].endswith("uncertain")
     assert column(page, 7)[place] == ""
-    assert "Say what it is (1 cavitation, 2 snapping, 3 other)" in one(page, "#told").text
+    assert "Choose a label (1 cavitation, 2 snapping, 3 other)" in one(page, "#message").text
     press(page, "1")
     assert column(page, 2)[place].endswith("cavitation")
     assert column(page, 7)[place] == "✓"
-    assert not one(page, "#told").is_displayed()
+    assert not one(page, "#message").is_displayed()
 
 
 def test_no_event_is_added_where_there_is_one_already(page: Any, folder: Path) -> None:
@@ -292,16 +292,16 @@ def test_no_event_is_added_where_there_is_one_already(page: Any, folder: Path) -
     number = len(events_of(folder, HOSTILE))
     press(page, "n")
     assert len(column(page, 0)) == number
-    assert "Event 1 is 0 ms from the cursor" in one(page, "#told").text
+    assert "Event 1 is 0 ms from the cursor" in one(page, "#message").text
     press(page, "x", "n")
-    assert "Bring it back" in one(page, "#told").text
+    assert "Restore it" in one(page, "#message").text
     press(page, "j")
-    assert not one(page, "#told").is_displayed()
+    assert not one(page, "#message").is_displayed()
     assert len(column(page, 0)) == number
 
 
 def test_counts_say_whether_they_are_as_found_or_as_corrected(page: Any, folder: Path) -> None:
-    total, here = one(page, "#verdict").text, one(page, "#summary").text
+    total, here = one(page, "#total").text, one(page, "#summary").text
     assert "found" not in total + here
     press(page, "x", "j", "2", ".", "n", "1")
     assert one(page, "#summary").text == f"As found: {here}"
@@ -311,9 +311,9 @@ def test_counts_say_whether_they_are_as_found_or_as_corrected(page: Any, folder:
     said = one(page, "#corrected").text
     assert said.startswith(f"As corrected: {events} events: ")
     assert all(f"{count} {name}" in said for name, count in counts.items())
-    assert one(page, "#verdict").text.startswith(f"As found: {total}. As corrected: {len(found(folder))} events: ")
+    assert one(page, "#total").text.startswith(f"As found: {total}. As corrected: {len(found(folder))} events: ")
     click(page, "#forget")
-    assert (one(page, "#verdict").text, one(page, "#summary").text) == (total, here)
+    assert (one(page, "#total").text, one(page, "#summary").text) == (total, here)
     assert not one(page, "#corrected").is_displayed()
 
 
@@ -377,7 +377,7 @@ def test_zoom_and_scroll_stay_within_the_recording(page: Any) -> None:
 
 
 def test_each_cavitation_has_a_bar_that_follows_corrections(page: Any, folder: Path) -> None:
-    bars = "return document.querySelectorAll('#timelines svg .rests').length"
+    bars = "return document.querySelectorAll('#timelines svg .refractory').length"
     cavitations = sum(row["label"] == "cavitation" for row in found(folder))
     assert cavitations > 0
     assert page.execute_script(bars) == cavitations
@@ -497,7 +497,7 @@ def test_a_level_says_what_it_is_of(page: Any, folder: Path) -> None:
 def test_odds_are_told_as_the_numbers_mean_them(page: Any) -> None:
     note = " ".join(one(page, "#evidence-note").text.split())
     assert note.startswith("Each line says how many times higher (+) or lower (−) the odds of the")
-    assert "than if that property were ordinary" in note
+    assert "than if that property had its mean value in the training data" in note
 
 
 def test_labels_of_all_pages_of_a_batch_train_a_model(driver: Any, folder: Path, tmp_path: Path) -> None:

@@ -58,8 +58,8 @@ def test_many_events_are_packed_tighter_and_then_left_out(monkeypatch: pytest.Mo
     packed = cut(x, events)
     assert {clip.mime for clip in packed if clip is not None} == {"audio/ogg"}
     assert None not in packed
-    monkeypatch.setattr(module, "ROOM", 20_000)
-    monkeypatch.setattr(module, "ROOM_PER_S", 0)
+    monkeypatch.setattr(module, "SIZE_LIMIT", 20_000)
+    monkeypatch.setattr(module, "SIZE_LIMIT_PER_S", 0)
     few = cut(x, events)
     assert sum(len(clip.data) for clip in few if clip is not None) <= 20_000
     assert few == [clip if clip is not None else None for clip in packed[: 50 - few.count(None)]] + [None] * few.count(

@@ -11,7 +11,7 @@ import recordings
 from popclass.features.definitions import NAMES
 from popclass.model.model import Model
 from popclass.pipeline import extract_events
-from popclass.report.evidence import GROUPS, MOST_SHOWN, contributions, groups_of
+from popclass.report.evidence import GROUPS, MAX_SHOWN, contributions, groups_of
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_a_contribution_is_the_change_of_the_log_odds(model: Model, features: np
     assert len(found) == len(features)
     assert any(found)
     for event, parts in enumerate(found):
-        assert len(parts) <= MOST_SHOWN
+        assert len(parts) <= MAX_SHOWN
         assert [abs(part.log_odds) for part in parts] == sorted((abs(part.log_odds) for part in parts), reverse=True)
         for part in parts:
             changed = features[event : event + 1].copy()
@@ -64,5 +64,5 @@ def test_what_was_measured_is_said_in_units_people_know(model: Model, features: 
     answers = model.probabilities(features)
     labels = [model.classes[column] for column in answers.argmax(axis=1)]
     said = {part.group: part.measured for parts in contributions(features, labels, model) for part in parts}
-    assert said["how fast it fades"].endswith(" ms")
-    assert said.get("how high it sounds", "Hz").endswith("Hz")
+    assert said["decay"].endswith(" ms")
+    assert said.get("frequency", "Hz").endswith("Hz")

@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.report import overview as module
-from popclass.report.overview import TILE, FoldedMaximum, Observer, Overview
+from popclass.report.overview import TILE, FoldedMaximum, Overview, OverviewBuilder
 
 RATE = 48_000
 
 
 def observed(samples: np.ndarray, block: int = 65_536) -> Overview:
     samples = np.atleast_2d(np.asarray(samples, dtype=np.float32).T).T
-    observer = Observer(RATE, samples.shape[1])
+    observer = OverviewBuilder(RATE, samples.shape[1])
     for start in range(0, len(samples), block):
         observer.feed(samples[start : start + block])
-    return observer.overview()
+    return observer.finish()
 
 
 def pop(seconds: float, at: float, hertz: float = 2000.0) -> np.ndarray:

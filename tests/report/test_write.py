@@ -37,8 +37,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def take(tmp_path: Path) -> Path:
-    return recordings.write(tmp_path / "take.wav", ["cavitation", "snapping"])
+def recording(tmp_path: Path) -> Path:
+    return recordings.write(tmp_path / "hip.wav", ["cavitation", "snapping"])
 
 
 @pytest.fixture
@@ -89,9 +89,9 @@ def refused(result: tuple[int, str, list[str]], *words: str) -> None:
     assert all(word in lines[0] for word in words), lines
 
 
-def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(run: Run, take: Path, model: str) -> None:
-    page = take.with_name("page.html")
-    assert run("classify", take, "--model", model, "--report", page)[0] == 0
+def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(run: Run, recording: Path, model: str) -> None:
+    page = recording.with_name("page.html")
+    assert run("classify", recording, "--model", model, "--report", page)[0] == 0
     parts = _Parts(page.read_text("utf-8"))
     for tag, text in parts.texts:
         allowed = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -105,42 +105,42 @@ def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(run: Run, ta
     assert {link for link in parts.links if not link.startswith("#")} == papers - {None}
 
 
-def test_the_page_knows_what_the_result_says(take: Path, model: str) -> None:
+def test_the_page_knows_what_the_result_says(recording: Path, model: str) -> None:
     chosen = Model.load(model)
-    result = classify(take, model=chosen, site="hip", subject="P1")
-    page = take.with_name("page.html")
+    result = classify(recording, model=chosen, site="hip", subject="P1")
+    page = recording.with_name("page.html")
     write_report([result], page, model=chosen)
     (known,) = data_of(page)["recordings"]
-    assert known["file"] == "take.wav"
+    assert known["file"] == "hip.wav"
     assert [(e["n"], e["label"], e["start"]) for e in known["events"]] == [
         (e.event, e.label, pytest.approx(e.start_s, abs=1e-6)) for e in result.events
     ]
     assert all(event["clip"].startswith("data:audio/flac;base64,") for event in known["events"])
     (session,) = data_of(page)["sessions"]
-    assert (session["site"], session["cavities"], session["takes"][0]["place"]) == ("hip", 1, 0)
+    assert (session["site"], session["cavities"], session["recordings"][0]["place"]) == ("hip", 1, 0)
 
 
-def test_the_same_recording_gives_the_same_page(run: Run, take: Path, model: str) -> None:
-    page, seen = take.with_name("a.html"), set[bytes]()
+def test_the_same_recording_gives_the_same_page(run: Run, recording: Path, model: str) -> None:
+    page, seen = recording.with_name("a.html"), set[bytes]()
     for _ in range(2):
-        assert run("classify", take, "--model", model, "--report", page, "--symptom", "pain")[0] == 0
+        assert run("classify", recording, "--model", model, "--report", page, "--symptom", "pain")[0] == 0
         seen.add(page.read_bytes())
     assert len(seen) == 1
 
 
-def test_without_symptoms_it_says_what_is_usual_and_what_would_change_it(run: Run, take: Path, model: str) -> None:
-    page = take.with_name("page.html")
-    run("classify", take, "--model", model, "--report", page)
+def test_without_symptoms_it_says_what_is_usual_and_what_would_change_it(run: Run, recording: Path, model: str) -> None:
+    page = recording.with_name("page.html")
+    run("classify", recording, "--model", model, "--report", page)
     text = page.read_text("utf-8")
     assert 'id="harmless"' in text
     # the site is unknown: it may be the back, and its urgent signs come first
     assert text.index("symptoms in both legs") < text.index("a back or joint that gives way")
     assert 'class="flag ' not in text.split("<main>")[1].split("<noscript>")[0]
-    run("classify", take, "--model", model, "--report", page, "--symptom", "pain", "--symptom", "bladder-or-bowel")
+    run("classify", recording, "--model", model, "--report", page, "--symptom", "pain", "--symptom", "bladder-or-bowel")
     text = page.read_text("utf-8")
     assert 'id="harmless"' not in text
     assert text.index('class="flag emergency"') < text.index('class="flag soon"') < text.index('id="recording"')
-    for always in ("no diagnosis", "contains the sound of the events"):
+    for always in ("not a diagnosis", "contains the sound of the events"):
         assert always in text
 
 
@@ -152,27 +152,27 @@ def test_no_events_are_a_page_as_well(run: Run, tmp_path: Path, model: str) -> N
     assert "sound of its events" not in page.read_text("utf-8")
 
 
-def test_a_recording_that_failed_is_named_on_the_page_of_the_others(run: Run, take: Path, model: str) -> None:
-    bad, page = take.with_name("bad.wav"), take.with_name("page.htm")
+def test_a_recording_that_failed_is_named_on_the_page_of_the_others(run: Run, recording: Path, model: str) -> None:
+    bad, page = recording.with_name("bad.wav"), recording.with_name("page.htm")
     bad.write_bytes(b"no audio")
-    code, _, lines = run("classify", take, bad, "--model", model, "--report", page)
+    code, _, lines = run("classify", recording, bad, "--model", model, "--report", page)
     assert code == 1
     text = page.read_text("utf-8")
     assert "1 of 2 recordings could not be used" in text
     (reason,) = [line.removeprefix("popclass: ") for line in lines if "bad.wav" in line]
     assert reason in html.unescape(text)
-    run("classify", take, "--model", model, "--report", page)
+    run("classify", recording, "--model", model, "--report", page)
     assert "could not be used" not in page.read_text("utf-8")
 
 
-def test_what_the_model_cannot_do_stands_before_what_it_found(run: Run, take: Path, model: str) -> None:
-    page = take.with_name("page.html")
-    assert run("classify", take, "--report", page, "--site", "knee")[0] == 0
+def test_what_the_model_cannot_do_stands_before_what_it_found(run: Run, recording: Path, model: str) -> None:
+    page = recording.with_name("page.html")
+    assert run("classify", recording, "--report", page, "--site", "knee")[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
     for said in (*in_short(Model.default()), "No audible cavitation is documented there".lower()):
         assert said in head
     assert "trained on generated sounds only" in head
-    assert run("classify", take, "--report", page, "--site", "mcp", "--model", model)[0] == 0
+    assert run("classify", recording, "--report", page, "--site", "mcp", "--model", model)[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
     assert "generated sounds" not in head
     assert "no audible cavitation" not in head
@@ -188,10 +188,10 @@ def test_labels_of_a_page_are_called_after_it() -> None:
 
 
 def test_standard_input_can_have_a_report(
-    run: Run, take: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, recording: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "page.html"
-    with take.open("rb") as stream:
+    with recording.open("rb") as stream:
         monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": stream})())
         assert run("classify", "-", "--model", model, "--report", page)[0] == 0
     (known,) = data_of(page)["recordings"]
@@ -199,38 +199,42 @@ def test_standard_input_can_have_a_report(
     assert "<title>standard input - popclass</title>" in page.read_text("utf-8")
 
 
-def test_what_cannot_be_is_refused_before_anything_is_heard(run: Run, take: Path, model: str, tmp_path: Path) -> None:
+def test_what_cannot_be_is_refused_before_anything_is_heard(
+    run: Run, recording: Path, model: str, tmp_path: Path
+) -> None:
     page = tmp_path / "page.html"
-    refused(run("classify", take, "--symptom", "pain"), "--report")
-    refused(run("classify", take, "--report", page, "--symptom", "panic"), "--symptom 'panic'", "allowed are", "pain")
-    refused(run("classify", take, "--report", take), "is a recording")
-    refused(run("classify", take, "--report", page, "-o", page), "both the report and the table")
-    refused(run("classify", take, "--report", tmp_path / "no" / "page.html"), "no folder")
+    refused(run("classify", recording, "--symptom", "pain"), "--report")
+    refused(
+        run("classify", recording, "--report", page, "--symptom", "panic"), "--symptom 'panic'", "allowed are", "pain"
+    )
+    refused(run("classify", recording, "--report", recording), "is a recording")
+    refused(run("classify", recording, "--report", page, "-o", page), "both the report and the table")
+    refused(run("classify", recording, "--report", tmp_path / "no" / "page.html"), "no folder")
     for name in ("page.pdf", "page", "page.html.txt"):
-        refused(run("classify", take, "--report", tmp_path / name), name, "end its name in .html or .htm")
+        refused(run("classify", recording, "--report", tmp_path / name), name, "end its name in .html or .htm")
         assert not (tmp_path / name).exists()
     assert not page.exists()
 
 
-def test_a_recording_that_changed_in_between_is_told_of(take: Path, model: str) -> None:
+def test_a_recording_that_changed_in_between_is_told_of(recording: Path, model: str) -> None:
     chosen = Model.load(model)
-    result = classify(take, model=chosen)
-    recordings.write(take, ["other", "other"], seed=5)
+    result = classify(recording, model=chosen)
+    recordings.write(recording, ["other", "other"], seed=5)
     with pytest.raises(AudioError, match=r"has changed since it was classified"):
-        write_report([result], take.with_name("page.html"), model=chosen)
+        write_report([result], recording.with_name("page.html"), model=chosen)
     with pytest.raises(UsageError, match="at least one recording"):
-        write_report([], take.with_name("page.html"), model=chosen)
+        write_report([], recording.with_name("page.html"), model=chosen)
 
 
 def test_a_batch_has_an_index_and_a_page_for_each_recording_with_events(run: Run, tmp_path: Path, model: str) -> None:
-    takes, out = tmp_path / "in", tmp_path / "out"
+    folder, out = tmp_path / "in", tmp_path / "out"
     for name, kinds in {"a.wav": ["cavitation"], "day/b.wav": ["snapping"], "quiet.wav": []}.items():
-        recordings.write(takes / name, kinds)
-    (takes / "bad.wav").write_bytes(b"no audio")
+        recordings.write(folder / name, kinds)
+    (folder / "bad.wav").write_bytes(b"no audio")
     rows = ["file,subject,site,recorded_at,symptoms"]
     rows += ["a.wav,P1,hip,2026-01-01T10:00:00,numbness; both legs", "day/b.wav,P1,hip,2026-01-01T10:05:00,"]
-    (takes / "m.csv").write_text("\n".join(rows))
-    command = ["batch", takes, "-o", out, "--model", model, "--manifest", takes / "m.csv", "--report", "--quiet"]
+    (folder / "m.csv").write_text("\n".join(rows))
+    command = ["batch", folder, "-o", out, "--model", model, "--manifest", folder / "m.csv", "--report", "--quiet"]
     assert run(*command)[0] == 1
     index = (out / "report.html").read_text("utf-8")
     names = [page_name("a.wav"), page_name("day/b.wav")]
@@ -243,7 +247,10 @@ def test_a_batch_has_an_index_and_a_page_for_each_recording_with_events(run: Run
     assert "failed: " in index
     data = data_of(out / "pages" / names[0])
     (session,) = data["sessions"]
-    assert [(take["name"], take["place"]) for take in session["takes"]] == [("a.wav", 0), ("day/b.wav", None)]
+    assert [(recording["name"], recording["place"]) for recording in session["recordings"]] == [
+        ("a.wav", 0),
+        ("day/b.wav", None),
+    ]
     assert data["recordings"][0]["file"] == "../../in/a.wav"
     before = {path: path.read_bytes() for path in out.rglob("*.html")}
     run(*command)
@@ -252,13 +259,13 @@ def test_a_batch_has_an_index_and_a_page_for_each_recording_with_events(run: Run
 
 def test_every_alarm_of_a_batch_names_whom_it_is_about(run: Run, tmp_path: Path, model: str) -> None:
     """Also where the recording failed or has no events, and so no page that could say it."""
-    takes, out = tmp_path / "in", tmp_path / "out"
+    folder, out = tmp_path / "in", tmp_path / "out"
     for name, kinds in {"a.wav": ["cavitation"], "quiet.wav": [], "well.wav": ["other"]}.items():
-        recordings.write(takes / name, kinds)
-    (takes / "bad.wav").write_bytes(b"no audio")
+        recordings.write(folder / name, kinds)
+    (folder / "bad.wav").write_bytes(b"no audio")
     rows = ["a.wav,P1,lumbar,both legs", "quiet.wav,P2,lumbar,both legs; fever", "bad.wav,<P3>,wrist,both legs"]
-    (takes / "m.csv").write_text("\n".join(["file,subject,site,symptoms", *rows, "well.wav,P4,hip,"]))
-    command = ["batch", takes, "-o", out, "--model", model, "--manifest", takes / "m.csv", "--report", "--quiet"]
+    (folder / "m.csv").write_text("\n".join(["file,subject,site,symptoms", *rows, "well.wav,P4,hip,"]))
+    command = ["batch", folder, "-o", out, "--model", model, "--manifest", folder / "m.csv", "--report", "--quiet"]
     assert run(*command)[0] == 1
     index = (out / "report.html").read_text("utf-8")
     flag = index.split('class="flag emergency"')[1].split('class="flag soon"')[0]
@@ -294,7 +301,7 @@ def test_page_names_are_safe_and_different() -> None:
 
 def test_paths_are_seen_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert relative("takes/a.wav", "a.html") == "takes/a.wav"
+    assert relative("folder/a.wav", "a.html") == "folder/a.wav"
     assert relative(tmp_path / "a.wav", tmp_path / "pages" / "a.html") == "../a.wav"
     assert relative("a.wav", "-") == "a.wav"
 
@@ -308,14 +315,16 @@ def test_every_script_is_in_the_page_and_none_can_end_it() -> None:
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), path.name
 
 
-def test_data_cannot_end_its_script(take: Path, model: str) -> None:
+def test_data_cannot_end_its_script(recording: Path, model: str) -> None:
     from dataclasses import replace
 
-    from popclass.report.media import look
+    from popclass.report.media import extract_media
 
     chosen = Model.load(model)
-    result = classify(take, model=chosen)
-    seen = look(replace(result, info=replace(result.info, name="</script><script>alert(1)</script>")), take, chosen)
-    page = render_page([seen], ["</script>"], model="</title>")
+    result = classify(recording, model=chosen)
+    media = extract_media(
+        replace(result, info=replace(result.info, name="</script><script>alert(1)</script>")), recording, chosen
+    )
+    page = render_page([media], ["</script>"], model="</title>")
     assert page.count("</script>") == 2
     assert "<script>alert" not in page
