@@ -87,9 +87,9 @@ function drawRecording() {
 function drawChanges() {
   const now = editCounts();
   const parts = [count(now.events, "event", "events"), now.checked + " checked"];
-  if (now.changed) said.push(now.changed + " relabelled");
-  if (now.added) said.push(now.added + " added");
-  if (now.removed) said.push(now.removed + " removed");
+  if (now.changed) parts.push(now.changed + " relabelled");
+  if (now.added) parts.push(now.added + " added");
+  if (now.removed) parts.push(now.removed + " removed");
   byId("changes").textContent = parts.join(", ") + ".";
   const nowhere = data.recordings.every((known) => known.file === null);
   const empty = !labelRows(byId("only-checked").checked).length;
