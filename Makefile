@@ -15,7 +15,7 @@ format:   ## format the code and fix lint
 	ruff format .
 
 test:     ## run the tests, including docstring examples
-	pytest
+	pytest -n auto
 
 docs:     ## rewrite the console output, feature table and input table of README.md and docs/
 	python docs/generate/refresh.py

@@ -112,7 +112,7 @@ def worst_day(events: int, bounds: Bounds) -> None:
     table = np.concatenate(cracks)
     table = table[(model.probabilities(table)[:, 0] > 0.5) & (model.novelty(table) < 0.9)]
     tracker = EventTracker(
-        model, RATE, LabelRules.of(model, capacity=1, refractory_s=1200.0), History.none(len(model.classes))
+        model, RATE, LabelRules.of(model, capacity=1, refractory_s=1200.0), History.empty(len(model.classes))
     )
     took = []
     step = 86_400 * RATE // events

@@ -1,10 +1,10 @@
-"""popclass says which short sounds of a moving body are joint cavitation, which are snapping, and which are neither.
+"""Classification of short sounds of a moving body: joint cavitation, snapping, or other.
 
     >>> import popclass
     >>> result = popclass.classify("hip.m4a", site="hip")        # doctest: +SKIP
     >>> model = popclass.train("labelled/")                       # doctest: +SKIP
 
-Everything is imported when it is first asked for: `import popclass` alone costs nothing.
+Each name is imported at its first use, so that `import popclass` is fast.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The process `popclass`, and `python -m popclass`: the command line, from its first import to its last breath.
+"""Entry point of `popclass` and `python -m popclass`.
 
-Loading the command line takes a tenth of a second, and who presses Ctrl-C then gets the same line as later.
+Loading the command line takes a tenth of a second. Ctrl-C during this time prints the same line as later.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 import os
 import sys
 
-from popclass.utils.signals import end_quietly, stoppable, stopped
+from popclass.utils.signals import as_stopped, end_quietly, handle_signals
 
 
 def run() -> int:
-    """Run the command line with the arguments of the process; its exit code."""
+    """Run the command line with the arguments of the process and return its exit code."""
     try:
-        with stoppable():
+        with handle_signals():
             from popclass.cli import main
 
             return main()
     except KeyboardInterrupt as error:
-        os.write(2, f"popclass: {stopped(error).word}\n".encode())
-        return stopped(error).exit_code
+        os.write(2, f"popclass: {as_stopped(error).word}\n".encode())
+        return as_stopped(error).exit_code
     finally:
         end_quietly()
 

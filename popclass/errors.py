@@ -1,12 +1,12 @@
-"""What can go wrong, and what the command line makes of it.
+"""Exceptions of popclass.
 
-Every message is one line that says what is wrong, where, what is allowed and what to do. The command line prints it
-on stderr and ends with exit code 2; in a batch it becomes the `reason` of a `failed` row.
+Every message is one line: the problem, its place, the allowed values and what to do. The command line prints it on
+stderr and ends with exit code 2. In a batch it becomes the `reason` of a `failed` row.
 """
 
 
 class PopclassError(Exception):
-    """Base of everything popclass raises on purpose."""
+    """Base class of all exceptions of popclass."""
 
 
 class UsageError(PopclassError, ValueError):
@@ -14,7 +14,7 @@ class UsageError(PopclassError, ValueError):
 
 
 class AudioError(PopclassError):
-    """A recording cannot be read, or holds nothing that could be classified."""
+    """A recording cannot be read, or contains no usable audio."""
 
 
 class LabelError(PopclassError):
@@ -22,8 +22,8 @@ class LabelError(PopclassError):
 
 
 class ModelError(PopclassError):
-    """A model file is damaged, too new, or no popclass model at all."""
+    """A model file is damaged, too new, or not a popclass model."""
 
 
 class OutputError(PopclassError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to its target."""

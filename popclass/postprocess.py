@@ -42,7 +42,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What the user states about a recording.
+    """Metadata of a recording as given by the user.
 
     Attributes
     ----------

@@ -32,7 +32,7 @@ from popclass.audio.quality import SampleCheck
 from popclass.audio.timestamps import recording_time
 from popclass.errors import AudioError, UsageError
 from popclass.results import RecordingInfo
-from popclass.utils.files import Stamp
+from popclass.utils.files import NO_FILE, Stamp
 from popclass.utils.text import one_line, visible
 
 BLOCK_FRAMES = 65_536
@@ -267,7 +267,7 @@ def _open_path(path: str, name: str) -> Recording:
             raise AudioError(f"is {kind}, not a recording; give a file or a pipe")
         before = Stamp.of(path)
         recording = _open_file(path, name)
-        recording._changed = lambda: Stamp.of(path) not in (before, Stamp.of_none())
+        recording._changed = lambda: Stamp.of(path) not in (before, NO_FILE)
         return recording
     except FileNotFoundError as error:
         raise AudioError("no such file; check the path") from error

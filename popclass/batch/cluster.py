@@ -249,10 +249,10 @@ def task(sha256: str, name: str, folder: str) -> Callable[[bytes, PlainChunk], l
         found: dict[str, Any] = {"address": get_worker().address, "host": platform.node()}
         found |= {"folder": os.path.isdir(folder), "popclass": None}
         try:
-            import popclass
+            from popclass.version import __version__ as installed
         except ImportError:
             return found
-        found |= {"popclass": popclass.__version__, "python": ".".join(platform.python_version_tuple()[:2])}
+        found |= {"popclass": installed, "python": ".".join(platform.python_version_tuple()[:2])}
         for library in expected.keys() - found.keys():
             try:
                 found[library] = version(library)

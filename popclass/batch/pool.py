@@ -21,7 +21,7 @@ from popclass.batch.worker import Chunk, OnDone, Outcome, in_chunks, process_chu
 from popclass.errors import UsageError
 from popclass.model.model import Model
 from popclass.utils.files import Stamp
-from popclass.utils.signals import held
+from popclass.utils.signals import defer_signals
 from popclass.utils.workers import context, one_blas_thread, start_server
 
 CHUNKS_AHEAD = 2  # handed out for each process, so that none waits
@@ -94,11 +94,11 @@ class _Pool:
 def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPoolExecutor]:
     """Start a pool, and stop it at once if something goes wrong."""
     others = set(multiprocessing.active_children())
-    start_server()  # so that Ctrl-C, which a terminal sends to all processes, reaches the parent only
+    start_server(__name__)  # so that Ctrl-C, which a terminal sends to all processes, reaches the parent only
     with one_blas_thread():
-        pool = ProcessPoolExecutor(jobs, mp_context=context(), initializer=_begin, initargs=setup)
+        pool = ProcessPoolExecutor(jobs, mp_context=context(__name__), initializer=_begin, initargs=setup)
         try:
-            with held():  # a process that is half started could not be ended
+            with defer_signals():  # a process that is half started could not be ended
                 _await_start(pool, jobs)
             yield pool
         except BaseException:

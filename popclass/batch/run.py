@@ -35,9 +35,9 @@ from popclass.postprocess import Metadata
 from popclass.results import SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.utils.files import Stamp
-from popclass.utils.signals import held
+from popclass.utils.signals import defer_signals
 from popclass.utils.text import one_line
-from popclass.utils.workers import one_a_core
+from popclass.utils.workers import available_cores
 from popclass.version import __version__
 
 MOST_JOBS = 256
@@ -119,7 +119,7 @@ def classify_folder(
     began, clock = datetime.now(UTC), time.monotonic()
     source, target = Path(folder), Path(results_dir)
     notice = notice or (lambda line: None)
-    jobs = one_a_core() if jobs is None else jobs
+    jobs = available_cores() if jobs is None else jobs
     _check_options(jobs, to)
     site = None if site is None else lookup(site).name
     recordings, unreadable = find_recordings(source, exclude=target)
@@ -163,7 +163,7 @@ def classify_folder(
             missing = None if manifest is None else len(recordings) - len(stated)
             seconds = time.monotonic() - clock
             run = _run_json(result, chosen, parameters, missing, lines, began, seconds)
-            with held():  # the tables belong together
+            with defer_signals():  # the tables belong together
                 write_tables(result, labeler.event_lines(), run)
     return result
 

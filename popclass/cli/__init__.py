@@ -19,9 +19,10 @@ from collections.abc import Sequence
 import click
 
 from popclass.cli import batch, classify, evaluate, features, listen, model, sites, synth, train
-from popclass.cli.console import discard, open_closed_streams, print_error, system_failure
+from popclass.cli.console import open_closed_streams, print_error, system_failure
 from popclass.errors import PopclassError
-from popclass.utils.signals import Stops, stoppable, stopped
+from popclass.utils.files import discard
+from popclass.utils.signals import SignalHandler, as_stopped, handle_signals
 from popclass.version import __version__
 
 __all__ = ["main"]
@@ -80,15 +81,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Matrices here are small: a second BLAS thread costs more than it gains. Read when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     open_closed_streams()
-    with stoppable() as stops:
+    with handle_signals() as stops:
         try:
             return _run(list(sys.argv[1:] if argv is None else argv), stops)
         except (KeyboardInterrupt, click.Abort) as error:
-            print_error(stopped(error).word)
-            return stopped(error).exit_code
+            print_error(as_stopped(error).word)
+            return as_stopped(error).exit_code
 
 
-def _run(arguments: list[str], stops: Stops) -> int:
+def _run(arguments: list[str], stops: SignalHandler) -> int:
     """Run a command; print an error of popclass or the system in one line."""
     try:
         with commands.make_context("popclass", arguments) as context:
@@ -100,12 +101,12 @@ def _run(arguments: list[str], stops: Stops) -> int:
     except click.ClickException as error:
         print_error(_usage(error))
     except PopclassError as error:
-        if stops.asked is not None:  # a worker process was stopped before this one
-            raise stops.asked from error
+        if stops.received is not None:  # a worker process was stopped before this one
+            raise stops.received from error
         print_error(str(error))
     except Exception as error:
-        if stops.asked is not None:  # a library replaced the interruption by its own exception
-            raise stops.asked from error
+        if stops.received is not None:  # a library replaced the interruption by its own exception
+            raise stops.received from error
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             discard(sys.stdout)
             return FINE

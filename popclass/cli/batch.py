@@ -10,9 +10,9 @@ import click
 from popclass.cli import options
 from popclass.cli.console import print_error, print_note, progress_bar
 from popclass.errors import UsageError
-from popclass.utils.signals import stopped
+from popclass.utils.signals import as_stopped
 from popclass.utils.text import counted, one_line
-from popclass.utils.workers import one_a_core, start_server
+from popclass.utils.workers import available_cores, start_server
 
 if TYPE_CHECKING:
     from popclass.batch import BatchResult
@@ -82,8 +82,8 @@ def batch(
     """Run `popclass batch`."""
     if jobs is not None and scheduler is not None:
         raise UsageError("--jobs counts processes on this machine, --scheduler uses others: omit one of them")
-    if scheduler is None and (one_a_core() if jobs is None else jobs) > 1:
-        start_server()  # before the imports, which take as long as it does
+    if scheduler is None and (available_cores() if jobs is None else jobs) > 1:
+        start_server("popclass.batch.pool")  # before the imports, which take as long as it does
     from popclass.batch import classify_folder
     from popclass.batch.manifest import read_symptoms
 
@@ -115,8 +115,8 @@ def batch(
         done = "" if latest is None else f" after {latest.done:,} of {latest.total:,} recordings"
         again = "the same command without --fresh" if fresh else "the same command"
         journal = f"{one_line(results_dir)}/journal.jsonl"
-        print_error(f"{stopped(error).word}{done}; {again} continues from there, using {journal}")
-        return stopped(error).exit_code
+        print_error(f"{as_stopped(error).word}{done}; {again} continues from there, using {journal}")
+        return as_stopped(error).exit_code
     if not quiet:
         print_note(_summary(result))
     for row in result.failed:

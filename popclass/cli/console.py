@@ -11,11 +11,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from popclass.utils.files import discard
 from popclass.utils.text import one_line
 
 SHOWN_AFTER_S = 2.0
@@ -162,11 +163,3 @@ def open_closed_streams() -> None:
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - never closed
-
-
-def discard(stream: object) -> None:
-    """Redirect what a standard stream still holds to the null device; written at exit, it would fail again."""
-    with suppress(OSError, ValueError, AttributeError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())  # type: ignore[attr-defined]
-        os.close(null)

@@ -20,7 +20,7 @@ from popclass.utils.files import check_writable
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
-    from popclass.streaming.runner import Sink, Sitting
+    from popclass.streaming.runner import Runner, Sink
     from popclass.streaming.source import Source
 
 TABLE, JSONL = "table", "jsonl"
@@ -104,24 +104,24 @@ def listen(
         check_writable(session)
 
     from popclass.pipeline import load_model
-    from popclass.streaming.runner import Sitting
+    from popclass.streaming.runner import Runner
 
     with ExitStack() as stack:
         # A pipe may carry an old recording: without a session file its events get no date.
         dated = source != STDIN or session is not None
-        sitting = Sitting(
+        runner = Runner(
             source=_open(source, rate, channels, encoding, stack),
             options={"model": load_model(model), **timeline},
             sinks=[],
-            say=print_note,
+            notify=print_note,
             resume=session if session is not None and os.path.exists(session) else None,
-            keep=session,
-            now=(lambda: datetime.now().astimezone()) if dated else None,
+            save_to=session,
+            clock=(lambda: datetime.now().astimezone()) if dated else None,
         )
-        sitting.sinks += _sinks(sitting, style, folder, stack)
-        sitting.run()
-    found = ", ".join(f"{number} {label}" for label, number in sorted(sitting.counts.items()) if number)
-    print_note(f"listened for {format_span(sitting.heard_s)}: {found or 'no short sound detected'}")
+        runner.sinks += _sinks(runner, style, folder, stack)
+        runner.run()
+    found = ", ".join(f"{number} {label}" for label, number in sorted(runner.counts.items()) if number)
+    print_note(f"listened for {format_span(runner.processed_s)}: {found or 'no short sound detected'}")
     return 0
 
 
@@ -162,19 +162,19 @@ def _open(source: str | None, rate: int | None, channels: int | None, encoding: 
     return Pipe(io.FileIO(sys.stdin.fileno(), closefd=False), layout)
 
 
-def _sinks(sitting: Sitting, style: str, folder: str | None, stack: ExitStack) -> list[Sink]:
-    from popclass.streaming.output import Counts, Lines, Outlet
+def _sinks(runner: Runner, style: str, folder: str | None, stack: ExitStack) -> list[Sink]:
+    from popclass.streaming.output import EventCounts, EventLines, QueuedOutput
 
-    sinks: list[Sink] = [Counts(sitting.counts)]
+    sinks: list[Sink] = [EventCounts(runner.counts)]
     if style == TABLE and sys.stdout.isatty():
         from popclass.streaming.view import View
 
-        sinks.append(stack.enter_context(closing(View(sitting.source.name))))
-        sitting.say = lambda _: None  # the view shows the notices
+        sinks.append(stack.enter_context(closing(View(runner.source.name))))
+        runner.notify = lambda _: None  # the view shows the notices
     else:
-        outlet = stack.enter_context(closing(Outlet(print_note)))
-        sitting.enough = lambda: outlet.closed_by_reader
-        sinks.append(Lines(outlet, sitting.source.name, as_json=style == JSONL))
+        output = stack.enter_context(closing(QueuedOutput(print_note)))
+        runner.stop = lambda: output.closed_by_reader
+        sinks.append(EventLines(output, runner.source.name, as_json=style == JSONL))
     if folder is not None:
         from popclass.streaming.save import Saver
 

@@ -34,7 +34,7 @@ from popclass.metrics.bootstrap import DRAWS, FEWEST_GROUPS, LEVEL
 from popclass.model.model import Model
 from popclass.training.dataset import sha256_of
 from popclass.utils.files import write_text
-from popclass.utils.signals import held
+from popclass.utils.signals import defer_signals
 from popclass.utils.text import one_line, visible
 
 SCORES, EVENTS, REPORT = "scores.json", "events.csv", "report.md"
@@ -89,7 +89,7 @@ def save(
         raise OutputError(f"cannot write {visible(os.fspath(folder))}: {error.strerror or error}") from error
     try:
         _fill(scores, cases, classes, part)
-        with held():
+        with defer_signals():
             for file in sorted(part.iterdir()):
                 os.replace(file, path / file.name)
     except OSError as error:

@@ -1,6 +1,6 @@
 """Trained models: file, graph, calibration, novelty, context weights and limitations.
 
-A model may come from a stranger, so its graph is read and checked byte by byte before onnxruntime runs it. It is
-refused unless popclass could have written it: a few operators, one input, all numbers inside the file. `protobuf` reads
+A model file may be untrusted, so its graph is read and checked byte by byte before onnxruntime runs it. It is refused
+unless popclass could have written it: a few operators, one input, all numbers inside the file. `protobuf` reads
 bytes, `graph_reader` ONNX; `operators` and `trees` check nodes, `graph_check` the whole; `session` runs what passed.
 """

@@ -29,7 +29,7 @@ def check_graph(data: bytes, features: int, classes: int) -> Graph:
     Raises
     ------
     ValueError
-        If popclass never writes such a graph; the message tells what was found and what is allowed.
+        If popclass never writes such a graph; the message names the finding and what is allowed.
     """
     graph = read_graph(data)
     if len(graph.inputs) != 1:

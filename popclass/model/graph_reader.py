@@ -78,7 +78,7 @@ _MODEL: Schema = {
     14: "carries metadata of its own; popclass keeps all of it in one JSON",
     20: "holds training steps; a model of popclass holds none",
     25: "defines functions of its own; only operators of ONNX itself are allowed",
-    26: "asks for devices; popclass computes on the processor alone",
+    26: "requests devices; popclass computes on the processor alone",
 }
 _ATTRIBUTE_TYPES: dict[int, tuple[str, Any]] = {  # key and the value of an absent one
     1: ("f", 0.0),

@@ -1,7 +1,7 @@
 """Limitations of a model, from its training data and in general.
 
-The model card lists them in full (`limits`), a report in a few sentences (`in_short`). Both read only the JSON of the
-model, so that classification loads nothing of training.
+The model card lists them in full (`limits`), a report in a few sentences (`brief_limits`). Both read only the JSON of
+the model, so that classification loads nothing of training.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def limits(model: Model) -> list[str]:
     ]
 
 
-def in_short(model: Model) -> list[str]:
+def brief_limits(model: Model) -> list[str]:
     """Return the limitations that a reader of labels needs, a sentence each.
 
     Parameters
@@ -68,7 +68,7 @@ def in_short(model: Model) -> list[str]:
 
     Examples
     --------
-    >>> in_short(Model.default())[0]
+    >>> brief_limits(Model.default())[0]
     'The model was trained on generated sounds only: how well it recognises real snapping is not known.'
     """
     training = model.info["training"]

@@ -2,8 +2,8 @@
 
 A model file (`popclass.model.file`) holds an ONNX graph, run by onnxruntime, and a JSON with everything else: classes,
 the frozen front end, calibration, thresholds, novelty reference, training data and scores. All of it is numbers, so
-loading a model from a stranger runs no code of its author. Graph and JSON are checked whenever a model is made, and a
-model that is loaded from a file is tried at once. onnxruntime is imported when probabilities are first needed, so a
+loading an untrusted model runs no code of its author. Graph and JSON are checked whenever a model is made, and a
+model that is loaded from a file is run once at load. onnxruntime is imported when probabilities are first needed, so a
 recording without events does not wait for it.
 """
 
@@ -96,7 +96,7 @@ class Model:
 
     @classmethod
     def load(cls, path: str | Path) -> Model:
-        """Read a model file and try it (`verify`).
+        """Read a model file and test it (`verify`).
 
         Raises
         ------
@@ -110,7 +110,7 @@ class Model:
 
     @classmethod
     def from_bytes(cls, data: bytes, *, name: str = "model") -> Model:
-        """Return the model of the bytes of a file, checked but not tried; raises as `load` does."""
+        """Return the model of the bytes of a file, checked but not run; raises as `load` does."""
         graph, info = modelfile.split(data, name)
         return cls(graph, info, name=name)
 
@@ -206,7 +206,7 @@ class Model:
         return self._novelty.mean
 
     def verify(self) -> None:
-        """Try the front end, and the graph on the smallest, mean and largest features.
+        """Test the front end, and the graph on the smallest, mean and largest features.
 
         Raises
         ------

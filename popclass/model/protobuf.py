@@ -45,7 +45,7 @@ class Field:
 
 
 Schema: TypeAlias = Mapping[int, Field | str]
-"""Fields by number; a text says of a field that may not be there why it is refused."""
+"""Fields by number; a text is the reason why a field is refused."""
 
 
 def read_message(data: bytes, schema: Schema, what: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def check_trees(attributes: Mapping[str, Any], columns: int, classes: int) -> No
     first = _roots(tree, node)
     outside = branch & ((feature < 0) | (feature >= columns))
     if outside.any():
-        raise ValueError(f"a tree asks for feature {feature[outside][0]}; allowed are 0 to {columns - 1}")
+        raise ValueError(f"a tree uses feature {feature[outside][0]}; allowed are 0 to {columns - 1}")
     sizes = np.diff(np.append(first, count))
     _check_branches(tree, first, sizes, branch, np.concatenate([true[branch], false[branch]]))
     _check_weights(attributes, first, sizes, branch, classes)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from popclass.formats.table import description, summary, total
 from popclass.formats.text import rounded
 from popclass.labels.table import TABLE
-from popclass.model.limitations import in_short
+from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.report.clips import Clip
 from popclass.report.evidence import Contribution
@@ -96,7 +96,7 @@ def limits_of(model: Model | str, sites: Iterable[str | None]) -> list[str]:
     """Return the limitations of the model and the assumptions about the sites, as sentences."""
     known = sorted({site for site in sites if site is not None})
     notices = [notice for site in known if (notice := assumption(site)) is not None]
-    limits = [*([] if isinstance(model, str) else in_short(model)), *notices]
+    limits = [*([] if isinstance(model, str) else brief_limits(model)), *notices]
     return [one_line(f"{each[0].upper()}{each[1:].rstrip('.')}.") for each in limits]
 
 

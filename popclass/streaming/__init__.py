@@ -1,8 +1,8 @@
-"""Events of a stream as they come: blocks of samples in, labelled events out, each corrected as long as it can change.
+"""Live classification: blocks of samples in, labelled events out, revised as long as they can change.
 
-`listener` drives the same detector, features, context and timing as `popclass classify`; `tracker` holds the events
-that may still change; `session` stores the refractory clock between two streams. `source`, `pcm` and `device` supply
-samples; `runner` passes the events on to `output`, `save` and `view`.
+`listener` uses the same detector, features, context model and timing as `popclass classify`. `tracker` stores pending
+events, `session` the timeline between two streams. `source`, `pcm` and `device` supply samples; `runner` passes events
+to the sinks in `output`, `save` and `view`.
 """
 
 from popclass.streaming.listener import Listener

@@ -1,9 +1,8 @@
-"""A microphone, through sounddevice and PortAudio.
+"""Audio input devices, through sounddevice and PortAudio.
 
-sounddevice is imported when a device is asked for, never before: listening to a pipe needs no sound card. A device
-that is pulled out is waited for; when it is back, a new recording begins, at whatever rate the device then has. What
-the device or the queue lost is filled with silence up to a second, so that the clock stays right; after more, a new
-recording begins too.
+sounddevice is imported only for a device: a pipe needs no sound card. After a device is unplugged, the source waits for
+it and begins a new recording, at the rate the device then has. Lost samples are replaced by silence up to a second, so
+that times stay correct; a longer gap begins a new recording too.
 """
 
 from __future__ import annotations
@@ -17,34 +16,35 @@ from typing import Any
 import numpy as np
 
 from popclass.errors import UsageError
-from popclass.streaming.source import WAITING, Begin, Message, Notice, Samples, waited
+from popclass.streaming.pcm import Samples
+from popclass.streaming.source import QUEUE_BLOCKS, Begin, Message, Notice, queued_messages
 from popclass.utils.text import one_line
 
 BLOCK_S = 0.010
 RETRY_S = 1.0
-FILLED_S = 1.0  # a longer gap begins a new recording
-_HOW = (
+MAX_FILLED_S = 1.0  # a longer gap begins a new recording
+_INSTALL = (
     "pip install 'popclass[live]' and the PortAudio library of your system (Debian, Ubuntu: libportaudio2); "
     "or without a sound library: arecord -f S16_LE -r 48000 -t wav | popclass listen -"
 )
 
 
 class Device:
-    """An input device.
+    """Audio input device as a source.
 
     Parameters
     ----------
     device : str, optional
-        Number or part of the name, as `python -m sounddevice` lists them; the system's default where None.
+        Number or part of the name, as `python -m sounddevice` lists them (default: the system's).
     rate : int, optional
-        In hertz; the device's own where None.
+        In Hz (default: the device's).
     channels : int, optional
-        1 where None.
+        Default: 1.
 
     Raises
     ------
     UsageError
-        Where sounddevice or PortAudio is missing, or there is no such device.
+        If sounddevice or PortAudio is missing, or the device cannot be opened.
     """
 
     def __init__(self, device: str | None = None, *, rate: int | None = None, channels: int | None = None) -> None:
@@ -52,54 +52,54 @@ class Device:
         self._device: str | int | None = int(device) if device is not None and device.isdecimal() else device
         self._rate, self._channels = rate, channels if channels is not None else 1
         self.name = "default device" if device is None else device
-        self._queue: queue.Queue[Message | Exception] = queue.Queue(WAITING)
-        self._lost = 0  # samples that found no place in the queue
-        self._gone = threading.Event()
+        self._queue: queue.Queue[Message | Exception] = queue.Queue(QUEUE_BLOCKS)
+        self._lost = 0  # samples for which the queue had no room
+        self._disconnected = threading.Event()
         self._stream: Any = None
         self._present_rate = self._open()
 
     def messages(self) -> Iterator[Message]:
-        """See `popclass.streaming.source.Source`; ends only when it is stopped from outside."""
+        """Yield messages (see `popclass.streaming.source`) without end."""
         yield Begin(self._present_rate, self._channels)
-        for message in waited(self._queue, "the device"):
-            if self._gone.is_set() and self._queue.empty():
-                yield from self._come_back()
+        for message in queued_messages(self._queue, "the device"):
+            if self._disconnected.is_set() and self._queue.empty():
+                yield from self._reconnect()
             elif isinstance(message, np.ndarray) and self._lost:
-                yield from self._fill()
+                yield from self._report_loss()
             yield message
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Close the device."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
     def _open(self) -> int:
-        """Start the stream; gives its rate."""
+        """Start the stream and return its rate."""
         try:
             rate = self._rate
             if rate is None:
                 rate = round(self._sound.query_devices(self._device, "input")["default_samplerate"])
-            self._gone.clear()
+            self._disconnected.clear()
             self._stream = self._sound.InputStream(
                 samplerate=rate,
                 device=self._device,
                 channels=self._channels,
                 dtype="float32",
                 blocksize=round(BLOCK_S * rate),
-                callback=self._take_in,
-                finished_callback=self._gone.set,
+                callback=self._callback,
+                finished_callback=self._disconnected.set,
             )
             self._stream.start()
         except (self._sound.PortAudioError, ValueError, OSError) as error:
             raise UsageError(
-                f"{one_line(self.name)}: cannot listen to this device ({one_line(str(error))}); "
+                f"{one_line(self.name)}: this device cannot be opened ({one_line(str(error))}); "
                 "python -m sounddevice lists the devices"
             ) from error
         return rate
 
-    def _take_in(self, block: Samples, frames: int, _time: Any, status: Any) -> None:
-        """Queue a block and return at once; called by a thread of PortAudio."""
+    def _callback(self, block: Samples, frames: int, _time: Any, status: Any) -> None:
+        """Queue a block without waiting; called by a thread of PortAudio."""
         try:
             if status:
                 self._queue.put_nowait(Notice(f"the device reports: {status}"))
@@ -107,23 +107,23 @@ class Device:
         except queue.Full:
             self._lost += frames
 
-    def _fill(self) -> Iterator[Message]:
-        """Say what was lost, and keep the clock right."""
+    def _report_loss(self) -> Iterator[Message]:
+        """Report lost samples and fill the gap, or begin a new recording."""
         lost, self._lost = self._lost, 0
         seconds = lost / self._present_rate
-        yield Notice(f"overrun: {seconds:.2f} s of sound were lost, listening could not keep up")
-        if seconds <= FILLED_S:
+        yield Notice(f"overrun: {seconds:.2f} s of sound were lost because processing was too slow")
+        if seconds <= MAX_FILLED_S:
             yield np.zeros((lost, self._channels), np.float32)
         else:
             yield Begin(self._present_rate, self._channels)
 
-    def _come_back(self) -> Iterator[Message]:
-        """Wait until the device is there again, then begin a new recording."""
-        yield Notice(f"{one_line(self.name)} is gone; waiting for it to come back")
+    def _reconnect(self) -> Iterator[Message]:
+        """Wait until the device is available again, then begin a new recording."""
+        yield Notice(f"{one_line(self.name)} is disconnected; waiting for it")
         self.close()
         while True:
             began = time.monotonic()
-            self._sound._terminate()  # PortAudio sees new devices only when it is started anew
+            self._sound._terminate()  # PortAudio finds new devices only after a restart
             self._sound._initialize()
             try:
                 rate = self._open()
@@ -133,7 +133,7 @@ class Device:
                 time.sleep(max(RETRY_S - (time.monotonic() - began), 0))
         changed = f", now at {rate} Hz" if rate != self._present_rate else ""
         self._present_rate = rate
-        yield Notice(f"{one_line(self.name)} is back{changed}")
+        yield Notice(f"{one_line(self.name)} is connected again{changed}")
         yield Begin(rate, self._channels)
 
 
@@ -141,7 +141,7 @@ def _sounddevice() -> Any:
     try:
         import sounddevice
     except ImportError:
-        raise UsageError(f"listening to a device needs sounddevice: {_HOW}") from None
-    except OSError as error:  # sounddevice is there, PortAudio is not
-        raise UsageError(f"listening to a device needs PortAudio ({one_line(str(error))}): {_HOW}") from None
+        raise UsageError(f"an audio device needs sounddevice: {_INSTALL}") from None
+    except OSError as error:  # sounddevice is installed, PortAudio is not
+        raise UsageError(f"an audio device needs PortAudio ({one_line(str(error))}): {_INSTALL}") from None
     return sounddevice

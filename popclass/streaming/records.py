@@ -1,4 +1,4 @@
-"""Events of a stream: `LiveEvent`, and the table of those that may still change."""
+"""Records of the events of a stream: `LiveEvent`, and the table of pending events."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _STORED = ("onset", "peak", "end", "channel", "snr_db", "peak_dbfs", "event", "b
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent(Event):
-    """One short sound, as far as it is known.
+    """Present state of one short sound in a stream.
 
     Attributes
     ----------
     revision : int
-        0 when its number is first reported, one more whenever it is reported again. The last revision holds.
+        0 in the first report of its number, one more in each further report. The last revision is valid.
     """
 
     revision: int = 0
 
     @property
     def withdrawn(self) -> bool:
-        """True where no event has this number any more: a provisional event was not confirmed."""
+        """True if no event has this number any more, because a provisional event was not confirmed."""
         return not self.label
 
     def plain(self) -> Event:
-        """Return the event without its revision, as `popclass.classify` gives it."""
+        """Return the event without its revision, as `popclass.classify` returns it."""
         return Event(**_values(self))
 
 
@@ -60,7 +60,7 @@ def shown_values(event: Event) -> tuple[object, ...]:
 
 
 def row_type(classes: int) -> np.dtype[Any]:
-    """Return the type of one row of the table: some 140 bytes, where an `Event` with its labels takes a kilobyte."""
+    """Return the type of one row of the table: about 140 bytes, while an `Event` with its labels takes a kilobyte."""
     whole = [(name, np.int64) for name in ("onset", "peak", "end", "event", "burst", "fingerprint")]
     real = [(name, np.float64) for name in ("snr_db", "peak_dbfs", "time_s", "novelty")]
     flags = [(name, np.bool_) for name in ("candidate", "cavitation", "takes_cavity", "closed")]

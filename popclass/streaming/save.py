@@ -1,15 +1,14 @@
-"""Keeping the sounds: pieces of what was heard, and a `labels.csv` that `popclass train` reads.
+"""Sink that saves sounds: clips of the stream, and a `labels.csv` that `popclass train` reads.
 
-What is trained on must be heard in the piece as it was heard live, or a label finds no event, or another one. The
-detector decides a stretch at a time, by a floor that is that of the stretch and of the one before. So a piece begins
-where a stretch begins, a whole one before that of its first event, and ends where the stretch of its last event ends,
-or half a second after the event: the events of the piece are those of the stream. Where the stretches of two bursts
-meet, both are in one piece; one that gets too long is continued in a piece of its own, which begins within the former.
+In a clip the detector must find the same events as in the stream. It decides on one chunk at a time, with a noise floor
+from this chunk and the one before. A clip therefore begins a whole chunk before the chunk of its first event. It ends
+with the chunk of its last event, or half a second after the event if that is later. Events whose clips would overlap
+share one; a clip that gets too long is continued in another, which overlaps it.
 
-An event has a row in one piece, with its onset and the label of its last revision. One that is `uncertain` has none,
-and those at the beginning of a continued piece have theirs in the former: with `popclass train --partial` they count
-for nothing. Every file appears whole, under its final name, and replaces none; `labels.csv` is replaced in one move,
-and left alone where somebody else has written to it meanwhile: a second sitting, or who corrects it.
+An event has one row, with its onset and the label of its last revision. Events labelled `uncertain` have none, and
+those at the start of a continued clip have theirs in the clip before: `popclass train --partial` ignores them there.
+Files are written whole and never replaced. `labels.csv` is replaced in one step, but not if another program or session
+has changed it in the meantime.
 """
 
 from __future__ import annotations
@@ -28,32 +27,33 @@ from popclass.errors import OutputError
 from popclass.formats.csv_io import csv_line
 from popclass.results import UNCERTAIN
 from popclass.streaming.listener import Listener
+from popclass.streaming.pcm import Samples
 from popclass.streaming.records import LiveEvent
-from popclass.streaming.source import Samples
+from popclass.streaming.runner import Sink
 from popclass.utils.files import Stamp, write_bytes, write_text
 from popclass.utils.text import one_line
 
-AFTER_S = 0.5  # kept after an event at least; the detector looks 0.27 s ahead for its end
-LONGEST_S = 10.0  # from the first onset of a piece to its last; what goes on and on is kept in several
-CLOSE_S = 0.025  # before the beginning of a stretch, in which frames are decided with the next
-STRETCHES_HELD = 8  # beside the longest piece: before it, after it, and until it is certain that nothing joins it
-WRITTEN_EVERY_S = 10.0
+AFTER_S = 0.5  # minimum after an event; the detector looks 0.27 s ahead for its end
+MAX_CLIP_S = 10.0  # from the first onset of a clip to its last
+EDGE_S = 0.025  # frames this close to the next chunk are decided with it
+BUFFERED_CHUNKS = 8  # besides the longest clip: before it, after it, and until no event can join it
+WRITE_EVERY_S = 10.0
 HEADER = ("file", "start_s", "end_s", "label", "subject", "site", "recorded_at")
 _NAME = re.compile(r"burst_(\d{6,})\.(?:flac|wav)")
 
 
-class Saver:
-    """A sink (see `popclass.streaming.runner`) that keeps the sounds in a folder.
+class Saver(Sink):
+    """Sink that saves the sounds to a folder.
 
     Parameters
     ----------
     folder : path
-        Made where it is missing; one with a `labels.csv` of an earlier sitting is added to.
+        Created if missing; a `labels.csv` of an earlier session is extended.
 
     Raises
     ------
     OutputError
-        Where the folder cannot be used.
+        If the folder cannot be used.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -67,63 +67,61 @@ class Saver:
         except (OSError, UnicodeDecodeError) as error:
             if self._folder.exists() and not self._folder.is_dir():
                 raise OutputError(f"{one_line(str(folder))} is a file: name a folder for the sounds") from None
-            reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-            raise OutputError(f"{one_line(str(folder))}: cannot keep sounds there: {reason}") from error
+            reason = getattr(error, "strerror", None) or "labels.csv is not UTF-8 text"
+            raise OutputError(f"{one_line(str(folder))}: cannot save sounds there: {reason}") from error
         if before.split("\n", 1)[0] + "\n" != csv_line(HEADER):
-            raise OutputError(f"{one_line(str(self._table))} is not of popclass listen: name another folder for --save")
+            raise OutputError(
+                f"{one_line(str(self._table))} was not written by popclass listen: name another folder for --save"
+            )
         self._final = [before if before.endswith("\n") else before + "\n"]
         self._files = max((int(name[1]) for name in names if name), default=0)
-        self._listener: Listener | None = None
+        self._listener: Listener
+        self._waiting: dict[int, LiveEvent] = {}  # events without a file
+        self._rows: dict[int, tuple[str, float, LiveEvent]] = {}  # with a file, label not final
         self._written_at = time.monotonic()
 
     def begin(self, listener: Listener, number: int) -> None:
-        """See `popclass.streaming.runner.Sink`."""
+        """Begin a recording."""
         self._listener = listener
         self._blocks: deque[Samples] = deque()
-        self._first = 0  # sample with which the blocks begin
-        self._heard = 0
-        self._waiting: dict[int, LiveEvent] = {}  # without a file
-        self._rows: dict[int, tuple[str, float, LiveEvent]] = {}  # with a file, its label not final
+        self._first = 0  # position of the first buffered sample
+        self._received = 0
+        self._waiting.clear()
+        self._rows.clear()
 
-    def take(self, block: Samples, news: list[LiveEvent]) -> None:
-        """See `popclass.streaming.runner.Sink`."""
-        self._hold(block)
-        for event in news:
+    def process(self, block: Samples, events: list[LiveEvent]) -> None:
+        """Save the clips that are complete."""
+        self._buffer(block)
+        for event in events:
             self._revise(event)
-        if block.size or news:
-            self._cut(self._certain)
-        if time.monotonic() - self._written_at > WRITTEN_EVERY_S and (self._rows or news):
+        if block.size or events:
+            self._save_clips(self._listener.confirmed_until)
+        self.idle()
+
+    def idle(self) -> None:
+        """Write the table if it is due."""
+        if time.monotonic() - self._written_at > WRITE_EVERY_S and self._rows:
             self._write_table()
 
-    def say(self, text: str) -> None:
-        """See `popclass.streaming.runner.Sink`."""
-
     def end(self) -> None:
-        """See `popclass.streaming.runner.Sink`."""
-        self._cut(None)
+        """Save the last clips and the table."""
+        self._save_clips(None)
         self._write_table()
 
     @property
     def _rate(self) -> int:
-        assert self._listener is not None
         return self._listener.sample_rate
 
     @property
-    def _stretch(self) -> int:
-        assert self._listener is not None
-        return self._listener.stretch
+    def _chunk(self) -> int:
+        return self._listener.chunk
 
-    @property
-    def _certain(self) -> int:
-        assert self._listener is not None
-        return self._listener.settled
-
-    def _hold(self, block: Samples) -> None:
+    def _buffer(self, block: Samples) -> None:
         if len(block):
             self._blocks.append(block)
-            self._heard += len(block)
-        held = round(LONGEST_S * self._rate) + STRETCHES_HELD * self._stretch
-        while self._blocks and self._heard - self._first - len(self._blocks[0]) > held:
+            self._received += len(block)
+        limit = round(MAX_CLIP_S * self._rate) + BUFFERED_CHUNKS * self._chunk
+        while self._blocks and self._received - self._first - len(self._blocks[0]) > limit:
             self._first += len(self._blocks.popleft())
 
     def _revise(self, event: LiveEvent) -> None:
@@ -135,87 +133,85 @@ class Saver:
         else:
             self._waiting[event.event] = event
 
-    def _cut(self, certain: int | None) -> None:
-        """Give a file to every piece that is complete: all events before `certain` are known; at the end (None) all."""
+    def _save_clips(self, confirmed_until: int | None) -> None:
+        """Save every clip that no further event can join; all clips at the end (None)."""
         events = [self._waiting[number] for number in sorted(self._waiting)]
         while events:
-            piece = self._together(events)
-            if certain is not None and not self._complete(piece, certain):
+            clip = self._first_clip(events)
+            if confirmed_until is not None and not self._is_complete(clip, confirmed_until):
                 return
-            self._keep(piece)
-            events = events[len(piece) :]
+            self._save_clip(clip)
+            events = events[len(clip) :]
 
-    def _together(self, events: list[LiveEvent]) -> list[LiveEvent]:
-        """Return the first events, as far as they belong into one file."""
-        last = events[0].onset + round(LONGEST_S * self._rate)
+    def _first_clip(self, events: list[LiveEvent]) -> list[LiveEvent]:
+        """Return the first events, as many as share one clip."""
+        last = events[0].onset + round(MAX_CLIP_S * self._rate)
         for at, (event, following) in enumerate(pairwise(events), start=1):
-            if self._begin(following) > self._end(event) or following.onset > last:
+            if self._clip_begin(following) > self._clip_end(event) or following.onset > last:
                 return events[:at]
         return events
 
-    def _complete(self, piece: list[LiveEvent], certain: int) -> bool:
-        """Whether everything of a piece has been heard, and no event that is not known yet can join it."""
-        end = self._end(piece[-1])
-        joins_until = min((end // self._stretch + 2) * self._stretch, piece[0].onset + round(LONGEST_S * self._rate))
-        return certain > max(joins_until, piece[-1].end) and self._heard >= end
+    def _is_complete(self, clip: list[LiveEvent], confirmed_until: int) -> bool:
+        """Return True if all samples of a clip were received and no further event can join it."""
+        end = self._clip_end(clip[-1])
+        joins_until = min((end // self._chunk + 2) * self._chunk, clip[0].onset + round(MAX_CLIP_S * self._rate))
+        return confirmed_until > max(joins_until, clip[-1].end) and self._received >= end
 
-    def _begin(self, event: LiveEvent) -> int:
-        """Return the start of the stretch before that of the event; an onset may follow its frame."""
-        return max((event.onset - round(CLOSE_S * self._rate)) // self._stretch - 1, 0) * self._stretch
+    def _clip_begin(self, event: LiveEvent) -> int:
+        """Return the start of the chunk before the event's; an onset may follow the frame that was decided on."""
+        return max((event.onset - round(EDGE_S * self._rate)) // self._chunk - 1, 0) * self._chunk
 
-    def _end(self, event: LiveEvent) -> int:
-        return max((event.onset // self._stretch + 1) * self._stretch, event.end + round(AFTER_S * self._rate))
+    def _clip_end(self, event: LiveEvent) -> int:
+        return max((event.onset // self._chunk + 1) * self._chunk, event.end + round(AFTER_S * self._rate))
 
-    def _keep(self, piece: list[LiveEvent]) -> None:
-        begin = max(self._begin(piece[0]), self._first)
-        end = min(self._end(piece[-1]), self._heard)
+    def _save_clip(self, clip: list[LiveEvent]) -> None:
+        begin = max(self._clip_begin(clip[0]), self._first)
+        end = min(self._clip_end(clip[-1]), self._received)
         samples = np.concatenate(self._blocks)[begin - self._first : end - self._first]
         name = self._write_sound(samples)
-        for event in piece:
+        for event in clip:
             self._rows[event.event] = name, begin / self._rate, self._waiting.pop(event.event)
 
     def _write_sound(self, samples: Samples) -> str:
-        """FLAC of 24 bits, or WAV of floats where samples go beyond full scale."""
+        """Write 24-bit FLAC, or float WAV if samples exceed full scale; return the name of the file."""
         import soundfile
 
-        beyond = bool(np.abs(samples).max(initial=0) > 1)
+        exceeds = bool(np.abs(samples).max(initial=0) > 1)
         content = io.BytesIO()
-        kind = {"format": "WAV", "subtype": "FLOAT"} if beyond else {"format": "FLAC", "subtype": "PCM_24"}
+        kind = {"format": "WAV", "subtype": "FLOAT"} if exceeds else {"format": "FLAC", "subtype": "PCM_24"}
         soundfile.write(content, samples, self._rate, **kind)
         while True:
             self._files += 1
-            target = self._folder / f"burst_{self._files:06d}.{'wav' if beyond else 'flac'}"
+            target = self._folder / f"burst_{self._files:06d}.{'wav' if exceeds else 'flac'}"
             if not target.exists():
                 write_bytes(target, content.getvalue(), force=False)
                 return target.name
 
     def _write_table(self) -> None:
-        """Rows whose labels are final become text; the others are written as they are by now."""
-        assert self._listener is not None
+        """Write all rows; those with a final label are not held any longer."""
         final = self._listener.final_events
         self._final += [self._row(number) for number in sorted(self._rows) if number <= final]
         self._rows = {number: row for number, row in self._rows.items() if number > final}
         self._final = ["".join(self._final)]
         if Stamp.of(self._table) != self._written:
             raise OutputError(
-                f"{one_line(str(self._table))} was changed while popclass listen was writing it; name another folder "
-                "for --save (the sounds are there, the latest labels are not)"
+                f"{one_line(str(self._table))} was changed while popclass listen was running: name another folder "
+                "for --save (the sounds are saved, the latest labels are not)"
             )
         write_text(self._table, [*self._final, *(self._row(number) for number in sorted(self._rows))])
         self._written = Stamp.of(self._table)
         self._written_at = time.monotonic()
 
     def _row(self, number: int) -> str:
-        assert self._listener is not None
         name, begin_s, event = self._rows[number]
         if event.withdrawn or event.label == UNCERTAIN:
             return ""
-        around = self._listener.metadata
-        onset = f"{event.start_s - begin_s:.6f}"  # a point: it takes this event and no stronger neighbour
+        metadata = self._listener.metadata
+        onset = f"{event.start_s - begin_s:.6f}"  # a point in time matches this event only, not a louder neighbour
         return csv_line(
-            (name, onset, onset, event.label, around.subject, around.site, _moment(around.recorded_at, begin_s))
+            (name, onset, onset, event.label, metadata.subject, metadata.site, _iso_time(metadata.recorded_at, begin_s))
         )
 
 
-def _moment(began: datetime | None, seconds: float) -> str | None:
+def _iso_time(began: datetime | None, seconds: float) -> str | None:
     return None if began is None else (began + timedelta(seconds=seconds)).isoformat()

@@ -1,9 +1,8 @@
-"""Where samples come from while listening: messages from a thread that does nothing but take them in.
+"""Sources of samples for live classification: messages from a thread that only reads.
 
-A source gives `Begin` when samples of a rate begin, arrays of samples, `Notice` where something should be said, and
-None when a quarter of a second passed without any of these, so that whoever listens can do other things. What is taken
-in waits in a queue of bounded length: a pipe is simply not read while it is full; a device cannot be stopped, so its
-samples are lost, which is said.
+A source yields `Begin` before samples of a rate, arrays of samples, `Notice` for the user, and None after a quarter of
+a second without any of these, so that the caller can do other work. Messages wait in a queue of bounded length. A pipe
+is not read while it is full. A device cannot be stopped: its samples are lost, and a notice reports it.
 """
 
 from __future__ import annotations
@@ -16,22 +15,19 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from popclass.errors import AudioError
-from popclass.streaming.pcm import MAGIC_BYTES, Layout, Plausible, refuse_header, wav_layout
+from popclass.streaming.pcm import MAGIC_BYTES, EncodingCheck, Layout, Samples, reject_header, wav_layout
 
-Samples = NDArray[np.float32]
-
-BLOCK_S = 0.010  # taken from a pipe at a time
-WAITING = 3000  # blocks that may wait: 30 s
+BLOCK_S = 0.010  # of one read
+QUEUE_BLOCKS = 3000  # 30 s
 TICK_S = 0.25
-STALLED_S = 3.0  # without samples, after which it is said
+STALLED_S = 3.0  # without samples, before a notice is shown
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Samples of this rate and number of channels follow; after others, a new recording begins."""
+    """Start of a recording, whose samples have this rate and number of channels."""
 
     rate: int
     channels: int
@@ -39,7 +35,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to be said."""
+    """Text for the user."""
 
     text: str
 
@@ -48,12 +44,12 @@ Message = Begin | Notice | Samples | None
 
 
 class Source(Protocol):
-    """Gives messages until the samples end."""
+    """Source of samples with the name that messages to the user contain."""
 
     name: str
 
     def messages(self) -> Iterator[Message]:
-        """See the module."""
+        """Yield the messages that the module describes."""
 
 
 class Pipe:
@@ -63,37 +59,37 @@ class Pipe:
     ----------
     stream : binary file
     raw : Layout, optional
-        Of raw samples; a WAV header is expected where None.
+        Of raw samples; without it, a WAV header is expected.
     name : str
-        What results call it.
+        Recording name in the results.
     """
 
     def __init__(self, stream: BinaryIO | io.RawIOBase, raw: Layout | None = None, *, name: str = "-") -> None:
         self.name = name
         self._stream, self._raw = stream, raw
-        self._ahead = b""  # read, but not yet looked at
-        self._passed_on = False  # any sample
-        self._queue: queue.Queue[Message | Exception] = queue.Queue(WAITING)
+        self._buffered = b""  # read ahead
+        self._any_samples = False
+        self._queue: queue.Queue[Message | Exception] = queue.Queue(QUEUE_BLOCKS)
 
     def messages(self) -> Iterator[Message]:
-        """See `Source`.
+        """Yield the messages of the stream.
 
         Raises
         ------
         AudioError
-            Where the stream is nothing that can be read.
+            If the stream cannot be read as WAV or with the given layout.
         """
-        threading.Thread(target=self._take_in, daemon=True, name="popclass-pipe").start()
-        yield from waited(self._queue, "its sender")
+        threading.Thread(target=self._read, daemon=True, name="popclass-pipe").start()
+        yield from queued_messages(self._queue, "the sending program")
 
-    def _take_in(self) -> None:
+    def _read(self) -> None:
         try:
-            layout = wav_layout(self._exactly) if self._raw is None else self._checked(self._raw)
+            layout = wav_layout(self._read_exactly) if self._raw is None else self._check_no_header(self._raw)
             while layout is not None:
                 self._queue.put(Begin(layout.rate, layout.channels))
-                self._samples(layout)
+                self._read_samples(layout)
                 layout = None if self._raw is not None else self._next_header()
-            if not self._passed_on:
+            if not self._any_samples:
                 raise AudioError("no sound arrived: did the program before the pipe fail?")
             self._queue.put(EOFError())
         except AudioError as error:
@@ -102,78 +98,78 @@ class Pipe:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             self._queue.put(AudioError(f"{self.name}: cannot be read ({reason})"))
 
-    def _checked(self, raw: Layout) -> Layout:
-        """Return the layout of raw samples, which must not begin with the header of a recording."""
-        self._ahead = self._exactly(MAGIC_BYTES)
-        refuse_header(self._ahead)
+    def _check_no_header(self, raw: Layout) -> Layout:
+        """Return the layout of raw samples; raise AudioError if they begin with the header of an audio file."""
+        self._buffered = self._read_exactly(MAGIC_BYTES)
+        reject_header(self._buffered)
         return raw
 
-    def _samples(self, layout: Layout) -> None:
-        """Pass on the samples of one header."""
-        left, rest = layout.length, b""
-        plausible = None if self._raw is None else Plausible(layout)
+    def _read_samples(self, layout: Layout) -> None:
+        """Queue the samples that follow one header."""
+        left, partial = layout.length, b""
+        check = None if self._raw is None else EncodingCheck(layout)
         size = max(round(BLOCK_S * layout.rate), 1) * layout.frame_bytes
         while left is None or left > 0:
-            data = self._some(size if left is None else min(size, left))
+            data = self._read_some(size if left is None else min(size, left))
             if not data:
                 break
             left = None if left is None else left - len(data)
-            data = rest + data
+            data = partial + data
             whole = len(data) // layout.frame_bytes * layout.frame_bytes
-            rest = data[whole:]
+            partial = data[whole:]
             if whole:
                 samples = layout.decode(data[:whole])
-                if plausible is not None and (doubt := plausible.look(samples)) is not None:
-                    self._queue.put(Notice(doubt))
+                if check is not None and (warning := check.check(samples)) is not None:
+                    self._queue.put(Notice(warning))
                 self._queue.put(samples)
-                self._passed_on = True
-        if left and self._passed_on:
+                self._any_samples = True
+        if left and self._any_samples:
             seconds = left / layout.frame_bytes / layout.rate
-            self._queue.put(Notice(f"ended {seconds:.2f} s before the length its header gives"))
+            self._queue.put(Notice(f"ended {seconds:.2f} s before the length in its header"))
 
     def _next_header(self) -> Layout | None:
-        """Return the layout of the next WAV stream, if any; other chunks after the samples are skipped."""
-        while len(head := self._exactly(4)) == 4:
+        """Return the layout of the next WAV stream, if any; skip other chunks after the samples."""
+        while len(head := self._read_exactly(4)) == 4:
             if head in (b"RIFF", b"RF64"):
-                self._ahead = head
-                return wav_layout(self._exactly)
-            size = int.from_bytes(self._exactly(4), "little")
-            self._exactly(size + size % 2)
+                self._buffered = head
+                return wav_layout(self._read_exactly)
+            size = int.from_bytes(self._read_exactly(4), "little")
+            self._read_exactly(size + size % 2)
         return None
 
-    def _some(self, size: int) -> bytes:
+    def _read_some(self, size: int) -> bytes:
         """Return the bytes that have arrived, at most `size`; empty at the end."""
-        if self._ahead:
-            data, self._ahead = self._ahead[:size], self._ahead[size:]
+        if self._buffered:
+            data, self._buffered = self._buffered[:size], self._buffered[size:]
             return data
         read1 = getattr(self._stream, "read1", None)
         return (read1(size) if read1 is not None else self._stream.read(size)) or b""
 
-    def _exactly(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         data = b""
-        while len(data) < size and (more := self._some(size - len(data))):
+        while len(data) < size and (more := self._read_some(size - len(data))):
             data += more
         return data
 
 
-def waited(pending: queue.Queue[Message | Exception], who: str) -> Iterator[Message]:
-    """Messages from a queue until an exception comes out of it; an `EOFError` is the ordinary end."""
-    idle_s, said = 0.0, False
+def queued_messages(pending: queue.Queue[Message | Exception], sender: str) -> Iterator[Message]:
+    """Yield the messages in a queue; end at an `EOFError` in it, and raise any other exception."""
+    idle_s, notified = 0.0, False
     while True:
         try:
             message = pending.get(timeout=TICK_S)
         except queue.Empty:
             idle_s += TICK_S
-            if idle_s >= STALLED_S and not said:
-                said = True
-                yield Notice(f"no samples for {STALLED_S:g} s: is {who} still running? Waiting for more")
+            if idle_s >= STALLED_S and not notified:
+                notified = True
+                yield Notice(f"no samples for {STALLED_S:g} s: is {sender} still running? Waiting")
             yield None
             continue
         if isinstance(message, EOFError):
             return
         if isinstance(message, Exception):
             raise message
-        if said and isinstance(message, np.ndarray):
-            yield Notice("samples come again")
-        idle_s, said = 0.0, said and not isinstance(message, np.ndarray)
+        if notified and isinstance(message, np.ndarray):
+            yield Notice("samples are arriving again")
+        idle_s, notified = 0.0, notified and not isinstance(message, np.ndarray)
         yield message

@@ -1,7 +1,6 @@
-"""What is seen while listening, on a terminal: the level, the noise floor, the last events, when the joint could crack.
+"""Sink that draws on a terminal: level, noise floor, last events, remaining refractory period.
 
-Calm: it is drawn anew four times a second at most, lines keep their places, and an event whose label changes changes
-in its line. The floor is the level that three tenths of the last three seconds stay below.
+It is redrawn at most four times a second. Lines keep their places, and an event whose label changes stays on its line.
 """
 
 from __future__ import annotations
@@ -14,32 +13,34 @@ import numpy as np
 
 from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN
 from popclass.streaming.listener import Listener
+from popclass.streaming.pcm import Samples
 from popclass.streaming.records import LiveEvent
-from popclass.streaming.source import Samples
+from popclass.streaming.runner import Sink
 from popclass.utils.duration import format_span
 from popclass.utils.text import one_line
 
 EVENTS = 12
 NOTICES = 3
-DRAWN_EVERY_S = 0.25
-LOWEST_DB = -90.0
-METER = 40
-PIECE_S = 0.050
+DRAW_EVERY_S = 0.25
+MIN_DB = -90.0
+METER_WIDTH = 40
+LEVEL_S = 0.050
 FLOOR_S = 3.0
+FLOOR_QUANTILE = 0.3
 _STYLES = {CAVITATION: "bold", UNCERTAIN: "dim"}
 
 
 class Meter:
-    """Level and floor of a stream, in decibels of full scale."""
+    """Meter of level, peak and noise floor of a stream, in dB of full scale."""
 
     def __init__(self, sample_rate: int) -> None:
-        self._size = max(round(PIECE_S * sample_rate), 1)
-        self._levels: deque[float] = deque(maxlen=round(FLOOR_S / PIECE_S))
+        self._size = max(round(LEVEL_S * sample_rate), 1)
+        self._levels: deque[float] = deque(maxlen=round(FLOOR_S / LEVEL_S))
         self._power, self._count, self._peak = 0.0, 0, 0.0
-        self.peak_db = LOWEST_DB
+        self.peak_db = MIN_DB
 
-    def take(self, block: Samples) -> None:
-        """Look at samples; of several channels at the loudest."""
+    def update(self, block: Samples) -> None:
+        """Process samples; of several channels the loudest counts."""
         if not len(block):
             return
         power = np.square(block, dtype=np.float64)
@@ -53,32 +54,32 @@ class Meter:
 
     @property
     def level_db(self) -> float:
-        """Rms of the last 50 ms."""
-        return self._levels[-1] if self._levels else LOWEST_DB
+        """RMS of the last 50 ms."""
+        return self._levels[-1] if self._levels else MIN_DB
 
     @property
     def floor_db(self) -> float:
-        """What three tenths of the last 3 s stay below."""
+        """Level that 30% of the last 3 s stay below."""
         ordered = sorted(self._levels)
-        return ordered[int(0.3 * (len(ordered) - 1))] if ordered else LOWEST_DB
+        return ordered[int(FLOOR_QUANTILE * (len(ordered) - 1))] if ordered else MIN_DB
 
 
-class View:
-    """A sink (see `popclass.streaming.runner`) that draws on a terminal.
+class View(Sink):
+    """Sink that draws on a terminal.
 
     Parameters
     ----------
-    name : str
-        Of the source.
+    source : str
+        Name of the source.
     console : rich.console.Console, optional
-        Standard output where None.
+        Default: standard output.
     """
 
-    def __init__(self, name: str, console: Any = None) -> None:
+    def __init__(self, source: str, console: Any = None) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self._name = one_line(name)
+        self._source = one_line(source)
         self._listener: Listener | None = None
         self._meter = Meter(48_000)
         self._events: OrderedDict[int, LiveEvent] = OrderedDict()
@@ -88,35 +89,39 @@ class View:
         self._live.start()
 
     def begin(self, listener: Listener, number: int) -> None:
-        """See `popclass.streaming.runner.Sink`."""
+        """Begin a recording."""
         self._listener = listener
         self._meter = Meter(listener.sample_rate)
         self._events.clear()
 
-    def take(self, block: Samples, news: list[LiveEvent]) -> None:
-        """See `popclass.streaming.runner.Sink`."""
-        self._meter.take(block)
-        for event in news:
+    def process(self, block: Samples, events: list[LiveEvent]) -> None:
+        """Update the view."""
+        self._meter.update(block)
+        for event in events:
             self._show(event)
+        self.idle()
+
+    def idle(self) -> None:
+        """Redraw the view if it is due."""
         now = time.monotonic()
-        if now - self._drawn_at >= DRAWN_EVERY_S:
+        if now - self._drawn_at >= DRAW_EVERY_S:
             self._drawn_at = now
             self._live.update(self.page(), refresh=True)
 
-    def say(self, text: str) -> None:
-        """See `popclass.streaming.runner.Sink`."""
+    def notify(self, text: str) -> None:
+        """Show a notice below the events."""
         self._notices.append(one_line(text))
 
     def end(self) -> None:
-        """See `popclass.streaming.runner.Sink`."""
+        """Redraw the view."""
         self._live.update(self.page(), refresh=True)
 
     def close(self) -> None:
-        """Leave the terminal as it was, with what was seen last."""
+        """Restore the terminal; the last view stays visible."""
         self._live.stop()
 
     def page(self) -> Any:
-        """All there is to see, for rich."""
+        """Return the whole view as a rich renderable."""
         from rich.console import Group
         from rich.text import Text
 
@@ -133,14 +138,14 @@ class View:
     def _head(self) -> list[str]:
         listener = self._listener
         if listener is None:
-            return [f"{self._name}: waiting for samples"]
+            return [f"{self._source}: waiting for samples"]
         rate = f"{listener.sample_rate / 1000:g} kHz"
         site = listener.metadata.site or "site unknown"
         return [
-            f"{self._name}  {rate}  {listener.channels} ch  {site}  {_clock(listener.time_s)}",
+            f"{self._source}  {rate}  {listener.channels} ch  {site}  {_clock(listener.time_s)}",
             f"level {_bar(self._meter.level_db)} {self._meter.level_db:6.1f} dB  peak {self._meter.peak_db:6.1f} dB  "
             f"floor {self._meter.floor_db:6.1f} dB",
-            _rest(listener),
+            _refractory(listener),
         ]
 
     def _table(self) -> Any:
@@ -154,28 +159,28 @@ class View:
         table.add_column("timing")
         for event in self._events.values():
             style = "yellow" if event.timing == REFRACTORY else _STYLES.get(event.label, "")
-            sound = "  ".join(f"{name} {chance:.2f}" for name, chance in event.probabilities.items())
+            sound = "  ".join(f"{name} {value:.2f}" for name, value in event.probabilities.items())
             probability = "" if event.p_label is None else f"{event.p_label:.2f}"
             cells = (str(event.event), _clock(event.start_s), event.label, probability, sound, event.timing_reason)
             table.add_row(*(Text(cell) for cell in cells), style=style)
         return table
 
 
-def _rest(listener: Listener) -> str:
-    rest = listener.rest_s
-    return "a crack is possible now" if rest <= 0 else f"the joint could crack again in {format_span(rest)}"
+def _refractory(listener: Listener) -> str:
+    wait_s = listener.rest_s
+    return "a crack is possible now" if wait_s <= 0 else f"the joint could crack again in {format_span(wait_s)}"
 
 
 def _bar(level_db: float) -> str:
-    filled = round(METER * min(max(1 - level_db / LOWEST_DB, 0.0), 1.0))
-    return "█" * filled + "░" * (METER - filled)
+    filled = round(METER_WIDTH * min(max(1 - level_db / MIN_DB, 0.0), 1.0))
+    return "█" * filled + "░" * (METER_WIDTH - filled)
 
 
 def _clock(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
+    minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
+    return f"{hours}:{minutes:02d}:{seconds:04.1f}" if hours else f"{minutes}:{seconds:04.1f}"
 
 
 def _decibels(power: float) -> float:
-    return max(10 * float(np.log10(max(power, 1e-12))), LOWEST_DB)
+    return max(10 * float(np.log10(max(power, 1e-12))), MIN_DB)

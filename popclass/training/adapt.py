@@ -2,9 +2,9 @@
 
 The predictions of the base are corrected (`popclass.training.correction`). The correction is shrunk so strongly that a
 few labels can do little harm. It is dropped if held-out groups speak against it by more than the standard error over
-the groups. Choosing the strength on so few labels did worse than one strength for all (docs/research/learning-curve.md). Scores
-are nested: whether to correct is decided anew without each fold. Labels that cannot be split into folds leave the base
-as it is.
+the groups. Choosing the strength on so few labels did worse than one strength for all
+(docs/research/learning-curve.md). Scores are nested: whether to correct is decided anew without each fold. Labels that
+cannot be split into folds leave the base as it is.
 
 From 200 events on, models of the labels alone are tested on the same folds (`popclass.training.comparison`).
 

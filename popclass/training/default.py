@@ -5,8 +5,8 @@
 writes `models/default.onnx` and its card `models/default.md`. The same seed gives the same bytes on one machine with
 one set of library versions (`models/requirements.lock`). Folds hold out generator settings (a sensor in a room), never
 single events. Then every value of every named setting is left out once, which shows what the model does under
-conditions that the generator did not have. Scores on real recordings are measured by `experiments/real.py` and stored in
-`models/real.json`, since the recordings are not part of the repository.
+conditions that the generator did not have. Scores on real recordings are measured by `experiments/real.py` and stored
+in `models/real.json`, since the recordings are not part of the repository.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""."""
+"""General helpers: text, durations, files, JSON, arrays, signals and worker processes."""

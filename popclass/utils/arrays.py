@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-LARGEST = 2**24  # along one axis
+LARGEST = 2**24  # values along one axis
 
 
 def pack(array: np.ndarray) -> dict[str, Any]:
-    """An array of numbers as JSON: its shape, and its values as little-endian float32 in base64.
+    """Return an array as JSON: its shape, and its values as little-endian float32 in base64.
 
     Examples
     --------
@@ -25,12 +25,12 @@ def pack(array: np.ndarray) -> dict[str, Any]:
 
 
 def unpack(packed: Mapping[str, Any]) -> np.ndarray:
-    """The float64 array that `pack` packed, rounded to float32.
+    """Return the float64 array of packed float32 values.
 
     Raises
     ------
     ValueError
-        If it is no packed array of finite numbers.
+        If `packed` is not the JSON of `pack`, or holds NaN or infinity.
     """
     if not isinstance(packed, Mapping) or set(packed) != {"float32", "shape"}:
         raise ValueError("expected a packed array with `float32` and `shape`")
@@ -38,7 +38,7 @@ def unpack(packed: Mapping[str, Any]) -> np.ndarray:
         values = np.frombuffer(base64.b64decode(packed["float32"], validate=True), dtype="<f4")
         shape = packed["shape"]
         if not isinstance(shape, list) or not all(type(n) is int and 0 <= n <= LARGEST for n in shape):
-            raise ValueError(f"a packed array has the shape {shape!r:.60}, which is no list of sizes")
+            raise ValueError(f"a packed array has the shape {shape!r:.60}, which is not a list of sizes")
         array = values.reshape(shape).astype(np.float64)
     except (TypeError, binascii.Error) as error:
         raise ValueError(f"broken packed array: {error}") from None
@@ -48,7 +48,13 @@ def unpack(packed: Mapping[str, Any]) -> np.ndarray:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities from log-odds, row by row; scipy's takes too long to import.
+    """Return the softmax of each row.
+
+    scipy has the same function, but takes too long to import.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (n, classes)
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Durations as people write them: `20min`, `90s`, `1.5h`, `250ms`, `1h30min`.
+"""Durations with units: `20min`, `90s`, `1.5h`, `250ms`, `1h30min`.
 
-A duration always carries its unit, since 20 could be seconds or minutes. Largest unit first, each unit once, spaces
-allowed. What lies outside the limits is refused, never clamped.
+A unit is required, since 20 could be seconds or minutes. The largest unit comes first, each unit once; spaces are
+allowed. A duration outside the limits is an error and is never clamped.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ _DURATION = re.compile(r"\s*".join(rf"(?:({_NUMBER})\s*{unit})?" for unit in UNI
 _ALLOWED = "a number with a unit of h, min, s or ms, such as 20min, 90s or 1h30min"
 
 
-def parse_duration(
-    text: str, *, what: str = "duration", shortest_s: float = SHORTEST_S, longest_s: float = LONGEST_S
-) -> float:
-    """Seconds of a duration with its unit.
+def parse_duration(text: str, *, what: str = "duration") -> float:
+    """Return a duration in seconds.
 
     Parameters
     ----------
@@ -32,13 +30,11 @@ def parse_duration(
         Such as `20min`, `90s`, `1.5h`, `250ms` or `1h30min`.
     what : str
         Name of the option or field for the error message.
-    shortest_s, longest_s : float
-        Limits in seconds, both allowed.
 
     Raises
     ------
     UsageError
-        Where the text is no duration, has no unit, or lies outside the limits.
+        If the text is not a duration with a unit, or outside `SHORTEST_S` to `LONGEST_S`.
 
     Examples
     --------
@@ -52,35 +48,37 @@ def parse_duration(
         raise UsageError(f"{what} {text!r} is not a duration: write {_ALLOWED}")
     parts = zip(found.groups(), UNITS.values(), strict=True)
     seconds = math.fsum(float(number) * unit for number, unit in parts if number is not None)
-    return check_duration(seconds, what=what, shortest_s=shortest_s, longest_s=longest_s, written=text)
+    return _check_range(seconds, what, repr(text))
 
 
-def check_duration(
-    seconds: float,
-    *,
-    what: str = "duration",
-    shortest_s: float = SHORTEST_S,
-    longest_s: float = LONGEST_S,
-    written: str | None = None,
-) -> float:
-    """`seconds` itself, if it lies within the limits.
+def check_duration(seconds: float, *, what: str = "duration") -> float:
+    """Return a number of seconds that lies within `SHORTEST_S` to `LONGEST_S`.
+
+    Parameters
+    ----------
+    seconds : float
+    what : str
+        As `parse_duration`.
 
     Raises
     ------
     UsageError
-        Where it is no number, not finite, or outside `shortest_s` to `longest_s`.
+        If `seconds` is not a number, or out of range.
     """
-    shown = f"{seconds} s" if written is None else repr(written)
     if isinstance(seconds, bool) or not isinstance(seconds, Real):
         raise UsageError(f"{what} {seconds!r} is not a number of seconds")
-    if not shortest_s <= seconds <= longest_s:
-        allowed = f"{format_duration(shortest_s)} to {format_duration(longest_s)}"
+    return _check_range(seconds, what, f"{seconds} s")
+
+
+def _check_range(seconds: float, what: str, shown: str) -> float:
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        allowed = f"{format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)}"
         raise UsageError(f"{what} {shown} is out of range: allowed is {allowed}")
     return float(seconds)
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest way to write a duration to the millisecond; `parse_duration` reads it back.
+    """Return the shortest text of a duration, rounded to milliseconds; `parse_duration` reads it back.
 
     Examples
     --------
@@ -97,7 +95,9 @@ def format_duration(seconds: float) -> str:
 
 
 def format_span(seconds: float) -> str:
-    """A stretch of time in the unit people would name it in; cut to one decimal, so never longer than it is.
+    """Return a time span with its largest fitting unit.
+
+    It is cut to one decimal, so that the text never states more than the span.
 
     Examples
     --------

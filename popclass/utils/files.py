@@ -1,11 +1,9 @@
-r"""By which a file is known to be the one it was.
+r"""Output files that are written completely or not at all, and stamps that detect changed files.
 
-Putting results where they were asked for, whole or not at all.
-
-A file is written beside its target under a temporary name and moved over it when it is complete, so that nobody ever
-sees half a result. `-` is standard output. What is no ordinary file (a named pipe, ``/dev/null``) is written to as it
-is, never replaced. Text is UTF-8 with ``\\n`` line ends on every platform. A reader that closes standard output early
-(``popclass classify ... | head``) is no error.
+A file is written under a temporary name beside its target and moved over it when it is complete, so nobody sees half a
+result. `-` is standard output. A target that is not a regular file (a named pipe, ``/dev/null``) is written to directly
+and never replaced. Text is UTF-8 with ``\n`` line ends on every platform. A reader that closes standard output early
+(``popclass classify ... | head``) is not an error.
 """
 
 from __future__ import annotations
@@ -25,36 +23,32 @@ from typing import BinaryIO
 from popclass.errors import OutputError
 from popclass.utils.text import one_line, visible
 
+STDOUT = "-"
+Target = str | os.PathLike[str]
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """By which a file is known to be the one that was heard."""
+    """Size and modification time of a file, to detect that it has changed."""
 
     size: int
     mtime_ns: int
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Stamp:
-        """The stamp of a file; of one that cannot be asked, a stamp that no file has."""
+        """Return the stamp of a file, or `NO_FILE` if the system does not give its properties."""
         try:
             found = os.stat(path)
         except OSError:
-            return cls.of_none()
+            return NO_FILE
         return cls(found.st_size, found.st_mtime_ns)
 
-    @classmethod
-    def of_none(cls) -> Stamp:
-        """The stamp that no file has."""
-        return cls(-1, -1)
 
-
-STDOUT = "-"
-
-Target = str | os.PathLike[str]
+NO_FILE = Stamp(-1, -1)  # differs from the stamp of every file
 
 
 def check_writable(target: Target, *, force: bool = True) -> None:
-    """Find out before the work starts whether `write_text` will be able to write `target`.
+    """Raise OutputError if `write_text` could not write `target`; called before long work starts.
 
     Parameters
     ----------
@@ -65,88 +59,87 @@ def check_writable(target: Target, *, force: bool = True) -> None:
     Raises
     ------
     OutputError
-        Where the folder is missing or not writable, `target` is a folder or a write-protected file, or it exists and
-        `force` is off.
+        If the folder is missing or not writable, `target` is a folder or a write-protected file, or it exists and
+        `force` is false.
     """
     if _is_stdout(target):
         return
     path = Path(target)
-    try:
-        _refuse(path, force=force)
+    with _system_errors(path):
+        _check(path, force=force)
         if not _is_special(path):
             part = _part(path)
             part.touch(exist_ok=False)
             part.unlink()
-    except OSError as error:
-        raise _cannot_write(path, error) from error
 
 
 def write_text(target: Target, text: str | Iterable[str], *, force: bool = True) -> bool:
-    """Write text to a file, in one move, or to standard output.
+    """Write text to a file or to standard output.
 
     Parameters
     ----------
     target : path or "-"
     text : str or iterable of str
-        The text, or pieces of it that are written as they come; line ends are part of them.
+        The text, or pieces of it that are written one by one; line ends are not added.
     force : bool
         Whether a file that is already there may be replaced.
 
     Returns
     -------
     bool
-        False where standard output was closed by its reader before everything was written, which is no error.
+        False if the reader of standard output closed it before everything was written.
 
     Raises
     ------
     OutputError
-        Where `target` cannot be written; what was there before is still there then.
+        If `target` cannot be written; an earlier file is kept then.
     """
     pieces = (text,) if isinstance(text, str) else text
     return _write(target, (visible(piece).encode("utf-8") for piece in pieces), force=force)
 
 
 def write_bytes(target: Target, data: bytes, *, force: bool = True) -> bool:
-    """`write_text` for bytes."""
+    """Write bytes to a file or to standard output, as `write_text` does."""
     return _write(target, (data,), force=force)
 
 
 def _write(target: Target, pieces: Iterable[bytes], *, force: bool) -> bool:
     if _is_stdout(target):
         return _write_stdout(pieces)
-    with replacing(target, force=force) as part, _opened(part, Path(target)) as file:
+    with replacing(target, force=force) as part, _opened(part, target) as file:
         for piece in pieces:
-            _write_piece(file, piece, Path(target))
+            with _system_errors(target):
+                file.write(piece)
     return True
 
 
 @contextmanager
 def placing(target: Target, text: str, *, force: bool = True) -> Iterator[None]:
-    """Write text to a file that appears at the end of the block, and only where that ends without an exception.
+    """Write text to a file that appears when the block ends without an exception.
 
-    For two files that belong together: what can fail in writing this one fails before the other is there.
+    Used for two files that belong together: errors in writing this one occur before the other exists.
 
     Raises
     ------
     OutputError
-        Where `target` cannot be written.
+        If `target` cannot be written.
     """
     with replacing(target, force=force) as part:
-        with _opened(part, Path(target)) as file:
-            _write_piece(file, visible(text).encode("utf-8"), Path(target))
+        with _opened(part, target) as file, _system_errors(target):
+            file.write(visible(text).encode("utf-8"))
         yield
 
 
 @contextmanager
 def replacing(target: Target, *, force: bool = True) -> Iterator[Path]:
-    """A temporary path beside `target` to write to; moved over `target` when the block ends without an exception.
+    """Yield a temporary path beside `target`; it replaces `target` when the block ends without an exception.
 
-    For whatever writes a file of its own accord (a model, a figure, a Parquet table).
+    Used where a library writes the file (a model, a figure, a Parquet table).
 
     Raises
     ------
     OutputError
-        Where `target` cannot be written. The temporary file is removed whatever happens.
+        If `target` cannot be written. The temporary file is removed in any case.
 
     Examples
     --------
@@ -159,10 +152,8 @@ def replacing(target: Target, *, force: bool = True) -> Iterator[Path]:
     'whole'
     """
     path = Path(target)
-    try:
-        _refuse(path, force=force)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
+    with _system_errors(path):
+        _check(path, force=force)
     if _is_special(path):
         yield path
         return
@@ -178,35 +169,33 @@ def replacing(target: Target, *, force: bool = True) -> Iterator[Path]:
 
 
 def _move(part: Path, final: Path, *, force: bool) -> None:
-    try:
-        _refuse(final, force=force)  # somebody else may have written it in the meantime
+    with _system_errors(final):
+        _check(final, force=force)  # another process may have written it in the meantime
         if final.exists():
             shutil.copymode(final, part)
         elif not force:
             _link(part, final)
             return
         os.replace(part, final)
-    except OSError as error:
-        raise _cannot_write(final, error) from error
 
 
 def _link(part: Path, final: Path) -> None:
-    """Give a new file its name unless somebody else takes it at this very moment."""
+    """Rename a new file; raise OutputError if another process creates the target at the same moment."""
     try:
         os.link(part, final)
     except FileExistsError:
-        _refuse(final, force=False)
+        _check(final, force=False)
         raise
     except OSError:  # a file system without links
         os.replace(part, final)
 
 
 def _part(path: Path) -> Path:
-    # Not made from the target's own name, which may already be as long as a name can be.
+    # not derived from the target's name, which may already have the maximum length
     return Path(os.path.realpath(path)).parent / f".popclass-{uuid.uuid4().hex}.part"
 
 
-def _refuse(path: Path, *, force: bool) -> None:
+def _check(path: Path, *, force: bool) -> None:
     shown = one_line(os.fspath(path))
     if path.is_dir():
         raise OutputError(f"{shown} is a folder; name a file to write to")
@@ -216,7 +205,7 @@ def _refuse(path: Path, *, force: bool) -> None:
     if not path.exists():
         return
     if not force and not _is_special(path):
-        raise OutputError(f"{shown} exists already; choose another name or say --force to replace it")
+        raise OutputError(f"{shown} exists already; choose another name or use --force to replace it")
     if not os.access(path, os.W_OK):
         raise OutputError(f"cannot write {shown}: it is write-protected; choose another name")
 
@@ -230,40 +219,34 @@ def _is_special(path: Path) -> bool:
 
 
 @contextmanager
-def _opened(path: Path, target: Path) -> Iterator[BinaryIO]:
-    try:
+def _opened(path: Path, target: Target) -> Iterator[BinaryIO]:
+    with _system_errors(target):
         file = path.open("wb" if _is_special(path) else "xb")
-    except OSError as error:
-        raise _cannot_write(target, error) from error
     try:
         yield file
     except BaseException:
         with suppress(OSError):
             file.close()
         raise
+    with _system_errors(target):
+        file.close()  # a full disk may show only when the last bytes are written
+
+
+@contextmanager
+def _system_errors(target: Target) -> Iterator[None]:
+    """Turn errors of the system into OutputError with the name of the target."""
     try:
-        file.close()  # the last bytes may find a full disk only here
+        yield
     except OSError as error:
-        raise _cannot_write(target, error) from error
-
-
-def _write_piece(file: BinaryIO, piece: bytes, target: Path) -> None:
-    try:
-        file.write(piece)
-    except OSError as error:
-        raise _cannot_write(target, error) from error
-
-
-def _cannot_write(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"cannot write {one_line(os.fspath(path))}: {error.strerror or error}")
+        raise OutputError(f"cannot write {one_line(os.fspath(target))}: {error.strerror or error}") from error
 
 
 def _write_stdout(pieces: Iterable[bytes]) -> bool:
-    if not _on_stdout(sys.stdout.flush):  # what was printed before comes first
+    if not _on_stdout(sys.stdout.flush):  # printed text comes first
         return False
     binary = getattr(sys.stdout, "buffer", None)
     for piece in pieces:
-        # A notebook and the like replace standard output by a stream of text.
+        # a notebook replaces standard output by a stream of text
         put = partial(binary.write, piece) if binary else partial(sys.stdout.write, piece.decode("utf-8"))
         if not _on_stdout(put):
             return False
@@ -271,20 +254,23 @@ def _write_stdout(pieces: Iterable[bytes]) -> bool:
 
 
 def _on_stdout(action: Callable[[], object]) -> bool:
-    """Do something with standard output; False where its reader has gone."""
+    """Run an action on standard output; return False if the reader has closed it."""
     try:
         action()
     except OSError as error:
-        _silence_stdout()
+        discard(sys.stdout)
         if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL):
             return False
         raise OutputError(f"cannot write to standard output: {error.strerror or error}") from error
     return True
 
 
-def _silence_stdout() -> None:
-    """Let the interpreter's own flush at exit go nowhere; it would fail once more and print a traceback."""
-    with suppress(OSError, ValueError):
+def discard(stream: object) -> None:
+    """Redirect a broken standard stream to the null device.
+
+    The interpreter flushes the stream at exit, which would fail again and print a traceback.
+    """
+    with suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())  # type: ignore[attr-defined]
         os.close(null)

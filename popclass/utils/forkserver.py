@@ -1,6 +1,6 @@
-"""What the server that `popclass.utils.workers` starts imports before all else: it ends without a word.
+"""First import of the server that `popclass.utils.workers` starts: suppresses its tracebacks.
 
-It ends by itself only where its parent could not go on, out of open files for instance, and the parent has said why.
+The server fails only if its parent fails, for instance for lack of open files. The parent then prints the error.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Being stopped: by Ctrl-C, by whoever ends the process (SIGTERM), by a terminal that goes away (SIGHUP).
+"""Interruption by signals: Ctrl-C (SIGINT), SIGTERM and SIGHUP.
 
-All three end a command the same way: an exception runs through it, so that what was half written is removed and worker
-processes are ended, and the exit code is 128 and the number of the signal, as shells have it. A signal that was to be
-ignored (a job in the background, `nohup`) stays ignored. This module imports next to nothing, since it has to be there
-before everything else.
+All three end a command with an exception, so that temporary files are removed and worker processes are ended. The exit
+code is 128 plus the number of the signal, as in shells. A signal that was ignored before (a job in the background,
+`nohup`) stays ignored. This module is imported before all others and therefore imports little.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from types import FrameType
 from typing import Any
 
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
-REPEATED_S = 1.0  # a signal so soon after the first does not disturb what the first makes end
-AGAIN_S = 0.01
+REPEATED_S = 1.0  # a second signal within this time is ignored, so that the clean-up can finish
+RERAISE_S = 0.01
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal came that ends the command; whoever handles Ctrl-C handles the others as well.
+    """Interruption by a signal; code that handles KeyboardInterrupt handles all of them.
 
     Parameters
     ----------
     number : int
-        Of the signal.
+        Number of the signal.
     """
 
     def __init__(self, number: int = signal.SIGINT) -> None:
@@ -40,120 +39,128 @@ class Stopped(KeyboardInterrupt):
 
     @property
     def word(self) -> str:
-        """What became of the command."""
+        """Outcome of the command, in a word for messages."""
         return _WORDS[signal.Signals(self.number).name]
 
     @property
     def exit_code(self) -> int:
-        """What shells give for a process that ended by this signal."""
+        """Exit code in shells of a process that ended by this signal."""
         return 128 + self.number
 
 
-def stopped(error: BaseException) -> Stopped:
-    """An interruption of any kind as one that knows its signal.
+def as_stopped(error: BaseException) -> Stopped:
+    """Return an interruption as `Stopped`; any other KeyboardInterrupt counts as SIGINT.
 
     Examples
     --------
-    >>> stopped(KeyboardInterrupt()).exit_code
+    >>> as_stopped(KeyboardInterrupt()).exit_code
     130
     """
     return error if isinstance(error, Stopped) else Stopped()
 
 
-class Stops:
-    """The signals that come while `stoppable` holds."""
+class SignalHandler:
+    """Signal handler of `handle_signals`.
+
+    Attributes
+    ----------
+    received : Stopped or None
+        Last signal.
+    deferred : bool
+        Whether `defer_signals` is active.
+    """
 
     def __init__(self) -> None:
-        self.asked: Stopped | None = None
-        self.held = False
+        self.received: Stopped | None = None
+        self.deferred = False
         self._at: float | None = None
 
     def handle(self, number: int, _frame: FrameType | None = None) -> None:
-        """Raise `Stopped`, unless another signal did so a moment ago."""
+        """Raise `Stopped`, unless signals are deferred or another one came within `REPEATED_S`."""
         now = time.monotonic()
         if self._at is not None and now - self._at < REPEATED_S:
             return
-        waited = self._at is not None
+        is_second = self._at is not None
         self._at = now
-        self.asked = Stopped(number)
-        if waited or not self.held:
-            raise self.asked
+        self.received = Stopped(number)
+        if is_second or not self.deferred:
+            raise self.received
 
-    def again(self, lost: Any) -> None:
-        """Python drops an exception that is raised inside a destructor or the like: raise it once more, elsewhere."""
+    def reraise(self, lost: Any) -> None:
+        """Send a signal again whose exception Python dropped, since it was raised inside a destructor."""
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             sys.__unraisablehook__(lost)
             return
         self._at = None
-        timer = threading.Timer(AGAIN_S, os.kill, (os.getpid(), stopped(lost.exc_value).number))
+        timer = threading.Timer(RERAISE_S, os.kill, (os.getpid(), as_stopped(lost.exc_value).number))
         timer.daemon = True
         timer.start()
 
 
-_holding: Stops | None = None
+_active: SignalHandler | None = None
 
 
 @contextmanager
-def stoppable() -> Iterator[Stops]:
-    """Turn the signals that end a process into `Stopped` while the block runs; only the main thread can.
+def handle_signals() -> Iterator[SignalHandler]:
+    """Raise `Stopped` for signals that end a process, while the block runs in the main thread.
 
-    A block within such a block is part of it.
+    A block inside such a block, or in another thread, changes nothing.
 
     Examples
     --------
-    >>> with stoppable() as stops:
-    ...     stops.asked is None
+    >>> with handle_signals() as stops:
+    ...     stops.received is None
     True
     """
-    global _holding
-    if _holding is not None or threading.current_thread() is not threading.main_thread():
-        yield _holding or Stops()
+    global _active
+    if _active is not None or threading.current_thread() is not threading.main_thread():
+        yield _active or SignalHandler()
         return
-    stops = _holding = Stops()
+    stops = _active = SignalHandler()
     before = {number: signal.getsignal(number) for number in _numbers()}
     ours = [number for number, handler in before.items() if handler != signal.SIG_IGN and _is_default(handler)]
     hook = sys.unraisablehook
     try:
-        sys.unraisablehook = stops.again
+        sys.unraisablehook = stops.reraise
         for number in ours:
             signal.signal(number, stops.handle)
         yield stops
     finally:
-        _holding = None
+        _active = None
         for number in ours:
             signal.signal(number, before[number])
         sys.unraisablehook = hook
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Put off what a signal would end until the block is over: its work is short, and half of it could not be undone.
+def defer_signals() -> Iterator[None]:
+    """Defer an interruption until the end of the block, for short work that must not stop half-way.
 
-    A second signal a while after the first is not put off.
+    A second signal later than `REPEATED_S` after the first is not deferred.
     """
-    stops = _holding
+    stops = _active
     if stops is None:
         yield
         return
-    stops.held = True
+    stops.deferred = True
     try:
         yield
     finally:
-        stops.held = False
-    if stops.asked is not None:
-        raise stops.asked
+        stops.deferred = False
+    if stops.received is not None:
+        raise stops.received
 
 
 def end_quietly() -> None:
-    """From here on a signal ends the process at once and without a word: all that is left to do is to end."""
+    """Restore the default signal handlers: from now on a signal ends the process at once, without a message."""
     for number in _numbers():
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
-def not_interrupted() -> Iterator[None]:
-    """Processes that are started meanwhile never see Ctrl-C; this one sees it when the block is over."""
+def block_sigint() -> Iterator[None]:
+    """Block SIGINT during the block; processes that are started in it never receive it."""
     mask = getattr(signal, "pthread_sigmask", None)
     if mask is None:  # Windows
         yield
@@ -166,10 +173,10 @@ def not_interrupted() -> Iterator[None]:
 
 
 def _numbers() -> list[signal.Signals]:
-    """The signals of this system that end a process and can be answered."""
+    """Return the signals of this system that end a process and can be handled."""
     return [signal.Signals[name] for name in _WORDS if hasattr(signal, name)]
 
 
 def _is_default(handler: Handler) -> bool:
-    """Whether nobody else asked to be told."""
+    """Return whether a signal has no handler of its own."""
     return handler in (signal.SIG_DFL, signal.default_int_handler)

@@ -1,7 +1,7 @@
-"""JSON from a stranger: bounded in size, depth and numbers, and with one meaning only.
+"""Strict JSON reader for untrusted input, with limits on size, depth and numbers.
 
-Python's own parser lets the last of two equal names win, takes `NaN` and `1e999`, and reads whole numbers of any
-length. Here each of these is an error.
+Python's own parser keeps the last of two equal names, accepts `NaN` and `1e999`, and reads integers of any length.
+Here each of these is an error.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ import math
 import re
 from typing import Any
 
-LARGEST_WHOLE = 2**63 - 1
-_LONGEST_NUMBER = 20  # characters of a whole number
+LARGEST_INTEGER = 2**63 - 1
+_LONGEST_NUMBER = 20  # characters of an integer
 
 
 def read_json(text: bytes, *, largest: int, deepest: int) -> Any:
-    """The value that a JSON text holds.
+    """Return the value of a JSON text.
 
     Parameters
     ----------
     text : bytes
     largest : int
-        Bytes that it may have.
+        Maximum number of bytes.
     deepest : int
-        Objects and lists that may lie inside each other.
+        Maximum nesting of objects and lists.
 
     Raises
     ------
     ValueError
-        If it is no JSON, or beyond a bound; the message says which.
+        If the text is not JSON or exceeds a limit.
 
     Examples
     --------
@@ -45,12 +45,14 @@ def read_json(text: bytes, *, largest: int, deepest: int) -> Any:
     try:
         decoded = text.decode("utf-8")
     except UnicodeDecodeError:
-        raise ValueError("it is no UTF-8 text") from None
-    return json.loads(decoded, object_pairs_hook=_once, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
+        raise ValueError("it is not UTF-8 text") from None
+    return json.loads(
+        decoded, object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite, parse_constant=_finite
+    )
 
 
 def _check_depth(text: bytes, deepest: int) -> None:
-    """Brackets outside of strings, counted before any parser goes down into them."""
+    """Raise ValueError for deep nesting, before the recursive parser runs."""
     depth = most = 0
     for bracket in re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*+"', b"", text)):
         depth += 1 if bracket in b"[{" else -1
@@ -59,7 +61,7 @@ def _check_depth(text: bytes, deepest: int) -> None:
         raise ValueError(f"it is nested {most} deep, allowed are {deepest}")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()
@@ -68,8 +70,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _whole(digits: str) -> int:
-    if len(digits) > _LONGEST_NUMBER or abs(int(digits)) > LARGEST_WHOLE:
+def _integer(digits: str) -> int:
+    if len(digits) > _LONGEST_NUMBER or abs(int(digits)) > LARGEST_INTEGER:
         raise ValueError(f"the number {digits[:_LONGEST_NUMBER]} is beyond 64 bits")
     return int(digits)
 

@@ -1,8 +1,8 @@
-r"""How any text is written so that it stays what it is: valid Unicode, on one line, in the order it is read.
+r"""Safe display of any text: valid Unicode on one line.
 
-Names of files may hold bytes that are no UTF-8, which Python carries as lone surrogates, and any character but two:
-line breaks, the escape sequences of terminals, marks that turn the direction of writing. `visible` writes the first as
-``\xNN`` and is what results hold; `one_line` writes out all of them and is what messages hold.
+Names of files may hold bytes that are not UTF-8, which Python represents as lone surrogates. They may also hold line
+breaks, terminal escape sequences and marks of writing direction. `visible` escapes the bytes only and is used in
+results. `one_line` escapes all of these and is used in messages.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\
 
 
 def visible(text: str) -> str:
-    r"""`text` as valid Unicode: a byte that is no UTF-8 becomes ``\xNN``.
+    r"""Return the text as valid Unicode: a byte that is not UTF-8 becomes ``\xNN``.
 
-    Where the locale is no UTF-8 one, Python takes the bytes of any name for such; they are text all the same, so that a
-    name is written in the same way everywhere.
+    In a locale other than UTF-8, Python also represents valid UTF-8 as surrogates. These are decoded, so that a name is
+    the same text in every locale.
 
     Examples
     --------
@@ -30,14 +30,14 @@ def visible(text: str) -> str:
 def _as_text(match: re.Match[str]) -> str:
     try:
         return match[0].encode("ascii", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # surrogates that stand for no bytes
+    except UnicodeEncodeError:  # surrogates that do not represent bytes
         return "".join(
             f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else f"\\u{ord(c):04x}" for c in match[0]
         )
 
 
 def one_line(text: str) -> str:
-    r"""`visible`, with tabs, line breaks and other control characters written out, so that it stays on one line.
+    r"""Return `visible` text with tabs, line breaks and other control characters escaped.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def one_line(text: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun, which takes an s where there is not exactly one.
+    """Return a number and its noun, with an s unless the number is one.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""How further processes are started: from a server that has imported all, each with one thread for its arithmetic.
+"""Start of worker processes: forked from a server with preloaded modules, one BLAS thread each.
 
-The server takes a quarter of a second to start. `start_server` lets it do so while the command line is still reading
-its model and its folder; this module therefore imports nothing that takes time.
+The server takes a quarter of a second to start. `start_server` starts it in the background, while the command line
+reads the model and the folder. Therefore this module imports nothing that takes time.
 """
 
 from __future__ import annotations
@@ -12,42 +12,54 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from popclass.utils.signals import not_interrupted
+from popclass.utils.signals import block_sigint
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
-PRELOADED = ("popclass.utils.forkserver", "popclass.batch.pool", "onnxruntime", "soxr")
+LIBRARIES = ("onnxruntime", "soxr")  # imported late in a worker, and slowly
 
 
-def one_a_core() -> int:
-    """How many processes have a core of their own: the cores this process may use.
+def available_cores() -> int:
+    """Return the number of cores that this process may use.
 
-    Limits of a container are seen where the system tells them as an affinity; `--jobs` says it otherwise.
+    The limits of a container count only if the system reports them as an affinity.
     """
     allowed = getattr(os, "sched_getaffinity", None)
     return max(1, len(allowed(0)) if allowed else os.cpu_count() or 1)
 
 
-def context() -> BaseContext:
-    """Processes that inherit no threads and locks; where the system can, forked from one that has imported all."""
+def context(preload: str) -> BaseContext:
+    """Return the way to start processes without inherited threads and locks: a fork server, or `spawn` without one.
+
+    Parameters
+    ----------
+    preload : str
+        Module that the server imports, so that the workers need not.
+    """
     if not _can_serve():
         return multiprocessing.get_context("spawn")
     served = multiprocessing.get_context("forkserver")
-    served.set_forkserver_preload(list(PRELOADED))
+    served.set_forkserver_preload(["popclass.utils.forkserver", preload, *LIBRARIES])
     return served
 
 
-def start_server() -> None:
-    """Let the server of `context` start while this process goes on; does nothing where there is one, or can be none."""
+def start_server(preload: str) -> None:
+    """Start the server of `context` in the background, unless it runs already or the system has none.
+
+    Parameters
+    ----------
+    preload : str
+        As `context`; ignored if the server runs already.
+    """
     if not _can_serve():
         return
     from multiprocessing import resource_tracker
     from multiprocessing.forkserver import ensure_running
 
-    context()
-    resource_tracker.ensure_running()  # it would let signals through again
-    with one_blas_thread(), not_interrupted():
+    context(preload)
+    resource_tracker.ensure_running()  # started later, it would unblock the signals
+    with one_blas_thread(), block_sigint():
         ensure_running()
 
 
@@ -57,7 +69,7 @@ def _can_serve() -> bool:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Processes started meanwhile do not fight over the cores with threads of their own."""
+    """Limit BLAS to one thread in processes that are started in the block."""
     names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))

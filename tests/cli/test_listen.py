@@ -127,16 +127,16 @@ def test_listen_save_and_session(recording, tmp_path):
     for _ in range(2):
         with recording.open("rb") as stream:
             done = listen(
-                *("-", "--site", "mcp", "--subject", "P1", "--save", tmp_path / "kept"),
+                *("-", "--site", "mcp", "--subject", "P1", "--save", tmp_path / "saved"),
                 *("--session", tmp_path / "clock.json"),
                 stdin=stream,
             )
         assert done.returncode == 0, done.stderr
         time.sleep(2.6)  # the first session lasted 2.5 s of sound, and the second must not begin before its end
-    assert (tmp_path / "kept" / "labels.csv").read_text().count("P1,mcp") >= 2
-    kept = json.loads((tmp_path / "clock.json").read_text())
-    assert kept["subject"] == "P1"
-    assert kept["classes"] == list(Model.default().classes)
+    assert (tmp_path / "saved" / "labels.csv").read_text().count("P1,mcp") >= 2
+    session = json.loads((tmp_path / "clock.json").read_text())
+    assert session["subject"] == "P1"
+    assert session["classes"] == list(Model.default().classes)
 
 
 @pytest.mark.parametrize(
@@ -171,11 +171,11 @@ def test_listen_refused(arguments, problem, capsys):
 
 
 def test_listen_not_audio(tmp_path):
-    (tmp_path / "text").write_text("this is no recording at all")
+    (tmp_path / "text").write_text("this is not a recording")
     with (tmp_path / "text").open("rb") as stream:
         done = listen("-", stdin=stream)
     assert done.returncode == 2
-    assert "no WAV stream" in done.stderr
+    assert "not a WAV stream" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -194,7 +194,7 @@ RAW = ("-", "--rate", RATE, "--encoding")
     ],
 )
 def test_listen_unusable_samples(recording, tmp_path, arguments, sent, problem):
-    """No header of a table, no summary, and no warning of numpy."""
+    """The output is one error message, without table header, summary or numpy warnings."""
     (tmp_path / "sent").write_bytes(sent(recording.read_bytes()))
     with (tmp_path / "sent").open("rb") as stream:
         done = listen(*arguments, stdin=stream)
@@ -241,20 +241,20 @@ def test_listen_terminal(recording):
     os.close(theirs)
     child.stdin.write(recording.read_bytes()[:-1000])  # its end never comes
     child.stdin.flush()
-    seen, interrupted = b"", False
+    output, interrupted = b"", False
     try:
         while select.select([ours], [], [], 60)[0] and (data := os.read(ours, 65536)):
-            seen += data
-            if not interrupted and b"floor" in seen and b"snapping" in seen:
+            output += data
+            if not interrupted and b"floor" in output and b"snapping" in output:
                 child.send_signal(signal.SIGINT)
                 interrupted = True
-    except OSError:  # how Linux says that the other side has closed
+    except OSError:  # raised by Linux once the other side has closed
         pass
     os.close(ours)
     child.stdin.close()
-    assert interrupted, seen.decode(errors="replace")
+    assert interrupted, output.decode(errors="replace")
     assert child.wait(timeout=30) == 0
-    text = seen.decode(errors="replace")
+    text = output.decode(errors="replace")
     assert "level" in text
     assert "a crack" in text or "could crack again" in text
     assert "listened for" in text.splitlines()[-1]

@@ -11,24 +11,6 @@ from hypothesis import strategies as st
 
 from popclass.errors import LabelError
 from popclass.formats.text import bad_row, number, read_rows, rounded
-from popclass.utils.text import one_line, visible
-
-
-@given(st.binary())
-def test_visible_bytes(raw: bytes) -> None:
-    expected = raw.decode("utf-8", "backslashreplace")
-    assert visible(raw.decode("utf-8", "surrogateescape")) == expected
-
-
-def test_visible_other_surrogate() -> None:
-    assert visible("a\ud83db") == "a\\ud83db"
-
-
-@given(st.text())
-def test_one_line_control_characters(text: str) -> None:
-    line = one_line(text)
-    assert len(line.splitlines()) <= 1
-    assert not any(ord(character) < 32 for character in line)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, None), (math.nan, None), (math.inf, None), (-1e-9, 0.0)])

@@ -67,7 +67,7 @@ A_TENSOR = numpy_helper.from_array(np.ones(2, np.float32), "t")
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "expected"),
     [
         (node("Custom", domain="com.example"), "allowed are"),
         (lambda m: m.opset_import.append(helper.make_opsetid("com.example", 1)), "domain 'com.example'"),
@@ -99,12 +99,12 @@ A_TENSOR = numpy_helper.from_array(np.ones(2, np.float32), "t")
         (node("Div", ("n", "n")), "type 7"),
     ],
 )
-def test_check_graph_foreign(change, says):
+def test_check_graph_foreign(change, expected):
     def with_whole_number(model):
         model.graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.int64), "n"))
         change(model)
 
-    assert says in forged(with_whole_number)
+    assert expected in forged(with_whole_number)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
@@ -128,7 +128,7 @@ def set_first(model, name, value, place=0):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "expected"),
     [
         (lambda m: set_first(m, "nodes_truenodeids", 0), "does not exist"),
         (lambda m: set_first(m, "nodes_truenodeids", 2**40), "does not exist"),
@@ -147,9 +147,9 @@ def set_first(model, name, value, place=0):
         (lambda m: attribute(m, "classlabels_int64s").ints.append(3), "there must be|shape"),
     ],
 )
-def test_check_trees_damaged(change, says, forest):
+def test_check_trees_damaged(change, expected, forest):
     message = forged(change, forest)
-    assert any(word in message for word in says.split("|")), message
+    assert any(word in message for word in expected.split("|")), message
 
 
 def test_check_trees_cycle(forest):

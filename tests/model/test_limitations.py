@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from popclass.model.limitations import UNCHANGED, in_short, limits
+from popclass.model.limitations import UNCHANGED, brief_limits, limits
 from popclass.model.model import Model
 from popclass.training.adapt import BASE
 
@@ -29,14 +29,14 @@ class _Model:
 
 def joined(info: dict[str, Any], *classes: str) -> tuple[str, str]:
     model: Any = _Model(info, classes)
-    return " ".join(limits(model)), " ".join(in_short(model))
+    return " ".join(limits(model)), " ".join(brief_limits(model))
 
 
 def test_limits_default_model() -> None:
     model = Model.default()
     assert "unknown" in limits(model)[0]
-    assert "not known" in in_short(model)[0]
-    for sentences in (limits(model), in_short(model)):
+    assert "not known" in brief_limits(model)[0]
+    for sentences in (limits(model), brief_limits(model)):
         assert any("repeated tap" in sentence for sentence in sentences)
         assert any("as frequent as in" in sentence for sentence in sentences)
 

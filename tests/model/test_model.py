@@ -47,7 +47,7 @@ def test_sha256(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "expected"),
     [
         ({"surprise": 1}, "surprise"),
         ({"classes": ["cavitation"]}, "classes"),
@@ -63,9 +63,9 @@ def test_sha256(model, tmp_path):
         ({"novelty": {"neighbours": 1}}, "mean"),
     ],
 )
-def test_model_inconsistent_json(graph, changes, says):
+def test_model_inconsistent_json(graph, changes, expected):
     message = refused(resealed(graph, information(**changes)))
-    assert any(word in message for word in says.split("|")), message
+    assert any(word in message for word in expected.split("|")), message
 
 
 def test_model_missing_key(graph):
@@ -174,15 +174,15 @@ def changed(key, **values):
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "expected"),
     [
         (changed("frontend", rate=10**9), "rate"),
         (changed("frontend", window=0), "window"),
         (changed("frontend", hop="128"), "hop"),
         (changed("frontend", window=256), "do not fit"),
         (changed("frontend", dct=information()["frontend"]["mel"]), "do not fit"),
-        (changed("frontend", mel={"float32": "", "shape": [-1, 257]}), "no list of sizes"),
-        (changed("frontend", mel={"float32": "", "shape": [2**62, 2**62]}), "no list of sizes"),
+        (changed("frontend", mel={"float32": "", "shape": [-1, 257]}), "not a list of sizes"),
+        (changed("frontend", mel={"float32": "", "shape": [2**62, 2**62]}), "not a list of sizes"),
         (changed("calibration", bias=[1e300, 0, 0]), "beyond"),
         (changed("novelty", shares=information()["novelty"]["mean"]), "fit together"),
         ({"scores": []}, "scores must be"),
@@ -192,9 +192,9 @@ def changed(key, **values):
         ({"context": {}}, "missing"),
     ],
 )
-def test_load_json_does_not_fit(changes, says, tmp_path):
+def test_load_json_does_not_fit(changes, expected, tmp_path):
     path = tmp_path / "m.onnx"
     path.write_bytes(resealed(softmax_graph(), information(**changes)))
-    with pytest.raises(ModelError, match=says) as caught:
+    with pytest.raises(ModelError, match=expected) as caught:
         Model.load(path)
     assert "\n" not in str(caught.value)

@@ -9,7 +9,7 @@ from popclass.model.protobuf import Field, read_message
 
 def test_read_message_ambiguous():
     schema = {1: Field("a", "int"), 2: Field("b", "bytes"), 3: Field("c", "ints"), 4: "is refused"}
-    for data, says in (
+    for data, expected in (
         (b"\x08\x01\x08\x02", "more than 1 of a"),
         (b"\x18\x01\x08\x01\x18\x02", "more than 1 of c"),
         (b"\x98\x00\x01", "not allowed"),
@@ -20,5 +20,5 @@ def test_read_message_ambiguous():
         (b"\x08" + b"\xff" * 10 + b"\x01", "64 bits"),
         (b"\x08", "cut short"),
     ):
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises(ValueError, match=expected):
             read_message(data, schema, "it")

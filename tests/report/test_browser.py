@@ -1,7 +1,6 @@
-"""A report in a real browser: it opens without a word of complaint or a request, and does what its buttons say.
+"""Report pages in a real browser.
 
-Debian's chromium and chromium-driver are used; where they are missing these tests are skipped. Elements are found the
-way a person finds them, by what they say, or by the names the page gives them.
+Debian's chromium and chromium-driver are used; where they are missing these tests are skipped.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ def driver(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.fixture
 def page(driver: Any, folder: Path) -> Any:
-    """The report, opened afresh with nothing kept from before."""
+    """The report, opened with empty storage."""
     open_page(driver, folder / "page.html")
     driver.execute_script("localStorage.clear()")
     open_page(driver, folder / "page.html")
@@ -94,7 +93,7 @@ def open_page(driver: Any, path: Path) -> None:
 
 
 def until(driver: Any, script: str) -> Any:
-    """What a script returns, once that is something."""
+    """Return the result of a script once it is truthy."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     return WebDriverWait(driver, PATIENCE_S, 0.05).until(lambda page: page.execute_script(script))
@@ -153,7 +152,7 @@ def requests(driver: Any) -> list[str]:
     return [url for url in sent if not url.startswith(("data:", "blob:"))]
 
 
-def test_it_opens_without_errors_and_asks_nobody_for_anything(driver: Any, folder: Path) -> None:
+def test_page_no_errors_no_requests(driver: Any, folder: Path) -> None:
     for log in (complaints, requests):  # what was logged before goes
         log(driver)
     open_page(driver, folder / "page.html")
@@ -162,7 +161,7 @@ def test_it_opens_without_errors_and_asks_nobody_for_anything(driver: Any, folde
     assert requests(driver) == [(folder / "page.html").as_uri()]
 
 
-def test_it_draws_every_event_of_every_recording(page: Any, folder: Path) -> None:
+def test_page_draws_all_events(page: Any, folder: Path) -> None:
     names = [HOSTILE, "b.wav", "c.wav", "d.wav"]
     for place, name in enumerate(names):
         number = len(events_of(folder, name))
@@ -177,7 +176,7 @@ def test_it_draws_every_event_of_every_recording(page: Any, folder: Path) -> Non
         assert page.execute_script(SHADES, canvas) > 5, canvas
 
 
-def test_html_in_names_is_text(page: Any, folder: Path) -> None:
+def test_page_escapes_names(page: Any, folder: Path) -> None:
     assert page.execute_script("return document.querySelectorAll('img, b, i:not(.mark)').length") == 0
     assert page.execute_script("return document.scripts.length") == 2
     assert HOSTILE in one(page, "#recording-title").text
@@ -185,7 +184,7 @@ def test_html_in_names_is_text(page: Any, folder: Path) -> None:
     assert complaints(page) == []
 
 
-def test_html_in_a_label_is_text(driver: Any, folder: Path) -> None:
+def test_page_escapes_labels(driver: Any, folder: Path) -> None:
     model = Model.load(folder / "small.onnx")
     result = classify(folder / "b.wav", model=model)
     label = "<img src=x onerror=alert(3)>"
@@ -198,7 +197,7 @@ def test_html_in_a_label_is_text(driver: Any, folder: Path) -> None:
     assert complaints(driver) == []
 
 
-def test_an_event_without_a_clip_says_so(driver: Any, folder: Path) -> None:
+def test_detail_without_clip(driver: Any, folder: Path) -> None:
     model = Model.load(folder / "small.onnx")
     result = classify(folder / "b.wav", model=model)
     media = extract_media(result, folder / "b.wav", model)
@@ -214,7 +213,7 @@ def test_an_event_without_a_clip_says_so(driver: Any, folder: Path) -> None:
     assert complaints(driver) == []
 
 
-def test_an_event_plays_to_its_end(page: Any) -> None:
+def test_play_to_end(page: Any) -> None:
     press(page, "p")
     assert until(page, "return document.documentElement.dataset.played") == "1"
     click(page, "#rows tr:nth-child(2)")
@@ -223,7 +222,7 @@ def test_an_event_plays_to_its_end(page: Any) -> None:
     assert complaints(page) == []
 
 
-def test_the_table_sorts_by_any_column_both_ways(page: Any) -> None:
+def test_table_sort(page: Any) -> None:
     heads = page.find_elements("css selector", "#head button")
     for number in range(len(heads)):
         click(page, f"#head th:nth-child({number + 1}) button")
@@ -239,7 +238,7 @@ def test_the_table_sorts_by_any_column_both_ways(page: Any) -> None:
     assert [float(text) for text in column(page, 3)] == sorted(probabilities, reverse=True)
 
 
-def test_labels_change_by_key_and_by_click_and_survive_a_reload(page: Any, folder: Path) -> None:
+def test_relabel_key_click_reload(page: Any, folder: Path) -> None:
     press(page, "2")
     assert column(page, 2)[0].endswith("snapping")
     click(page, "#rows tr:nth-child(2)")
@@ -257,7 +256,7 @@ def test_labels_change_by_key_and_by_click_and_survive_a_reload(page: Any, folde
     assert column(page, 7)[:2] == ["✓", "✓"]
 
 
-def test_events_are_added_by_key_and_by_two_clicks_and_removed(page: Any, folder: Path) -> None:
+def test_add_and_remove_events(page: Any, folder: Path) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
 
     number = len(events_of(folder, HOSTILE))
@@ -275,7 +274,7 @@ def test_events_are_added_by_key_and_by_two_clicks_and_removed(page: Any, folder
     assert column(page, 0).count("+") == 0
 
 
-def test_an_added_event_has_no_label_until_it_is_given_one(page: Any) -> None:
+def test_add_event_unlabelled(page: Any) -> None:
     press(page, ".", "n")
     place = column(page, 0).index("+")
     assert column(page, 2)[place].endswith("uncertain")
@@ -287,8 +286,8 @@ def test_an_added_event_has_no_label_until_it_is_given_one(page: Any) -> None:
     assert not one(page, "#message").is_displayed()
 
 
-def test_no_event_is_added_where_there_is_one_already(page: Any, folder: Path) -> None:
-    """The cursor stands on the event that is chosen, and a second one there would be the same sound."""
+def test_add_event_near_existing(page: Any, folder: Path) -> None:
+    """The cursor is at the selected event."""
     number = len(events_of(folder, HOSTILE))
     press(page, "n")
     assert len(column(page, 0)) == number
@@ -300,7 +299,7 @@ def test_no_event_is_added_where_there_is_one_already(page: Any, folder: Path) -
     assert len(column(page, 0)) == number
 
 
-def test_counts_say_whether_they_are_as_found_or_as_corrected(page: Any, folder: Path) -> None:
+def test_counts_found_and_corrected(page: Any, folder: Path) -> None:
     total, here = one(page, "#total").text, one(page, "#summary").text
     assert "found" not in total + here
     press(page, "x", "j", "2", ".", "n", "1")
@@ -317,14 +316,14 @@ def test_counts_say_whether_they_are_as_found_or_as_corrected(page: Any, folder:
     assert not one(page, "#corrected").is_displayed()
 
 
-def test_removing_every_event_is_a_verified_negative(page: Any, folder: Path) -> None:
+def test_download_all_removed(page: Any, folder: Path) -> None:
     for _ in events_of(folder, HOSTILE):
         press(page, "x", "j")
     rows = [row for row in download(page, folder) if row["file"] == HOSTILE]
     assert [(row["start_s"], row["end_s"], row["label"]) for row in rows] == [("", "", "")]
 
 
-def test_the_download_holds_the_labels_and_trains(page: Any, folder: Path) -> None:
+def test_download_trains(page: Any, folder: Path) -> None:
     press(page, "2")
     rows = download(page, folder)
     certain = [row for row in found(folder) if row["label"] != "uncertain"]
@@ -339,15 +338,15 @@ def test_the_download_holds_the_labels_and_trains(page: Any, folder: Path) -> No
     assert set(Model.load(folder / "mine.onnx").classes) == {row["label"] for row in rows} | {"other"}
 
 
-def test_only_what_was_checked_can_be_downloaded(page: Any, folder: Path) -> None:
+def test_download_only_checked(page: Any, folder: Path) -> None:
     press(page, "1", "j", "2")
     click(page, "#only-checked")
     assert [row["label"] for row in download(page, folder)] == ["cavitation", "snapping"]
     assert "--partial" in one(page, "#advice").text
 
 
-def test_without_a_labelled_event_there_is_nothing_to_download(driver: Any, folder: Path, tmp_path: Path) -> None:
-    """A table without rows is none that `train` reads; and the page has no bare half beside its sections."""
+def test_download_without_labels(driver: Any, folder: Path, tmp_path: Path) -> None:
+    """`train` rejects a table without rows; the sections use the whole width."""
     recordings.write(tmp_path / "quiet.wav", [])
     arguments = ["classify", tmp_path / "quiet.wav", "--model", folder / "small.onnx", "--report", tmp_path / "q.html"]
     assert main([str(part) for part in arguments]) == 0
@@ -364,7 +363,7 @@ def test_without_a_labelled_event_there_is_nothing_to_download(driver: Any, fold
     assert one(driver, "#download").is_enabled()
 
 
-def test_zoom_and_scroll_stay_within_the_recording(page: Any) -> None:
+def test_zoom_and_scroll_limits(page: Any) -> None:
     whole = one(page, "#position").text
     press(page, "z")
     until(page, f"return !document.getElementById('position').textContent.startsWith({json.dumps(whole)})")
@@ -376,7 +375,7 @@ def test_zoom_and_scroll_stay_within_the_recording(page: Any) -> None:
     assert complaints(page) == []
 
 
-def test_each_cavitation_has_a_bar_that_follows_corrections(page: Any, folder: Path) -> None:
+def test_timeline_bars_follow_corrections(page: Any, folder: Path) -> None:
     bars = "return document.querySelectorAll('#timelines svg .refractory').length"
     cavitations = sum(row["label"] == "cavitation" for row in found(folder))
     assert cavitations > 0
@@ -386,8 +385,8 @@ def test_each_cavitation_has_a_bar_that_follows_corrections(page: Any, folder: P
     assert page.execute_script(bars) == cavitations - 1
 
 
-def test_it_works_by_keyboard_alone(page: Any, folder: Path) -> None:
-    """By Tab to the picture and every button, each stop visible, and from event to event by arrows."""
+def test_keyboard_only(page: Any, folder: Path) -> None:
+    """Tab reaches the picture and every button with a visible focus; arrows move between events."""
     stops = []
     for _ in range(40):
         press(page, "\ue004")
@@ -404,7 +403,7 @@ def test_it_works_by_keyboard_alone(page: Any, folder: Path) -> None:
     assert until(page, "return document.documentElement.dataset.played") == "2"
 
 
-def test_help_lists_the_keys_and_closes(page: Any) -> None:
+def test_help_dialog(page: Any) -> None:
     press(page, "?")
     assert one(page, "#keys").is_displayed()
     assert "add an event" in one(page, "#key-list").text
@@ -414,8 +413,8 @@ def test_help_lists_the_keys_and_closes(page: Any) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1400])
-def test_nothing_hangs_over_the_edge(driver: Any, folder: Path, scheme: str, width: int) -> None:
-    """At phone width the page itself never scrolls sideways, and every label has a colour of its own."""
+def test_layout_no_overflow(driver: Any, folder: Path, scheme: str, width: int) -> None:
+    """The page does not scroll sideways at phone width, and label colours differ."""
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
@@ -448,8 +447,8 @@ return [...document.querySelectorAll(arguments[0])].map(cell => {
 """
 
 
-def test_a_phone_shows_every_column_below_the_others(driver: Any, folder: Path) -> None:
-    """And none over another or beyond the edge."""
+def test_layout_phone_columns(driver: Any, folder: Path) -> None:
+    """Cells do not overlap or exceed the width."""
     with wide(driver, 400):
         open_page(driver, folder / "page.html")
         cells = driver.execute_script(BOXES, "#rows tr:first-child td")
@@ -463,7 +462,7 @@ def test_a_phone_shows_every_column_below_the_others(driver: Any, folder: Path) 
     assert min(box[3] for box in cells[4:7]) >= max(box[4] for box in (*cells[:4], cells[7])) - 1
 
 
-def test_a_short_table_leaves_no_large_bare_area(driver: Any, folder: Path) -> None:
+def test_layout_short_table(driver: Any, folder: Path) -> None:
     bottoms = "return ['sessions', 'detail'].map(id => document.getElementById(id).getBoundingClientRect().bottom)"
     with wide(driver, 1400):
         open_page(driver, folder / "page.html")
@@ -471,7 +470,7 @@ def test_a_short_table_leaves_no_large_bare_area(driver: Any, folder: Path) -> N
     assert right - left < 150
 
 
-def test_without_scripts_nothing_dead_is_shown(driver: Any, folder: Path) -> None:
+def test_page_without_scripts(driver: Any, folder: Path) -> None:
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         driver.get((folder / "page.html").as_uri())
@@ -488,20 +487,20 @@ def test_without_scripts_nothing_dead_is_shown(driver: Any, folder: Path) -> Non
         assert f"{len(events_of(folder, name))} events: " in text
 
 
-def test_a_level_says_what_it_is_of(page: Any, folder: Path) -> None:
+def test_level_texts(page: Any, folder: Path) -> None:
     assert "Of everything in view, the loudest sample is at -" in one(page, "#level").text
     peak = float(events_of(folder, HOSTILE)[0]["peak_dbfs"])
     assert f"this event's own loudest sample is at {peak:.1f} dBFS" in one(page, "#sound").text
 
 
-def test_odds_are_told_as_the_numbers_mean_them(page: Any) -> None:
+def test_evidence_note(page: Any) -> None:
     note = " ".join(one(page, "#evidence-note").text.split())
     assert note.startswith("Each line says how many times higher (+) or lower (−) the odds of the")
     assert "than if that property had its mean value in the training data" in note
 
 
-def test_labels_of_all_pages_of_a_batch_train_a_model(driver: Any, folder: Path, tmp_path: Path) -> None:
-    """Each page downloads under a name of its own, and one command reads them all."""
+def test_batch_labels_train(driver: Any, folder: Path, tmp_path: Path) -> None:
+    """Downloads have unique names, and one command reads all."""
     takes, out = tmp_path / "in", tmp_path / "out"
     for number in range(3):
         recordings.write(takes / f"take{number}.wav", SOUNDS, seed=number, seconds=2.0)
@@ -526,7 +525,7 @@ def test_labels_of_all_pages_of_a_batch_train_a_model(driver: Any, folder: Path,
 
 
 @pytest.mark.parametrize("width", [400, 1400])
-def test_tables_of_the_index_line_up_and_hide_nothing(driver: Any, folder: Path, tmp_path: Path, width: int) -> None:
+def test_index_layout(driver: Any, folder: Path, tmp_path: Path, width: int) -> None:
     for name in ("a.wav", "day/a_name_that_is_much_longer_than_the_first_one_and_has_no_blank.wav"):
         recordings.write(tmp_path / "in" / name, ["cavitation"])
     arguments = [
@@ -551,7 +550,7 @@ def test_tables_of_the_index_line_up_and_hide_nothing(driver: Any, folder: Path,
         assert len({round(box[4] - box[3]) for box in heads}) == 1
 
 
-def test_the_index_of_a_batch_links_pages_that_open(driver: Any, folder: Path, tmp_path: Path) -> None:
+def test_index_links(driver: Any, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     recordings.write(tmp_path / "in" / "50% <i>.wav", ["cavitation"])
     recordings.write(tmp_path / "in" / "quiet.wav", [])

@@ -1,4 +1,4 @@
-"""Clips hold the sound around their events, at a level that is said, in no more room than there is."""
+"""Clips of events: samples, gain and size limit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def recording(seconds: float, *, channels: int = 1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("block", [1000, 65_536])
-def test_a_clip_is_the_recording_around_its_event(block: int) -> None:
+def test_cutter_samples(block: int) -> None:
     x = recording(3.0, channels=2)
     (clip,) = cut(x, [event(1.5, channel=2)], block)
     assert clip is not None
@@ -47,13 +47,13 @@ def test_a_clip_is_the_recording_around_its_event(block: int) -> None:
     assert heard[0] == heard[-1] == 0
 
 
-def test_clips_overlap_and_may_lie_at_either_end() -> None:
+def test_cutter_overlap_and_ends() -> None:
     found = cut(recording(1.0), [event(0.0), event(0.006), event(0.99)])
     lengths = [soundfile.info(io.BytesIO(clip.data)).duration for clip in found if clip is not None]
     assert lengths == pytest.approx([0.25, 0.256, 0.11])
 
 
-def test_many_events_are_packed_tighter_and_then_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cutter_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     x, events = recording(8.0), [event(0.2 + 0.15 * number) for number in range(50)]
     packed = cut(x, events)
     assert {clip.mime for clip in packed if clip is not None} == {"audio/ogg"}
@@ -69,7 +69,7 @@ def test_many_events_are_packed_tighter_and_then_left_out(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 192_000])
-def test_opus_is_the_same_bytes_each_time_and_sounds_alike(rate: int) -> None:
+def test_opus_deterministic_and_similar(rate: int) -> None:
     t = np.arange(round(0.35 * rate)) / rate
     tone = (0.5 * np.sin(2 * np.pi * 700 * t)).astype(np.float32)
     data, _ = opus(tone, rate)

@@ -1,4 +1,4 @@
-"""What spoke for a label is what the model really leant on."""
+"""Contributions of feature groups."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def features(model: Model) -> np.ndarray:
     return extract_events(recordings.samples(kinds, seconds=4.0), model.frontend, sample_rate=recordings.RATE).features
 
 
-def test_every_feature_belongs_to_one_group_of_people_words() -> None:
+def test_groups_of_all_features() -> None:
     groups = groups_of(NAMES)
     assert [name for name, _ in groups] == [name for name, _ in GROUPS]
     assert sorted(column for _, members in groups for column in members) == list(range(len(NAMES)))
 
 
-def test_a_contribution_is_the_change_of_the_log_odds(model: Model, features: np.ndarray) -> None:
-    """Recomputed from the model's answers to the changed features of one event."""
+def test_contributions_log_odds(model: Model, features: np.ndarray) -> None:
+    """Recomputed from the model with the replaced features of one event."""
     answers = model.probabilities(features)
     labels = [model.classes[column] for column in answers.argmax(axis=1)]
     members = dict(groups_of(model.features))
@@ -52,15 +52,15 @@ def test_a_contribution_is_the_change_of_the_log_odds(model: Model, features: np
             assert part.log_odds == pytest.approx(expected, abs=1e-3)
 
 
-def test_an_ordinary_sound_has_nothing_that_stands_out(model: Model) -> None:
+def test_contributions_mean_features(model: Model) -> None:
     assert contributions(model.ordinary[None], [model.classes[0]], model) == [()]
 
 
-def test_no_events_have_no_evidence(model: Model) -> None:
+def test_contributions_no_events(model: Model) -> None:
     assert contributions(np.zeros((0, len(model.features))), [], model) == []
 
 
-def test_what_was_measured_is_said_in_units_people_know(model: Model, features: np.ndarray) -> None:
+def test_contributions_units(model: Model, features: np.ndarray) -> None:
     answers = model.probabilities(features)
     labels = [model.classes[column] for column in answers.argmax(axis=1)]
     said = {part.group: part.measured for parts in contributions(features, labels, model) for part in parts}

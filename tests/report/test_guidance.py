@@ -1,4 +1,4 @@
-"""The texts: complete, in the right order, with sources, and only where they belong."""
+"""Guidance texts: completeness, order, sources and sites."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ ASKED_FOR = {
 }
 
 
-def test_the_symptoms_of_the_command_line_are_all_there() -> None:
+def test_all_symptoms_names() -> None:
     assert set(NAMES) >= ASKED_FOR
     assert len(set(NAMES)) == len(NAMES)
 
 
 @given(st.lists(st.sampled_from(NAMES), unique=True))
-def test_every_symptom_named_is_warned_of_and_the_urgent_come_first(named: list[str]) -> None:
+def test_guidance_warnings_order(named: list[str]) -> None:
     said = guidance(["lumbar"], named)
     levels = [level.name for level in said.warnings]
     assert levels == [name for name in ORDER if name in levels]
@@ -39,13 +39,13 @@ def test_every_symptom_named_is_warned_of_and_the_urgent_come_first(named: list[
     ("symptom", "urgency"),
     [("bladder-or-bowel", "emergency"), ("numbness", "at-once"), ("radiating-pain", "at-once"), ("pain", "soon")],
 )
-def test_how_soon_is_what_the_sources_say(symptom: str, urgency: str) -> None:
+def test_guidance_urgency(symptom: str, urgency: str) -> None:
     (level,) = guidance([None], [symptom]).warnings
     assert level.name == urgency
 
 
 @pytest.mark.parametrize("site", ["lumbar", "si", "hip"])
-def test_back_hip_and_pelvis_have_measures_of_two_sentences(site: str) -> None:
+def test_guidance_measures(site: str) -> None:
     said = guidance([site, "mcp"])
     assert said.measures is not None
     assert len(said.exercises) == 4
@@ -54,7 +54,7 @@ def test_back_hip_and_pelvis_have_measures_of_two_sentences(site: str) -> None:
 
 
 @pytest.mark.parametrize("site", [None, "mcp", "jaw"])
-def test_elsewhere_nothing_is_said_of_the_back(site: str | None) -> None:
+def test_guidance_other_site(site: str | None) -> None:
     said = guidance([site])
     assert said.measures is None
     assert said.exercises == ()
@@ -63,7 +63,7 @@ def test_elsewhere_nothing_is_said_of_the_back(site: str | None) -> None:
 
 
 @pytest.mark.parametrize("site", ["mcp", "wrist", "knee", "jaw"])
-def test_signs_of_the_back_are_said_to_be_such_at_another_joint(site: str) -> None:
+def test_guidance_back_signs_other_site(site: str) -> None:
     said = guidance([site], ["numbness", "pain", "locking"])
     assert said.back_note is not None
     assert said.back_note.startswith("These are signs of the back")
@@ -78,7 +78,7 @@ def test_signs_of_the_back_are_said_to_be_such_at_another_joint(site: str) -> No
 
 
 @pytest.mark.parametrize("site", ["thoracic", "lumbar", "si"])
-def test_at_the_back_nothing_stands_apart(site: str) -> None:
+def test_guidance_back_site(site: str) -> None:
     said = guidance([site], ["numbness", "pain"])
     assert (said.back_signs, said.back_note, said.anywhere) == ((), None, False)
     assert "facet joint" in " ".join(symptom.text for level in said.warnings for symptom in level.symptoms)
@@ -86,14 +86,14 @@ def test_at_the_back_nothing_stands_apart(site: str) -> None:
 
 
 @pytest.mark.parametrize("sites", [[None], ["wrist"], ["lumbar", "wrist"], [None, "lumbar"]])
-def test_no_sign_is_lost_wherever_it_is_listed(sites: list[str | None]) -> None:
+def test_guidance_lists_all_signs(sites: list[str | None]) -> None:
     said = guidance(sites, ["pain"])
     listed = [symptom.name for level in (*said.changes, *said.back_signs) for symptom in level.symptoms]
     assert sorted(listed) == sorted(set(NAMES) - {"pain"})
     assert said.anywhere == (None in sites)
 
 
-def test_every_fact_has_a_source_and_links_lead_to_the_papers_alone() -> None:
+def test_guidance_sources() -> None:
     said = guidance(["lumbar"])
     passages = [*said.meaning, said.harmless, said.measures]
     each = [*(passage.sources for passage in passages if passage), *(symptom.sources for symptom in all_symptoms())]
@@ -108,11 +108,11 @@ def test_every_fact_has_a_source_and_links_lead_to_the_papers_alone() -> None:
 
 
 @pytest.mark.parametrize(("given_name", "meant"), [("Pain", "pain"), ("bladder or bowel", "bladder-or-bowel")])
-def test_a_symptom_is_known_however_it_is_spaced(given_name: str, meant: str) -> None:
+def test_check_symptom_spelling(given_name: str, meant: str) -> None:
     assert check_symptom(given_name) == meant
 
 
-def test_an_unknown_symptom_is_one_line_with_the_names() -> None:
+def test_check_symptom_unknown() -> None:
     with pytest.raises(UsageError) as caught:
         check_symptom("numbnes\n", what="--symptom")
     said = str(caught.value)

@@ -1,4 +1,4 @@
-"""Pictures show what is there: a short pop at its time and pitch, however long the recording and the blocks."""
+"""Envelope and spectrogram of recordings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pixels(image: bytes) -> np.ndarray:
 
 @settings(max_examples=60)
 @given(values=st.lists(st.floats(-1, 1, width=32), max_size=70), sizes=st.lists(st.integers(1, 9), min_size=1))
-def test_folding_keeps_the_largest_of_every_column(values: list[float], sizes: list[int]) -> None:
+def test_folded_maximum_columns(values: list[float], sizes: list[int]) -> None:
     folded = FoldedMaximum(1, limit=8)
     rest, turn = values, 0
     while rest:
@@ -52,7 +52,7 @@ def test_folding_keeps_the_largest_of_every_column(values: list[float], sizes: l
     assert len(expected) <= 9
 
 
-def test_the_envelope_reaches_exactly_what_was_recorded() -> None:
+def test_envelope_peak() -> None:
     x = pop(2.0, 1.2)
     seen = observed(x)
     assert seen.peak == pytest.approx(np.abs(x - x.mean()).max(), rel=1e-6)
@@ -61,7 +61,7 @@ def test_the_envelope_reaches_exactly_what_was_recorded() -> None:
     assert np.abs(seen.envelope).max() == 127
 
 
-def test_a_pop_is_seen_at_its_time_and_pitch() -> None:
+def test_overview_pop_time_and_frequency() -> None:
     seen = observed(pop(2.0, 1.2, 2000.0))
     shade = pixels(seen.spectrogram[0]).astype(float)
     column = int(shade.sum(axis=0).argmax())
@@ -71,7 +71,7 @@ def test_a_pop_is_seen_at_its_time_and_pitch() -> None:
 
 
 @pytest.mark.parametrize("block", [311, 4096, 65_536])
-def test_pictures_do_not_depend_on_the_blocks(block: int) -> None:
+def test_overview_block_size(block: int) -> None:
     x = pop(1.5, 0.4)
     ours, other = observed(x, block), observed(x, 1000)
     assert np.array_equal(ours.envelope, other.envelope)
@@ -81,7 +81,7 @@ def test_pictures_do_not_depend_on_the_blocks(block: int) -> None:
     )
 
 
-def test_long_recordings_have_no_more_columns_and_still_show_the_pop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overview_long_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ENVELOPE_COLUMNS", 512)
     monkeypatch.setattr(module, "SPECTROGRAM_COLUMNS", 256)
     seen = observed(pop(20.0, 13.7))
@@ -94,7 +94,7 @@ def test_long_recordings_have_no_more_columns_and_still_show_the_pop(monkeypatch
     assert column * seen.spectrogram_s == pytest.approx(13.7, abs=2 * seen.spectrogram_s)
 
 
-def test_images_are_cut_into_tiles() -> None:
+def test_spectrogram_tiles() -> None:
     seen = observed(pop(30.0, 3.0))
     widths = [pixels(image).shape[1] for image in seen.spectrogram]
     assert widths[:-1] == [TILE] * (len(widths) - 1)
@@ -102,22 +102,22 @@ def test_images_are_cut_into_tiles() -> None:
 
 
 @pytest.mark.parametrize("samples", [np.zeros((0, 1)), np.zeros((10, 1)), np.zeros((4800, 2))])
-def test_silence_and_next_to_nothing_have_pictures(samples: np.ndarray) -> None:
+def test_overview_silence_and_short(samples: np.ndarray) -> None:
     seen = observed(samples)
     assert seen.peak == 0
     assert not seen.envelope.any()
     assert not any(pixels(image).any() for image in seen.spectrogram)
 
 
-def test_the_louder_of_two_channels_is_shown() -> None:
+def test_envelope_louder_channel() -> None:
     x = pop(1.0, 0.5)
     seen = observed(np.stack([np.zeros_like(x), x], axis=1))
     assert seen.peak == pytest.approx(np.abs(x - x.mean()).max(), rel=1e-6)
 
 
 @pytest.mark.parametrize("offsets", [(0.4,), (-0.3, 0.5)])
-def test_an_offset_is_not_drawn(offsets: tuple[float, ...]) -> None:
-    """Or the picture would be a solid bar; each channel has its own."""
+def test_envelope_offset(offsets: tuple[float, ...]) -> None:
+    """Channels have different offsets."""
     x = pop(1.0, 0.5)
     plain, shifted = (observed(np.stack([x + add for add in adds], axis=1)) for adds in ([0.0] * len(offsets), offsets))
     assert shifted.peak == pytest.approx(plain.peak, rel=1e-4)

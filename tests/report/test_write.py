@@ -1,4 +1,4 @@
-"""The page as a file: small, the same each time, closed to the network, and refused in one line where it cannot be."""
+"""Report files: content, security policy, batch reports and errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import recordings
 
 from popclass.cli import main
 from popclass.errors import AudioError, UsageError
-from popclass.model.limitations import in_short
+from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.pipeline import classify
 from popclass.report import write_report
@@ -89,7 +89,7 @@ def refused(result: tuple[int, str, list[str]], *words: str) -> None:
     assert all(word in lines[0] for word in words), lines
 
 
-def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(run: Run, recording: Path, model: str) -> None:
+def test_page_security_policy(run: Run, recording: Path, model: str) -> None:
     page = recording.with_name("page.html")
     assert run("classify", recording, "--model", model, "--report", page)[0] == 0
     parts = _Parts(page.read_text("utf-8"))
@@ -105,7 +105,7 @@ def test_the_policy_allows_what_stands_in_the_page_and_nothing_else(run: Run, re
     assert {link for link in parts.links if not link.startswith("#")} == papers - {None}
 
 
-def test_the_page_knows_what_the_result_says(recording: Path, model: str) -> None:
+def test_page_data(recording: Path, model: str) -> None:
     chosen = Model.load(model)
     result = classify(recording, model=chosen, site="hip", subject="P1")
     page = recording.with_name("page.html")
@@ -120,7 +120,7 @@ def test_the_page_knows_what_the_result_says(recording: Path, model: str) -> Non
     assert (session["site"], session["cavities"], session["recordings"][0]["place"]) == ("hip", 1, 0)
 
 
-def test_the_same_recording_gives_the_same_page(run: Run, recording: Path, model: str) -> None:
+def test_page_deterministic(run: Run, recording: Path, model: str) -> None:
     page, seen = recording.with_name("a.html"), set[bytes]()
     for _ in range(2):
         assert run("classify", recording, "--model", model, "--report", page, "--symptom", "pain")[0] == 0
@@ -128,7 +128,7 @@ def test_the_same_recording_gives_the_same_page(run: Run, recording: Path, model
     assert len(seen) == 1
 
 
-def test_without_symptoms_it_says_what_is_usual_and_what_would_change_it(run: Run, recording: Path, model: str) -> None:
+def test_page_symptoms(run: Run, recording: Path, model: str) -> None:
     page = recording.with_name("page.html")
     run("classify", recording, "--model", model, "--report", page)
     text = page.read_text("utf-8")
@@ -144,7 +144,7 @@ def test_without_symptoms_it_says_what_is_usual_and_what_would_change_it(run: Ru
         assert always in text
 
 
-def test_no_events_are_a_page_as_well(run: Run, tmp_path: Path, model: str) -> None:
+def test_page_no_events(run: Run, tmp_path: Path, model: str) -> None:
     quiet, page = recordings.write(tmp_path / "quiet.wav", []), tmp_path / "page.html"
     assert run("classify", quiet, "--model", model, "--report", page)[0] == 0
     assert data_of(page)["recordings"][0]["events"] == []
@@ -152,7 +152,7 @@ def test_no_events_are_a_page_as_well(run: Run, tmp_path: Path, model: str) -> N
     assert "sound of its events" not in page.read_text("utf-8")
 
 
-def test_a_recording_that_failed_is_named_on_the_page_of_the_others(run: Run, recording: Path, model: str) -> None:
+def test_page_failed_recording(run: Run, recording: Path, model: str) -> None:
     bad, page = recording.with_name("bad.wav"), recording.with_name("page.htm")
     bad.write_bytes(b"no audio")
     code, _, lines = run("classify", recording, bad, "--model", model, "--report", page)
@@ -165,11 +165,11 @@ def test_a_recording_that_failed_is_named_on_the_page_of_the_others(run: Run, re
     assert "could not be used" not in page.read_text("utf-8")
 
 
-def test_what_the_model_cannot_do_stands_before_what_it_found(run: Run, recording: Path, model: str) -> None:
+def test_page_limitations(run: Run, recording: Path, model: str) -> None:
     page = recording.with_name("page.html")
     assert run("classify", recording, "--report", page, "--site", "knee")[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
-    for said in (*in_short(Model.default()), "No audible cavitation is documented there".lower()):
+    for said in (*brief_limits(Model.default()), "No audible cavitation is documented there".lower()):
         assert said in head
     assert "trained on generated sounds only" in head
     assert run("classify", recording, "--report", page, "--site", "mcp", "--model", model)[0] == 0
@@ -179,15 +179,15 @@ def test_what_the_model_cannot_do_stands_before_what_it_found(run: Run, recordin
     assert "as frequent as in training" in head
 
 
-def test_labels_of_a_page_are_called_after_it() -> None:
-    """So that those of many pages lie side by side; never a name a browser would change."""
+def test_labels_name() -> None:
+    """Names are unique per page, and browsers keep them."""
     assert labels_name("out/back.html") == "back.labels.csv"
     assert labels_name(page_name("day/b.wav")) == page_name("day/b.wav").removesuffix(".html") + ".labels.csv"
     assert labels_name("-.html") == labels_name("-") == "labels.csv"
     assert re.fullmatch(r"[\w.-]{1,100}", labels_name("x" * 200 + "<?>.html"))
 
 
-def test_standard_input_can_have_a_report(
+def test_report_standard_input(
     run: Run, recording: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "page.html"
@@ -199,9 +199,7 @@ def test_standard_input_can_have_a_report(
     assert "<title>standard input - popclass</title>" in page.read_text("utf-8")
 
 
-def test_what_cannot_be_is_refused_before_anything_is_heard(
-    run: Run, recording: Path, model: str, tmp_path: Path
-) -> None:
+def test_report_invalid_options(run: Run, recording: Path, model: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     refused(run("classify", recording, "--symptom", "pain"), "--report")
     refused(
@@ -216,7 +214,7 @@ def test_what_cannot_be_is_refused_before_anything_is_heard(
     assert not page.exists()
 
 
-def test_a_recording_that_changed_in_between_is_told_of(recording: Path, model: str) -> None:
+def test_write_report_changed_recording(recording: Path, model: str) -> None:
     chosen = Model.load(model)
     result = classify(recording, model=chosen)
     recordings.write(recording, ["other", "other"], seed=5)
@@ -226,7 +224,7 @@ def test_a_recording_that_changed_in_between_is_told_of(recording: Path, model: 
         write_report([], recording.with_name("page.html"), model=chosen)
 
 
-def test_a_batch_has_an_index_and_a_page_for_each_recording_with_events(run: Run, tmp_path: Path, model: str) -> None:
+def test_batch_report_pages(run: Run, tmp_path: Path, model: str) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     for name, kinds in {"a.wav": ["cavitation"], "day/b.wav": ["snapping"], "quiet.wav": []}.items():
         recordings.write(folder / name, kinds)
@@ -257,8 +255,8 @@ def test_a_batch_has_an_index_and_a_page_for_each_recording_with_events(run: Run
     assert {path: path.read_bytes() for path in out.rglob("*.html")} == before
 
 
-def test_every_alarm_of_a_batch_names_whom_it_is_about(run: Run, tmp_path: Path, model: str) -> None:
-    """Also where the recording failed or has no events, and so no page that could say it."""
+def test_batch_report_warnings(run: Run, tmp_path: Path, model: str) -> None:
+    """Includes recordings without a page: failed or without events."""
     folder, out = tmp_path / "in", tmp_path / "out"
     for name, kinds in {"a.wav": ["cavitation"], "quiet.wav": [], "well.wav": ["other"]}.items():
         recordings.write(folder / name, kinds)
@@ -284,7 +282,7 @@ def test_every_alarm_of_a_batch_names_whom_it_is_about(run: Run, tmp_path: Path,
     assert "a sign of the back" in flag
 
 
-def test_an_unknown_symptom_in_a_manifest_names_its_row(run: Run, tmp_path: Path, model: str) -> None:
+def test_batch_report_unknown_symptom(run: Run, tmp_path: Path, model: str) -> None:
     recordings.write(tmp_path / "in" / "a.wav")
     (tmp_path / "m.csv").write_text("file,symptoms\nin/a.wav,it aches\n")
     command = ["batch", tmp_path / "in", "-o", tmp_path / "out", "--model", model, "--manifest", tmp_path / "m.csv"]
@@ -293,20 +291,20 @@ def test_an_unknown_symptom_in_a_manifest_names_its_row(run: Run, tmp_path: Path
         assert not (tmp_path / "out").exists()
 
 
-def test_page_names_are_safe_and_different() -> None:
+def test_page_name_safe_and_unique() -> None:
     names = [page_name(name) for name in ("a/b.wav", "a-b.wav", "ü.wav", "x" * 300, "../../etc", "caf\udce9.wav")]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,90}", name) and not name.startswith(".") for name in names)
 
 
-def test_paths_are_seen_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert relative("folder/a.wav", "a.html") == "folder/a.wav"
     assert relative(tmp_path / "a.wav", tmp_path / "pages" / "a.html") == "../a.wav"
     assert relative("a.wav", "-") == "a.wav"
 
 
-def test_every_script_is_in_the_page_and_none_can_end_it() -> None:
+def test_scripts_complete_and_safe() -> None:
     assert sorted(SCRIPTS) == sorted(path.name for path in TEMPLATES.glob("*.js"))
     for path in TEMPLATES.iterdir():
         text = path.read_text("utf-8")
@@ -315,7 +313,7 @@ def test_every_script_is_in_the_page_and_none_can_end_it() -> None:
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), path.name
 
 
-def test_data_cannot_end_its_script(recording: Path, model: str) -> None:
+def test_page_data_escaped(recording: Path, model: str) -> None:
     from dataclasses import replace
 
     from popclass.report.media import extract_media

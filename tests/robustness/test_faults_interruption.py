@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import recordings
 
-from popclass.utils.signals import Stopped, Stops, held, stoppable, stopped
+from popclass.utils.signals import SignalHandler, Stopped, as_stopped, defer_signals, handle_signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -102,7 +102,7 @@ def group_of(leader: int) -> list[str]:
 OF_AN_IMPORT = re.compile(
     r"Traceback \(most recent call last\):\n"
     r"(?:  File \"<frozen importlib[^\n]*\n)+"
-    r"  File \"[^\"]*stopping.py\"[^\n]*\n[^\n]*\npopclass.stopping.Stopped: \d+\n"
+    r"  File \"[^\"]*signals\.py\"[^\n]*\n[^\n]*\npopclass\.utils\.signals\.Stopped: \d+\n"
 )
 
 
@@ -207,7 +207,7 @@ def test_interrupt_in_destructor() -> None:
         Dropping()
         time.sleep(5)
 
-    with pytest.raises(Stopped), stoppable():
+    with pytest.raises(Stopped), handle_signals():
         work()
 
 
@@ -219,26 +219,26 @@ def test_signal_deferred() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         reached.append(1)
 
-    with stoppable() as stops:
-        with pytest.raises(Stopped) as caught, held():
+    with handle_signals() as stops:
+        with pytest.raises(Stopped) as caught, defer_signals():
             work()
         assert reached == [1]
-        assert stops.asked is caught.value
+        assert stops.received is caught.value
     assert (caught.value.exit_code, caught.value.word) == (143, "terminated")
-    assert stopped(KeyboardInterrupt()).word == "interrupted"
+    assert as_stopped(KeyboardInterrupt()).word == "interrupted"
 
 
 def test_handlers_restored() -> None:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
-    with stoppable() as outer, stoppable() as inner:
+    with handle_signals() as outer, handle_signals() as inner:
         assert inner is outer
         assert [signal.getsignal(number) for number in numbers] != before
     assert [signal.getsignal(number) for number in numbers] == before
-    found: list[Stops] = []
+    found: list[SignalHandler] = []
 
     def elsewhere() -> None:
-        with stoppable() as stops:
+        with handle_signals() as stops:
             found.append(stops)
 
     thread = threading.Thread(target=elsewhere)

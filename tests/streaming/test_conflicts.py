@@ -18,9 +18,9 @@ def checked(time_s, weight, burst, capacity):
     return SimpleNamespace(timing=timing, takes_cavity=takes_cavity)
 
 
-def candidates(time_s, weight, burst, verdict, capacity):
+def candidates(time_s, weight, burst, result, capacity):
     which = np.flatnonzero(weight > 0)
-    return which, Conflicts(time_s[which], burst[which], verdict.takes_cavity[which], capacity, PERIOD_S)
+    return which, Conflicts(time_s[which], burst[which], result.takes_cavity[which], capacity, PERIOD_S)
 
 
 @settings(max_examples=400, deadline=None)
@@ -39,12 +39,12 @@ def test_conflicts_decided_and_forgettable(times, seed, until, capacity):
     now = checked(time_s[:known], weight[:known], burst[:known], capacity)
     whole = checked(time_s, weight, burst, capacity)
     which, conflicts = candidates(time_s[:known], weight[:known], burst[:known], now, capacity)
-    settled = np.flatnonzero(time_s[:known] < conflicts.decided_s(decided_s))
-    assert [now.timing[at] for at in settled] == [whole.timing[at] for at in settled]
+    decided = np.flatnonzero(time_s[:known] < conflicts.decided_s(decided_s))
+    assert [now.timing[at] for at in decided] == [whole.timing[at] for at in decided]
     gone = which[: conflicts.forgettable(decided_s, int(burst[known]) if known < n else int(burst[-1]))]
     first = int(gone[-1]) + 1 if len(gone) else 0
-    rest = checked(time_s[first:], weight[first:], burst[first:], capacity)
-    assert rest.timing == whole.timing[first:]
+    remaining = checked(time_s[first:], weight[first:], burst[first:], capacity)
+    assert remaining.timing == whole.timing[first:]
     assert all(time_s[gone] + PERIOD_S <= decided_s)
 
 

@@ -1,4 +1,4 @@
-"""popclass.streaming.device: a microphone that works, is pulled out, changes its rate or is too fast; all pretended."""
+"""Tests of popclass.streaming.device with a fake sounddevice."""
 
 import sys
 import threading
@@ -14,11 +14,11 @@ from popclass.streaming.source import Begin, Notice
 
 
 class PortAudioError(Exception):
-    """What sounddevice raises."""
+    """Stand-in for sounddevice.PortAudioError."""
 
 
 class FakeSound(types.ModuleType):
-    """sounddevice with one microphone, played by hand."""
+    """Fake sounddevice with one microphone."""
 
     PortAudioError = PortAudioError
 
@@ -42,7 +42,7 @@ class FakeSound(types.ModuleType):
         self.restarts += 1
 
     def _initialize(self):
-        self.present = self.restarts > 1  # not yet at the first try
+        self.present = self.restarts > 1  # not at the first attempt
 
     def play(self, blocks, status=""):
         for block in blocks:
@@ -67,7 +67,7 @@ def blocks(number, channels=1, value=0.1):
 
 
 def following(messages, number):
-    """The next messages that are something."""
+    """Return the next messages that are not None."""
     found = []
     while len(found) < number:
         if (message := next(messages)) is not None:
@@ -75,40 +75,40 @@ def following(messages, number):
     return found
 
 
-def test_samples_come_as_they_are_at_the_rate_of_the_device(sound):
+def test_messages_samples_copied(sound):
     messages = Device("USB", channels=2).messages()
     assert next(messages) == Begin(48_000, 2)
     assert (sound.options["device"], sound.options["dtype"], sound.options["blocksize"]) == ("USB", "float32", 480)
     buffer = blocks(1, 2)[0]
     sound.play([buffer])
-    buffer[:] = 9  # PortAudio uses its buffer again
+    buffer[:] = 9  # PortAudio reuses its buffer
     np.testing.assert_array_equal(following(messages, 1)[0], blocks(1, 2)[0])
 
 
-def test_a_number_names_a_device_and_a_rate_can_be_asked_for(sound):
+def test_device_number_and_rate(sound):
     assert next(Device("3", rate=44_100).messages()) == Begin(44_100, 1)
     assert sound.options["device"] == 3
 
 
-def test_an_unplugged_device_is_said_and_waited_for_and_its_new_rate_begins_anew(sound):
+def test_messages_reconnected(sound):
     messages = Device().messages()
     sound.play(blocks(2))
     assert len(following(messages, 3)) == 3
     sound.rate = 16_000
     sound.unplug()
     gone, back, begin = following(messages, 3)
-    assert "is gone" in gone.text
-    assert "is back, now at 16000 Hz" in back.text
+    assert "is disconnected" in gone.text
+    assert "is connected again, now at 16000 Hz" in back.text
     assert begin == Begin(16_000, 1)
-    assert sound.restarts > 1, "it was not there at the first try"
+    assert sound.restarts > 1, "the first attempt fails"
     sound.play(blocks(1))
     assert isinstance(following(messages, 1)[0], np.ndarray)
 
 
-def test_an_overrun_is_said_and_filled_so_that_the_clock_stays_right(sound, monkeypatch):
-    monkeypatch.setattr(device, "WAITING", 20)
+def test_messages_overrun_filled(sound, monkeypatch):
+    monkeypatch.setattr(device, "QUEUE_BLOCKS", 20)
     microphone = Device()
-    sound.play(blocks(50))  # nobody takes them
+    sound.play(blocks(50))  # nothing reads them
     messages = microphone.messages()
     found = following(messages, 1 + 2 + 20)
     assert found[0] == Begin(48_000, 1)
@@ -117,8 +117,8 @@ def test_an_overrun_is_said_and_filled_so_that_the_clock_stays_right(sound, monk
     assert sum(map(len, samples)) == 50 * 480
 
 
-def test_after_a_long_overrun_a_new_recording_begins(sound, monkeypatch):
-    monkeypatch.setattr(device, "WAITING", 20)
+def test_messages_long_overrun(sound, monkeypatch):
+    monkeypatch.setattr(device, "QUEUE_BLOCKS", 20)
     microphone = Device()
     sound.play(blocks(200))
     first, notice, second = following(microphone.messages(), 3)
@@ -126,20 +126,20 @@ def test_after_a_long_overrun_a_new_recording_begins(sound, monkeypatch):
     assert "1.80 s" in notice.text
 
 
-def test_what_the_device_reports_is_said(sound):
+def test_messages_device_status(sound):
     messages = Device().messages()
     sound.play(blocks(1), status="input overflow")
     assert "input overflow" in following(messages, 2)[1].text
 
 
-def test_a_device_that_cannot_be_used_is_refused(sound):
-    with pytest.raises(UsageError, match="nothing: cannot listen"):
+def test_device_unusable(sound):
+    with pytest.raises(UsageError, match="nothing: this device cannot be opened"):
         Device("nothing")
     with pytest.raises(UsageError, match="Invalid sample rate"):
         Device(rate=192_000)
 
 
-def test_without_sounddevice_it_is_said_what_to_install(monkeypatch):
+def test_device_without_sounddevice(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(UsageError, match=r"popclass\[live\].*libportaudio2"):
         Device()

@@ -1,4 +1,4 @@
-"""popclass.streaming.listener: the last revisions of a stream are what classify says of the whole recording."""
+"""Tests of popclass.streaming.listener."""
 
 import copy
 import itertools
@@ -23,7 +23,7 @@ BEGAN = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def model():
-    """The default model with a short memory, so that a short stream outlives it."""
+    """Return the default model with a context window shorter than the streams."""
     default = Model.default()
     info = copy.deepcopy(default.info)
     info["context"]["likeness"]["window_s"] = 1.5
@@ -31,7 +31,7 @@ def model():
 
 
 def stream(seed, *, seconds=12.0, bursts=8, channels=1, rate=RATE):
-    """Noise with bursts of 1-5 clicks of three kinds, some of them alike; the last may lie at the very end."""
+    """Return noise with bursts of 1-5 sounds of three kinds, some of them similar; the last may be at the very end."""
     rng = np.random.default_rng(seed)
     x = rng.normal(0, 0.002, (round(seconds * rate), channels))
     kinds = [recordings.sound(kind, rng)[::4] for kind in recordings.KINDS for _ in range(2)]
@@ -45,13 +45,13 @@ def stream(seed, *, seconds=12.0, bursts=8, channels=1, rate=RATE):
 
 
 def listen(listener, samples, cuts):
-    """All that is reported for a stream cut into blocks at these places, and the last revision of each number."""
-    heard = [event for block in np.split(samples, cuts) for event in listener.feed(block)] + listener.close()
-    return heard, {event.event: event for event in heard}
+    """Return all reports for a stream cut into blocks, and the last revision of each number."""
+    reports = [event for block in np.split(samples, cuts) for event in listener.feed(block)] + listener.close()
+    return reports, {event.event: event for event in reports}
 
 
-def same(live, event):
-    """Whether the last revision says what classify says: all words and places, and numbers but for rounding."""
+def assert_same(live, event):
+    """Assert equal labels and positions, and equal numbers but for rounding."""
     words = ("event", "burst", "onset", "peak", "end", "channel", "label", "acoustic_label", "timing", "timing_reason")
     for name in words:
         assert getattr(live, name) == getattr(event, name), name
@@ -66,8 +66,8 @@ def same(live, event):
     assert live.probabilities == pytest.approx(event.probabilities, abs=1e-4)
 
 
-def held(last):
-    """The events that were not withdrawn, in order."""
+def confirmed(last):
+    """Return the events that were not withdrawn, in order."""
     return [last[number] for number in sorted(last) if not last[number].withdrawn]
 
 
@@ -80,16 +80,16 @@ def held(last):
     refractory=st.sampled_from([0.3, 1.0, 3.0, 1200.0]),
     least=st.sampled_from([None, 0.0, 0.7]),
 )
-def test_the_last_revisions_are_what_classify_says_for_any_blocks(model, seed, cuts, channels, site, refractory, least):
+def test_feed_last_revisions_match_classify(model, seed, cuts, channels, site, refractory, least):
     samples = stream(seed, channels=channels)
     options = {"model": model, "site": site, "refractory": refractory, "min_probability": least}
-    heard, last = listen(Listener(RATE, channels=channels, **options), samples, sorted(cuts))
+    reports, last = listen(Listener(RATE, channels=channels, **options), samples, sorted(cuts))
     whole = popclass.classify(samples, sample_rate=RATE, **options).events
-    assert [event.event for event in held(last)] == [event.event for event in whole]
-    for live, event in zip(held(last), whole, strict=True):
-        same(live, event)
-    for number in last:  # counted without a gap, and each is news
-        mine = [event for event in heard if event.event == number]
+    assert [event.event for event in confirmed(last)] == [event.event for event in whole]
+    for live, event in zip(confirmed(last), whole, strict=True):
+        assert_same(live, event)
+    for number in last:  # no revision is missing or equals the one before
+        mine = [event for event in reports if event.event == number]
         assert [event.revision for event in mine] == list(range(len(mine)))
         plain = [event.plain() for event in mine]
         assert all(one != other for one, other in itertools.pairwise(plain))
@@ -97,14 +97,14 @@ def test_the_last_revisions_are_what_classify_says_for_any_blocks(model, seed, c
 
 @settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 12 * RATE), max_size=30))
-def test_what_is_reported_depends_on_the_samples_alone(model, seed, cuts):
+def test_feed_any_block_size(model, seed, cuts):
     samples = stream(seed)
     at_once, _ = listen(Listener(RATE, model=model, site="mcp"), samples, [])
     in_parts, _ = listen(Listener(RATE, model=model, site="mcp"), samples, sorted(cuts))
     assert in_parts == at_once
 
 
-def test_an_event_is_reported_150_ms_after_its_end_at_the_latest(model):
+def test_feed_latency(model):
     late = []
     for seed in range(6):
         samples = stream(seed, seconds=8, bursts=6)
@@ -116,9 +116,9 @@ def test_an_event_is_reported_150_ms_after_its_end_at_the_latest(model):
                 first.setdefault(event.onset, listener.time_s)
         for event in listener.close():
             known[event.event] = event
-        ends = {event.onset: event.end_s for event in held(known)}
+        ends = {event.onset: event.end_s for event in confirmed(known)}
         seen = np.array(sorted(first))
-        for onset, end in ends.items():  # a closer look may move an onset by some samples
+        for onset, end in ends.items():  # a later revision may move an onset by some samples
             near = seen[np.abs(seen - onset).argmin()]
             if end < 7.5:
                 late.append(first[int(near)] - end)
@@ -126,40 +126,40 @@ def test_an_event_is_reported_150_ms_after_its_end_at_the_latest(model):
     assert np.quantile(late, 0.95) <= 0.150
 
 
-def test_events_long_past_are_forgotten(model):
+def test_pending_events_bounded(model):
     listener = Listener(RATE, model=model, site="mcp", refractory=1.0)
     most = 0
     for seed in range(30):
         listener.feed(stream(seed, bursts=4))
-        most = max(most, listener.open_events)
-    heard = listener.close()
-    assert heard[-1].event > 150
+        most = max(most, listener.pending_events)
+    reports = listener.close()
+    assert reports[-1].event > 150
     assert most < 60
 
 
-def test_a_session_goes_on_where_it_ended(model, tmp_path):
-    """Two sittings with a session file between them give the second what a timeline of both recordings gives it."""
+def test_save_session_and_resume(model, tmp_path):
+    """A resumed stream gets the labels that a common timeline of both recordings gives it."""
     related = 0
     for seed in range(8):
-        takes = [stream(seed, bursts=4, seconds=6), stream(seed + 100, bursts=4, seconds=6)]
+        streams = [stream(seed, bursts=4, seconds=6), stream(seed + 100, bursts=4, seconds=6)]
         starts = [BEGAN, BEGAN + timedelta(seconds=7)]
         options = {"model": model, "site": "mcp", "subject": "P1", "refractory": 8.0}
         first = Listener(RATE, recorded_at=starts[0], **options)
-        listen(first, takes[0], [5000])
+        listen(first, streams[0], [5000])
         first.save_session(tmp_path / "session.json")
         second = Listener(RATE, recorded_at=starts[1], resume=tmp_path / "session.json", **options)
-        _, last = listen(second, takes[1], [20_000])
-        around = [Metadata(site="mcp", subject="P1", recorded_at=start) for start in starts]
-        heard = [analyze(take, model, sample_rate=RATE, name=str(at)) for at, take in enumerate(takes)]
-        whole = postprocess(heard, around, model, refractory_s=8.0)[1].events
-        for live, event in zip(held(last), whole, strict=True):
-            same(live, event)
-        alone = popclass.classify(takes[1], sample_rate=RATE, model=model, site="mcp", refractory=8.0).events
+        _, last = listen(second, streams[1], [20_000])
+        metadata = [Metadata(site="mcp", subject="P1", recorded_at=start) for start in starts]
+        extractions = [analyze(samples, model, sample_rate=RATE, name=str(at)) for at, samples in enumerate(streams)]
+        whole = postprocess(extractions, metadata, model, refractory_s=8.0)[1].events
+        for live, event in zip(confirmed(last), whole, strict=True):
+            assert_same(live, event)
+        alone = popclass.classify(streams[1], sample_rate=RATE, model=model, site="mcp", refractory=8.0).events
         related += [event.timing for event in alone] != [event.timing for event in whole]
-    assert related > 0, "the first sitting mattered"
+    assert related > 0, "the first stream changed a label"
 
 
-def test_nothing_heard_is_nothing_reported(model):
+def test_feed_no_events(model):
     listener = Listener(RATE, model=model)
     assert listener.feed(np.random.default_rng(0).normal(0, 0.01, 5 * RATE)) == []
     assert listener.close() == []
@@ -170,7 +170,7 @@ def test_nothing_heard_is_nothing_reported(model):
     assert "silence" in silent.warnings[0]
 
 
-def test_what_is_no_block_is_refused(model):
+def test_feed_and_options_invalid(model):
     listener = Listener(RATE, model=model)
     for block in (np.zeros((10, 2)), np.zeros((2, 2, 2)), np.array(["a"])):
         with pytest.raises(UsageError):
@@ -191,3 +191,14 @@ def test_what_is_no_block_is_refused(model):
             Listener(model=model, **options)
     with pytest.raises(UsageError, match="recorded_at"):
         Listener(model=model, resume="session.json")
+
+
+def test_rest_s_first_free_cavity(samples):
+    listener = Listener(recordings.RATE, cavities=1, refractory=100.0)
+    assert listener.rest_s == 0
+    for block in np.array_split(samples, 50):
+        listener.feed(block)
+    listener.close()
+    events = popclass.classify(samples, sample_rate=recordings.RATE, cavities=1, refractory=100.0).events
+    took = [event.start_s for event in events if event.timing == "consistent"]
+    assert listener.rest_s == pytest.approx(max(took[-1] + 100 - 4.5, 0) if took else 0)

@@ -1,4 +1,4 @@
-"""popclass.streaming.session: a file gives back what was kept, and is refused where it is damaged or foreign."""
+"""Tests of popclass.streaming.session."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import UsageError
-from popclass.streaming.session import Belonging, History, _digest, load, save
+from popclass.streaming.session import History, SessionKey, _digest, load, save
 
 BEGAN = datetime(2026, 11, 24, 10, tzinfo=UTC)
 ENDED = BEGAN + timedelta(seconds=90)
-OWNER = Belonging("abc", ("cavitation", "other"), "P1", "mcp")
+KEY = SessionKey("abc", ("cavitation", "other"), "P1", "mcp")
 HISTORY = History(
     np.array([1.5, 80.25]), np.array([3, 4]), np.array([[0.9, 0.1], [0.75, 0.25]]), np.array([0.5, 0.125]), -7.5
 )
@@ -21,12 +21,12 @@ HISTORY = History(
 
 @pytest.fixture
 def path(tmp_path):
-    save(tmp_path / "session.json", OWNER, HISTORY, BEGAN, ENDED)
+    save(tmp_path / "session.json", KEY, HISTORY, BEGAN, ENDED)
     return tmp_path / "session.json"
 
 
-def test_what_was_kept_comes_back_as_seen_from_the_new_start(path):
-    back = load(path, OWNER, BEGAN + timedelta(seconds=100))
+def test_load_relative_to_new_start(path):
+    back = load(path, KEY, BEGAN + timedelta(seconds=100))
     np.testing.assert_array_equal(back.time_s, HISTORY.time_s - 100)
     np.testing.assert_array_equal(back.burst, [-1, 0])
     np.testing.assert_array_equal(back.contextual, HISTORY.contextual)
@@ -34,9 +34,9 @@ def test_what_was_kept_comes_back_as_seen_from_the_new_start(path):
     assert back.last_cavitation_s == -107.5
 
 
-def test_a_sitting_without_cracks_can_be_kept(tmp_path):
-    save(tmp_path / "none.json", OWNER, History.none(2), BEGAN, ENDED)
-    back = load(tmp_path / "none.json", OWNER, ENDED)
+def test_load_empty_history(tmp_path):
+    save(tmp_path / "none.json", KEY, History.empty(2), BEGAN, ENDED)
+    back = load(tmp_path / "none.json", KEY, ENDED)
     assert len(back.time_s) == 0
     assert back.contextual.shape == (0, 2)
     assert back.last_cavitation_s is None
@@ -44,7 +44,7 @@ def test_a_sitting_without_cracks_can_be_kept(tmp_path):
 
 @st.composite
 def histories(draw):
-    """Candidates of a sitting of 90 s, some from before it."""
+    """Draw candidates of a session of 90 s, some from before it."""
     times = sorted(draw(st.lists(st.floats(-1e6, 90), max_size=5)))
     shares = st.lists(st.floats(0, 1), min_size=len(times), max_size=len(times))
     first = np.array(draw(shares))
@@ -59,57 +59,57 @@ def histories(draw):
 
 @settings(max_examples=100, deadline=None)
 @given(history=histories(), gap=st.integers(0, 10**6))
-def test_any_sitting_comes_back_and_sitting_after_sitting_can_be_kept(tmp_path_factory, history, gap):
+def test_load_round_trip(tmp_path_factory, history, gap):
     path = tmp_path_factory.mktemp("session") / "session.json"
-    save(path, OWNER, history, BEGAN, ENDED)
+    save(path, KEY, history, BEGAN, ENDED)
     begins = ENDED + timedelta(seconds=gap)
-    back = load(path, OWNER, begins)
+    back = load(path, KEY, begins)
     assert back.contextual.tobytes() == history.contextual.tobytes()
     assert back.novelty.tobytes() == history.novelty.tobytes()
     np.testing.assert_array_equal(back.time_s, history.time_s - (90 + gap))
     np.testing.assert_array_equal(np.diff(back.burst), np.diff(history.burst))
-    save(path, OWNER, back, begins, begins)
-    np.testing.assert_array_equal(load(path, OWNER, begins).time_s, back.time_s)
+    save(path, KEY, back, begins, begins)
+    np.testing.assert_array_equal(load(path, KEY, begins).time_s, back.time_s)
 
 
 @pytest.mark.parametrize(
-    ("damage", "what"),
+    ("damage", "problem"),
     [
         ({"burst": [10**30, 4]}, "too large"),
-        ({"burst": [10**15, 4]}, "bursts"),
+        ({"burst": [10**15, 4]}, "burst numbers"),
         ({"last_cavitation_s": 10**400}, "damaged"),
         ({"time_s": [80.25, 1.5]}, "times"),
         ({"time_s": [1.5, 91.5]}, "after its end"),
         ({"last_cavitation_s": 100}, "after its end"),
-        ({"time_s": [[1.5], [80.25]]}, "fit together"),
+        ({"time_s": [[1.5], [80.25]]}, "do not match"),
         ({"believed": [[1.5, -0.5], [0.5, 0.5]]}, "probability"),
         ({"began_at": "2026-11-24T09:00:00"}, "offset-naive"),
         ({"ended_at": "1999-11-24T09:00:00+00:00"}, "ends before it begins"),
         ({"classes": ["other", "cavitation"]}, "another set of classes"),
         ({"site": "m\ncp"}, r"another site \(m\\ncp\)"),
-        ({"began_at": "1926-11-24T09:00:00+00:00"}, "15 years back"),
+        ({"began_at": "1926-11-24T09:00:00+00:00"}, "15 years old"),
     ],
     ids=str,
 )
-def test_numbers_that_cannot_be_those_of_a_sitting_are_refused_whatever_the_checksum(path, damage, what):
+def test_load_impossible_numbers(path, damage, problem):
     content = {**json.loads(path.read_text()), **damage}
     del content["sha256"]
     path.write_text(json.dumps({**content, "sha256": _digest(content)}))
-    with pytest.raises(UsageError, match=what) as refused:
-        load(path, OWNER, ENDED)
-    assert "\n" not in str(refused.value)
+    with pytest.raises(UsageError, match=problem) as error:
+        load(path, KEY, ENDED)
+    assert "\n" not in str(error.value)
 
 
-def test_any_changed_byte_is_noticed(path):
+def test_load_changed_byte(path):
     good = path.read_bytes()
     for at in range(0, len(good) - 1, 3):
         damaged = bytearray(good)
         damaged[at] ^= 1
         path.write_bytes(bytes(damaged))
         if _content(damaged) == _content(good):
-            continue  # white space between the numbers says nothing
-        with pytest.raises(UsageError, match="damaged or no session"):
-            load(path, OWNER, ENDED)
+            continue  # white space does not count
+        with pytest.raises(UsageError, match="damaged or not a session file"):
+            load(path, KEY, ENDED)
 
 
 def _content(data):
@@ -120,29 +120,29 @@ def _content(data):
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"sha256": 1}', "\x00"])
-def test_what_is_no_session_is_refused(tmp_path, content):
+def test_load_not_a_session(tmp_path, content):
     (tmp_path / "other.json").write_text(content)
-    with pytest.raises(UsageError, match="damaged or no session"):
-        load(tmp_path / "other.json", OWNER, ENDED)
+    with pytest.raises(UsageError, match="damaged or not a session file"):
+        load(tmp_path / "other.json", KEY, ENDED)
 
 
 @pytest.mark.parametrize(
-    ("owner", "what"),
+    ("key", "field"),
     [
-        (Belonging("xyz", OWNER.classes, "P1", "mcp"), "model"),
-        (Belonging("abc", OWNER.classes, "P2", "mcp"), "subject"),
-        (Belonging("abc", OWNER.classes, "P1", None), "site"),
+        (SessionKey("xyz", KEY.classes, "P1", "mcp"), "model"),
+        (SessionKey("abc", KEY.classes, "P2", "mcp"), "subject"),
+        (SessionKey("abc", KEY.classes, "P1", None), "site"),
     ],
 )
-def test_a_session_of_something_else_is_refused(path, owner, what):
-    with pytest.raises(UsageError, match=f"another {what}"):
-        load(path, owner, ENDED)
+def test_load_other_key(path, key, field):
+    with pytest.raises(UsageError, match=f"another {field}"):
+        load(path, key, ENDED)
 
 
-def test_a_sitting_cannot_begin_before_the_last_one_ended(path):
-    with pytest.raises(UsageError, match="after this sitting begins"):
-        load(path, OWNER, ENDED - timedelta(seconds=1))
+def test_load_begins_before_end(path):
+    with pytest.raises(UsageError, match="after this session begins"):
+        load(path, KEY, ENDED - timedelta(seconds=1))
     with pytest.raises(UsageError, match="time zone"):
-        load(path, OWNER, ENDED.replace(tzinfo=None))
+        load(path, KEY, ENDED.replace(tzinfo=None))
     with pytest.raises(UsageError, match="cannot be read"):
-        load(path.parent / "none.json", OWNER, ENDED)
+        load(path.parent / "none.json", KEY, ENDED)

@@ -1,4 +1,4 @@
-"""popclass.streaming.pcm and source: a pipe gives the samples that were sent, however its bytes come."""
+"""Tests of popclass.streaming.source, and of WAV streams and encodings in popclass.streaming.pcm."""
 
 import io
 import struct
@@ -24,8 +24,8 @@ SUBTYPES = {
 }
 
 
-class Dribble(io.RawIOBase):
-    """A stream whose bytes come a few at a time."""
+class PartialReads(io.RawIOBase):
+    """Stream that returns a few bytes at a time."""
 
     def __init__(self, data, sizes):
         self.data, self.sizes, self.at = data, sizes, 0
@@ -51,19 +51,19 @@ def one_layout(messages):
 
 
 def received(pipe):
-    """The messages of a pipe, its samples joined."""
+    """Return the messages of a pipe and its samples."""
     messages = [message for message in pipe.messages() if message is not None]
     blocks = [message for message in messages if isinstance(message, np.ndarray)]
     others = [message for message in messages if not isinstance(message, np.ndarray)]
     return others, np.concatenate(blocks or [wave(0)]) if one_layout(messages) else None
 
 
-def test_the_command_names_the_encodings_there_are():
+def test_encodings_same_in_command():
     assert _ENCODINGS == ENCODINGS
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_every_encoding_gives_what_libsndfile_reads(encoding):
+def test_decode_matches_libsndfile(encoding):
     data = written(wave(), SUBTYPES[encoding])
     expected = sf.read(io.BytesIO(data), dtype="float32", always_2d=True)[0]
     messages, samples = received(Pipe(io.BytesIO(data)))
@@ -75,14 +75,14 @@ def test_every_encoding_gives_what_libsndfile_reads(encoding):
 
 @settings(max_examples=20, deadline=None)
 @given(sizes=st.lists(st.integers(1, 500), min_size=1, max_size=5))
-def test_bytes_may_come_in_any_pieces(sizes):
+def test_messages_partial_reads(sizes):
     data = written(wave(0.05), "PCM_24")
     expected = sf.read(io.BytesIO(data), dtype="float32")[0]
-    np.testing.assert_array_equal(received(Pipe(Dribble(data, sizes)))[1], expected)
+    np.testing.assert_array_equal(received(Pipe(PartialReads(data, sizes)))[1], expected)
 
 
 @pytest.mark.parametrize("length", [0, 0x7FFFFFFF - 36, 0x80000000, 0xFFFFFFFF])
-def test_a_length_that_was_not_known_means_to_the_end(length):
+def test_wav_layout_unknown_length(length):
     data = written(wave(), "PCM_16")
     at = data.index(b"data") + 4
     messages, samples = received(Pipe(io.BytesIO(data[:at] + struct.pack("<I", length) + data[at + 4 :])))
@@ -90,7 +90,7 @@ def test_a_length_that_was_not_known_means_to_the_end(length):
     assert len(samples) == len(wave())
 
 
-def test_a_stream_that_breaks_off_gives_what_came_and_says_so():
+def test_messages_truncated():
     data = written(wave(1.0), "PCM_16")
     messages, samples = received(Pipe(io.BytesIO(data[: len(data) // 2 + 1])))
     assert len(samples) == pytest.approx(RATE / 2, abs=20)
@@ -98,7 +98,7 @@ def test_a_stream_that_breaks_off_gives_what_came_and_says_so():
     assert "before the length" in messages[1].text
 
 
-def test_a_second_stream_of_another_rate_begins_anew():
+def test_messages_second_stream():
     first, second = written(wave(0.1), "PCM_16"), written(wave(0.1, channels=1), "FLOAT", rate=12_000)
     chunk = b"LIST" + struct.pack("<I", 5) + b"hello\0"
     messages, _ = received(Pipe(io.BytesIO(first + chunk + second)))
@@ -108,27 +108,27 @@ def test_a_second_stream_of_another_rate_begins_anew():
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (b"fLaC" + bytes(100), "no WAV stream"),
-        (b"RIFF", "no WAV stream"),
+        (b"fLaC" + bytes(100), "not a WAV stream"),
+        (b"RIFF", "not a WAV stream"),
         (written(wave(), "PCM_16")[:30], "damaged WAV header"),
         (written(wave(), "PCM_16")[:36], "within its WAV header"),
         (written(wave(), "MS_ADPCM"), "WAV format 2"),
         (b"RIFF\0\0\0\0WAVEdata\0\0\0\0", "lacks the format"),
     ],
 )
-def test_what_is_no_wav_is_refused(data, problem):
+def test_wav_layout_invalid(data, problem):
     with pytest.raises(AudioError, match=problem):
         received(Pipe(io.BytesIO(data)))
 
 
-def test_nothing_at_all_is_said():
+def test_messages_no_samples():
     for raw in (None, Layout(RATE, 1, "s16le")):
         with pytest.raises(AudioError, match="no sound arrived: did the program before the pipe fail"):
             received(Pipe(io.BytesIO(b""), raw))
     assert wav_layout(io.BytesIO(b"").read) is None
 
 
-def test_a_sender_that_stalls_is_said_once_and_waited_for(monkeypatch):
+def test_messages_stalled_sender(monkeypatch):
     monkeypatch.setattr(source, "TICK_S", 0.02)
     monkeypatch.setattr(source, "STALLED_S", 0.1)
     data, go_on = written(wave(), "PCM_16"), threading.Event()
@@ -148,5 +148,5 @@ def test_a_sender_that_stalls_is_said_once_and_waited_for(monkeypatch):
     assert len(notices) == 2
     assert "still running" in notices[0]
     assert "again" in notices[1]
-    assert sum(message is None for message in messages) > 5, "whoever listens can do other things meanwhile"
+    assert sum(message is None for message in messages) > 5, "the caller gets control meanwhile"
     assert sum(len(message) for message in messages if isinstance(message, np.ndarray)) == len(wave())

@@ -24,7 +24,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "labelled"
 
 @pytest.fixture(scope="module")
 def model():
-    """The default model with a short memory."""
+    """Return the default model with a short context window."""
     default = Model.default()
     info = copy.deepcopy(default.info)
     info["context"]["likeness"]["window_s"] = 2.0
@@ -33,13 +33,13 @@ def model():
 
 @pytest.fixture(scope="module")
 def table(model):
-    """Features of real shapes: half of them cracks."""
+    """Return features of real recordings, half of them cavitation."""
     paths = [path for kind in ("cavitation", "snapping") for path in sorted((SAMPLES / kind).glob("*.flac"))[:12]]
     return np.concatenate([extract_features(path, model=model)[0] for path in paths])
 
 
-def a_stream(seed, table, events=120):
-    """Events in bursts, with features."""
+def random_events(seed, table, events=120):
+    """Return events in bursts, with features."""
     rng = np.random.default_rng(seed)
     gaps = rng.choice([0.008, 0.03, 0.2, 0.6, 2.0, 7.0], events, p=[0.15, 0.15, 0.2, 0.2, 0.2, 0.1])
     onsets = np.rint(np.cumsum(gaps) * RATE).astype(int)
@@ -47,16 +47,16 @@ def a_stream(seed, table, events=120):
     return found, table[rng.integers(0, len(table), events)]
 
 
-def together(model, events, features, capacity, period_s):
-    """All events weighed at once, as `popclass.postprocess` does it for a recording."""
+def label_at_once(model, events, features, capacity, period_s):
+    """Return all events labelled at once, as `popclass.postprocess` does it for a recording."""
     events = number_events(events)
     acoustic, novelty = model.probabilities(features), model.novelty(features)
     columns = [np.array([getattr(event, name) for event in events]) for name in ("start_s", "burst", "snr_db")]
     contextual = model.context.probabilities(features, acoustic, *columns)
     placed = Placed(columns[0], columns[1], np.zeros_like(columns[1]))
     rules = LabelRules.of(model, capacity=capacity, refractory_s=period_s)
-    judged = assign_labels(placed, contextual, novelty, rules)
-    return [judged.apply(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
+    labels = assign_labels(placed, contextual, novelty, rules)
+    return [labels.apply(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
 
 
 @pytest.mark.parametrize("share", [1 / 1000, 0.3])
@@ -69,25 +69,27 @@ def together(model, events, features, capacity, period_s):
 def test_update_like_postprocess(model, table, share, seed, capacity, period_s):
     before, tracker.UPDATE_SHARE = tracker.UPDATE_SHARE, share
     try:
-        events, features = a_stream(seed, table)
-        history = History.none(len(model.classes))
-        held = EventTracker(model, RATE, LabelRules.of(model, capacity=capacity, refractory_s=period_s), history)
+        events, features = random_events(seed, table)
+        history = History.empty(len(model.classes))
+        event_tracker = EventTracker(
+            model, RATE, LabelRules.of(model, capacity=capacity, refractory_s=period_s), history
+        )
         last, rng, at = {}, np.random.default_rng(seed), 0
         while at < len(events):
             some = int(rng.integers(1, 6))
-            held.add(events[at : at + some], features[at : at + some])
+            event_tracker.add(events[at : at + some], features[at : at + some])
             at += some
             until = events[at].onset if at < len(events) else events[-1].onset + RATE
-            for event in held.update(until, last=at >= len(events)):
+            for event in event_tracker.update(until, last=at >= len(events)):
                 assert event.event > 0
                 assert event.revision == (last[event.event].revision + 1 if event.event in last else 0)
                 last[event.event] = event
-            final = held.final_events
-            assert final <= held.events
+            final = event_tracker.final_events
+            assert final <= event_tracker.events
     finally:
         tracker.UPDATE_SHARE = before
-    whole = together(model, events, features, capacity, period_s)
-    # the decimals that are written may round either way where arrays of other lengths were added up
+    whole = label_at_once(model, events, features, capacity, period_s)
+    # sums of arrays of other lengths may round differently
     wrong = [
         (one, other)
         for one, other in zip([last[event.event] for event in whole], whole, strict=True)
@@ -99,31 +101,31 @@ def test_update_like_postprocess(model, table, share, seed, capacity, period_s):
 
 
 def test_final_events(model, table):
-    events, features = a_stream(1, table, events=400)
-    history = History.none(len(model.classes))
-    held = EventTracker(model, RATE, LabelRules.of(model, capacity=2, refractory_s=5.0), history)
+    events, features = random_events(1, table, events=400)
+    history = History.empty(len(model.classes))
+    event_tracker = EventTracker(model, RATE, LabelRules.of(model, capacity=2, refractory_s=5.0), history)
     final = 0
     for at, event in enumerate(events):
-        held.add([event], features[at : at + 1])
-        assert all(each.event > final for each in held.update(event.onset + 1))
-        final = held.final_events
+        event_tracker.add([event], features[at : at + 1])
+        assert all(each.event > final for each in event_tracker.update(event.onset + 1))
+        final = event_tracker.final_events
     assert final > 200
-    assert held.pending < 200
+    assert event_tracker.pending < 200
 
 
 def test_report_provisional_withdrawn(model, table):
-    """Two were seen at a glance; one of them was none, so the other takes its number and the last is withdrawn."""
-    events, features = a_stream(2, table, events=3)
-    held = EventTracker(
-        model, RATE, LabelRules.of(model, capacity=1, refractory_s=5.0), History.none(len(model.classes))
+    """A provisional event is not confirmed: the next ones get smaller numbers, and the last number is withdrawn."""
+    events, features = random_events(2, table, events=3)
+    event_tracker = EventTracker(
+        model, RATE, LabelRules.of(model, capacity=1, refractory_s=5.0), History.empty(len(model.classes))
     )
-    seen = list(held.report_provisional(events, features))
+    seen = list(event_tracker.report_provisional(events, features))
     assert [(event.event, event.revision) for event in seen] == [(1, 0), (2, 0), (3, 0)]
-    assert list(held.report_provisional(events, features)) == [], "nothing is new"
-    held.add(events[1:2], features[1:2])
-    (first,) = held.update(events[1].onset + 1)
+    assert list(event_tracker.report_provisional(events, features)) == [], "nothing is new"
+    event_tracker.add(events[1:2], features[1:2])
+    (first,) = event_tracker.update(events[1].onset + 1)
     assert (first.event, first.revision, first.onset) == (1, 1, events[1].onset)
-    second, third = held.report_provisional(events[2:], features[2:])
+    second, third = event_tracker.report_provisional(events[2:], features[2:])
     assert (second.event, second.revision, second.onset) == (2, 1, events[2].onset)
     assert (third.event, third.revision, third.withdrawn) == (3, 1, True)
     assert shown_values(first) != shown_values(seen[0])

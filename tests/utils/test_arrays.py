@@ -1,4 +1,4 @@
-"""popclass.utils.arrays: arrays come back exactly, anything else is refused."""
+"""Tests of popclass.utils.arrays."""
 
 import json
 
@@ -12,7 +12,7 @@ from popclass.utils.arrays import pack, unpack
 
 
 @given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=5), elements=st.floats(-1e6, 1e6, width=32)))
-def test_packed_arrays_come_back_exactly(array):
+def test_pack_round_trip(array):
     assert np.array_equal(unpack(json.loads(json.dumps(pack(array)))), array)
 
 
@@ -26,6 +26,6 @@ def test_packed_arrays_come_back_exactly(array):
         [0.0],
     ],
 )
-def test_broken_packed_array_is_refused(packed):
+def test_unpack_invalid(packed):
     with pytest.raises(ValueError, match=r"packed array|reshape|base64"):
         unpack(packed)

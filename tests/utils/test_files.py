@@ -1,4 +1,4 @@
-"""Results arrive whole or not at all."""
+"""Tests of popclass.utils.files."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from popclass.errors import OutputError
 from popclass.utils.files import check_writable, write_bytes, write_text
 
 
-def test_text_is_utf8_with_plain_line_ends_and_leaves_nothing_else(tmp_path: Path) -> None:
+def test_write_text_utf8(tmp_path: Path) -> None:
     assert write_text(tmp_path / "a.txt", ["R\xfccken\n", "caf\udce9\n"])
     assert (tmp_path / "a.txt").read_bytes() == b"R\xc3\xbccken\ncaf\\xe9\n"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+def test_write_bytes_unchanged(tmp_path: Path) -> None:
     assert write_bytes(tmp_path / "a.bin", b"\r\n\xff")
     assert (tmp_path / "a.bin").read_bytes() == b"\r\n\xff"
 
 
-def test_a_failure_half_way_keeps_what_was_there(tmp_path: Path) -> None:
+def test_write_text_interrupted(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_text("before")
 
@@ -39,7 +39,7 @@ def test_a_failure_half_way_keeps_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_without_force_an_existing_file_stays(tmp_path: Path) -> None:
+def test_write_text_no_force(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     target.write_text("mine")
     for attempt in (lambda: check_writable(target, force=False), lambda: write_text(target, "yours", force=False)):
@@ -48,7 +48,7 @@ def test_without_force_an_existing_file_stays(tmp_path: Path) -> None:
     assert target.read_text() == "mine"
 
 
-def test_without_force_a_file_that_came_in_the_meantime_stays(tmp_path: Path) -> None:
+def test_write_text_no_force_race(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
 
     def pieces() -> Iterator[str]:
@@ -65,7 +65,7 @@ def test_without_force_a_file_that_came_in_the_meantime_stays(tmp_path: Path) ->
     ("name", "message"),
     [("folder", "is a folder; name a file"), ("none/a.txt", "there is no folder .*none; create it first")],
 )
-def test_a_target_that_cannot_be_written_is_known_early(tmp_path: Path, name: str, message: str) -> None:
+def test_check_writable_missing_folder(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match=message):
         check_writable(tmp_path / name)
@@ -74,7 +74,7 @@ def test_a_target_that_cannot_be_written_is_known_early(tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "file/a.txt"])
-def test_a_target_the_system_refuses_is_one_line(tmp_path: Path, name: str) -> None:
+def test_check_writable_system_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     for attempt in (lambda: check_writable(tmp_path / name), lambda: write_text(tmp_path / name, "text")):
         with pytest.raises(OutputError, match="cannot write") as caught:
@@ -83,15 +83,15 @@ def test_a_target_the_system_refuses_is_one_line(tmp_path: Path, name: str) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nobody may create files")
-def test_an_error_names_the_target_not_the_temporary_file() -> None:
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that allows no new files")
+def test_check_writable_names_target() -> None:
     for attempt in (lambda: check_writable("/proc/events.csv"), lambda: write_text("/proc/events.csv", "text")):
         with pytest.raises(OutputError, match=r"^cannot write /proc/events\.csv: [^/]*$"):
             attempt()
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_write_protection_is_respected(tmp_path: Path) -> None:
+def test_check_writable_protected(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_text("mine")
     target.chmod(0o400)
@@ -99,14 +99,14 @@ def test_write_protection_is_respected(tmp_path: Path) -> None:
         check_writable(target)
 
 
-def test_checking_leaves_no_trace(tmp_path: Path) -> None:
+def test_check_writable_leaves_no_file(tmp_path: Path) -> None:
     check_writable(tmp_path / "a.txt")
     check_writable("-")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
-def test_links_and_permissions_survive(tmp_path: Path) -> None:
+def test_write_text_link_and_permissions(tmp_path: Path) -> None:
     target, link = tmp_path / "a.txt", tmp_path / "link.txt"
     target.write_text("before")
     target.chmod(0o640)
@@ -118,14 +118,14 @@ def test_links_and_permissions_survive(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
-def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
+def test_write_text_new_file_permissions(tmp_path: Path) -> None:
     (tmp_path / "usual").write_text("")
     write_text(tmp_path / "new", "")
     assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
-def test_a_named_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
+def test_write_text_named_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -138,7 +138,7 @@ def test_a_named_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
 @pytest.mark.parametrize("text", ["short", "x" * 1_000_000])
-def test_a_full_disk_is_one_line(text: str) -> None:
+def test_write_text_full_disk(text: str) -> None:
     with pytest.raises(OutputError, match="cannot write /dev/full: No space left on device"):
         write_text("/dev/full", text)
 
@@ -148,7 +148,7 @@ def _python(code: str, **streams: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", prelude + code], stderr=subprocess.PIPE, **streams)  # type: ignore[call-overload,no-any-return]
 
 
-def test_standard_output_is_utf8_whatever_the_locale() -> None:
+def test_write_text_stdout_utf8() -> None:
     run = subprocess.run(
         [
             sys.executable,
@@ -162,7 +162,7 @@ def test_standard_output_is_utf8_whatever_the_locale() -> None:
     assert run.stdout.replace(b"\r\n", b"\n") == b"first\nR\xc3\xbccken\n"
 
 
-def test_a_reader_that_leaves_early_is_no_error() -> None:
+def test_write_text_stdout_closed() -> None:
     code = "n = 0\nwhile write_text('-', 'x' * 1000): n += 1\nraise SystemExit(7)"
     run = _python(code, stdout=subprocess.PIPE)
     assert run.stdout is not None
@@ -174,7 +174,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
-def test_a_full_standard_output_is_one_error_and_none_at_exit() -> None:
+def test_write_text_stdout_full() -> None:
     code = "try: write_text('-', 'x')\nexcept Exception as error: print(repr(error), file=sys.stderr)"
     with open("/dev/full", "wb") as full:
         run = _python("import sys\n" + code, stdout=full)
@@ -183,7 +183,7 @@ def test_a_full_standard_output_is_one_error_and_none_at_exit() -> None:
     assert run.returncode == 0
 
 
-def test_standard_output_replaced_by_text_is_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_text_stdout_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 
     monkeypatch.setattr(sys, "stdout", io.StringIO())

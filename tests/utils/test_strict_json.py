@@ -6,7 +6,7 @@ from popclass.utils.strict_json import read_json
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         (b'{"a": NaN}', "not finite"),
         (b'{"a": 1e999}', "not finite"),
@@ -18,6 +18,6 @@ from popclass.utils.strict_json import read_json
         (b"{", "Expecting"),
     ],
 )
-def test_read_json_bounds(text, says):
-    with pytest.raises(ValueError, match=says):
-        read_json(text, largest=2000 if says == "bytes" else 10**6, deepest=50)
+def test_read_json_bounds(text, message):
+    with pytest.raises(ValueError, match=message):
+        read_json(text, largest=2000 if message == "bytes" else 10**6, deepest=50)

@@ -1,4 +1,4 @@
-"""Promises of popclass.utils.workers: workers start from a server that has imported all, with one thread each."""
+"""Tests of popclass.utils.workers."""
 
 import multiprocessing
 import os
@@ -8,30 +8,33 @@ from pathlib import Path
 
 import pytest
 
-from popclass.utils.workers import PRELOADED, one_a_core, one_blas_thread
+from popclass.utils.workers import available_cores, one_blas_thread
 
 SCRIPT = """
 import os, sys
 from concurrent.futures import ProcessPoolExecutor
-from popclass.utils.workers import PRELOADED, context, start_server
+from popclass.utils.workers import LIBRARIES, context, start_server
+
+PRELOAD = "popclass.batch.pool"
 
 def seen():
-    return os.getppid(), [name in sys.modules for name in PRELOADED], os.environ["OPENBLAS_NUM_THREADS"]
+    expected = ("popclass.utils.forkserver", PRELOAD, *LIBRARIES)
+    return os.getppid(), [name in sys.modules for name in expected], os.environ["OPENBLAS_NUM_THREADS"]
 
 if __name__ == "__main__":
-    start_server()
+    start_server(PRELOAD)
     heavy = [name for name in ("numpy", "onnxruntime", "soxr") if name in sys.modules]
-    start_server()
-    with ProcessPoolExecutor(1, mp_context=context()) as pool:
+    start_server(PRELOAD)
+    with ProcessPoolExecutor(1, mp_context=context(PRELOAD)) as pool:
         parent, loaded, threads = pool.submit(seen).result()
     print(parent != os.getpid(), all(loaded), threads, heavy, os.environ.get("OPENBLAS_NUM_THREADS"))
 """
 
 
 @pytest.mark.skipif(
-    "forkserver" not in multiprocessing.get_all_start_methods(), reason="this system has no server of processes"
+    "forkserver" not in multiprocessing.get_all_start_methods(), reason="this system has no fork server"
 )
-def test_a_server_started_early_serves_the_workers_and_costs_its_starter_no_imports(tmp_path: Path):
+def test_start_server_preload(tmp_path: Path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
@@ -39,10 +42,9 @@ def test_a_server_started_early_serves_the_workers_and_costs_its_starter_no_impo
         [sys.executable, script], capture_output=True, text=True, timeout=60, check=False, env=environment
     )
     assert done.stdout == "True True 1 [] None\n", done.stderr
-    assert "popclass.batch.pool" in PRELOADED
 
 
-def test_the_environment_is_as_before_afterwards(monkeypatch):
+def test_one_blas_thread_environment(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     with one_blas_thread():
@@ -51,5 +53,5 @@ def test_the_environment_is_as_before_afterwards(monkeypatch):
     assert "MKL_NUM_THREADS" not in os.environ
 
 
-def test_there_is_a_core_for_at_least_one_process():
-    assert 1 <= one_a_core() <= (os.cpu_count() or 1)
+def test_available_cores_range():
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)

@@ -199,13 +199,13 @@ def _graph() -> bytes:
 
 def sessions() -> dict[str, bytes]:
     """A session with two candidates of cavitation, and one without."""
-    belongs = session.Belonging("small", ("cavitation", "other"), None, "mcp")
+    belongs = session.SessionKey("small", ("cavitation", "other"), None, "mcp")
     history = session.History(
         np.array([1.5, 80.25]), np.array([3, 4]), np.array([[0.9, 0.1], [0.75, 0.25]]), np.array([0.5, 0.125]), -7.5
     )
     out = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, kept in (("two.json", history), ("none.json", session.History.none(2))):
+        for name, kept in (("two.json", history), ("none.json", session.History.empty(2))):
             session.save(Path(folder, name), belongs, kept, BEGAN, BEGAN + timedelta(seconds=90))
             out[name] = Path(folder, name).read_bytes()
     return out
