@@ -57,7 +57,7 @@ class Line:
 class AffectedSubject:
     """Subject of a warning (None if unknown) and its recordings that have the symptom."""
 
-    subject: str | None
+    name: str | None
     lines: tuple[Line, ...]
 
 
@@ -88,7 +88,7 @@ def render_index(
         noticed = set(symptoms.get(row.recording, ()))
         lines.append(_line(number, row, results, pages, [known[name] for name in known if name in noticed]))
     named = [name for name in known if any(name == symptom.name for line in lines for symptom in line.symptoms)]
-    concerned = [row.info.site for row, line in zip(batch.recordings, lines, strict=True) if line.symptoms]
+    sites = [row.info.site for row, line in zip(batch.recordings, lines, strict=True) if line.symptoms]
     return render(
         "index.html",
         {
@@ -101,7 +101,7 @@ def render_index(
             "max_listed": MAX_LISTED,
             "sounds": bool(pages),
             "limits": limits_of(model, [result.site for result in results.values()]),
-            "guidance": guidance(concerned, named),
+            "guidance": guidance(sites, named),
             "model": name_of(model),
             "version": __version__,
         },

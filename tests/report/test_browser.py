@@ -1,6 +1,6 @@
 """Report pages in a real browser.
 
-Debian's chromium and chromium-driver are used; where they are missing these tests are skipped.
+Debian's chromium and chromium-driver are used; the tests are skipped if they are missing.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("report")
     recordings.make_model(place / "small.onnx")
     names = [HOSTILE, "b.wav", "c.wav", "d.wav"]
-    takes = [recordings.write(place / name, SOUNDS, seed=i, seconds=2.0) for i, name in enumerate(names)]
+    paths = [recordings.write(place / name, SOUNDS, seed=i, seconds=2.0) for i, name in enumerate(names)]
     arguments = ["--model", place / "small.onnx", "--subject", SUBJECT, "--site", "hip", "-o", place / "events.csv"]
     page = ["--report", place / "page.html", "--symptom", "pain", "--symptom", "numbness"]
-    assert main([str(part) for part in ["classify", *takes, *arguments, *page]]) == 0
+    assert main([str(part) for part in ["classify", *paths, *arguments, *page]]) == 0
     return place
 
 
@@ -307,9 +307,9 @@ def test_counts_found_and_corrected(page: Any, folder: Path) -> None:
     events = len(events_of(folder, HOSTILE))
     labels = column(page, 2)[1:]
     counts = {name: sum(label.endswith(name) for label in labels) for name in ("snapping", "cavitation")}
-    said = one(page, "#corrected").text
-    assert said.startswith(f"As corrected: {events} events: ")
-    assert all(f"{count} {name}" in said for name, count in counts.items())
+    text = one(page, "#corrected").text
+    assert text.startswith(f"As corrected: {events} events: ")
+    assert all(f"{count} {name}" in text for name, count in counts.items())
     assert one(page, "#total").text.startswith(f"As found: {total}. As corrected: {len(found(folder))} events: ")
     click(page, "#forget")
     assert (one(page, "#total").text, one(page, "#summary").text) == (total, here)
@@ -495,16 +495,16 @@ def test_level_texts(page: Any, folder: Path) -> None:
 
 def test_evidence_note(page: Any) -> None:
     note = " ".join(one(page, "#evidence-note").text.split())
-    assert note.startswith("Each line says how many times higher (+) or lower (−) the odds of the")
+    assert note.startswith("Each line shows how many times higher (+) or lower (−) the odds of the")
     assert "than if that property had its mean value in the training data" in note
 
 
 def test_batch_labels_train(driver: Any, folder: Path, tmp_path: Path) -> None:
     """Downloads have unique names, and one command reads all."""
-    takes, out = tmp_path / "in", tmp_path / "out"
+    audio, out = tmp_path / "in", tmp_path / "out"
     for number in range(3):
-        recordings.write(takes / f"take{number}.wav", SOUNDS, seed=number, seconds=2.0)
-    arguments = ["batch", takes, "-o", out, "--model", folder / "small.onnx", "--report", "--quiet"]
+        recordings.write(audio / f"r{number}.wav", SOUNDS, seed=number, seconds=2.0)
+    arguments = ["batch", audio, "-o", out, "--model", folder / "small.onnx", "--report", "--quiet"]
     assert main([str(part) for part in arguments]) == 0
     pages = sorted((out / "pages").glob("*.html"))
     where = {"behavior": "allow", "downloadPath": str(out / "pages")}

@@ -36,15 +36,15 @@ def test_cutter_samples(block: int) -> None:
     x = recording(3.0, channels=2)
     (clip,) = cut(x, [event(1.5, channel=2)], block)
     assert clip is not None
-    heard, rate = soundfile.read(io.BytesIO(clip.data))
+    decoded_samples, rate = soundfile.read(io.BytesIO(clip.data))
     assert (rate, clip.mime) == (RATE, "audio/flac")
     assert clip.start_s == 1.5 - BEFORE_S
-    assert len(heard) == round((BEFORE_S + AFTER_S) * RATE)
-    own = x[round(clip.start_s * RATE) :][: len(heard), 1]
+    assert len(decoded_samples) == round((BEFORE_S + AFTER_S) * RATE)
+    own = x[round(clip.start_s * RATE) :][: len(decoded_samples), 1]
     inside = slice(200, -200)
-    assert np.allclose(heard[inside] * 10 ** (-clip.gain_db / 20), (own - own.mean())[inside], atol=1e-5)
-    assert 20 * np.log10(np.abs(heard).max()) == pytest.approx(PEAK_DBFS, abs=0.01)
-    assert heard[0] == heard[-1] == 0
+    assert np.allclose(decoded_samples[inside] * 10 ** (-clip.gain_db / 20), (own - own.mean())[inside], atol=1e-5)
+    assert 20 * np.log10(np.abs(decoded_samples).max()) == pytest.approx(PEAK_DBFS, abs=0.01)
+    assert decoded_samples[0] == decoded_samples[-1] == 0
 
 
 def test_cutter_overlap_and_ends() -> None:
@@ -74,8 +74,8 @@ def test_opus_deterministic_and_similar(rate: int) -> None:
     tone = (0.5 * np.sin(2 * np.pi * 700 * t)).astype(np.float32)
     data, _ = opus(tone, rate)
     assert data == opus(tone, rate)[0]
-    heard, decoded = soundfile.read(io.BytesIO(data))
+    decoded_samples, decoded = soundfile.read(io.BytesIO(data))
     assert decoded == 48_000
-    middle = heard[2400 : 2400 + 9600]
+    middle = decoded_samples[2400 : 2400 + 9600]
     spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
     assert spectrum.argmax() * 48_000 / len(middle) == pytest.approx(700, abs=6)

@@ -63,6 +63,6 @@ def test_contributions_no_events(model: Model) -> None:
 def test_contributions_units(model: Model, features: np.ndarray) -> None:
     answers = model.probabilities(features)
     labels = [model.classes[column] for column in answers.argmax(axis=1)]
-    said = {part.group: part.measured for parts in contributions(features, labels, model) for part in parts}
-    assert said["decay"].endswith(" ms")
-    assert said.get("frequency", "Hz").endswith("Hz")
+    measured = {part.group: part.measured for parts in contributions(features, labels, model) for part in parts}
+    assert measured["decay"].endswith(" ms")
+    assert measured.get("frequency", "Hz").endswith("Hz")

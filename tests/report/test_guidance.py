@@ -27,11 +27,11 @@ def test_all_symptoms_names() -> None:
 
 @given(st.lists(st.sampled_from(NAMES), unique=True))
 def test_guidance_warnings_order(named: list[str]) -> None:
-    said = guidance(["lumbar"], named)
-    levels = [level.name for level in said.warnings]
+    found = guidance(["lumbar"], named)
+    levels = [level.name for level in found.warnings]
     assert levels == [name for name in ORDER if name in levels]
-    assert {symptom.name for level in said.warnings for symptom in level.symptoms} == set(named)
-    rest = {symptom.name for level in said.changes for symptom in level.symptoms}
+    assert {symptom.name for level in found.warnings for symptom in level.symptoms} == set(named)
+    rest = {symptom.name for level in found.changes for symptom in level.symptoms}
     assert rest == set(NAMES) - set(named)
 
 
@@ -46,31 +46,31 @@ def test_guidance_urgency(symptom: str, urgency: str) -> None:
 
 @pytest.mark.parametrize("site", ["lumbar", "si", "hip"])
 def test_guidance_measures(site: str) -> None:
-    said = guidance([site, "mcp"])
-    assert said.measures is not None
-    assert len(said.exercises) == 4
-    assert all(len(re.findall(r"\.(?:\s|$)", exercise.text)) == 2 for exercise in said.exercises)
-    assert any("adductors" in passage.text for passage in said.meaning)
+    found = guidance([site, "mcp"])
+    assert found.measures is not None
+    assert len(found.exercises) == 4
+    assert all(len(re.findall(r"\.(?:\s|$)", exercise.text)) == 2 for exercise in found.exercises)
+    assert any("adductors" in passage.text for passage in found.meaning)
 
 
 @pytest.mark.parametrize("site", [None, "mcp", "jaw"])
 def test_guidance_other_site(site: str | None) -> None:
-    said = guidance([site])
-    assert said.measures is None
-    assert said.exercises == ()
-    assert not any("adductors" in passage.text for passage in said.meaning)
-    assert len(said.meaning) == 4
+    found = guidance([site])
+    assert found.measures is None
+    assert found.exercises == ()
+    assert not any("adductors" in passage.text for passage in found.meaning)
+    assert len(found.meaning) == 4
 
 
 @pytest.mark.parametrize("site", ["mcp", "wrist", "knee", "jaw"])
 def test_guidance_back_signs_other_site(site: str) -> None:
-    said = guidance([site], ["numbness", "pain", "locking"])
-    assert said.back_note is not None
-    assert said.back_note.startswith("These are signs of the back")
-    fitting = [symptom for level in said.changes for symptom in level.symptoms]
-    warned = {symptom.name: symptom for level in said.warnings for symptom in level.symptoms}
+    found = guidance([site], ["numbness", "pain", "locking"])
+    assert found.back_note is not None
+    assert found.back_note.startswith("These are signs of the back")
+    fitting = [symptom for level in found.changes for symptom in level.symptoms]
+    warned = {symptom.name: symptom for level in found.warnings for symptom in level.symptoms}
     assert [name for name, symptom in warned.items() if symptom.back] == ["numbness"]
-    texts = [passage.text for passage in (*said.meaning, said.harmless)]
+    texts = [passage.text for passage in (*found.meaning, found.harmless)]
     texts += [symptom.text for symptom in (*fitting, warned["pain"], warned["locking"])]
     texts += [symptom.short for symptom in fitting]
     for word in ("the back", "a back", "leg", "facet", "spine", "saddle"):
@@ -79,23 +79,23 @@ def test_guidance_back_signs_other_site(site: str) -> None:
 
 @pytest.mark.parametrize("site", ["thoracic", "lumbar", "si"])
 def test_guidance_back_site(site: str) -> None:
-    said = guidance([site], ["numbness", "pain"])
-    assert (said.back_signs, said.back_note, said.anywhere) == ((), None, False)
-    assert "facet joint" in " ".join(symptom.text for level in said.warnings for symptom in level.symptoms)
-    assert "In the spine" in said.meaning[0].text
+    found = guidance([site], ["numbness", "pain"])
+    assert (found.back_signs, found.back_note, found.anywhere) == ((), None, False)
+    assert "facet joint" in " ".join(symptom.text for level in found.warnings for symptom in level.symptoms)
+    assert "In the spine" in found.meaning[0].text
 
 
 @pytest.mark.parametrize("sites", [[None], ["wrist"], ["lumbar", "wrist"], [None, "lumbar"]])
 def test_guidance_lists_all_signs(sites: list[str | None]) -> None:
-    said = guidance(sites, ["pain"])
-    listed = [symptom.name for level in (*said.changes, *said.back_signs) for symptom in level.symptoms]
+    found = guidance(sites, ["pain"])
+    listed = [symptom.name for level in (*found.changes, *found.back_signs) for symptom in level.symptoms]
     assert sorted(listed) == sorted(set(NAMES) - {"pain"})
-    assert said.anywhere == (None in sites)
+    assert found.anywhere == (None in sites)
 
 
 def test_guidance_sources() -> None:
-    said = guidance(["lumbar"])
-    passages = [*said.meaning, said.harmless, said.measures]
+    found = guidance(["lumbar"])
+    passages = [*found.meaning, found.harmless, found.measures]
     each = [*(passage.sources for passage in passages if passage), *(symptom.sources for symptom in all_symptoms())]
     assert all(each)
     sources = set(itertools.chain.from_iterable(each))
@@ -115,7 +115,7 @@ def test_check_symptom_spelling(given_name: str, meant: str) -> None:
 def test_check_symptom_unknown() -> None:
     with pytest.raises(UsageError) as caught:
         check_symptom("numbnes\n", what="--symptom")
-    said = str(caught.value)
-    assert "\n" not in said
-    assert said.startswith("--symptom 'numbnes\\n' is unknown: allowed are bladder-or-bowel, ")
-    assert said.endswith("did you mean 'numbness'?")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith("--symptom 'numbnes\\n' is unknown: allowed are bladder-or-bowel, ")
+    assert message.endswith("did you mean 'numbness'?")

@@ -169,8 +169,8 @@ def test_page_limitations(run: Run, recording: Path, model: str) -> None:
     page = recording.with_name("page.html")
     assert run("classify", recording, "--report", page, "--site", "knee")[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
-    for said in (*brief_limits(Model.default()), "No audible cavitation is documented there".lower()):
-        assert said in head
+    for sentence in (*brief_limits(Model.default()), "No audible cavitation is documented there".lower()):
+        assert sentence in head
     assert "trained on generated sounds only" in head
     assert run("classify", recording, "--report", page, "--site", "mcp", "--model", model)[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
