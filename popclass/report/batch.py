@@ -73,7 +73,8 @@ def write_batch_report(
         If a page cannot be written.
     """
     classifier, root = load_model(model), Path(folder)
-    symptoms = batch_symptoms(root, [row.recording for row in batch.recordings], manifest)
+    names = [row.recording for row in batch.recordings]
+    symptoms = {} if manifest is None else read_symptoms(Path(manifest), root, names, check_symptom)
     results = results_from_journal(batch, root, classifier, manifest, site, refractory, min_probability)
     timelines: dict[int, list[RecordingResult]] = {}
     for result in results.values():
@@ -93,19 +94,6 @@ def write_batch_report(
     index = batch.results_dir / INDEX
     write_text(index, render_index(batch, results, pages, symptoms, classifier))
     return index, failures
-
-
-def batch_symptoms(folder: Path, recordings: Sequence[str], manifest: PathLike | None) -> dict[str, tuple[str, ...]]:
-    """Return the symptoms in a manifest, by recording.
-
-    Raises
-    ------
-    LabelError
-        If a symptom is unknown; the message names the row.
-    """
-    if manifest is None:
-        return {}
-    return read_symptoms(Path(manifest), folder, recordings, check_symptom)
 
 
 def results_from_journal(

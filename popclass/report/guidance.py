@@ -128,14 +128,14 @@ def guidance(sites: Iterable[str | None], symptoms: Sequence[str] = ()) -> Guida
     measures = texts["measures"]
     helpful = bool(places & set(measures["sites"]))
     only_back = bool(places) and places <= set(texts["back"])
-    rest = [symptom for symptom in all_symptoms(places) if symptom.name not in known]
+    others = [symptom for symptom in all_symptoms(places) if symptom.name not in known]
     return Guidance(
         disclaimer=texts["disclaimer"].strip(),
         contains_sound=texts["contains_sound"].strip(),
         warnings=_levels(symptom for symptom in all_symptoms(places) if symptom.name in known),
         harmless=_passage(texts["harmless"]),
-        changes=_levels(symptom for symptom in rest if only_back or not symptom.back),
-        back_signs=_levels(symptom for symptom in rest if symptom.back and not only_back),
+        changes=_levels(symptom for symptom in others if only_back or not symptom.back),
+        back_signs=_levels(symptom for symptom in others if symptom.back and not only_back),
         back_note=None if only_back else texts["of_the_back"],
         anywhere=None in places,
         meaning=tuple(

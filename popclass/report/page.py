@@ -166,7 +166,7 @@ def page_data(
     results = [each.result for each in media]
     data = {
         "labels": labels,
-        "classes": list(results[0].classes) if results else [],
+        "classes": list(results[0].classes),
         "recordings": [_recording(each, file) for each, file in zip(media, files, strict=True)],
         "sessions": sessions(results, timeline_results),
     }
