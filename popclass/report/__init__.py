@@ -1,7 +1,6 @@
-"""Reports: pages to look at, listen to and correct, and what the sounds mean.
+"""HTML reports: pictures and sound of the events, label correction, and guidance on what the sounds mean.
 
-A report is one HTML file that holds everything it shows and needs no network. This room uses the pipeline as others do;
-nothing below knows of it, and nothing of it is imported unless a report is asked for.
+A page is one self-contained HTML file; it needs no network. The package is imported only when a report is requested.
 """
 
 from popclass.report.batch import write_batch_report

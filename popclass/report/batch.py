@@ -1,8 +1,7 @@
-"""The report of a batch: a page for each recording with events, and an index that links them.
+"""Report of a batch: one page for each recording with events, and an index that links them.
 
-It is made after the run, from what the run left: the journal tells what was heard, and the labels are concluded from it
-once more, since the tables hold no reasons. So a report can be asked for when the batch is done already, and costs a
-batch without one nothing.
+The report is made from the journal after the run. Labels are assigned again from it, since the tables do not hold the
+reasons. So a report can be requested for a batch that is complete, and a batch without one does no extra work.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from popclass.pipeline import load_model
 from popclass.postprocess import Metadata, postprocess
 from popclass.report.guidance import check_symptom
 from popclass.report.index import render_index
-from popclass.report.media import look
+from popclass.report.media import extract_media
 from popclass.report.page import render_page
 from popclass.report.write import labels_name, relative
 from popclass.results import RecordingResult
@@ -49,22 +48,22 @@ def write_batch_report(
     min_probability: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, list[str]]:
-    """Write `report.html` and `pages/` into the folder of results of a batch.
+    """Write `report.html` and `pages/` into the results folder of a batch.
 
     Parameters
     ----------
     batch : BatchResult
-        As `popclass.classify_folder` gave it.
+        Returned by `popclass.classify_folder`.
     folder, model, manifest, site, refractory, min_probability
-        As they were given there.
+        As passed to `popclass.classify_folder`.
     progress : callable, optional
-        Called with how many pages are done and how many there are.
+        Called with the number of pages done and the number of all pages.
 
     Returns
     -------
     index : Path
     failures : list of str
-        A line for each recording that could not be heard again; it has no page.
+        One message for each recording that could not be read again; it has no page.
 
     Raises
     ------
@@ -73,43 +72,31 @@ def write_batch_report(
     OutputError
         If a page cannot be written.
     """
-    chosen, place = load_model(model), Path(folder)
-    symptoms = batch_symptoms(place, [row.recording for row in batch.recordings], manifest)
-    results = concluded(batch, place, chosen, manifest, site, refractory, min_probability)
+    classifier, root = load_model(model), Path(folder)
+    names = [row.recording for row in batch.recordings]
+    symptoms = {} if manifest is None else read_symptoms(Path(manifest), root, names, check_symptom)
+    results = results_from_journal(batch, root, classifier, manifest, site, refractory, min_probability)
     timelines: dict[int, list[RecordingResult]] = {}
     for result in results.values():
         timelines.setdefault(id(result.session), []).append(result)
-    heard = [result for result in results.values() if result.events]
+    with_events = [result for result in results.values() if result.events]
     pages, failures = dict[str, str](), list[str]()
-    for number, result in enumerate(heard, start=1):
+    for number, result in enumerate(with_events, start=1):
         target = batch.results_dir / PAGES / page_name(result.recording)
-        around = timelines[id(result.session)]
+        noticed = symptoms.get(result.recording, ())
         try:
-            _write_page(result, place, target, chosen, symptoms.get(result.recording, ()), around)
+            _write_page(result, root, target, classifier, noticed, timelines[id(result.session)])
             pages[result.recording] = f"{PAGES}/{quote(target.name)}"
         except AudioError as error:
             failures.append(str(error))
         if progress is not None:
-            progress(number, len(heard))
+            progress(number, len(with_events))
     index = batch.results_dir / INDEX
-    write_text(index, render_index(batch, results, pages, symptoms, chosen))
+    write_text(index, render_index(batch, results, pages, symptoms, classifier))
     return index, failures
 
 
-def batch_symptoms(folder: Path, recordings: Sequence[str], manifest: PathLike | None) -> dict[str, tuple[str, ...]]:
-    """The symptoms a manifest names, by recording.
-
-    Raises
-    ------
-    LabelError
-        Where one is unknown, with the row.
-    """
-    if manifest is None:
-        return {}
-    return read_symptoms(Path(manifest), folder, recordings, check_symptom)
-
-
-def concluded(
+def results_from_journal(
     batch: BatchResult,
     folder: Path,
     model: Model,
@@ -118,7 +105,13 @@ def concluded(
     refractory: float | None,
     min_probability: float | None,
 ) -> dict[str, RecordingResult]:
-    """The results of all recordings that were heard, by name, with the reasons that tables do not hold."""
+    """Return the results of all processed recordings, by name, with the reasons that tables do not hold.
+
+    Raises
+    ------
+    OutputError
+        If the journal lacks a recording.
+    """
     site = None if site is None else lookup(site).name
     names = [row.recording for row in batch.recordings if row.status == "ok"]
     metadata = {name: Metadata(site=site) for name in names}
@@ -127,7 +120,7 @@ def concluded(
     entries = read_entries(batch.results_dir, classes=len(model.classes))
     if missing := sorted(set(names) - entries.keys()):
         shown = one_line(os.fspath(batch.results_dir / JOURNAL))
-        raise OutputError(f"{shown} has no line of {one_line(missing[0])}; run the batch again")
+        raise OutputError(f"{shown} has no entry for {one_line(missing[0])}; run the batch again")
     results = postprocess(
         [entries[name].analysis for name in names],
         [metadata[name] for name in names],
@@ -144,29 +137,29 @@ def _write_page(
     target: Path,
     model: Model,
     symptoms: Sequence[str],
-    around: Sequence[RecordingResult],
+    timeline_results: Sequence[RecordingResult],
 ) -> None:
     try:
         target.parent.mkdir(exist_ok=True)
     except OSError as error:
         shown = one_line(os.fspath(target.parent))
         raise OutputError(f"cannot write {shown}: {error.strerror or error}") from None
-    place = folder / result.recording
-    seen = look(result, place, model)
+    path = folder / result.recording
+    media = extract_media(result, path, model)
     page = render_page(
-        [seen],
-        [relative(place, target)],
+        [media],
+        [relative(path, target)],
         model=model,
         labels=labels_name(target),
         symptoms=symptoms,
-        around=around,
+        timeline_results=timeline_results,
         index=f"../{INDEX}",
     )
     write_text(target, page)
 
 
 def page_name(recording: str) -> str:
-    """A file name for the page of a recording: readable, safe on every system, and different for every recording.
+    """Return a file name for the page of a recording: readable, safe on every system and unique to the recording.
 
     Examples
     --------

@@ -1,9 +1,8 @@
-"""The sound of the events: a short clip of each, to be embedded in a page.
+"""Audio clips of the events, to be embedded in a page.
 
-A clip is the channel in which its event stands out most, from 100 ms before the onset to 250 ms after it, faded at both
-ends, and raised or lowered so that its loudest sample lies 3 dB below full scale; by how much is said. Clips are FLAC,
-which loses nothing; where there are too many for that, they are Ogg Opus, and where even these would fill the page,
-only the first events have one, which the page says. How much room there is depends on the length of the recording.
+A clip holds the event's channel from 100 ms before the onset to 250 ms after it, faded at both ends. It is normalized
+to a peak of -3 dBFS; the gain is kept. Clips are lossless FLAC. If they would exceed the size limit of the page, all
+are Ogg Opus; if that is still too much, only the first events have a clip. The limit grows with the recording's length.
 """
 
 from __future__ import annotations
@@ -23,27 +22,28 @@ Array = NDArray[np.float32]
 BEFORE_S, AFTER_S = 0.100, 0.250
 FADE_S = 0.004
 PEAK_DBFS = -3.0
-ROOM, ROOM_PER_S, MOST_ROOM = 550_000, 1_700, 3_700_000  # bytes; a third more as text
-FLAC_SHARE = 0.75  # of 16-bit samples; room tone packs worse than speech
+# Size limit of all clips in bytes; base64 makes them a third larger.
+SIZE_LIMIT, SIZE_LIMIT_PER_S, MAX_SIZE_LIMIT = 550_000, 1_700, 3_700_000
+FLAC_SHARE = 0.75  # of 16-bit samples; background noise compresses worse than speech
 OPUS_RATE, OPUS_BITS_PER_S = 48_000, 64_000
-_FAST = {"compression_level": "0"}  # half the time of the default, and sizes differ little
+_FAST = {"compression_level": "0"}  # half the time of the default at nearly the same size
 _SILENCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The sound around one event.
+    """Audio clip of one event.
 
     Attributes
     ----------
     data : bytes
-        An audio file.
+        Encoded audio file.
     mime : str
-        Its type.
+        MIME type of `data`.
     start_s : float
-        Where it begins in the recording, in seconds.
+        Start of the clip in the recording, in seconds.
     gain_db : float
-        By how much it is louder than the recording, in decibels.
+        Gain applied to the recording's samples, in decibels.
     """
 
     data: bytes
@@ -53,47 +53,47 @@ class Clip:
 
 
 class Cutter:
-    """Cuts the clips of events out of the blocks of a recording.
+    """Cut the clips of events from the blocks of a recording.
 
     Parameters
     ----------
     events : sequence of Event
-        Of one recording, in order of onset.
+        Events of one recording, in order of onset.
     duration_s : float
-        Of the recording; by it the room is reckoned.
+        Length of the recording, which sets the size limit.
 
     Attributes
     ----------
     clips : list of Clip or None
-        One for each event once everything was fed; None where there was no room.
+        One for each event after `finish`; None where the size limit was reached.
     """
 
     def __init__(self, events: Sequence[Event], duration_s: float) -> None:
         self.clips: list[Clip | None] = []
         self._events = tuple(events)
-        self._room = min(ROOM + round(ROOM_PER_S * duration_s), MOST_ROOM)
-        samples = sum(last - first for first, last in map(_stretch, self._events))
-        self._encode = flac if 2 * samples * FLAC_SHARE <= self._room else opus
+        self._bytes_left = min(SIZE_LIMIT + round(SIZE_LIMIT_PER_S * duration_s), MAX_SIZE_LIMIT)
+        samples = sum(last - first for first, last in map(_clip_range, self._events))
+        self._encode = flac if 2 * samples * FLAC_SHARE <= self._bytes_left else opus
         self._position = 0
         self._open: dict[int, list[Array]] = {}
         self._next = 0
 
     def feed(self, block: Array) -> None:
-        """Take the next samples, shape (n, channels)."""
+        """Process the next samples, shape (n, channels)."""
         begin, end = self._position, self._position + len(block)
         self._position = end
-        while self._next < len(self._events) and _stretch(self._events[self._next])[0] < end:
+        while self._next < len(self._events) and _clip_range(self._events[self._next])[0] < end:
             self._open[self._next] = []
             self._next += 1
         for index, parts in list(self._open.items()):
             event = self._events[index]
-            first, last = _stretch(event)
+            first, last = _clip_range(event)
             parts.append(block[max(first - begin, 0) : last - begin, event.channel - 1].copy())
             if last <= end:
                 self._close(index)
 
     def finish(self) -> list[Clip | None]:
-        """The clips; those at the end of the recording are shorter."""
+        """Return the clips; those cut off by the end of the recording are shorter."""
         for index in list(self._open):
             self._close(index)
         return self.clips
@@ -101,41 +101,41 @@ class Cutter:
     def _close(self, index: int) -> None:
         samples, event = np.concatenate(self._open.pop(index)), self._events[index]
         clip = None
-        if self._room > 0:
-            ready, gain_db = prepared(samples, event.sample_rate)
-            data, mime = self._encode(ready, event.sample_rate)
-            self._room -= len(data)
-            clip = Clip(data, mime, _stretch(event)[0] / event.sample_rate, gain_db)
-        self.clips.append(clip if self._room >= 0 else None)
+        if self._bytes_left > 0:
+            normalized, gain_db = normalize_clip(samples, event.sample_rate)
+            data, mime = self._encode(normalized, event.sample_rate)
+            self._bytes_left -= len(data)
+            clip = Clip(data, mime, _clip_range(event)[0] / event.sample_rate, gain_db)
+        self.clips.append(clip if self._bytes_left >= 0 else None)
 
 
-def _stretch(event: Event) -> tuple[int, int]:
+def _clip_range(event: Event) -> tuple[int, int]:
     rate = event.sample_rate
     return max(event.onset - round(BEFORE_S * rate), 0), event.onset + round(AFTER_S * rate)
 
 
-def prepared(samples: Array, rate: int) -> tuple[Array, float]:
-    """Samples without their mean, faded and brought to `PEAK_DBFS`, and the gain in decibels.
+def normalize_clip(samples: Array, rate: int) -> tuple[Array, float]:
+    """Return samples with their mean removed, faded and scaled to `PEAK_DBFS`, and the gain in decibels.
 
     Examples
     --------
     >>> quiet = np.sin(np.arange(4800, dtype=np.float32) / 7) / 100
-    >>> ready, gain_db = prepared(quiet, 48_000)
-    >>> round(float(np.abs(ready).max()), 3), round(gain_db)
+    >>> clip, gain_db = normalize_clip(quiet, 48_000)
+    >>> round(float(np.abs(clip).max()), 3), round(gain_db)
     (0.708, 37)
     """
-    centred = samples - samples.mean(dtype=np.float64).astype(np.float32)
+    centered = samples - samples.mean(dtype=np.float64).astype(np.float32)
     length = min(round(FADE_S * rate), len(samples) // 2)
     ramp = np.linspace(0, 1, length, endpoint=False, dtype=np.float32)
-    centred[:length] *= ramp
-    centred[len(centred) - length :] *= ramp[::-1]
-    peak = max(float(np.abs(centred).max(initial=0.0)), _SILENCE)
+    centered[:length] *= ramp
+    centered[len(centered) - length :] *= ramp[::-1]
+    peak = max(float(np.abs(centered).max(initial=0.0)), _SILENCE)
     gain_db = PEAK_DBFS - 20 * math.log10(peak)
-    return np.asarray(centred * 10 ** (gain_db / 20), dtype=np.float32), gain_db
+    return np.asarray(centered * 10 ** (gain_db / 20), dtype=np.float32), gain_db
 
 
 def flac(samples: Array, rate: int) -> tuple[bytes, str]:
-    """Samples as a FLAC file of 16 bits, and its type."""
+    """Encode samples as 16-bit FLAC; return the file and its MIME type."""
     import soundfile
 
     out = io.BytesIO()
@@ -144,7 +144,10 @@ def flac(samples: Array, rate: int) -> tuple[bytes, str]:
 
 
 def opus(samples: Array, rate: int) -> tuple[bytes, str]:
-    """Samples as an Ogg Opus file, and its type; without the random serial number such files usually have."""
+    """Encode samples as Ogg Opus; return the file and its MIME type.
+
+    The serial number is fixed, not random as usual, so that equal samples give equal bytes.
+    """
     import av
     import soxr
 

@@ -1,10 +1,9 @@
-"""Which properties of a sound spoke for its label, in words people know.
+"""Contribution of feature groups to the label of an event, by ablation.
 
-The features of an event are taken in groups that describe one thing each (how it fades, how high it sounds). A group
-is set to what is ordinary in the training data, the mean of its features, and the model is asked again: by how much the
-log-odds of the label fall is what that group contributed. Groups, not single features, because features of one group
-say nearly the same, and each alone would seem to matter little. It is an honest answer to a narrow question: it says
-what this model leant on, not what a crack is, and contributions do not add up to the whole.
+The features are split into groups that describe one property each (decay, frequency). The features of one group are
+replaced by their training means, and the model is applied again. The contribution of the group is the drop in the
+log-odds of the label. Groups are used because features of one group are correlated: each alone would seem to matter
+little. Contributions describe this model, not the nature of the sound, and they do not add up to the log-odds.
 """
 
 from __future__ import annotations
@@ -19,25 +18,25 @@ from popclass.model.model import Model
 
 Array = NDArray[np.float64]
 
-SHOWN_FROM = 0.1  # smaller contributions, in natural log-odds, are not worth a line
-MOST_SHOWN = 4
+MIN_SHOWN = 0.1  # in natural log-odds; smaller contributions are not shown
+MAX_SHOWN = 4
 _SMALLEST = 1e-9
 
-# What a group is called, and how the names of its features begin.
+# Name of each group as the page shows it, and prefixes of its features.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("how sharply it begins", ("rise", "crest", "before", "stage_2_5")),
-    ("how fast it fades", ("fall_", "duration", "time_centroid", "cycles", "stage_", "late", "mfcc_tail_")),
-    ("how high it sounds", ("centroid", "rolloff", "dominant", "crossings", "band_", "start_")),
-    ("whether it is a tone or a noise", ("flatness", "prominence", "bandwidth", "mfcc_attack_")),
-    ("its separate pulses", ("peaks", "peak_spacing", "second_peak")),
-    ("what surrounds it", ("fill_",)),
-    ("how far it stands out", ("snr",)),
+    ("attack", ("rise", "crest", "before", "stage_2_5")),
+    ("decay", ("fall_", "duration", "time_centroid", "cycles", "stage_", "late", "mfcc_tail_")),
+    ("frequency", ("centroid", "rolloff", "dominant", "crossings", "band_", "start_")),
+    ("tone or noise", ("flatness", "prominence", "bandwidth", "mfcc_attack_")),
+    ("pulses", ("peaks", "peak_spacing", "second_peak")),
+    ("sound before and after", ("fill_",)),
+    ("signal-to-noise ratio", ("snr",)),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one group of features adds to the log-odds of a label, and what was measured."""
+    """Contribution of one feature group to the log-odds of a label, and the measured value in words."""
 
     group: str
     log_odds: float
@@ -45,12 +44,12 @@ class Contribution:
 
 
 def contributions(X: Array, labels: Sequence[str], model: Model) -> list[tuple[Contribution, ...]]:
-    """The strongest contributions for and against each label, strongest first.
+    """Return the largest contributions for and against each label, largest first.
 
     Parameters
     ----------
     X : ndarray, shape (events, features)
-        As the model's front end makes them.
+        Features from the model's front end.
     labels : sequence of str, (events,)
         One of the model's classes for each event.
     model : Model
@@ -58,38 +57,40 @@ def contributions(X: Array, labels: Sequence[str], model: Model) -> list[tuple[C
     Returns
     -------
     list of tuple of Contribution
-        At most four an event; none where the sound was ordinary in every way.
+        At most four for each event; empty if no group contributes at least `MIN_SHOWN`.
     """
     if not len(X):
         return []
     columns = [model.classes.index(label) for label in labels]
-    whole = _log_odds(model.probabilities(X), columns)
-    names, shares = [], []
+    baseline = _log_odds(model.probabilities(X), columns)
+    names, drops = [], []
     for name, members in groups_of(model.features):
         changed = X.copy()
         changed[:, members] = model.ordinary[members]
         names.append(name)
-        shares.append(whole - _log_odds(model.probabilities(changed), columns))
+        drops.append(baseline - _log_odds(model.probabilities(changed), columns))
     described = [_measured(row, model.features) for row in X]
     found = []
-    for event, said in enumerate(described):
-        order = sorted(range(len(names)), key=lambda group: -abs(shares[group][event]))
+    for event, measured in enumerate(described):
+        order = sorted(range(len(names)), key=lambda group: -abs(drops[group][event]))
         found.append(
             tuple(
-                Contribution(names[group], float(shares[group][event]), said.get(names[group], ""))
-                for group in order[:MOST_SHOWN]
-                if abs(shares[group][event]) >= SHOWN_FROM
+                Contribution(names[group], float(drops[group][event]), measured.get(names[group], ""))
+                for group in order[:MAX_SHOWN]
+                if abs(drops[group][event]) >= MIN_SHOWN
             )
         )
     return found
 
 
 def groups_of(features: Sequence[str]) -> list[tuple[str, list[int]]]:
-    """The groups that features fall into, each feature in the first that claims it; the rest is `everything else`.
+    """Return the feature groups with their columns; features without a group are `everything else`.
+
+    A feature belongs to the first group with a matching prefix.
 
     Examples
     --------
-    >>> groups_of(["rise", "fall_20", "snr", "unheard_of"])[-1]
+    >>> groups_of(["rise", "fall_20", "snr", "unknown"])[-1]
     ('everything else', [3])
     """
     members: dict[str, list[int]] = {}
@@ -106,13 +107,13 @@ def _log_odds(probabilities: Array, columns: Sequence[int]) -> Array:
 
 
 def _measured(row: Array, features: Sequence[str]) -> dict[str, str]:
-    """What was measured of one event, a few words for the groups that can be put into some."""
+    """Return the measured value of each group in words, for the groups that have a representative feature."""
     value = dict(zip(features, row.tolist(), strict=True))
     return {group: words(value[feature]) for group, (feature, words) in _WORDS.items() if feature in value}
 
 
 def hertz(frequency: float) -> str:
-    """A frequency to two digits.
+    """Return a frequency with two significant digits and its unit.
 
     Examples
     --------
@@ -126,13 +127,16 @@ def _pulses(count: int) -> str:
     return f"{count} pulse{'' if count == 1 else 's'} within 30 ms"
 
 
-# For each group the feature that stands for it, in words.
+# The representative feature of each group, and its value in words.
 _WORDS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "how sharply it begins": ("rise", lambda x: f"at its peak after {2**x:.2g} ms"),
-    "how fast it fades": ("fall_20", lambda x: f"20 dB quieter after {2**x:.2g} ms"),
-    "how high it sounds": ("dominant", lambda x: f"strongest near {hertz(2**x)}"),
-    "whether it is a tone or a noise": ("prominence", lambda x: f"its strongest tone {x:.0f} dB above the mean"),
-    "its separate pulses": ("peaks", lambda x: _pulses(round(2**x))),
-    "what surrounds it": ("fill_before", lambda x: f"before it {abs(x):.0f} dB {'quieter' if x <= 0 else 'louder'}"),
-    "how far it stands out": ("snr", lambda x: f"{x:.0f} dB over the background"),
+    "attack": ("rise", lambda x: f"peak after {2**x:.2g} ms"),
+    "decay": ("fall_20", lambda x: f"20 dB quieter after {2**x:.2g} ms"),
+    "frequency": ("dominant", lambda x: f"strongest near {hertz(2**x)}"),
+    "tone or noise": ("prominence", lambda x: f"strongest tone {x:.0f} dB above the mean"),
+    "pulses": ("peaks", lambda x: _pulses(round(2**x))),
+    "sound before and after": (
+        "fill_before",
+        lambda x: f"before the event {abs(x):.0f} dB {'quieter' if x <= 0 else 'louder'}",
+    ),
+    "signal-to-noise ratio": ("snr", lambda x: f"{x:.0f} dB above the background"),
 }

@@ -1,9 +1,7 @@
-"""What a report says about the meaning of sounds: the texts of `guidance.toml` that fit a site and its symptoms.
+"""Guidance on the meaning of sounds: the texts of `guidance.toml` that apply to given sites and symptoms.
 
-The texts rest on a few sources alone, named beside each. What the sources know of the back alone is said of the back:
-at another site such signs stand apart, under a note that says so. Symptoms change no label; they decide which warning
-comes first, an emergency before what should be seen at once, and that before what can wait a little. The order within
-each is that of the file.
+Each text lists its sources. Signs that the sources describe only for the back are listed separately at other sites,
+with a note. Symptoms do not change a label; they select warnings, which are ordered by urgency and then as in the file.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from popclass.utils.text import one_line
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a text rests on; `url` is None where it can be found by its name only, or not at all."""
+    """Source of a text; `url` is None if there is no stable link."""
 
     name: str
     url: str | None = None
@@ -30,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A titled text and the sources it rests on."""
+    """Text with a title and its sources."""
 
     title: str
     text: str
@@ -39,21 +37,21 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """A sign that changes what a noise means.
+    """Symptom that needs medical attention.
 
     Attributes
     ----------
     name : str
-        As `--symptom` takes it.
+        Name for `--symptom`.
     urgency : str
         `emergency`, `at-once` or `soon`.
     short : str
-        A few words for a list.
+        Short text for lists.
     text : str
         What to do about it.
     sources : tuple of Source
     back : bool
-        Whether the sources know it as a sign of the back alone.
+        Whether the sources describe it only for the back.
     """
 
     name: str
@@ -66,7 +64,7 @@ class Symptom:
 
 @dataclass(frozen=True, slots=True)
 class Urgency:
-    """How soon somebody should be seen, and why."""
+    """Level of urgency and its symptoms."""
 
     name: str
     title: str
@@ -75,31 +73,30 @@ class Urgency:
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
-    """What one page says.
+    """Texts for one page.
 
     Attributes
     ----------
-    no_diagnosis, contains_sound : str
+    disclaimer, contains_sound : str
     warnings : tuple of Urgency
-        For the symptoms that were named, the most urgent first.
+        Warnings for the given symptoms, the most urgent first.
     harmless : Passage
-        What is usually so, where no symptom was named.
+        Text shown if no symptom was given.
     changes : tuple of Urgency
-        The symptoms that were not named and would change that.
+        The symptoms that were not given.
     back_signs : tuple of Urgency
-        Those of them that are signs of the back, where a recording is of another site or of an unknown one; empty
-        where all are of the back, and `changes` has them.
+        The signs of the back that were not given. Empty if all recordings are of the back; then `changes` has them.
     back_note : str or None
-        What to say beside signs of the back; None where all recordings are of the back.
+        Note for signs of the back; None if all recordings are of the back.
     anywhere : bool
-        Whether the site of a recording is unknown, so that it may be of the back.
+        Whether the site of a recording is unknown, and so may be the back.
     meaning : tuple of Passage
     measures : Passage or None
-        What helps at this site, None where nothing is known.
+        Measures for these sites, if there are any.
     exercises : tuple of Passage
     """
 
-    no_diagnosis: str
+    disclaimer: str
     contains_sound: str
     warnings: tuple[Urgency, ...]
     harmless: Passage
@@ -113,13 +110,13 @@ class Guidance:
 
 
 def guidance(sites: Iterable[str | None], symptoms: Sequence[str] = ()) -> Guidance:
-    """The texts for recordings at some sites of a person with some symptoms.
+    """Return the texts for recordings at the given sites and a person with the given symptoms.
 
     Parameters
     ----------
     sites : iterable of str or None
     symptoms : sequence of str
-        Names as `check_symptom` gives them, in any order.
+        Names as returned by `check_symptom`, in any order.
 
     Examples
     --------
@@ -131,14 +128,14 @@ def guidance(sites: Iterable[str | None], symptoms: Sequence[str] = ()) -> Guida
     measures = texts["measures"]
     helpful = bool(places & set(measures["sites"]))
     only_back = bool(places) and places <= set(texts["back"])
-    rest = [symptom for symptom in all_symptoms(places) if symptom.name not in known]
+    others = [symptom for symptom in all_symptoms(places) if symptom.name not in known]
     return Guidance(
-        no_diagnosis=texts["no_diagnosis"].strip(),
+        disclaimer=texts["disclaimer"].strip(),
         contains_sound=texts["contains_sound"].strip(),
         warnings=_levels(symptom for symptom in all_symptoms(places) if symptom.name in known),
         harmless=_passage(texts["harmless"]),
-        changes=_levels(symptom for symptom in rest if only_back or not symptom.back),
-        back_signs=_levels(symptom for symptom in rest if symptom.back and not only_back),
+        changes=_levels(symptom for symptom in others if only_back or not symptom.back),
+        back_signs=_levels(symptom for symptom in others if symptom.back and not only_back),
         back_note=None if only_back else texts["of_the_back"],
         anywhere=None in places,
         meaning=tuple(
@@ -152,7 +149,7 @@ def guidance(sites: Iterable[str | None], symptoms: Sequence[str] = ()) -> Guida
 
 
 def all_symptoms(places: Iterable[str | None] = (None,)) -> tuple[Symptom, ...]:
-    """Every symptom there is a text for, the most urgent first, in the words that fit these sites."""
+    """Return all symptoms with the texts for these sites, the most urgent first."""
     order = list(_texts()["urgency"])
     found = [_symptom(entry, set(places)) for entry in _texts()["symptom"]]
     return tuple(sorted(found, key=lambda symptom: order.index(symptom.urgency)))
@@ -170,12 +167,12 @@ def _symptom(entry: Mapping[str, Any], places: Set[str | None]) -> Symptom:
 
 
 def check_symptom(name: str, *, what: str = "symptom") -> str:
-    """The symptom of this name, in any case, with blanks for hyphens.
+    """Return the name of a symptom, given in any case, with blanks or hyphens.
 
     Raises
     ------
     UsageError
-        Where there is none; the message lists the names and suggests the nearest.
+        If the name is unknown; the message lists the names and suggests the closest.
 
     Examples
     --------

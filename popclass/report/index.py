@@ -1,7 +1,7 @@
-"""The page that lists the recordings of a batch: what was found in each, and whose symptoms call for what.
+"""Index page of a batch: the events of each recording, and warnings for the symptoms of each subject.
 
-A recording that failed or in which nothing was heard has no page of its own. What its subject notices is not less
-urgent for that, so every warning on this page names whom it is about, and every row carries the symptoms named for it.
+A recording that failed or has no events has no page of its own, but its subject's symptoms matter as much. So every
+warning on the index names its subjects, and every row shows the symptoms of its recording.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from popclass.results import RecordingResult
 from popclass.utils.text import one_line
 from popclass.version import __version__
 
-AT_ONCE = 6  # recordings of one subject named beside a warning before the rest are folded
+MAX_LISTED = 6  # recordings of one subject listed at a warning; the others are collapsed
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A recording in the index.
+    """Row of one recording in the index.
 
     Attributes
     ----------
     recording, description, summary : str
     anchor : str
-        Where its row is in the index.
+        HTML id of the row.
     page : str or None
-        Address of its own page, where it has one.
+        Relative URL of its page, if it has one.
     subject : str or None
     symptoms : tuple of Symptom
-        Named for it, the most urgent first.
+        Symptoms from the manifest, the most urgent first.
     """
 
     recording: str
@@ -49,15 +49,15 @@ class Line:
 
     @property
     def address(self) -> str:
-        """Where to find it: its page, or else its row."""
+        """URL of the page, or of the row if there is no page."""
         return f"#{self.anchor}" if self.page is None else self.page
 
 
 @dataclass(frozen=True, slots=True)
-class Concern:
-    """Whom a warning is about: a subject, unknown where None, and the recordings for which the symptom was named."""
+class AffectedSubject:
+    """Subject of a warning (None if unknown) and its recordings that have the symptom."""
 
-    subject: str | None
+    name: str | None
     lines: tuple[Line, ...]
 
 
@@ -68,19 +68,19 @@ def render_index(
     symptoms: Mapping[str, Sequence[str]],
     model: Model,
 ) -> str:
-    """The HTML of the index.
+    """Return the HTML of the index.
 
     Parameters
     ----------
     batch : BatchResult
     results : mapping of str to RecordingResult
-        Of the recordings that were heard, by name.
+        Results of the processed recordings, by name.
     pages : mapping of str to str
-        Addresses of the pages of those that have one.
+        Relative URLs of the pages, by name.
     symptoms : mapping of str to sequence of str
-        Names of symptoms by recording, heard or not.
+        Names of symptoms, by recording, including failed ones.
     model : Model
-        The one that classified.
+        The model that classified the recordings.
     """
     known = {symptom.name: symptom for symptom in all_symptoms()}
     lines = []
@@ -88,7 +88,7 @@ def render_index(
         noticed = set(symptoms.get(row.recording, ()))
         lines.append(_line(number, row, results, pages, [known[name] for name in known if name in noticed]))
     named = [name for name in known if any(name == symptom.name for line in lines for symptom in line.symptoms)]
-    concerned = [row.info.site for row, line in zip(batch.recordings, lines, strict=True) if line.symptoms]
+    sites = [row.info.site for row, line in zip(batch.recordings, lines, strict=True) if line.symptoms]
     return render(
         "index.html",
         {
@@ -97,25 +97,25 @@ def render_index(
             "events": sum(batch.counts.values()),
             "failed": len(batch.failed),
             "folders": _by_folder(lines),
-            "concerns": {name: concerns(lines, name) for name in named},
-            "at_once": AT_ONCE,
+            "affected": {name: affected_subjects(lines, name) for name in named},
+            "max_listed": MAX_LISTED,
             "sounds": bool(pages),
             "limits": limits_of(model, [result.site for result in results.values()]),
-            "guidance": guidance(concerned, named),
+            "guidance": guidance(sites, named),
             "model": name_of(model),
             "version": __version__,
         },
     )
 
 
-def concerns(lines: Sequence[Line], symptom: str) -> list[Concern]:
-    """The subjects for whom a symptom was named, in the order of their recordings; those without a name come last."""
+def affected_subjects(lines: Sequence[Line], symptom: str) -> list[AffectedSubject]:
+    """Return the subjects with a symptom, in the order of their recordings; unnamed subjects come last."""
     found: dict[str | None, list[Line]] = {}
     for line in lines:
         if any(each.name == symptom for each in line.symptoms):
             found.setdefault(line.subject, []).append(line)
     order = sorted(found, key=lambda subject: subject is None)
-    return [Concern(subject, tuple(found[subject])) for subject in order]
+    return [AffectedSubject(subject, tuple(found[subject])) for subject in order]
 
 
 def _line(
@@ -128,14 +128,14 @@ def _line(
     name, subject = one_line(row.recording), None if row.info.subject is None else one_line(row.info.subject)
     result = results.get(row.recording)
     if result is None:
-        about, said = "" if subject is None else f"subject {subject}", f"failed: {one_line(row.reason or '')}"
+        details, outcome = "" if subject is None else f"subject {subject}", f"failed: {one_line(row.reason or '')}"
     else:
-        about, said = description(result), summary(result)
-    return Line(name, about, said, f"r{number}", pages.get(row.recording), subject, tuple(symptoms))
+        details, outcome = description(result), summary(result)
+    return Line(name, details, outcome, f"r{number}", pages.get(row.recording), subject, tuple(symptoms))
 
 
 def _by_folder(lines: Sequence[Line]) -> dict[str, list[Line]]:
-    """The lines under the folders their recordings lie in, in the order given."""
+    """Group the lines by the folder of their recordings, in order."""
     found: dict[str, list[Line]] = {}
     for line in lines:
         found.setdefault(PurePosixPath(line.recording).parent.as_posix(), []).append(line)

@@ -1,7 +1,7 @@
-"""A recording that was classified, heard once more for its report: pictures, clips, and what spoke for each label.
+"""Pictures, clips and feature contributions of a classified recording.
 
-Classifying keeps neither samples nor features, and it stays as quick and small that way. Whoever wants a report has
-the recording decoded twice more: once for the pictures and the clips, once through the pipeline for the features.
+`classify` keeps neither samples nor features, to stay fast and small. A report therefore decodes the recording twice
+more: once for the pictures and clips, once through the pipeline for the features.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from popclass.model.model import Model
 from popclass.pipeline import extract_events
 from popclass.report.clips import Clip, Cutter
 from popclass.report.evidence import Contribution, contributions
-from popclass.report.overview import Observer, Overview
+from popclass.report.overview import Overview, OverviewBuilder
 from popclass.results import RecordingResult
 from popclass.utils.text import one_line
 
@@ -24,17 +24,17 @@ BLOCK = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a page shows of one recording beside its result.
+class RecordingMedia:
+    """A recording's result with the pictures, clips and contributions for its page.
 
     Attributes
     ----------
     result : RecordingResult
     overview : Overview
     clips : tuple of Clip or None
-        One for each event.
+        One for each event; None where the size limit was reached.
     evidence : tuple of tuple of Contribution
-        One for each event; for the acoustic label.
+        One for each event, for its acoustic label.
     """
 
     result: RecordingResult
@@ -43,43 +43,43 @@ class Seen:
     evidence: tuple[tuple[Contribution, ...], ...]
 
 
-def look(
+def extract_media(
     result: RecordingResult,
     path: str | os.PathLike[str],
     model: Model,
     *,
     progress: Callable[[int, int | None], None] | None = None,
-) -> Seen:
-    """Hear a recording once more.
+) -> RecordingMedia:
+    """Read a classified recording again and collect what its page shows.
 
     Parameters
     ----------
     result : RecordingResult
     path : path
-        Where the recording is; its name in the result may be another.
+        Location of the recording; its name in the result may differ.
     model : Model
-        The one that classified it.
+        The model that classified it.
     progress : callable, optional
-        Called with the frames read and the frames there are (None where unknown).
+        Called with the frames read and the number of all frames (None if unknown).
 
     Raises
     ------
     AudioError
-        If the recording cannot be read any more, or is not the one that was classified.
+        If the recording can no longer be read, or has changed since it was classified.
     """
     with open_recording(path, name=result.recording) as recording:
-        observer = Observer(recording.sample_rate, recording.channels)
-        cutter = Cutter(result.events, result.duration_s)
+        overview = OverviewBuilder(recording.sample_rate, recording.channels)
+        clips = Cutter(result.events, result.duration_s)
         for block in recording.blocks(BLOCK):
-            observer.feed(block)
-            cutter.feed(block)
+            overview.feed(block)
+            clips.feed(block)
             if progress is not None:
                 progress(recording.frames_read, recording.frames)
-        same = recording.frames_read / recording.sample_rate == result.duration_s
-    clips = cutter.finish()
-    heard = extract_events(path, model.frontend, name=result.recording) if result.events and same else None
-    if not same or (heard is not None and [e.onset for e in heard.events] != [e.onset for e in result.events]):
+        unchanged = recording.frames_read / recording.sample_rate == result.duration_s
+    extraction = extract_events(path, model.frontend, name=result.recording) if result.events and unchanged else None
+    onsets = [] if extraction is None else [event.onset for event in extraction.events]
+    if not unchanged or onsets != [event.onset for event in result.events]:
         raise AudioError(f"{one_line(result.recording)}: has changed since it was classified; classify it again")
     labels = [event.acoustic_label for event in result.events]
-    evidence = contributions(heard.features, labels, model) if heard is not None else []
-    return Seen(result, observer.overview(), tuple(clips), tuple(evidence))
+    evidence = contributions(extraction.features, labels, model) if extraction is not None else []
+    return RecordingMedia(result, overview.finish(), tuple(clips.finish()), tuple(evidence))

@@ -1,16 +1,12 @@
-"""What a recording looks like: its envelope and its spectrogram, made in one run through the samples.
+"""Envelope and spectrogram of a whole recording, computed in one pass and in bounded memory.
 
-Both have a bounded number of columns (`popclass.report.overview`), so an hour fits into a page and a day into memory. A
-column holds the extremes of its stretch, never a mean: a pop of two milliseconds stays visible however far one is
-zoomed out. Each channel is drawn about its own mean, or an offset would turn the picture into a solid bar. Finer detail
-comes from the clips of the events, which the page draws from their samples.
+A column holds the extremes of its samples, not their mean, so that an event of two milliseconds stays visible at any
+zoom. The mean of each channel is removed; otherwise an offset would fill the picture. The page draws finer detail from
+the clips of the events.
 
-Columns of a picture of a recording whose length is not known beforehand, in bounded memory.
-
-A picture of a recording has so many columns and no more, or a page of an hour could not be opened. A decoder does not
-always know how long a recording is, so columns begin narrow; when there are too many, neighbours are folded together
-and columns are twice as wide from then on. An hour ends with columns 8 or 16 times as wide as a minute's, and a day
-takes no more memory than either.
+The number of columns is limited, so that the page of a long recording stays small. A decoder does not always know the
+length of a recording, so columns start narrow. At the limit, neighbouring columns are merged in pairs, and the column
+width doubles.
 """
 
 from __future__ import annotations
@@ -27,9 +23,9 @@ Array = NDArray[np.float32]
 ENVELOPE_S = 0.0005  # width of the narrowest column of the envelope
 ENVELOPE_COLUMNS = 262_144  # an hour in columns of 16 ms, two bytes each
 WINDOW_S = 0.016  # of the spectrogram; the next power of two in samples
-STEPS = 8  # of the spectrogram in a window
+STEPS = 8  # hops of the spectrogram in one window
 SPECTROGRAM_COLUMNS = 49_152  # an hour in columns of 80 to 160 ms
-TILE = 8_192  # columns of one image; browsers refuse much wider ones
+TILE = 8_192  # columns of one image; browsers reject much wider ones
 ROWS = 56
 LOWEST_HZ, HIGHEST_HZ = 60.0, 20_000.0
 LEVELS = 16  # of grey, four bits
@@ -39,24 +35,23 @@ _SILENCE = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Pictures of one recording.
+    """Envelope and spectrogram of one recording.
 
     Attributes
     ----------
     envelope : ndarray of int8, shape (columns, 2)
-        Smallest and largest sample of each column: the square root of its share of `peak`, with its sign, times 127.
-        The root keeps quiet sounds apart that eight bits would otherwise take for silence. Each channel is taken less
-        its mean, and the widest of them counts.
+        Minimum and maximum of each column over all channels, each channel less its mean. The value is the signed
+        square root of the sample over `peak`, times 127; the root keeps quiet sounds from rounding to zero.
     envelope_s : float
         Width of a column in seconds.
     peak : float
-        Largest absolute sample, 1 being full scale, less the mean of its channel.
+        Largest absolute sample after the mean of its channel is removed; full scale is 1.
     spectrogram : tuple of bytes
-        PNG images from left to right, `TILE` columns each, black of 16 opacities; the lowest band is the last row.
+        PNG images from left to right, `TILE` columns each, black with 16 opacities; the lowest band is the last row.
     spectrogram_s : float
         Width of a column in seconds.
     edges_hz : tuple of float
-        Edges of the bands from low to high, one more than there are rows.
+        Edges of the bands in ascending order; one more than the rows.
     """
 
     envelope: NDArray[np.int8]
@@ -67,8 +62,8 @@ class Overview:
     edges_hz: tuple[float, ...]
 
 
-class Observer:
-    """Looks at the blocks of a recording and gives its `Overview`.
+class OverviewBuilder:
+    """Compute the `Overview` of a recording from its blocks.
 
     Parameters
     ----------
@@ -81,27 +76,27 @@ class Observer:
         self._rate = sample_rate
         self._column = max(round(ENVELOPE_S * sample_rate), 1)
         self._envelope = FoldedMaximum(2 * channels, limit=ENVELOPE_COLUMNS)
-        self._sums, self._fed = np.zeros(channels), 0
-        self._left = np.empty((0, channels), dtype=np.float32)
+        self._sums, self._frames = np.zeros(channels), 0
+        self._pending = np.empty((0, channels), dtype=np.float32)
         self._bands = _Bands(sample_rate)
 
     def feed(self, block: Array) -> None:
-        """Take the next samples, shape (n, channels)."""
+        """Process the next samples, shape (n, channels)."""
         self._sums += block.sum(axis=0, dtype=np.float64)
-        self._fed += len(block)
-        waiting = np.concatenate([self._left, block])
+        self._frames += len(block)
+        waiting = np.concatenate([self._pending, block])
         whole = len(waiting) // self._column
         columns = waiting[: whole * self._column].reshape(whole, self._column, block.shape[1])
-        self._left = waiting[whole * self._column :]
+        self._pending = waiting[whole * self._column :]
         self._envelope.feed(_extremes(columns))
         self._bands.feed(block.mean(axis=1, dtype=np.float32))
 
-    def overview(self) -> Overview:
-        """The pictures of everything fed."""
-        if len(self._left):
-            self._envelope.feed(_extremes(self._left[None]))
-            self._left = self._left[:0]
-        columns = self._centred()
+    def finish(self) -> Overview:
+        """Return the overview of all samples so far."""
+        if len(self._pending):
+            self._envelope.feed(_extremes(self._pending[None]))
+            self._pending = self._pending[:0]
+        columns = self._centered()
         peak = float(np.abs(columns).max(initial=0.0))
         share = columns / max(peak, _SILENCE)
         return Overview(
@@ -113,24 +108,24 @@ class Observer:
             edges_hz=self._bands.edges_hz,
         )
 
-    def _centred(self) -> Array:
-        """Smallest and largest of each column over all channels, each less its mean."""
+    def _centered(self) -> Array:
+        """Return minimum and maximum of each column over all channels, each channel less its mean."""
         kept = self._envelope.columns().reshape(-1, 2, len(self._sums))
-        means = (self._sums / max(self._fed, 1)).astype(np.float32)
+        means = (self._sums / max(self._frames, 1)).astype(np.float32)
         return np.stack([-(kept[:, 0] + means).max(axis=1), (kept[:, 1] - means).max(axis=1)], axis=1)
 
 
 def _extremes(columns: Array) -> Array:
-    """Of columns, shape (n, samples, channels), each channel's smallest sample, negated, and then each one's largest.
+    """Return each channel's negated minimum, then each channel's maximum, of columns of shape (n, samples, channels).
 
-    So both are kept as largest values, shape (n, 2 * channels).
+    The shape is (n, 2 * channels); both can be merged by the maximum.
     """
     across = np.ascontiguousarray(columns.transpose(1, 2, 0))  # numpy compares long rows faster than it reduces short
     return np.concatenate([-across.min(axis=0), across.max(axis=0)]).T
 
 
 class _Bands:
-    """The power of the mixed channels in bands of equal width on a scale of octaves, column by column."""
+    """Power of the channel mean in logarithmic frequency bands, by column."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -143,8 +138,8 @@ class _Bands:
         self._bins = np.maximum(np.diff(self._starts, append=self._end), 1).astype(np.float32)
         self._taper = np.hanning(self._window).astype(np.float32)
         self._folded = FoldedMaximum(ROWS, limit=SPECTROGRAM_COLUMNS)
-        self._left = np.zeros(self._window // 2, dtype=np.float32)  # so that a column is centred on its time
-        self._fed = 0
+        self._pending = np.zeros(self._window // 2, dtype=np.float32)  # so that a column is centered on its time
+        self._frames = 0
 
     @property
     def column_s(self) -> float:
@@ -152,36 +147,36 @@ class _Bands:
         return float(self._step * self._folded.width / self._rate)
 
     def feed(self, samples: Array) -> None:
-        self._fed += len(samples)
-        self._left = np.concatenate([self._left, samples])
-        # once columns are as wide as a window, overlapping windows would only repeat what others saw
+        self._frames += len(samples)
+        self._pending = np.concatenate([self._pending, samples])
+        # if columns are as wide as a window, more overlap adds nothing
         stride = min(self._folded.width, STEPS // 2)
         hop = self._step * stride
-        count = (len(self._left) - self._window) // hop + 1
+        count = (len(self._pending) - self._window) // hop + 1
         if count < 1:
             return
-        views = np.lib.stride_tricks.sliding_window_view(self._left, self._window)[: count * hop : hop]
+        views = np.lib.stride_tricks.sliding_window_view(self._pending, self._window)[: count * hop : hop]
         self._folded.feed(np.repeat(self._power(views), stride, axis=0))
-        self._left = self._left[count * hop :]
+        self._pending = self._pending[count * hop :]
 
     def _power(self, views: Array) -> Array:
         from scipy import fft
 
         spectrum = fft.rfft(views * self._taper, axis=1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
-        # a band narrower than a bin takes the bin it lies in
+        # a band narrower than a bin uses the bin that contains it
         return np.asarray(np.add.reduceat(power[:, : self._end], self._starts, axis=1) / self._bins, dtype=np.float32)
 
     def decibels(self) -> Array:
-        """Levels, shape (columns, rows), for everything fed; the end is padded with silence."""
+        """Return the levels of all samples so far, shape (columns, rows); the end is padded with silence."""
         self.feed(np.zeros(self._window, dtype=np.float32))
-        self._fed -= self._window
-        columns = -(-self._fed // (self._step * self._folded.width))
+        self._frames -= self._window
+        columns = -(-self._frames // (self._step * self._folded.width))
         return np.asarray(10 * np.log10(np.maximum(self._folded.columns()[:columns], _SILENCE)), dtype=np.float32)
 
 
 def _images(levels: Array) -> tuple[bytes, ...]:
-    """Levels in decibels, shape (columns, rows), as images; each band is shown over its own usual level."""
+    """Return levels in decibels, shape (columns, rows), as images; the median of each band is subtracted."""
     if not len(levels):
         return ()
     floor = np.median(levels, axis=0, keepdims=True)
@@ -205,19 +200,19 @@ def _png(grey: NDArray[np.uint8]) -> bytes:
 
 
 class FoldedMaximum:
-    """The largest values over columns of equal width, at most `limit` columns.
+    """Maximum over columns of equal width, with at most `limit` columns.
 
     Parameters
     ----------
     rows : int
-        Values in a column, each folded by itself.
+        Number of values in a column.
     limit : int
         Largest number of columns; a multiple of 2.
 
     Attributes
     ----------
     width : int
-        How many of the columns that were fed make one of those that are kept; a power of 2.
+        Number of input columns merged into one stored column; a power of 2.
 
     Examples
     --------
@@ -232,11 +227,11 @@ class FoldedMaximum:
         self._limit = limit
         self._kept = np.empty((limit, rows), dtype=np.float32)
         self._count = 0
-        self._rest = np.empty((0, rows), dtype=np.float32)
+        self._pending = np.empty((0, rows), dtype=np.float32)
 
     def feed(self, columns: Array) -> None:
-        """Take columns, shape (n, rows), in order."""
-        waiting = np.concatenate([self._rest, columns])
+        """Add columns, shape (n, rows), in order."""
+        waiting = np.concatenate([self._pending, columns])
         while len(waiting) >= self.width:
             if self._count == self._limit:
                 self._fold()
@@ -246,7 +241,7 @@ class FoldedMaximum:
             self._kept[self._count : self._count + whole] = part.max(axis=1)
             self._count += whole
             waiting = waiting[whole * self.width :]
-        self._rest = waiting
+        self._pending = waiting
 
     def _fold(self) -> None:
         half = self._limit // 2
@@ -255,6 +250,6 @@ class FoldedMaximum:
         self.width *= 2
 
     def columns(self) -> Array:
-        """The columns so far, shape (n, rows); the last may stand for less than a whole one."""
-        rest = [self._rest.max(axis=0, keepdims=True)] if len(self._rest) else []
-        return np.concatenate([self._kept[: self._count], *rest])
+        """Return the columns so far, shape (n, rows); the last may be incomplete."""
+        last = [self._pending.max(axis=0, keepdims=True)] if len(self._pending) else []
+        return np.concatenate([self._kept[: self._count], *last])

@@ -1,13 +1,11 @@
-"""One page from its data: a file that holds all it needs and asks nobody for more.
+"""HTML page of one or several recordings, and its data for the scripts.
 
-The template is filled by Jinja2, which escapes every text. Script and style stand in the page, and its policy allows
-just these, by their SHA-256, with images and sound from the page itself: a browser refuses everything else, whatever a
-file name says, and no request leaves the machine.
+Jinja2 fills the template and escapes every text. The content security policy allows the embedded script and style, by
+their SHA-256, and embedded images and sound. The browser blocks everything else, even if a file name contains HTML, and
+the page sends no request.
 
-What a page knows, as plain values for its script: recordings, events, sessions.
-
-Names are short, since a page of an hour holds hundreds of events; `docs/reference-formats.md` does not promise them.
-Everything that people read as text comes from the formats' own functions, so that the page and the table say the same.
+The data are plain values: recordings, events, sessions. Their keys are short, since a page can hold hundreds of events;
+they are not a documented format. Texts come from `popclass.formats`, so that the page and the tables agree.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from popclass.model.model import Model
 from popclass.report.clips import Clip
 from popclass.report.evidence import Contribution
 from popclass.report.guidance import guidance
-from popclass.report.media import Seen
+from popclass.report.media import RecordingMedia
 from popclass.report.overview import TILE, Overview
 from popclass.results import Event, RecordingResult
 from popclass.timing.sites import REFRACTORY_S, assumption
@@ -41,51 +39,51 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-# In the order in which one uses the other.
+# In order of dependency.
 SCRIPTS = ("store.js", "labels.js", "sound.js", "picture.js", "table.js", "detail.js", "timeline.js", "main.js")
 
 
 def render_page(
-    seen: Sequence[Seen],
+    media: Sequence[RecordingMedia],
     files: Sequence[str | None],
     *,
     model: Model | str,
     labels: str = TABLE,
     symptoms: Sequence[str] = (),
     failures: Sequence[str] = (),
-    around: Sequence[RecordingResult] | None = None,
+    timeline_results: Sequence[RecordingResult] | None = None,
     index: str | None = None,
 ) -> str:
-    """The HTML of a report.
+    """Return the HTML of a report.
 
     Parameters
     ----------
-    seen : sequence of Seen
+    media : sequence of RecordingMedia
         At least one recording.
     files : sequence of str or None
-        For each, its path relative to the page; None where it is no file.
+        Path of each recording relative to the page; None for standard input.
     model : Model or str
-        The one that classified, whose limits the page tells; or just what it is called.
+        The model that classified, whose limitations the page lists; or only its name.
     labels : str
-        What the file of downloaded labels is called.
+        File name of the downloaded labels.
     symptoms : sequence of str
-        As `popclass.report.guidance.guidance`.
+        Names as returned by `check_symptom`.
     failures : sequence of str
-        A line for each recording that could not be used and is not among `seen`.
-    around : sequence of RecordingResult, optional
-        The other recordings of the same timelines and these; only these where None.
+        One message for each recording that could not be used and is not in `media`.
+    timeline_results : sequence of RecordingResult, optional
+        All recordings of the timelines, including those of the page (default: those of the page).
     index : str, optional
-        Address of the page that lists this one.
+        Relative URL of the index page.
     """
-    results = [each.result for each in seen]
+    results = [each.result for each in media]
     values = {
         "title": shown_name(results[0].recording) if len(results) == 1 else f"{len(results)} recordings",
-        "verdict": total(results) if len(results) > 1 else None,
+        "total": total(results) if len(results) > 1 else None,
         "failures": [one_line(failure) for failure in failures],
         "limits": limits_of(model, [result.site for result in results]),
         "sounds": any(result.events for result in results),
         "recordings": [(shown_name(each.recording), description(each), summary(each)) for each in results],
-        "data": page_data(seen, files, results if around is None else around, labels),
+        "data": page_data(media, files, results if timeline_results is None else timeline_results, labels),
         "guidance": guidance([result.site for result in results], symptoms),
         "index": index,
         "model": name_of(model),
@@ -95,20 +93,20 @@ def render_page(
 
 
 def limits_of(model: Model | str, sites: Iterable[str | None]) -> list[str]:
-    """What has to be known before labels are contextual: of the model, and of sites nobody has heard crack."""
+    """Return the limitations of the model and the assumptions about the sites, as sentences."""
     known = sorted({site for site in sites if site is not None})
     notices = [notice for site in known if (notice := assumption(site)) is not None]
-    said = [*([] if isinstance(model, str) else brief_limits(model)), *notices]
-    return [one_line(f"{each[0].upper()}{each[1:].rstrip('.')}.") for each in said]
+    limits = [*([] if isinstance(model, str) else brief_limits(model)), *notices]
+    return [one_line(f"{each[0].upper()}{each[1:].rstrip('.')}.") for each in limits]
 
 
 def name_of(model: Model | str) -> str:
-    """What a page calls a model."""
+    """Return the name of a model as a page shows it."""
     return one_line(model if isinstance(model, str) else model.name)
 
 
 def render(template: str, values: Mapping[str, Any], *, scripts: Sequence[str] = ()) -> str:
-    """A template filled, with its script, its style and the policy that allows these two alone."""
+    """Render a template with its script, its style and the security policy that allows only these."""
     style, script = _text("page.css"), _script(scripts) if scripts else ""
     policy = (
         "default-src 'none'; img-src data:; media-src data:; base-uri 'none'; form-action 'none'; "
@@ -123,7 +121,7 @@ def _allowed(text: str) -> str:
 
 
 def _script(names: Sequence[str]) -> str:
-    """The parts of the script as one, so that they share their names and nobody else sees them."""
+    """Join the scripts in one function scope."""
     parts = "\n".join(_text(name) for name in names)
     return f'(function () {{\n"use strict";\n{parts}\n}})();\n'
 
@@ -147,36 +145,39 @@ def _environment() -> Environment:
 
 
 def page_data(
-    seen: Sequence[Seen], files: Sequence[str | None], around: Sequence[RecordingResult], labels: str
+    media: Sequence[RecordingMedia],
+    files: Sequence[str | None],
+    timeline_results: Sequence[RecordingResult],
+    labels: str,
 ) -> dict[str, Any]:
-    """Everything the script of a page needs.
+    """Return the data for the scripts of a page.
 
     Parameters
     ----------
-    seen : sequence of Seen
+    media : sequence of RecordingMedia
         The recordings of the page.
     files : sequence of str or None
-        For each, its path as the downloaded labels name it; None where it is no file.
-    around : sequence of RecordingResult
-        All recordings of the timelines the page shows, those of the page among them.
+        Path of each recording in the downloaded labels; None for standard input.
+    timeline_results : sequence of RecordingResult
+        All recordings of the timelines, including those of the page.
     labels : str
-        What the file of downloaded labels is called.
+        File name of the downloaded labels.
     """
-    results = [each.result for each in seen]
+    results = [each.result for each in media]
     data = {
         "labels": labels,
-        "classes": list(results[0].classes) if results else [],
-        "recordings": [_recording(each, file) for each, file in zip(seen, files, strict=True)],
-        "sessions": sessions(results, around),
+        "classes": list(results[0].classes),
+        "recordings": [_recording(each, file) for each, file in zip(media, files, strict=True)],
+        "sessions": sessions(results, timeline_results),
     }
-    # What was corrected in one report must not turn up in another: the key is made from what was found.
+    # The key of the browser storage depends on the events, so that two reports do not share corrections.
     found = [[result.recording, [[e.onset, e.label] for e in result.events]] for result in results]
     data["key"] = hashlib.sha256(json.dumps(found).encode()).hexdigest()[:20]
     return data
 
 
 def shown_name(recording: str) -> str:
-    """What people are shown as the name of a recording.
+    """Return the displayed name of a recording.
 
     Examples
     --------
@@ -186,9 +187,9 @@ def shown_name(recording: str) -> str:
     return "standard input" if recording == STDOUT else one_line(recording)
 
 
-def _recording(seen: Seen, file: str | None) -> dict[str, Any]:
-    result = seen.result
-    events = zip(result.events, seen.clips, seen.evidence, strict=True)
+def _recording(media: RecordingMedia, file: str | None) -> dict[str, Any]:
+    result = media.result
+    events = zip(result.events, media.clips, media.evidence, strict=True)
     return {
         "name": shown_name(result.recording),
         "file": None if file is None else visible(file),
@@ -200,7 +201,7 @@ def _recording(seen: Seen, file: str | None) -> dict[str, Any]:
         "description": description(result),
         "summary": summary(result),
         "warnings": [one_line(warning) for warning in result.warnings],
-        "overview": _overview(seen.overview),
+        "overview": _overview(media.overview),
         "events": [_event(event, result, clip, evidence) for event, clip, evidence in events],
     }
 
@@ -227,10 +228,10 @@ def _event(
         "start": rounded(event.start_s, 6),
         "end": rounded(event.end_s, 6),
         "label": event.label,
-        "p": _share(event.p_label),
+        "p": _rounded_probability(event.p_label),
         "acoustic": event.acoustic_label,
-        "probabilities": [_share(event.probabilities.get(name)) for name in result.classes],
-        "novelty": _share(event.novelty),
+        "probabilities": [_rounded_probability(event.probabilities.get(name)) for name in result.classes],
+        "novelty": _rounded_probability(event.novelty),
         "timing": event.timing,
         "why": one_line(event.timing_reason),
         "snr": rounded(event.snr_db, 1),
@@ -239,12 +240,12 @@ def _event(
         "clip": None if clip is None else _uri(clip.data, clip.mime),
         "clipStart": None if clip is None else rounded(clip.start_s, 6),
         "gain": None if clip is None else rounded(clip.gain_db, 1),
-        # where there was no room for the sound there is none for this either
+        # beyond the size limit of the clips, these are left out as well
         "evidence": None if clip is None else [[e.group, rounded(e.log_odds, 2), e.measured] for e in evidence],
     }
 
 
-def _share(value: float | None) -> float | None:
+def _rounded_probability(value: float | None) -> float | None:
     return None if value is None else rounded(value, 4)
 
 
@@ -252,40 +253,41 @@ def _uri(data: bytes, mime: str) -> str:
     return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def sessions(shown: Sequence[RecordingResult], around: Sequence[RecordingResult]) -> list[dict[str, Any]]:
-    """The timelines on which the shown recordings lie, each with all its recordings.
+def sessions(shown: Sequence[RecordingResult], timeline_results: Sequence[RecordingResult]) -> list[dict[str, Any]]:
+    """Return the timelines of the shown recordings, each with all its recordings.
 
     Parameters
     ----------
     shown : sequence of RecordingResult
-        Their events are named by where they stand here, so that corrections show at once.
-    around : sequence of RecordingResult
-        `shown` and the others.
+        Recordings of the page. Their index is stored instead of their events, so that corrections show at once.
+    timeline_results : sequence of RecordingResult
+        All recordings of the timelines, including `shown`.
     """
     places = {result.recording: index for index, result in enumerate(shown)}
-    lines = timelines([result.info for result in around])
+    lines = timelines([result.info for result in timeline_results])
     return [
-        _session(line, around, places)
+        _session(line, timeline_results, places)
         for line in lines
-        if any(around[index].recording in places for index in line.recordings)
+        if any(timeline_results[index].recording in places for index in line.recordings)
     ]
 
 
-def _session(line: Timeline, around: Sequence[RecordingResult], places: Mapping[str, int]) -> dict[str, Any]:
-    known = around[line.recordings[0]].session
+def _session(line: Timeline, timeline_results: Sequence[RecordingResult], places: Mapping[str, int]) -> dict[str, Any]:
+    known = timeline_results[line.recordings[0]].session
     return {
         "subject": None if line.subject is None else visible(line.subject),
         "site": line.site,
         "began": None if line.started_at is None else line.started_at.isoformat(sep=" ", timespec="seconds"),
         "cavities": None if known is None else known.cavities,
         "period": REFRACTORY_S if known is None else known.refractory_s,
-        "takes": [
-            _take(around[index], offset, places) for index, offset in zip(line.recordings, line.offsets_s, strict=True)
+        "recordings": [
+            _session_recording(timeline_results[index], offset, places)
+            for index, offset in zip(line.recordings, line.offsets_s, strict=True)
         ],
     }
 
 
-def _take(result: RecordingResult, offset: float, places: Mapping[str, int]) -> dict[str, Any]:
+def _session_recording(result: RecordingResult, offset: float, places: Mapping[str, int]) -> dict[str, Any]:
     place = places.get(result.recording)
     others = [] if place is not None else [[rounded(event.start_s, 3), event.label] for event in result.events]
     return {

@@ -1,4 +1,4 @@
-"""The report of one or several recordings, written to one file."""
+"""Report of one or several recordings in one HTML file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from popclass.errors import UsageError
 from popclass.labels.table import TABLE, TABLE_END
 from popclass.model.model import Model
 from popclass.report.guidance import check_symptom
-from popclass.report.media import look
+from popclass.report.media import extract_media
 from popclass.report.page import render_page
 from popclass.results import RecordingResult
 from popclass.utils.files import STDOUT, write_text
 from popclass.utils.text import visible
 
 _UNSAFE = re.compile(r"[^\w.-]+")
-_LONGEST = 80  # letters of a page's name, which may take four bytes each
+_MAX_STEM = 80  # characters of a file name, up to four bytes each
 
 PathLike = str | os.PathLike[str]
 
@@ -33,32 +33,32 @@ def write_report(
     failures: Sequence[str] = (),
     progress: Callable[[int, int | None], None] | None = None,
 ) -> None:
-    """Write one page about recordings that were classified.
+    """Write one page about classified recordings.
 
     Parameters
     ----------
     results : sequence of RecordingResult
         At least one.
     target : path or "-"
-        An HTML file; what is there is replaced.
+        HTML file, replaced if it exists; `-` is standard output.
     model : Model
-        The one that classified.
+        The model that classified the recordings.
     symptoms : sequence of str
-        What else the person notices; the names are those of `popclass classify --symptom`.
+        Symptoms of the person, named as for `popclass classify --symptom`.
     paths : sequence of path, optional
-        Where the recordings are, if that is not what the results call them. The recording called `-` is taken to be
-        no file of the user's.
+        Locations of the recordings, if they differ from the names in the results. The recording `-` is standard input
+        and has no path in the downloaded labels.
     failures : sequence of str
-        A line for each recording that was to be on the page and could not be used.
+        One message for each recording that could not be used and is missing on the page.
     progress : callable, optional
-        Called with the frames read of a recording and the frames there are (None where unknown).
+        Called with the frames read of a recording and the number of all its frames (None if unknown).
 
     Raises
     ------
     UsageError
-        If a symptom is unknown or there is no recording.
+        If a symptom is unknown or `results` is empty.
     AudioError
-        If a recording cannot be read any more.
+        If a recording can no longer be read, or has changed.
     OutputError
         If the page cannot be written.
 
@@ -71,20 +71,23 @@ def write_report(
     if not results:
         raise UsageError("a report needs at least one recording")
     known = [check_symptom(symptom) for symptom in symptoms]
-    places = [result.recording for result in results] if paths is None else list(paths)
-    seen = [look(result, place, model, progress=progress) for result, place in zip(results, places, strict=True)]
-    files = [
-        None if result.recording == STDOUT else relative(place, target)
-        for result, place in zip(results, places, strict=True)
+    locations = [result.recording for result in results] if paths is None else list(paths)
+    media = [
+        extract_media(result, path, model, progress=progress) for result, path in zip(results, locations, strict=True)
     ]
-    page = render_page(seen, files, model=model, labels=labels_name(target), symptoms=known, failures=failures)
+    files = [
+        None if result.recording == STDOUT else relative(path, target)
+        for result, path in zip(results, locations, strict=True)
+    ]
+    page = render_page(media, files, model=model, labels=labels_name(target), symptoms=known, failures=failures)
     write_text(target, page)
 
 
 def labels_name(page: PathLike) -> str:
-    """What the labels downloaded from a page are called: after the page, so that those of several lie side by side.
+    """Return the name of the labels file that a page offers for download.
 
-    Characters that a browser would replace, or a shell take for something else, are replaced here.
+    The name is derived from the page's, so that the files of several pages can share a folder. Characters that are
+    special to a browser or a shell are replaced.
 
     Examples
     --------
@@ -92,16 +95,18 @@ def labels_name(page: PathLike) -> str:
     ('hip.labels.csv', 'left_hip.labels.csv', 'labels.csv')
     """
     stem = "" if os.fspath(page) == STDOUT else _UNSAFE.sub("_", visible(Path(page).stem)).strip("._-")
-    return f"{stem[:_LONGEST]}{TABLE_END}" if stem else TABLE
+    return f"{stem[:_MAX_STEM]}{TABLE_END}" if stem else TABLE
 
 
 def relative(path: PathLike, page: PathLike) -> str:
-    """A recording's path from the folder of a page, with `/`; a page on standard output counts as here.
+    """Return a recording's path relative to the folder of a page, with `/`.
+
+    A page on standard output counts as in the current folder.
 
     Examples
     --------
-    >>> relative("takes/hip.wav", "pages/hip.html")
-    '../takes/hip.wav'
+    >>> relative("audio/hip.wav", "pages/hip.html")
+    '../audio/hip.wav'
     """
     folder = os.curdir if os.fspath(page) == STDOUT else os.path.dirname(os.path.abspath(page))
     try:

@@ -1,7 +1,6 @@
-"""Tests of the report page in a real browser: rendering, corrections, downloads, layout.
+"""Report pages in a real browser.
 
-Debian's chromium and chromium-driver are used; where they are missing these tests are skipped. Elements are found by
-their visible text or by their names in the page.
+Debian's chromium and chromium-driver are used; the tests are skipped if they are missing.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import recordings
 from popclass.cli import main
 from popclass.model.model import Model
 from popclass.pipeline import classify
-from popclass.report.media import look
+from popclass.report.media import extract_media
 from popclass.report.page import render_page
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -81,7 +80,7 @@ def driver(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 @pytest.fixture
 def page(driver: Any, folder: Path) -> Any:
-    """The report, reloaded with empty storage."""
+    """The report, opened with empty storage."""
     open_page(driver, folder / "page.html")
     driver.execute_script("localStorage.clear()")
     open_page(driver, folder / "page.html")
@@ -94,7 +93,7 @@ def open_page(driver: Any, path: Path) -> None:
 
 
 def until(driver: Any, script: str) -> Any:
-    """Return the result of a script as soon as it is truthy."""
+    """Return the result of a script once it is truthy."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     return WebDriverWait(driver, PATIENCE_S, 0.05).until(lambda page: page.execute_script(script))
@@ -132,7 +131,7 @@ def events_of(folder: Path, name: str) -> list[dict[str, str]]:
 
 
 def download(driver: Any, folder: Path) -> list[dict[str, str]]:
-    """Return the rows of a new download."""
+    """The rows of a fresh download."""
     target = folder / "page.labels.csv"
     target.unlink(missing_ok=True)
     click(driver, "#download")
@@ -143,7 +142,7 @@ def download(driver: Any, folder: Path) -> list[dict[str, str]]:
     raise AssertionError("nothing was downloaded")
 
 
-def console_messages(driver: Any) -> list[str]:
+def complaints(driver: Any) -> list[str]:
     return [entry["message"] for entry in driver.get_log("browser")]
 
 
@@ -154,15 +153,15 @@ def requests(driver: Any) -> list[str]:
 
 
 def test_page_no_errors_no_requests(driver: Any, folder: Path) -> None:
-    for log in (console_messages, requests):  # what was logged before goes
+    for log in (complaints, requests):  # what was logged before goes
         log(driver)
     open_page(driver, folder / "page.html")
     until(driver, "return document.getElementById('closeup').dataset.drawn")
-    assert console_messages(driver) == []
+    assert complaints(driver) == []
     assert requests(driver) == [(folder / "page.html").as_uri()]
 
 
-def test_page_events(page: Any, folder: Path) -> None:
+def test_page_draws_all_events(page: Any, folder: Path) -> None:
     names = [HOSTILE, "b.wav", "c.wav", "d.wav"]
     for place, name in enumerate(names):
         number = len(events_of(folder, name))
@@ -177,50 +176,50 @@ def test_page_events(page: Any, folder: Path) -> None:
         assert page.execute_script(SHADES, canvas) > 5, canvas
 
 
-def test_page_html_in_name(page: Any, folder: Path) -> None:
+def test_page_escapes_names(page: Any, folder: Path) -> None:
     assert page.execute_script("return document.querySelectorAll('img, b, i:not(.mark)').length") == 0
     assert page.execute_script("return document.scripts.length") == 2
     assert HOSTILE in one(page, "#recording-title").text
     assert SUBJECT in one(page, "#timelines figcaption").text
-    assert console_messages(page) == []
+    assert complaints(page) == []
 
 
-def test_page_html_in_label(driver: Any, folder: Path) -> None:
+def test_page_escapes_labels(driver: Any, folder: Path) -> None:
     model = Model.load(folder / "small.onnx")
     result = classify(folder / "b.wav", model=model)
     label = "<img src=x onerror=alert(3)>"
     events = (result.events[0].gain(label=label, timing_reason="</script><b>"), *result.events[1:])
-    seen = look(replace(result, events=events), folder / "b.wav", model)
-    (folder / "label.html").write_text(render_page([seen], ["b.wav"], model="<b>m</b>"), "utf-8")
+    media = extract_media(replace(result, events=events), folder / "b.wav", model)
+    (folder / "label.html").write_text(render_page([media], ["b.wav"], model="<b>m</b>"), "utf-8")
     open_page(driver, folder / "label.html")
     assert column(driver, 2)[0].endswith(label)
     assert driver.execute_script("return document.querySelectorAll('img, b').length") == 0
-    assert console_messages(driver) == []
+    assert complaints(driver) == []
 
 
-def test_clip_missing(driver: Any, folder: Path) -> None:
+def test_detail_without_clip(driver: Any, folder: Path) -> None:
     model = Model.load(folder / "small.onnx")
     result = classify(folder / "b.wav", model=model)
-    seen = look(result, folder / "b.wav", model)
-    seen = replace(seen, clips=(None,) * len(seen.clips))
-    (folder / "silent.html").write_text(render_page([seen], [None], model="m"), "utf-8")
-    console_messages(driver)
+    media = extract_media(result, folder / "b.wav", model)
+    media = replace(media, clips=(None,) * len(media.clips))
+    (folder / "silent.html").write_text(render_page([media], [None], model="m"), "utf-8")
+    complaints(driver)
     open_page(driver, folder / "silent.html")
-    assert "no room" in one(driver, "#sound").text
+    assert "size limit" in one(driver, "#sound").text
     assert not one(driver, "#play").is_enabled()
     assert not one(driver, "#evidence-title").is_displayed()
     assert not one(driver, "#download").is_enabled()
     press(driver, "p", "d", "z")
-    assert console_messages(driver) == []
+    assert complaints(driver) == []
 
 
-def test_clip_playback(page: Any) -> None:
+def test_play_to_end(page: Any) -> None:
     press(page, "p")
     assert until(page, "return document.documentElement.dataset.played") == "1"
     click(page, "#rows tr:nth-child(2)")
     click(page, "#play")
     until(page, "return document.documentElement.dataset.played === '2'")
-    assert console_messages(page) == []
+    assert complaints(page) == []
 
 
 def test_table_sort(page: Any) -> None:
@@ -233,13 +232,13 @@ def test_table_sort(page: Any) -> None:
         assert sorted(up) == sorted(down)
         assert one(page, f"#head th:nth-child({number + 1})").get_attribute("aria-sort") in ("ascending", "descending")
     click(page, "#head th:nth-child(4) button")
-    chances = [float(text) for text in column(page, 3)]
-    assert chances == sorted(chances)
+    probabilities = [float(text) for text in column(page, 3)]
+    assert probabilities == sorted(probabilities)
     click(page, "#head th:nth-child(4) button")
-    assert [float(text) for text in column(page, 3)] == sorted(chances, reverse=True)
+    assert [float(text) for text in column(page, 3)] == sorted(probabilities, reverse=True)
 
 
-def test_labels_change_and_reload(page: Any, folder: Path) -> None:
+def test_relabel_key_click_reload(page: Any, folder: Path) -> None:
     press(page, "2")
     assert column(page, 2)[0].endswith("snapping")
     click(page, "#rows tr:nth-child(2)")
@@ -257,7 +256,7 @@ def test_labels_change_and_reload(page: Any, folder: Path) -> None:
     assert column(page, 7)[:2] == ["✓", "✓"]
 
 
-def test_events_add_remove(page: Any, folder: Path) -> None:
+def test_add_and_remove_events(page: Any, folder: Path) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
 
     number = len(events_of(folder, HOSTILE))
@@ -275,56 +274,56 @@ def test_events_add_remove(page: Any, folder: Path) -> None:
     assert column(page, 0).count("+") == 0
 
 
-def test_events_added_unlabeled(page: Any) -> None:
+def test_add_event_unlabelled(page: Any) -> None:
     press(page, ".", "n")
     place = column(page, 0).index("+")
     assert column(page, 2)[place].endswith("uncertain")
     assert column(page, 7)[place] == ""
-    assert "Say what it is (1 cavitation, 2 snapping, 3 other)" in one(page, "#told").text
+    assert "Choose a label (1 cavitation, 2 snapping, 3 other)" in one(page, "#message").text
     press(page, "1")
     assert column(page, 2)[place].endswith("cavitation")
     assert column(page, 7)[place] == "✓"
-    assert not one(page, "#told").is_displayed()
+    assert not one(page, "#message").is_displayed()
 
 
-def test_events_add_duplicate(page: Any, folder: Path) -> None:
-    """The cursor is on the selected event; a second event there would be the same sound."""
+def test_add_event_near_existing(page: Any, folder: Path) -> None:
+    """The cursor is at the selected event."""
     number = len(events_of(folder, HOSTILE))
     press(page, "n")
     assert len(column(page, 0)) == number
-    assert "Event 1 is 0 ms from the cursor" in one(page, "#told").text
+    assert "Event 1 is 0 ms from the cursor" in one(page, "#message").text
     press(page, "x", "n")
-    assert "Bring it back" in one(page, "#told").text
+    assert "Restore it" in one(page, "#message").text
     press(page, "j")
-    assert not one(page, "#told").is_displayed()
+    assert not one(page, "#message").is_displayed()
     assert len(column(page, 0)) == number
 
 
-def test_counts_corrected(page: Any, folder: Path) -> None:
-    total, here = one(page, "#verdict").text, one(page, "#summary").text
+def test_counts_found_and_corrected(page: Any, folder: Path) -> None:
+    total, here = one(page, "#total").text, one(page, "#summary").text
     assert "found" not in total + here
     press(page, "x", "j", "2", ".", "n", "1")
     assert one(page, "#summary").text == f"As found: {here}"
     events = len(events_of(folder, HOSTILE))
     labels = column(page, 2)[1:]
     counts = {name: sum(label.endswith(name) for label in labels) for name in ("snapping", "cavitation")}
-    corrected = one(page, "#corrected").text
-    assert corrected.startswith(f"As corrected: {events} events: ")
-    assert all(f"{count} {name}" in corrected for name, count in counts.items())
-    assert one(page, "#verdict").text.startswith(f"As found: {total}. As corrected: {len(found(folder))} events: ")
+    text = one(page, "#corrected").text
+    assert text.startswith(f"As corrected: {events} events: ")
+    assert all(f"{count} {name}" in text for name, count in counts.items())
+    assert one(page, "#total").text.startswith(f"As found: {total}. As corrected: {len(found(folder))} events: ")
     click(page, "#forget")
-    assert (one(page, "#verdict").text, one(page, "#summary").text) == (total, here)
+    assert (one(page, "#total").text, one(page, "#summary").text) == (total, here)
     assert not one(page, "#corrected").is_displayed()
 
 
-def test_download_no_events(page: Any, folder: Path) -> None:
+def test_download_all_removed(page: Any, folder: Path) -> None:
     for _ in events_of(folder, HOSTILE):
         press(page, "x", "j")
     rows = [row for row in download(page, folder) if row["file"] == HOSTILE]
     assert [(row["start_s"], row["end_s"], row["label"]) for row in rows] == [("", "", "")]
 
 
-def test_download_labels(page: Any, folder: Path) -> None:
+def test_download_trains(page: Any, folder: Path) -> None:
     press(page, "2")
     rows = download(page, folder)
     certain = [row for row in found(folder) if row["label"] != "uncertain"]
@@ -339,15 +338,15 @@ def test_download_labels(page: Any, folder: Path) -> None:
     assert set(Model.load(folder / "mine.onnx").classes) == {row["label"] for row in rows} | {"other"}
 
 
-def test_download_unchecked(page: Any, folder: Path) -> None:
+def test_download_only_checked(page: Any, folder: Path) -> None:
     press(page, "1", "j", "2")
     click(page, "#only-checked")
     assert [row["label"] for row in download(page, folder)] == ["cavitation", "snapping"]
     assert "--partial" in one(page, "#advice").text
 
 
-def test_download_unavailable(driver: Any, folder: Path, tmp_path: Path) -> None:
-    """`train` does not read a table without rows; the sections use the full page width."""
+def test_download_without_labels(driver: Any, folder: Path, tmp_path: Path) -> None:
+    """`train` rejects a table without rows; the sections use the whole width."""
     recordings.write(tmp_path / "quiet.wav", [])
     arguments = ["classify", tmp_path / "quiet.wav", "--model", folder / "small.onnx", "--report", tmp_path / "q.html"]
     assert main([str(part) for part in arguments]) == 0
@@ -364,7 +363,7 @@ def test_download_unavailable(driver: Any, folder: Path, tmp_path: Path) -> None
     assert one(driver, "#download").is_enabled()
 
 
-def test_zoom_bounds(page: Any) -> None:
+def test_zoom_and_scroll_limits(page: Any) -> None:
     whole = one(page, "#position").text
     press(page, "z")
     until(page, f"return !document.getElementById('position').textContent.startsWith({json.dumps(whole)})")
@@ -373,11 +372,11 @@ def test_zoom_bounds(page: Any) -> None:
     press(page, *["\ue012"] * 5)  # arrow left, beyond the beginning
     press(page, "f")
     until(page, f"return document.getElementById('position').textContent.startsWith({json.dumps(whole)})")
-    assert console_messages(page) == []
+    assert complaints(page) == []
 
 
-def test_cavitation_bars(page: Any, folder: Path) -> None:
-    bars = "return document.querySelectorAll('#timelines svg .rests').length"
+def test_timeline_bars_follow_corrections(page: Any, folder: Path) -> None:
+    bars = "return document.querySelectorAll('#timelines svg .refractory').length"
     cavitations = sum(row["label"] == "cavitation" for row in found(folder))
     assert cavitations > 0
     assert page.execute_script(bars) == cavitations
@@ -387,7 +386,7 @@ def test_cavitation_bars(page: Any, folder: Path) -> None:
 
 
 def test_keyboard_only(page: Any, folder: Path) -> None:
-    """Tab reaches the picture and every button, visibly; arrows move between events."""
+    """Tab reaches the picture and every button with a visible focus; arrows move between events."""
     stops = []
     for _ in range(40):
         press(page, "\ue004")
@@ -415,7 +414,7 @@ def test_help_dialog(page: Any) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1400])
 def test_layout_no_overflow(driver: Any, folder: Path, scheme: str, width: int) -> None:
-    """At phone width the page itself never scrolls sideways, and every label has a colour of its own."""
+    """The page does not scroll sideways at phone width, and label colours differ."""
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
@@ -449,7 +448,7 @@ return [...document.querySelectorAll(arguments[0])].map(cell => {
 
 
 def test_layout_phone_columns(driver: Any, folder: Path) -> None:
-    """No column overlaps another or the edge."""
+    """Cells do not overlap or exceed the width."""
     with wide(driver, 400):
         open_page(driver, folder / "page.html")
         cells = driver.execute_script(BOXES, "#rows tr:first-child td")
@@ -488,24 +487,24 @@ def test_page_without_scripts(driver: Any, folder: Path) -> None:
         assert f"{len(events_of(folder, name))} events: " in text
 
 
-def test_level_reference(page: Any, folder: Path) -> None:
+def test_level_texts(page: Any, folder: Path) -> None:
     assert "Of everything in view, the loudest sample is at -" in one(page, "#level").text
     peak = float(events_of(folder, HOSTILE)[0]["peak_dbfs"])
     assert f"this event's own loudest sample is at {peak:.1f} dBFS" in one(page, "#sound").text
 
 
-def test_odds_note(page: Any) -> None:
+def test_evidence_note(page: Any) -> None:
     note = " ".join(one(page, "#evidence-note").text.split())
-    assert note.startswith("Each line says how many times higher (+) or lower (−) the odds of the")
-    assert "than if that property were ordinary" in note
+    assert note.startswith("Each line shows how many times higher (+) or lower (−) the odds of the")
+    assert "than if that property had its mean value in the training data" in note
 
 
-def test_batch_download_trains(driver: Any, folder: Path, tmp_path: Path) -> None:
-    """Each page downloads under its own name, and one command reads all files."""
-    source, out = tmp_path / "in", tmp_path / "out"
+def test_batch_labels_train(driver: Any, folder: Path, tmp_path: Path) -> None:
+    """Downloads have unique names, and one command reads all."""
+    audio, out = tmp_path / "in", tmp_path / "out"
     for number in range(3):
-        recordings.write(source / f"take{number}.wav", SOUNDS, seed=number, seconds=2.0)
-    arguments = ["batch", source, "-o", out, "--model", folder / "small.onnx", "--report", "--quiet"]
+        recordings.write(audio / f"r{number}.wav", SOUNDS, seed=number, seconds=2.0)
+    arguments = ["batch", audio, "-o", out, "--model", folder / "small.onnx", "--report", "--quiet"]
     assert main([str(part) for part in arguments]) == 0
     pages = sorted((out / "pages").glob("*.html"))
     where = {"behavior": "allow", "downloadPath": str(out / "pages")}
@@ -558,7 +557,7 @@ def test_index_links(driver: Any, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ["batch", tmp_path / "in", "-o", out, "--model", folder / "small.onnx", "--report", "--quiet"]
     assert main([str(part) for part in arguments]) == 0
-    console_messages(driver)
+    complaints(driver)
     driver.get((out / "report.html").as_uri())
     links = driver.find_elements("css selector", "td a")
     assert [link.text for link in links] == ["50% <i>.wav"]
@@ -567,4 +566,4 @@ def test_index_links(driver: Any, folder: Path, tmp_path: Path) -> None:
     assert len(column(driver, 0)) >= 1
     one(driver, ".eyebrow a").click()
     assert driver.current_url == (out / "report.html").as_uri()
-    assert console_messages(driver) == []
+    assert complaints(driver) == []

@@ -1,4 +1,4 @@
-"""Tests of popclass.report.clips: content, gain and size limits of audio clips."""
+"""Clips of events: samples, gain and size limit."""
 
 from __future__ import annotations
 
@@ -32,34 +32,34 @@ def recording(seconds: float, *, channels: int = 1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("block", [1000, 65_536])
-def test_cutter_clip(block: int) -> None:
+def test_cutter_samples(block: int) -> None:
     x = recording(3.0, channels=2)
     (clip,) = cut(x, [event(1.5, channel=2)], block)
     assert clip is not None
-    audio, rate = soundfile.read(io.BytesIO(clip.data))
+    decoded_samples, rate = soundfile.read(io.BytesIO(clip.data))
     assert (rate, clip.mime) == (RATE, "audio/flac")
     assert clip.start_s == 1.5 - BEFORE_S
-    assert len(audio) == round((BEFORE_S + AFTER_S) * RATE)
-    own = x[round(clip.start_s * RATE) :][: len(audio), 1]
+    assert len(decoded_samples) == round((BEFORE_S + AFTER_S) * RATE)
+    own = x[round(clip.start_s * RATE) :][: len(decoded_samples), 1]
     inside = slice(200, -200)
-    assert np.allclose(audio[inside] * 10 ** (-clip.gain_db / 20), (own - own.mean())[inside], atol=1e-5)
-    assert 20 * np.log10(np.abs(audio).max()) == pytest.approx(PEAK_DBFS, abs=0.01)
-    assert audio[0] == audio[-1] == 0
+    assert np.allclose(decoded_samples[inside] * 10 ** (-clip.gain_db / 20), (own - own.mean())[inside], atol=1e-5)
+    assert 20 * np.log10(np.abs(decoded_samples).max()) == pytest.approx(PEAK_DBFS, abs=0.01)
+    assert decoded_samples[0] == decoded_samples[-1] == 0
 
 
-def test_cutter_overlap_and_edges() -> None:
+def test_cutter_overlap_and_ends() -> None:
     found = cut(recording(1.0), [event(0.0), event(0.006), event(0.99)])
     lengths = [soundfile.info(io.BytesIO(clip.data)).duration for clip in found if clip is not None]
     assert lengths == pytest.approx([0.25, 0.256, 0.11])
 
 
-def test_cutter_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cutter_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     x, events = recording(8.0), [event(0.2 + 0.15 * number) for number in range(50)]
     packed = cut(x, events)
     assert {clip.mime for clip in packed if clip is not None} == {"audio/ogg"}
     assert None not in packed
-    monkeypatch.setattr(module, "ROOM", 20_000)
-    monkeypatch.setattr(module, "ROOM_PER_S", 0)
+    monkeypatch.setattr(module, "SIZE_LIMIT", 20_000)
+    monkeypatch.setattr(module, "SIZE_LIMIT_PER_S", 0)
     few = cut(x, events)
     assert sum(len(clip.data) for clip in few if clip is not None) <= 20_000
     assert few == [clip if clip is not None else None for clip in packed[: 50 - few.count(None)]] + [None] * few.count(
@@ -69,13 +69,13 @@ def test_cutter_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 192_000])
-def test_opus_round_trip(rate: int) -> None:
+def test_opus_deterministic_and_similar(rate: int) -> None:
     t = np.arange(round(0.35 * rate)) / rate
     tone = (0.5 * np.sin(2 * np.pi * 700 * t)).astype(np.float32)
     data, _ = opus(tone, rate)
     assert data == opus(tone, rate)[0]
-    audio, decoded = soundfile.read(io.BytesIO(data))
+    decoded_samples, decoded = soundfile.read(io.BytesIO(data))
     assert decoded == 48_000
-    middle = audio[2400 : 2400 + 9600]
+    middle = decoded_samples[2400 : 2400 + 9600]
     spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
     assert spectrum.argmax() * 48_000 / len(middle) == pytest.approx(700, abs=6)

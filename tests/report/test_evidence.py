@@ -1,4 +1,4 @@
-"""Tests of popclass.report.evidence: feature contributions to a label."""
+"""Contributions of feature groups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import recordings
 from popclass.features.definitions import NAMES
 from popclass.model.model import Model
 from popclass.pipeline import extract_events
-from popclass.report.evidence import GROUPS, MOST_SHOWN, contributions, groups_of
+from popclass.report.evidence import GROUPS, MAX_SHOWN, contributions, groups_of
 
 
 @pytest.fixture(scope="module")
@@ -25,44 +25,44 @@ def features(model: Model) -> np.ndarray:
     return extract_events(recordings.samples(kinds, seconds=4.0), model.frontend, sample_rate=recordings.RATE).features
 
 
-def test_groups_of_partition() -> None:
+def test_groups_of_all_features() -> None:
     groups = groups_of(NAMES)
     assert [name for name, _ in groups] == [name for name, _ in GROUPS]
     assert sorted(column for _, members in groups for column in members) == list(range(len(NAMES)))
 
 
 def test_contributions_log_odds(model: Model, features: np.ndarray) -> None:
-    """Recomputed from the model's probabilities for the changed features of one event."""
-    probabilities = model.probabilities(features)
-    labels = [model.classes[column] for column in probabilities.argmax(axis=1)]
+    """Recomputed from the model with the replaced features of one event."""
+    answers = model.probabilities(features)
+    labels = [model.classes[column] for column in answers.argmax(axis=1)]
     members = dict(groups_of(model.features))
     found = contributions(features, labels, model)
     assert len(found) == len(features)
     assert any(found)
     for event, parts in enumerate(found):
-        assert len(parts) <= MOST_SHOWN
+        assert len(parts) <= MAX_SHOWN
         assert [abs(part.log_odds) for part in parts] == sorted((abs(part.log_odds) for part in parts), reverse=True)
         for part in parts:
             changed = features[event : event + 1].copy()
             changed[:, members[part.group]] = model.ordinary[members[part.group]]
             column = model.classes.index(labels[event])
-            both = np.array([probabilities[event, column], model.probabilities(changed)[0, column]])
+            both = np.array([answers[event, column], model.probabilities(changed)[0, column]])
             before, after = np.clip(both, 1e-9, 1 - 1e-9)
             expected = np.log(before / (1 - before)) - np.log(after / (1 - after))
             assert part.log_odds == pytest.approx(expected, abs=1e-3)
 
 
-def test_contributions_ordinary(model: Model) -> None:
+def test_contributions_mean_features(model: Model) -> None:
     assert contributions(model.ordinary[None], [model.classes[0]], model) == [()]
 
 
-def test_contributions_empty(model: Model) -> None:
+def test_contributions_no_events(model: Model) -> None:
     assert contributions(np.zeros((0, len(model.features))), [], model) == []
 
 
 def test_contributions_units(model: Model, features: np.ndarray) -> None:
-    probabilities = model.probabilities(features)
-    labels = [model.classes[column] for column in probabilities.argmax(axis=1)]
+    answers = model.probabilities(features)
+    labels = [model.classes[column] for column in answers.argmax(axis=1)]
     measured = {part.group: part.measured for parts in contributions(features, labels, model) for part in parts}
-    assert measured["how fast it fades"].endswith(" ms")
-    assert measured.get("how high it sounds", "Hz").endswith("Hz")
+    assert measured["decay"].endswith(" ms")
+    assert measured.get("frequency", "Hz").endswith("Hz")

@@ -1,4 +1,4 @@
-"""Tests of popclass.report.overview: envelope and spectrogram of a recording."""
+"""Envelope and spectrogram of recordings."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.report import overview as module
-from popclass.report.overview import TILE, FoldedMaximum, Observer, Overview
+from popclass.report.overview import TILE, FoldedMaximum, Overview, OverviewBuilder
 
 RATE = 48_000
 
 
-def overview_of(samples: np.ndarray, block: int = 65_536) -> Overview:
+def observed(samples: np.ndarray, block: int = 65_536) -> Overview:
     samples = np.atleast_2d(np.asarray(samples, dtype=np.float32).T).T
-    observer = Observer(RATE, samples.shape[1])
+    observer = OverviewBuilder(RATE, samples.shape[1])
     for start in range(0, len(samples), block):
         observer.feed(samples[start : start + block])
-    return observer.overview()
+    return observer.finish()
 
 
 def pop(seconds: float, at: float, hertz: float = 2000.0) -> np.ndarray:
@@ -42,38 +42,38 @@ def pixels(image: bytes) -> np.ndarray:
 @given(values=st.lists(st.floats(-1, 1, width=32), max_size=70), sizes=st.lists(st.integers(1, 9), min_size=1))
 def test_folded_maximum_columns(values: list[float], sizes: list[int]) -> None:
     folded = FoldedMaximum(1, limit=8)
-    remaining, turn = values, 0
-    while remaining:
+    rest, turn = values, 0
+    while rest:
         size = sizes[turn % len(sizes)]
-        folded.feed(np.array(remaining[:size], dtype=np.float32)[:, None])
-        remaining, turn = remaining[size:], turn + 1
+        folded.feed(np.array(rest[:size], dtype=np.float32)[:, None])
+        rest, turn = rest[size:], turn + 1
     expected = [max(values[at : at + folded.width]) for at in range(0, len(values), folded.width)]
     assert folded.columns()[:, 0].tolist() == pytest.approx(expected)
     assert len(expected) <= 9
 
 
-def test_observer_envelope_peak() -> None:
+def test_envelope_peak() -> None:
     x = pop(2.0, 1.2)
-    overview = overview_of(x)
-    assert overview.peak == pytest.approx(np.abs(x - x.mean()).max(), rel=1e-6)
-    at = int(np.abs(overview.envelope).max(axis=1).argmax())
-    assert at * overview.envelope_s == pytest.approx(1.2, abs=0.001)
-    assert np.abs(overview.envelope).max() == 127
+    seen = observed(x)
+    assert seen.peak == pytest.approx(np.abs(x - x.mean()).max(), rel=1e-6)
+    at = int(np.abs(seen.envelope).max(axis=1).argmax())
+    assert at * seen.envelope_s == pytest.approx(1.2, abs=0.001)
+    assert np.abs(seen.envelope).max() == 127
 
 
-def test_observer_pop_position() -> None:
-    overview = overview_of(pop(2.0, 1.2, 2000.0))
-    shade = pixels(overview.spectrogram[0]).astype(float)
+def test_overview_pop_time_and_frequency() -> None:
+    seen = observed(pop(2.0, 1.2, 2000.0))
+    shade = pixels(seen.spectrogram[0]).astype(float)
     column = int(shade.sum(axis=0).argmax())
-    assert column * overview.spectrogram_s == pytest.approx(1.2, abs=0.012)
+    assert column * seen.spectrogram_s == pytest.approx(1.2, abs=0.012)
     row = len(shade) - 1 - int(shade[:, column].argmax())
-    assert overview.edges_hz[row] / 1.5 < 2000 < overview.edges_hz[row + 1] * 1.5
+    assert seen.edges_hz[row] / 1.5 < 2000 < seen.edges_hz[row + 1] * 1.5
 
 
 @pytest.mark.parametrize("block", [311, 4096, 65_536])
-def test_observer_block_size(block: int) -> None:
+def test_overview_block_size(block: int) -> None:
     x = pop(1.5, 0.4)
-    ours, other = overview_of(x, block), overview_of(x, 1000)
+    ours, other = observed(x, block), observed(x, 1000)
     assert np.array_equal(ours.envelope, other.envelope)
     assert (
         np.mean([np.mean(pixels(a) != pixels(b)) for a, b in zip(ours.spectrogram, other.spectrogram, strict=True)])
@@ -81,48 +81,44 @@ def test_observer_block_size(block: int) -> None:
     )
 
 
-def test_observer_long_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overview_long_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ENVELOPE_COLUMNS", 512)
     monkeypatch.setattr(module, "SPECTROGRAM_COLUMNS", 256)
-    overview = overview_of(pop(20.0, 13.7))
-    assert len(overview.envelope) <= 513
-    wide = sum(pixels(image).shape[1] for image in overview.spectrogram)
+    seen = observed(pop(20.0, 13.7))
+    assert len(seen.envelope) <= 513
+    wide = sum(pixels(image).shape[1] for image in seen.spectrogram)
     assert wide <= 257
-    assert wide * overview.spectrogram_s == pytest.approx(20.0, abs=2 * overview.spectrogram_s)
-    assert int(np.abs(overview.envelope).max(axis=1).argmax()) * overview.envelope_s == pytest.approx(
-        13.7, abs=overview.envelope_s
-    )
-    column = int(pixels(overview.spectrogram[0]).sum(axis=0, dtype=int).argmax())
-    assert column * overview.spectrogram_s == pytest.approx(13.7, abs=2 * overview.spectrogram_s)
+    assert wide * seen.spectrogram_s == pytest.approx(20.0, abs=2 * seen.spectrogram_s)
+    assert int(np.abs(seen.envelope).max(axis=1).argmax()) * seen.envelope_s == pytest.approx(13.7, abs=seen.envelope_s)
+    column = int(pixels(seen.spectrogram[0]).sum(axis=0, dtype=int).argmax())
+    assert column * seen.spectrogram_s == pytest.approx(13.7, abs=2 * seen.spectrogram_s)
 
 
-def test_observer_tiles() -> None:
-    overview = overview_of(pop(30.0, 3.0))
-    widths = [pixels(image).shape[1] for image in overview.spectrogram]
+def test_spectrogram_tiles() -> None:
+    seen = observed(pop(30.0, 3.0))
+    widths = [pixels(image).shape[1] for image in seen.spectrogram]
     assert widths[:-1] == [TILE] * (len(widths) - 1)
     assert len(widths) == 2
 
 
 @pytest.mark.parametrize("samples", [np.zeros((0, 1)), np.zeros((10, 1)), np.zeros((4800, 2))])
-def test_observer_silence(samples: np.ndarray) -> None:
-    overview = overview_of(samples)
-    assert overview.peak == 0
-    assert not overview.envelope.any()
-    assert not any(pixels(image).any() for image in overview.spectrogram)
+def test_overview_silence_and_short(samples: np.ndarray) -> None:
+    seen = observed(samples)
+    assert seen.peak == 0
+    assert not seen.envelope.any()
+    assert not any(pixels(image).any() for image in seen.spectrogram)
 
 
-def test_observer_louder_channel() -> None:
+def test_envelope_louder_channel() -> None:
     x = pop(1.0, 0.5)
-    overview = overview_of(np.stack([np.zeros_like(x), x], axis=1))
-    assert overview.peak == pytest.approx(np.abs(x - x.mean()).max(), rel=1e-6)
+    seen = observed(np.stack([np.zeros_like(x), x], axis=1))
+    assert seen.peak == pytest.approx(np.abs(x - x.mean()).max(), rel=1e-6)
 
 
 @pytest.mark.parametrize("offsets", [(0.4,), (-0.3, 0.5)])
-def test_observer_offset(offsets: tuple[float, ...]) -> None:
-    """Each channel's offset is removed before drawing."""
+def test_envelope_offset(offsets: tuple[float, ...]) -> None:
+    """Channels have different offsets."""
     x = pop(1.0, 0.5)
-    plain, shifted = (
-        overview_of(np.stack([x + add for add in adds], axis=1)) for adds in ([0.0] * len(offsets), offsets)
-    )
+    plain, shifted = (observed(np.stack([x + add for add in adds], axis=1)) for adds in ([0.0] * len(offsets), offsets))
     assert shifted.peak == pytest.approx(plain.peak, rel=1e-4)
     assert np.abs(shifted.envelope.astype(int) - plain.envelope).max() <= 1

@@ -1,4 +1,4 @@
-"""Tests of popclass.report.write: content, reproducibility and errors of the report page."""
+"""Report files: content, security policy, batch reports and errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import recordings
 
 from popclass.cli import main
 from popclass.errors import AudioError, UsageError
-from popclass.model.limitations import in_short
+from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.pipeline import classify
 from popclass.report import write_report
@@ -38,7 +38,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    return recordings.write(tmp_path / "take.wav", ["cavitation", "snapping"])
+    return recordings.write(tmp_path / "hip.wav", ["cavitation", "snapping"])
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 
 
 class _Parts(HTMLParser):
-    """Parser for the content policy and the texts of scripts and styles."""
+    """The policy, and the texts of scripts and styles."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -83,13 +83,13 @@ def data_of(page: Path) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-def assert_refused(result: tuple[int, str, list[str]], *words: str) -> None:
+def refused(result: tuple[int, str, list[str]], *words: str) -> None:
     code, out, lines = result
     assert (code, out, len(lines)) == (2, "", 1), result
     assert all(word in lines[0] for word in words), lines
 
 
-def test_page_content_policy(run: Run, recording: Path, model: str) -> None:
+def test_page_security_policy(run: Run, recording: Path, model: str) -> None:
     page = recording.with_name("page.html")
     assert run("classify", recording, "--model", model, "--report", page)[0] == 0
     parts = _Parts(page.read_text("utf-8"))
@@ -105,22 +105,22 @@ def test_page_content_policy(run: Run, recording: Path, model: str) -> None:
     assert {link for link in parts.links if not link.startswith("#")} == papers - {None}
 
 
-def test_write_report_data(recording: Path, model: str) -> None:
+def test_page_data(recording: Path, model: str) -> None:
     chosen = Model.load(model)
     result = classify(recording, model=chosen, site="hip", subject="P1")
     page = recording.with_name("page.html")
     write_report([result], page, model=chosen)
     (known,) = data_of(page)["recordings"]
-    assert known["file"] == "take.wav"
+    assert known["file"] == "hip.wav"
     assert [(e["n"], e["label"], e["start"]) for e in known["events"]] == [
         (e.event, e.label, pytest.approx(e.start_s, abs=1e-6)) for e in result.events
     ]
     assert all(event["clip"].startswith("data:audio/flac;base64,") for event in known["events"])
     (session,) = data_of(page)["sessions"]
-    assert (session["site"], session["cavities"], session["takes"][0]["place"]) == ("hip", 1, 0)
+    assert (session["site"], session["cavities"], session["recordings"][0]["place"]) == ("hip", 1, 0)
 
 
-def test_page_reproducible(run: Run, recording: Path, model: str) -> None:
+def test_page_deterministic(run: Run, recording: Path, model: str) -> None:
     page, seen = recording.with_name("a.html"), set[bytes]()
     for _ in range(2):
         assert run("classify", recording, "--model", model, "--report", page, "--symptom", "pain")[0] == 0
@@ -128,7 +128,7 @@ def test_page_reproducible(run: Run, recording: Path, model: str) -> None:
     assert len(seen) == 1
 
 
-def test_page_guidance(run: Run, recording: Path, model: str) -> None:
+def test_page_symptoms(run: Run, recording: Path, model: str) -> None:
     page = recording.with_name("page.html")
     run("classify", recording, "--model", model, "--report", page)
     text = page.read_text("utf-8")
@@ -140,7 +140,7 @@ def test_page_guidance(run: Run, recording: Path, model: str) -> None:
     text = page.read_text("utf-8")
     assert 'id="harmless"' not in text
     assert text.index('class="flag emergency"') < text.index('class="flag soon"') < text.index('id="recording"')
-    for always in ("no diagnosis", "contains the sound of the events"):
+    for always in ("not a diagnosis", "contains the sound of the events"):
         assert always in text
 
 
@@ -165,12 +165,12 @@ def test_page_failed_recording(run: Run, recording: Path, model: str) -> None:
     assert "could not be used" not in page.read_text("utf-8")
 
 
-def test_page_limitations_first(run: Run, recording: Path, model: str) -> None:
+def test_page_limitations(run: Run, recording: Path, model: str) -> None:
     page = recording.with_name("page.html")
     assert run("classify", recording, "--report", page, "--site", "knee")[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
-    for limitation in (*in_short(Model.default()), "No audible cavitation is documented there".lower()):
-        assert limitation in head
+    for sentence in (*brief_limits(Model.default()), "No audible cavitation is documented there".lower()):
+        assert sentence in head
     assert "trained on generated sounds only" in head
     assert run("classify", recording, "--report", page, "--site", "mcp", "--model", model)[0] == 0
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
@@ -180,14 +180,14 @@ def test_page_limitations_first(run: Run, recording: Path, model: str) -> None:
 
 
 def test_labels_name() -> None:
-    """The name is unique to the page and one that a browser keeps."""
+    """Names are unique per page, and browsers keep them."""
     assert labels_name("out/back.html") == "back.labels.csv"
     assert labels_name(page_name("day/b.wav")) == page_name("day/b.wav").removesuffix(".html") + ".labels.csv"
     assert labels_name("-.html") == labels_name("-") == "labels.csv"
     assert re.fullmatch(r"[\w.-]{1,100}", labels_name("x" * 200 + "<?>.html"))
 
 
-def test_page_standard_input(
+def test_report_standard_input(
     run: Run, recording: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = tmp_path / "page.html"
@@ -199,17 +199,17 @@ def test_page_standard_input(
     assert "<title>standard input - popclass</title>" in page.read_text("utf-8")
 
 
-def test_report_bad_options(run: Run, recording: Path, model: str, tmp_path: Path) -> None:
+def test_report_invalid_options(run: Run, recording: Path, model: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    assert_refused(run("classify", recording, "--symptom", "pain"), "--report")
-    assert_refused(
+    refused(run("classify", recording, "--symptom", "pain"), "--report")
+    refused(
         run("classify", recording, "--report", page, "--symptom", "panic"), "--symptom 'panic'", "allowed are", "pain"
     )
-    assert_refused(run("classify", recording, "--report", recording), "is a recording")
-    assert_refused(run("classify", recording, "--report", page, "-o", page), "both the report and the table")
-    assert_refused(run("classify", recording, "--report", tmp_path / "no" / "page.html"), "no folder")
+    refused(run("classify", recording, "--report", recording), "is a recording")
+    refused(run("classify", recording, "--report", page, "-o", page), "both the report and the table")
+    refused(run("classify", recording, "--report", tmp_path / "no" / "page.html"), "no folder")
     for name in ("page.pdf", "page", "page.html.txt"):
-        assert_refused(run("classify", recording, "--report", tmp_path / name), name, "end its name in .html or .htm")
+        refused(run("classify", recording, "--report", tmp_path / name), name, "end its name in .html or .htm")
         assert not (tmp_path / name).exists()
     assert not page.exists()
 
@@ -224,15 +224,15 @@ def test_write_report_changed_recording(recording: Path, model: str) -> None:
         write_report([], recording.with_name("page.html"), model=chosen)
 
 
-def test_batch_index_and_pages(run: Run, tmp_path: Path, model: str) -> None:
-    source, out = tmp_path / "in", tmp_path / "out"
+def test_batch_report_pages(run: Run, tmp_path: Path, model: str) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
     for name, kinds in {"a.wav": ["cavitation"], "day/b.wav": ["snapping"], "quiet.wav": []}.items():
-        recordings.write(source / name, kinds)
-    (source / "bad.wav").write_bytes(b"no audio")
+        recordings.write(folder / name, kinds)
+    (folder / "bad.wav").write_bytes(b"no audio")
     rows = ["file,subject,site,recorded_at,symptoms"]
     rows += ["a.wav,P1,hip,2026-01-01T10:00:00,numbness; both legs", "day/b.wav,P1,hip,2026-01-01T10:05:00,"]
-    (source / "m.csv").write_text("\n".join(rows))
-    command = ["batch", source, "-o", out, "--model", model, "--manifest", source / "m.csv", "--report", "--quiet"]
+    (folder / "m.csv").write_text("\n".join(rows))
+    command = ["batch", folder, "-o", out, "--model", model, "--manifest", folder / "m.csv", "--report", "--quiet"]
     assert run(*command)[0] == 1
     index = (out / "report.html").read_text("utf-8")
     names = [page_name("a.wav"), page_name("day/b.wav")]
@@ -245,7 +245,7 @@ def test_batch_index_and_pages(run: Run, tmp_path: Path, model: str) -> None:
     assert "failed: " in index
     data = data_of(out / "pages" / names[0])
     (session,) = data["sessions"]
-    assert [(recording["name"], recording["place"]) for recording in session["takes"]] == [
+    assert [(recording["name"], recording["place"]) for recording in session["recordings"]] == [
         ("a.wav", 0),
         ("day/b.wav", None),
     ]
@@ -255,15 +255,15 @@ def test_batch_index_and_pages(run: Run, tmp_path: Path, model: str) -> None:
     assert {path: path.read_bytes() for path in out.rglob("*.html")} == before
 
 
-def test_batch_index_warnings(run: Run, tmp_path: Path, model: str) -> None:
-    """Recordings that failed or have no events, and so no page, are included."""
-    source, out = tmp_path / "in", tmp_path / "out"
+def test_batch_report_warnings(run: Run, tmp_path: Path, model: str) -> None:
+    """Includes recordings without a page: failed or without events."""
+    folder, out = tmp_path / "in", tmp_path / "out"
     for name, kinds in {"a.wav": ["cavitation"], "quiet.wav": [], "well.wav": ["other"]}.items():
-        recordings.write(source / name, kinds)
-    (source / "bad.wav").write_bytes(b"no audio")
+        recordings.write(folder / name, kinds)
+    (folder / "bad.wav").write_bytes(b"no audio")
     rows = ["a.wav,P1,lumbar,both legs", "quiet.wav,P2,lumbar,both legs; fever", "bad.wav,<P3>,wrist,both legs"]
-    (source / "m.csv").write_text("\n".join(["file,subject,site,symptoms", *rows, "well.wav,P4,hip,"]))
-    command = ["batch", source, "-o", out, "--model", model, "--manifest", source / "m.csv", "--report", "--quiet"]
+    (folder / "m.csv").write_text("\n".join(["file,subject,site,symptoms", *rows, "well.wav,P4,hip,"]))
+    command = ["batch", folder, "-o", out, "--model", model, "--manifest", folder / "m.csv", "--report", "--quiet"]
     assert run(*command)[0] == 1
     index = (out / "report.html").read_text("utf-8")
     flag = index.split('class="flag emergency"')[1].split('class="flag soon"')[0]
@@ -282,29 +282,29 @@ def test_batch_index_warnings(run: Run, tmp_path: Path, model: str) -> None:
     assert "a sign of the back" in flag
 
 
-def test_batch_unknown_symptom(run: Run, tmp_path: Path, model: str) -> None:
+def test_batch_report_unknown_symptom(run: Run, tmp_path: Path, model: str) -> None:
     recordings.write(tmp_path / "in" / "a.wav")
     (tmp_path / "m.csv").write_text("file,symptoms\nin/a.wav,it aches\n")
     command = ["batch", tmp_path / "in", "-o", tmp_path / "out", "--model", model, "--manifest", tmp_path / "m.csv"]
     for more in (["--report"], []):
-        assert_refused(run(*command, *more), "m.csv, row 2", "symptom 'it aches' is unknown")
+        refused(run(*command, *more), "m.csv, row 2", "symptom 'it aches' is unknown")
         assert not (tmp_path / "out").exists()
 
 
-def test_page_name_unique() -> None:
+def test_page_name_safe_and_unique() -> None:
     names = [page_name(name) for name in ("a/b.wav", "a-b.wav", "ü.wav", "x" * 300, "../../etc", "caf\udce9.wav")]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,90}", name) and not name.startswith(".") for name in names)
 
 
-def test_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert relative("takes/a.wav", "a.html") == "takes/a.wav"
+    assert relative("folder/a.wav", "a.html") == "folder/a.wav"
     assert relative(tmp_path / "a.wav", tmp_path / "pages" / "a.html") == "../a.wav"
     assert relative("a.wav", "-") == "a.wav"
 
 
-def test_render_page_scripts() -> None:
+def test_scripts_complete_and_safe() -> None:
     assert sorted(SCRIPTS) == sorted(path.name for path in TEMPLATES.glob("*.js"))
     for path in TEMPLATES.iterdir():
         text = path.read_text("utf-8")
@@ -313,16 +313,16 @@ def test_render_page_scripts() -> None:
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), path.name
 
 
-def test_render_page_escaping(recording: Path, model: str) -> None:
+def test_page_data_escaped(recording: Path, model: str) -> None:
     from dataclasses import replace
 
-    from popclass.report.media import look
+    from popclass.report.media import extract_media
 
     chosen = Model.load(model)
     result = classify(recording, model=chosen)
-    seen = look(
+    media = extract_media(
         replace(result, info=replace(result.info, name="</script><script>alert(1)</script>")), recording, chosen
     )
-    page = render_page([seen], ["</script>"], model="</title>")
+    page = render_page([media], ["</script>"], model="</title>")
     assert page.count("</script>") == 2
     assert "<script>alert" not in page

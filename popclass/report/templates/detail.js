@@ -1,4 +1,4 @@
-// One event in full: its sound, a close-up, its probabilities, what timing says, and what spoke for it.
+// Details of one event: clip, close-up, probabilities, timing, and contributions to the label.
 
 const CLOSEUP = { size: 256, columns: 260, rows: 64, before: 0.03, after: 0.12 };
 
@@ -7,7 +7,7 @@ function drawDetail() {
   byId("chosen").hidden = !item;
   byId("detail").hidden = !eventsOf(current.recording).length;
   if (!item) {
-    byId("detail-title").textContent = "No event chosen";
+    byId("detail-title").textContent = "No event selected";
     return;
   }
   const event = item.event;
@@ -15,12 +15,12 @@ function drawDetail() {
   drawLabels(item);
   byId("play").disabled = !(event && event.clip);
   byId("reset").disabled = !event || !(item.changed || item.removed || item.checked);
-  byId("remove").textContent = item.removed ? "Bring back" : "Remove";
+  byId("remove").textContent = item.removed ? "Restore" : "Remove";
   byId("sound").textContent = soundOf(event);
   drawCloseup(item);
-  byId("said").textContent = event ? saidOf(item) : "Added by hand, as a point" + (item.label === UNCERTAIN ? "; say what it is." : ".");
+  byId("decision").textContent = event ? decisionOf(item) : "Added by hand, as a point" + (item.label === UNCERTAIN ? "; choose a label." : ".");
   byId("why").textContent = event ? timingOf(event) : "";
-  drawChances(event);
+  drawProbabilities(event);
   drawEvidence(event);
 }
 
@@ -36,35 +36,35 @@ function drawLabels(item) {
 }
 
 function soundOf(event) {
-  if (!event) return "No sound is embedded for an event that was added here.";
-  if (!event.clip) return "No sound is embedded for this event: the page had no room for all of them.";
+  if (!event) return "There is no clip for an event that was added here.";
+  if (!event.clip) return "There is no clip for this event: the size limit of the page was reached.";
   const gain = event.gain;
   const change = Math.abs(gain) < 0.5 ? "as loud as" : Math.abs(gain).toFixed(0) + " dB " + (gain > 0 ? "louder" : "quieter") + " than";
   return "The clip is " + change + " the recording. There, this event's own loudest sample is at " + event.dbfs + " dBFS" +
     (data.recordings[current.recording].channels > 1 ? " (channel " + event.channel + ")" : "") +
-    ", and its sound " + event.snr + " dB over the background.";
+    ", and its SNR is " + event.snr + " dB.";
 }
 
-// What the sound alone said, what the answer was, and what was made of it.
-function saidOf(item) {
+// The acoustic label, the final label, novelty, and the correction.
+function decisionOf(item) {
   const event = item.event;
   const acoustic = event.probabilities[data.classes.indexOf(event.acoustic)];
   const sound = "By its sound alone: " + event.acoustic + " (" + acoustic.toFixed(2) + "). ";
   const answer = event.label === UNCERTAIN
-    ? "With company and timing no label is likely enough (" + event.p.toFixed(2) + "): uncertain."
-    : "With company and timing: " + event.label + " (" + event.p.toFixed(2) + ").";
-  const novelty = event.novelty === null ? "" : " Novelty " + cut(event.novelty) + (event.novelty >= 0.99
-    ? ": hardly anything in training was like it." : event.novelty >= 0.95 ? ": unlike most of what was in training." : ".");
-  return sound + answer + novelty + (item.changed ? " You say: " + item.label + "." : "");
+    ? "With context and timing, no label reaches the minimum probability (" + event.p.toFixed(2) + "): uncertain."
+    : "With context and timing: " + event.label + " (" + event.p.toFixed(2) + ").";
+  const novelty = event.novelty === null ? "" : " Novelty " + truncated(event.novelty) + (event.novelty >= 0.99
+    ? ": unlike nearly all training data." : event.novelty >= 0.95 ? ": unlike most training data." : ".");
+  return sound + answer + novelty + (item.changed ? " Corrected to: " + item.label + "." : "");
 }
 
 function timingOf(event) {
-  if (event.timing === "unchecked") return "Timing: nothing to check, it is no candidate for a cavitation.";
+  if (event.timing === "unchecked") return "Timing: not checked, since the event is not a candidate for a cavitation.";
   const flag = event.timing === "consistent" ? "Timing: possible" : "Timing: within the refractory period";
   return flag + (event.why ? ": " + event.why : "") + ".";
 }
 
-function drawChances(event) {
+function drawProbabilities(event) {
   const parts = event ? data.classes.flatMap((label, place) => {
     const share = event.probabilities[place];
     const term = make("dt");
@@ -76,14 +76,14 @@ function drawChances(event) {
     meter.append(bar);
     return [term, meter, make("dd", share.toFixed(2), { class: "value" })];
   }) : [];
-  byId("chances").replaceChildren(...parts);
+  byId("probabilities").replaceChildren(...parts);
 }
 
 function drawEvidence(event) {
   const lines = event && event.evidence ? event.evidence : [];
   const known = Boolean(event && event.evidence);
   byId("evidence-title").hidden = byId("evidence-note").hidden = !known;
-  if (known) byId("evidence-title").textContent = "What in the sound spoke for " + event.acoustic;
+  if (known) byId("evidence-title").textContent = "Main properties for and against " + event.acoustic;
   byId("evidence").replaceChildren(
     ...lines.map(([group, weight, measured]) => {
       const line = make("li", null, { class: weight > 0 ? "for" : "against" });
@@ -94,10 +94,10 @@ function drawEvidence(event) {
       return line;
     })
   );
-  if (known && !lines.length) byId("evidence").append(make("li", "Nothing stood out: by each property it is ordinary."));
+  if (known && !lines.length) byId("evidence").append(make("li", "No property has a notable effect: all are close to the training mean."));
 }
 
-// Waveform above, spectrogram below, from the samples of the clip.
+// Waveform and spectrogram of the clip.
 function drawCloseup(item) {
   const canvas = byId("closeup");
   const samples = item.event ? samplesOf(item.event, () => current.selected === item.id && drawCloseup(item)) : null;
@@ -137,7 +137,7 @@ function drawSamples(context, samples, begin, length, width, height) {
   context.stroke();
 }
 
-// A spectrogram of a stretch of samples, in a box of the picture.
+// Draw a spectrogram of samples in a box of the canvas.
 function drawBands(context, samples, begin, length, box) {
   const { size, rows } = CLOSEUP;
   const levels = [];
@@ -149,7 +149,7 @@ function drawBands(context, samples, begin, length, box) {
       levels.push(10 * Math.log10(spectrum[bin] + 1e-14));
     }
   }
-  lessUsual(levels, rows);
+  subtractMedians(levels, rows);
   const loudest = Math.max(levels.reduce((most, level) => Math.max(most, level), 0), 20);
   const faintest = Math.max(loudest - 55, 4);
   context.fillStyle = colour("--tint");
@@ -164,11 +164,11 @@ function drawBands(context, samples, begin, length, box) {
   context.globalAlpha = 1;
 }
 
-// Take from each level the median of its row, as in the picture of the whole recording: what is always there fades.
-function lessUsual(levels, rows) {
+// Subtract the median of each row, as in the spectrogram of the whole recording, to remove stationary noise.
+function subtractMedians(levels, rows) {
   for (let row = 0; row < rows; row += 1) {
     const all = levels.filter((level, place) => place % rows === row).sort((a, b) => a - b);
-    const usual = all[Math.floor(all.length / 2)];
-    for (let place = row; place < levels.length; place += rows) levels[place] -= usual;
+    const median = all[Math.floor(all.length / 2)];
+    for (let place = row; place < levels.length; place += rows) levels[place] -= median;
   }
 }

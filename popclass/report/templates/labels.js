@@ -1,4 +1,4 @@
-// Labels: their colours, shapes and names, and the CSV that `popclass train` reads.
+// Labels: colours, shapes, counts, and the CSV file for `popclass train`.
 
 const SHAPES = ["●", "▲", "■", "◆", "▼", "★"];
 const LABELS = data.classes.concat([UNCERTAIN]);
@@ -21,26 +21,26 @@ function markOf(label) {
   return mark;
 }
 
-// A field of a CSV, quoted where it has to be.
+// A CSV field, quoted if necessary.
 function field(value) {
   const text = value === null || value === undefined ? "" : String(value);
   return /[",\r\n]/.test(text) || text !== text.trim() ? '"' + text.replaceAll('"', '""') + '"' : text;
 }
 
-// The rows of one recording. An event ends at the latest where the next begins, since labels must not overlap; one that
-// was added is a point. A recording from which everything was removed is a verified negative: a row without times.
+// The rows of one recording. An event ends no later than the next one starts, since labels must not overlap; an added
+// event is a point. If all events were removed, the recording is a verified negative: one row without times.
 function rowsOf(recording, onlyChecked) {
   const known = data.recordings[recording];
-  const rest = [known.subject, known.site, known.recordedAt];
+  const metadata = [known.subject, known.site, known.recordedAt];
   const present = eventsOf(recording).filter((item) => !item.removed);
   const used = present.filter((item) => item.label !== UNCERTAIN && (item.checked || !onlyChecked));
   if (!present.length && Object.keys(store.of(recording).removed).length) {
-    return [[known.file, "", "", "", ...rest]];
+    return [[known.file, "", "", "", ...metadata]];
   }
   return used.map((item) => {
     const next = present.find((other) => other.start > item.start);
     const end = item.event ? Math.min(item.end, next ? next.start : Infinity) : null;
-    return [known.file, item.start.toFixed(6), end === null ? "" : end.toFixed(6), item.label, ...rest];
+    return [known.file, item.start.toFixed(6), end === null ? "" : end.toFixed(6), item.label, ...metadata];
   });
 }
 
@@ -53,7 +53,7 @@ function labelsCsv(onlyChecked) {
   return [COLUMNS, ...rows].map((row) => row.map(field).join(",") + "\n").join("");
 }
 
-// How many events have each label as they stand now, in the words of the table of the command.
+// Counts of events by label after corrections, worded as in the table of the command.
 function countsOf(places) {
   const items = places.flatMap((place) => eventsOf(place).filter((item) => !item.removed));
   const labels = LABELS.map((label) => [items.filter((item) => item.label === label).length, label]);
@@ -61,13 +61,13 @@ function countsOf(places) {
   return items.length ? count(items.length, "event", "events") + ": " + named.join(", ") : "no events";
 }
 
-// Whether a correction changed what is counted.
-function recounted(places) {
+// True if a correction changes the counts.
+function countsChanged(places) {
   return places.some((place) => eventsOf(place).some((item) => item.changed || item.removed));
 }
 
-// How things stand, over all recordings.
-function standing() {
+// Counts of events and corrections over all recordings.
+function editCounts() {
   const count = { events: 0, uncertain: 0, checked: 0, changed: 0, removed: 0, added: 0 };
   data.recordings.forEach((known, place) => {
     for (const item of eventsOf(place)) {

@@ -1,6 +1,6 @@
-// What is in view, and what keys and buttons do.
+// View state, keys and buttons.
 
-const TOO_NEAR_S = 0.015; // an event is not added this close to another
+const TOO_NEAR_S = 0.015; // minimum distance of an added event from another
 
 const current = { recording: 0, selected: null };
 const pictures = new Map();
@@ -25,33 +25,33 @@ function redraw() {
 }
 
 function redrawAll() {
-  tell("");
+  showMessage("");
   drawCounts();
   drawRows();
   drawDetail();
-  drawStanding();
+  drawChanges();
   drawTimelines();
   redraw();
 }
 
-// The counts at the head are what popclass found; once something was corrected they say so, and those of now stand by.
+// Show the counts as found and, after a correction, also the corrected counts.
 function drawCounts() {
   const found = data.recordings[current.recording].summary;
-  const differs = recounted([current.recording]);
+  const differs = countsChanged([current.recording]);
   byId("summary").textContent = (differs ? "As found: " : "") + found;
   byId("corrected").hidden = !differs;
   byId("corrected").textContent = differs ? "As corrected: " + countsOf([current.recording]) : "";
-  const total = byId("verdict");
+  const total = byId("total");
   if (!total) return;
   const all = data.recordings.map((known, place) => place);
   total.dataset.found = total.dataset.found || total.textContent;
-  total.textContent = recounted(all)
+  total.textContent = countsChanged(all)
     ? "As found: " + total.dataset.found + ". As corrected: " + countsOf(all)
     : total.dataset.found;
 }
 
 function select(id) {
-  tell("");
+  showMessage("");
   current.selected = id;
   const item = selectedItem();
   if (item) {
@@ -84,20 +84,20 @@ function drawRecording() {
   redrawAll();
 }
 
-function drawStanding() {
-  const now = standing();
-  const said = [count(now.events, "event", "events"), now.checked + " checked"];
-  if (now.changed) said.push(now.changed + " relabelled");
-  if (now.added) said.push(now.added + " added");
-  if (now.removed) said.push(now.removed + " removed");
-  byId("changes").textContent = said.join(", ") + ".";
+function drawChanges() {
+  const now = editCounts();
+  const parts = [count(now.events, "event", "events"), now.checked + " checked"];
+  if (now.changed) parts.push(now.changed + " relabelled");
+  if (now.added) parts.push(now.added + " added");
+  if (now.removed) parts.push(now.removed + " removed");
+  byId("changes").textContent = parts.join(", ") + ".";
   const nowhere = data.recordings.every((known) => known.file === null);
   const empty = !labelRows(byId("only-checked").checked).length;
   byId("download").disabled = empty;
   byId("advice").textContent = nowhere
-    ? "The recording came from standard input: there is no file that labels could name."
+    ? "The recording came from standard input, so there is no file name for the labels."
     : empty
-    ? "There is nothing to download yet: no event has a label" + (byId("only-checked").checked ? " that you checked." : ".")
+    ? "There is nothing to download yet: no " + (byId("only-checked").checked ? "checked event" : "event") + " has a label."
     : adviceOf(now);
   byId("undo").disabled = !store.history.length;
   byId("forget").disabled = !Object.keys(store.edits).length;
@@ -110,16 +110,16 @@ function adviceOf(now) {
   const reason = only ? "not checked" : "uncertain";
   const why = left ? " " + count(left, "event is " + reason + " and has", "events are " + reason + " and have") + " no row." : "";
   const train = " Train with popclass train " + data.labels + (left
-    ? " --partial: without --partial, a sound that has no label counts as other." : ".") +
-    " Given the folder, it reads the labels of all pages that lie there.";
-  const own = !only && now.checked < now.events ? " What was not checked is popclass's own guess, and a model trained on its own guesses learns nothing from them." : "";
-  return "Save " + data.labels + " in the folder of this page: the recordings are named from there." + why + train + own;
+    ? " --partial: without --partial, sounds without a label count as other." : ".") +
+    " With the folder as argument, it reads the labels of all pages in it.";
+  const own = !only && now.checked < now.events ? " Labels that were not checked are predictions of popclass; training on them adds no information." : "";
+  return "Save " + data.labels + " in the folder of this page: the paths of the recordings are relative to it." + why + train + own;
 }
 
-// Say something where the picture and its buttons are.
-function tell(text) {
-  byId("told").textContent = text;
-  byId("told").hidden = !text;
+// Show a message near the picture.
+function showMessage(text) {
+  byId("message").textContent = text;
+  byId("message").hidden = !text;
 }
 
 function withItem(action) {
@@ -128,19 +128,19 @@ function withItem(action) {
 }
 
 const actions = {
-  // What is added has no label until it is given one, and never lands on an event that is there already.
+  // An added event has no label at first; it is not added on top of an existing event.
   add() {
     const cursor = picture().cursor;
     const near = nearest(cursor, TOO_NEAR_S);
     if (near) {
       const name = near.event ? "Event " + near.event.n : "An added event";
-      return tell(name + " is " + Math.round(Math.abs(near.start - cursor) * 1000) + " ms from the cursor. " +
-        (near.removed ? "Bring it back (x)" : "Give it another label") + ", or move the cursor (, and . or a click) " +
+      return showMessage(name + " is " + Math.round(Math.abs(near.start - cursor) * 1000) + " ms from the cursor. " +
+        (near.removed ? "Restore it (x)" : "Give it another label") + ", or move the cursor (, and . or a click) " +
         "more than " + TOO_NEAR_S * 1000 + " ms away from it to add one.");
     }
     select(addEvent(current.recording, cursor, UNCERTAIN));
-    tell("Added at " + clock(cursor) + ". Say what it is (" + data.classes.map((label, place) => place + 1 + " " + label).join(", ") +
-      "): without a label it has no row among the downloaded ones.");
+    showMessage("Added at " + clock(cursor) + ". Choose a label (" + data.classes.map((label, place) => place + 1 + " " + label).join(", ") +
+      "): without a label the event is not in the download.");
   },
   play: () => withItem((item) => item.event && item.event.clip && play(item.event)),
   remove: () =>
@@ -149,8 +149,8 @@ const actions = {
       toggleRemoved(current.recording, item);
     }),
   reset: () => withItem((item) => asFound(current.recording, item)),
-  toEvent: () => withItem((item) => picture().look(item.start - 0.06, item.start + 0.19)),
-  fit: () => picture().look(0, picture().known.duration),
+  toEvent: () => withItem((item) => picture().setView(item.start - 0.06, item.start + 0.19)),
+  fit: () => picture().setView(0, picture().known.duration),
   help: () => byId("keys").showModal(),
   download: () => downloadLabels(byId("only-checked").checked),
   otherRecording: (by) => {
@@ -159,30 +159,30 @@ const actions = {
   },
 };
 
-// Each key: what it does, and how the help names it.
+// Keys: names, display, help text, action.
 const KEYS = [
   [["ArrowDown", "j"], "↓ j", "next event", () => step(1)],
-  [["ArrowUp", "k"], "↑ k", "event before", () => step(-1)],
+  [["ArrowUp", "k"], "↑ k", "previous event", () => step(-1)],
   [[" ", "p"], "space p", "play the event", actions.play],
   ...data.classes.map((label, place) => [
     [String(place + 1)],
     String(place + 1),
-    "label it " + label,
+    "label as " + label,
     () => withItem((item) => relabel(current.recording, item, label)),
   ]),
-  [["0"], "0", "label as popclass found it", actions.reset],
-  [["x", "Delete"], "x Del", "remove it, or bring it back", actions.remove],
+  [["0"], "0", "restore the label found by popclass", actions.reset],
+  [["x", "Delete"], "x Del", "remove or restore the event", actions.remove],
   [["n"], "n", "add an event at the cursor", actions.add],
   [["u"], "u", "undo", () => store.undo()],
-  [["ArrowRight"], "→", "scroll on", () => picture().scroll(0.2)],
+  [["ArrowRight"], "→", "scroll forward", () => picture().scroll(0.2)],
   [["ArrowLeft"], "←", "scroll back", () => picture().scroll(-0.2)],
   [[","], ",", "move the cursor back a little", () => moveCursor(-1)],
-  [["."], ".", "move the cursor on a little", () => moveCursor(1)],
+  [["."], ".", "move the cursor forward a little", () => moveCursor(1)],
   [["+", "="], "+", "zoom in at the cursor", () => zoomAtCursor(2)],
   [["-"], "-", "zoom out", () => zoomAtCursor(0.5)],
   [["z"], "z", "zoom to the event", actions.toEvent],
   [["f"], "f", "whole recording", actions.fit],
-  [["["], "[", "recording before", () => actions.otherRecording(-1)],
+  [["["], "[", "previous recording", () => actions.otherRecording(-1)],
   [["]"], "]", "next recording", () => actions.otherRecording(1)],
   [["d"], "d", "download the labels", () => byId("download").disabled || actions.download()],
   [["?"], "?", "this help", actions.help],
@@ -193,7 +193,7 @@ function moveCursor(by) {
   const to = now.cursor + (by * (now.to - now.from)) / 100;
   now.cursor = Math.min(Math.max(to, 0), now.known.duration);
   now.show(now.cursor);
-  tell("");
+  showMessage("");
   redraw();
 }
 
@@ -206,7 +206,7 @@ function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
   const place = event.target instanceof Element ? event.target : document.body;
   if (place.closest("select, input[type=text], textarea")) return;
-  // Space and arrows keep what they do on buttons, boxes and links; the table's headings among them.
+  // Space keeps its meaning on buttons, boxes, links and table headings.
   if (event.key === " " && place.closest("button, input, a, summary")) return;
   const known = KEYS.find(([keys]) => keys.includes(event.key));
   if (!known) return;
@@ -215,7 +215,7 @@ function onKey(event) {
   if (["ArrowDown", "ArrowUp", "j", "k"].includes(event.key)) focusRow();
 }
 
-// Pointing at a picture: a click chooses the nearest event or sets the cursor, a drag scrolls, two clicks add.
+// Pointer on a picture: a click selects the nearest event or sets the cursor, a drag scrolls, a double click adds.
 function listen(canvas) {
   let from = null;
   const timeAt = (event) => {
@@ -231,7 +231,7 @@ function listen(canvas) {
     const by = ((event.clientX - from.x) / canvas.clientWidth) * (from.right - from.left);
     if (!from.moved && Math.abs(event.clientX - from.x) < 4) return;
     from.moved = true;
-    picture().look(from.left - by, from.right - by);
+    picture().setView(from.left - by, from.right - by);
   });
   canvas.addEventListener("pointerup", (event) => {
     if (from && !from.moved) point(timeAt(event), canvas.clientWidth);
@@ -247,7 +247,7 @@ function listen(canvas) {
   canvas.addEventListener(
     "wheel",
     (event) => {
-      // A wheel alone scrolls the page, as everywhere; with Ctrl it zooms, sideways it scrolls the picture.
+      // A wheel alone scrolls the page; with Ctrl it zooms, with Shift or sideways it scrolls the picture.
       if (event.ctrlKey) picture().zoom(Math.exp(-event.deltaY / 300), timeAt(event));
       else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) picture().scroll((event.deltaX || event.deltaY) / 800);
       else return;
@@ -257,7 +257,7 @@ function listen(canvas) {
   );
 }
 
-// The event nearest to a time, null where none is that near.
+// The event nearest to a time, null if none is within the distance.
 function nearest(time, within) {
   const away = (item) => Math.abs(item.start - time);
   const items = eventsOf(current.recording).filter((item) => away(item) <= within);
@@ -268,7 +268,7 @@ function point(time, width) {
   const near = nearest(time, (8 / width) * (picture().to - picture().from));
   if (near) return select(near.id);
   picture().cursor = Math.min(Math.max(time, 0), picture().known.duration);
-  tell("");
+  showMessage("");
   redraw();
 }
 
@@ -278,7 +278,7 @@ function listenToStrip() {
     const box = strip.getBoundingClientRect();
     const centre = ((event.clientX - box.left) / box.width) * picture().known.duration;
     const half = (picture().to - picture().from) / 2;
-    picture().look(centre - half, centre + half);
+    picture().setView(centre - half, centre + half);
   };
   strip.addEventListener("pointerdown", (event) => {
     strip.setPointerCapture(event.pointerId);
@@ -302,7 +302,7 @@ function begin() {
   store.watchers.push(redrawAll);
   fillLegend();
   drawHead();
-  byId("key-list").append(...KEYS.flatMap(([, shown, said]) => [make("dt", null), make("dd", said)].map((part, place) => {
+  byId("key-list").append(...KEYS.flatMap(([, shown, help]) => [make("dt", null), make("dd", help)].map((part, place) => {
     if (!place) part.append(...shown.split(" ").flatMap((key) => [make("kbd", key), " "]));
     return part;
   })));
@@ -317,7 +317,7 @@ function begin() {
     sorting.shown += ROWS_AT_ONCE;
     drawRows();
   });
-  byId("only-checked").addEventListener("change", drawStanding);
+  byId("only-checked").addEventListener("change", drawChanges);
   document.addEventListener("keydown", onKey);
   listen(byId("wave"));
   listen(byId("spectrum"));

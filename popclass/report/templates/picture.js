@@ -1,13 +1,13 @@
-// The pictures of a recording: a strip of all of it, and waveform and spectrogram of the part in view, with the events.
+// Pictures of a recording: overview strip, waveform and spectrogram of the view, and event marks.
 
-const FLAG = 14; // pixels above the waveform for the marks of events
-const SHORTEST_S = 0.004; // no closer view than this
+const FLAG = 14; // pixels above the waveform for event marks
+const SHORTEST_S = 0.004; // shortest view
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-// A canvas as sharp as the screen; gives its context, width and height in CSS pixels.
+// Scale a canvas to the device resolution; return its context, width and height in CSS pixels.
 function prepare(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const width = canvas.clientWidth;
@@ -22,7 +22,7 @@ function prepare(canvas) {
   return [context, width, height];
 }
 
-// The envelope of a recording at ever coarser steps, so that a view of any width looks at a few numbers a pixel.
+// The envelope of a recording at steps of 1, 2, 4, ..., so that any view needs only a few values per pixel.
 function pyramidOf(overview) {
   const levels = [new Int8Array(bytesOf(overview.envelope).buffer)];
   while (levels[levels.length - 1].length > 2048) {
@@ -54,8 +54,8 @@ class Picture {
     this.cursor = 0;
   }
 
-  // Move the view, kept inside the recording.
-  look(from, to) {
+  // Set the view, limited to the recording.
+  setView(from, to) {
     const whole = Math.max(this.known.duration, SHORTEST_S);
     const span = Math.min(Math.max(to - from, SHORTEST_S), whole);
     this.from = Math.min(Math.max(from, 0), whole - span);
@@ -63,22 +63,22 @@ class Picture {
     redraw();
   }
 
-  zoom(factor, around) {
-    const centre = around === undefined ? (this.from + this.to) / 2 : around;
-    this.look(centre - (centre - this.from) / factor, centre + (this.to - centre) / factor);
+  zoom(factor, time) {
+    const centre = time === undefined ? (this.from + this.to) / 2 : time;
+    this.setView(centre - (centre - this.from) / factor, centre + (this.to - centre) / factor);
   }
 
   scroll(share) {
     const by = share * (this.to - this.from);
-    this.look(this.from + by, this.to + by);
+    this.setView(this.from + by, this.to + by);
   }
 
   show(time) {
     const span = this.to - this.from;
-    if (time < this.from || time > this.to) this.look(time - span / 2, time + span / 2);
+    if (time < this.from || time > this.to) this.setView(time - span / 2, time + span / 2);
   }
 
-  // Lowest and highest share of the peak between two times, from the envelope.
+  // Minimum and maximum between two times relative to the peak, from the envelope.
   extremes(from, to) {
     const step = this.known.overview.step;
     const level = Math.min(Math.max(Math.floor(Math.log2((to - from) / step)), 0), this.levels.length - 1);
@@ -149,7 +149,7 @@ class Picture {
     this.drawMarks(context, width, height - 18, items, selected, true);
   }
 
-  // Replace envelope by samples where events in view have them.
+  // Replace the envelope by samples of the clips in view.
   refine(items, pairs, pixel) {
     for (const item of items) {
       if (!item.event || !item.event.clip) continue;
@@ -203,7 +203,7 @@ class Picture {
     this.drawMarks(context, width, height, items, selected, false);
   }
 
-  // Closer than the image can show, the spectrogram is made from the samples of the events in view.
+  // Beyond the resolution of the image, compute the spectrogram from the clips in view.
   refineSpectrum(context, items, scale, height) {
     const { lowest, highest } = this.known.overview;
     for (const item of items) {
@@ -273,7 +273,7 @@ class Picture {
   }
 }
 
-// The image of a part of the spectrogram is black of many opacities; it is shown in the ink of the page.
+// Recolour a spectrogram image, which is black with varying opacity, in the colour of the page.
 function tinted(image) {
   const tint = colour("--tint");
   if (image.tint !== tint) {
@@ -297,18 +297,18 @@ function niceStep(least) {
   return 7200;
 }
 
-// A time of day of the recording, with as many decimals as a step needs.
+// Format a time in the recording, with the decimals that a step needs.
 function clock(seconds, step) {
   const places = step === undefined || step < 0.1 ? 3 : step < 1 ? 1 : 0;
   const unit = Math.pow(10, places);
   const all = Math.round(seconds * unit);
   const minutes = Math.floor(all / (60 * unit));
-  const rest = ((all - minutes * 60 * unit) / unit).toFixed(places).padStart(places ? places + 3 : 2, "0");
+  const remainder = ((all - minutes * 60 * unit) / unit).toFixed(places).padStart(places ? places + 3 : 2, "0");
   const hours = Math.floor(minutes / 60);
-  return hours ? hours + ":" + String(minutes % 60).padStart(2, "0") + ":" + rest : minutes + ":" + rest;
+  return hours ? hours + ":" + String(minutes % 60).padStart(2, "0") + ":" + remainder : minutes + ":" + remainder;
 }
 
-// A level below full scale, or above it, where samples of floats are.
+// Format a level in dBFS; float samples can exceed 0 dBFS.
 function dbfs(share) {
   return (Math.round(20 * Math.log10(Math.max(share, 1e-6))) || 0) + " dBFS";
 }

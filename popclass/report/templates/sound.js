@@ -1,7 +1,7 @@
-// The sound of events: played as it is embedded, and decoded to samples for the close-up.
+// Clips of events: playback, decoding and spectrum.
 
 const DECODED_RATE = 48000;
-const decoded = new Map(); // address of a clip -> promise of its samples
+const decoded = new Map(); // data URL of a clip -> { samples }, null while decoding
 let player = null;
 
 function bytesOf(base64) {
@@ -27,10 +27,10 @@ function play(event) {
     document.documentElement.setAttribute("data-played", event.n);
     player = null;
   });
-  player.play().catch(() => tell("This browser cannot play the clip."));
+  player.play().catch(() => showMessage("This browser cannot play the clip."));
 }
 
-// Samples of a clip as they were in the recording, between -1 and 1; null until they are there, or if they never will be.
+// Samples of a clip at the level of the recording; null while they are decoded or if decoding fails.
 function samplesOf(event, ready) {
   if (!event.clip) return null;
   const known = decoded.get(event.clip);
@@ -49,7 +49,7 @@ function samplesOf(event, ready) {
   return null;
 }
 
-// Powers of a windowed stretch of samples, by a plain radix-2 transform; `size` is a power of two.
+// Power spectrum of windowed samples by a radix-2 FFT; `size` is a power of two.
 function powers(samples, from, size) {
   const real = new Float32Array(size);
   const imaginary = new Float32Array(size);

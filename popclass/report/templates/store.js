@@ -1,7 +1,7 @@
-// What the page was given, and what was corrected since. Corrections live apart from what popclass found, so that
-// everything can be taken back, and in the browser's local storage, so that a reload loses nothing.
+// Data of the page and corrections. Corrections are kept apart from the data, so that they can be undone, and in the
+// browser's local storage, so that they survive a reload.
 
-document.documentElement.classList.add("scripted"); // what only a script can fill shows from here on
+document.documentElement.classList.add("scripted"); // shows the elements that need scripts
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const UNCERTAIN = "uncertain";
@@ -10,7 +10,7 @@ const LONGEST_HISTORY = 200;
 
 const byId = (id) => document.getElementById(id);
 
-// An element with text and attributes; text is never read as HTML.
+// Create an element with text and attributes; text is not parsed as HTML.
 function make(tag, text, attributes) {
   const element = document.createElement(tag);
   if (text !== undefined && text !== null) element.textContent = text;
@@ -37,7 +37,7 @@ const store = {
     return this.edits[recording] || { changed: {}, checked: {}, removed: {}, added: [] };
   },
 
-  // Change something: `action` gets the edits of a recording and may alter them.
+  // Apply `action` to the edits of a recording.
   change(recording, action) {
     this.history.push(JSON.stringify(this.edits));
     if (this.history.length > LONGEST_HISTORY) this.history.shift();
@@ -68,7 +68,7 @@ const store = {
   },
 };
 
-// The events of a recording as they stand now, in order of time: found ones with their corrections, and added ones.
+// The events of a recording in order of time: found ones with their corrections, and added ones.
 function eventsOf(recording) {
   const edits = store.of(recording);
   const found = data.recordings[recording].events.map((event) => {
@@ -115,7 +115,7 @@ function asFound(recording, item) {
   });
 }
 
-// A found event can come back, one that was added goes for good.
+// A found event can be restored; an added one is deleted.
 function toggleRemoved(recording, item) {
   store.change(recording, (edits) => {
     if (!item.event) edits.added = edits.added.filter((each) => each.id !== item.id);

@@ -1,4 +1,4 @@
-// The table of events: sorted by any column, drawn a few hundred rows at a time.
+// Table of events: sortable by column, a few hundred rows at a time.
 
 const ROWS_AT_ONCE = 300;
 const HEADINGS = [
@@ -20,7 +20,7 @@ function sorted(items) {
   return items.slice().sort((first, second) => {
     const [a, b] = [key(first), key(second)];
     if (a === b) return first.start - second.start;
-    if (a === null || b === null) return a === null ? 1 : -1; // what is unknown comes last either way
+    if (a === null || b === null) return a === null ? 1 : -1; // unknown values come last in both orders
     return (a < b ? -1 : 1) * sign;
   });
 }
@@ -75,7 +75,7 @@ function rowOf(item) {
     item.label,
     event && event.p !== null && !item.changed ? event.p.toFixed(2) : "",
     event ? (event.timing === "unchecked" ? "" : event.timing) : "",
-    event && event.novelty !== null ? cut(event.novelty) : "",
+    event && event.novelty !== null ? truncated(event.novelty) : "",
     event && event.snr !== null ? event.snr.toFixed(0) + " dB" : "",
     item.checked ? "✓" : "",
   ];
@@ -91,8 +91,8 @@ function rowOf(item) {
   return row;
 }
 
-// Cut, not rounded, as in the table of the command: 0.9899 must not look as if it had reached 0.99.
-function cut(share) {
+// Truncate, as in the table of the command: 0.9899 must not be shown as 0.99.
+function truncated(share) {
   return (Math.floor(share * 100 + 1e-9) / 100).toFixed(2);
 }
 
@@ -101,7 +101,7 @@ function focusRow() {
   if (row) row.focus({ preventScroll: true });
 }
 
-// The next row up or down in the order shown.
+// Select the next row up or down.
 function step(by) {
   const items = sorted(eventsOf(current.recording));
   if (!items.length) return;
