@@ -79,13 +79,13 @@ def score_parts(
 
 
 def truths(cases: Sequence[Case], classes: Sequence[str]) -> NDArray[np.intp]:
-    """The place of each case's class, shape (n,)."""
+    """Return the class index of each case, shape (n,)."""
     place = {name: i for i, name in enumerate(classes)}
     return np.array([place[case.truth] for case in cases if case.truth is not None], dtype=np.intp)
 
 
 def chances_of(cases: Sequence[Case], reading: str, classes: int) -> Array:
-    """The probabilities of one reading, shape (n, classes)."""
+    """Return the probabilities of one reading, shape (n, classes)."""
     return np.array([case.chances[reading] for case in cases], dtype=float).reshape(len(cases), classes)
 
 
@@ -167,7 +167,7 @@ def _with_intervals(
 def _behind(
     y: NDArray[np.intp], answer: NDArray[np.intp], classes: Sequence[str]
 ) -> dict[str, list[NDArray[np.bool_]]]:
-    """The kinds of events that each figure rests on."""
+    """Return the groups of events behind each figure."""
     behind: dict[str, list[NDArray[np.bool_]]] = {key: [] for key in TOTALS}
     behind["balanced_accuracy"] = [y == i for i in np.unique(y)]
     for i, name in enumerate(classes):

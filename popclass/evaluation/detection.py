@@ -85,7 +85,7 @@ def onset_errors(cases: Sequence[Case]) -> dict[str, Any]:
 
 
 def elsewhere(cases: Sequence[Case], labels: Sequence[str], seconds: float) -> dict[str, Any]:
-    """What events without a label were called, where everything was labelled: most of a joint's labels are false there.
+    """Count the labels given to unlabelled events of fully labelled recordings; joint labels there are mostly false.
 
     Parameters
     ----------

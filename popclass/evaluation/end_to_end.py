@@ -125,7 +125,7 @@ def _class_scores(cases: Sequence[Case], groups: Sequence[str], classes: Sequenc
 
 
 def _truth(case: Case) -> str:
-    """The label; `other` where there is none."""
+    """Return the label, `other` where there is none."""
     return OTHER if case.truth is None else case.truth
 
 

@@ -69,7 +69,7 @@ class Evaluation:
         return tuple(case for case in self.cases if case.status == MATCHED and case.truth in self.classes)
 
     def table(self) -> str:
-        """The scores in short, as text for people."""
+        """Return a short summary of the scores as text."""
         from popclass.evaluation.report import text
 
         return text(self.scores)
@@ -276,7 +276,7 @@ def _classification(cases: Sequence[Case], model: Model) -> dict[str, Any]:
 
 
 def _groups(cases: Sequence[Case]) -> tuple[str, list[str]]:
-    """What counts as one witness: a subject where there are several and all are known, else a recording."""
+    """Return the groups for intervals: subjects where several are known for all events, else recordings."""
     subjects = [case.recording.subject for case in cases]
     if None not in subjects and len(set(subjects)) > 1:
         return "subject", [str(subject) for subject in subjects]

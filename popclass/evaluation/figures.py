@@ -35,7 +35,7 @@ _LEAST_AREA = 6.0
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, size in inches, that no window or registry knows of."""
+    """Return an empty figure, size in inches, outside pyplot's registry."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -109,7 +109,7 @@ def reliability(readings: Mapping[str, Mapping[str, Any]]) -> Figure:
 
 
 def wilson(right: int, events: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22:209-212).
+    """Return the 95 % interval of a share (Wilson 1927, J. Am. Stat. Assoc. 22:209-212).
 
     Examples
     --------
@@ -137,7 +137,7 @@ def _bins(axes: Axes, bins: Sequence[Mapping[str, Any]], total: int, name: str, 
 
 
 def risk_coverage(readings: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """The share of wrong answers, over the share of events that are answered, the surest first."""
+    """Plot the error rate over the share of events that are labelled, most confident first."""
     made = new_figure(5.8, 5.0)
     axes = made.subplots()
     for name, one in readings.items():
@@ -162,7 +162,7 @@ def risk_coverage(readings: Mapping[str, Mapping[str, Any]]) -> Figure:
 
 
 def _curve_label(name: str, readings: Mapping[str, Mapping[str, Any]]) -> str:
-    """The name of a reading, and the first one with the same curve."""
+    """Return the name of a reading, and the first one with the same curve."""
     points = {key: [(at["coverage"], at["risk"]) for at in one["risk_coverage"]] for key, one in readings.items()}
     first = next(key for key in readings if points[key] == points[name])
     return _TITLES[name] if first == name else f"{_TITLES[name]} (same curve as {_TITLES[first]})"
@@ -194,7 +194,7 @@ _RANGE_DB = 80  # shown below the loudest
 
 
 def excerpt(path: Path, event: Event) -> tuple[NDArray[np.float32], float]:
-    """Samples of the event's channel around its onset, and the time of the first, in seconds from the onset."""
+    """Return samples of the event's channel around its onset, and the time of the first in seconds from the onset."""
     around = round(AROUND_S * event.sample_rate)
     first, stop = max(event.onset - around, 0), event.onset + around
     pieces, at = [], 0

@@ -32,7 +32,7 @@ Figures = Callable[[Indices], Mapping[str, float | None]]
 def spans(
     figures: Figures, groups: Sequence[str], behind: Mapping[str, Sequence[Flags]]
 ) -> dict[str, list[float] | None]:
-    """The 95 % interval of each figure, low and high, or None.
+    """Return the 95 % interval of each figure, low and high, or None.
 
     Parameters
     ----------

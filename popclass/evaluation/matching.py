@@ -74,7 +74,7 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event], window_s: float = WI
 
 
 def _reach(rows: Sequence[LabelRow], onsets: Array, window_s: float) -> list[NDArray[np.intp]]:
-    """The events that each row may match."""
+    """Return the events that each row may match."""
     order = np.argsort(onsets, kind="stable")
     window_s += ROUNDING_S
     first = np.searchsorted(onsets[order], [row.start_s - window_s for row in rows], side="left")
@@ -102,7 +102,7 @@ def _apart(reach: Sequence[NDArray[np.intp]], events: int) -> Iterator[tuple[lis
 def _costs(
     row: LabelRow, reach: NDArray[np.intp], candidates: Sequence[int], events: Sequence[Event], window_s: float
 ) -> Array:
-    """What each candidate costs a row, shape (candidates,); infinite where it is out of reach."""
+    """Return the cost of each candidate for a row, shape (candidates,); infinite where it is out of reach."""
     cost = np.full(len(candidates), np.inf)
     inside = np.flatnonzero(np.isin(candidates, reach)).tolist()
     if names_onset(row.start_s, row.end_s, window_s):
@@ -178,7 +178,7 @@ class Case:
 
 
 def cases_of(recording: LabelledRecording, events: Sequence[Event], chances: Mapping[str, Array]) -> Iterator[Case]:
-    """The cases of one recording, in the order of time.
+    """Return the cases of one recording in order of time.
 
     Parameters
     ----------

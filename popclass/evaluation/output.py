@@ -171,7 +171,7 @@ def inputs(
     partial: bool,
     recordings: Sequence[str],
 ) -> dict[str, Any]:
-    """What identifies an evaluation beside its model.
+    """Return what identifies an evaluation besides its model.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def inputs(
 
 
 def command(labelled: str | os.PathLike[str], model: str | os.PathLike[str] | Model | None, partial: bool) -> str:
-    """The command that says the same, with the last parts of names.
+    """Return the equivalent command, paths shortened to their last parts.
 
     Examples
     --------
@@ -213,7 +213,7 @@ def command(labelled: str | os.PathLike[str], model: str | os.PathLike[str] | Mo
 
 
 def last_name(path: str | os.PathLike[str]) -> str:
-    """The last part of a path, also of `.` and `..`.
+    """Return the last part of a path, also of `.` and `..`.
 
     Examples
     --------

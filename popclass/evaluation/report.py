@@ -27,7 +27,7 @@ MOST_LIKELY = (
 
 
 def text(scores: Scores) -> str:
-    """What was heard, detection, both together, and the four readings of what was found."""
+    """Return a summary: recordings, detection, end-to-end scores, and the four readings."""
     parts = [_heard(scores), warning(scores["recordings"]), _brackets(scores), _detection_line(scores["detection"])]
     if scores["detection"]["scored"] and scores["detection"]["classes"]:
         parts.append(table(detection_rows(scores["detection"])))
@@ -41,7 +41,7 @@ def text(scores: Scores) -> str:
 
 
 def markdown(scores: Scores, figures: Sequence[str], errors: Sequence[tuple[str, str]]) -> str:
-    """The report.
+    """Return the report.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def _of_each_class(scores: Scores) -> Iterator[str]:
 
 
 def reading_rows(scores: Scores) -> Rows:
-    """A head, and a row for each reading."""
+    """Return a header and a row for each reading."""
     keys = ("balanced_accuracy", "log_loss", "brier", "ece")
     rows = [["", "balanced accuracy", "log loss", "Brier", "ECE", "uncertain"]]
     for name in READINGS:
@@ -122,14 +122,14 @@ def reading_rows(scores: Scores) -> Rows:
 
 
 def detection_rows(detection: Scores) -> Rows:
-    """A head, and a row for each label and for all of them."""
+    """Return a header, a row for each label and one for all."""
     rows = [["label", "n", "recall"]]
     rows += [[c["class"], str(c["labelled"]), spanned(c["recall"], c["interval"])] for c in detection["classes"]]
     return [*rows, ["all", str(detection["labelled"]), spanned(detection["recall"], detection["intervals"]["recall"])]]
 
 
 def end_rows(scores: Scores) -> Rows:
-    """A head, and a row for each class: how much of it is found and called so, and how many such calls are right."""
+    """Return a header and a row for each class: sensitivity and predictive value from recording to label."""
     rows = [["class", "labelled", "sensitivity", "called", "positive predictive value"]]
     for one in scores["end_to_end"]["classes"]:
         found, trusted = (
@@ -140,7 +140,7 @@ def end_rows(scores: Scores) -> Rows:
 
 
 def answer_rows(scores: Scores) -> Rows:
-    """A head, and a row for each label: how many of its sounds were given which, and how many missed."""
+    """Return a header and a row for each label: counts of assigned labels and of missed sounds."""
     answers = scores["end_to_end"]["table"]
     rows = [["true \\ label", *answers["columns"], "missed"]]
     rows += [[row["truth"], *map(str, row["given"]), str(row["missed"])] for row in answers["rows"]]
@@ -150,7 +150,7 @@ def answer_rows(scores: Scores) -> Rows:
 
 
 def input_rows(scores: Scores) -> Rows:
-    """A head, and what was evaluated, a row each."""
+    """Return a header and a row for each input of the evaluation."""
     about, model = scores["inputs"], scores["model"]
     rows = [["", ""], ["popclass", scores["popclass"]], ["command", f"`{about['command']}`"]]
     rows += [["model", f"{model['name']}, SHA-256 `{model['sha256']}`"]]
@@ -168,7 +168,7 @@ def input_rows(scores: Scores) -> Rows:
 
 
 def part_rows(what: str, parts: Sequence[Scores]) -> Rows:
-    """A head, and a row for each subject or site."""
+    """Return a header and a row for each subject or site."""
     rows = [[what, "n", "accuracy", "balanced accuracy", "log loss", "Brier", "ECE", "uncertain"]]
     keys = ("accuracy", "balanced_accuracy", "log_loss", "brier", "ece")
     for one in parts:
@@ -178,7 +178,7 @@ def part_rows(what: str, parts: Sequence[Scores]) -> Rows:
 
 
 def spanned(value: float | None, interval: Sequence[float] | None) -> str:
-    """A figure and its interval.
+    """Return a figure and its interval.
 
     Examples
     --------
@@ -189,7 +189,7 @@ def spanned(value: float | None, interval: Sequence[float] | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """A share in per cent; `-` where there is none."""
+    """Return a share in per cent, `-` where there is none."""
     return "-" if value is None else f"{value:.1%}"
 
 
@@ -278,7 +278,7 @@ def _classified(scores: Scores) -> str:
 
 
 def warning(about: Mapping[str, Any]) -> str:
-    """What a reader must know of the scores; empty where no recording is one of training.
+    """Return a warning if the model was trained on some of these recordings, else an empty string.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""popclass.evaluation.intervals: an interval only where enough groups stand behind a figure, and never a lopsided one."""
+"""Intervals of evaluation scores."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""popclass.evaluation.matching: every label that can find a sound finds one, and its own rather than its neighbour's."""
+"""Matching of events to labels."""
 
 from itertools import permutations
 

@@ -192,9 +192,8 @@ def test_a_full_name_tells_recordings_apart_that_differ_in_their_ending(tmp_path
 
 def test_tracks_in_folders_named_like_classes_are_refused_not_guessed(tmp_path):
     put_all(tmp_path, {"cavitation/a.wav": "", "snapping/b.wav": "", "knee.wav": "", "knee.txt": "1\t1\tcavitation"})
-    assert (
-        "labelled twice: folders named like classes (cavitation, snapping) and label tracks (knee.txt)"
-        in refusal(tmp_path)
+    assert "labelled twice: folders named like classes (cavitation, snapping) and label tracks (knee.txt)" in refusal(
+        tmp_path
     )
 
 

@@ -30,9 +30,7 @@ def kinds() -> Iterator[Kind]:
     )
     in_batch = ("is a pipe, not a file",)
     nobody = ("is a pipe without a writer",)
-    yield Kind(
-        "pipe", GROUP, "a named pipe without a writer", os.mkfifo, Outcome.REFUSED, nobody, batch_says=in_batch
-    )
+    yield Kind("pipe", GROUP, "a named pipe without a writer", os.mkfifo, Outcome.REFUSED, nobody, batch_says=in_batch)
     for name in ("zero", "null", "full", "random", "tty"):
         make = _link(f"/dev/{name}")
         reasons = ("is a device", "cannot be read", "no such file")
