@@ -1,11 +1,9 @@
-"""What labelled sounds that were found are called, read four ways.
+"""Classification scores of the labelled sounds that were found, by four kinds of evidence.
 
-`sound` is the acoustic classifier alone; `company` weighs the other events of the recording, too; `timing` weighs the
-refractory period, but not the company; `both` weighs everything, and its labels are those that `popclass classify`
-gives. Their difference is what each kind of evidence is worth. Scores are those of `popclass.metrics.scores`, with 95
-% intervals (`popclass.evaluation.intervals`). They take the most likely class for the answer, whether it was named or
-`uncertain`; how often it was `uncertain` is counted beside them. How well the probability of a class tells it from all
-others, whatever the threshold, is the area under the ROC curve and the average precision (scikit-learn).
+`sound` is the acoustic classifier alone, `company` (a stored name) adds the context, `timing` adds the refractory
+rule without context, and `both` has all of it, as `popclass classify`. The most likely class counts, whether it was
+named or `uncertain`; the share of `uncertain` is given beside it. Scores are those of `popclass.metrics.scores` with
+95 % intervals (`popclass.evaluation.intervals`). Area under the ROC curve and average precision come from scikit-learn.
 """
 
 from __future__ import annotations

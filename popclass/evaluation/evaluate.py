@@ -183,7 +183,7 @@ def _hear(recordings: Sequence[LabelledRecording], model: Model, progress: Progr
     heard = _Heard()
     for done, recording in enumerate(recordings):
         if progress is not None:
-            progress("hearing recordings", done, len(recordings))
+            progress("extracting events", done, len(recordings))
         try:
             analysis = analyze(recording.path, model, name=one_line(recording.name))
         except AudioError as error:
