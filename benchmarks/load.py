@@ -48,7 +48,8 @@ sys.path.insert(0, sys.argv[2])
 from timing import START, analysis
 from popclass.formats import FORMATS
 from popclass.model.model import Model
-from popclass.postprocess import Metadata, postprocess
+from popclass.metadata import Metadata
+from popclass.postprocess import postprocess
 number = int(sys.argv[1])
 one = analysis(np.random.default_rng(0), number, 0.36 * number, "crowd.wav", START)
 model, seconds = Model.default(), {}

@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from sessions import Recording, cavitations_recur, extract_sessions, others_repeat, snaps_repeat
 from simulated import simulate
 
+from popclass.metadata import Metadata
 from popclass.metrics.scores import LEAST
 from popclass.model.model import Model
 from popclass.pipeline import apply_model
-from popclass.postprocess import Metadata, posteriors
+from popclass.postprocess import posteriors
 from popclass.results import OTHER, SNAPPING, Analysis
 from popclass.timing.refractory import PRICE
 from popclass.training.generated import UNKNOWN

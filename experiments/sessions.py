@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from popclass.errors import AudioError
 from popclass.features import FrontEnd
+from popclass.metadata import Metadata
 from popclass.pipeline import Extraction, extract_events
-from popclass.postprocess import Metadata
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis.session import GeneratedRecording, Label
 from popclass.synthesis.write import session_of

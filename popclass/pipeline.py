@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from popclass.audio import Recording, open_recording
 from popclass.detection import Detector, Sound
 from popclass.features import FrontEnd, extract
+from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.postprocess import Metadata, postprocess
+from popclass.postprocess import postprocess
 from popclass.results import Analysis, Event, RecordingInfo, RecordingResult
 
 Array = NDArray[np.float64]

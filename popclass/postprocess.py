@@ -8,15 +8,15 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from popclass.errors import UsageError
+from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.results import (
     CAVITATION,
@@ -31,52 +31,13 @@ from popclass.results import (
 )
 from popclass.timing import refractory
 from popclass.timing.explanations import reasons
-from popclass.timing.sites import REFRACTORY_S, check_cavities, lookup
+from popclass.timing.sites import REFRACTORY_S, lookup
 from popclass.timing.timeline import Placed, Timeline, timeline_warnings, timelines
 from popclass.utils.arrays import softmax
 from popclass.utils.duration import check_duration
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """Metadata of a recording as given by the user.
-
-    Attributes
-    ----------
-    site : str or None
-        Any spelling that `popclass sites` knows; stored as the site's name.
-    subject : str or None
-    cavities : int or None
-        Number of joint cavities; overrides that of the site.
-    recorded_at : datetime or None
-        Start of the recording; overrides that of the file.
-    """
-
-    site: str | None = None
-    subject: str | None = None
-    cavities: int | None = None
-    recorded_at: datetime | None = None
-
-    def __post_init__(self) -> None:
-        if self.site is not None:
-            object.__setattr__(self, "site", lookup(self.site).name)
-        if self.cavities is not None:
-            check_cavities(self.cavities, what="cavities")
-
-    @property
-    def capacity(self) -> int | None:
-        """Number of cavities that may be occupied at once; None where the site is unknown."""
-        if self.cavities is not None:
-            return self.cavities
-        return lookup(self.site).cavities if self.site is not None else None
-
-    def apply(self, info: RecordingInfo) -> RecordingInfo:
-        """Return the description of a recording with this metadata."""
-        started = self.recorded_at if self.recorded_at is not None else info.recorded_at
-        return replace(info, site=self.site, subject=self.subject, recorded_at=started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +168,8 @@ def postprocess(
     infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     clock_warnings = timeline_warnings(infos)
     results: dict[int, RecordingResult] = {}
-    for line, placed in _timelines(infos, analyses):
-        rules = rules_of(site=line.site, capacity=_capacity(line, metadata))
-        labels = assign_labels(placed, *_joined(line, analyses), rules)
+    for line, placed, rules, events in _timelines(infos, analyses, metadata, rules_of):
+        labels = assign_labels(placed, *events, rules)
         total = refractory.cavities_needed(placed.time_s, labels.cavitation, refractory_s=rules.refractory_s)
         names = tuple(analyses[index].info.name for index in line.recordings)
         session = Session(names, rules.capacity, rules.refractory_s, total)
@@ -254,10 +214,9 @@ def posteriors(
     """
     infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     found: dict[int, Array] = {}
-    for line, placed in _timelines(infos, analyses):
-        capacity = _capacity(line, metadata)
-        rules = LabelRules.of(model, site=line.site, capacity=capacity, refractory_s=refractory_s, price=price)
-        probabilities, *_ = check_timing(placed, *_joined(line, analyses), rules)
+    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, price=price)
+    for line, placed, rules, events in _timelines(infos, analyses, metadata, rules_of):
+        probabilities, *_ = check_timing(placed, *events, rules)
         found.update({index: probabilities[placed.recording == index] for index in line.recordings})
     return [found[index] for index in range(len(analyses))]
 
@@ -331,21 +290,21 @@ def check_probability(value: float) -> float:
     return value
 
 
-def _timelines(infos: Sequence[RecordingInfo], analyses: Sequence[Analysis]) -> Iterator[tuple[Timeline, Placed]]:
+def _timelines(
+    infos: Sequence[RecordingInfo],
+    analyses: Sequence[Analysis],
+    metadata: Sequence[Metadata],
+    rules_of: Callable[..., LabelRules],
+) -> Iterator[tuple[Timeline, Placed, LabelRules, tuple[Array, Array]]]:
+    """Yield each timeline with the places, rules, probabilities and novelty of its events."""
     onsets = [[event.start_s for event in analysis.events] for analysis in analyses]
     bursts = [[event.burst for event in analysis.events] for analysis in analyses]
-    return ((line, line.place(onsets, bursts)) for line in timelines(infos))
-
-
-def _capacity(line: Timeline, metadata: Sequence[Metadata]) -> int | None:
-    stated = (metadata[index].capacity for index in line.recordings)
-    return max((number for number in stated if number is not None), default=None)
-
-
-def _joined(line: Timeline, analyses: Sequence[Analysis]) -> tuple[Array, Array]:
-    """Return probabilities and novelty of the events of a timeline."""
-    contextual = np.concatenate([analyses[index].contextual for index in line.recordings])
-    return contextual, np.concatenate([analyses[index].novelty for index in line.recordings])
+    for line in timelines(infos):
+        stated = (metadata[index].capacity for index in line.recordings)
+        capacity = max((number for number in stated if number is not None), default=None)
+        contextual = np.concatenate([analyses[index].contextual for index in line.recordings])
+        novelty = np.concatenate([analyses[index].novelty for index in line.recordings])
+        yield line, line.place(onsets, bursts), rules_of(site=line.site, capacity=capacity), (contextual, novelty)
 
 
 def _labelled(

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import UsageError
+from popclass.metadata import Metadata
 from popclass.pipeline import number_events
-from popclass.postprocess import Metadata, posteriors, postprocess
+from popclass.postprocess import posteriors, postprocess
 from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingInfo
 
 CLASSES = ("cavitation", "snapping", "other")

@@ -14,8 +14,9 @@ from popclass.batch.files import Fingerprint
 from popclass.batch.journal import Entry
 from popclass.formats.csv_io import csv_rows
 from popclass.formats.recordings import FAILED, RecordingRow
+from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.postprocess import Metadata, postprocess
+from popclass.postprocess import postprocess
 from popclass.results import Analysis, RecordingInfo
 
 

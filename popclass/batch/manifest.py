@@ -23,7 +23,7 @@ from popclass.batch.files import FORMULA_STARTS
 from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import check_text, read_columns
 from popclass.formats.text import number
-from popclass.postprocess import Metadata
+from popclass.metadata import Metadata
 from popclass.utils.text import counted, one_line
 
 COLUMNS = ("file", "subject", "site", "cavities", "recorded_at", "symptoms")

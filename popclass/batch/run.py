@@ -29,9 +29,9 @@ from popclass.batch.progress import BatchProgress, ProgressCounter
 from popclass.batch.result import CSV, PARQUET, BatchResult, prepare_folder, remove_tables, tables, write_tables
 from popclass.batch.worker import LIBRARIES, OnDone, Outcome
 from popclass.errors import UsageError
+from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.postprocess import Metadata
 from popclass.results import SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.utils.files import Stamp

@@ -114,8 +114,9 @@ def classify(
     _check_report(recordings, report, symptoms, output)
 
     from popclass.formats import write_results
+    from popclass.metadata import Metadata
     from popclass.pipeline import analyze, load_model
-    from popclass.postprocess import Metadata, postprocess
+    from popclass.postprocess import postprocess
 
     loaded = load_model(model)
     paths = {recording: recording for recording in recordings}

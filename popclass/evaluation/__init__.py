@@ -1,4 +1,4 @@
-"""How well a model does on labelled recordings: what is found of their sounds, and what the found ones are called."""
+"""Evaluation of a model on labelled recordings: detection, classification, and both together."""
 
 from popclass.evaluation.evaluate import Evaluation, evaluate
 

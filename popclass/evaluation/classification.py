@@ -47,11 +47,11 @@ def score_readings(
     y = truths(cases, classes)
     readings = {}
     for name in READINGS:
-        chances = chances_of(cases, name, len(classes))
+        probabilities = probabilities_of(cases, name, len(classes))
         readings[name] = {
-            **_with_intervals(y, chances, classes, groups),
-            "uncertain": _share(doubtful(cases, chances, least, novelty)),
-            "risk_coverage": risk_coverage(y, chances),
+            **_with_intervals(y, probabilities, classes, groups),
+            "uncertain": _share(doubtful(cases, probabilities, least, novelty)),
+            "risk_coverage": risk_coverage(y, probabilities),
         }
     return {"events": len(y), "groups": len(set(groups)), "readings": readings, "labels": label_counts(cases, classes)}
 
@@ -62,15 +62,15 @@ def score_parts(
     """Scores of `both` for each subject, site or the like, without intervals."""
     rows = []
     for name, cases in sorted(parts.items()):
-        chances = chances_of(cases, "both", len(classes))
-        figures = score(truths(cases, classes), chances, classes)
+        probabilities = probabilities_of(cases, "both", len(classes))
+        figures = score(truths(cases, classes), probabilities, classes)
         totals = {key: figures[key] for key in TOTALS}
         rows.append(
             {
                 "name": name,
                 "events": len(cases),
                 **totals,
-                "uncertain": _share(doubtful(cases, chances, least, novelty)),
+                "uncertain": _share(doubtful(cases, probabilities, least, novelty)),
             }
         )
     return rows
@@ -82,20 +82,20 @@ def truths(cases: Sequence[Case], classes: Sequence[str]) -> NDArray[np.intp]:
     return np.array([place[case.truth] for case in cases if case.truth is not None], dtype=np.intp)
 
 
-def chances_of(cases: Sequence[Case], reading: str, classes: int) -> Array:
+def probabilities_of(cases: Sequence[Case], reading: str, classes: int) -> Array:
     """Return the probabilities of one reading, shape (n, classes)."""
-    return np.array([case.chances[reading] for case in cases], dtype=float).reshape(len(cases), classes)
+    return np.array([case.probabilities[reading] for case in cases], dtype=float).reshape(len(cases), classes)
 
 
-def doubtful(cases: Sequence[Case], chances: Array, least: Array, novelty: float) -> NDArray[np.bool_]:
-    """Which cases would be called `uncertain` under these probabilities, by the rule of `popclass.postprocess`."""
+def doubtful(cases: Sequence[Case], probabilities: Array, least: Array, novelty: float) -> NDArray[np.bool_]:
+    """Return the cases that are `uncertain` under these probabilities, by the rule of `popclass.postprocess`."""
     novel = np.array([_novelty(case) >= novelty for case in cases], dtype=bool)
-    faint = chances.max(axis=1, initial=0.0) < least[chances.argmax(axis=1)]
+    faint = probabilities.max(axis=1, initial=0.0) < least[probabilities.argmax(axis=1)]
     return np.asarray(novel | faint)
 
 
 def label_counts(cases: Sequence[Case], classes: Sequence[str]) -> dict[str, dict[str, int]]:
-    """How often each class was given each label, `uncertain` among them."""
+    """Count the labels given to each class, `uncertain` included."""
     counts = {truth: dict.fromkeys((*classes, UNCERTAIN), 0) for truth in classes}
     for case in cases:
         if case.truth is not None and case.event is not None:
@@ -105,20 +105,20 @@ def label_counts(cases: Sequence[Case], classes: Sequence[str]) -> dict[str, dic
 
 def worst(cases: Sequence[Case], classes: Sequence[str], count: int) -> list[Case]:
     """Cases in which another class is more likely than the truth, the least likely truth first."""
-    y, chances = truths(cases, classes), chances_of(cases, "both", len(classes))
-    given = chances[np.arange(len(y)), y]
-    wrong = np.flatnonzero(chances.argmax(axis=1) != y)
+    y, probabilities = truths(cases, classes), probabilities_of(cases, "both", len(classes))
+    given = probabilities[np.arange(len(y)), y]
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != y)
     return [cases[i] for i in wrong[np.argsort(given[wrong], kind="stable")][:count]]
 
 
-def ranking(y: NDArray[np.intp], chances: Array, classes: Sequence[str]) -> dict[str, dict[str, float | None]]:
+def ranking(y: NDArray[np.intp], probabilities: Array, classes: Sequence[str]) -> dict[str, dict[str, float | None]]:
     """Of each class against the rest, area under the ROC curve and average precision.
 
     Parameters
     ----------
     y : ndarray of int, shape (n,)
         True classes.
-    chances : ndarray, shape (n, classes)
+    probabilities : ndarray, shape (n, classes)
     classes : sequence of str
 
     Returns
@@ -138,7 +138,7 @@ def ranking(y: NDArray[np.intp], chances: Array, classes: Sequence[str]) -> dict
     for i, name in enumerate(classes):
         own = y == i
         if own.any() and not own.all():
-            area, mean = roc_auc_score(own, chances[:, i]), average_precision_score(own, chances[:, i])
+            area, mean = roc_auc_score(own, probabilities[:, i]), average_precision_score(own, probabilities[:, i])
             found[name] = {"roc_auc": float(area), "average_precision": float(mean)}
         else:
             found[name] = {"roc_auc": None, "average_precision": None}
@@ -146,15 +146,15 @@ def ranking(y: NDArray[np.intp], chances: Array, classes: Sequence[str]) -> dict
 
 
 def _with_intervals(
-    y: NDArray[np.intp], chances: Array, classes: Sequence[str], groups: Sequence[str]
+    y: NDArray[np.intp], probabilities: Array, classes: Sequence[str], groups: Sequence[str]
 ) -> dict[str, Any]:
     def figures(at: NDArray[np.intp]) -> dict[str, float | None]:
-        drawn = score(y[at], chances[at], classes)
+        drawn = score(y[at], probabilities[at], classes)
         each = {f"{one['class']} {key}": one[key] for one in drawn["classes"] for key in PER_CLASS}
         return {**{key: drawn[key] for key in TOTALS}, **each}
 
-    found = spans(figures, groups, _behind(y, chances.argmax(axis=1), classes))
-    scores, ranked = score(y, chances, classes), ranking(y, chances, classes)
+    found = spans(figures, groups, _behind(y, probabilities.argmax(axis=1), classes))
+    scores, ranked = score(y, probabilities, classes), ranking(y, probabilities, classes)
     scores["intervals"] = {key: found[key] for key in TOTALS}
     for one in scores["classes"]:
         one["intervals"] = {key: found[f"{one['class']} {key}"] for key in PER_CLASS}

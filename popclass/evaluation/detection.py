@@ -1,4 +1,4 @@
-"""How much of what was labelled is found, and how much of what is found was labelled.
+"""Detection scores: recall and precision of labelled sounds, and onset errors.
 
 Recordings labelled with times are scored; a clip with one label for the whole of it says nothing about detection, since
 its event is chosen after the fact. Precision needs recordings of which every sound is labelled, so there is none where
@@ -48,8 +48,8 @@ def score_detection(cases: Sequence[Case], groups: Sequence[str], *, partial: bo
         return {**_totals(Counter(status[at].tolist()), partial), **each}
 
     counts, all_ = Counter(status.tolist()), figures(everything)
-    labelled, heard = status != UNLABELLED, status != MISSED
-    behind = {"precision": [heard], "recall": [labelled], "f": [labelled, heard]}
+    labelled, detected = status != UNLABELLED, status != MISSED
+    behind = {"precision": [detected], "recall": [labelled], "f": [labelled, detected]}
     found = spans(figures, groups, behind | {f"recall_{kind}": [truth == kind] for kind in kinds})
     return {
         "window_s": WINDOW_S,
@@ -84,7 +84,7 @@ def onset_errors(cases: Sequence[Case]) -> dict[str, Any]:
     return {"n": len(errors), "median": float(middle), "p95": float(far), "bias": float(np.median(errors))}
 
 
-def elsewhere(cases: Sequence[Case], labels: Sequence[str], seconds: float) -> dict[str, Any]:
+def score_unlabelled(cases: Sequence[Case], labels: Sequence[str], seconds: float) -> dict[str, Any]:
     """Count the labels given to unlabelled events of fully labelled recordings; joint labels there are mostly false.
 
     Parameters

@@ -67,7 +67,7 @@ def score_answers(
 
 
 def answer_table(cases: Sequence[Case], classes: Sequence[str], *, unlabelled: bool) -> dict[str, Any]:
-    """How often sounds with each label were given which label, or missed, those of the model's classes first.
+    """Count the labels given to the sounds of each label, or missed; the model's classes first.
 
     Parameters
     ----------

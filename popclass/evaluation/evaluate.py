@@ -1,13 +1,12 @@
-"""Every labelled recording is heard, classified as `popclass classify` does it, and held against its labels.
+"""Evaluation of a model: labelled recordings are classified as `popclass classify` does and compared with the labels.
 
 Subject, site and time of recording come from the labels, so that timelines run across recordings. A recording that
-cannot be read costs itself and is named; labels that the model has no class for are counted and stay out of the scores
-of classification.
+cannot be read is reported and skipped. Labels without a class in the model are counted but not scored for
+classification.
 
-Recordings that the model was trained on: scores on them are too good, since it knows these very sounds.
-
-A model file holds the SHA-256 of every recording it was trained on, so the same bytes are recognised under any name; a
-copy in another format is not. An adapted model knows those it was adapted to, not those of its base.
+Scores on recordings that the model was trained on are too good. A model file holds the SHA-256 of each of its training
+recordings, so the same bytes are recognized under any name; a copy in another format is not. An adapted model knows
+the recordings it was adapted to, not those of its base.
 """
 
 from __future__ import annotations
@@ -22,14 +21,15 @@ import numpy as np
 
 from popclass.errors import AudioError, LabelError, UsageError
 from popclass.evaluation.classification import score_parts, score_readings
-from popclass.evaluation.detection import ALL_CLIPS, elsewhere, score_detection
+from popclass.evaluation.detection import ALL_CLIPS, score_detection, score_unlabelled
 from popclass.evaluation.end_to_end import score_answers
 from popclass.evaluation.matching import MATCHED, MISSED, Case, cases_of
-from popclass.evaluation.output import inputs, last_name
+from popclass.evaluation.output import base_name, inputs
 from popclass.labels import LabelledRecording, read_labels
+from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import analyze, load_model
-from popclass.postprocess import Metadata, posteriors, postprocess
+from popclass.postprocess import posteriors, postprocess
 from popclass.results import UNCERTAIN, Analysis
 from popclass.timing.sites import lookup
 from popclass.training.dataset import check_times, sha256_of
@@ -44,7 +44,7 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How well a model does on labelled recordings.
+    """Scores of a model on labelled recordings.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Evaluation:
 
 
 @dataclass(slots=True)
-class _Heard:
+class _Processed:
     recordings: list[LabelledRecording] = field(default_factory=list)
     analyses: list[Analysis] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -139,27 +139,30 @@ def evaluate(
     labels = read_labels(labelled)
     chosen = load_model(model)
     _check_known(labels.recordings, chosen.classes)
-    metadata = {recording.name: _metadata(recording) for recording in labels.recordings}
-    heard = _hear(labels.recordings, chosen, progress)
-    around = [metadata[recording.name] for recording in heard.recordings]
-    cases = tuple(_cases(heard, around, chosen))
-    hashes = [sha256_of(recording.path) for recording in heard.recordings]
+    metadata_of = {recording.name: _metadata(recording) for recording in labels.recordings}
+    processed = _analyze_all(labels.recordings, chosen, progress)
+    metadata = [metadata_of[recording.name] for recording in processed.recordings]
+    cases = tuple(_cases(processed, metadata, chosen))
+    hashes = [sha256_of(recording.path) for recording in processed.recordings]
     scores = {
         "schema_version": SCHEMA_VERSION,
         "popclass": __version__,
-        "model": {"name": last_name(chosen.name), "sha256": chosen.sha256, "classes": list(chosen.classes)},
+        "model": {"name": base_name(chosen.name), "sha256": chosen.sha256, "classes": list(chosen.classes)},
         "partial": partial,
         "inputs": inputs(labelled, model, partial, hashes),
-        "recordings": _about_recordings(heard, hashes, chosen),
+        "recordings": _about_recordings(processed, hashes, chosen),
         "labels": _count(case.truth for case in cases if case.truth is not None),
         "unknown_labels": _count(c.truth for c in cases if c.truth is not None and c.truth not in chosen.classes),
-        "notes": [*labels.warnings, *(f"{a.info.name}: {line}" for a in heard.analyses for line in a.info.warnings)],
+        "notes": [
+            *labels.warnings,
+            *(f"{a.info.name}: {line}" for a in processed.analyses for line in a.info.warnings),
+        ],
         "detection": _detection(cases, partial),
-        "elsewhere": _elsewhere(cases, heard, chosen, partial),
-        "end_to_end": _end_to_end(cases, heard, chosen, partial),
+        "elsewhere": _elsewhere(cases, processed, chosen, partial),
+        "end_to_end": _end_to_end(cases, processed, chosen, partial),
         "classification": _classification(cases, chosen),
     }
-    return Evaluation(scores, cases, chosen.classes, tuple(heard.failed))
+    return Evaluation(scores, cases, chosen.classes, tuple(processed.failed))
 
 
 def _check_known(recordings: Sequence[LabelledRecording], classes: Sequence[str]) -> None:
@@ -179,8 +182,8 @@ def _metadata(recording: LabelledRecording) -> Metadata:
     return Metadata(site=site, subject=recording.subject, recorded_at=recording.recorded_at)
 
 
-def _hear(recordings: Sequence[LabelledRecording], model: Model, progress: Progress | None) -> _Heard:
-    heard = _Heard()
+def _analyze_all(recordings: Sequence[LabelledRecording], model: Model, progress: Progress | None) -> _Processed:
+    processed = _Processed()
     for done, recording in enumerate(recordings):
         if progress is not None:
             progress("extracting events", done, len(recordings))
@@ -189,42 +192,44 @@ def _hear(recordings: Sequence[LabelledRecording], model: Model, progress: Progr
         except AudioError as error:
             if len(recordings) == 1:
                 raise
-            heard.failed.append(str(error))
+            processed.failed.append(str(error))
             continue
         check_times(recording, analysis.info.duration_s)
-        heard.recordings.append(recording)
-        heard.analyses.append(analysis)
-    if not heard.recordings:
-        raise AudioError(f"none of {len(recordings)} recordings can be read; the first: {heard.failed[0]}")
-    return heard
+        processed.recordings.append(recording)
+        processed.analyses.append(analysis)
+    if not processed.recordings:
+        raise AudioError(f"none of {len(recordings)} recordings can be read; the first: {processed.failed[0]}")
+    return processed
 
 
-def _cases(heard: _Heard, around: Sequence[Metadata], model: Model) -> list[Case]:
-    """Each recording's cases, with what the four readings make of its events."""
-    alone = [replace(analysis, contextual=analysis.acoustic) for analysis in heard.analyses]
-    timing = posteriors(alone, around, model)
-    both = posteriors(heard.analyses, around, model)
-    results = postprocess(heard.analyses, around, model)
+def _cases(processed: _Processed, metadata: Sequence[Metadata], model: Model) -> list[Case]:
+    """Return the cases of all recordings, with the probabilities of the four readings."""
+    alone = [replace(analysis, contextual=analysis.acoustic) for analysis in processed.analyses]
+    timing = posteriors(alone, metadata, model)
+    both = posteriors(processed.analyses, metadata, model)
+    results = postprocess(processed.analyses, metadata, model)
     cases: list[Case] = []
     for recording, analysis, timed, final, result in zip(
-        heard.recordings, heard.analyses, timing, both, results, strict=True
+        processed.recordings, processed.analyses, timing, both, results, strict=True
     ):
-        chances = {"sound": analysis.acoustic, "company": analysis.contextual, "timing": timed, "both": final}
-        cases += cases_of(recording, result.events, chances)
+        probabilities = {"sound": analysis.acoustic, "company": analysis.contextual, "timing": timed, "both": final}
+        cases += cases_of(recording, result.events, probabilities)
     return cases
 
 
-def _about_recordings(heard: _Heard, hashes: Sequence[str], model: Model) -> dict[str, Any]:
-    clips = [recording for recording in heard.recordings if recording.whole is not None]
-    silent = sum(not a.events for r, a in zip(heard.recordings, heard.analyses, strict=True) if r.whole is not None)
+def _about_recordings(processed: _Processed, hashes: Sequence[str], model: Model) -> dict[str, Any]:
+    clips = [recording for recording in processed.recordings if recording.whole is not None]
+    silent = sum(
+        not a.events for r, a in zip(processed.recordings, processed.analyses, strict=True) if r.whole is not None
+    )
     return {
-        "heard": len(heard.recordings),
-        "failed": list(heard.failed),
+        "heard": len(processed.recordings),
+        "failed": list(processed.failed),
         "clips": len(clips),
         "clips_without_event": silent,
-        "subjects": len({r.subject for r in heard.recordings if r.subject is not None}),
-        "minutes": sum(analysis.info.duration_s for analysis in heard.analyses) / 60,
-        "trained_on": trained_on(heard.recordings, hashes, model),
+        "subjects": len({r.subject for r in processed.recordings if r.subject is not None}),
+        "minutes": sum(analysis.info.duration_s for analysis in processed.analyses) / 60,
+        "trained_on": trained_on(processed.recordings, hashes, model),
     }
 
 
@@ -236,20 +241,22 @@ def _detection(cases: Sequence[Case], partial: bool) -> dict[str, Any]:
     return {"scored": True, "intervals_over": over, **score_detection(timed, groups, partial=partial)}
 
 
-def _elsewhere(cases: Sequence[Case], heard: _Heard, model: Model, partial: bool) -> dict[str, Any]:
-    full, seconds = _complete(heard, partial)
-    return elsewhere([c for c in cases if c.recording.name in full], (*model.classes, UNCERTAIN), seconds)
+def _elsewhere(cases: Sequence[Case], processed: _Processed, model: Model, partial: bool) -> dict[str, Any]:
+    full, seconds = _complete(processed, partial)
+    return score_unlabelled([c for c in cases if c.recording.name in full], (*model.classes, UNCERTAIN), seconds)
 
 
-def _end_to_end(cases: Sequence[Case], heard: _Heard, model: Model, partial: bool) -> dict[str, Any]:
+def _end_to_end(cases: Sequence[Case], processed: _Processed, model: Model, partial: bool) -> dict[str, Any]:
     over, groups = _groups(cases)
-    return {"intervals_over": over, **score_answers(cases, groups, model.classes, *_complete(heard, partial))}
+    return {"intervals_over": over, **score_answers(cases, groups, model.classes, *_complete(processed, partial))}
 
 
-def _complete(heard: _Heard, partial: bool) -> tuple[set[str], float]:
+def _complete(processed: _Processed, partial: bool) -> tuple[set[str], float]:
     """Names of the recordings in which every sound is labelled, and how many seconds they last."""
-    full = {r.name for r in heard.recordings if r.whole is None and (r.verified or not partial)}
-    seconds = sum(a.info.duration_s for r, a in zip(heard.recordings, heard.analyses, strict=True) if r.name in full)
+    full = {r.name for r in processed.recordings if r.whole is None and (r.verified or not partial)}
+    seconds = sum(
+        a.info.duration_s for r, a in zip(processed.recordings, processed.analyses, strict=True) if r.name in full
+    )
     return full, seconds
 
 

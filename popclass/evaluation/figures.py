@@ -54,7 +54,7 @@ def save_figure(made: Figure, path: Path) -> None:
 
 
 def confusion(answers: Mapping[str, Any]) -> Figure:
-    """How often sounds with each label were given which label, or missed; shades are shares of the row.
+    """Plot the labels given to the sounds of each label, or missed; shades are shares of the row.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def confusion(answers: Mapping[str, Any]) -> Figure:
 
 
 def reliability(readings: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """How often the most likely class is right, over how likely it was said to be, and how many events say so."""
+    """Plot reliability: accuracy of the most likely class over its probability, with event counts."""
     made = new_figure(5.8, 6.4)
     upper, lower = made.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     upper.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1, zorder=0)
@@ -194,9 +194,9 @@ _RANGE_DB = 80  # shown below the loudest
 
 
 def excerpt(path: Path, event: Event) -> tuple[NDArray[np.float32], float]:
-    """Return samples of the event's channel around its onset, and the time of the first in seconds from the onset."""
-    around = round(AROUND_S * event.sample_rate)
-    first, stop = max(event.onset - around, 0), event.onset + around
+    """Return samples of the event's channel margin its onset, and the time of the first in seconds from the onset."""
+    margin = round(AROUND_S * event.sample_rate)
+    first, stop = max(event.onset - margin, 0), event.onset + margin
     pieces, at = [], 0
     with open_recording(path) as recording:
         for block in recording.blocks():
@@ -209,14 +209,14 @@ def excerpt(path: Path, event: Event) -> tuple[NDArray[np.float32], float]:
 
 
 def caption(case: Case) -> str:
-    """Where it is, what it is, and what it was called."""
+    """Return a caption: position, true label, and assigned label."""
     event = case.event
     assert event is not None
     return f"{case.recording.name} at {event.start_s:.3f} s: {case.truth}, called {event.label}"
 
 
 def picture(case: Case, classes: Sequence[str]) -> Figure:
-    """Half a second around an event, the 30 ms of its onset, and a spectrogram; above, what it is and was called."""
+    """Half a second margin an event, the 30 ms of its onset, and a spectrogram; above, what it is and was called."""
     event = case.event
     assert event is not None
     samples, start_s = excerpt(case.recording.path, event)
@@ -253,9 +253,9 @@ def _spectrogram(axes: Axes, samples: NDArray[np.float32], rate: int, start_s: f
     level = 10 * np.log10(np.maximum(power, 1e-20))
     level -= level.max()
     norm = Normalize(-_RANGE_DB, 0)
-    heard = hertz > 0  # a logarithmic axis has no zero
+    audible = hertz > 0  # a logarithmic axis has no zero
     shown = axes.pcolormesh(
-        start_s + middle, hertz[heard], level[heard], cmap="magma", norm=norm, shading="nearest", rasterized=True
+        start_s + middle, hertz[audible], level[audible], cmap="magma", norm=norm, shading="nearest", rasterized=True
     )
     top = min(rate / 2, TOP_HZ)
     axes.set_yscale("log")
@@ -268,19 +268,19 @@ def _spectrogram(axes: Axes, samples: NDArray[np.float32], rate: int, start_s: f
 
 def _title(case: Case, event: Event, classes: Sequence[str]) -> str:
     where = f"{case.recording.name} at {event.start_s:.3f} s, SNR {event.snr_db:.0f} dB"
-    most = classes[int(case.chances["both"].argmax())]
+    most = classes[int(case.probabilities["both"].argmax())]
     return "\n".join(
         [
             f"Labelled {case.truth}; most likely {most}; popclass label {event.label}",
             where if len(where) <= 100 else f"...{where[-97:]}",
-            f"sound alone: {_listed(case.chances['sound'], classes)}",
-            f"with both: {_listed(case.chances['both'], classes)}",
+            f"sound alone: {_listed(case.probabilities['sound'], classes)}",
+            f"with both: {_listed(case.probabilities['both'], classes)}",
         ]
     )
 
 
-def _listed(chances: NDArray[np.float64], classes: Sequence[str]) -> str:
-    return ", ".join(f"{name} {chance:.2f}" for name, chance in zip(classes, chances, strict=True))
+def _listed(probabilities: NDArray[np.float64], classes: Sequence[str]) -> str:
+    return ", ".join(f"{name} {probability:.2f}" for name, probability in zip(classes, probabilities, strict=True))
 
 
 def save_pictures(cases: Sequence[Case], classes: Sequence[str], folder: Path) -> Mapping[str, str]:

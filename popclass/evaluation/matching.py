@@ -1,15 +1,13 @@
-"""Which event is which labelled sound: as many pairs as there can be, and of all such choices the nearest.
+"""Matching of events to labelled sounds, and the cases that are scored.
 
-A point names an onset, and so does the start of a stretch no longer than 10 ms: an event matches where its onset lies
-at most 10 ms away. A longer stretch says only that the sound is in it: any onset from 10 ms before its start to its end
-may match, and the strongest does, which is the rule of training (`popclass.labels.matching`). A maximum matching as
-such (Raffel et al. 2014, ISMIR: `mir_eval`) is not unique and may give a label its neighbour's event; so among the
-maximum matchings the one with the least total distance is taken, by linear assignment (Crouse 2016, IEEE Trans. Aerosp.
-Electron. Syst. 52(4), as scipy solves it).
+A point marks an onset, and so does an interval of at most 10 ms: an event matches if its onset lies at most 10 ms away.
+In a longer interval any onset from 10 ms before its start to its end may match, and the strongest event does, as in
+training (`popclass.labels.matching`). A maximum matching (Raffel et al. 2014, ISMIR: `mir_eval`) is not unique and may
+give a label its neighbour's event. Among the maximum matchings the one with the least total distance is taken, by
+linear assignment (Crouse 2016, IEEE Trans. Aerosp. Electron. Syst. 52(4), as scipy solves it).
 
-What is scored: one record for each labelled sound and each detected one, paired where they are the same.
-
-In a clip that is labelled as a whole the strongest event is the labelled sound, as in training.
+There is one `Case` for each labelled sound and each detected one, paired where they match. In a clip with one label
+the strongest event is the labelled sound, as in training.
 """
 
 from __future__ import annotations
@@ -22,28 +20,17 @@ from numpy.typing import NDArray
 
 from popclass.labels import LabelledRecording, LabelRow
 from popclass.labels.matching import strongest
+from popclass.labels.records import ONSET_S, ROUNDING_S
 from popclass.results import Event
 
-WINDOW_S = 0.010
-ROUNDING_S = 1e-9  # times with six decimals may differ by a rounding from what they should
+WINDOW_S = ONSET_S  # largest distance of an onset from the label that marks it
 _WEAKEST_S = 1e-7  # what the weakest event costs a stretch: less than a sample, so that distances decide first
 
 Array = NDArray[np.float64]
 
 
-def names_onset(start_s: float, end_s: float, window_s: float = WINDOW_S) -> bool:
-    """Whether a label says when its sound begins, and not only that it is somewhere inside.
-
-    Examples
-    --------
-    >>> names_onset(1.0, 1.0), names_onset(1.0, 1.01), names_onset(1.0, 1.2)
-    (True, True, False)
-    """
-    return end_s - start_s <= window_s + ROUNDING_S
-
-
-def pair(rows: Sequence[LabelRow], events: Sequence[Event], window_s: float = WINDOW_S) -> list[tuple[int, int]]:
-    """Which event is which labelled sound.
+def pair(rows: Sequence[LabelRow], events: Sequence[Event]) -> list[tuple[int, int]]:
+    """Match events to labelled sounds.
 
     Parameters
     ----------
@@ -51,8 +38,6 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event], window_s: float = WI
         In any order.
     events : sequence of Event
         In any order.
-    window_s : float
-        The largest distance of an onset from the label that names it.
 
     Returns
     -------
@@ -65,26 +50,26 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event], window_s: float = WI
     >>> pair([LabelRow(0.995, 0.995, "snapping"), LabelRow(1.0, 1.0, "cavitation")], [click])
     [(1, 0)]
     """
-    reach = _reach(rows, np.array([event.start_s for event in events], dtype=float), window_s)
+    reach = _reach(rows, np.array([event.start_s for event in events], dtype=float))
     pairs: list[tuple[int, int]] = []
     for some, candidates in _apart(reach, len(events)):
-        cost = np.array([_costs(rows[i], reach[i], candidates, events, window_s) for i in some])
+        cost = np.array([_costs(rows[i], reach[i], candidates, events) for i in some])
         pairs += _assigned(cost, some, candidates)
     return sorted(pairs)
 
 
-def _reach(rows: Sequence[LabelRow], onsets: Array, window_s: float) -> list[NDArray[np.intp]]:
+def _reach(rows: Sequence[LabelRow], onsets: Array) -> list[NDArray[np.intp]]:
     """Return the events that each row may match."""
     order = np.argsort(onsets, kind="stable")
-    window_s += ROUNDING_S
+    window_s = WINDOW_S + ROUNDING_S
     first = np.searchsorted(onsets[order], [row.start_s - window_s for row in rows], side="left")
-    last = [row.start_s + window_s if names_onset(row.start_s, row.end_s, window_s) else row.end_s for row in rows]
+    last = [row.start_s + window_s if row.names_onset else row.end_s for row in rows]
     stop = np.searchsorted(onsets[order], last, side="right")
     return [order[a:b] for a, b in zip(first, stop, strict=True)]
 
 
 def _apart(reach: Sequence[NDArray[np.intp]], events: int) -> Iterator[tuple[list[int], list[int]]]:
-    """Rows and events that compete with each other, one such crowd at a time."""
+    """Yield groups of rows and events that compete with each other."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -92,20 +77,18 @@ def _apart(reach: Sequence[NDArray[np.intp]], events: int) -> Iterator[tuple[lis
     rows = np.repeat(np.arange(len(reach)), [len(near) for near in reach])
     near = np.concatenate([*reach, np.empty(0, dtype=np.intp)]).astype(np.intp)
     graph = coo_array((np.ones(len(rows)), (rows, len(reach) + near)), shape=(n, n))
-    crowds: dict[int, tuple[list[int], list[int]]] = {}
-    for node, crowd in enumerate(connected_components(graph, directed=False)[1].tolist()):
-        of_rows, of_events = crowds.setdefault(crowd, ([], []))
+    groups: dict[int, tuple[list[int], list[int]]] = {}
+    for node, group in enumerate(connected_components(graph, directed=False)[1].tolist()):
+        of_rows, of_events = groups.setdefault(group, ([], []))
         (of_rows.append(node) if node < len(reach) else of_events.append(node - len(reach)))
-    return (crowd for crowd in crowds.values() if crowd[0] and crowd[1])
+    return (each for each in groups.values() if each[0] and each[1])
 
 
-def _costs(
-    row: LabelRow, reach: NDArray[np.intp], candidates: Sequence[int], events: Sequence[Event], window_s: float
-) -> Array:
+def _costs(row: LabelRow, reach: NDArray[np.intp], candidates: Sequence[int], events: Sequence[Event]) -> Array:
     """Return the cost of each candidate for a row, shape (candidates,); infinite where it is out of reach."""
     cost = np.full(len(candidates), np.inf)
     inside = np.flatnonzero(np.isin(candidates, reach)).tolist()
-    if names_onset(row.start_s, row.end_s, window_s):
+    if row.names_onset:
         cost[inside] = [abs(events[candidates[at]].start_s - row.start_s) for at in inside]
     elif inside:
         levels = np.array([events[candidates[at]].snr_db for at in inside])
@@ -142,7 +125,7 @@ class Case:
         Of the label; None where it has no time.
     event : Event or None
         What was detected; None where nothing was.
-    chances : mapping of str to ndarray, shape (classes,)
+    probabilities : mapping of str to ndarray, shape (classes,)
         What each reading (`popclass.evaluation.classification`) makes of the event; empty where there is none.
     """
 
@@ -151,7 +134,7 @@ class Case:
     start_s: float | None
     end_s: float | None
     event: Event | None
-    chances: Mapping[str, Array]
+    probabilities: Mapping[str, Array]
 
     @property
     def status(self) -> str:
@@ -162,22 +145,26 @@ class Case:
 
     @property
     def onset_error_s(self) -> float | None:
-        """How much later than the label's start the event's onset is."""
+        """Delay of the event's onset after the label's start."""
         return None if self.event is None or self.start_s is None else self.event.start_s - self.start_s
 
     @property
     def names_onset(self) -> bool:
-        """Whether the label says when its sound begins, so that the event's onset can be held against it."""
-        return self.start_s is not None and self.end_s is not None and names_onset(self.start_s, self.end_s)
+        """True if the label marks an onset, so that an onset error is defined."""
+        return (
+            self.start_s is not None and self.end_s is not None and LabelRow(self.start_s, self.end_s, "").names_onset
+        )
 
     @property
     def time_s(self) -> float:
-        """Where in the recording it is: the onset, or the label's start where nothing was detected."""
+        """Time in the recording: the onset, or the label's start where nothing was detected."""
         at = self.start_s if self.event is None else self.event.start_s
         return 0.0 if at is None else at
 
 
-def cases_of(recording: LabelledRecording, events: Sequence[Event], chances: Mapping[str, Array]) -> Iterator[Case]:
+def cases_of(
+    recording: LabelledRecording, events: Sequence[Event], probabilities: Mapping[str, Array]
+) -> Iterator[Case]:
     """Return the cases of one recording in order of time.
 
     Parameters
@@ -185,10 +172,10 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], chances: Map
     recording : LabelledRecording
     events : sequence of Event
         With their labels.
-    chances : mapping of str to ndarray, shape (events, classes)
+    probabilities : mapping of str to ndarray, shape (events, classes)
         Of each reading.
     """
-    own = [{name: table[i] for name, table in chances.items()} for i in range(len(events))]
+    own = [{name: table[i] for name, table in probabilities.items()} for i in range(len(events))]
     found: dict[int, Case] = {}
     missed: list[Case] = []
     if recording.whole is not None:
@@ -206,5 +193,5 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], chances: Map
                 found[at] = Case(recording, row.label, row.start_s, row.end_s, events[at], own[at])
             else:
                 missed.append(Case(recording, row.label, row.start_s, row.end_s, None, {}))
-    heard = [found.get(i, Case(recording, None, None, None, event, own[i])) for i, event in enumerate(events)]
-    yield from sorted([*heard, *missed], key=lambda case: case.time_s)
+    detected = [found.get(i, Case(recording, None, None, None, event, own[i])) for i, event in enumerate(events)]
+    yield from sorted([*detected, *missed], key=lambda case: case.time_s)

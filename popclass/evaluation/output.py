@@ -120,10 +120,10 @@ def event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[str
 
 def columns(classes: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the columns of `events.csv`, in order."""
-    chances = (_column(reading, name) for reading in READINGS for name in classes)
+    probabilities = (_column(reading, name) for reading in READINGS for name in classes)
     return (
         *("recording", "status", "truth", "truth_start_s", "truth_end_s", "event", "start_s", "onset_error_s"),
-        *("label", "p_label", "acoustic_label", *chances, "novelty", "timing", "since_cavitation_s", "snr_db"),
+        *("label", "p_label", "acoustic_label", *probabilities, "novelty", "timing", "since_cavitation_s", "snr_db"),
         *("subject", "site", "recorded_at"),
     )
 
@@ -146,8 +146,8 @@ def row(case: Case, classes: tuple[str, ...]) -> dict[str, Any]:
         for name in ("event", "start_s", "label", "p_label", "acoustic_label", "novelty", "timing"):
             known[name] = getattr(event, name)
         known |= {"since_cavitation_s": event.since_cavitation_s, "snr_db": event.snr_db}
-        for reading, chances in case.chances.items():
-            known |= {_column(reading, name): float(p) for name, p in zip(classes, chances, strict=True)}
+        for reading, probabilities in case.probabilities.items():
+            known |= {_column(reading, name): float(p) for name, p in zip(classes, probabilities, strict=True)}
     return {name: _cell(name, known.get(name)) for name in columns(classes)}
 
 
@@ -178,11 +178,11 @@ def inputs(
     labelled, model, partial
         As `popclass.evaluate` takes them.
     recordings : sequence of str
-        SHA-256 of each recording that was heard.
+        SHA-256 of each recording.
     """
     files = label_files(labelled)
     return {
-        "labelled": last_name(labelled),
+        "labelled": base_name(labelled),
         "label_files": len(files),
         "label_files_sha256": together(map(sha256_of, files)) if files else None,
         "recordings_sha256": together(recordings),
@@ -204,20 +204,20 @@ def command(labelled: str | os.PathLike[str], model: str | os.PathLike[str] | Mo
     >>> command("held out/labels.csv", "models/mine.onnx", True)
     'popclass evaluate labels.csv --model mine.onnx --partial'
     """
-    words = ["popclass", "evaluate", last_name(labelled)]
+    words = ["popclass", "evaluate", base_name(labelled)]
     if isinstance(model, Model):
-        words += [] if model.name == "default" else ["--model", last_name(model.name)]
+        words += [] if model.name == "default" else ["--model", base_name(model.name)]
     elif model is not None:
-        words += ["--model", last_name(model)]
+        words += ["--model", base_name(model)]
     return shlex.join([*words, *(["--partial"] if partial else [])])
 
 
-def last_name(path: str | os.PathLike[str]) -> str:
+def base_name(path: str | os.PathLike[str]) -> str:
     """Return the last part of a path, also of `.` and `..`.
 
     Examples
     --------
-    >>> last_name("recordings/labelled/")
+    >>> base_name("recordings/labelled/")
     'labelled'
     """
     return one_line(Path(path).name or Path(path).resolve().name)

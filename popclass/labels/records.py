@@ -36,7 +36,7 @@ class LabelRow:
 
     @property
     def names_onset(self) -> bool:
-        """Whether the label marks an onset: a point or an interval of at most 10 ms.
+        """True if the label marks an onset: a point or an interval of at most 10 ms.
 
         Examples
         --------

@@ -18,9 +18,10 @@ from popclass.batch.journal import read_entries
 from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.batch.result import BatchResult
 from popclass.errors import AudioError, OutputError
+from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.postprocess import Metadata, postprocess
+from popclass.postprocess import postprocess
 from popclass.report.guidance import check_symptom
 from popclass.report.index import render_index
 from popclass.report.media import extract_media

@@ -29,9 +29,10 @@ from popclass.detection import Detector, Sound
 from popclass.detection.detector import SEPARATION_S
 from popclass.errors import AudioError, UsageError
 from popclass.features import extract
+from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.postprocess import LabelRules, Metadata
+from popclass.postprocess import LabelRules
 from popclass.streaming import session
 from popclass.streaming.records import LiveEvent
 from popclass.streaming.session import History, SessionKey

@@ -84,7 +84,7 @@ class Settings:
 
     @property
     def contact(self) -> bool:
-        """Whether the sensor touches the skin."""
+        """True if the sensor touches the skin."""
         return self.sensor.startswith("contact")
 
     @property

@@ -19,7 +19,6 @@ from popclass.batch import classify_folder
 from popclass.batch import cluster as workers
 from popclass.cli import main
 from popclass.errors import UsageError
-from popclass.model.model import Model
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'popclass[cluster]'")
 cluster = pytest.importorskip("popclass.batch.cluster")
@@ -43,11 +42,6 @@ def slow(path, *a, name, **k):
 slow.plain = plain
 worker.extract_one = slow
 """
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return Model.load(recordings.make_model(tmp_path_factory.mktemp("model") / "small.onnx"))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from popclass.batch.manifest import COLUMNS, read_manifest
 from popclass.errors import LabelError
 from popclass.formats.csv_io import csv_line
-from popclass.postprocess import Metadata
+from popclass.metadata import Metadata
 
 NAMES = ("1.wav", "2.wav", "below/3.wav")
 subjects = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,8}[A-Za-z0-9]", fullmatch=True)

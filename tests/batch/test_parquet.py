@@ -13,17 +13,11 @@ from popclass.batch import classify_folder
 from popclass.batch.parquet import read_rows, write_parquet
 from popclass.errors import OutputError, UsageError
 from popclass.formats.csv_io import csv_line
-from popclass.model.model import Model
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'popclass[parquet]'")
 pq = pytest.importorskip("pyarrow.parquet")
 
 TABLES = ("events", "recordings")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return Model.load(recordings.make_model(tmp_path_factory.mktemp("model") / "small.onnx"))
 
 
 @pytest.fixture(scope="module")

@@ -29,11 +29,6 @@ NOT_UTF8 = os.fsdecode(b"caf\xe9.wav")
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return Model.load(recordings.make_model(tmp_path_factory.mktemp("model") / "small.onnx"))
-
-
-@pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     """A tree of twelve recordings, one of them corrupt, and of other files."""
     folder = tmp_path_factory.mktemp("data") / "archive"

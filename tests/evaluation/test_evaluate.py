@@ -1,4 +1,4 @@
-"""popclass.evaluation: what is found and what it is called, held against labels; nothing unknown is scored."""
+"""Evaluation of a model on labelled recordings."""
 
 import csv
 import hashlib
@@ -57,7 +57,7 @@ def labelled(folder: Path, truths: list[list[str]], *, rename=lambda kind: kind)
 # Scores
 
 
-def test_what_the_model_knows_well_is_found_and_called_right(tmp_path, model):
+def test_evaluate_perfect_model(tmp_path, model):
     found = popclass.evaluate(labelled(tmp_path, [KINDS, KINDS[::-1], KINDS]), model=model)
     detection, classification = found.scores["detection"], found.scores["classification"]
     assert detection["recall"] == 1.0
@@ -72,7 +72,7 @@ def test_what_the_model_knows_well_is_found_and_called_right(tmp_path, model):
     assert found.failed == ()
 
 
-def test_labels_that_are_moved_round_are_all_wrong(tmp_path, model):
+def test_evaluate_permuted_labels(tmp_path, model):
     turned = dict(zip(KINDS, [*KINDS[1:], KINDS[0]], strict=True))
     found = popclass.evaluate(labelled(tmp_path, [KINDS, KINDS], rename=turned.get), model=model)
     sound = found.scores["classification"]["readings"]["sound"]
@@ -81,22 +81,22 @@ def test_labels_that_are_moved_round_are_all_wrong(tmp_path, model):
     from popclass.evaluation.classification import worst
 
     shown = worst(found.classified, found.classes, 2)
-    given_to_truth = [case.chances["both"][found.classes.index(case.truth)] for case in shown]
-    everything = [case.chances["both"][found.classes.index(case.truth)] for case in found.classified]
+    given_to_truth = [case.probabilities["both"][found.classes.index(case.truth)] for case in shown]
+    everything = [case.probabilities["both"][found.classes.index(case.truth)] for case in found.classified]
     assert given_to_truth == sorted(everything)[:2]
 
 
-def test_labels_are_those_of_classify(tmp_path, model):
+def test_evaluate_labels_as_classify(tmp_path, model):
     folder = labelled(tmp_path, [["cavitation", "cavitation", "snapping"]])
     found = popclass.evaluate(folder, model=model)
     result = popclass.classify(folder / "0.wav", model=model, subject="P0", site="mcp")
     assert [case.event for case in found.cases] == list(result.events)
     both = found.scores["classification"]["readings"]["both"]
     assert both["uncertain"] == pytest.approx(np.mean([event.label == "uncertain" for event in result.events]))
-    assert [case.chances["both"].max() for case in found.cases] == [event.p_label for event in result.events]
+    assert [case.probabilities["both"].max() for case in found.cases] == [event.p_label for event in result.events]
 
 
-def test_timing_is_weighed_across_recordings_of_one_subject(tmp_path, model):
+def test_evaluate_timing_across_recordings(tmp_path, model):
     rows = ["file,start_s,end_s,label,subject,site,recorded_at"]
     for number, minute in enumerate((0, 4)):
         recordings.write(tmp_path / f"{number}.wav", ["cavitation"], seed=number + 1)
@@ -104,13 +104,13 @@ def test_timing_is_weighed_across_recordings_of_one_subject(tmp_path, model):
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
     found = popclass.evaluate(tmp_path, model=model)
     assert [case.event.timing for case in found.cases] == ["consistent", "refractory"]
-    second = found.cases[1].chances
+    second = found.cases[1].probabilities
     place = found.classes.index("cavitation")
     assert second["timing"][place] < second["sound"][place]
-    assert found.cases[0].chances["timing"] == pytest.approx(found.cases[0].chances["sound"])
+    assert found.cases[0].probabilities["timing"] == pytest.approx(found.cases[0].probabilities["sound"])
 
 
-def test_sounds_without_a_label_cost_precision_unless_labels_are_partial(tmp_path, model):
+def test_evaluate_partial_precision(tmp_path, model):
     recordings.write(tmp_path / "a.wav", ["cavitation"] * 3, seconds=1.4)
     (tmp_path / "labels.csv").write_text("file,start_s,end_s,label\na.wav,0.2,0.25,cavitation\n")
     full = popclass.evaluate(tmp_path, model=model).scores
@@ -123,7 +123,7 @@ def test_sounds_without_a_label_cost_precision_unless_labels_are_partial(tmp_pat
     assert "Precision not defined" in partial.table()
 
 
-def test_a_label_where_nothing_sounds_is_missed(tmp_path, model):
+def test_evaluate_missed_label(tmp_path, model):
     recordings.write(tmp_path / "a.wav", ["cavitation"])
     (tmp_path / "labels.csv").write_text("file,start_s,end_s,label\na.wav,0.2,,cavitation\na.wav,0.7,,snapping\n")
     found = popclass.evaluate(tmp_path, model=model)
@@ -132,24 +132,24 @@ def test_a_label_where_nothing_sounds_is_missed(tmp_path, model):
     assert recalls == {"cavitation": 1.0, "snapping": 0.0}
 
 
-def test_a_class_without_events_has_no_scores(tmp_path, model):
+def test_evaluate_class_without_events(tmp_path, model):
     found = popclass.evaluate(labelled(tmp_path, [["cavitation", "other"], ["cavitation"]]), model=model)
     classes = {c["class"]: c for c in found.scores["classification"]["readings"]["sound"]["classes"]}
     assert classes["snapping"]["recall"] is None
     assert classes["snapping"]["intervals"]["recall"] is None
 
 
-def answered(truths, groups, chances):
+def answered(truths, groups, probabilities):
     """Scores of `sound` for cases with these probabilities."""
     event = Event(0, 0, 1, 48_000, channel=1, snr_db=20.0, peak_dbfs=-6.0, label="other", novelty=0.0)
     cases = [
         Case(LabelledRecording(Path("a"), "a"), truth, 0.0, 0.0, event, dict.fromkeys(READINGS, np.array(p)))
-        for truth, p in zip(truths, chances, strict=True)
+        for truth, p in zip(truths, probabilities, strict=True)
     ]
     return score_readings(cases, groups, KINDS, np.zeros(3), 1.0)["readings"]["sound"]
 
 
-def test_a_class_of_fewer_than_five_groups_has_no_interval_and_the_others_keep_theirs():
+def test_evaluate_class_few_groups():
     rng = np.random.default_rng(0)
     truths, groups = ["cavitation", "other"] * 24, [str(i // 4) for i in range(48)]
     truths[0] = truths[2] = "snapping"  # of one group only
@@ -161,7 +161,7 @@ def test_a_class_of_fewer_than_five_groups_has_no_interval_and_the_others_keep_t
     assert found["intervals"]["log_loss"] is not None
 
 
-def test_fewer_than_five_groups_give_no_interval_at_all():
+def test_evaluate_few_groups():
     rng = np.random.default_rng(0)
     for count, known in ((4, False), (5, True)):
         groups = [str(i % count) for i in range(60)]
@@ -169,7 +169,7 @@ def test_fewer_than_five_groups_give_no_interval_at_all():
         assert all((span is not None) == known for span in found["intervals"].values())
 
 
-def test_ranking_does_not_depend_on_a_threshold():
+def test_ranking_threshold_free():
     p = np.array([[0.2, 0.1, 0.7], [0.1, 0.2, 0.7], [0.05, 0.05, 0.9], [0.15, 0.05, 0.8]])
     found = ranking(np.array([0, 1, 2, 2]), p, KINDS)
     assert found["cavitation"] == {"roc_auc": 1.0, "average_precision": 1.0}
@@ -177,7 +177,7 @@ def test_ranking_does_not_depend_on_a_threshold():
     assert ranking(np.array([0, 0]), p[:2], KINDS)["cavitation"] == {"roc_auc": None, "average_precision": None}
 
 
-def test_recordings_in_which_nothing_is_heard_are_scored(tmp_path, model):
+def test_evaluate_no_events(tmp_path, model):
     found = popclass.evaluate(labelled(tmp_path, [[], []]), model=model)
     assert found.cases == ()
     assert found.scores["classification"]["events"] == 0
@@ -186,7 +186,7 @@ def test_recordings_in_which_nothing_is_heard_are_scored(tmp_path, model):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"scores.json", "events.csv", "report.md"}
 
 
-def test_labels_without_a_class_are_counted_and_left_out(tmp_path, model):
+def test_evaluate_unknown_labels(tmp_path, model):
     renamed = {"other": "cough", "cavitation": "cavitation", "snapping": "snapping"}
     found = popclass.evaluate(labelled(tmp_path, [KINDS, KINDS], rename=renamed.get), model=model)
     assert found.scores["unknown_labels"] == {"cough": 2}
@@ -195,12 +195,12 @@ def test_labels_without_a_class_are_counted_and_left_out(tmp_path, model):
     assert "2 cough" in found.table()
 
 
-def test_no_known_label_is_an_error(tmp_path, model):
+def test_evaluate_no_known_label(tmp_path, model):
     with pytest.raises(LabelError, match=r"knows none of the labels: they are cough, its classes cavitation"):
         popclass.evaluate(labelled(tmp_path, [KINDS], rename=lambda _: "cough"), model=model)
 
 
-def test_clips_are_classified_but_detection_is_not_scored(tmp_path, model):
+def test_evaluate_clips(tmp_path, model):
     for kind in KINDS:
         recordings.write(tmp_path / kind / "a.wav", [kind])
     recordings.write(tmp_path / "other" / "silent.wav", [])
@@ -212,12 +212,12 @@ def test_clips_are_classified_but_detection_is_not_scored(tmp_path, model):
     assert found.scores["classification"]["intervals_over"] == "recording"
 
 
-def test_the_same_data_give_the_same_scores(tmp_path, model):
+def test_evaluate_repeatable(tmp_path, model):
     folder = labelled(tmp_path, [KINDS, KINDS])
     assert popclass.evaluate(folder, model=model).scores == popclass.evaluate(folder, model=model).scores
 
 
-def test_onset_errors_are_those_of_labels_that_name_an_onset(tmp_path, model):
+def test_evaluate_onset_errors(tmp_path, model):
     recordings.write(tmp_path / "a.wav", ["cavitation"] * 3, seconds=1.4)
     rows = ["a.wav,0.2,,cavitation", "a.wav,0.45,0.65,cavitation", "a.wav,0.799,0.805,cavitation"]
     (tmp_path / "labels.csv").write_text("\n".join(["file,start_s,end_s,label", *rows]) + "\n")
@@ -244,7 +244,7 @@ def given(truths, answers, *, recordings_=None):
 C, S, O, U = "cavitation", "snapping", "other", "uncertain"  # noqa: E741
 
 
-def test_missed_uncertain_and_unlabelled_sounds_count_in_the_answers():
+def test_end_to_end_missed_and_uncertain():
     cases = given([C, C, C, C, S, O, None, None, None], [C, S, U, None, S, C, C, O, S], recordings_=["a"] * 9)
     found = score_answers(cases, ["a"] * 9, KINDS, {"a"}, 30.0)
     assert {one["class"]: (one["labelled"], one["called"]) for one in found["classes"]} == {
@@ -261,7 +261,7 @@ def test_missed_uncertain_and_unlabelled_sounds_count_in_the_answers():
     assert table["unlabelled"] == [1, 1, 1, 0]
 
 
-def test_where_labels_are_partial_sounds_without_one_are_not_counted():
+def test_end_to_end_partial():
     cases = given([C, None, None], [C, C, S], recordings_=["a"] * 3)
     found = score_answers(cases, ["a"] * 3, KINDS, set(), 0.0)
     assert found["classes"][0]["positive_predictive_value"] == 1
@@ -270,14 +270,14 @@ def test_where_labels_are_partial_sounds_without_one_are_not_counted():
     assert found["table"]["unlabelled"] is None
 
 
-def test_sounds_that_the_model_has_no_class_for_are_false_when_called_a_joint():
+def test_end_to_end_unknown_class():
     found = score_answers(given(["cough", C], [C, C], recordings_=["a"] * 2), ["a"] * 2, KINDS, {"a"}, 60.0)
     assert found["classes"][0]["positive_predictive_value"] == 1 / 2
     assert found["false_joint_calls"]["count"] == 1
     assert found["table"]["rows"][-1] == {"truth": "cough", "given": [1, 0, 0, 0], "missed": 0}
 
 
-def test_an_answer_that_too_few_groups_stand_behind_has_no_interval():
+def test_end_to_end_few_groups():
     cases = given([C, C] * 6 + [S] * 4, [C, O] * 5 + [C, C] + [S, O, S, S])
     groups = [str(i // 2) for i in range(12)] + ["0", "1", "2", "3"]
     found = {one["class"]: one["intervals"] for one in score_answers(cases, groups, KINDS, set(), 0.0)["classes"]}
@@ -287,7 +287,7 @@ def test_an_answer_that_too_few_groups_stand_behind_has_no_interval():
     assert found[C]["positive_predictive_value"] is None, "every call was right in every draw"
 
 
-def test_the_table_of_answers_holds_every_labelled_sound(tmp_path, model):
+def test_end_to_end_table(tmp_path, model):
     recordings.write(tmp_path / "a.wav", KINDS, seconds=1.4)
     rows = ["a.wav,0.2,,cavitation", "a.wav,0.5,,cough", "a.wav,1.2,,snapping"]
     (tmp_path / "labels.csv").write_text("\n".join(["file,start_s,end_s,label", *rows]) + "\n")
@@ -305,7 +305,7 @@ def test_the_table_of_answers_holds_every_labelled_sound(tmp_path, model):
 # What was evaluated
 
 
-def test_an_evaluation_says_what_it_is_of(tmp_path, model):
+def test_inputs_recorded(tmp_path, model):
     model.save(tmp_path / "m.onnx")
     folder = labelled(tmp_path / "held out", [KINDS, KINDS])
     about = popclass.evaluate(folder, model=tmp_path / "m.onnx", partial=True).scores
@@ -320,7 +320,7 @@ def test_an_evaluation_says_what_it_is_of(tmp_path, model):
     assert other["recordings_sha256"] == about["inputs"]["recordings_sha256"]
 
 
-def test_the_same_files_elsewhere_give_the_same_bytes(tmp_path, model):
+def test_save_same_bytes_elsewhere(tmp_path, model):
     turned = dict(zip(KINDS, [*KINDS[1:], KINDS[0]], strict=True))
     for place in ("here", "there"):
         folder = labelled(tmp_path / place / "labelled", [KINDS, KINDS], rename=turned.get)
@@ -334,7 +334,7 @@ def test_the_same_files_elsewhere_give_the_same_bytes(tmp_path, model):
 # The folder
 
 
-def test_the_folder_holds_scores_events_report_and_figures(tmp_path, model):
+def test_save_files(tmp_path, model):
     turned = dict(zip(KINDS, [*KINDS[1:], KINDS[0]], strict=True))
     found = popclass.evaluate(labelled(tmp_path, [KINDS, KINDS], rename=turned.get), model=model)
     out = tmp_path / "out"
@@ -356,7 +356,7 @@ def test_the_folder_holds_scores_events_report_and_figures(tmp_path, model):
     assert all(sum(float(row[f"both_p_{name}"]) for name in KINDS) == pytest.approx(1, abs=2e-4) for row in rows)
 
 
-def test_the_keys_of_the_scores_stay(tmp_path, model):
+def test_scores_keys(tmp_path, model):
     found = popclass.evaluate(labelled(tmp_path, [KINDS, KINDS]), model=model)
     found.save(tmp_path / "out")
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
@@ -370,7 +370,7 @@ def test_the_keys_of_the_scores_stay(tmp_path, model):
     assert set(scores["classification"]["sites"][0]) >= {"name", "events", "balanced_accuracy"}
 
 
-def test_a_folder_in_use_is_left_alone(tmp_path, model):
+def test_save_folder_in_use(tmp_path, model):
     found = popclass.evaluate(labelled(tmp_path / "in", [KINDS]), model=model)
     with pytest.raises(OutputError, match="not empty"):
         found.save(tmp_path / "in")
@@ -380,7 +380,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path, model):
         found.save(tmp_path / "no" / "folder")
 
 
-def test_nothing_is_left_where_writing_fails(tmp_path, model, monkeypatch):
+def test_save_failure_leaves_nothing(tmp_path, model, monkeypatch):
     from popclass.evaluation import output as folder
 
     found = popclass.evaluate(labelled(tmp_path / "in", [KINDS]), model=model)
@@ -407,7 +407,7 @@ def own(tmp_path, model):
     return folder, tmp_path / "own.onnx"
 
 
-def test_recordings_of_training_are_counted_and_warned_of_everywhere(own, tmp_path, capfd):
+def test_trained_on_warning(own, tmp_path, capfd):
     folder, path = own
     (folder / "2.wav").rename(folder / "renamed.wav")
     table = (folder / "labels.csv").read_text().replace("2.wav", "renamed.wav")
@@ -420,7 +420,7 @@ def test_recordings_of_training_are_counted_and_warned_of_everywhere(own, tmp_pa
     assert scores["recordings"]["trained_on"] == ["0.wav", "renamed.wav"]
 
 
-def test_there_is_no_warning_where_nothing_was_trained_on_or_the_model_does_not_tell(own, tmp_path, model):
+def test_trained_on_none_or_unknown(own, tmp_path, model):
     other = labelled(tmp_path / "other", [KINDS[::-1]])
     recordings.write(other / "0.wav", KINDS[::-1], seed=7, seconds=1.4)
     found = popclass.evaluate(other, model=own[1])
@@ -431,7 +431,7 @@ def test_there_is_no_warning_where_nothing_was_trained_on_or_the_model_does_not_
     assert "Warning" not in found.table() + untold.table()
 
 
-def test_the_hashes_that_training_keeps_are_those_that_evaluation_knows(tmp_path):
+def test_trained_on_hashes(tmp_path):
     for number in range(6):
         recordings.write(tmp_path / KINDS[number % 3] / f"{number}.wav", [KINDS[number % 3]], seed=number)
     trained = popclass.train(tmp_path, classifier="logistic", folds=2)
@@ -441,7 +441,7 @@ def test_the_hashes_that_training_keeps_are_those_that_evaluation_knows(tmp_path
 # The command
 
 
-def test_the_command_prints_a_table_and_writes_the_folder(tmp_path, model, capfd):
+def test_command_table_and_folder(tmp_path, model, capfd):
     model.save(tmp_path / "m.onnx")
     folder = labelled(tmp_path / "in", [KINDS, KINDS])
     code = main(["evaluate", str(folder), "--model", str(tmp_path / "m.onnx"), "-o", str(tmp_path / "out")])
@@ -452,7 +452,7 @@ def test_the_command_prints_a_table_and_writes_the_folder(tmp_path, model, capfd
     assert (tmp_path / "out" / "report.md").is_file()
 
 
-def test_a_recording_that_fails_is_named(tmp_path, model, capfd):
+def test_command_failed_recording(tmp_path, model, capfd):
     model.save(tmp_path / "m.onnx")
     folder = labelled(tmp_path / "in", [KINDS, KINDS])
     (folder / "1.wav").write_bytes(b"no audio")
@@ -467,7 +467,7 @@ def test_a_recording_that_fails_is_named(tmp_path, model, capfd):
 
 
 @pytest.mark.parametrize("output", ["-", "in"])
-def test_a_wrong_output_is_refused_before_anything_is_heard(tmp_path, model, capfd, monkeypatch, output):
+def test_command_wrong_output(tmp_path, model, capfd, monkeypatch, output):
     folder = labelled(tmp_path / "in", [KINDS])
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", str(folder), "-o", output]) == 2
@@ -475,7 +475,7 @@ def test_a_wrong_output_is_refused_before_anything_is_heard(tmp_path, model, cap
     assert (out, len(err.splitlines())) == ("", 1)
 
 
-def test_evaluation_leaves_no_trace_in_the_state_of_matplotlib(tmp_path, model):
+def test_figures_leave_matplotlib_state(tmp_path, model):
     import subprocess
     import sys
 

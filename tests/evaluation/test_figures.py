@@ -1,4 +1,4 @@
-"""The figures of an evaluation: nothing is hidden, nothing looks surer than it is."""
+"""Figures of an evaluation."""
 
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from popclass.results import Event
 CLASSES = ("cavitation", "other")
 
 
-def reading(y, chances):
-    return {**score(y, chances, CLASSES), "risk_coverage": curve_of(y, chances)}
+def reading(y, probabilities):
+    return {**score(y, probabilities, CLASSES), "risk_coverage": curve_of(y, probabilities)}
 
 
 def readings(seed=0, n=60):
@@ -45,7 +45,7 @@ def legend_is_clear(figure):
     return inside and not any(box.overlaps(axes.get_window_extent()) for axes in figure.axes)
 
 
-def test_curves_that_coincide_are_named():
+def test_figures_coinciding_curves():
     assert legend(risk_coverage(readings())) == [
         "sound alone",
         "with context",
@@ -54,21 +54,21 @@ def test_curves_that_coincide_are_named():
     ]
 
 
-def test_no_error_at_all_is_said_instead_of_an_empty_plot():
+def test_figures_no_errors():
     y = np.array([0, 1, 0, 1])
     perfect = dict.fromkeys(("sound", "company", "timing", "both"), reading(y, np.eye(2)[y]))
     assert texts(risk_coverage(perfect)) == ["no wrong answer in 4 events"]
     assert "no wrong answer" not in " ".join(texts(risk_coverage(readings())))
 
 
-def test_legends_lie_outside_and_are_whole():
+def test_figures_legends():
     made = readings()
     for shown in (made, dict.fromkeys(made, made["both"])):
         assert legend_is_clear(reliability(shown))
         assert legend_is_clear(risk_coverage(shown))
 
 
-def test_a_bin_says_how_many_events_it_holds_and_how_far_its_share_may_be_off():
+def test_figures_reliability_counts():
     made = readings()
     figure = reliability(made)
     counts = [str(b["events"]) for name in ("sound", "both") for b in made[name]["reliability"]]
@@ -79,14 +79,14 @@ def test_a_bin_says_how_many_events_it_holds_and_how_far_its_share_may_be_off():
     assert len(upper.containers) == 2, "error bars of both readings"
 
 
-def test_one_event_of_one_right_leaves_nearly_everything_open():
+def test_wilson_single_event():
     low, high = wilson(1, 1)
     assert low < 0.25
     assert high == 1.0
     assert wilson(50, 100)[0] == pytest.approx(0.404, abs=0.001)
 
 
-def test_the_table_shows_what_was_missed_and_what_had_no_label():
+def test_figures_confusion_missed():
     answers = {
         "columns": ["cavitation", "other", "uncertain"],
         "rows": [{"truth": "cavitation", "given": [3, 1, 0], "missed": 4}],
@@ -101,7 +101,7 @@ def test_the_table_shows_what_was_missed_and_what_had_no_label():
 
 
 @pytest.mark.parametrize("rate", [8_000, 48_000])
-def test_an_error_is_shown_from_afar_and_from_near(tmp_path, rate):
+def test_figures_error_two_scales(tmp_path, rate):
     path = recordings.write(tmp_path / "a.wav", ["cavitation"])
     if rate != recordings.RATE:
         import soundfile as sf
@@ -109,8 +109,8 @@ def test_an_error_is_shown_from_afar_and_from_near(tmp_path, rate):
         sf.write(path, recordings.samples(["cavitation"])[:: recordings.RATE // rate], rate)
     at = round(0.2 * rate)
     event = Event(at, at, at + 10, rate, channel=1, snr_db=20.0, peak_dbfs=-6.0, label="other")
-    chances = dict.fromkeys(("sound", "both"), np.array([0.3, 0.7]))
-    case = Case(LabelledRecording(Path(path), "a.wav"), "cavitation", 0.2, 0.2, event, chances)
+    probabilities = dict.fromkeys(("sound", "both"), np.array([0.3, 0.7]))
+    case = Case(LabelledRecording(Path(path), "a.wav"), "cavitation", 0.2, 0.2, event, probabilities)
     figure = picture(case, CLASSES)
     wave, near, spectrum, scale = figure.axes
     assert figure.get_suptitle().splitlines()[0] == "Labelled cavitation; most likely other; popclass label other"
@@ -122,7 +122,7 @@ def test_an_error_is_shown_from_afar_and_from_near(tmp_path, rate):
     assert scale.get_ylabel() == "dB below the loudest"
 
 
-def test_the_same_figure_has_the_same_bytes(tmp_path):
+def test_figures_same_bytes(tmp_path):
     for name in ("one", "two"):
         save_figure(risk_coverage(readings()), tmp_path / f"{name}.png")
     for suffix in (".png", ".pdf"):

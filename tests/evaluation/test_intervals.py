@@ -14,7 +14,7 @@ def mean_of(values):
     return lambda at: {"mean": float(values[at].mean())}
 
 
-def test_five_groups_must_hold_the_events_that_a_figure_is_of():
+def test_spans_five_groups():
     groups = np.repeat([f"P{i}" for i in range(12)], 3)
     values = np.arange(36) % 5 / 5
     for held in (1, 4, 5, 12):
@@ -23,14 +23,14 @@ def test_five_groups_must_hold_the_events_that_a_figure_is_of():
         assert (found is not None) == (held >= 5)
 
 
-def test_the_interval_is_that_of_the_bootstrap():
+def test_spans_bootstrap():
     groups, values = np.repeat(list("abcdefgh"), 4), np.random.default_rng(0).random(32)
     everything = np.ones(32, dtype=bool)
     figures = share(values, everything)
     assert spans(figures, groups, {"share": [everything]})["share"] == list(bootstrap(figures, groups)["share"])
 
 
-def test_draws_without_the_class_are_rare_where_an_interval_is_given():
+def test_spans_rare_draws():
     """Five of a hundred groups hold it; a draw without it has no share, and is not counted."""
     groups = np.repeat([str(i) for i in range(100)], 2)
     kind, missing = np.isin(groups, [str(i) for i in range(5)]), []
@@ -44,7 +44,7 @@ def test_draws_without_the_class_are_rare_where_an_interval_is_given():
     assert 0 < np.mean(missing) < np.exp(-5) * 2
 
 
-def test_draws_without_the_class_do_not_pull_its_precision_down():
+def test_spans_precision_unbiased():
     """Five of 100 groups have a sound, always called right; two false calls are elsewhere, and alone in some draws."""
     groups = [str(i) for i in range(100)]
     own, called = np.arange(100) < 5, np.arange(100) < 7
@@ -61,7 +61,7 @@ def test_draws_without_the_class_do_not_pull_its_precision_down():
     assert 0 < low < 5 / 7 < high
 
 
-def test_few_groups_make_intervals_too_narrow_by_as_much_as_is_said():
+def test_spans_coverage():
     def held(count, trials=300):
         hits = 0
         for seed in range(trials):
@@ -74,10 +74,10 @@ def test_few_groups_make_intervals_too_narrow_by_as_much_as_is_said():
     assert 0.89 < held(30) < 0.97
 
 
-def test_what_never_varies_has_no_interval():
+def test_spans_no_variation():
     groups, right = list("abcdefgh"), np.ones(8, dtype=bool)
     assert spans(share(right, right), groups, {"share": [right]}) == {"share": None}
 
 
-def test_nothing_gives_nothing():
+def test_spans_empty():
     assert spans(lambda at: {"share": None}, [], {"share": []}) == {"share": None}

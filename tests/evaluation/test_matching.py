@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.evaluation.matching import ROUNDING_S, WINDOW_S, pair
+from popclass.evaluation.matching import WINDOW_S, pair
 from popclass.labels import LabelRow
+from popclass.labels.records import ROUNDING_S
 from popclass.results import Event
 
 RATE = 1_000_000
@@ -35,7 +36,7 @@ def paired(truth, found):
 
 @settings(deadline=None)  # the first call imports scipy
 @given(times, times)
-def test_pairs_lie_within_the_window_and_nothing_is_used_twice(truth, found):
+def test_pair_within_window(truth, found):
     pairs = paired(truth, found)
     assert len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
     assert all(abs(truth[i] - found[j]) <= WINDOW_S + ROUNDING_S for i, j in pairs)
@@ -43,7 +44,7 @@ def test_pairs_lie_within_the_window_and_nothing_is_used_twice(truth, found):
 
 @settings(deadline=None)  # the first call imports mir_eval
 @given(times, times)
-def test_there_are_as_many_pairs_as_mir_eval_counts(truth, found):
+def test_pair_count_as_mir_eval(truth, found):
     from mir_eval.util import match_events
 
     assert len(paired(truth, found)) == len(match_events(np.array(truth), np.array(found), WINDOW_S + ROUNDING_S))
@@ -51,7 +52,7 @@ def test_there_are_as_many_pairs_as_mir_eval_counts(truth, found):
 
 @settings(deadline=None)
 @given(crowded, crowded)
-def test_no_choice_of_as_many_pairs_is_nearer(truth, found):
+def test_pair_least_distance(truth, found):
     """Held against every choice there is."""
     if len(truth) > len(found):
         truth, found = found, truth
@@ -65,34 +66,34 @@ def test_no_choice_of_as_many_pairs_is_nearer(truth, found):
     assert sum(got) == pytest.approx(min(sum(each) for each in possible if len(each) == most), abs=1e-9)
 
 
-def test_a_label_is_not_given_the_sound_of_its_neighbour():
+def test_pair_neighbour():
     """Three labels and two onsets: of the three largest matchings, two would swap the classes."""
     assert paired([0.0310, 0.0340, 0.0372], [0.030771, 0.037392]) == [(0, 0), (2, 1)]
 
 
-def test_an_event_that_is_found_twice_goes_with_the_nearer_onset():
+def test_pair_double_detection():
     assert paired([1.0], [0.992, 1.001]) == [(0, 1)]
     assert paired([1.0], [1.001, 0.992]) == [(0, 0)]
 
 
-def test_pairs_do_not_cross():
+def test_pair_no_crossing():
     assert paired([1.000, 1.006], [1.005, 0.999]) == [(0, 1), (1, 0)]
 
 
-def test_the_order_of_labels_and_events_does_not_matter():
+def test_pair_order():
     truth, found = [0.0310, 0.0340, 0.0372, 0.2], [0.030771, 0.037392, 0.195]
     plain = {(truth[i], found[j]) for i, j in paired(truth, found)}
     assert {(truth[::-1][i], found[::-1][j]) for i, j in paired(truth[::-1], found[::-1])} == plain
 
 
-def test_nothing_pairs_with_nothing():
+def test_pair_empty():
     assert pair([], events(1.0)) == pair(points(1.0), []) == []
 
 
 # Stretches
 
 
-def test_a_stretch_finds_the_sound_inside_it_however_late():
+def test_pair_interval_any_delay():
     stretch = [LabelRow(0.02, 0.25, "cavitation")]
     assert pair(stretch, events(0.031)) == [(0, 0)]
     assert pair(stretch, events(0.2495)) == [(0, 0)]
@@ -100,23 +101,23 @@ def test_a_stretch_finds_the_sound_inside_it_however_late():
     assert pair(stretch, events(0.0095)) == pair(stretch, events(0.2505)) == []
 
 
-def test_of_the_sounds_in_a_stretch_the_strongest_matches():
+def test_pair_interval_strongest():
     stretch = [LabelRow(0.02, 0.25, "snapping")]
     assert pair(stretch, events(0.021, 0.100, 0.200, snr_db=(10, 30, 20))) == [(0, 1)]
 
 
-def test_a_short_stretch_names_an_onset_as_a_point_does():
+def test_pair_short_interval():
     short = [LabelRow(1.000, 1.005, "cavitation")]
     assert pair(short, events(1.001, 1.009, snr_db=(10, 30))) == [(0, 0)]
     assert pair(short, events(1.0105)) == []
 
 
-def test_a_point_keeps_its_sound_inside_a_stretch():
+def test_pair_point_inside_interval():
     rows = [LabelRow(0.0, 0.5, "other"), LabelRow(0.3, 0.3, "cavitation")]
     assert pair(rows, events(0.1, 0.301, snr_db=(10, 40))) == [(0, 0), (1, 1)]
 
 
-def test_thousands_of_labels_and_a_stretch_over_all_of_them_are_no_burden():
+def test_pair_many_labels():
     starts = np.arange(2000) * 0.05
     rows = [*points(*starts), LabelRow(0.0, 100.0, "other")]
     assert pair(rows[:-1], events(*(starts + 0.002))) == [(i, i) for i in range(2000)]

@@ -113,16 +113,16 @@ def test_extract_stored_values():
 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("onset", [0, 1, -2, -1])
-def test_sounds_at_either_end_of_a_recording_have_features(rate, onset):
+def test_extract_recording_ends(rate, onset):
     clip = np.random.default_rng(0).standard_normal(rate // 10) * 0.1
     in_range(extract([made_up(clip, onset % len(clip), rate)], FRONTEND), 1)
 
 
-def test_a_single_sample_has_features():
+def test_extract_single_sample():
     in_range(extract([made_up([value], 0) for value in (0.0, 1.0, -1e-30)], FRONTEND), 3)
 
 
-def test_what_is_detected_at_the_edges_has_features():
+def test_extract_detected_at_edges():
     samples = noise(np.random.default_rng(1), 1) * 1e-3
     wave = click(np.random.default_rng(2)) * 0.2
     samples[: len(wave)] += wave

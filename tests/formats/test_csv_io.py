@@ -77,7 +77,7 @@ def test_events_csv_pandas(tmp_path: Path) -> None:
     assert frame["start_s"].iloc[1] == pytest.approx(3.0191, abs=1e-5)
 
 
-def test_one_table_holds_one_set_of_classes() -> None:
+def test_events_csv_mixed_classes() -> None:
     other = RecordingResult(
         RecordingInfo("a.wav", sample_rate=8000, channels=1, duration_s=1.0), events=(), classes=("pop", "other")
     )

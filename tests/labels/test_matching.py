@@ -1,4 +1,4 @@
-"""Promises of popclass.labels.matching: which event takes which label."""
+"""Matching of labels to events."""
 
 from pathlib import Path
 
@@ -20,13 +20,13 @@ def recording(*rows: tuple[float, float, str], **fields) -> LabelledRecording:
     return LabelledRecording(Path("a.wav"), "a.wav", tuple(LabelRow(*row) for row in rows), **fields)
 
 
-def test_strongest_event_of_a_clip_takes_its_label_and_the_rest_none():
+def test_match_clip_strongest():
     clip = recording(whole="snapping")
     assert match([event(0, 10), event(1, 30), event(2, 20)], clip).labels == (None, "snapping", None)
     assert match([], clip).labels == ()
 
 
-def test_onset_up_to_15_ms_outside_belongs_to_the_stretch():
+def test_match_outside_tolerance():
     labelled = recording((1.0, 1.1, "cavitation"))
     assert match([event(0.9855)], labelled).labels == ("cavitation",)
     assert match([event(1.1145)], labelled).labels == ("cavitation",)
@@ -34,24 +34,24 @@ def test_onset_up_to_15_ms_outside_belongs_to_the_stretch():
     assert match([event(1.1160)], labelled).labels == ("other",)
 
 
-def test_nearest_stretch_wins_when_two_are_in_reach():
+def test_match_nearest_interval():
     labelled = recording((1.000, 1.001, "cavitation"), (1.008, 1.009, "snapping"))
     matched = match([event(1.003), event(1.0075)], labelled)
     assert matched.labels == ("cavitation", "snapping")
     assert matched.missed == ()
 
 
-def test_in_overlapping_stretches_the_one_that_began_last_wins():
+def test_match_overlapping_intervals():
     labelled = recording((0.0, 5.0, "other"), (1.0, 1.1, "cavitation"))
     assert match([event(0.5), event(1.02)], labelled).labels == ("other", "cavitation")
 
 
-def test_strongest_of_several_takes_the_label_and_echoes_are_left_out():
+def test_match_echoes_excluded():
     labelled = recording((1.0, 1.2, "snapping"))
     assert match([event(1.01, 5), event(1.05, 25), event(1.1, 15)], labelled).labels == (None, "snapping", None)
 
 
-def test_what_lies_elsewhere_is_other_unless_labels_are_partial_and_nobody_verified():
+def test_match_unlabelled_events():
     row = (1.0, 1.1, "cavitation")
     assert match([event(3)], recording(row)).labels == ("other",)
     assert match([event(3)], recording(row), partial=True).labels == (None,)
@@ -59,26 +59,26 @@ def test_what_lies_elsewhere_is_other_unless_labels_are_partial_and_nobody_verif
     assert match([event(3)], recording(verified=True)).labels == ("other",)
 
 
-def test_stretch_without_a_label_is_verified_other_even_where_labels_are_partial():
+def test_match_empty_label_verified():
     labelled = recording((1.0, 2.0, ""))
     matched = match([event(1.2), event(1.4), event(3)], labelled, partial=True)
     assert matched.labels == ("other", "other", None)
     assert match([], labelled).missed == (), "nothing was promised there"
 
 
-def test_labels_without_an_event_are_reported():
+def test_match_missed():
     labelled = recording((1.0, 1.1, "cavitation"), (2.0, 2.1, "snapping"))
     assert match([event(2.0)], labelled).missed == (LabelRow(1.0, 1.1, "cavitation"),)
 
 
-def test_a_point_takes_the_nearest_onset_and_a_stretch_the_strongest():
+def test_match_point_and_interval():
     """The same three sounds, labelled by a point at the first and by a stretch around all of them."""
     sounds = [event(1.000, 10), event(1.008, 30), event(1.012, 20)]
     assert match(sounds, recording((1.001, 1.001, "snapping"))).labels == ("snapping", None, None)
     assert match(sounds, recording((1.000, 1.014, "snapping"))).labels == (None, "snapping", None)
 
 
-def test_a_point_reaches_15_ms_to_both_sides():
+def test_match_point_tolerance():
     labelled = recording((1.0, 1.0, "cavitation"))
     assert match([event(0.985), event(1.5)], labelled).labels == ("cavitation", "other")
     assert match([event(1.015)], labelled).labels == ("cavitation",)
@@ -86,12 +86,12 @@ def test_a_point_reaches_15_ms_to_both_sides():
     assert (late.labels, late.missed, late.uncovered) == (("other",), labelled.rows, (0,))
 
 
-def test_points_6_ms_apart_take_an_onset_each():
+def test_match_points_close():
     labelled = recording((1.000, 1.000, "cavitation"), (1.006, 1.006, "snapping"))
     assert match([event(0.998), event(1.0045)], labelled).labels == ("cavitation", "snapping")
 
 
-def test_a_label_does_not_take_the_onset_of_its_neighbour():
+def test_match_neighbours():
     """Three labels and two onsets: the one in the middle is left without."""
     labelled = recording((0.0310, 0.0334, "cavitation"), (0.0340, 0.0340, "snapping"), (0.0372, 0.0372, "cavitation"))
     matched = match([event(0.030771), event(0.037392)], labelled)
@@ -99,7 +99,7 @@ def test_a_label_does_not_take_the_onset_of_its_neighbour():
     assert [row.label for row in matched.lost] == ["snapping"]
 
 
-def test_events_that_no_label_covers_are_told_whatever_becomes_of_them():
+def test_match_uncovered():
     labelled = recording((1.0, 1.1, "cavitation"), (2.0, 3.0, ""))
     events = [event(0.5), event(1.01, 30), event(1.05, 10), event(2.5), event(4)]
     assert match(events, labelled).uncovered == (0, 4)
@@ -107,7 +107,7 @@ def test_events_that_no_label_covers_are_told_whatever_becomes_of_them():
     assert match(events, recording(whole="snapping")).uncovered == ()
 
 
-def test_points_win_their_onsets_against_a_stretch_around_them_and_the_stretch_lost_them():
+def test_match_points_before_interval():
     sounds = [event(0.0312, 10), event(0.0371, 30)]
     labelled = recording((0.0300, 0.0400, "snapping"), (0.0310, 0.0310, "cavitation"), (0.0372, 0.0372, "cavitation"))
     matched = match(sounds, labelled)
@@ -118,13 +118,13 @@ def test_points_win_their_onsets_against_a_stretch_around_them_and_the_stretch_l
     assert third.lost == ()
 
 
-def test_of_two_points_at_one_onset_the_farther_has_lost_it_and_was_not_without_a_sound():
+def test_match_two_points_one_onset():
     matched = match([event(1.001)], recording((1.000, 1.000, "cavitation"), (1.010, 1.010, "snapping")))
     assert matched.labels == ("cavitation",)
     assert (matched.missed, matched.lost) == ((), (LabelRow(1.010, 1.010, "snapping"),))
 
 
-def test_a_point_inside_a_stretch_of_nothing_is_the_point_s():
+def test_match_point_inside_empty_interval():
     labelled = recording((1.0, 2.0, ""), (1.5, 1.5, "cavitation"))
     assert match([event(1.2), event(1.501)], labelled).labels == ("other", "cavitation")
 
@@ -133,7 +133,7 @@ times = st.floats(0, 3, allow_nan=False)
 
 
 @given(st.lists(times, max_size=20), st.lists(st.tuples(times, st.floats(0, 0.5)), max_size=8), st.booleans())
-def test_every_label_is_given_once_or_missed(onsets, spans, partial):
+def test_match_every_label_once(onsets, spans, partial):
     rows = sorted({(start, start + length) for start, length in spans})
     labelled = recording(*((start, end, f"class-{i}") for i, (start, end) in enumerate(rows)))
     matched = match([event(t) for t in onsets], labelled, partial=partial)

@@ -1,4 +1,4 @@
-"""Promises of popclass.labels: what is read, and how what cannot be read is refused."""
+"""Reading of class folders and label tables."""
 
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ def refusal(source: Path) -> str:
     return str(caught.value)
 
 
-def test_folder_per_class_takes_audio_at_any_depth_and_nothing_hidden(tmp_path):
+def test_class_folders_any_depth(tmp_path):
     touch(
         tmp_path,
         "cavitation/b.WAV",
@@ -56,7 +56,7 @@ def test_folder_per_class_takes_audio_at_any_depth_and_nothing_hidden(tmp_path):
     assert all(r.path.is_file() for r in labels.recordings)
 
 
-def test_folders_without_audio_and_loose_files_are_named(tmp_path):
+def test_class_folders_without_audio(tmp_path):
     touch(tmp_path, "cavitation/a.wav", "other/b.wav", "papers/c.pdf", "loose.wav")
     labels = read_labels(tmp_path)
     assert len(labels.recordings) == 2
@@ -64,28 +64,28 @@ def test_folders_without_audio_and_loose_files_are_named(tmp_path):
     assert any("loose.wav" in w for w in labels.warnings)
 
 
-def test_one_class_is_not_enough(tmp_path):
+def test_class_folders_one_class(tmp_path):
     touch(tmp_path, "cavitation/a.wav")
     assert "only 'cavitation'" in refusal(tmp_path)
 
 
-def test_folder_without_audio(tmp_path):
+def test_class_folders_no_audio(tmp_path):
     assert "none with audio" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["uncertain", "Cavitation", "hip snap", "höft"])
-def test_folder_that_cannot_be_a_class(tmp_path, name):
+def test_class_folders_bad_name(tmp_path, name):
     touch(tmp_path, f"{name}/a.wav", "other/b.wav")
     assert f"'{name}' cannot be a class" in refusal(tmp_path)
 
 
-def test_missing_source_and_other_files(tmp_path):
+def test_read_labels_missing_source(tmp_path):
     assert "no such folder" in refusal(tmp_path / "nowhere")
     touch(tmp_path, "labels.xlsx")
     assert ".csv" in refusal(tmp_path / "labels.xlsx")
 
 
-def test_table_is_read_from_the_folder_or_by_its_own_name(tmp_path):
+def test_read_table_folder_or_file(tmp_path):
     table(
         tmp_path,
         HEAD
@@ -101,12 +101,12 @@ def test_table_is_read_from_the_folder_or_by_its_own_name(tmp_path):
     assert (a.verified, b.verified, b.rows, b.subject) == (False, True, (), "P02")
 
 
-def test_row_without_times_labels_a_whole_clip(tmp_path):
+def test_read_table_whole_clip(tmp_path):
     labels = read_labels(table(tmp_path, "file,start_s,end_s,label\na.wav,,,cavitation\nb.wav,,,other\n"))
     assert [r.whole for r in labels.recordings] == ["cavitation", "other"]
 
 
-def test_byte_order_mark_blank_lines_spaces_short_rows_and_further_columns_do_no_harm(tmp_path):
+def test_read_table_tolerated_variants(tmp_path):
     table(tmp_path, "")
     text = "\ufeffLabel, file ,start_s,end_s,note\r\ncavitation, a.wav , 0.5,0.6\r\n\r\n,,,,\r\n"
     (tmp_path / "labels.csv").write_bytes(text.encode("utf-8"))
@@ -135,7 +135,7 @@ def test_byte_order_mark_blank_lines_spaces_short_rows_and_further_columns_do_no
         ("", "no rows"),
     ],
 )
-def test_bad_row_is_refused_with_its_place(tmp_path, rows, says):
+def test_read_table_bad_row(tmp_path, rows, says):
     assert says in refusal(table(tmp_path, HEAD + rows + "\n"))
 
 
@@ -148,12 +148,12 @@ def test_bad_row_is_refused_with_its_place(tmp_path, rows, says):
         ("file,start_s,end_s,label,label", "named twice"),
     ],
 )
-def test_bad_head_is_refused(tmp_path, head, says):
+def test_read_table_bad_header(tmp_path, head, says):
     assert says in refusal(table(tmp_path, head + "\na.wav,1,2,cavitation\n"))
 
 
 @pytest.mark.parametrize("head", ["file,start_s,label", "file,start_s,label,subject"])
-def test_points_need_no_column_of_ends(tmp_path, head):
+def test_read_table_points(tmp_path, head):
     labels = read_labels(table(tmp_path, f"{head}\na.wav,0.5,cavitation\nb.wav,,other\n"))
     a, b = labels.recordings
     assert a.rows == (LabelRow(0.5, 0.5, "cavitation"),)
@@ -171,7 +171,7 @@ def test_points_need_no_column_of_ends(tmp_path, head):
         ("microphone", ""),
     ],
 )
-def test_a_column_that_is_not_read_is_named_with_what_it_may_be_meant_for(tmp_path, column, says):
+def test_read_table_unknown_column(tmp_path, column, says):
     (warning,) = read_labels(table(tmp_path, f"file,start_s,end_s,label,{column}\na.wav,1,2,cavitation,x\n")).warnings
     assert warning.startswith(f"a column is ignored: '{column}' in ")
     assert warning.endswith(f"labels.csv; {says}" if says else "labels.csv")
@@ -179,14 +179,14 @@ def test_a_column_that_is_not_read_is_named_with_what_it_may_be_meant_for(tmp_pa
 
 
 @pytest.mark.parametrize("name", ["end", "stop", "end_sec"])
-def test_ends_under_another_name_are_not_taken_for_none(tmp_path, name):
+def test_read_table_misnamed_end(tmp_path, name):
     said = refusal(table(tmp_path, f"file,start_s,{name},label\na.wav,1,2,cavitation\n"))
     assert f"column end_s is missing; needed are file, start_s, label, found: file, start_s, {name}, label" in said
     assert f"did you mean it by '{name}'? Rename it end_s" in said
 
 
 @pytest.mark.parametrize("text", ["Cavitation", "OTHER", "Snapping ", "Snaping"])
-def test_a_standard_class_in_capitals_is_refused_with_what_was_meant(tmp_path, text):
+def test_read_table_capitals(tmp_path, text):
     meant = {"c": "cavitation", "o": "other", "s": "snapping"}[text[0].lower()]
     assert f"did you mean '{meant}'?" in refusal(table(tmp_path, HEAD + f"a.wav,1,2,{text},,,\n"))
     (tmp_path / "labels.csv").unlink()
@@ -196,7 +196,7 @@ def test_a_standard_class_in_capitals_is_refused_with_what_was_meant(tmp_path, t
 
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=200))
-def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):
+def test_read_table_any_text(tmp_path_factory, text):
     folder = tmp_path_factory.mktemp("labels")
     for head in ("", HEAD):
         (folder / "labels.csv").write_text(head + text, encoding="utf-8", errors="replace", newline="")
@@ -211,7 +211,7 @@ def one_line_at_most(folder: Path) -> bool:
     return True
 
 
-def test_the_tables_that_reports_downloaded_are_read_as_one(tmp_path):
+def test_read_tables_downloads(tmp_path):
     """One for each page, side by side with a `labels.csv`; files that are no labels stay what they are."""
     touch(tmp_path, "takes/a.wav", "takes/b.wav", "takes/c.wav")
     (tmp_path / "pages").mkdir()
@@ -233,7 +233,7 @@ def test_the_tables_that_reports_downloaded_are_read_as_one(tmp_path):
     ]
 
 
-def test_a_recording_in_two_tables_is_refused(tmp_path):
+def test_read_tables_recording_twice(tmp_path):
     touch(tmp_path, "a.wav")
     (tmp_path / "x.labels.csv").write_text(HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
     (tmp_path / "y.labels.csv").write_text(HEAD + "./a.wav,0.5,0.6,snapping,,,\n")
@@ -244,7 +244,7 @@ def test_a_recording_in_two_tables_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "name", ["x.labels (1).csv", "x.labels(2).csv", "x.labels-2.csv", "x.labels 3.csv", "labels (1).csv"]
 )
-def test_a_second_download_is_refused_and_not_passed_over(tmp_path, name):
+def test_read_tables_second_download(tmp_path, name):
     """Its corrections are newer than those of the file that would be read."""
     table(tmp_path, HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
     (tmp_path / name).write_text(HEAD + "b.wav,0.5,0.6,snapping,,,\n")
@@ -254,7 +254,7 @@ def test_a_second_download_is_refused_and_not_passed_over(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["labels-2.csv", "labels 2.csv", "events (1).csv", "takes.csv"])
-def test_tables_of_other_names_are_nobodys_labels(tmp_path, name):
+def test_read_tables_other_names(tmp_path, name):
     table(tmp_path, HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
     (tmp_path / name).write_text("anything\n")
     assert [r.name for r in read_labels(tmp_path).recordings] == ["a.wav"]

@@ -1,4 +1,4 @@
-"""Promises of popclass.labels.sidecar, .beside and .checks: labels beside recordings, in each tool's own dialect."""
+"""Label tracks and selection tables beside recordings."""
 
 import pickle
 import shutil
@@ -35,7 +35,7 @@ def rows(source: Path) -> dict[str, tuple[LabelRow, ...]]:
     return {recording.name: recording.rows for recording in read_labels(source).recordings}
 
 
-def test_what_audacity_and_popclass_write_in_a_track_is_read(tmp_path):
+def test_track_dialects(tmp_path):
     put_all(tmp_path, {"a.wav": ""})
     shutil.copy(DATA / "labels" / "audacity_dialects.txt", tmp_path / "a.txt")
     assert rows(tmp_path) == {
@@ -47,7 +47,7 @@ def test_what_audacity_and_popclass_write_in_a_track_is_read(tmp_path):
     }
 
 
-def test_empty_tracks_and_tables_with_only_a_head_are_verified_negatives(tmp_path):
+def test_track_empty_verified(tmp_path):
     head = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\n"
     put_all(tmp_path, {"a.wav": "", "a.txt": "", "b.m4a": "", "b.Table.1.selections.txt": head, "c.wav": ""})
     put_all(tmp_path, {"c.txt": "1\t1\tcavitation"})
@@ -58,7 +58,7 @@ def test_empty_tracks_and_tables_with_only_a_head_are_verified_negatives(tmp_pat
     ]
 
 
-def test_recordings_without_a_track_and_tracks_without_a_recording_are_named_and_not_used(tmp_path):
+def test_track_without_recording(tmp_path):
     put_all(tmp_path, {"p1/a.wav": "", "p1/a.txt": "1\t1\tcavitation", "p1/b.wav": "", "old.txt": "1\t2\tsnapping"})
     put_all(tmp_path, {"notes.txt": "Recorded on Monday,\nthe left knee.\n"})
     labels = read_labels(tmp_path)
@@ -68,7 +68,7 @@ def test_recordings_without_a_track_and_tracks_without_a_recording_are_named_and
     assert stray == "1 label track without a recording ignored: old.txt"
 
 
-def test_several_selection_tables_of_one_recording_are_read_together_with_columns_in_any_order(tmp_path):
+def test_raven_several_tables(tmp_path):
     table = "Annotation\tEnd Time (s)\tBegin Time (s)\tSelection\nsnapping\t2.5\t2\t1\n"
     put_all(
         tmp_path, {"a.b.wav": "", "a.wav": "", "a.txt": "", "a.b.Table.1.selections.txt": HEAD + "1\t1\t1.5\tother\n"}
@@ -77,7 +77,7 @@ def test_several_selection_tables_of_one_recording_are_read_together_with_column
     assert rows(tmp_path) == {"a.b.wav": (LabelRow(1, 1.5, "other"), LabelRow(2, 2.5, "snapping")), "a.wav": ()}
 
 
-def test_one_table_labels_several_recordings_of_the_same_name_by_their_paths(tmp_path):
+def test_raven_paths(tmp_path):
     put_all(tmp_path, {"p01/take.wav": "", "p02/take.wav": "", "p03/take.wav": ""})
     shutil.copy(DATA / "labels" / "raven_several.txt", tmp_path / "study.txt")
     labels = read_labels(tmp_path)
@@ -90,7 +90,7 @@ def test_one_table_labels_several_recordings_of_the_same_name_by_their_paths(tmp
     assert read_labels(tmp_path / "p02" / ".." / "study.txt").recordings[1].rows == labels.recordings[1].rows
 
 
-def test_a_recording_a_track_or_a_table_may_be_given_alone(tmp_path):
+def test_read_labels_single_file(tmp_path):
     put_all(tmp_path, {"a.wav": "", "a.txt": "1\t1\tcavitation", "b.wav": "", "c.wav": ""})
     put_all(
         tmp_path,
@@ -105,7 +105,7 @@ def test_a_recording_a_track_or_a_table_may_be_given_alone(tmp_path):
     assert "no recording beside it has this name; e.wav" in refusal(tmp_path / "e.txt")
 
 
-def test_the_files_that_labels_are_in_are_told(tmp_path):
+def test_label_files_listed(tmp_path):
     put_all(
         tmp_path,
         {
@@ -125,12 +125,12 @@ def test_the_files_that_labels_are_in_are_told(tmp_path):
     assert label_files(tmp_path) == label_files(tmp_path / "labels.csv") == [tmp_path / "labels.csv"]
 
 
-def test_a_folder_per_class_has_no_label_files(tmp_path):
+def test_label_files_class_folders(tmp_path):
     put_all(tmp_path, {"cavitation/a.wav": "", "other/b.wav": ""})
     assert label_files(tmp_path) == []
 
 
-def test_all_texts_that_cannot_be_classes_are_listed_with_counts_and_places(tmp_path):
+def test_track_bad_class_names(tmp_path):
     put_all(tmp_path, {"a.wav": "", "a.txt": "1\t1\tCrack?\n2\t2\tcavitation\n3\t3\t\n", "b.wav": ""})
     put_all(tmp_path, {"b.txt": "1\t1\tuncertain 0.45\n2\t2\tCrack?\n"})
     a, b = tmp_path / "a.txt", tmp_path / "b.txt"
@@ -172,12 +172,12 @@ def test_all_texts_that_cannot_be_classes_are_listed_with_counts_and_places(tmp_
         ),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_its_place(tmp_path, texts, says):
+def test_track_refused(tmp_path, texts, says):
     assert says in refusal(put_all(tmp_path, texts))
 
 
 @pytest.mark.parametrize("separator", [",", ";"])
-def test_a_selection_table_with_commas_is_called_that_and_not_a_track(tmp_path, separator):
+def test_raven_with_commas(tmp_path, separator):
     head = ["Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Label"]
     lines = [separator.join(head), separator.join(["1", "Waveform 1", "1", "1.0", "1.1", "cavitation"])]
     put_all(tmp_path, {"a.wav": "", "a.txt": "\n".join(lines)})
@@ -185,19 +185,19 @@ def test_a_selection_table_with_commas_is_called_that_and_not_a_track(tmp_path, 
         read_labels(tmp_path)
 
 
-def test_a_full_name_tells_recordings_apart_that_differ_in_their_ending(tmp_path):
+def test_track_full_name(tmp_path):
     put_all(tmp_path, {"a.wav": "", "a.flac": "", "a.wav.txt": "1\t1\tother\n", "a.flac.txt": ""})
     assert rows(tmp_path) == {"a.flac": (), "a.wav": (LabelRow(1, 1, "other"),)}
 
 
-def test_tracks_in_folders_named_like_classes_are_refused_not_guessed(tmp_path):
+def test_track_in_class_folder(tmp_path):
     put_all(tmp_path, {"cavitation/a.wav": "", "snapping/b.wav": "", "knee.wav": "", "knee.txt": "1\t1\tcavitation"})
     assert "labelled twice: folders named like classes (cavitation, snapping) and label tracks (knee.txt)" in refusal(
         tmp_path
     )
 
 
-def test_a_table_of_labels_goes_before_tracks_and_says_so(tmp_path):
+def test_track_beside_table(tmp_path):
     put_all(
         tmp_path,
         {"a.wav": "", "a.txt": "1\t1\tcavitation", "labels.csv": "file,start_s,end_s,label\na.wav,2,3,other\n"},
@@ -209,7 +209,7 @@ def test_a_table_of_labels_goes_before_tracks_and_says_so(tmp_path):
     )
 
 
-def test_duplicates_are_used_once_and_overlaps_kept_and_both_are_told_with_file_and_times(tmp_path):
+def test_track_duplicates_and_overlaps(tmp_path):
     track = "1\t2\tcavitation\n1\t2\tcavitation\n1.5\t1.5\tsnapping\n3\t4\tother\n4\t5\tsnapping\n"
     put_all(tmp_path, {"a.wav": "", "a.txt": track})
     labels = read_labels(tmp_path)
@@ -219,7 +219,7 @@ def test_duplicates_are_used_once_and_overlaps_kept_and_both_are_told_with_file_
     assert over.endswith(": a.wav, cavitation at 1-2 s and snapping at 1.5 s")
 
 
-def test_overlap_needs_shared_time_and_different_labels():
+def test_overlaps_shared_time():
     assert overlaps([LabelRow(0, 2, "a"), LabelRow(1, 3, "a"), LabelRow(3, 4, "b")]) == []
     first, second, third = LabelRow(0, 9, "a"), LabelRow(1, 2, "b"), LabelRow(2, 3, "c")
     assert overlaps([first, second, third]) == [(first, second), (first, third)]
@@ -227,14 +227,14 @@ def test_overlap_needs_shared_time_and_different_labels():
     assert overlaps([point, LabelRow(5, 5, "b")]) == [(point, LabelRow(5, 5, "b"))]
 
 
-def test_labels_that_are_numbers_are_doubted(tmp_path):
+def test_track_numeric_labels(tmp_path):
     put_all(tmp_path, {"a.wav": "", "a.txt": "1\t1\t2\n2\t2\t10\n"})
     assert read_labels(tmp_path).warnings == ("labels that are only numbers (2, 10) are used as class names",)
 
 
 @settings(max_examples=150, deadline=None)
 @given(text=st.text(max_size=120) | st.text("0123456789.,-\t\n\\\\ac", max_size=60), head=st.sampled_from(("", HEAD)))
-def test_any_text_beside_a_recording_is_read_or_refused_in_one_line(tmp_path_factory, text, head):
+def test_track_any_text(tmp_path_factory, text, head):
     folder = tmp_path_factory.mktemp("tracks")
     (folder / "a.wav").touch()
     (folder / "a.txt").write_text(head + text, encoding="utf-8", errors="replace", newline="")
@@ -252,13 +252,13 @@ def outcome(folder: Path) -> str | None:
     return None
 
 
-def test_a_note_survives_copying():
+def test_note_copy():
     note = Note("1 recording is left out", "jane: 1.wav")
     again = pickle.loads(pickle.dumps(note))
     assert (again, again.brief) == (note, note.brief)
 
 
-def test_real_tracks_of_phone_recordings_are_read(realdata):
+def test_track_real_recordings(realdata):
     """Taps on a table, each labelled with its number; the licence beside them is nobody's track."""
     labels = read_labels(realdata / "negatives" / "taps")
     counts = {recording.name: len(recording.rows) for recording in labels.recordings}

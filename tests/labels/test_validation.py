@@ -1,4 +1,4 @@
-"""Promises of popclass.labels.validation: slips are told before they cost anything."""
+"""Validation of labels: misspelt classes and clips cut from one recording."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def labelled(*names):
 
 
 @pytest.mark.parametrize("slip", ["othr", "ohter", "others", "snaping", "snappin", "cavitaton", "cavitations"])
-def test_a_slip_is_refused_with_its_place_its_count_and_what_was_meant(slip):
+def test_check_spelling_slip(slip):
     meant = {"o": "other", "s": "snapping", "c": "cavitation"}[slip[0]]
     with pytest.raises(LabelError, match=rf"row 3: '{slip}' \(2 labels\); did you mean '{meant}'\?") as caught:
         check_spelling(labelled("cavitation", slip, slip))
@@ -24,11 +24,11 @@ def test_a_slip_is_refused_with_its_place_its_count_and_what_was_meant(slip):
 
 
 @pytest.mark.parametrize("name", ["click", "crepitus", "snapping-hip", "cavitation_2", "non-other", "tendon", "rub"])
-def test_classes_of_one_s_own_are_left_alone(name):
+def test_check_spelling_own_classes(name):
     assert check_spelling(labelled("cavitation", "snapping", "other", "other", name)) == []
 
 
-def test_a_label_like_a_more_frequent_one_is_told_and_kept():
+def test_check_spelling_frequent_label():
     (note,) = check_spelling(labelled("crepitus", "crepitus", "crepitis", "other"))
     assert note.endswith("'crepitis' (1 label) beside 'crepitus' (2 labels), labels.csv, row 4")
     assert "labels.csv" not in note.brief
@@ -36,7 +36,7 @@ def test_a_label_like_a_more_frequent_one_is_told_and_kept():
     assert check_spelling(labelled("pop-1", "pop-1", "pop-2")) == [], "figures tell names apart on purpose"
 
 
-def test_a_folder_s_name_is_looked_at_like_any_label():
+def test_check_spelling_folder_name():
     with pytest.raises(LabelError, match=r"^snaping/a\.wav: 'snaping' \(1 label\)"):
         check_spelling([LabelledRecording(Path("x"), "snaping/a.wav", whole="snaping")])
 
@@ -45,7 +45,7 @@ def clips(*names, **fields):
     return [LabelledRecording(Path(name), name, whole="cavitation", **fields) for name in names]
 
 
-def test_clips_that_differ_in_a_counter_are_told_whatever_their_class():
+def test_sibling_clips_counter():
     names = [f"cavitation/four_cracks_{i}.wav" for i in range(1, 5)]
     (note,) = sibling_clips([*clips(*names), *clips("other/four_cracks_9.wav", "other/door.wav")])
     assert note.startswith("5 clips may be cut from one recording")
@@ -54,11 +54,11 @@ def test_clips_that_differ_in_a_counter_are_told_whatever_their_class():
 
 
 @pytest.mark.parametrize("names", [("a/1.wav", "a/2.wav"), ("a/P07.wav", "a/P08.wav"), ("a/knee_1.wav", "a/hip_1.wav")])
-def test_names_that_say_nothing_are_passed_over(names):
+def test_sibling_clips_plain_names(names):
     assert sibling_clips(clips(*names)) == []
 
 
-def test_a_known_subject_settles_it():
+def test_sibling_clips_known_subject():
     assert sibling_clips(clips("a/knee_1.wav", "a/knee_2.wav", subject="P07")) == []
     rows = (LabelRow(0.5, 0.5, "cavitation"),)
     assert sibling_clips([LabelledRecording(Path(n), n, rows) for n in ("knee_1.wav", "knee_2.wav")]) == []

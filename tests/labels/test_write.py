@@ -1,4 +1,4 @@
-"""Promises of popclass.labels.write: what is written is read back the same, and nothing is lost or half written.
+"""Writing of labels: every format reads back the same, and no file is partial.
 
 The golden files in data/labels show each tool's own dialect.
 """
@@ -62,7 +62,7 @@ def same(read: Labels, written: Labels) -> bool:
 
 @settings(max_examples=60, deadline=None)
 @given(names=st.sets(stems, min_size=1, max_size=3), draw=st.data())
-def test_a_table_comes_back_with_all_it_knows(tmp_path_factory, names, draw):
+def test_write_table_round_trip(tmp_path_factory, names, draw):
     folder = tmp_path_factory.mktemp("table")
     plain = recordings(folder, names, draw, classes | st.just(""))
     labels = Labels(tuple(replace(each, **draw.draw(known)) for each in plain.recordings))
@@ -76,7 +76,7 @@ def test_a_table_comes_back_with_all_it_knows(tmp_path_factory, names, draw):
 
 @settings(max_examples=60, deadline=None)
 @given(names=st.sets(stems, min_size=1, max_size=3), draw=st.data())
-def test_audacity_tracks_come_back(tmp_path_factory, names, draw):
+def test_write_tracks_round_trip(tmp_path_factory, names, draw):
     folder = tmp_path_factory.mktemp("tracks")
     labels = recordings(folder, names, draw, classes)
     write_tracks(labels)
@@ -85,7 +85,7 @@ def test_audacity_tracks_come_back(tmp_path_factory, names, draw):
 
 @settings(max_examples=60, deadline=None)
 @given(names=st.sets(stems.map(single_field).filter(bool), min_size=1, max_size=3), draw=st.data())
-def test_raven_tables_come_back(tmp_path_factory, names, draw):
+def test_write_raven_round_trip(tmp_path_factory, names, draw):
     folder = tmp_path_factory.mktemp("raven")
     labels = recordings(folder, {name for name in names if not name.startswith(".")}, draw, classes)
     write_raven(labels, folder)
@@ -108,7 +108,7 @@ def two(folder: Path) -> Labels:
     )
 
 
-def test_each_format_is_written_as_its_golden_file_shows(tmp_path):
+def test_write_golden_files(tmp_path):
     labels = two(tmp_path)
     about = {"subject": 'P"7"', "site": "hip", "recorded_at": datetime.fromisoformat("2026-11-22T10:15:00+01:00")}
     table = write_table(Labels(tuple(replace(each, **about) for each in labels.recordings)), tmp_path)
@@ -122,7 +122,7 @@ def test_each_format_is_written_as_its_golden_file_shows(tmp_path):
     assert head.read_text() == selections.read_text("utf-8").splitlines(keepends=True)[0]
 
 
-def test_a_table_elsewhere_still_finds_its_recordings(tmp_path):
+def test_write_table_elsewhere(tmp_path):
     takes, tables = tmp_path / "takes", tmp_path / "tables"
     takes.mkdir()
     tables.mkdir()
@@ -132,7 +132,7 @@ def test_a_table_elsewhere_still_finds_its_recordings(tmp_path):
     assert [each.rows for each in back.recordings] == [each.rows for each in labels.recordings]
 
 
-def test_a_file_name_that_is_no_utf_8_comes_back(tmp_path):
+def test_write_table_undecodable_name(tmp_path):
     name = "caf\udce9.wav"
     try:
         (tmp_path / name).touch()
@@ -146,7 +146,7 @@ def test_a_file_name_that_is_no_utf_8_comes_back(tmp_path):
     assert read_labels(tmp_path) == labels
 
 
-def test_recordings_that_differ_in_their_ending_get_tracks_of_their_own(tmp_path):
+def test_write_tracks_same_stem(tmp_path):
     found = []
     for name in ("a.flac", "a.wav"):
         (tmp_path / name).touch()
@@ -155,7 +155,7 @@ def test_recordings_that_differ_in_their_ending_get_tracks_of_their_own(tmp_path
     assert read_labels(tmp_path).recordings == tuple(found)
 
 
-def test_nothing_is_written_where_one_of_the_files_cannot_be(tmp_path):
+def test_write_nothing_on_failure(tmp_path):
     labels = two(tmp_path)
     (tmp_path / "p01" / "quiet.txt").write_text("mine")
     with pytest.raises(OutputError, match="exists already"):
@@ -180,7 +180,7 @@ def test_nothing_is_written_where_one_of_the_files_cannot_be(tmp_path):
         ({}, "nothing is known about it"),
     ],
 )
-def test_what_a_track_cannot_hold_is_refused_not_left_out(tmp_path, fields, says):
+def test_write_tracks_refused(tmp_path, fields, says):
     labels = Labels((LabelledRecording(tmp_path / "a.wav", "a.wav", **fields),))
     for write in (write_tracks, write_raven):
         with pytest.raises(LabelError, match=says):
@@ -188,7 +188,7 @@ def test_what_a_track_cannot_hold_is_refused_not_left_out(tmp_path, fields, says
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_table_cannot_hold_is_refused(tmp_path):
+def test_write_table_refused(tmp_path):
     with pytest.raises(LabelError, match="spaces at its ends"):
         write_table(Labels((LabelledRecording(tmp_path / " a.wav", " a.wav", verified=True),)), tmp_path)
     with pytest.raises(LabelError, match="nothing is known"):

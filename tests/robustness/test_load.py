@@ -12,9 +12,10 @@ import recordings
 
 from popclass.batch import classify_folder
 from popclass.formats import FORMATS
+from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import analyze, number_events
-from popclass.postprocess import Metadata, postprocess
+from popclass.postprocess import postprocess
 from popclass.results import Analysis, Event, RecordingInfo
 
 RATE = recordings.RATE

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 import popclass
 from popclass.errors import AudioError, UsageError
+from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import analyze
-from popclass.postprocess import Metadata, postprocess
+from popclass.postprocess import postprocess
 from popclass.streaming import Listener
 
 RATE = 12_000

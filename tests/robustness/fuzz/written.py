@@ -19,8 +19,9 @@ from popclass.formats.raven import read_raven
 from popclass.formats.recordings import RecordingRow, recordings_csv
 from popclass.formats.write import check_not_corrected, check_unchanged
 from popclass.labels import Labels, label_files, read_labels, write_raven, write_table, write_tracks
+from popclass.metadata import Metadata
 from popclass.model.model import CLASS_NAME
-from popclass.postprocess import Metadata, postprocess
+from popclass.postprocess import postprocess
 from popclass.report.guidance import check_symptom
 from popclass.results import Analysis, Event, RecordingInfo
 

@@ -1,0 +1,48 @@
+"""Metadata of a recording that the user states: site, subject, joint cavities, time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from popclass.results import RecordingInfo
+from popclass.timing.sites import check_cavities, lookup
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Metadata of a recording as given by the user.
+
+    Attributes
+    ----------
+    site : str or None
+        Any spelling that `popclass sites` knows; stored as the site's name.
+    subject : str or None
+    cavities : int or None
+        Number of joint cavities; overrides that of the site.
+    recorded_at : datetime or None
+        Start of the recording; overrides that of the file.
+    """
+
+    site: str | None = None
+    subject: str | None = None
+    cavities: int | None = None
+    recorded_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.site is not None:
+            object.__setattr__(self, "site", lookup(self.site).name)
+        if self.cavities is not None:
+            check_cavities(self.cavities, what="cavities")
+
+    @property
+    def capacity(self) -> int | None:
+        """Number of cavities that may be occupied at once; None where the site is unknown."""
+        if self.cavities is not None:
+            return self.cavities
+        return lookup(self.site).cavities if self.site is not None else None
+
+    def apply(self, info: RecordingInfo) -> RecordingInfo:
+        """Return the description of a recording with this metadata."""
+        started = self.recorded_at if self.recorded_at is not None else info.recorded_at
+        return replace(info, site=self.site, subject=self.subject, recorded_at=started)
