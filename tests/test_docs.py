@@ -30,7 +30,13 @@ def by_name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", refresh.pages(), ids=by_name)
+def console_page(page: Path) -> object:
+    """Return a test parameter; the page that trains and evaluates is slow."""
+    marks = pytest.mark.slow if "popclass train" in page.read_text("utf-8").partition("```console example")[2] else ()
+    return pytest.param(page, marks=marks, id=by_name(page))
+
+
+@pytest.mark.parametrize("page", [console_page(page) for page in refresh.pages()])
 def test_console_output_current(page: Path) -> None:
     """Words are equal; numbers may differ by rounding between machines."""
     shown = refresh.without_examples(page.read_text("utf-8")).splitlines()

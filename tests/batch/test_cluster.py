@@ -23,6 +23,8 @@ from popclass.errors import UsageError
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'popclass[cluster]'")
 cluster = pytest.importorskip("popclass.batch.cluster")
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("events.csv", "recordings.csv")
 WAIT_S = 60.0
 

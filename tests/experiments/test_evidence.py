@@ -14,6 +14,8 @@ from popclass.model.model import Model
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Label
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
 SEED = 3
 

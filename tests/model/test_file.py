@@ -35,6 +35,7 @@ def test_to_bytes_is_onnx(model):
     assert json.loads(session.get_modelmeta().custom_metadata_map["popclass"]) == model.info
 
 
+@pytest.mark.robustness
 def test_split_changed_byte(model):
     data = model.to_bytes()
     for position in range(len(data)):
@@ -44,6 +45,7 @@ def test_split_changed_byte(model):
             refused(bytes(changed))
 
 
+@pytest.mark.robustness
 @settings(max_examples=200, deadline=None)
 @given(cut=st.integers(0, 10_000), tail=st.binary(max_size=80))
 def test_split_cut_or_tail(cut, tail):

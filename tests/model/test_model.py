@@ -154,6 +154,7 @@ def test_load_outputs_not_probabilities(tmp_path):
         Model.load(path)
 
 
+@pytest.mark.robustness
 @settings(max_examples=300, deadline=None)
 @given(place=st.integers(0, 10**6), change=st.binary(min_size=1, max_size=6), inserted=st.booleans())
 def test_model_damaged_graph(place, change, inserted):

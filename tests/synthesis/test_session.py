@@ -175,6 +175,7 @@ def _planned(count: int) -> list[tuple[Settings, planning.PlannedSound]]:
     return found
 
 
+@pytest.mark.slow
 def test_levels_independent_of_class() -> None:
     """Levels have one distribution for all classes, over 60 dB, and no factor of the settings prefers a class."""
     planned = _planned(120)

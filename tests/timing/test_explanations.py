@@ -36,6 +36,7 @@ def explain(case, capacity, price=1.0, period=PERIOD):
     return result, labels, since, sentences
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(events, st.integers(1, 3))
 def test_reasons_brute_force(case, capacity):

@@ -41,6 +41,7 @@ def states_of(result):
     return [1 if takes else 2 if cavitation else 0 for takes, cavitation in pairs]
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(events.filter(lambda case: len(case) <= 7), st.integers(1, 3), prices)
 def test_check_brute_force(case, capacity, price):

@@ -24,6 +24,7 @@ def exhaustive(starts, weights, length, machines):
 cases = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4)), max_size=9).map(sorted)
 
 
+@pytest.mark.slow
 @settings(max_examples=3000, deadline=None)
 @given(cases, st.integers(1, 20), st.integers(1, 4))
 def test_schedule_brute_force(case, length, machines):
