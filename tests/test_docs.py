@@ -122,7 +122,7 @@ def test_reference_commands_complete() -> None:
 def test_reference_columns_and_errors_complete() -> None:
     from popclass import errors
     from popclass.formats.raven import COLUMNS
-    from popclass.formats.recordings import recording_columns
+    from popclass.formats.csv_io import recording_columns
     from popclass.results import event_columns
 
     text = (ROOT / "docs" / "reference-formats.md").read_text("utf-8")

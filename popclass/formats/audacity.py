@@ -11,23 +11,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from popclass.errors import UsageError
-from popclass.formats.text import bad_row, number, read_rows
-from popclass.results import RecordingResult
+from popclass.formats.text import Row, TrackLabel, number, read_rows
+from popclass.results import Event, RecordingResult
 from popclass.utils.text import visible
 
 _PROBABILITY = re.compile(r"(?<!\s)\s+(0\.\d\d|1\.00)$")  # one try for each run of spaces, however long
-_EXPECTED = "expected start TAB end TAB label, with times in seconds"
-
-
-class AudacityLabel(NamedTuple):
-    """One label: a section of the recording in seconds, and its text. The end of a point is its start."""
-
-    start_s: float
-    end_s: float
-    text: str
 
 
 def audacity(results: Sequence[RecordingResult]) -> Iterator[str]:
@@ -43,13 +33,12 @@ def audacity(results: Sequence[RecordingResult]) -> Iterator[str]:
             f"an Audacity label track belongs to one recording, not to {len(results)}; "
             "classify them one at a time, or use --format csv or raven"
         )
-    return (
-        audacity_line(
-            event.start_s, event.end_s, event.label + ("" if event.p_label is None else f" {event.p_label:.2f}")
-        )
-        for result in results
-        for event in result.events
-    )
+    return (_event_line(event) for result in results for event in result.events)
+
+
+def _event_line(event: Event) -> str:
+    probability = "" if event.p_label is None else f" {event.p_label:.2f}"
+    return audacity_line(event.start_s, event.end_s, event.label + probability)
 
 
 def single_field(text: str) -> str:
@@ -74,21 +63,21 @@ def label_name(text: str) -> str:
     return _PROBABILITY.sub("", text.strip())
 
 
-def read_audacity(path: str | os.PathLike[str]) -> Iterator[tuple[int, AudacityLabel]]:
-    """Yield the labels of a track, each with the number of its row, counted from 1.
+def read_audacity(path: str | os.PathLike[str]) -> Iterator[tuple[Row, TrackLabel]]:
+    """Yield the rows of a track with their labels.
 
     Raises
     ------
     LabelError
         If the file cannot be read or a row is not a label; the message names the file and the row and quotes it.
     """
-    after_label = False
-    for row, content in read_rows(path):
-        if content[0].strip() != "\\":
-            after_label = True
-            yield row, _label(path, row, content)
-        elif not after_label:
-            raise bad_row(path, row, content, "a frequency range without a label before it")
+    label = None
+    for row in read_rows(path):
+        if row.cells[0].strip() != "\\":
+            label = _label(row)
+            yield row, label
+        elif label is None:
+            raise row.error("a frequency range without a label before it")
 
 
 def audacity_line(start_s: float, end_s: float, text: str) -> str:
@@ -102,13 +91,13 @@ def audacity_line(start_s: float, end_s: float, text: str) -> str:
     return f"{start_s:.6f}\t{end_s:.6f}\t{single_field(text)}\n"
 
 
-def _label(path: str | os.PathLike[str], row: int, content: list[str]) -> AudacityLabel:
-    start = number(content[0])
-    end = number(content[1]) if len(content) > 1 else None
-    if start is not None and end is None and len(content) == 2:
-        return AudacityLabel(start, start, content[1].strip())  # a point as Audacity 1.2 wrote it
+def _label(row: Row) -> TrackLabel:
+    first, *others = row.cells
+    start, end = number(first), number(others[0]) if others else None
+    if start is not None and end is None and len(others) == 1:
+        return TrackLabel(start, start, others[0].strip())  # a point as Audacity 1.2 wrote it
     if start is None or end is None:
-        raise bad_row(path, row, content, _EXPECTED)
+        raise row.error("expected start TAB end TAB label, with times in seconds")
     if end < start:
-        raise bad_row(path, row, content, f"the end ({end} s) lies before the start ({start} s)")
-    return AudacityLabel(start, end, " ".join(content[2:]).strip())
+        raise row.error(f"the end ({end} s) lies before the start ({start} s)")
+    return TrackLabel(start, end, " ".join(others[1:]).strip())

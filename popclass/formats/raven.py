@@ -11,13 +11,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from itertools import islice, zip_longest
 
 from popclass.errors import LabelError
 from popclass.formats.audacity import single_field
 from popclass.formats.csv_io import cell
-from popclass.formats.text import bad_row, number, read_rows
-from popclass.formats.text import fields as event_fields
+from popclass.formats.text import Row, TrackLabel, fields, number, read_header, read_rows
 from popclass.results import RecordingResult
 from popclass.utils.text import one_line
 
@@ -33,24 +32,14 @@ _OWN = {
     "Burst": "burst",
     "SNR (dB)": "snr_db",
 }
-COLUMNS = (
+STANDARD_COLUMNS = (
     *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)"),
-    *("Begin Path", "Begin File", *_OWN),
 )
+COLUMNS = (*STANDARD_COLUMNS, "Begin Path", "Begin File", *_OWN)
 VIEW = "Waveform 1"
 LABEL_COLUMNS = ("label", "annotation", "annotations", "class")  # users name the column; tried in order, in any case
 
 _BEGIN, _END, _OFFSET = "begin time (s)", "end time (s)", "file offset (s)"
-
-
-class RavenSelection(NamedTuple):
-    """One selection: seconds from the start of its file, its label, and the name and path of the file if given."""
-
-    start_s: float
-    end_s: float
-    text: str
-    file: str | None
-    path: str | None = None
 
 
 def raven(results: Sequence[RecordingResult]) -> Iterator[str]:
@@ -59,7 +48,7 @@ def raven(results: Sequence[RecordingResult]) -> Iterator[str]:
     selection, elapsed = 0, 0.0
     for result in results:
         nyquist, name = f"{result.sample_rate / 2:.3f}", result.recording.replace("\\", "/").rpartition("/")[2]
-        for event, row in zip(result.events, event_fields(result), strict=True):
+        for event, row in zip(result.events, fields(result), strict=True):
             selection += 1
             times = (f"{elapsed + event.start_s:.6f}", f"{elapsed + event.end_s:.6f}")
             own = (cell(column, row[column]) for column in _OWN.values())
@@ -81,64 +70,55 @@ def is_raven(path: str | os.PathLike[str]) -> bool:
     LabelError
         If the file cannot be read.
     """
-    return _BEGIN in _header(next(read_rows(path), (0, []))[1])
+    return _BEGIN in read_header(path)
 
 
-def read_raven(path: str | os.PathLike[str]) -> list[tuple[int, RavenSelection]]:
+def read_raven(path: str | os.PathLike[str]) -> list[tuple[Row, TrackLabel]]:
     """Read a selection table, whose labels are in the first column of `LABEL_COLUMNS` that exists.
 
     Returns
     -------
-    list of (int, RavenSelection)
-        The number of a row, counted from 1, and its selection, in the order of the file. A selection that has a row
-        for each view is listed once, with its first row.
+    list of (Row, TrackLabel)
+        In the order of the file. A selection that has a row for each view is listed once, with its first row.
 
     Raises
     ------
     LabelError
         If the file cannot be read, a column is missing or a row is not a selection.
     """
-    rows = read_rows(path)
-    names = _header(next(rows, (0, []))[1])
+    names = read_header(path)
     shown = one_line(os.fspath(path))
     for column in ("Begin Time (s)", "End Time (s)"):
         if column.casefold() not in names:
             raise LabelError(f"{shown}: not a Raven selection table: its first line has no column '{column}'")
     label = next((name for name in LABEL_COLUMNS if name in names), None)
-    selections: dict[tuple[str, ...], tuple[int, RavenSelection]] = {}
-    for row, content in rows:
+    selections: dict[tuple[str, ...], tuple[Row, TrackLabel]] = {}
+    for row in islice(read_rows(path), 1, None):
         if label is None:
             wanted = " or ".join(map(repr, LABEL_COLUMNS))
             raise LabelError(f"{shown}: no column {wanted} for the labels; it has {one_line(', '.join(names))}")
-        if len(content) > len(names):
-            raise bad_row(path, row, content, f"{len(content)} fields where the header has {len(names)}")
-        # A spreadsheet drops the empty fields at the end of a row.
-        padded = [text.strip() for text in content] + [""] * (len(names) - len(content))
-        fields = dict(zip(names, padded, strict=True))
-        selection = _selection(path, row, content, fields, fields[label])
-        views = (fields.get("selection", ""), fields.get("begin file", ""), fields[_BEGIN], fields[_END])
-        key = views if fields.get("selection") else (*views, selection.text)
+        if len(row.cells) > len(names):
+            raise row.error(f"{len(row.cells)} fields where the header has {len(names)}")
+        # A spreadsheet drops the empty values at the end of a row.
+        values = dict(zip_longest(names, map(str.strip, row.cells), fillvalue=""))
+        selection = _selection(row, values, values[label])
+        views = (values.get("selection", ""), values.get("begin file", ""), values[_BEGIN], values[_END])
+        key = views if values.get("selection") else (*views, selection.text)
         selections.setdefault(key, (row, selection))
     return list(selections.values())
 
 
-def _header(content: Sequence[str]) -> list[str]:
-    return [name.strip().casefold() for name in content]
-
-
-def _selection(
-    path: str | os.PathLike[str], row: int, content: list[str], fields: Mapping[str, str], text: str
-) -> RavenSelection:
-    begin, end = number(fields[_BEGIN]), number(fields[_END])
+def _selection(row: Row, values: Mapping[str, str], text: str) -> TrackLabel:
+    begin, end = number(values[_BEGIN]), number(values[_END])
     if begin is None or end is None:
-        raise bad_row(path, row, content, "the begin and the end time must be numbers of seconds")
+        raise row.error("the begin and the end time must be numbers of seconds")
     if end < begin:
-        raise bad_row(path, row, content, f"the end ({end} s) lies before the begin ({begin} s)")
-    offset = number(fields[_OFFSET]) if fields.get(_OFFSET) else begin
+        raise row.error(f"the end ({end} s) lies before the begin ({begin} s)")
+    offset = number(values[_OFFSET]) if values.get(_OFFSET) else begin
     if offset is None:
-        raise bad_row(path, row, content, "the file offset must be a number of seconds")
+        raise row.error("the file offset must be a number of seconds")
     # Nine decimals undo the rounding of the sum and keep every sample apart.
     finish = end if offset == begin else max(offset, round(offset + (end - begin), 9))
     if not math.isfinite(finish):
-        raise bad_row(path, row, content, "it is longer than any recording")
-    return RavenSelection(offset, finish, text, fields.get("begin file") or None, fields.get("begin path") or None)
+        raise row.error("it is longer than any recording")
+    return TrackLabel(offset, finish, text, values.get("begin file") or None, values.get("begin path") or None)

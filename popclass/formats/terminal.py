@@ -105,20 +105,25 @@ def _timelines(results: Sequence[RecordingResult]) -> list[list[RecordingResult]
     return [each for each in found.values() if len(each) > 1]
 
 
-def _table(result: RecordingResult) -> Table:
+def ruled_table(header_style: str = "") -> Table:
+    """Return an empty table of rich with a rule below the names of its columns."""
     from rich import box
     from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style=header_style)
+
+
+def _table(result: RecordingResult) -> Table:
     from rich.text import Text
 
-    names, rows = cells(result)
-    layout = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
-    for name in names:
+    rows, layout = cells(result), ruled_table("dim")
+    for name in rows[0]:
         layout.add_column(name, justify="right" if name in RIGHT_ALIGNED else "left", no_wrap=name != "notes")
     for event, row in zip(result.events, rows, strict=True):
         label = _STYLES.get(event.label, "")
         notes = "red" if event.timing == REFRACTORY else ""
         styles = {"#": "dim", "burst": "dim", "SNR": "dim", "label": label, "prob": label, "notes": notes}
-        layout.add_row(*(Text(text, style=styles.get(name, "")) for name, text in zip(names, row, strict=True)))
+        layout.add_row(*(Text(text, style=styles.get(name, "")) for name, text in row.items()))
     return layout
 
 
@@ -159,19 +164,16 @@ def sparkline(events: Iterable[tuple[float, float, str]], duration_s: float, wid
     >>> "".join(bar.character for bar in bars), bars[0].label
     ('█▁▁▁▂', 'cavitation')
     """
-    loudest: dict[int, float] = {}
-    labels: dict[int, str] = {}
+    inside: dict[int, list[tuple[float, str]]] = {}
     for seconds, level, label in events:
-        at = min(int(min(max(seconds / duration_s, 0), 1) * width), width - 1) if duration_s > 0 else 0
-        loudest[at] = max(level, loudest.get(at, level))
-        if at not in labels or _RANK.get(label, 0) > _RANK.get(labels[at], 0):
-            labels[at] = label
-    return [Bar(_height(loudest[at]), labels[at]) if at in labels else Bar(EMPTY) for at in range(width)]
-
-
-def _height(level: float) -> str:
-    share = min(max(level / LOUDEST_DB, 0.0), 1.0) if level == level else 0.0  # an unknown level is NaN
-    return HEIGHTS[round(share * (len(HEIGHTS) - 1))]
+        position = min(max(seconds / duration_s, 0), 1) * width if duration_s > 0 else 0
+        share = min(1.0, max(0.0, level / LOUDEST_DB))  # in this order an unknown level, NaN, becomes 0
+        inside.setdefault(min(int(position), width - 1), []).append((share, label))
+    bars = [Bar(EMPTY)] * width
+    for at, found in inside.items():
+        height = HEIGHTS[round(max(found)[0] * (len(HEIGHTS) - 1))]
+        bars[at] = Bar(height, max((label for _, label in found), key=lambda label: _RANK.get(label, 0)))
+    return bars
 
 
 def sparkline_points(results: Sequence[RecordingResult]) -> tuple[list[tuple[float, float, str]], float]:

@@ -24,9 +24,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from popclass.errors import LabelError
-from popclass.formats.audacity import AudacityLabel, label_name, read_audacity, single_field
-from popclass.formats.raven import RavenSelection, is_raven, read_raven
-from popclass.formats.text import number, read_rows
+from popclass.formats.audacity import label_name, read_audacity, single_field
+from popclass.formats.raven import is_raven, read_raven
+from popclass.formats.text import Row, TrackLabel, number, read_header
 from popclass.labels.folders import is_audio, list_folder, walk_files
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.labels.validation import validated
@@ -151,7 +151,7 @@ def _is_table(path: Path) -> bool:
 
 def _is_track(path: Path) -> bool:
     try:
-        _, cells = next(read_rows(path), (0, [""]))
+        cells = read_header(path)
     except LabelError:
         return False
     return len(cells) > 1 and number(cells[0]) is not None
@@ -172,8 +172,7 @@ def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labe
         by_name.setdefault(single_field(path.name), []).append(path)
     found: dict[Path, list[LabelRow]] = {}
     for track, owners in sorted(sidecars.tracks.items()):
-        located = _read_raven(track, owners, by_name) if is_raven(track) else _read_audacity(track, owners)
-        for path, row in located:
+        for path, row in (_read_raven if is_raven(track) else _read_audacity)(track, owners, by_name):
             if only is None or path == only:
                 found.setdefault(path, []).extend([] if row is None else [row])
     recordings = [
@@ -183,25 +182,28 @@ def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labe
     return validated(recordings, _warn_of_numbers(recordings), allow_empty=False)
 
 
-def _read_audacity(track: Path, owners: list[Path]) -> Iterator[Located]:
+def _read_audacity(track: Path, owners: list[Path], _: Mapping[str, list[Path]]) -> Iterator[Located]:
     owner = _only_owner(track, owners)
     yield owner, None
     _check_separator(track)
     for row, label in read_audacity(track):
-        yield owner, _label_row(track, row, label)
+        yield owner, _label_row(row, label)
 
 
 def _read_raven(track: Path, owners: list[Path], by_name: Mapping[str, list[Path]]) -> Iterator[Located]:
     selections = read_raven(track)
     if not selections:
         yield _only_owner(track, owners), None
-    _check_offsets(track, [selection for _, selection in selections])
-    for row, selection in selections:
-        if selection.file is None:
-            owner = _only_owner(track, owners)
-        else:
-            owner = _named_recording(track, row, selection.file, selection.path, owners, by_name)
-        yield owner, _label_row(track, row, selection)
+    # Begin times count from the start of the first recording; without offsets, those of others are unknown.
+    files = {(label.path, label.file) for _, label in selections if label.file is not None}
+    if len(files) > 1 and "file offset (s)" not in read_header(track):
+        raise LabelError(
+            f"{one_line(str(track))}: selections in {len(files)} recordings, but no column 'File Offset (s)' with the "
+            "times in each; add it in Raven and save the table again"
+        )
+    for row, label in selections:
+        owner = _only_owner(track, owners) if label.file is None else _named_recording(row, label, owners, by_name)
+        yield owner, _label_row(row, label)
 
 
 def _only_owner(track: Path, owners: list[Path]) -> Path:
@@ -219,61 +221,45 @@ def _only_owner(track: Path, owners: list[Path]) -> Path:
 
 def _check_separator(track: Path) -> None:
     """Refuse a selection table that another program has saved with commas, which is not a track."""
-    _, head = next(read_rows(track), (0, [""]))
-    if len(head) == 1 and "begin time (s)" in (name.strip(' "').casefold() for name in re.split("[,;]", head[0])):
+    head = read_header(track)
+    if len(head) == 1 and "begin time (s)" in (name.strip(' "') for name in re.split("[,;]", head[0])):
         raise LabelError(
-            f"{_at(track, 1)}: a Raven selection table whose columns are not separated by tabs; save it "
+            f"{one_line(str(track))}, row 1: a Raven selection table whose columns are not separated by tabs; save it "
             "from Raven again, or with tabs (in a spreadsheet: text, tab delimited)"
         )
 
 
-def _check_offsets(track: Path, selections: Iterable[RavenSelection]) -> None:
-    """Refuse a table of several recordings without offsets: begin times count from the first of them."""
-    files = {(each.path, each.file) for each in selections if each.file is not None}
-    _, header = next(read_rows(track))
-    if len(files) > 1 and "file offset (s)" not in (name.strip().casefold() for name in header):
-        raise LabelError(
-            f"{one_line(str(track))}: selections in {len(files)} recordings, but no column 'File Offset (s)' with the "
-            "times in each; add it in Raven and save the table again"
-        )
-
-
-def _label_row(track: Path, row: int, label: AudacityLabel | RavenSelection) -> LabelRow:
+def _label_row(row: Row, label: TrackLabel) -> LabelRow:
     if label.start_s < 0:
         raise LabelError(
-            f"{_at(track, row)}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; "
+            f"{row.where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; "
             "move the label, or the recording back to 0 s before its labels are exported"
         )
-    return LabelRow(label.start_s, label.end_s, label_name(label.text), _at(track, row))
+    return LabelRow(label.start_s, label.end_s, label_name(label.text), row.where)
 
 
-def _named_recording(
-    track: Path, row: int, file: str, path: str | None, owners: list[Path], by_name: Mapping[str, list[Path]]
-) -> Path:
+def _named_recording(row: Row, label: TrackLabel, owners: list[Path], by_name: Mapping[str, list[Path]]) -> Path:
     """Return the recording that a selection names: by its path as far as that helps, else the one beside the table."""
+    file = label.file or ""
     candidates = by_name.get(single_field(file), [])
-    if len(candidates) > 1 and path is not None:
-        written = path.replace("\\", "/").split("/")[::-1]
+    if len(candidates) > 1 and label.path is not None:
+        written = label.path.replace("\\", "/").split("/")[::-1]
         shared = [_shared_parts(written, each) for each in candidates]
         candidates = [each for each, parts in zip(candidates, shared, strict=True) if parts == max(shared)]
     if len(candidates) > 1:
-        candidates = [each for each in candidates if each in owners or each.parent == track.parent] or candidates
-    if len(candidates) == 1:
-        return candidates[0]
+        candidates = [each for each in candidates if each in owners or each.parent == row.path.parent] or candidates
     if not candidates:
-        raise LabelError(f"{_at(track, row)}: no recording '{one_line(file)}' is in the folder of the table or below")
-    names = abbreviated([str(each) for each in candidates])
-    raise LabelError(f"{_at(track, row)}: '{one_line(file)}' may be any of {names}")
+        raise LabelError(f"{row.where}: no recording '{one_line(file)}' is in the folder of the table or below")
+    if len(candidates) > 1:
+        names = abbreviated([str(each) for each in candidates])
+        raise LabelError(f"{row.where}: '{one_line(file)}' may be any of {names}")
+    return candidates[0]
 
 
 def _shared_parts(written: list[str], path: Path) -> int:
     """Return the number of parts, counted from the file name up, that a written path and a real one share."""
     real = map(single_field, reversed(path.parts))
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(written, real, strict=False)))
-
-
-def _at(track: Path, row: int) -> str:
-    return f"{one_line(str(track))}, row {row}"
 
 
 def _warn_of_numbers(recordings: Iterable[LabelledRecording]) -> list[str]:

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.audacity import AudacityLabel, audacity, label_name, read_audacity
+from popclass.formats.audacity import audacity, label_name, read_audacity
+from popclass.formats.text import TrackLabel
 from popclass.results import RecordingInfo, RecordingResult
 from popclass.utils.files import write_text
 
 
-def _labels(path: Path) -> list[AudacityLabel]:
+def _labels(path: Path) -> list[TrackLabel]:
     return [label for _, label in read_audacity(path)]
 
 
@@ -33,7 +34,7 @@ def test_audacity_round_trip(tmp_path_factory: pytest.TempPathFactory, result: R
 
 
 def test_read_audacity_event_at_zero() -> None:
-    assert _labels(golden_path("audacity", "full"))[0] == AudacityLabel(0.0, 0.00625, "other 0.99")
+    assert _labels(golden_path("audacity", "full"))[0] == TrackLabel(0.0, 0.00625, "other 0.99")
 
 
 def test_read_audacity_no_events() -> None:
@@ -57,24 +58,24 @@ def test_audacity_class_with_tabs() -> None:
 def test_read_audacity_extended() -> None:
     """Points, regions, frequency ranges, labels without text, tabs within one."""
     assert _labels(GOLDEN / "audacity_extended_export.txt") == [
-        AudacityLabel(1.0, 1.0, "click at 6928 Hz"),
-        AudacityLabel(2.0, 2.5, "cavitation"),
-        AudacityLabel(3.0, 3.5, ""),
-        AudacityLabel(4.0, 4.5, "snapping hip"),
+        TrackLabel(1.0, 1.0, "click at 6928 Hz"),
+        TrackLabel(2.0, 2.5, "cavitation"),
+        TrackLabel(3.0, 3.5, ""),
+        TrackLabel(4.0, 4.5, "snapping hip"),
     ]
 
 
 def test_read_audacity_spreadsheet() -> None:
     """Byte-order mark, CRLF, decimal commas, blank lines at the end."""
     assert _labels(GOLDEN / "audacity_spreadsheet.txt") == [
-        AudacityLabel(0.25, 0.5, "R\xfccken"),
-        AudacityLabel(1.5, 1.75, "snapping"),
+        TrackLabel(0.25, 0.5, "R\xfccken"),
+        TrackLabel(1.5, 1.75, "snapping"),
     ]
 
 
 def test_read_audacity_points_of_1_2(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("0.5\tcavitation\n")
-    assert _labels(tmp_path / "a.txt") == [AudacityLabel(0.5, 0.5, "cavitation")]
+    assert _labels(tmp_path / "a.txt") == [TrackLabel(0.5, 0.5, "cavitation")]
 
 
 @pytest.mark.parametrize(

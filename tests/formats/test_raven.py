@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
-from popclass.formats.raven import RavenSelection, raven, read_raven
+from popclass.formats.raven import raven, read_raven
+from popclass.formats.text import TrackLabel
 from popclass.results import RecordingResult
 from popclass.utils.files import write_text
 
 HEADER = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tAnnotation\n"
 
 
-def _selections(path: Path) -> list[RavenSelection]:
+def _selections(path: Path) -> list[TrackLabel]:
     return [selection for _, selection in read_raven(path)]
 
 
@@ -57,16 +58,16 @@ def test_read_raven_no_selections() -> None:
 
 def test_read_raven_own_table() -> None:
     selections = _selections(golden_path("raven", "full"))
-    assert selections[0] == RavenSelection(*(0.0, 0.00625, "other", 'left, "first".m4a', 'hips/left, "first".m4a'))
+    assert selections[0] == TrackLabel(*(0.0, 0.00625, "other", 'left, "first".m4a', 'hips/left, "first".m4a'))
     assert len(selections) == len(FULL.events)
 
 
 def test_read_raven_export() -> None:
     """Both views of a selection, other columns, CRLF, decimal comma, an offset within the second file."""
     assert _selections(GOLDEN / "raven_export.txt") == [
-        RavenSelection(0.0, 0.012, "cavitation", "knee_01.wav"),
-        RavenSelection(3.0191, 3.0301, "snapping", "knee_01.wav"),
-        RavenSelection(2.5, 2.52, "", "knee_02.wav"),
+        TrackLabel(0.0, 0.012, "cavitation", "knee_01.wav"),
+        TrackLabel(3.0191, 3.0301, "snapping", "knee_01.wav"),
+        TrackLabel(2.5, 2.52, "", "knee_02.wav"),
     ]
 
 
@@ -78,7 +79,7 @@ def test_read_raven_no_label_column(tmp_path: Path) -> None:
 
 def test_read_raven_row_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Begin Time (s)\tEnd Time (s)\tLabel\n\n0.5\t0.6\tpop\n")
-    assert read_raven(tmp_path / "a.txt") == [(3, RavenSelection(0.5, 0.6, "pop", None))]
+    assert [(row.number, label) for row, label in read_raven(tmp_path / "a.txt")] == [(3, TrackLabel(0.5, 0.6, "pop"))]
 
 
 def test_read_raven_without_selection_numbers(tmp_path: Path) -> None:

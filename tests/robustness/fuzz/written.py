@@ -14,10 +14,9 @@ import numpy as np
 from popclass.batch.manifest import notices, read_manifest, read_symptoms, summarize
 from popclass.errors import LabelError, OutputError
 from popclass.formats.audacity import read_audacity
-from popclass.formats.csv_io import cell, csv_line, csv_rows, read_events_csv
+from popclass.formats.csv_io import RecordingRow, cell, csv_line, csv_rows, read_events_csv, recordings_csv
 from popclass.formats.raven import read_raven
-from popclass.formats.recordings import RecordingRow, recordings_csv
-from popclass.formats.write import check_not_corrected, check_unchanged
+from popclass.formats.write import check_not_corrected
 from popclass.labels import Labels, label_files, read_labels, write_raven, write_table, write_tracks
 from popclass.metadata import Metadata
 from popclass.model.model import CLASS_NAME
@@ -96,9 +95,9 @@ def corrected(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     for format in ("audacity", "raven"):
         early = twice(lambda format=format: check_not_corrected(format, path), OutputError)
-        late = twice(lambda: check_unchanged(path, text), OutputError)
+        late = twice(lambda format=format: check_not_corrected(format, path, text), OutputError)
         check(isinstance(late, Refused) == (text.encode() != data), "what differs is replaced, or what is equal is not")
-        other = attempt(lambda: check_unchanged(path, text + "x"), OutputError)
+        other = attempt(lambda format=format: check_not_corrected(format, path, text + "x"), OutputError)
         check(isinstance(other, Refused), "a file that holds something else is replaced")
         check(early is None or isinstance(early, Refused), "an early answer that is none")
 
