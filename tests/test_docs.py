@@ -121,8 +121,8 @@ def test_reference_commands_complete() -> None:
 
 def test_reference_columns_and_errors_complete() -> None:
     from popclass import errors
-    from popclass.formats.raven import COLUMNS
     from popclass.formats.csv_io import recording_columns
+    from popclass.formats.raven import COLUMNS
     from popclass.results import event_columns
 
     text = (ROOT / "docs" / "reference-formats.md").read_text("utf-8")

@@ -17,17 +17,19 @@ attrs, accepts only tracks of three columns, without frequency lines or empty, a
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
+from typing import NoReturn
 
+from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import LabelError
 from popclass.formats.audacity import label_name, read_audacity, single_field
 from popclass.formats.raven import is_raven, read_raven
 from popclass.formats.text import Row, TrackLabel, number, read_header
-from popclass.labels.folders import is_audio, list_folder, walk_files
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.labels.validation import validated
 from popclass.utils.text import counted, one_line
@@ -57,21 +59,33 @@ class Sidecars:
     tracks: dict[Path, list[Path]]
     strays: list[Path]
 
-    @property
-    def tracked(self) -> list[Path]:
-        """Recordings with a track of their name, sorted."""
-        return sorted({owner for owners in self.tracks.values() for owner in owners})
+
+def list_files(folder: Path, *, below: bool = True) -> list[Path]:
+    """Return the files in a folder and below it, sorted, without hidden ones; raise LabelError if it is unreadable."""
+    found: list[Path] = []
+    for place, inner, files in os.walk(folder, onerror=_raise_unreadable):
+        inner[:] = [name for name in inner if below and not name.startswith(".")]
+        found += [Path(place) / name for name in files if not name.startswith(".")]
+    return sorted(found)
 
 
-def find_sidecars(files: Iterable[Path]) -> Sidecars:
-    """Find recordings and label tracks among files; text files are opened to recognize their format.
+def _raise_unreadable(error: OSError) -> NoReturn:
+    raise LabelError(f"{one_line(str(error.filename))}: cannot be read: {error.strerror}") from None
+
+
+def is_audio(path: Path) -> bool:
+    """Return whether a file has the suffix of a recording."""
+    return path.suffix.lower() in AUDIO_SUFFIXES
+
+
+def find_sidecars(paths: Sequence[Path]) -> Sidecars:
+    """Find recordings and label tracks among sorted files; text files are opened to recognize their format.
 
     Raises
     ------
     LabelError
         If a text file beside a recording cannot be read.
     """
-    paths = sorted(files)
     found = Sidecars([path for path in paths if is_audio(path)], {}, [])
     named: dict[Path, list[Path]] = {}
     for path in found.recordings:
@@ -95,20 +109,23 @@ def read_folder(folder: Path, sidecars: Sidecars) -> Labels:
         With file, row and content, if a label is invalid, or it is not clear which recording it belongs to.
     """
     labels = _read(folder, sidecars)
-    warnings: list[str] = []
     known = {recording.path for recording in labels.recordings}
-    if unlabelled := [path.relative_to(folder).as_posix() for path in sidecars.recordings if path not in known]:
+    warnings: list[str] = []
+    if unlabelled := [_relative(path, folder) for path in sidecars.recordings if path not in known]:
         brief = f"{counted(len(unlabelled), 'recording')} without a label track ignored"
         warnings.append(Note(brief, abbreviated(unlabelled)))
-    if strays := [path.relative_to(folder).as_posix() for path in sidecars.strays]:
+    if strays := [_relative(path, folder) for path in sidecars.strays]:
         warnings.append(Note(f"{counted(len(strays), 'label track')} without a recording ignored", abbreviated(strays)))
-    return Labels(labels.recordings, (*warnings, *labels.warnings))
+    return replace(labels, warnings=(*warnings, *labels.warnings))
 
 
 def read_one_recording(recording: Path) -> Labels:
     """Read the tracks of one recording; raise LabelError if it has none, or a label is invalid."""
-    sidecars = _beside(recording)
-    labels = _read(recording.parent, sidecars, only=recording)
+    folder = recording.parent
+    found = find_sidecars([path for path in list_files(folder, below=False) if path.is_file()])
+    # A table beside no recording may name this one inside.
+    tracks = {track: owners for track, owners in found.tracks.items() if recording in owners or not owners}
+    labels = _read(folder, Sidecars(found.recordings, tracks, []), only=recording)
     if not labels.recordings:
         stem = one_line(recording.stem)
         raise LabelError(
@@ -118,15 +135,10 @@ def read_one_recording(recording: Path) -> Labels:
     return labels
 
 
-def tracks_of(recording: Path) -> list[Path]:
-    """Return the tracks that may belong to a recording, sorted."""
-    return sorted(_beside(recording).tracks)
-
-
 def read_one_track(track: Path) -> Labels:
     """Read a track or selection table of recordings beside it or below; raise LabelError if a label is invalid."""
-    sidecars = find_sidecars(walk_files(track.parent))
-    return _read(track.parent, Sidecars(sidecars.recordings, {track: sidecars.tracks.get(track, [])}, []))
+    found = find_sidecars(list_files(track.parent))
+    return _read(track.parent, Sidecars(found.recordings, {track: found.tracks.get(track, [])}, []))
 
 
 def _owners(track: Path, named: Mapping[Path, list[Path]]) -> list[Path]:
@@ -157,15 +169,6 @@ def _is_track(path: Path) -> bool:
     return len(cells) > 1 and number(cells[0]) is not None
 
 
-def _beside(recording: Path) -> Sidecars:
-    """Return the recordings in the folder of one, and the tracks that may belong to that one."""
-    files = (path for path in list_folder(recording.parent) if not path.name.startswith(".") and path.is_file())
-    found = find_sidecars(files)
-    # A table beside no recording may name this one inside.
-    tracks = {track: owners for track, owners in found.tracks.items() if recording in owners or not owners}
-    return Sidecars(found.recordings, tracks, found.strays)
-
-
 def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labels:
     by_name: dict[str, list[Path]] = {}
     for path in sidecars.recordings:
@@ -176,10 +179,14 @@ def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labe
             if only is None or path == only:
                 found.setdefault(path, []).extend([] if row is None else [row])
     recordings = [
-        LabelledRecording(path, path.relative_to(folder).as_posix(), tuple(sorted(rows)), verified=not rows)
+        LabelledRecording(path, _relative(path, folder), tuple(sorted(rows)), verified=not rows)
         for path, rows in sorted(found.items())
     ]
-    return validated(recordings, _warn_of_numbers(recordings), allow_empty=False)
+    return validated(recordings, sorted(sidecars.tracks), _warn_of_numbers(recordings), allow_empty=False)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
 
 
 def _read_audacity(track: Path, owners: list[Path], _: Mapping[str, list[Path]]) -> Iterator[Located]:

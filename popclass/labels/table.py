@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
 from popclass.errors import LabelError
 from popclass.formats.csv_io import check_text, read_columns
-from popclass.formats.text import number
-from popclass.labels.folders import list_folder
+from popclass.formats.text import number, shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.labels.validation import validated
 from popclass.utils.text import one_line
@@ -74,12 +73,12 @@ def read_tables(paths: Sequence[Path]) -> Labels:
         if missing := sorted(one_line(each.name) for each in found if not os.path.isfile(each.path)):
             raise LabelError(f"{one_line(str(path))}: {abbreviated(missing)} not found; paths are relative to the CSV")
         recordings += found
-    return validated(sorted(recordings, key=lambda recording: recording.name), unread)
+    return validated(sorted(recordings, key=lambda recording: recording.name), paths, unread)
 
 
-def tables_in(folder: Path) -> list[Path]:
-    """Return the tables of labels in a folder, sorted; raise LabelError if one was downloaded twice."""
-    found = [path for path in list_folder(folder) if path.is_file() and path.name.lower().endswith(".csv")]
+def tables_in(files: Iterable[Path]) -> list[Path]:
+    """Return the tables of labels among the files of a folder; raise LabelError if one was downloaded twice."""
+    found = [path for path in files if path.name.lower().endswith(".csv") and path.is_file()]
     for path in found:
         if (second := _SECOND_DOWNLOAD.fullmatch(path.name)) is not None:
             name = one_line(f"{second['name'] or second['page']}.csv")
@@ -114,7 +113,7 @@ def _check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
         hint = "" if instead is None else f"; did you mean it by '{one_line(instead)}'? Rename it {needed}"
         raise LabelError(f"{shown}: column {needed} is missing; needed are {', '.join(NEEDED)}, found: {found}{hint}")
     hints = {name: "" if column is None else f"; did you mean {column}?" for name, column in meant.items()}
-    return [Note("a column is ignored", f"'{one_line(name)[:40]}' in {shown}{hint}") for name, hint in hints.items()]
+    return [Note("a column is ignored", f"'{shortened(name, 40)}' in {shown}{hint}") for name, hint in hints.items()]
 
 
 def _meant(name: str, columns: Sequence[str]) -> str | None:

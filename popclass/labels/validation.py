@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher, get_close_matches
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from popclass.errors import LabelError
+from popclass.formats.text import shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.model.model import CLASS_NAME
 from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN
@@ -29,7 +30,6 @@ STANDARD = (CAVITATION, SNAPPING, OTHER)
 SIMILARITY = 0.8  # difflib's ratio from which a name may be a misspelling: othr, ohter, snaping
 
 _ALLOWED = "allowed are lower-case letters, digits, _ and -"
-_LONGEST = 40  # characters of a text in a message
 _OVERLAP = (
     "labels of different classes overlap; a point takes the nearest onset, and any other onset in both goes to the one "
     "that begins nearest to it"
@@ -39,18 +39,19 @@ _COUNTER = re.compile(r"(?P<stem>.*?[^\W_].*?)(?:[ _.-]+\d+|[ _.-]*\(\d+\))")
 
 def check_class_name(name: str, where: str = "class") -> None:
     """Raise LabelError unless `name` can be a class; `where` begins the message."""
-    if reason := _objection(name):
-        raise LabelError(f"{where}: '{_shown(name)}' cannot be a class; {reason}{_hint(name)}")
+    _check_class_names({name: (1, where)})
 
 
 def validated(
-    recordings: Sequence[LabelledRecording], warnings: Sequence[str] = (), *, allow_empty: bool = True
+    recordings: Sequence[LabelledRecording], files: Sequence[Path], warnings: Sequence[str], *, allow_empty: bool = True
 ) -> Labels:
     """Return the labels without duplicates, with warnings of duplicates and overlaps.
 
     Parameters
     ----------
     recordings : sequence of LabelledRecording
+    files : sequence of Path
+        Label files they were read from.
     warnings : sequence of str
         Earlier warnings, which come first.
     allow_empty : bool
@@ -61,7 +62,10 @@ def validated(
     LabelError
         If labels cannot be classes: all of them, with their number and the place of the first.
     """
-    _check_class_names(recordings, allow_empty=allow_empty)
+    names = _count_labels(recordings)
+    if allow_empty:
+        names.pop("", None)
+    _check_class_names(names)
     found = list(warnings)
     unique = []
     for recording in recordings:
@@ -74,7 +78,7 @@ def validated(
             places = abbreviated([f"{first.place} and {second.place}" for first, second in pairs])
             found.append(Note(_OVERLAP, f"{name}, {places}"))
         unique.append(replace(recording, rows=rows))
-    return Labels(tuple(unique), tuple(found))
+    return Labels(tuple(unique), tuple(found), tuple(files))
 
 
 def overlaps(rows: Sequence[LabelRow]) -> list[tuple[LabelRow, LabelRow]]:
@@ -187,21 +191,20 @@ def _hint(text: str) -> str:
     return f"; did you mean '{meant[0]}'?" if meant else ""
 
 
-def _check_class_names(recordings: Iterable[LabelledRecording], *, allow_empty: bool) -> None:
-    found = _count_labels(recordings)
-    refused = [name for name in found if _objection(name) is not None and (name or not allow_empty)]
+def _check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
+    """Raise LabelError for all names that cannot be classes, given the number and the first place of each."""
+    refused = [name for name in found if _objection(name) is not None]
     if not refused:
         return
     text, *others = refused
     count, first = found[text]
-    if not others:
-        times = "" if count == 1 else f" ({_times(count)})"
-        raise LabelError(f"{first}: '{_shown(text)}'{times} cannot be a class; {_objection(text)}{_hint(text)}")
-    listed = ", ".join(f"'{_shown(other)}' ({_times(found[other][0])}, first in {found[other][1]})" for other in others)
-    raise LabelError(
-        f"{first}: '{_shown(text)}' ({_times(count)}) cannot be a class, nor can {listed}; {_ALLOWED}, "
-        f"but not {UNCERTAIN}{_hint(text)}"
-    )
+    times = f" ({counted(count, 'time')})" if others or count > 1 else ""
+    reason = f"{_ALLOWED}, but not {UNCERTAIN}" if others else _objection(text)
+    also = [
+        f"'{shortened(other, 40)}' ({counted(found[other][0], 'time')}, first in {found[other][1]})" for other in others
+    ]
+    nor = f", nor can {', '.join(also)}" if others else ""
+    raise LabelError(f"{first}: '{shortened(text, 40)}'{times} cannot be a class{nor}; {reason}{_hint(text)}")
 
 
 def _count_labels(recordings: Iterable[LabelledRecording]) -> dict[str, tuple[int, str]]:
@@ -216,15 +219,6 @@ def _count_labels(recordings: Iterable[LabelledRecording]) -> dict[str, tuple[in
             count, first = found.get(label, (0, where))
             found[label] = (count + 1, first)
     return found
-
-
-def _times(count: int) -> str:
-    return counted(count, "time")
-
-
-def _shown(text: str) -> str:
-    line = one_line(text)
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 
 
 def _similar(name: str, others: Sequence[str]) -> str | None:

@@ -17,7 +17,7 @@ from popclass.formats.audacity import read_audacity
 from popclass.formats.csv_io import RecordingRow, cell, csv_line, csv_rows, read_events_csv, recordings_csv
 from popclass.formats.raven import read_raven
 from popclass.formats.write import check_not_corrected
-from popclass.labels import Labels, label_files, read_labels, write_raven, write_table, write_tracks
+from popclass.labels import Labels, read_labels, write_raven, write_table, write_tracks
 from popclass.metadata import Metadata
 from popclass.model.model import CLASS_NAME
 from popclass.postprocess import postprocess
@@ -57,7 +57,7 @@ def tracks(data: bytes) -> None:
     if isinstance(labels, Refused):
         return
     _check_labels(labels)
-    check(track in label_files(folder / "a.wav"), "a track that was read is not named")
+    check(track in labels.files, "a track that was read is not named")
     for write in (write_tracks, write_raven):
         out = workplace("tracks-out")
         for left in (out / "take").iterdir() if (out / "take").exists() else ():
