@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import click
 
-from popclass.cli import batch, classify, evaluate, features, listen, model, sites, synth, train
+from popclass.cli import batch, classify, listen, show, train
 from popclass.cli.console import open_closed_streams, print_error, system_failure
 from popclass.errors import PopclassError
 from popclass.utils.files import discard
@@ -29,11 +29,6 @@ __all__ = ["main"]
 
 FINE, UNUSABLE = 0, 2
 
-_HELP = """Classify the short sounds of moving joints: cavitation, soft-tissue snapping, or other.
-
-Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
-2 wrong usage or an unusable input.
-"""
 _EPILOG = """\b
 Examples:
   popclass classify hip.m4a --site hip
@@ -43,7 +38,6 @@ Examples:
 
 
 @click.group(
-    help=_HELP,
     invoke_without_command=True,
     epilog=_EPILOG,
     context_settings={"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]},
@@ -51,7 +45,11 @@ Examples:
 @click.version_option(__version__, prog_name="popclass", message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> int:
-    """Run `popclass`."""
+    """Classify the short sounds of moving joints: cavitation, soft-tissue snapping, or other.
+
+    Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
+    2 wrong usage or an unusable input.
+    """
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         return UNUSABLE
@@ -59,8 +57,8 @@ def commands(context: click.Context) -> int:
 
 
 for _command in (
-    *(classify.classify, batch.batch, train.train, evaluate.evaluate, features.features),
-    *(listen.listen, model.model, sites.sites, synth.synth),
+    *(classify.classify, batch.batch, train.train, train.evaluate, classify.features),
+    *(listen.listen, show.model, show.sites, train.synth),
 ):
     commands.add_command(_command)
 

@@ -1,9 +1,9 @@
-"""Command `popclass classify`: the labelled events of recordings."""
+"""Commands `popclass classify` and `popclass features`: the labelled events of recordings, and their features."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import PurePath
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from popclass.cli import options
-from popclass.cli.console import print_note, progress_bar
-from popclass.cli.inputs import STDIN, check_paths, copied_stdin, exit_code, process_each
+from popclass.cli.console import STDIN, check_paths, copied_stdin, exit_code, print_note, process_each, progress_bar
 from popclass.errors import UsageError
-from popclass.utils.files import STDOUT, check_writable
+from popclass.utils.files import STDOUT, check_writable, write_text
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
+    from popclass.pipeline import Extraction
     from popclass.results import RecordingResult
 
 TABLE = "table"
@@ -26,16 +26,11 @@ FORMATS = (TABLE, "csv", "jsonl", "audacity", "raven")
 _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl"}
 # formats that users expect in a file with this suffix
 _EXPECTED = {
-    **{".csv": ("csv",), ".tsv": ("csv",), ".jsonl": ("jsonl",), ".json": ("jsonl",), ".ndjson": ("jsonl",)},
-    **{".txt": ("audacity", "raven"), ".audacity": ("audacity",), ".raven": ("raven",)},
+    **{".csv": ["csv"], ".tsv": ["csv"], ".jsonl": ["jsonl"], ".json": ["jsonl"], ".ndjson": ["jsonl"]},
+    **{".txt": ["audacity", "raven"], ".audacity": ["audacity"], ".raven": ["raven"]},
 }
 _REPORT_SUFFIXES = (".html", ".htm")
 
-_HELP = """Detect the short sounds in recordings and classify each.
-
-A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
-channels), or - for standard input.
-"""
 _EPILOG = """\b
 Examples:
   popclass classify hip.m4a --site hip
@@ -61,18 +56,18 @@ def _moment(text: str, option: str) -> datetime:
     return moment
 
 
-@click.command(help=_HELP, epilog=_EPILOG)
+@click.command(epilog=_EPILOG)
 @click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
 @options.model
 @options.site
 @options.cavities
 @options.refractory
 @options.subject
-@click.option(
+@options.checked(
     "--recorded-at",
-    callback=options.checked(_moment),
-    metavar="ISO",
-    help="Start of the recording, such as 2026-11-22T10:15:00+01:00 (default: from its metadata or file name).",
+    _moment,
+    "ISO",
+    "Start of the recording, such as 2026-11-22T10:15:00+01:00 (default: from its metadata or file name).",
 )
 @options.min_probability
 @click.option(
@@ -81,13 +76,13 @@ def _moment(text: str, option: str) -> datetime:
     metavar="OUT.html",
     help="Also write a page to view, listen to and correct the events; it contains their sound.",
 )
-@click.option(
+@options.checked(
     "--symptom",
+    options.check_symptom,
+    "NAME",
+    "Symptom to discuss in the report, such as pain or numbness; may be repeated.",
     "symptoms",
-    callback=options.checked(options.check_symptom),
-    metavar="NAME",
     multiple=True,
-    help="Symptom to discuss in the report, such as pain or numbness; may be repeated.",
 )
 @click.option(
     "--format",
@@ -95,7 +90,7 @@ def _moment(text: str, option: str) -> datetime:
     type=click.Choice(FORMATS),
     help="Output format (default: by the suffix .csv or .jsonl of OUT, else table).",
 )
-@click.option("-o", "output", type=options.PATH, metavar="OUT", default=STDOUT, help="Output file; - is stdout.")
+@options.output("OUT", "Output file; - is stdout.", STDOUT)
 def classify(
     recordings: tuple[str, ...],
     model: str | None,
@@ -108,10 +103,17 @@ def classify(
     output: str,
     **metadata: Any,  # site, subject and cavities, as Metadata names them
 ) -> int:
-    """Run `popclass classify`."""
+    """Detect the short sounds in recordings and classify each.
+
+    A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
+    channels), or - for standard input.
+    """
     form = style or _BY_SUFFIX.get(PurePath(output).suffix.lower(), TABLE)
     _check(recordings, recorded_at, form, output)
-    _check_report(recordings, report, symptoms, output)
+    if report is not None:
+        _check_report(recordings, report, output)
+    elif symptoms:
+        raise UsageError("--symptom is used in a report only: add --report OUT.html")
 
     from popclass.formats import write_results
     from popclass.metadata import Metadata
@@ -160,11 +162,7 @@ def _check(recordings: Sequence[str], recorded_at: datetime | None, form: str, o
         check_not_corrected(form, output)
 
 
-def _check_report(recordings: Sequence[str], report: str | None, symptoms: Sequence[str], output: str) -> None:
-    if report is None:
-        if symptoms:
-            raise UsageError("--symptom is used in a report only: add --report OUT.html")
-        return
+def _check_report(recordings: Sequence[str], report: str, output: str) -> None:
     check_paths(recordings, report)
     if report != STDOUT and PurePath(report).suffix.lower() not in _REPORT_SUFFIXES:
         allowed = " or ".join(_REPORT_SUFFIXES)
@@ -191,3 +189,41 @@ def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, 
         print_note("each recording was checked by itself; with --subject ID those of one person share a timeline")
     if (assumed := assumption(first.site)) is not None:
         print_note(assumed)
+
+
+_FEATURES_EPILOG = """\b
+Examples:
+  popclass features hip.m4a -o features.csv
+  popclass features *.wav | head
+"""
+
+
+@click.command(epilog=_FEATURES_EPILOG)
+@click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
+@options.output("CSV", "Output file; - is stdout.", STDOUT)
+def features(recordings: tuple[str, ...], output: str) -> int:
+    """Write the features of every short sound as CSV.
+
+    One row an event, one column a feature.
+    """
+    check_paths(recordings, output)
+    check_writable(output)
+
+    from popclass.pipeline import extract_events, load_model
+
+    frontend = load_model(None).frontend
+    extractions, failures = process_each(
+        recordings, lambda recording, progress: extract_events(recording, frontend, progress=progress)
+    )
+    if extractions:
+        write_text(output, _feature_lines(extractions, frontend.names))
+    return exit_code(failures, len(extractions))
+
+
+def _feature_lines(extractions: Sequence[Extraction], names: Sequence[str]) -> Iterator[str]:
+    from popclass.formats.csv_io import csv_line
+
+    yield csv_line(["recording", "event", "start_s", *names])
+    for each in extractions:
+        for event, row in zip(each.events, each.features.tolist(), strict=True):
+            yield csv_line([each.info.name, event.event, f"{event.start_s:.6f}", *row])

@@ -16,24 +16,36 @@ from popclass.timing.sites import MOST_CAVITIES, lookup
 from popclass.utils.duration import LONGEST_S, SHORTEST_S, format_duration, parse_duration
 
 PATH = click.Path()
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def checked(check: Callable[[str, str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Return a callback for click that converts the text of an option.
+def checked(
+    name: str, check: Callable[[str, str], Any], metavar: str, help: str, *names: str, **settings: Any
+) -> Option:
+    """Return an option whose text is converted and checked.
 
     Parameters
     ----------
+    name : str
+        Such as `--site`.
     check : callable
         Receives the text and the name of the option; returns the value or raises `UsageError`.
+    metavar, help : str
+    names, settings
+        Further arguments of `click.option`.
     """
 
-    def convert(_context: click.Context, option: click.Parameter, value: Any) -> Any:
-        name = option.opts[-1]
+    def convert(_context: click.Context, _option: click.Parameter, value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(check(each, name) for each in value)
         return value if value is None else check(value, name)
 
-    return convert
+    return click.option(name, *names, callback=convert, metavar=metavar, help=help, **settings)
+
+
+def output(metavar: str, help: str, default: str | None = None) -> Option:
+    """Return the option `-o`."""
+    return click.option("-o", "output", type=PATH, metavar=metavar, default=default, help=help)
 
 
 def whole_number(least: int, most: int | None = None) -> click.IntRange:
@@ -67,34 +79,24 @@ def _probability(text: str, option: str) -> float:
 
 
 model = click.option("--model", type=PATH, metavar="MODEL.onnx", help="Model to use (default: the bundled model).")
-site = click.option(
-    "--site",
-    callback=checked(lambda text, _: lookup(text).name),
-    metavar="SITE",
-    help="Site of the body; popclass sites lists them.",
-)
+site = checked("--site", lambda text, _: lookup(text).name, "SITE", "Site of the body; popclass sites lists them.")
 cavities = click.option(
     "--cavities",
     type=whole_number(1, MOST_CAVITIES),
     metavar="N",
     help="Joint cavities that can pop (default: that of the site).",
 )
-refractory = click.option(
+refractory = checked(
     "--refractory",
-    callback=checked(lambda text, option: parse_duration(text, what=option)),
-    metavar="DURATION",
-    help=f"Time before a joint cavity can pop again, {format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)} "
+    lambda text, option: parse_duration(text, what=option),
+    "DURATION",
+    f"Time before a joint cavity can pop again, {format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)} "
     "(default: that of the site, 20min).",
 )
-subject = click.option(
-    "--subject",
-    callback=checked(_subject),
-    metavar="ID",
-    help="Person; recordings of one subject and site share a timeline.",
-)
-min_probability = click.option(
+subject = checked("--subject", _subject, "ID", "Person; recordings of one subject and site share a timeline.")
+min_probability = checked(
     "--min-probability",
-    callback=checked(_probability),
-    metavar="P",
-    help="Minimum probability for a label, 0-1; below it the event is 'uncertain' (default: set by the model).",
+    _probability,
+    "P",
+    "Minimum probability for a label, 0-1; below it the event is 'uncertain' (default: set by the model).",
 )

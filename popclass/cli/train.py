@@ -1,4 +1,4 @@
-"""Command `popclass train`: a model from labelled recordings."""
+"""Commands `popclass train`, `popclass evaluate` and `popclass synth`: work with labelled recordings."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from typing import Any
 import click
 
 from popclass.cli import options
-from popclass.cli.console import print_note, progress_bar
+from popclass.cli.console import exit_code, print_note, progress_bar
 from popclass.errors import UsageError
 from popclass.utils.files import STDOUT, check_writable, placing, write_text
-from popclass.utils.text import one_line
+from popclass.utils.text import counted, one_line
 
 CLASSIFIERS = ("auto", "logistic", "svm", "forest")
 LARGEST_SEED = 2**32 - 1
+MOST_SESSIONS = 100_000
 
-_HELP = """Train a model on labelled recordings.
-
-Prints scores of cross-validation on recordings that were held out; the model card contains them as well. Recordings
-that cannot be read are skipped and reported, and the exit code is 1.
-"""
 _EPILOG = """\b
 Examples:
   popclass train labelled/
@@ -40,16 +36,9 @@ hold nothing but 'other'. Recordings that are labelled only in part need --parti
 """
 
 
-@click.command(help=_HELP, epilog=_EPILOG)
+@click.command(epilog=_EPILOG)
 @click.argument("labelled", type=options.PATH)
-@click.option(
-    "-o",
-    "output",
-    type=options.PATH,
-    metavar="MODEL.onnx",
-    default="model.onnx",
-    help="Model file; its model card (.md) is written beside it.",
-)
+@options.output("MODEL.onnx", "Model file; its model card (.md) is written beside it.", "model.onnx")
 @click.option(
     "--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto selects the best in cross-validation."
 )
@@ -69,13 +58,12 @@ hold nothing but 'other'. Recordings that are labelled only in part need --parti
     help="Class whose name resembles another class; may be repeated.",
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
-def train(
-    labelled: str,
-    output: str,
-    force: bool,
-    **settings: Any,  # as popclass.train names them
-) -> int:
-    """Run `popclass train`."""
+def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # settings: as popclass.train names them
+    """Train a model on labelled recordings.
+
+    Prints scores of cross-validation on recordings that were held out; the model card contains them as well. Recordings
+    that cannot be read are skipped and reported, and the exit code is 1.
+    """
     path = Path(output)
     if output == STDOUT or path.suffix.lower() != ".onnx":
         raise UsageError(f"-o {one_line(output)!r}: a model is a file with its card beside it; end its name in .onnx")
@@ -103,3 +91,75 @@ def train(
         print_note(f"note: {note}")
     print_note(f"wrote {one_line(str(path))} and {one_line(str(card_path))}")
     return 1 if training["unreadable"] else 0
+
+
+_EVALUATE_EPILOG = """\b
+Examples:
+  popclass evaluate labelled/
+  popclass evaluate labels.csv --model mine.onnx -o evaluation/
+
+\b
+LABELLED is what popclass train takes; use recordings that the model was not trained on. Sounds without a label
+count as 'other', unless --partial is given. DIR must be new or empty; it gets scores.json, events.csv, report.md
+and figures (PNG and PDF).
+"""
+
+
+@click.command(epilog=_EVALUATE_EPILOG)
+@click.argument("labelled", type=options.PATH)
+@options.model
+@options.output("DIR", "Folder for scores, events, report and figures.")
+@click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of counting them as 'other'.")
+def evaluate(labelled: str, model: str | None, output: str | None, partial: bool) -> int:
+    """Evaluate a model on labelled recordings.
+
+    Scores detection (how many labelled sounds are found), classification (by the sound alone, with context, with
+    timing, and with both), and both steps together, with the calibration of the probabilities.
+    """
+    from popclass.evaluation import evaluate as run
+    from popclass.evaluation.output import check_folder
+
+    if output == STDOUT:
+        raise UsageError("-o -: an evaluation is a folder; name one that is new or empty")
+    if output is not None:
+        check_folder(output)
+    with progress_bar("processing recordings") as bar:
+        found = run(labelled, model=model, partial=partial, progress=lambda step, done, total: bar(done, total, step))
+    if output is not None:
+        found.save(output)
+    write_text(STDOUT, found.table())
+    for note in found.scores["notes"]:
+        print_note(f"note: {note}")
+    if output is not None:
+        print_note(f"wrote {one_line(output)}")
+    return exit_code(found.failed, found.scores["recordings"]["heard"])  # "heard": a stored name
+
+
+_SYNTH_EPILOG = """\b
+Examples:
+  popclass synth generated/ --sessions 20
+  popclass train generated/
+  popclass batch generated/ --manifest generated/manifest.csv -o results/
+"""
+
+
+@click.command(epilog=_SYNTH_EPILOG)
+@click.argument("out_dir", type=options.PATH)
+@click.option(
+    "--sessions", type=options.whole_number(1, MOST_SESSIONS), default=1, metavar="N", help="Number of sessions."
+)
+@click.option(
+    "--seed", type=options.whole_number(0), default=0, metavar="S", help="The same seed gives the same bytes."
+)
+def synth(out_dir: str, sessions: int, seed: int) -> int:
+    """Generate sessions of labelled recordings.
+
+    Writes FLAC recordings, labels.csv and manifest.csv. The recordings of a session have one subject and site. OUT_DIR
+    must be new or empty.
+    """
+    from popclass.synthesis.write import write_sessions
+
+    with progress_bar("generating sessions") as bar:
+        folder = write_sessions(out_dir, sessions=sessions, seed=seed, progress=bar)
+    print_note(f"wrote {counted(sessions, 'session')} into {one_line(str(folder))}")
+    return 0
