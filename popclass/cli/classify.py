@@ -31,19 +31,6 @@ _EXPECTED = {
 }
 _REPORT_SUFFIXES = (".html", ".htm")
 
-_EPILOG = """\b
-Examples:
-  popclass classify hip.m4a --site hip
-  popclass classify first.wav second.wav --subject P07 --site mcp -o events.csv
-  popclass classify back.wav --site lumbar --report back.html --symptom pain
-  popclass classify knuckles.flac --format audacity -o knuckles.txt
-  ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
-
-\b
-Recordings of one --subject and --site form one timeline; the start of each is read from its metadata or
-file name.
-"""
-
 
 def _moment(text: str, option: str) -> datetime:
     try:
@@ -56,7 +43,7 @@ def _moment(text: str, option: str) -> datetime:
     return moment
 
 
-@click.command(epilog=_EPILOG)
+@click.command(cls=options.Command)
 @click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
 @options.model
 @options.site
@@ -107,6 +94,15 @@ def classify(
 
     A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
     channels), or - for standard input.
+
+      popclass classify hip.m4a --site hip
+      popclass classify first.wav second.wav --subject P07 --site mcp -o events.csv
+      popclass classify back.wav --site lumbar --report back.html --symptom pain
+      popclass classify knuckles.flac --format audacity -o knuckles.txt
+      ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
+
+    Recordings of one --subject and --site form one timeline; the start of each is read from its metadata or
+    file name.
     """
     form = style or _BY_SUFFIX.get(PurePath(output).suffix.lower(), TABLE)
     _check(recordings, recorded_at, form, output)
@@ -191,20 +187,16 @@ def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, 
         print_note(assumed)
 
 
-_FEATURES_EPILOG = """\b
-Examples:
-  popclass features hip.m4a -o features.csv
-  popclass features *.wav | head
-"""
-
-
-@click.command(epilog=_FEATURES_EPILOG)
+@click.command(cls=options.Command)
 @click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
 @options.output("CSV", "Output file; - is stdout.", STDOUT)
 def features(recordings: tuple[str, ...], output: str) -> int:
     """Write the features of every short sound as CSV.
 
     One row an event, one column a feature.
+
+      popclass features hip.m4a -o features.csv
+      popclass features *.wav | head
     """
     check_paths(recordings, output)
     check_writable(output)

@@ -6,6 +6,7 @@ imported.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,16 @@ from popclass.utils.duration import LONGEST_S, SHORTEST_S, format_duration, pars
 
 PATH = click.Path()
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Command(click.Command):
+    """Command whose help is its docstring; the examples, from its first indented line on, follow the options."""
+
+    def __init__(self, *, help: str | None, **settings: Any) -> None:
+        """Split the help, and keep the lines of the examples as they are."""
+        text, _, examples = inspect.cleandoc(help or "").partition("\n\n  ")
+        epilog = f"\b\nExamples:\n  {examples}".replace("\n\n", "\n\n\b\n")
+        super().__init__(help=text, epilog=epilog, **settings)
 
 
 def checked(

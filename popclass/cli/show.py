@@ -14,18 +14,21 @@ from popclass.utils.text import one_line
 if TYPE_CHECKING:
     from popclass.model.model import Model
 
-_EXAMPLE = "\b\nExample:\n  popclass model {} mine.onnx\n"
-
 
 @click.group()
 def model() -> None:
     """Look at model files."""
 
 
-@model.command(epilog=_EXAMPLE.format("show"))
+@model.command(cls=options.Command)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def show(path: str) -> int:
-    """Show classes, training data, scores and thresholds of a model."""
+    """Show classes, training data, scores and thresholds of a model.
+
+    The main facts come first, each on one line, then the model card.
+
+      popclass model show mine.onnx
+    """
     from rich.markdown import Markdown
 
     from popclass.formats.terminal import render
@@ -40,12 +43,14 @@ def show(path: str) -> int:
     return 0
 
 
-@model.command(epilog=_EXAMPLE.format("verify"))
+@model.command(cls=options.Command)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def verify(path: str) -> int:
     """Check that a model file is undamaged and works here.
 
     The checksum shows damage, not forgery.
+
+      popclass model verify mine.onnx
     """
     from popclass.model.model import Model
 
@@ -78,28 +83,25 @@ def _facts(loaded: Model) -> Iterator[tuple[str, str]]:
 
 
 _WHOLE = ("site", "cavities", "refractory", "documented")
-_SITES_EPILOG = """\b
-Add sites of your own in sites.toml in the configuration folder of popclass, or in the file that the
-environment variable POPCLASS_SITES names:
-
-\b
-  [thumb]
-  cavities = 2
-  refractory = "25min"         # optional, 20min where missing
-  documented = false           # optional, false where missing
-  note = "MCP and IP joint"    # optional
-  source = "our own count"     # optional
-
-\b
-Then: popclass classify thumb.wav --site thumb
-"""
 
 
-@click.command(epilog=_SITES_EPILOG)
+@click.command(cls=options.Command)
 def sites() -> int:
     """List the sites and their joint cavities.
 
     'documented' tells whether the sources of popclass document audible cavitation at the site.
+
+    Add sites of your own in sites.toml in the configuration folder of popclass, or in the file that the
+    environment variable POPCLASS_SITES names, as in the example below.
+
+      [thumb]
+      cavities = 2
+      refractory = "25min"         # optional, 20min where missing
+      documented = false           # optional, false where missing
+      note = "MCP and IP joint"    # optional
+      source = "our own count"     # optional
+
+      popclass classify thumb.wav --site thumb
     """
     from popclass.formats.terminal import render, ruled_table
     from popclass.timing.sites import BUILT_IN, describe

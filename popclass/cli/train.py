@@ -17,26 +17,8 @@ CLASSIFIERS = ("auto", "logistic", "svm", "forest")
 LARGEST_SEED = 2**32 - 1
 MOST_SESSIONS = 100_000
 
-_EPILOG = """\b
-Examples:
-  popclass train labelled/
-  popclass train labels.csv -o mine.onnx --classifier forest
-  popclass train recordings/ -o mine.onnx               # recordings/REC.wav with recordings/REC.txt
-  popclass train labels.csv --base models/default.onnx --partial
 
-\b
-LABELLED is one of
-  a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
-  a CSV, or a folder with a labels.csv or downloads of reports (PAGE.labels.csv): file,start_s,label and, where
-    known, end_s,subject,site,recorded_at
-  a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
-    (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
-In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
-hold nothing but 'other'. Recordings that are labelled only in part need --partial.
-"""
-
-
-@click.command(epilog=_EPILOG)
+@click.command(cls=options.Command)
 @click.argument("labelled", type=options.PATH)
 @options.output("MODEL.onnx", "Model file; its model card (.md) is written beside it.", "model.onnx")
 @click.option(
@@ -63,6 +45,20 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
 
     Prints scores of cross-validation on recordings that were held out; the model card contains them as well. Recordings
     that cannot be read are skipped and reported, and the exit code is 1.
+
+      popclass train labelled/
+      popclass train labels.csv -o mine.onnx --classifier forest
+      popclass train recordings/ -o mine.onnx               # recordings/REC.wav with recordings/REC.txt
+      popclass train labels.csv --base models/default.onnx --partial
+
+    LABELLED is one of
+      a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
+      a CSV, or a folder with a labels.csv or downloads of reports (PAGE.labels.csv): file,start_s,label and, where
+        known, end_s,subject,site,recorded_at
+      a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
+        (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
+    In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
+    hold nothing but 'other'. Recordings that are labelled only in part need --partial.
     """
     path = Path(output)
     if output == STDOUT or path.suffix.lower() != ".onnx":
@@ -93,19 +89,7 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
     return 1 if training["unreadable"] else 0
 
 
-_EVALUATE_EPILOG = """\b
-Examples:
-  popclass evaluate labelled/
-  popclass evaluate labels.csv --model mine.onnx -o evaluation/
-
-\b
-LABELLED is what popclass train takes; use recordings that the model was not trained on. Sounds without a label
-count as 'other', unless --partial is given. DIR must be new or empty; it gets scores.json, events.csv, report.md
-and figures (PNG and PDF).
-"""
-
-
-@click.command(epilog=_EVALUATE_EPILOG)
+@click.command(cls=options.Command)
 @click.argument("labelled", type=options.PATH)
 @options.model
 @options.output("DIR", "Folder for scores, events, report and figures.")
@@ -115,6 +99,13 @@ def evaluate(labelled: str, model: str | None, output: str | None, partial: bool
 
     Scores detection (how many labelled sounds are found), classification (by the sound alone, with context, with
     timing, and with both), and both steps together, with the calibration of the probabilities.
+
+      popclass evaluate labelled/
+      popclass evaluate labels.csv --model mine.onnx -o evaluation/
+
+    LABELLED is what popclass train takes; use recordings that the model was not trained on. Sounds without a label
+    count as 'other', unless --partial is given. DIR must be new or empty; it gets scores.json, events.csv, report.md
+    and figures (PNG and PDF).
     """
     from popclass.evaluation import evaluate as run
     from popclass.evaluation.output import check_folder
@@ -135,15 +126,7 @@ def evaluate(labelled: str, model: str | None, output: str | None, partial: bool
     return exit_code(found.failed, found.scores["recordings"]["heard"])  # "heard": a stored name
 
 
-_SYNTH_EPILOG = """\b
-Examples:
-  popclass synth generated/ --sessions 20
-  popclass train generated/
-  popclass batch generated/ --manifest generated/manifest.csv -o results/
-"""
-
-
-@click.command(epilog=_SYNTH_EPILOG)
+@click.command(cls=options.Command)
 @click.argument("out_dir", type=options.PATH)
 @click.option(
     "--sessions", type=options.whole_number(1, MOST_SESSIONS), default=1, metavar="N", help="Number of sessions."
@@ -156,6 +139,10 @@ def synth(out_dir: str, sessions: int, seed: int) -> int:
 
     Writes FLAC recordings, labels.csv and manifest.csv. The recordings of a session have one subject and site. OUT_DIR
     must be new or empty.
+
+      popclass synth generated/ --sessions 20
+      popclass train generated/
+      popclass batch generated/ --manifest generated/manifest.csv -o results/
     """
     from popclass.synthesis.write import write_sessions
 
