@@ -40,19 +40,7 @@ _HOMES = {
     "Event": "popclass.results",
     "RecordingResult": "popclass.results",
 }
-__all__ = [
-    "Detector",
-    "Event",
-    "Listener",
-    "LiveEvent",
-    "Model",
-    "RecordingResult",
-    "classify",
-    "classify_folder",
-    "evaluate",
-    "extract_features",
-    "train",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

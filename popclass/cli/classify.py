@@ -57,11 +57,8 @@ def _moment(text: str, option: str) -> datetime:
     "Start of the recording, such as 2026-11-22T10:15:00+01:00 (default: from its metadata or file name).",
 )
 @options.min_probability
-@click.option(
-    "--report",
-    type=options.PATH,
-    metavar="OUT.html",
-    help="Also write a page to view, listen to and correct the events; it contains their sound.",
+@options.path(
+    "--report", "OUT.html", "Also write a page to view, listen to and correct the events; it contains their sound."
 )
 @options.checked(
     "--symptom",
@@ -77,7 +74,7 @@ def _moment(text: str, option: str) -> datetime:
     type=click.Choice(FORMATS),
     help="Output format (default: by the suffix .csv or .jsonl of OUT, else table).",
 )
-@options.output("OUT", "Output file; - is stdout.", STDOUT)
+@options.path("-o", "OUT", "Output file; - is stdout.", "output", default=STDOUT)
 def classify(
     recordings: tuple[str, ...],
     model: str | None,
@@ -189,7 +186,7 @@ def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, 
 
 @click.command(cls=options.Command)
 @click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
-@options.output("CSV", "Output file; - is stdout.", STDOUT)
+@options.path("-o", "CSV", "Output file; - is stdout.", "output", default=STDOUT)
 def features(recordings: tuple[str, ...], output: str) -> int:
     """Write the features of every short sound as CSV.
 

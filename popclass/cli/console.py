@@ -195,26 +195,20 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 
 def _is_for_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
-        return True
-    return any(sign in str(error).lower() for sign in _MEMORY)
+    named = any(sign in str(error).lower() for sign in _MEMORY)
+    return named or isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
 
 
 def _os_failure(error: OSError) -> str:
-    if error.errno == errno.ENOENT and _folder_is_gone():
-        return "the folder this was started in is gone; change to another one"
+    if error.errno == errno.ENOENT:
+        try:
+            os.getcwd()
+        except OSError:
+            return "the folder this was started in is gone; change to another one"
     named = isinstance(error.filename, str | bytes)
     where = f"{one_line(os.fsdecode(error.filename))}: " if named else ""
     what = error.strerror or "an unknown failure"
     return f"{where}{what[:1].lower()}{what[1:]}{_ADVICE.get(error.errno or 0, '')}"
-
-
-def _folder_is_gone() -> bool:
-    try:
-        os.getcwd()
-    except OSError:
-        return True
-    return False
 
 
 def open_closed_streams() -> None:

@@ -54,9 +54,16 @@ def checked(
     return click.option(name, *names, callback=convert, metavar=metavar, help=help, **settings)
 
 
-def output(metavar: str, help: str, default: str | None = None) -> Option:
-    """Return the option `-o`."""
-    return click.option("-o", "output", type=PATH, metavar=metavar, default=default, help=help)
+def path(name: str, metavar: str, help: str, *names: str, default: str | None = None) -> Option:
+    """Return an option that is the path of a file or folder."""
+    return click.option(name, *names, type=PATH, metavar=metavar, default=default, help=help)
+
+
+def number(
+    name: str, help: str, *, least: int, most: int | None = None, default: int | None = None, metavar: str = "N"
+) -> Option:
+    """Return an option that is a whole number within limits."""
+    return click.option(name, type=whole_number(least, most), default=default, metavar=metavar, help=help)
 
 
 def whole_number(least: int, most: int | None = None) -> click.IntRange:
@@ -89,14 +96,9 @@ def _probability(text: str, option: str) -> float:
     return value
 
 
-model = click.option("--model", type=PATH, metavar="MODEL.onnx", help="Model to use (default: the bundled model).")
+model = path("--model", "MODEL.onnx", "Model to use (default: the bundled model).")
 site = checked("--site", lambda text, _: lookup(text).name, "SITE", "Site of the body; popclass sites lists them.")
-cavities = click.option(
-    "--cavities",
-    type=whole_number(1, MOST_CAVITIES),
-    metavar="N",
-    help="Joint cavities that can pop (default: that of the site).",
-)
+cavities = number("--cavities", "Joint cavities that can pop (default: that of the site).", least=1, most=MOST_CAVITIES)
 refractory = checked(
     "--refractory",
     lambda text, option: parse_duration(text, what=option),

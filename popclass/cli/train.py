@@ -20,18 +20,16 @@ MOST_SESSIONS = 100_000
 
 @click.command(cls=options.Command)
 @click.argument("labelled", type=options.PATH)
-@options.output("MODEL.onnx", "Model file; its model card (.md) is written beside it.", "model.onnx")
+@options.path(
+    "-o", "MODEL.onnx", "Model file; its model card (.md) is written beside it.", "output", default="model.onnx"
+)
 @click.option(
     "--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto selects the best in cross-validation."
 )
-@click.option(
-    "--base", type=options.PATH, metavar="MODEL.onnx", help="Model to adapt; the labels correct its predictions."
-)
+@options.path("--base", "MODEL.onnx", "Model to adapt; the labels correct its predictions.")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of taking them for 'other'.")
-@click.option("--folds", type=options.whole_number(2), default=5, metavar="N", help="Folds of cross-validation.")
-@click.option(
-    "--seed", type=options.whole_number(0, LARGEST_SEED), default=0, metavar="S", help="Seed of the random numbers."
-)
+@options.number("--folds", "Folds of cross-validation.", least=2, default=5)
+@options.number("--seed", "Seed of the random numbers.", least=0, most=LARGEST_SEED, default=0, metavar="S")
 @click.option(
     "--own-class",
     "own_classes",
@@ -92,7 +90,7 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
 @click.command(cls=options.Command)
 @click.argument("labelled", type=options.PATH)
 @options.model
-@options.output("DIR", "Folder for scores, events, report and figures.")
+@options.path("-o", "DIR", "Folder for scores, events, report and figures.", "output")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of counting them as 'other'.")
 def evaluate(labelled: str, model: str | None, output: str | None, partial: bool) -> int:
     """Evaluate a model on labelled recordings.
@@ -128,12 +126,8 @@ def evaluate(labelled: str, model: str | None, output: str | None, partial: bool
 
 @click.command(cls=options.Command)
 @click.argument("out_dir", type=options.PATH)
-@click.option(
-    "--sessions", type=options.whole_number(1, MOST_SESSIONS), default=1, metavar="N", help="Number of sessions."
-)
-@click.option(
-    "--seed", type=options.whole_number(0), default=0, metavar="S", help="The same seed gives the same bytes."
-)
+@options.number("--sessions", "Number of sessions.", least=1, most=MOST_SESSIONS, default=1)
+@options.number("--seed", "The same seed gives the same bytes.", least=0, default=0, metavar="S")
 def synth(out_dir: str, sessions: int, seed: int) -> int:
     """Generate sessions of labelled recordings.
 

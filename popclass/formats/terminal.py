@@ -36,49 +36,27 @@ class Bar(NamedTuple):
     label: str = ""
 
 
-def render(parts: Iterable[RenderableType], *, width: int | None = None) -> str:
-    r"""Return what rich prints of these parts, without spaces at line ends.
+def render(parts: Iterable[RenderableType]) -> str:
+    """Return the text that rich lays out in the width of the terminal, without spaces at line ends.
 
     Parameters
     ----------
     parts : iterable of rich renderables
         Texts are printed as they are, without markup.
-    width : int, optional
-        In columns (default: the terminal's, else what COLUMNS says, else 80).
-
-    Examples
-    --------
-    >>> render(["two words"], width=20)
-    'two words\n'
     """
     from rich.console import Console
 
-    stream = io.StringIO()
-    columns, lines = shutil.get_terminal_size()  # unlike rich, ignores a COLUMNS that is not a number
-    console = Console(
-        file=stream,
-        width=width or columns,
-        height=lines,
-        force_terminal=True if sys.stdout.isatty() else None,
-        markup=False,
-        highlight=False,
-    )
+    stream, forced = io.StringIO(), True if sys.stdout.isatty() else None
+    width, height = shutil.get_terminal_size()  # unlike rich, ignores a COLUMNS that is not a number
+    console = Console(file=stream, width=width, height=height, force_terminal=forced, markup=False, highlight=False)
     for part in parts:
         console.print(part)
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
-def terminal_table(results: Sequence[RecordingResult], *, width: int | None = None) -> str:
-    """Return the events of several recordings laid out for the terminal.
-
-    Parameters
-    ----------
-    results : sequence of RecordingResult
-    width : int, optional
-        As `render`.
-    """
-    line_width = min(SPARKLINE, width or shutil.get_terminal_size().columns)
-    return render(_parts(results, line_width), width=width)
+def terminal_table(results: Sequence[RecordingResult]) -> str:
+    """Return the events of several recordings laid out for the terminal."""
+    return render(_parts(results, min(SPARKLINE, shutil.get_terminal_size().columns)))
 
 
 def _parts(results: Sequence[RecordingResult], width: int) -> Iterator[RenderableType]:
@@ -185,9 +163,7 @@ def sparkline_points(results: Sequence[RecordingResult]) -> tuple[list[tuple[flo
         One recording, or several that start at their `recorded_at`.
     """
     starts = [result.recorded_at for result in results if result.recorded_at is not None]
-    points, end = list[tuple[float, float, str]](), 0.0
-    for result in results:
-        offset = (result.recorded_at - min(starts)).total_seconds() if result.recorded_at is not None else 0.0
-        points += [(offset + event.start_s, event.snr_db, event.label) for event in result.events]
-        end = max(end, offset + result.duration_s)
-    return points, end
+    offsets = [(each.recorded_at - min(starts)).total_seconds() if each.recorded_at else 0.0 for each in results]
+    timeline = list(zip(offsets, results, strict=True))
+    points = [(at + event.start_s, event.snr_db, event.label) for at, each in timeline for event in each.events]
+    return points, max((at + each.duration_s for at, each in timeline), default=0.0)

@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from popclass.errors import OutputError, UsageError
-from popclass.formats.audacity import audacity
 from popclass.formats.csv_io import events_csv
-from popclass.formats.raven import raven
 from popclass.formats.table import table
 from popclass.formats.terminal import terminal_table
 from popclass.formats.text import fields
+from popclass.formats.tracks import audacity, raven
 from popclass.results import SCHEMA_VERSION, RecordingResult
 from popclass.utils.files import STDOUT, Target, write_text
 from popclass.utils.text import one_line, visible

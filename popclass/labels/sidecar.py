@@ -11,7 +11,7 @@ A recording with a track counts as completely labelled, so an empty track, or a 
 verified negative. A recording without one is ignored, with a warning. The probability that popclass writes after a
 class (`cavitation 0.93`) is dropped.
 
-The readers are our own (`popclass.formats.audacity`, `popclass.formats.raven`). crowsetta 5.1 needs pandas, pandera and
+The readers are our own (`popclass.formats.tracks`). crowsetta 5.1 needs pandas, pandera and
 attrs, accepts only tracks of three columns, without frequency lines or empty, and keeps no row numbers for messages.
 """
 
@@ -27,17 +27,13 @@ from typing import NoReturn
 
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import LabelError
-from popclass.formats.audacity import label_name, read_audacity, single_field
-from popclass.formats.raven import is_raven, read_raven
 from popclass.formats.text import Row, TrackLabel, number, read_header
+from popclass.formats.tracks import BEGIN, OFFSET, label_name, read_audacity, read_raven, single_field
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.labels.validation import validated
 from popclass.utils.text import counted, one_line
 
 _TABLE_ENDS = (".selections", ".selection.table")
-
-Located = tuple[Path, LabelRow | None]
-"""A recording and one of its labels; None for a recording whose track exists, even if it is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +75,23 @@ def is_audio(path: Path) -> bool:
 
 
 def find_sidecars(paths: Sequence[Path]) -> Sidecars:
-    """Find recordings and label tracks among sorted files; text files are opened to recognize their format.
-
-    Raises
-    ------
-    LabelError
-        If a text file beside a recording cannot be read.
-    """
+    """Find recordings and label tracks among sorted files; texts beside no recording are opened to recognize them."""
     found = Sidecars([path for path in paths if is_audio(path)], {}, [])
     named: dict[Path, list[Path]] = {}
     for path in found.recordings:
         named.setdefault(path, []).append(path)
         named.setdefault(path.with_name(path.stem), []).append(path)
     for path in (path for path in paths if path.suffix.lower() == ".txt"):
-        owners = _owners(path, named)
-        if owners or _is_table(path):
+        if owners := _owners(path, named):
             found.tracks[path] = owners
-        elif _is_track(path):
+            continue
+        try:
+            header = read_header(path)
+        except LabelError:  # other text, in an encoding of its own
+            continue
+        if BEGIN in header:
+            found.tracks[path] = []
+        elif len(header) > 1 and number(header[0]) is not None:
             found.strays.append(path)
     return found
 
@@ -143,30 +139,12 @@ def read_one_track(track: Path) -> Labels:
 
 def _owners(track: Path, named: Mapping[Path, list[Path]]) -> list[Path]:
     base = track.stem
-    if found := named.get(track.with_name(base)):
-        return found
-    if not base.lower().endswith(_TABLE_ENDS):
-        return []
-    while "." in base:  # the longest name that fits: a.b.selections.txt belongs to a.b.wav, not to a.wav
-        base = base.rpartition(".")[0]
-        if base and (found := named.get(track.with_name(base))):
-            return found
-    return []
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        return is_raven(path)
-    except LabelError:  # other text, in an encoding of its own
-        return False
-
-
-def _is_track(path: Path) -> bool:
-    try:
-        cells = read_header(path)
-    except LabelError:
-        return False
-    return len(cells) > 1 and number(cells[0]) is not None
+    found = named.get(track.with_name(base), [])
+    if base.lower().endswith(_TABLE_ENDS):
+        while not found and "." in base:  # the longest name that fits: a.b.selections.txt is of a.b.wav, not of a.wav
+            base = base.rpartition(".")[0]
+            found = named.get(track.with_name(base), [])
+    return found
 
 
 def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labels:
@@ -175,7 +153,7 @@ def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labe
         by_name.setdefault(single_field(path.name), []).append(path)
     found: dict[Path, list[LabelRow]] = {}
     for track, owners in sorted(sidecars.tracks.items()):
-        for path, row in (_read_raven if is_raven(track) else _read_audacity)(track, owners, by_name):
+        for path, row in _read_track(track, owners, by_name):
             if only is None or path == only:
                 found.setdefault(path, []).extend([] if row is None else [row])
     recordings = [
@@ -189,28 +167,40 @@ def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _read_audacity(track: Path, owners: list[Path], _: Mapping[str, list[Path]]) -> Iterator[Located]:
-    owner = _only_owner(track, owners)
-    yield owner, None
-    _check_separator(track)
-    for row, label in read_audacity(track):
-        yield owner, _label_row(row, label)
-
-
-def _read_raven(track: Path, owners: list[Path], by_name: Mapping[str, list[Path]]) -> Iterator[Located]:
-    selections = read_raven(track)
-    if not selections:
+def _read_track(
+    track: Path, owners: list[Path], by_name: Mapping[str, list[Path]]
+) -> Iterator[tuple[Path, LabelRow | None]]:
+    """Yield the labels of a track with their recordings; None for the recording of an empty track."""
+    labels = _parse(track)
+    if not labels:
         yield _only_owner(track, owners), None
-    # Begin times count from the start of the first recording; without offsets, those of others are unknown.
-    files = {(label.path, label.file) for _, label in selections if label.file is not None}
-    if len(files) > 1 and "file offset (s)" not in read_header(track):
-        raise LabelError(
-            f"{one_line(str(track))}: selections in {len(files)} recordings, but no column 'File Offset (s)' with the "
-            "times in each; add it in Raven and save the table again"
-        )
-    for row, label in selections:
+    for row, label in labels:
         owner = _only_owner(track, owners) if label.file is None else _named_recording(row, label, owners, by_name)
-        yield owner, _label_row(row, label)
+        if label.start_s < 0:
+            raise LabelError(
+                f"{row.where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; "
+                "move the label, or the recording back to 0 s before its labels are exported"
+            )
+        yield owner, LabelRow(label.start_s, label.end_s, label_name(label.text), row.where)
+
+
+def _parse(track: Path) -> list[tuple[Row, TrackLabel]]:
+    """Read a track in the format that its first row shows."""
+    shown, header = one_line(str(track)), read_header(track)
+    columns = re.split("[,;]", header[0]) if len(header) == 1 else []
+    if len(columns) > 1 and BEGIN in (name.strip(' "') for name in columns):
+        raise LabelError(
+            f"{shown}, row 1: a Raven selection table whose columns are not separated by tabs; save it from Raven "
+            "again, or with tabs (in a spreadsheet: text, tab delimited)"
+        )
+    labels = read_raven(track) if BEGIN in header else list(read_audacity(track))
+    files = {(label.path, label.file) for _, label in labels if label.file is not None}
+    if len(files) > 1 and OFFSET not in header:  # begin times count from the start of the first recording
+        raise LabelError(
+            f"{shown}: selections in {len(files)} recordings, but no column 'File Offset (s)' with the times in each; "
+            "add it in Raven and save the table again"
+        )
+    return labels
 
 
 def _only_owner(track: Path, owners: list[Path]) -> Path:
@@ -224,25 +214,6 @@ def _only_owner(track: Path, owners: list[Path]) -> Path:
         f"{shown}: it may belong to any of {abbreviated([path.name for path in owners])}; rename it {example} if it "
         f"belongs to {owners[0].name}"
     )
-
-
-def _check_separator(track: Path) -> None:
-    """Refuse a selection table that another program has saved with commas, which is not a track."""
-    head = read_header(track)
-    if len(head) == 1 and "begin time (s)" in (name.strip(' "') for name in re.split("[,;]", head[0])):
-        raise LabelError(
-            f"{one_line(str(track))}, row 1: a Raven selection table whose columns are not separated by tabs; save it "
-            "from Raven again, or with tabs (in a spreadsheet: text, tab delimited)"
-        )
-
-
-def _label_row(row: Row, label: TrackLabel) -> LabelRow:
-    if label.start_s < 0:
-        raise LabelError(
-            f"{row.where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; "
-            "move the label, or the recording back to 0 s before its labels are exported"
-        )
-    return LabelRow(label.start_s, label.end_s, label_name(label.text), row.where)
 
 
 def _named_recording(row: Row, label: TrackLabel, owners: list[Path], by_name: Mapping[str, list[Path]]) -> Path:

@@ -14,15 +14,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from popclass.errors import LabelError, OutputError
-from popclass.formats.audacity import audacity_line, single_field
 from popclass.formats.csv_io import csv_line
-from popclass.formats.raven import STANDARD_COLUMNS, VIEW, raven_line
+from popclass.formats.tracks import RAVEN_STANDARD, VIEW, audacity_line, raven_line, single_field
 from popclass.labels.records import LabelledRecording, Labels
 from popclass.labels.table import COLUMNS, TABLE
 from popclass.utils.files import Target, placing, write_bytes
 from popclass.utils.text import one_line
 
-RAVEN_COLUMNS = (*STANDARD_COLUMNS, "Begin File", "File Offset (s)", "Label")
+SELECTION_COLUMNS = (*RAVEN_STANDARD, "Begin File", "File Offset (s)", "Label")
 TRACK_END = ".txt"
 SELECTIONS_END = ".Table.1.selections.txt"  # as Raven calls the table of a sound
 
@@ -141,7 +140,7 @@ def _track_lines(recording: LabelledRecording) -> Iterator[str]:
 
 
 def _raven_lines(recording: LabelledRecording) -> Iterator[str]:
-    yield raven_line(RAVEN_COLUMNS)
+    yield raven_line(SELECTION_COLUMNS)
     name = recording.path.name
     if single_field(name) != name:
         raise LabelError(f"{one_line(recording.name)}: a Raven table cannot hold this name; rename the recording")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError, OutputError
-from popclass.formats.audacity import single_field
+from popclass.formats.tracks import single_field
 from popclass.labels import LabelledRecording, LabelRow, Labels, read_labels, write_raven, write_table, write_tracks
 
 GOLDEN = Path(__file__).parents[1] / "data" / "labels"

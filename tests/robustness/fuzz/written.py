@@ -13,9 +13,8 @@ import numpy as np
 
 from popclass.batch.manifest import notices, read_manifest, read_symptoms, summarize
 from popclass.errors import LabelError, OutputError
-from popclass.formats.audacity import read_audacity
 from popclass.formats.csv_io import RecordingRow, cell, csv_line, csv_rows, read_events_csv, recordings_csv
-from popclass.formats.raven import read_raven
+from popclass.formats.tracks import read_audacity, read_raven
 from popclass.formats.write import check_not_corrected
 from popclass.labels import Labels, read_labels, write_raven, write_table, write_tracks
 from popclass.metadata import Metadata
