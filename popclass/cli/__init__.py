@@ -97,22 +97,21 @@ def _run(arguments: list[str], stops: SignalHandler) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        print_error(_usage(error))
-    except PopclassError as error:
-        if stops.received is not None:  # a worker process was stopped before this one
-            raise stops.received from error
-        print_error(str(error))
+        line = _usage(error)
     except Exception as error:
-        if stops.received is not None:  # a library replaced the interruption by its own exception
+        if stops.received is not None:  # a library replaced the interruption, or a worker process was stopped first
             raise stops.received from error
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             discard(sys.stdout)
             return FINE
-        line = system_failure(error)
-        if line is None:
+        if isinstance(error, PopclassError):
+            line = str(error)
+        elif failure := system_failure(error):
+            line = failure
+            discard(sys.stdout)
+        else:
             raise
-        discard(sys.stdout)
-        print_error(line)
+    print_error(line)
     return UNUSABLE
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from popclass.utils.files import STDOUT, check_writable, write_text
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
-    from popclass.pipeline import Extraction
     from popclass.results import RecordingResult
 
 TABLE = "table"
@@ -29,7 +29,6 @@ _EXPECTED = {
     **{".csv": ["csv"], ".tsv": ["csv"], ".jsonl": ["jsonl"], ".json": ["jsonl"], ".ndjson": ["jsonl"]},
     **{".txt": ["audacity", "raven"], ".audacity": ["audacity"], ".raven": ["raven"]},
 }
-_REPORT_SUFFIXES = (".html", ".htm")
 
 
 def _moment(text: str, option: str) -> datetime:
@@ -51,10 +50,7 @@ def _moment(text: str, option: str) -> datetime:
 @options.refractory
 @options.subject
 @options.checked(
-    "--recorded-at",
-    _moment,
-    "ISO",
-    "Start of the recording, such as 2026-11-22T10:15:00+01:00 (default: from its metadata or file name).",
+    "--recorded-at", _moment, "ISO", "Start, such as 2026-11-22T10:15:00+01:00 (default: from metadata or file name)."
 )
 @options.min_probability
 @options.path(
@@ -69,10 +65,7 @@ def _moment(text: str, option: str) -> datetime:
     multiple=True,
 )
 @click.option(
-    "--format",
-    "style",
-    type=click.Choice(FORMATS),
-    help="Output format (default: by the suffix .csv or .jsonl of OUT, else table).",
+    "--format", "style", type=click.Choice(FORMATS), help="Format (default: by the suffix .csv or .jsonl, else table)."
 )
 @options.path("-o", "OUT", "Output file; - is stdout.", "output", default=STDOUT)
 def classify(
@@ -102,11 +95,11 @@ def classify(
     file name.
     """
     form = style or _BY_SUFFIX.get(PurePath(output).suffix.lower(), TABLE)
-    _check(recordings, recorded_at, form, output)
-    if report is not None:
-        _check_report(recordings, report, output)
-    elif symptoms:
+    if recorded_at is not None and len(recordings) > 1:
+        raise UsageError("--recorded-at belongs to a single recording: classify them one by one, or use popclass batch")
+    if symptoms and report is None:
         raise UsageError("--symptom is used in a report only: add --report OUT.html")
+    _check_targets(recordings, form, output, report)
 
     from popclass.formats import write_results
     from popclass.metadata import Metadata
@@ -141,28 +134,23 @@ def classify(
     return exit_code(failures, len(analyses))
 
 
-def _check(recordings: Sequence[str], recorded_at: datetime | None, form: str, output: str) -> None:
-    """Raise UsageError or OutputError for what is wrong before any recording is read."""
-    check_paths(recordings, output)
-    if recorded_at is not None and len(recordings) > 1:
-        raise UsageError("--recorded-at belongs to a single recording: classify them one by one, or use popclass batch")
+def _check_targets(recordings: Sequence[str], form: str, output: str, report: str | None) -> None:
+    """Raise UsageError or OutputError if a result could not be written, before any recording is read."""
     if form == "audacity" and len(recordings) > 1:
         raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
-    check_writable(output)
+    for target in (output,) if report is None else (output, report):
+        check_paths(recordings, target)
+        check_writable(target)
     if form in ("audacity", "raven"):
         from popclass.formats.write import check_not_corrected
 
         check_not_corrected(form, output)
-
-
-def _check_report(recordings: Sequence[str], report: str, output: str) -> None:
-    check_paths(recordings, report)
-    if report != STDOUT and PurePath(report).suffix.lower() not in _REPORT_SUFFIXES:
-        allowed = " or ".join(_REPORT_SUFFIXES)
-        raise UsageError(f"--report {one_line(report)}: a report is an HTML page; end its name in {allowed}")
+    if report is None:
+        return
+    if report != STDOUT and PurePath(report).suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--report {one_line(report)}: a report is an HTML page; end its name in .html or .htm")
     if os.path.realpath(report) == os.path.realpath(output):
         raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
-    check_writable(report)
 
 
 def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, chosen: bool) -> None:
@@ -205,14 +193,12 @@ def features(recordings: tuple[str, ...], output: str) -> int:
         recordings, lambda recording, progress: extract_events(recording, frontend, progress=progress)
     )
     if extractions:
-        write_text(output, _feature_lines(extractions, frontend.names))
+        from popclass.formats.csv_io import csv_line
+
+        rows = (
+            [each.info.name, event.event, f"{event.start_s:.6f}", *values]
+            for each in extractions
+            for event, values in zip(each.events, each.features.tolist(), strict=True)
+        )
+        write_text(output, map(csv_line, chain([["recording", "event", "start_s", *frontend.names]], rows)))
     return exit_code(failures, len(extractions))
-
-
-def _feature_lines(extractions: Sequence[Extraction], names: Sequence[str]) -> Iterator[str]:
-    from popclass.formats.csv_io import csv_line
-
-    yield csv_line(["recording", "event", "start_s", *names])
-    for each in extractions:
-        for event, row in zip(each.events, each.features.tolist(), strict=True):
-            yield csv_line([each.info.name, event.event, f"{event.start_s:.6f}", *row])

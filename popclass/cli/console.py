@@ -24,9 +24,7 @@ from popclass.utils.text import one_line
 
 SHOWN_AFTER_S = 2.0
 _MEMORY = ("bad_alloc", "failed to map segment", "cannot allocate memory", "can't start new thread")
-_NO_MEMORY = (
-    "memory ran out; close other programs, raise the limit of memory, or process shorter or fewer recordings at a time"
-)
+_NO_MEMORY = "memory ran out; close other programs, raise the limit of memory, or process fewer recordings at a time"
 _ADVICE = {
     errno.EBADF: ": standard input or standard output is closed",
     errno.EMFILE: "; raise the limit of open files (ulimit -n), or work in fewer processes (--jobs)",
@@ -113,9 +111,8 @@ def copied_stdin() -> Iterator[str]:
                 shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise AudioError(
-                f"-: cannot be copied into a temporary file ({reason}); set TMPDIR to a folder with room"
-            ) from error
+            message = f"-: cannot be copied into a temporary file ({reason}); set TMPDIR to a folder with room"
+            raise AudioError(message) from error
         yield path
 
 

@@ -20,9 +20,7 @@ MOST_SESSIONS = 100_000
 
 @click.command(cls=options.Command)
 @click.argument("labelled", type=options.PATH)
-@options.path(
-    "-o", "MODEL.onnx", "Model file; its model card (.md) is written beside it.", "output", default="model.onnx"
-)
+@options.path("-o", "MODEL.onnx", "Model file; its card (.md) is written beside it.", "output", default="model.onnx")
 @click.option(
     "--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto selects the best in cross-validation."
 )
@@ -31,11 +29,7 @@ MOST_SESSIONS = 100_000
 @options.number("--folds", "Folds of cross-validation.", least=2, default=5)
 @options.number("--seed", "Seed of the random numbers.", least=0, most=LARGEST_SEED, default=0, metavar="S")
 @click.option(
-    "--own-class",
-    "own_classes",
-    multiple=True,
-    metavar="NAME",
-    help="Class whose name resembles another class; may be repeated.",
+    "--own-class", "own_classes", multiple=True, metavar="NAME", help="Class named like another class; may be repeated."
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # settings: as popclass.train names them

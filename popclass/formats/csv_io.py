@@ -116,10 +116,9 @@ def _value(column: str, text: str) -> Any:
         return int(text)
     if decimals(column) is None:
         return text
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{column} is '{shortened(text, 40)}', which is not a finite number")
-    return number
+    if math.isfinite(number := float(text)):
+        return number
+    raise ValueError(f"{column} is '{shortened(text, 40)}', which is not a finite number")
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,11 +171,17 @@ def summary(result: RecordingResult) -> str:
 def total(results: Sequence[RecordingResult]) -> str:
     """Return the counts of several recordings in one line, with the joints needed on each shared timeline."""
     text = f"{counted(len(results), 'recording')}, {_counts(results)}"
-    for session in {id(result.session): result.session for result in results}.values():
-        if session is not None and len(session.recordings) > 1 and session.cavities_needed:
+    for session in shared_sessions(results):
+        if session.cavities_needed:
             these = "" if len(session.recordings) == len(results) else f"{len(session.recordings)} "
             text += f"; in the {these}recordings of one timeline {_needed(session.cavities_needed, session)}"
     return text
+
+
+def shared_sessions(results: Sequence[RecordingResult]) -> list[Session]:
+    """Return the timelines that have several recordings."""
+    sessions = {id(result.session): result.session for result in results}.values()
+    return [session for session in sessions if session is not None and len(session.recordings) > 1]
 
 
 def _needed(cavities: int, session: Session | None) -> str:

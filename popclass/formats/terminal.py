@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from popclass.formats.table import RIGHT_ALIGNED, cells, length, outline
+from popclass.formats.table import RIGHT_ALIGNED, cells, length, outline, shared_sessions
 from popclass.results import CAVITATION, REFRACTORY, SNAPPING, UNCERTAIN, RecordingResult
 
 if TYPE_CHECKING:
@@ -69,18 +69,9 @@ def _parts(results: Sequence[RecordingResult], width: int) -> Iterator[Renderabl
             yield from _sparkline([part], width)
             continue
         if kind == "total":
-            for shared in _timelines(results):
-                yield from _sparkline(shared, width)
+            for session in shared_sessions(results):
+                yield from _sparkline([each for each in results if each.session is session], width)
         yield Text(part, style=_PART_STYLES.get(kind, ""))
-
-
-def _timelines(results: Sequence[RecordingResult]) -> list[list[RecordingResult]]:
-    """Return the recordings of each timeline that has several."""
-    found: dict[int, list[RecordingResult]] = {}
-    for result in results:
-        if result.session is not None:
-            found.setdefault(id(result.session), []).append(result)
-    return [each for each in found.values() if len(each) > 1]
 
 
 def ruled_table(header_style: str = "") -> Table:

@@ -34,10 +34,7 @@ _OWN = {
     **{"Novelty": "novelty", "Timing": "timing", "Since Cavitation (s)": "since_cavitation_s"},
     **{"Burst": "burst", "SNR (dB)": "snr_db"},
 }
-RAVEN_STANDARD = (
-    *("Selection", "View", "Channel"),
-    *("Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)"),
-)
+RAVEN_STANDARD = ("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)")
 RAVEN_COLUMNS = (*RAVEN_STANDARD, "Begin Path", "Begin File", *_OWN)
 VIEW = "Waveform 1"
 LABEL_COLUMNS = ("label", "annotation", "annotations", "class")  # users name the column; tried in order, in any case

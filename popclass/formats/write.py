@@ -31,8 +31,7 @@ def events_jsonl(results: Iterable[RecordingResult]) -> Iterator[str]:
     """Yield the events of several recordings as JSON lines."""
     for result in results:
         for row in fields(result):
-            record = {"schema_version": SCHEMA_VERSION, **row}
-            yield json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
+            yield json.dumps({"schema_version": SCHEMA_VERSION, **row}, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 FORMATS: dict[str, Callable[[Sequence[RecordingResult]], Iterable[str]]] = {
@@ -114,7 +113,4 @@ def check_not_corrected(format: str, target: Target, text: str | None = None) ->
     else:
         written = content.startswith("".join(raven([])).encode())
     if not written:
-        raise OutputError(
-            f"{shown} exists already and differs from the new results, it may hold corrected labels; choose another "
-            "name, or move it away"
-        )
+        raise OutputError(f"{shown} exists already and may hold corrected labels; choose another name, or move it away")

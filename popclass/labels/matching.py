@@ -110,16 +110,16 @@ def _match_points(onsets: Times, rows: Sequence[LabelRow]) -> dict[int, int]:
 
 
 def _group_by_row(
-    onsets: Times, rows: Sequence[LabelRow], indices: Iterable[int]
+    onsets: Times, rows: Sequence[LabelRow], free: Iterable[int]
 ) -> tuple[dict[int, list[int]], list[int]]:
-    """Return the events that belong to each row, by the index of the row, and those that belong to none.
+    """Return the free events that belong to each row, by the index of the row, and those that belong to none.
 
     An event belongs to the nearest row; of several that contain its onset, to the one that begins nearest to it.
     """
     starts, ends = np.array([row.start_s for row in rows]), np.array([row.end_s for row in rows])
     groups: dict[int, list[int]] = {}
     uncovered: list[int] = []
-    for i in indices:
+    for i in free:
         outside = np.maximum(np.maximum(starts - onsets[i], onsets[i] - ends), 0.0)
         if outside.min(initial=np.inf) > _REACH_S:
             uncovered.append(i)

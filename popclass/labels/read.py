@@ -61,10 +61,7 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
         return read_one_recording(path)
     if suffix == ".txt":
         return read_one_track(path)
-    raise LabelError(
-        f"{one_line(str(path))}: labels are read from a folder, a .csv file, a recording with a label track beside it, "
-        "or that track (.txt)"
-    )
+    raise LabelError(f"{one_line(str(path))}: expected a folder, a .csv, a label track (.txt), or a recording with one")
 
 
 def _read_directory(folder: Path) -> Labels:

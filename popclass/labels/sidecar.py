@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from operator import eq
 from pathlib import Path
 from typing import NoReturn
 
@@ -153,35 +154,22 @@ def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labe
         by_name.setdefault(single_field(path.name), []).append(path)
     found: dict[Path, list[LabelRow]] = {}
     for track, owners in sorted(sidecars.tracks.items()):
-        for path, row in _read_track(track, owners, by_name):
-            if only is None or path == only:
-                found.setdefault(path, []).extend([] if row is None else [row])
+        labels = _parse(track)
+        if not labels:
+            found.setdefault(_only_owner(track, owners), [])
+        for row, label in labels:
+            owner = _only_owner(track, owners) if label.file is None else _named_recording(row, label, owners, by_name)
+            found.setdefault(owner, []).append(_label_row(row, label))
     recordings = [
         LabelledRecording(path, _relative(path, folder), tuple(sorted(rows)), verified=not rows)
         for path, rows in sorted(found.items())
+        if only in (None, path)
     ]
     return validated(recordings, sorted(sidecars.tracks), _warn_of_numbers(recordings), allow_empty=False)
 
 
 def _relative(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
-
-
-def _read_track(
-    track: Path, owners: list[Path], by_name: Mapping[str, list[Path]]
-) -> Iterator[tuple[Path, LabelRow | None]]:
-    """Yield the labels of a track with their recordings; None for the recording of an empty track."""
-    labels = _parse(track)
-    if not labels:
-        yield _only_owner(track, owners), None
-    for row, label in labels:
-        owner = _only_owner(track, owners) if label.file is None else _named_recording(row, label, owners, by_name)
-        if label.start_s < 0:
-            raise LabelError(
-                f"{row.where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; "
-                "move the label, or the recording back to 0 s before its labels are exported"
-            )
-        yield owner, LabelRow(label.start_s, label.end_s, label_name(label.text), row.where)
 
 
 def _parse(track: Path) -> list[tuple[Row, TrackLabel]]:
@@ -203,6 +191,15 @@ def _parse(track: Path) -> list[tuple[Row, TrackLabel]]:
     return labels
 
 
+def _label_row(row: Row, label: TrackLabel) -> LabelRow:
+    if label.start_s < 0:
+        raise LabelError(
+            f"{row.where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; "
+            "move the label, or the recording back to 0 s before its labels are exported"
+        )
+    return LabelRow(label.start_s, label.end_s, label_name(label.text), row.where)
+
+
 def _only_owner(track: Path, owners: list[Path]) -> Path:
     if len(owners) == 1:
         return owners[0]
@@ -222,7 +219,8 @@ def _named_recording(row: Row, label: TrackLabel, owners: list[Path], by_name: M
     candidates = by_name.get(single_field(file), [])
     if len(candidates) > 1 and label.path is not None:
         written = label.path.replace("\\", "/").split("/")[::-1]
-        shared = [_shared_parts(written, each) for each in candidates]
+        found = [[single_field(part) for part in reversed(each.parts)] for each in candidates]
+        shared = [sum(takewhile(bool, map(eq, written, parts))) for parts in found]  # counted from the file name up
         candidates = [each for each, parts in zip(candidates, shared, strict=True) if parts == max(shared)]
     if len(candidates) > 1:
         candidates = [each for each in candidates if each in owners or each.parent == row.path.parent] or candidates
@@ -232,12 +230,6 @@ def _named_recording(row: Row, label: TrackLabel, owners: list[Path], by_name: M
         names = abbreviated([str(each) for each in candidates])
         raise LabelError(f"{row.where}: '{one_line(file)}' may be any of {names}")
     return candidates[0]
-
-
-def _shared_parts(written: list[str], path: Path) -> int:
-    """Return the number of parts, counted from the file name up, that a written path and a real one share."""
-    real = map(single_field, reversed(path.parts))
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(written, real, strict=False)))
 
 
 def _warn_of_numbers(recordings: Iterable[LabelledRecording]) -> list[str]:

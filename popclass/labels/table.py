@@ -61,17 +61,15 @@ def read_tables(paths: Sequence[Path]) -> Labels:
     tables: dict[str, Path] = {}
     recordings: list[LabelledRecording] = []
     for path in paths:
-        rows_by_file = _read_rows(path, unread)
+        shown, rows_by_file = one_line(str(path)), _read_rows(path, unread)
         for name in rows_by_file:
             if (other := tables.setdefault(os.path.normpath(name), path)) != path:
-                raise LabelError(
-                    f"{one_line(str(path))}: {one_line(name)} is also labelled in {one_line(other.name)}; "
-                    "keep its rows in one of them"
-                )
+                both = f"{one_line(name)} is also labelled in {one_line(other.name)}"
+                raise LabelError(f"{shown}: {both}; keep its rows in one of them")
         found = [_recording(path.parent, name, rows) for name, rows in rows_by_file.items()]
         # os.path accepts any name, such as one with a zero byte
         if missing := sorted(one_line(each.name) for each in found if not os.path.isfile(each.path)):
-            raise LabelError(f"{one_line(str(path))}: {abbreviated(missing)} not found; paths are relative to the CSV")
+            raise LabelError(f"{shown}: {abbreviated(missing)} not found; paths are relative to the CSV")
         recordings += found
     return validated(sorted(recordings, key=lambda recording: recording.name), paths, unread)
 
@@ -81,11 +79,8 @@ def tables_in(files: Iterable[Path]) -> list[Path]:
     found = [path for path in files if path.name.lower().endswith(".csv") and path.is_file()]
     for path in found:
         if (second := _SECOND_DOWNLOAD.fullmatch(path.name)) is not None:
-            name = one_line(f"{second['name'] or second['page']}.csv")
-            raise LabelError(
-                f"{one_line(str(path))}: by its name a second download of {name}; keep the valid one as {name}, and "
-                "move the other elsewhere"
-            )
+            name, shown = one_line(f"{second['name'] or second['page']}.csv"), one_line(str(path))
+            raise LabelError(f"{shown}: a second download of {name}, by its name; keep only the valid one, as {name}")
     return [path for path in found if path.name == TABLE or path.name.endswith(TABLE_END)]
 
 
@@ -125,8 +120,8 @@ def _meant(name: str, columns: Sequence[str]) -> str | None:
 
 
 def _recording(folder: Path, name: str, rows: Rows) -> LabelledRecording:
-    labelled: list[LabelRow] = []
-    whole: set[str] = set()
+    first = rows[0][0]
+    labelled, whole = list[LabelRow](), set[str]()
     for where, cells in rows:
         start, end = _seconds(where, cells, "start_s"), _seconds(where, cells, "end_s")
         if start is None and end is None:
@@ -140,9 +135,7 @@ def _recording(folder: Path, name: str, rows: Rows) -> LabelledRecording:
         labelled.append(LabelRow(start, end, cells["label"], where))
     clip = whole - {""}
     if len(clip) > 1 or (clip and (labelled or "" in whole)):
-        raise LabelError(
-            f"{rows[0][0]}: '{one_line(name)}' is labelled as a whole and has other labels, too; give times"
-        )
+        raise LabelError(f"{first}: '{one_line(name)}' is labelled as a whole and has other labels, too; give times")
     return LabelledRecording(
         path=folder / name,
         name=name,
@@ -152,7 +145,7 @@ def _recording(folder: Path, name: str, rows: Rows) -> LabelledRecording:
         subject=_common(rows, "subject"),
         site=_common(rows, "site"),
         recorded_at=_start_time(rows),
-        where=rows[0][0],
+        where=first,
     )
 
 
@@ -168,19 +161,18 @@ def _seconds(where: str, cells: dict[str, str], column: str) -> float | None:
 
 def _common(rows: Rows, column: str) -> str | None:
     """Return the value of a column, which must be the same in all rows of a recording that have one."""
-    given = [(where, cells[column]) for where, cells in rows if cells.get(column)]
-    for where, value in given:
-        if value != given[0][1]:
-            raise LabelError(
-                f"{where}: {column} '{one_line(value)}' contradicts '{one_line(given[0][1])}' of the same file"
-            )
-    return given[0][1] if given else None
+    first = next((cells[column] for _, cells in rows if cells.get(column)), None)
+    for where, cells in rows:
+        value = cells.get(column)
+        if value and first and value != first:
+            raise LabelError(f"{where}: {column} '{one_line(value)}' contradicts '{one_line(first)}' of the same file")
+    return first
 
 
 def _start_time(rows: Rows) -> datetime | None:
-    text = _common(rows, "recorded_at")
+    text = _common(rows, "recorded_at") or ""
     try:
-        return None if text is None else datetime.fromisoformat(text)
+        return datetime.fromisoformat(text) if text else None
     except ValueError:
-        example = "2026-11-22T10:15:00+01:00"
-        raise LabelError(f"{rows[0][0]}: recorded_at '{one_line(text or '')}'; write it like {example}") from None
+        shown = f"recorded_at '{one_line(text)}'"
+        raise LabelError(f"{rows[0][0]}: {shown}; write it like 2026-11-22T10:15:00+01:00") from None

@@ -34,6 +34,7 @@ _OVERLAP = (
     "labels of different classes overlap; a point takes the nearest onset, and any other onset in both goes to the one "
     "that begins nearest to it"
 )
+_RARE = "a label is spelt nearly like a more frequent one and used as a class of its own; check its spelling"
 _COUNTER = re.compile(r"(?P<stem>.*?[^\W_].*?)(?:[ _.-]+\d+|[ _.-]*\(\d+\))")
 
 
@@ -122,10 +123,10 @@ def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collect
     Examples
     --------
     >>> from pathlib import Path
-    >>> clip = LabelledRecording(Path("a.wav"), "a.wav", whole="othr", where="labels.csv, row 2")
-    >>> check_spelling([clip])  # doctest: +ELLIPSIS
+    >>> clip = LabelledRecording(Path("a.wav"), "a.wav", whole="othr", where="a.csv, row 2")
+    >>> check_spelling([clip])
     Traceback (most recent call last):
-    popclass.errors.LabelError: labels.csv, row 2: 'othr' (1 label); did you mean 'other'? For a class of its own, ...
+    popclass.errors.LabelError: a.csv, row 2: 'othr' (1 label); did you mean 'other'? Otherwise use --own-class othr
     >>> check_spelling([clip], own_classes=["othr"])
     []
     """
@@ -134,21 +135,14 @@ def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collect
     found = _count_labels(recordings)
     found.pop("", None)
     doubtful = {name: found[name] for name in found if name not in STANDARD and name not in own_classes}
-    for name, (count, where) in doubtful.items():
-        if (similar := _similar(name, STANDARD)) is not None:
-            raise LabelError(
-                f"{where}: '{name}' ({counted(count, 'label')}); did you mean '{similar}'? For a class of its own, use "
-                f"--own-class {name}"
-            )
     warnings: list[Note] = []
     for name, (count, where) in doubtful.items():
-        similar = _similar(name, [other for other, (n, _) in found.items() if n > count])
-        if similar is not None:
-            frequent = f"'{similar}' ({counted(found[similar][0], 'label')})"
-            brief = (
-                "a label is spelt nearly like a more frequent one and used as a class of its own; check its spelling"
-            )
-            warnings.append(Note(brief, f"'{name}' ({counted(count, 'label')}) beside {frequent}, {where}"))
+        shown = f"'{name}' ({counted(count, 'label')})"
+        if meant := _similar(name, STANDARD):
+            raise LabelError(f"{where}: {shown}; did you mean '{meant}'? Otherwise use --own-class {name}")
+        if frequent := _similar(name, [other for other, (n, _) in found.items() if n > count]):
+            beside = f"'{frequent}' ({counted(found[frequent][0], 'label')})"
+            warnings.append(Note(_RARE, f"{shown} beside {beside}, {where}"))
     return warnings
 
 
@@ -186,11 +180,6 @@ def _objection(name: str) -> str | None:
     return None if CLASS_NAME.fullmatch(name) else _ALLOWED
 
 
-def _hint(text: str) -> str:
-    meant = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY)
-    return f"; did you mean '{meant[0]}'?" if meant else ""
-
-
 def _check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
     """Raise LabelError for all names that cannot be classes, given the number and the first place of each."""
     refused = [name for name in found if _objection(name) is not None]
@@ -204,7 +193,9 @@ def _check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
         f"'{shortened(other, 40)}' ({counted(found[other][0], 'time')}, first in {found[other][1]})" for other in others
     ]
     nor = f", nor can {', '.join(also)}" if others else ""
-    raise LabelError(f"{first}: '{shortened(text, 40)}'{times} cannot be a class{nor}; {reason}{_hint(text)}")
+    similar = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY)
+    hint = f"; did you mean '{similar[0]}'?" if similar else ""
+    raise LabelError(f"{first}: '{shortened(text, 40)}'{times} cannot be a class{nor}; {reason}{hint}")
 
 
 def _count_labels(recordings: Iterable[LabelledRecording]) -> dict[str, tuple[int, str]]:

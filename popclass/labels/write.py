@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,8 +22,7 @@ from popclass.utils.files import Target, placing, write_bytes
 from popclass.utils.text import one_line
 
 SELECTION_COLUMNS = (*RAVEN_STANDARD, "Begin File", "File Offset (s)", "Label")
-TRACK_END = ".txt"
-SELECTIONS_END = ".Table.1.selections.txt"  # as Raven calls the table of a sound
+Lines = Callable[[LabelledRecording], Iterable[str]]
 
 
 def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
@@ -123,7 +122,7 @@ def write_tracks(labels: Labels, target: Target | None = None, *, force: bool = 
     ...     track.name, track.read_text()
     ('a.txt', '0.500000\t0.750000\tsnapping\n')
     """
-    return _write_all(labels.recordings, target, TRACK_END, _track_lines, force=force)
+    return _write_all(labels, _targets(labels, target, ".txt"), _track_lines, force)
 
 
 def write_raven(labels: Labels, target: Target | None = None, *, force: bool = False) -> list[Path]:
@@ -131,7 +130,8 @@ def write_raven(labels: Labels, target: Target | None = None, *, force: bool = F
 
     The parameters and errors are those of `write_tracks`; a table is called `REC.Table.1.selections.txt`.
     """
-    return _write_all(labels.recordings, target, SELECTIONS_END, _raven_lines, force=force)
+    # the name that Raven gives to the table of a sound
+    return _write_all(labels, _targets(labels, target, ".Table.1.selections.txt"), _raven_lines, force)
 
 
 def _track_lines(recording: LabelledRecording) -> Iterator[str]:
@@ -149,33 +149,24 @@ def _raven_lines(recording: LabelledRecording) -> Iterator[str]:
         yield raven_line((str(selection), VIEW, "1", begin, end, None, None, name, begin, row.label))
 
 
-def _write_all(
-    recordings: Sequence[LabelledRecording],
-    target: Target | None,
-    ending: str,
-    lines: Callable[[LabelledRecording], Iterable[str]],
-    *,
-    force: bool,
-) -> list[Path]:
-    for recording in recordings:
-        _check_fits(recording)
-    paths = _targets(recordings, target, ending)
-    texts = ["".join(lines(recording)) for recording in recordings]
+def _write_all(labels: Labels, paths: list[Path], lines: Lines, force: bool) -> list[Path]:
+    texts = ["".join(lines(recording)) for recording in labels.recordings]
     with ExitStack() as stack:
         for path, text in zip(paths, texts, strict=True):
             stack.enter_context(placing(path, text, force=force))
     return paths
 
 
-def _targets(recordings: Sequence[LabelledRecording], target: Target | None, ending: str) -> list[Path]:
-    """Return the file of each recording's labels."""
+def _targets(labels: Labels, target: Target | None, ending: str) -> list[Path]:
+    """Return the file of each recording's labels; raise LabelError if a track cannot hold them."""
+    recordings = labels.recordings
+    for recording in recordings:
+        _check_fits(recording)
     if target is not None and not Path(target).is_dir():
         if Path(target).suffix.lower() == ".txt" and len(recordings) == 1:
             return [Path(target)]
-        raise OutputError(
-            f"{one_line(os.fspath(target))}: the labels of {len(recordings)} recordings go into a folder, which must "
-            "be there, or those of one into a .txt file"
-        )
+        shown = f"{one_line(os.fspath(target))}: labels of {len(recordings)} recordings"
+        raise OutputError(f"{shown} go into a folder, which must be there, or those of one into a .txt file")
     places = [each.path if target is None else Path(target) / each.name for each in recordings]
     stems = Counter(place.with_suffix("") for place in places)
     bases = (place.name if stems[place.with_suffix("")] > 1 else place.stem for place in places)
@@ -183,7 +174,6 @@ def _targets(recordings: Sequence[LabelledRecording], target: Target | None, end
 
 
 def _check_fits(recording: LabelledRecording) -> None:
-    """Raise LabelError if a track cannot hold the labels."""
     _check_known(recording)
     if recording.whole is not None:
         problem = "labelled as a whole, without times"
@@ -198,7 +188,4 @@ def _check_fits(recording: LabelledRecording) -> None:
 
 def _check_known(recording: LabelledRecording) -> None:
     if not recording.rows and recording.whole is None and not recording.verified:
-        raise LabelError(
-            f"{one_line(recording.name)}: no labels, and not verified to contain none, as a written file would state; "
-            "leave it out, or set verified=True"
-        )
+        raise LabelError(f"{one_line(recording.name)}: no labels and not verified; leave it out or set verified=True")

@@ -177,7 +177,7 @@ def test_write_nothing_on_failure(tmp_path):
         ({"whole": "snapping"}, "only a CSV can hold that"),
         ({"rows": (LabelRow(1, 2, ""),)}, "only a CSV can hold that"),
         ({"rows": (LabelRow(1, 2, "other"),), "verified": True}, "only a CSV can hold that"),
-        ({}, "not verified to contain none"),
+        ({}, "no labels and not verified"),
     ],
 )
 def test_write_tracks_refused(tmp_path, fields, message):
@@ -191,7 +191,7 @@ def test_write_tracks_refused(tmp_path, fields, message):
 def test_write_table_refused(tmp_path):
     with pytest.raises(LabelError, match="spaces at its ends"):
         write_table(Labels((LabelledRecording(tmp_path / " a.wav", " a.wav", verified=True),)), tmp_path)
-    with pytest.raises(LabelError, match="not verified to contain none"):
+    with pytest.raises(LabelError, match="no labels and not verified"):
         write_table(Labels((LabelledRecording(tmp_path / "a.wav", "a.wav"),)), tmp_path)
     name = "two\tlines.wav"
     with pytest.raises(LabelError, match="a Raven table cannot hold this name"):
