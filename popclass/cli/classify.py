@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import PurePath
@@ -32,14 +32,10 @@ _EXPECTED = {
 
 
 def _moment(text: str, option: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    # A day alone would silently become midnight.
-    if moment is None or ":" not in text:
-        raise UsageError(f"{option} {text!r} is not a date and time: write it like 2026-11-22T10:15:00+01:00")
-    return moment
+    with suppress(ValueError):
+        if ":" in text:  # a day alone would silently become midnight
+            return datetime.fromisoformat(text)
+    raise UsageError(f"{option} {text!r} is not a date and time: write it like 2026-11-22T10:15:00+01:00")
 
 
 @click.command(cls=options.Command)
@@ -136,15 +132,14 @@ def classify(
 
 def _check_targets(recordings: Sequence[str], form: str, output: str, report: str | None) -> None:
     """Raise UsageError or OutputError if a result could not be written, before any recording is read."""
+    from popclass.formats.write import check_not_corrected
+
     if form == "audacity" and len(recordings) > 1:
         raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
     for target in (output,) if report is None else (output, report):
         check_paths(recordings, target)
         check_writable(target)
-    if form in ("audacity", "raven"):
-        from popclass.formats.write import check_not_corrected
-
-        check_not_corrected(form, output)
+    check_not_corrected(form, output)
     if report is None:
         return
     if report != STDOUT and PurePath(report).suffix.lower() not in (".html", ".htm"):
@@ -161,7 +156,7 @@ def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, 
         for result in results:
             for warning in result.warnings:
                 print_note(f"{one_line(result.recording)}: warning: {warning}")
-    expected = _EXPECTED.get(PurePath(output).suffix.lower(), ()) if output != STDOUT else ()
+    expected = _EXPECTED.get(PurePath(output).suffix.lower(), ())
     if expected and form not in expected and not (chosen and form == TABLE and "audacity" in expected):
         wanted = " or ".join(f"--format {name}" for name in expected)
         print_note(f"{one_line(output)} was written as {form}; for the format of its suffix use {wanted}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from popclass.timing.sites import MOST_CAVITIES, lookup
 from popclass.utils.duration import LONGEST_S, SHORTEST_S, format_duration, parse_duration
 
 PATH = click.Path()
+Check = Callable[[str, str], Any]
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -30,9 +32,7 @@ class Command(click.Command):
         super().__init__(help=text, epilog=epilog, **settings)
 
 
-def checked(
-    name: str, check: Callable[[str, str], Any], metavar: str, help: str, *names: str, **settings: Any
-) -> Option:
+def checked(name: str, check: Check, metavar: str, help: str, *names: str, **settings: Any) -> Option:
     """Return an option whose text is converted and checked.
 
     Parameters
@@ -59,11 +59,9 @@ def path(name: str, metavar: str, help: str, *names: str, default: str | None = 
     return click.option(name, *names, type=PATH, metavar=metavar, default=default, help=help)
 
 
-def number(
-    name: str, help: str, *, least: int, most: int | None = None, default: int | None = None, metavar: str = "N"
-) -> Option:
+def number(name: str, help: str, least: int, most: int | None = None, default: int | None = None) -> Option:
     """Return an option that is a whole number within limits."""
-    return click.option(name, type=whole_number(least, most), default=default, metavar=metavar, help=help)
+    return click.option(name, type=whole_number(least, most), default=default, metavar="N", help=help)
 
 
 def whole_number(least: int, most: int | None = None) -> click.IntRange:
@@ -87,13 +85,10 @@ def _subject(text: str, option: str) -> str:
 
 
 def _probability(text: str, option: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value <= 1:
-        raise UsageError(f"{option} {text!r} is out of range: allowed is a number from 0 to 1")
-    return value
+    with suppress(ValueError):
+        if 0 <= (value := float(text)) <= 1:
+            return value
+    raise UsageError(f"{option} {text!r} is out of range: allowed is a number from 0 to 1")
 
 
 model = path("--model", "MODEL.onnx", "Model to use (default: the bundled model).")

@@ -27,7 +27,7 @@ MOST_SESSIONS = 100_000
 @options.path("--base", "MODEL.onnx", "Model to adapt; the labels correct its predictions.")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of taking them for 'other'.")
 @options.number("--folds", "Folds of cross-validation.", least=2, default=5)
-@options.number("--seed", "Seed of the random numbers.", least=0, most=LARGEST_SEED, default=0, metavar="S")
+@options.number("--seed", "Seed of the random numbers.", least=0, most=LARGEST_SEED, default=0)
 @click.option(
     "--own-class", "own_classes", multiple=True, metavar="NAME", help="Class named like another class; may be repeated."
 )
@@ -121,7 +121,7 @@ def evaluate(labelled: str, model: str | None, output: str | None, partial: bool
 @click.command(cls=options.Command)
 @click.argument("out_dir", type=options.PATH)
 @options.number("--sessions", "Number of sessions.", least=1, most=MOST_SESSIONS, default=1)
-@options.number("--seed", "The same seed gives the same bytes.", least=0, default=0, metavar="S")
+@options.number("--seed", "The same seed gives the same bytes.", least=0, default=0)
 def synth(out_dir: str, sessions: int, seed: int) -> int:
     """Generate sessions of labelled recordings.
 

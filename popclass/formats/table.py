@@ -160,8 +160,7 @@ def description(result: RecordingResult) -> str:
 def summary(result: RecordingResult) -> str:
     """Return the counts of a recording in one line."""
     text = _counts([result])
-    refractory = sum(event.timing == REFRACTORY for event in result.events)
-    if refractory:
+    if refractory := sum(event.timing == REFRACTORY for event in result.events):
         text += f"; {refractory} within the refractory period"
     if result.counts().get(CAVITATION) and result.cavities_needed is not None:
         text += f"; {_needed(result.cavities_needed, result.session)}"

@@ -24,7 +24,6 @@ from popclass.results import RecordingResult
 from popclass.utils.text import one_line, visible
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 INTEGERS = frozenset({"event", "burst", "channel"})
 
@@ -109,7 +108,7 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
     path = Path(path)
     try:
         data = path.read_bytes()
-        encoding = "utf-16" if data.startswith(_UTF16_MARKS) else "utf-8-sig"
+        encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
         # Bytes in an older encoding survive as surrogates, as they do in file names.
         text = data.decode(encoding, "strict" if encoding == "utf-16" else "surrogateescape")
     except (OSError, UnicodeDecodeError) as error:

@@ -29,6 +29,7 @@ TOLERANCE_S = 0.015  # chosen, not measured: wider than the error of a label set
 _REACH_S = TOLERANCE_S + ROUNDING_S
 
 Times = NDArray[np.float64]
+Groups = dict[int, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +110,13 @@ def _match_points(onsets: Times, rows: Sequence[LabelRow]) -> dict[int, int]:
     return taken
 
 
-def _group_by_row(
-    onsets: Times, rows: Sequence[LabelRow], free: Iterable[int]
-) -> tuple[dict[int, list[int]], list[int]]:
+def _group_by_row(onsets: Times, rows: Sequence[LabelRow], free: Iterable[int]) -> tuple[Groups, list[int]]:
     """Return the free events that belong to each row, by the index of the row, and those that belong to none.
 
     An event belongs to the nearest row; of several that contain its onset, to the one that begins nearest to it.
     """
     starts, ends = np.array([row.start_s for row in rows]), np.array([row.end_s for row in rows])
-    groups: dict[int, list[int]] = {}
+    groups: Groups = {}
     uncovered: list[int] = []
     for i in free:
         outside = np.maximum(np.maximum(starts - onsets[i], onsets[i] - ends), 0.0)

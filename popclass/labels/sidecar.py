@@ -206,11 +206,8 @@ def _only_owner(track: Path, owners: list[Path]) -> Path:
     shown = one_line(str(track))
     if not owners:
         raise LabelError(f"{shown}: no recording beside it has this name; {track.stem}.wav or the like is expected")
-    example = one_line(f"{owners[0].name}.txt")
-    raise LabelError(
-        f"{shown}: it may belong to any of {abbreviated([path.name for path in owners])}; rename it {example} if it "
-        f"belongs to {owners[0].name}"
-    )
+    first, names = one_line(owners[0].name), abbreviated([path.name for path in owners])
+    raise LabelError(f"{shown}: it may belong to any of {names}; rename it {first}.txt if it belongs to {first}")
 
 
 def _named_recording(row: Row, label: TrackLabel, owners: list[Path], by_name: Mapping[str, list[Path]]) -> Path:
