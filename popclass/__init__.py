@@ -28,31 +28,13 @@ if TYPE_CHECKING:
     from popclass.training import train as train
 
 _HOMES = {
-    "classify": "popclass.pipeline",
-    "extract_features": "popclass.pipeline",
-    "classify_folder": "popclass.batch",
-    "train": "popclass.training",
-    "evaluate": "popclass.evaluation",
-    "Listener": "popclass.streaming",
-    "LiveEvent": "popclass.streaming",
-    "Model": "popclass.model.model",
-    "Detector": "popclass.detection",
-    "Event": "popclass.results",
-    "RecordingResult": "popclass.results",
+    **dict.fromkeys(("classify", "extract_features"), "popclass.pipeline"),
+    **dict.fromkeys(("Listener", "LiveEvent"), "popclass.streaming"),
+    **dict.fromkeys(("Event", "RecordingResult"), "popclass.results"),
+    **{"classify_folder": "popclass.batch", "train": "popclass.training", "evaluate": "popclass.evaluation"},
+    **{"Model": "popclass.model.model", "Detector": "popclass.detection"},
 }
-__all__ = [
-    "Detector",
-    "Event",
-    "Listener",
-    "LiveEvent",
-    "Model",
-    "RecordingResult",
-    "classify",
-    "classify_folder",
-    "evaluate",
-    "extract_features",
-    "train",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from popclass.formats import FORMATS
-from popclass.formats.recordings import FAILED, RecordingRow, recordings_csv
+from popclass.formats.csv_io import FAILED, RecordingRow, recordings_csv
 from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingInfo, RecordingResult, Session
 from popclass.utils.files import write_text
 

@@ -12,8 +12,7 @@ from functools import partial
 
 from popclass.batch.files import Fingerprint
 from popclass.batch.journal import Entry
-from popclass.formats.csv_io import csv_rows
-from popclass.formats.recordings import FAILED, RecordingRow
+from popclass.formats.csv_io import FAILED, RecordingRow, csv_rows
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess

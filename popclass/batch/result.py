@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.errors import OutputError, UsageError
-from popclass.formats.csv_io import csv_header, csv_line, read_events_csv
-from popclass.formats.recordings import FAILED, RecordingRow, recording_columns, recordings_csv
+from popclass.formats.csv_io import (
+    FAILED,
+    RecordingRow,
+    csv_header,
+    csv_line,
+    read_events_csv,
+    recording_columns,
+    recordings_csv,
+)
 from popclass.formats.text import INTEGERS
 from popclass.results import UNCERTAIN
 from popclass.utils.files import check_writable, write_text

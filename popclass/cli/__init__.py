@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import click
 
-from popclass.cli import batch, classify, evaluate, features, listen, model, sites, synth, train
+from popclass.cli import batch, classify, listen, show, train
 from popclass.cli.console import open_closed_streams, print_error, system_failure
 from popclass.errors import PopclassError
 from popclass.utils.files import discard
@@ -29,11 +29,6 @@ __all__ = ["main"]
 
 FINE, UNUSABLE = 0, 2
 
-_HELP = """Classify the short sounds of moving joints: cavitation, soft-tissue snapping, or other.
-
-Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
-2 wrong usage or an unusable input.
-"""
 _EPILOG = """\b
 Examples:
   popclass classify hip.m4a --site hip
@@ -43,7 +38,6 @@ Examples:
 
 
 @click.group(
-    help=_HELP,
     invoke_without_command=True,
     epilog=_EPILOG,
     context_settings={"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]},
@@ -51,7 +45,11 @@ Examples:
 @click.version_option(__version__, prog_name="popclass", message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> int:
-    """Run `popclass`."""
+    """Classify the short sounds of moving joints: cavitation, soft-tissue snapping, or other.
+
+    Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
+    2 wrong usage or an unusable input.
+    """
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         return UNUSABLE
@@ -59,8 +57,8 @@ def commands(context: click.Context) -> int:
 
 
 for _command in (
-    *(classify.classify, batch.batch, train.train, evaluate.evaluate, features.features),
-    *(listen.listen, model.model, sites.sites, synth.synth),
+    *(classify.classify, batch.batch, train.train, train.evaluate, classify.features),
+    *(listen.listen, show.model, show.sites, train.synth),
 ):
     commands.add_command(_command)
 
@@ -99,22 +97,21 @@ def _run(arguments: list[str], stops: SignalHandler) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        print_error(_usage(error))
-    except PopclassError as error:
-        if stops.received is not None:  # a worker process was stopped before this one
-            raise stops.received from error
-        print_error(str(error))
+        line = _usage(error)
     except Exception as error:
-        if stops.received is not None:  # a library replaced the interruption by its own exception
+        if stops.received is not None:  # a library replaced the interruption, or a worker process was stopped first
             raise stops.received from error
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             discard(sys.stdout)
             return FINE
-        line = system_failure(error)
-        if line is None:
+        if isinstance(error, PopclassError):
+            line = str(error)
+        elif failure := system_failure(error):
+            line = failure
+            discard(sys.stdout)
+        else:
             raise
-        discard(sys.stdout)
-        print_error(line)
+    print_error(line)
     return UNUSABLE
 
 

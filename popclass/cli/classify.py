@@ -1,21 +1,21 @@
-"""Command `popclass classify`: the labelled events of recordings."""
+"""Commands `popclass classify` and `popclass features`: the labelled events of recordings, and their features."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
+from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from popclass.cli import options
-from popclass.cli.console import print_note, progress_bar
-from popclass.cli.inputs import STDIN, check_paths, copied_stdin, exit_code, process_each
+from popclass.cli.console import STDIN, check_paths, copied_stdin, exit_code, print_note, process_each, progress_bar
 from popclass.errors import UsageError
-from popclass.utils.files import STDOUT, check_writable
+from popclass.utils.files import STDOUT, check_writable, write_text
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
@@ -26,76 +26,44 @@ FORMATS = (TABLE, "csv", "jsonl", "audacity", "raven")
 _BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl"}
 # formats that users expect in a file with this suffix
 _EXPECTED = {
-    **{".csv": ("csv",), ".tsv": ("csv",), ".jsonl": ("jsonl",), ".json": ("jsonl",), ".ndjson": ("jsonl",)},
-    **{".txt": ("audacity", "raven"), ".audacity": ("audacity",), ".raven": ("raven",)},
+    **{".csv": ["csv"], ".tsv": ["csv"], ".jsonl": ["jsonl"], ".json": ["jsonl"], ".ndjson": ["jsonl"]},
+    **{".txt": ["audacity", "raven"], ".audacity": ["audacity"], ".raven": ["raven"]},
 }
-_REPORT_SUFFIXES = (".html", ".htm")
-
-_HELP = """Detect the short sounds in recordings and classify each.
-
-A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
-channels), or - for standard input.
-"""
-_EPILOG = """\b
-Examples:
-  popclass classify hip.m4a --site hip
-  popclass classify first.wav second.wav --subject P07 --site mcp -o events.csv
-  popclass classify back.wav --site lumbar --report back.html --symptom pain
-  popclass classify knuckles.flac --format audacity -o knuckles.txt
-  ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
-
-\b
-Recordings of one --subject and --site form one timeline; the start of each is read from its metadata or
-file name.
-"""
 
 
 def _moment(text: str, option: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    # A day alone would silently become midnight.
-    if moment is None or ":" not in text:
-        raise UsageError(f"{option} {text!r} is not a date and time: write it like 2026-11-22T10:15:00+01:00")
-    return moment
+    with suppress(ValueError):
+        if ":" in text:  # a day alone would silently become midnight
+            return datetime.fromisoformat(text)
+    raise UsageError(f"{option} {text!r} is not a date and time: write it like 2026-11-22T10:15:00+01:00")
 
 
-@click.command(help=_HELP, epilog=_EPILOG)
+@click.command(cls=options.Command)
 @click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
 @options.model
 @options.site
 @options.cavities
 @options.refractory
 @options.subject
-@click.option(
-    "--recorded-at",
-    callback=options.checked(_moment),
-    metavar="ISO",
-    help="Start of the recording, such as 2026-11-22T10:15:00+01:00 (default: from its metadata or file name).",
+@options.checked(
+    "--recorded-at", _moment, "ISO", "Start, such as 2026-11-22T10:15:00+01:00 (default: from metadata or file name)."
 )
 @options.min_probability
-@click.option(
-    "--report",
-    type=options.PATH,
-    metavar="OUT.html",
-    help="Also write a page to view, listen to and correct the events; it contains their sound.",
+@options.path(
+    "--report", "OUT.html", "Also write a page to view, listen to and correct the events; it contains their sound."
 )
-@click.option(
+@options.checked(
     "--symptom",
+    options.check_symptom,
+    "NAME",
+    "Symptom to discuss in the report, such as pain or numbness; may be repeated.",
     "symptoms",
-    callback=options.checked(options.check_symptom),
-    metavar="NAME",
     multiple=True,
-    help="Symptom to discuss in the report, such as pain or numbness; may be repeated.",
 )
 @click.option(
-    "--format",
-    "style",
-    type=click.Choice(FORMATS),
-    help="Output format (default: by the suffix .csv or .jsonl of OUT, else table).",
+    "--format", "style", type=click.Choice(FORMATS), help="Format (default: by the suffix .csv or .jsonl, else table)."
 )
-@click.option("-o", "output", type=options.PATH, metavar="OUT", default=STDOUT, help="Output file; - is stdout.")
+@options.path("-o", "OUT", "Output file; - is stdout.", "output", default=STDOUT)
 def classify(
     recordings: tuple[str, ...],
     model: str | None,
@@ -108,10 +76,26 @@ def classify(
     output: str,
     **metadata: Any,  # site, subject and cavities, as Metadata names them
 ) -> int:
-    """Run `popclass classify`."""
+    """Detect the short sounds in recordings and classify each.
+
+    A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
+    channels), or - for standard input.
+
+      popclass classify hip.m4a --site hip
+      popclass classify first.wav second.wav --subject P07 --site mcp -o events.csv
+      popclass classify back.wav --site lumbar --report back.html --symptom pain
+      popclass classify knuckles.flac --format audacity -o knuckles.txt
+      ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
+
+    Recordings of one --subject and --site form one timeline; the start of each is read from its metadata or
+    file name.
+    """
     form = style or _BY_SUFFIX.get(PurePath(output).suffix.lower(), TABLE)
-    _check(recordings, recorded_at, form, output)
-    _check_report(recordings, report, symptoms, output)
+    if recorded_at is not None and len(recordings) > 1:
+        raise UsageError("--recorded-at belongs to a single recording: classify them one by one, or use popclass batch")
+    if symptoms and report is None:
+        raise UsageError("--symptom is used in a report only: add --report OUT.html")
+    _check_targets(recordings, form, output, report)
 
     from popclass.formats import write_results
     from popclass.metadata import Metadata
@@ -146,32 +130,22 @@ def classify(
     return exit_code(failures, len(analyses))
 
 
-def _check(recordings: Sequence[str], recorded_at: datetime | None, form: str, output: str) -> None:
-    """Raise UsageError or OutputError for what is wrong before any recording is read."""
-    check_paths(recordings, output)
-    if recorded_at is not None and len(recordings) > 1:
-        raise UsageError("--recorded-at belongs to a single recording: classify them one by one, or use popclass batch")
+def _check_targets(recordings: Sequence[str], form: str, output: str, report: str | None) -> None:
+    """Raise UsageError or OutputError if a result could not be written, before any recording is read."""
+    from popclass.formats.write import check_not_corrected
+
     if form == "audacity" and len(recordings) > 1:
         raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
-    check_writable(output)
-    if form in ("audacity", "raven"):
-        from popclass.formats.write import check_not_corrected
-
-        check_not_corrected(form, output)
-
-
-def _check_report(recordings: Sequence[str], report: str | None, symptoms: Sequence[str], output: str) -> None:
+    for target in (output,) if report is None else (output, report):
+        check_paths(recordings, target)
+        check_writable(target)
+    check_not_corrected(form, output)
     if report is None:
-        if symptoms:
-            raise UsageError("--symptom is used in a report only: add --report OUT.html")
         return
-    check_paths(recordings, report)
-    if report != STDOUT and PurePath(report).suffix.lower() not in _REPORT_SUFFIXES:
-        allowed = " or ".join(_REPORT_SUFFIXES)
-        raise UsageError(f"--report {one_line(report)}: a report is an HTML page; end its name in {allowed}")
+    if report != STDOUT and PurePath(report).suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--report {one_line(report)}: a report is an HTML page; end its name in .html or .htm")
     if os.path.realpath(report) == os.path.realpath(output):
         raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
-    check_writable(report)
 
 
 def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, chosen: bool) -> None:
@@ -182,7 +156,7 @@ def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, 
         for result in results:
             for warning in result.warnings:
                 print_note(f"{one_line(result.recording)}: warning: {warning}")
-    expected = _EXPECTED.get(PurePath(output).suffix.lower(), ()) if output != STDOUT else ()
+    expected = _EXPECTED.get(PurePath(output).suffix.lower(), ())
     if expected and form not in expected and not (chosen and form == TABLE and "audacity" in expected):
         wanted = " or ".join(f"--format {name}" for name in expected)
         print_note(f"{one_line(output)} was written as {form}; for the format of its suffix use {wanted}")
@@ -191,3 +165,35 @@ def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, 
         print_note("each recording was checked by itself; with --subject ID those of one person share a timeline")
     if (assumed := assumption(first.site)) is not None:
         print_note(assumed)
+
+
+@click.command(cls=options.Command)
+@click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
+@options.path("-o", "CSV", "Output file; - is stdout.", "output", default=STDOUT)
+def features(recordings: tuple[str, ...], output: str) -> int:
+    """Write the features of every short sound as CSV.
+
+    One row an event, one column a feature.
+
+      popclass features hip.m4a -o features.csv
+      popclass features *.wav | head
+    """
+    check_paths(recordings, output)
+    check_writable(output)
+
+    from popclass.pipeline import extract_events, load_model
+
+    frontend = load_model(None).frontend
+    extractions, failures = process_each(
+        recordings, lambda recording, progress: extract_events(recording, frontend, progress=progress)
+    )
+    if extractions:
+        from popclass.formats.csv_io import csv_line
+
+        rows = (
+            [each.info.name, event.event, f"{event.start_s:.6f}", *values]
+            for each in extractions
+            for event, values in zip(each.events, each.features.tolist(), strict=True)
+        )
+        write_text(output, map(csv_line, chain([["recording", "event", "start_s", *frontend.names]], rows)))
+    return exit_code(failures, len(extractions))

@@ -1,4 +1,4 @@
-"""Standard streams of the command line: messages, a progress bar, and failures of the system.
+"""Standard streams, messages, progress, the recordings named on the command line, and failures of the system.
 
 A message is one line on standard error. Failures of the system (no space, no memory, a missing folder) can come from
 any line of any library; each becomes one line that tells what to do, since a traceback would hide it.
@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from popclass.utils.files import discard
+from popclass.errors import AudioError, UsageError
+from popclass.utils.files import STDOUT, discard
 from popclass.utils.text import one_line
 
 SHOWN_AFTER_S = 2.0
 _MEMORY = ("bad_alloc", "failed to map segment", "cannot allocate memory", "can't start new thread")
-_NO_MEMORY = (
-    "memory ran out; close other programs, raise the limit of memory, or process shorter or fewer recordings at a time"
-)
+_NO_MEMORY = "memory ran out; close other programs, raise the limit of memory, or process fewer recordings at a time"
 _ADVICE = {
     errno.EBADF: ": standard input or standard output is closed",
     errno.EMFILE: "; raise the limit of open files (ulimit -n), or work in fewer processes (--jobs)",
@@ -32,7 +33,8 @@ _ADVICE = {
     errno.EDQUOT: "; make room, or choose another disk",
 }
 
-
+STDIN = "-"
+T = TypeVar("T")
 Progress = Callable[..., None]
 """Callback with the amount done, the total (None if unknown), and optionally the current step."""
 
@@ -59,37 +61,104 @@ def progress_bar(step: str) -> Iterator[Progress]:
     step : str
         Text before the bar until a callback names another step.
     """
-    bar = _Bar(step) if sys.stderr.isatty() else None
+    began, bar = time.monotonic(), None
+
+    def show(done: int, total: int | None, now: str | None = None) -> None:
+        nonlocal bar
+        text = one_line(now or step)
+        if bar is not None:
+            bar.update(bar.task_ids[0], completed=done, total=total, description=text)
+        elif time.monotonic() - began >= SHOWN_AFTER_S:
+            bar = _start_bar()
+            bar.add_task(text, completed=done, total=total)
+
     try:
-        yield bar or (lambda *_: None)
+        yield show if sys.stderr.isatty() else lambda *_: None
     finally:
-        if bar is not None and bar.shown is not None:
-            bar.shown.stop()
+        if bar is not None:
+            bar.stop()
 
 
-class _Bar:
-    """A bar of rich, which is imported when the bar first appears."""
+def _start_bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    def __init__(self, step: str) -> None:
-        self._step = step
-        self._began = time.monotonic()
-        self.shown: Any = None
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    bar.start()
+    return bar
 
-    def __call__(self, done: int, total: int | None, step: str | None = None) -> None:
-        text = one_line(step or self._step)
-        if self.shown is not None:
-            self.shown.update(self.shown.task_ids[0], completed=done, total=total, description=text)
-        elif time.monotonic() - self._began >= SHOWN_AFTER_S:
-            self._show().add_task(text, completed=done, total=total)
 
-    def _show(self) -> Any:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+def check_paths(recordings: Sequence[str], output: str) -> None:
+    """Raise UsageError if a recording is named twice, or the output would replace a recording."""
+    seen: set[str] = set()
+    for recording in recordings:
+        place = recording if recording == STDIN else os.path.realpath(recording)
+        if place in seen:
+            raise UsageError(f"{one_line(recording)} is given twice, so its events would count twice: name it once")
+        seen.add(place)
+    if output != STDOUT and os.path.realpath(output) in seen:
+        raise UsageError(f"{one_line(output)} is a recording: choose another name for the result")
 
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
-        self.shown = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-        self.shown.start()
-        return self.shown
+
+@contextmanager
+def copied_stdin() -> Iterator[str]:
+    """Copy standard input into a temporary file, which can be read more than once; yield its path."""
+    with tempfile.TemporaryDirectory(prefix="popclass-") as folder:
+        path = os.path.join(folder, "recording")
+        try:
+            with open(path, "wb") as copy:
+                shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            message = f"-: cannot be copied into a temporary file ({reason}); set TMPDIR to a folder with room"
+            raise AudioError(message) from error
+        yield path
+
+
+def process_each(recordings: Sequence[str], process: Callable[[str, Progress], T]) -> tuple[list[T], list[str]]:
+    """Process recordings one after the other, with a progress bar.
+
+    Parameters
+    ----------
+    recordings : sequence of str
+    process : callable
+        Receives a recording and a progress callback.
+
+    Returns
+    -------
+    results : list
+        Of the recordings that could be used.
+    failures : list of str
+        One line for each of the others.
+
+    Raises
+    ------
+    AudioError
+        If there is only one recording and it failed.
+    """
+    results: list[T] = []
+    failures: list[str] = []
+    for number, recording in enumerate(recordings, start=1):
+        count = "" if len(recordings) == 1 else f"{number}/{len(recordings)} "
+        with progress_bar(count + one_line(recording)) as progress:
+            try:
+                results.append(process(recording, progress))
+            except AudioError as error:
+                if len(recordings) == 1:
+                    raise
+                failures.append(str(error))
+    return results, failures
+
+
+def exit_code(failures: Sequence[str], succeeded: int) -> int:
+    """Print the failed recordings; return 0 if there are none, 1 if others succeeded, else 2."""
+    if not failures:
+        return 0
+    for failure in failures:
+        print_error(failure)
+    print_error(f"{len(failures)} of {len(failures) + succeeded} recordings failed")
+    return 1 if succeeded else 2
 
 
 def system_failure(error: BaseException) -> str | None:
@@ -123,26 +192,20 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 
 def _is_for_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
-        return True
-    return any(sign in str(error).lower() for sign in _MEMORY)
+    named = any(sign in str(error).lower() for sign in _MEMORY)
+    return named or isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
 
 
 def _os_failure(error: OSError) -> str:
-    if error.errno == errno.ENOENT and _folder_is_gone():
-        return "the folder this was started in is gone; change to another one"
+    if error.errno == errno.ENOENT:
+        try:
+            os.getcwd()
+        except OSError:
+            return "the folder this was started in is gone; change to another one"
     named = isinstance(error.filename, str | bytes)
     where = f"{one_line(os.fsdecode(error.filename))}: " if named else ""
     what = error.strerror or "an unknown failure"
     return f"{where}{what[:1].lower()}{what[1:]}{_ADVICE.get(error.errno or 0, '')}"
-
-
-def _folder_is_gone() -> bool:
-    try:
-        os.getcwd()
-    except OSError:
-        return True
-    return False
 
 
 def open_closed_streams() -> None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from popclass.cli import options
-from popclass.cli.console import print_note
-from popclass.cli.inputs import STDIN
+from popclass.cli.console import STDIN, print_note
 from popclass.errors import UsageError
 from popclass.utils.duration import format_span
 from popclass.utils.files import check_writable

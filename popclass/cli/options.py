@@ -6,7 +6,9 @@ imported.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -16,24 +18,50 @@ from popclass.timing.sites import MOST_CAVITIES, lookup
 from popclass.utils.duration import LONGEST_S, SHORTEST_S, format_duration, parse_duration
 
 PATH = click.Path()
+Check = Callable[[str, str], Any]
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def checked(check: Callable[[str, str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Return a callback for click that converts the text of an option.
+class Command(click.Command):
+    """Command whose help is its docstring; the examples, from its first indented line on, follow the options."""
+
+    def __init__(self, *, help: str | None, **settings: Any) -> None:
+        """Split the help, and keep the lines of the examples as they are."""
+        text, _, examples = inspect.cleandoc(help or "").partition("\n\n  ")
+        epilog = f"\b\nExamples:\n  {examples}".replace("\n\n", "\n\n\b\n")
+        super().__init__(help=text, epilog=epilog, **settings)
+
+
+def checked(name: str, check: Check, metavar: str, help: str, *names: str, **settings: Any) -> Option:
+    """Return an option whose text is converted and checked.
 
     Parameters
     ----------
+    name : str
+        Such as `--site`.
     check : callable
         Receives the text and the name of the option; returns the value or raises `UsageError`.
+    metavar, help : str
+    names, settings
+        Further arguments of `click.option`.
     """
 
-    def convert(_context: click.Context, option: click.Parameter, value: Any) -> Any:
-        name = option.opts[-1]
+    def convert(_context: click.Context, _option: click.Parameter, value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(check(each, name) for each in value)
         return value if value is None else check(value, name)
 
-    return convert
+    return click.option(name, *names, callback=convert, metavar=metavar, help=help, **settings)
+
+
+def path(name: str, metavar: str, help: str, *names: str, default: str | None = None) -> Option:
+    """Return an option that is the path of a file or folder."""
+    return click.option(name, *names, type=PATH, metavar=metavar, default=default, help=help)
+
+
+def number(name: str, help: str, least: int, most: int | None = None, default: int | None = None) -> Option:
+    """Return an option that is a whole number within limits."""
+    return click.option(name, type=whole_number(least, most), default=default, metavar="N", help=help)
 
 
 def whole_number(least: int, most: int | None = None) -> click.IntRange:
@@ -57,44 +85,26 @@ def _subject(text: str, option: str) -> str:
 
 
 def _probability(text: str, option: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value <= 1:
-        raise UsageError(f"{option} {text!r} is out of range: allowed is a number from 0 to 1")
-    return value
+    with suppress(ValueError):
+        if 0 <= (value := float(text)) <= 1:
+            return value
+    raise UsageError(f"{option} {text!r} is out of range: allowed is a number from 0 to 1")
 
 
-model = click.option("--model", type=PATH, metavar="MODEL.onnx", help="Model to use (default: the bundled model).")
-site = click.option(
-    "--site",
-    callback=checked(lambda text, _: lookup(text).name),
-    metavar="SITE",
-    help="Site of the body; popclass sites lists them.",
-)
-cavities = click.option(
-    "--cavities",
-    type=whole_number(1, MOST_CAVITIES),
-    metavar="N",
-    help="Joint cavities that can pop (default: that of the site).",
-)
-refractory = click.option(
+model = path("--model", "MODEL.onnx", "Model to use (default: the bundled model).")
+site = checked("--site", lambda text, _: lookup(text).name, "SITE", "Site of the body; popclass sites lists them.")
+cavities = number("--cavities", "Joint cavities that can pop (default: that of the site).", least=1, most=MOST_CAVITIES)
+refractory = checked(
     "--refractory",
-    callback=checked(lambda text, option: parse_duration(text, what=option)),
-    metavar="DURATION",
-    help=f"Time before a joint cavity can pop again, {format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)} "
+    lambda text, option: parse_duration(text, what=option),
+    "DURATION",
+    f"Time before a joint cavity can pop again, {format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)} "
     "(default: that of the site, 20min).",
 )
-subject = click.option(
-    "--subject",
-    callback=checked(_subject),
-    metavar="ID",
-    help="Person; recordings of one subject and site share a timeline.",
-)
-min_probability = click.option(
+subject = checked("--subject", _subject, "ID", "Person; recordings of one subject and site share a timeline.")
+min_probability = checked(
     "--min-probability",
-    callback=checked(_probability),
-    metavar="P",
-    help="Minimum probability for a label, 0-1; below it the event is 'uncertain' (default: set by the model).",
+    _probability,
+    "P",
+    "Minimum probability for a label, 0-1; below it the event is 'uncertain' (default: set by the model).",
 )

@@ -1,4 +1,4 @@
-"""Command `popclass train`: a model from labelled recordings."""
+"""Commands `popclass train`, `popclass evaluate` and `popclass synth`: work with labelled recordings."""
 
 from __future__ import annotations
 
@@ -8,74 +8,50 @@ from typing import Any
 import click
 
 from popclass.cli import options
-from popclass.cli.console import print_note, progress_bar
+from popclass.cli.console import exit_code, print_note, progress_bar
 from popclass.errors import UsageError
 from popclass.utils.files import STDOUT, check_writable, placing, write_text
-from popclass.utils.text import one_line
+from popclass.utils.text import counted, one_line
 
 CLASSIFIERS = ("auto", "logistic", "svm", "forest")
 LARGEST_SEED = 2**32 - 1
-
-_HELP = """Train a model on labelled recordings.
-
-Prints scores of cross-validation on recordings that were held out; the model card contains them as well. Recordings
-that cannot be read are skipped and reported, and the exit code is 1.
-"""
-_EPILOG = """\b
-Examples:
-  popclass train labelled/
-  popclass train labels.csv -o mine.onnx --classifier forest
-  popclass train recordings/ -o mine.onnx               # recordings/REC.wav with recordings/REC.txt
-  popclass train labels.csv --base models/default.onnx --partial
-
-\b
-LABELLED is one of
-  a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
-  a CSV, or a folder with a labels.csv or downloads of reports (PAGE.labels.csv): file,start_s,label and, where
-    known, end_s,subject,site,recorded_at
-  a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
-    (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
-In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
-hold nothing but 'other'. Recordings that are labelled only in part need --partial.
-"""
+MOST_SESSIONS = 100_000
 
 
-@click.command(help=_HELP, epilog=_EPILOG)
+@click.command(cls=options.Command)
 @click.argument("labelled", type=options.PATH)
-@click.option(
-    "-o",
-    "output",
-    type=options.PATH,
-    metavar="MODEL.onnx",
-    default="model.onnx",
-    help="Model file; its model card (.md) is written beside it.",
-)
+@options.path("-o", "MODEL.onnx", "Model file; its card (.md) is written beside it.", "output", default="model.onnx")
 @click.option(
     "--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto selects the best in cross-validation."
 )
-@click.option(
-    "--base", type=options.PATH, metavar="MODEL.onnx", help="Model to adapt; the labels correct its predictions."
-)
+@options.path("--base", "MODEL.onnx", "Model to adapt; the labels correct its predictions.")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of taking them for 'other'.")
-@click.option("--folds", type=options.whole_number(2), default=5, metavar="N", help="Folds of cross-validation.")
+@options.number("--folds", "Folds of cross-validation.", least=2, default=5)
+@options.number("--seed", "Seed of the random numbers.", least=0, most=LARGEST_SEED, default=0)
 @click.option(
-    "--seed", type=options.whole_number(0, LARGEST_SEED), default=0, metavar="S", help="Seed of the random numbers."
-)
-@click.option(
-    "--own-class",
-    "own_classes",
-    multiple=True,
-    metavar="NAME",
-    help="Class whose name resembles another class; may be repeated.",
+    "--own-class", "own_classes", multiple=True, metavar="NAME", help="Class named like another class; may be repeated."
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
-def train(
-    labelled: str,
-    output: str,
-    force: bool,
-    **settings: Any,  # as popclass.train names them
-) -> int:
-    """Run `popclass train`."""
+def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # settings: as popclass.train names them
+    """Train a model on labelled recordings.
+
+    Prints scores of cross-validation on recordings that were held out; the model card contains them as well. Recordings
+    that cannot be read are skipped and reported, and the exit code is 1.
+
+      popclass train labelled/
+      popclass train labels.csv -o mine.onnx --classifier forest
+      popclass train recordings/ -o mine.onnx               # recordings/REC.wav with recordings/REC.txt
+      popclass train labels.csv --base models/default.onnx --partial
+
+    LABELLED is one of
+      a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
+      a CSV, or a folder with a labels.csv or downloads of reports (PAGE.labels.csv): file,start_s,label and, where
+        known, end_s,subject,site,recorded_at
+      a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
+        (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
+    In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
+    hold nothing but 'other'. Recordings that are labelled only in part need --partial.
+    """
     path = Path(output)
     if output == STDOUT or path.suffix.lower() != ".onnx":
         raise UsageError(f"-o {one_line(output)!r}: a model is a file with its card beside it; end its name in .onnx")
@@ -103,3 +79,62 @@ def train(
         print_note(f"note: {note}")
     print_note(f"wrote {one_line(str(path))} and {one_line(str(card_path))}")
     return 1 if training["unreadable"] else 0
+
+
+@click.command(cls=options.Command)
+@click.argument("labelled", type=options.PATH)
+@options.model
+@options.path("-o", "DIR", "Folder for scores, events, report and figures.", "output")
+@click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of counting them as 'other'.")
+def evaluate(labelled: str, model: str | None, output: str | None, partial: bool) -> int:
+    """Evaluate a model on labelled recordings.
+
+    Scores detection (how many labelled sounds are found), classification (by the sound alone, with context, with
+    timing, and with both), and both steps together, with the calibration of the probabilities.
+
+      popclass evaluate labelled/
+      popclass evaluate labels.csv --model mine.onnx -o evaluation/
+
+    LABELLED is what popclass train takes; use recordings that the model was not trained on. Sounds without a label
+    count as 'other', unless --partial is given. DIR must be new or empty; it gets scores.json, events.csv, report.md
+    and figures (PNG and PDF).
+    """
+    from popclass.evaluation import evaluate as run
+    from popclass.evaluation.output import check_folder
+
+    if output == STDOUT:
+        raise UsageError("-o -: an evaluation is a folder; name one that is new or empty")
+    if output is not None:
+        check_folder(output)
+    with progress_bar("processing recordings") as bar:
+        found = run(labelled, model=model, partial=partial, progress=lambda step, done, total: bar(done, total, step))
+    if output is not None:
+        found.save(output)
+    write_text(STDOUT, found.table())
+    for note in found.scores["notes"]:
+        print_note(f"note: {note}")
+    if output is not None:
+        print_note(f"wrote {one_line(output)}")
+    return exit_code(found.failed, found.scores["recordings"]["heard"])  # "heard": a stored name
+
+
+@click.command(cls=options.Command)
+@click.argument("out_dir", type=options.PATH)
+@options.number("--sessions", "Number of sessions.", least=1, most=MOST_SESSIONS, default=1)
+@options.number("--seed", "The same seed gives the same bytes.", least=0, default=0)
+def synth(out_dir: str, sessions: int, seed: int) -> int:
+    """Generate sessions of labelled recordings.
+
+    Writes FLAC recordings, labels.csv and manifest.csv. The recordings of a session have one subject and site. OUT_DIR
+    must be new or empty.
+
+      popclass synth generated/ --sessions 20
+      popclass train generated/
+      popclass batch generated/ --manifest generated/manifest.csv -o results/
+    """
+    from popclass.synthesis.write import write_sessions
+
+    with progress_bar("generating sessions") as bar:
+        folder = write_sessions(out_dir, sessions=sessions, seed=seed, progress=bar)
+    print_note(f"wrote {counted(sessions, 'session')} into {one_line(str(folder))}")
+    return 0

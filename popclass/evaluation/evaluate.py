@@ -149,7 +149,7 @@ def evaluate(
         "popclass": __version__,
         "model": {"name": base_name(chosen.name), "sha256": chosen.sha256, "classes": list(chosen.classes)},
         "partial": partial,
-        "inputs": inputs(labelled, model, partial, hashes),
+        "inputs": inputs(labelled, model, partial, labels.files, hashes),
         "recordings": _about_recordings(processed, hashes, chosen),
         "labels": _count(case.truth for case in cases if case.truth is not None),
         "unknown_labels": _count(c.truth for c in cases if c.truth is not None and c.truth not in chosen.classes),

@@ -29,7 +29,6 @@ from popclass.evaluation.figures import MOST, save_all, save_pictures
 from popclass.evaluation.matching import MATCHED, WINDOW_S, Case
 from popclass.evaluation.report import markdown
 from popclass.formats.csv_io import cell, csv_line
-from popclass.labels import label_files
 from popclass.metrics.bootstrap import DRAWS, FEWEST_GROUPS, LEVEL
 from popclass.model.model import Model
 from popclass.training.dataset import sha256_of
@@ -169,6 +168,7 @@ def inputs(
     labelled: str | os.PathLike[str],
     model: str | os.PathLike[str] | Model | None,
     partial: bool,
+    files: Sequence[Path],
     recordings: Sequence[str],
 ) -> dict[str, Any]:
     """Return what identifies an evaluation besides its model.
@@ -177,10 +177,11 @@ def inputs(
     ----------
     labelled, model, partial
         As `popclass.evaluate` takes them.
+    files : sequence of Path
+        Label files.
     recordings : sequence of str
         SHA-256 of each recording.
     """
-    files = label_files(labelled)
     return {
         "labelled": base_name(labelled),
         "label_files": len(files),

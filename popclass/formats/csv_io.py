@@ -1,8 +1,11 @@
-r"""CSV tables: written and read events, and tables that users write.
+r"""CSV tables: events, recordings, and tables that users write.
 
-The events table has the columns of `popclass.results.event_columns`, one row an event: UTF-8, commas, ``\n`` line
-ends, always a header, quotes only where a field needs them. Label tables (`popclass.labels`) and batch manifests
-(`popclass.batch.manifest`) are read with `read_columns`.
+Written tables are UTF-8 with commas, ``\n`` line ends, always a header, and quotes only where a field needs them.
+
+- The events table has the columns of `popclass.results.event_columns`, one row an event.
+- The table of recordings has the columns of `recording_columns`, one row for every file that a batch found. A failed
+  recording has a reason, and empty fields for what is unknown; zeros are counts.
+- Label tables (`popclass.labels`) and batch manifests (`popclass.batch.manifest`) are read with `read_columns`.
 """
 
 from __future__ import annotations
@@ -11,14 +14,19 @@ import csv
 import io
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from popclass.errors import LabelError
-from popclass.formats.text import INTEGERS, decimals, fields
-from popclass.results import RecordingResult, event_columns
-from popclass.utils.text import one_line
+from popclass.formats.text import INTEGERS, decimals, fields, rounded, shortened
+from popclass.results import UNCERTAIN, HasInfo, RecordingInfo, RecordingResult, event_columns
+from popclass.utils.text import one_line, visible
+
+OK = "ok"
+FAILED = "failed"
 
 
 def csv_line(cells: Iterable[Any]) -> str:
@@ -84,17 +92,12 @@ def read_events_csv(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         If the file cannot be read or is not an events table.
     """
     shown = one_line(os.fspath(path))
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            header, expected = next(rows, []), event_columns(())[:4]
-            if tuple(header[:4]) != expected:
-                raise LabelError(f"{shown}: not an events table: its first line must begin '{','.join(expected)}'")
-            return [_parsed(f"{shown}, row {number}", header, row) for number, row in enumerate(rows, start=2)]
-    except OSError as error:
-        raise LabelError(f"{shown}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(f"{shown}: not CSV in UTF-8: {error}") from error
+    with _csv_reader(path) as rows:
+        expected = event_columns(())[:4]
+        header: list[str] = next(rows, [])
+        if tuple(header[:4]) != expected:
+            raise LabelError(f"{shown}: not an events table: its first line must begin '{','.join(expected)}'")
+        return [_parsed(f"{shown}, row {number}", header, row) for number, row in enumerate(rows, start=2)]
 
 
 def _parsed(where: str, header: list[str], row: list[str]) -> dict[str, Any]:
@@ -113,10 +116,76 @@ def _value(column: str, text: str) -> Any:
         return int(text)
     if decimals(column) is None:
         return text
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{column} is '{one_line(text)[:40]}', which is not a finite number")
-    return number
+    if math.isfinite(number := float(text)):
+        return number
+    raise ValueError(f"{column} is '{shortened(text, 40)}', which is not a finite number")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow(HasInfo):
+    """One row of the table of recordings.
+
+    Attributes
+    ----------
+    info : RecordingInfo
+    status : str
+        `ok` or `failed`.
+    reason : str or None
+        Cause of a failure, in one line.
+    events : int or None
+        Number of events.
+    counts : mapping of str to int
+        Number of events with each label, every class and `uncertain` included.
+    cavities_needed : int or None
+        As in `RecordingResult`.
+    """
+
+    info: RecordingInfo
+    status: str = OK
+    reason: str | None = None
+    events: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    cavities_needed: int | None = None
+
+    @classmethod
+    def from_result(cls, result: RecordingResult) -> RecordingRow:
+        """Return the row of a classified recording."""
+        return cls(result.info, OK, None, len(result.events), result.counts(), result.cavities_needed)
+
+
+def recording_columns(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the columns of the table of recordings, in order."""
+    return (
+        *("recording", "status", "reason", "duration_s", "sample_rate", "channels", "events"),
+        *classes,
+        *(UNCERTAIN, "cavities_needed", "subject", "site", "recorded_at", "warnings"),
+    )
+
+
+def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str]) -> Iterator[str]:
+    """Yield the table of recordings as CSV, header first.
+
+    Parameters
+    ----------
+    rows : iterable of RecordingRow
+    classes : sequence of str
+        The model's classes, in the order of their columns.
+    """
+    yield csv_line(recording_columns(classes))
+    for row in rows:
+        info = row.info
+        sound = (cell("duration_s", rounded(info.duration_s, 6)), info.sample_rate, info.channels)
+        cells = [
+            *(visible(info.name), row.status, None if row.reason is None else one_line(row.reason)),
+            *((None, None, None) if row.status == FAILED else sound),
+            row.events,
+            *(row.counts.get(label) for label in (*classes, UNCERTAIN)),
+            row.cavities_needed,
+            *(visible(info.subject or ""), visible(info.site or "")),
+            info.recorded_at.isoformat() if info.recorded_at else None,
+            "; ".join(one_line(warning) for warning in info.warnings),
+        ]
+        yield csv_line(cells)
 
 
 def check_text(where: str, column: str, text: str) -> None:
@@ -140,23 +209,29 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
         If the file cannot be read, or a row has more fields than the header.
     """
     shown = one_line(str(path))
+    # bytes in an older encoding survive as surrogates, as they do in file names
+    with _csv_reader(path, errors="surrogateescape") as reader:
+        columns = [name.strip().lower() for name in next(reader, [])]
+        if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
+            raise LabelError(f"{shown}: columns must be separated by commas")
+        check(shown, columns)
+        if len(set(columns)) < len(columns):
+            raise LabelError(f"{shown}: a column is named twice")
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            where = f"{shown}, row {reader.line_num}"
+            if len(cells) > len(columns) and any(cells):
+                raise LabelError(f"{where}: {len(cells)} fields, but the header names {len(columns)} columns")
+            if any(cells):
+                yield where, dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
+
+
+@contextmanager
+def _csv_reader(path: str | os.PathLike[str], errors: str = "strict") -> Iterator[Any]:
+    """Open a CSV; an error in reading it becomes a LabelError with its name."""
     try:
-        # bytes in an older encoding survive as surrogates, as they do in file names
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            columns = [name.strip().lower() for name in next(reader, [])]
-            if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
-                raise LabelError(f"{shown}: columns must be separated by commas")
-            check(shown, columns)
-            if len(set(columns)) < len(columns):
-                raise LabelError(f"{shown}: a column is named twice")
-            for row in reader:
-                cells = [cell.strip() for cell in row]
-                where = f"{shown}, row {reader.line_num}"
-                if len(cells) > len(columns) and any(cells):
-                    raise LabelError(f"{where}: {len(cells)} fields, but the header names {len(columns)} columns")
-                if any(cells):
-                    yield where, dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
-    except (OSError, csv.Error) as error:
+        with open(path, encoding="utf-8-sig", errors=errors, newline="") as file:
+            yield csv.reader(file, strict=True)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise LabelError(f"{shown}: cannot be read as CSV: {reason}") from None
+        raise LabelError(f"{one_line(os.fspath(path))}: cannot be read as CSV: {reason}") from error

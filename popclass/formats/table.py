@@ -8,7 +8,7 @@ burst. Notes explain what weighs against a label: no free joint cavity, another 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from popclass.formats.text import rounded
@@ -18,7 +18,6 @@ from popclass.utils.text import counted, one_line
 # From here on the table mentions the novelty of an event; the model's own threshold lies at or above it.
 NOVELTY_SHOWN_FROM = 0.95
 
-COLUMNS = ("#", "burst", "time", "ch", "label", "prob", "SNR", "notes")
 RIGHT_ALIGNED = frozenset({"#", "time", "ch", "prob", "SNR"})
 
 
@@ -37,7 +36,7 @@ def table(results: Sequence[RecordingResult]) -> Iterator[str]:
     """
     for _, part in outline(results):
         if isinstance(part, RecordingResult):
-            yield from _aligned(*cells(part))
+            yield from _aligned(cells(part))
             part = ""
         yield part + "\n"
 
@@ -60,33 +59,29 @@ def outline(results: Sequence[RecordingResult]) -> Iterator[tuple[str, str | Rec
         yield "total", total(results)
 
 
-def _aligned(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
-    for row in (names, *rows):
-        padded = (
-            text.rjust(width) if name in RIGHT_ALIGNED else text.ljust(width)
-            for name, text, width in zip(names, row, widths, strict=True)
-        )
+def _aligned(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
+    for row in ({name: name for name in widths}, *rows):
+        padded = (f"{text:{'>' if name in RIGHT_ALIGNED else '<'}{widths[name]}}" for name, text in row.items())
         yield "  ".join(padded).rstrip() + "\n"
 
 
-def cells(result: RecordingResult) -> tuple[list[str], list[list[str]]]:
-    """Return the column names and the rows below them; the channel is shown only if there are several."""
-    rows = [
-        (
-            str(event.event),
-            bracket,
-            clock(event.start_s),
-            str(event.channel),
-            one_line(event.label),
-            "" if event.p_label is None else f"{event.p_label:.2f}",
-            "" if rounded(event.snr_db, 1) is None else f"{event.snr_db:.0f} dB",
-            notes(event),
-        )
-        for event, bracket in zip(result.events, _brackets(result.events), strict=True)
-    ]
-    shown = [at for at, name in enumerate(COLUMNS) if name != "ch" or result.channels > 1]
-    return [COLUMNS[at] for at in shown], [[row[at] for at in shown] for row in rows]
+def cells(result: RecordingResult) -> list[dict[str, str]]:
+    """Return the cells of each event by the name of their column; the channel is included only if there are several."""
+    rows = []
+    for event, bracket in zip(result.events, _brackets(result.events), strict=True):
+        row = {
+            "#": str(event.event),
+            "burst": bracket,
+            "time": clock(event.start_s),
+            "ch": str(event.channel),
+            "label": one_line(event.label),
+            "prob": "" if event.p_label is None else f"{event.p_label:.2f}",
+            "SNR": "" if rounded(event.snr_db, 1) is None else f"{event.snr_db:.0f} dB",
+            "notes": notes(event),
+        }
+        rows.append({name: row[name] for name in row if name != "ch" or result.channels > 1})
+    return rows
 
 
 def _brackets(events: Sequence[Event]) -> list[str]:
@@ -165,8 +160,7 @@ def description(result: RecordingResult) -> str:
 def summary(result: RecordingResult) -> str:
     """Return the counts of a recording in one line."""
     text = _counts([result])
-    refractory = sum(event.timing == REFRACTORY for event in result.events)
-    if refractory:
+    if refractory := sum(event.timing == REFRACTORY for event in result.events):
         text += f"; {refractory} within the refractory period"
     if result.counts().get(CAVITATION) and result.cavities_needed is not None:
         text += f"; {_needed(result.cavities_needed, result.session)}"
@@ -176,11 +170,17 @@ def summary(result: RecordingResult) -> str:
 def total(results: Sequence[RecordingResult]) -> str:
     """Return the counts of several recordings in one line, with the joints needed on each shared timeline."""
     text = f"{counted(len(results), 'recording')}, {_counts(results)}"
-    for session in {id(result.session): result.session for result in results}.values():
-        if session is not None and len(session.recordings) > 1 and session.cavities_needed:
+    for session in shared_sessions(results):
+        if session.cavities_needed:
             these = "" if len(session.recordings) == len(results) else f"{len(session.recordings)} "
             text += f"; in the {these}recordings of one timeline {_needed(session.cavities_needed, session)}"
     return text
+
+
+def shared_sessions(results: Sequence[RecordingResult]) -> list[Session]:
+    """Return the timelines that have several recordings."""
+    sessions = {id(result.session): result.session for result in results}.values()
+    return [session for session in sessions if session is not None and len(session.recordings) > 1]
 
 
 def _needed(cavities: int, session: Session | None) -> str:

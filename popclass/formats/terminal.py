@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from popclass.formats.table import RIGHT_ALIGNED, cells, length, outline
+from popclass.formats.table import RIGHT_ALIGNED, cells, length, outline, shared_sessions
 from popclass.results import CAVITATION, REFRACTORY, SNAPPING, UNCERTAIN, RecordingResult
 
 if TYPE_CHECKING:
@@ -36,49 +36,27 @@ class Bar(NamedTuple):
     label: str = ""
 
 
-def render(parts: Iterable[RenderableType], *, width: int | None = None) -> str:
-    r"""Return what rich prints of these parts, without spaces at line ends.
+def render(parts: Iterable[RenderableType]) -> str:
+    """Return the text that rich lays out in the width of the terminal, without spaces at line ends.
 
     Parameters
     ----------
     parts : iterable of rich renderables
         Texts are printed as they are, without markup.
-    width : int, optional
-        In columns (default: the terminal's, else what COLUMNS says, else 80).
-
-    Examples
-    --------
-    >>> render(["two words"], width=20)
-    'two words\n'
     """
     from rich.console import Console
 
-    stream = io.StringIO()
-    columns, lines = shutil.get_terminal_size()  # unlike rich, ignores a COLUMNS that is not a number
-    console = Console(
-        file=stream,
-        width=width or columns,
-        height=lines,
-        force_terminal=True if sys.stdout.isatty() else None,
-        markup=False,
-        highlight=False,
-    )
+    stream, forced = io.StringIO(), True if sys.stdout.isatty() else None
+    width, height = shutil.get_terminal_size()  # unlike rich, ignores a COLUMNS that is not a number
+    console = Console(file=stream, width=width, height=height, force_terminal=forced, markup=False, highlight=False)
     for part in parts:
         console.print(part)
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
-def terminal_table(results: Sequence[RecordingResult], *, width: int | None = None) -> str:
-    """Return the events of several recordings laid out for the terminal.
-
-    Parameters
-    ----------
-    results : sequence of RecordingResult
-    width : int, optional
-        As `render`.
-    """
-    line_width = min(SPARKLINE, width or shutil.get_terminal_size().columns)
-    return render(_parts(results, line_width), width=width)
+def terminal_table(results: Sequence[RecordingResult]) -> str:
+    """Return the events of several recordings laid out for the terminal."""
+    return render(_parts(results, min(SPARKLINE, shutil.get_terminal_size().columns)))
 
 
 def _parts(results: Sequence[RecordingResult], width: int) -> Iterator[RenderableType]:
@@ -91,34 +69,30 @@ def _parts(results: Sequence[RecordingResult], width: int) -> Iterator[Renderabl
             yield from _sparkline([part], width)
             continue
         if kind == "total":
-            for shared in _timelines(results):
-                yield from _sparkline(shared, width)
+            for session in shared_sessions(results):
+                yield from _sparkline([each for each in results if each.session is session], width)
         yield Text(part, style=_PART_STYLES.get(kind, ""))
 
 
-def _timelines(results: Sequence[RecordingResult]) -> list[list[RecordingResult]]:
-    """Return the recordings of each timeline that has several."""
-    found: dict[int, list[RecordingResult]] = {}
-    for result in results:
-        if result.session is not None:
-            found.setdefault(id(result.session), []).append(result)
-    return [each for each in found.values() if len(each) > 1]
+def ruled_table(header_style: str = "") -> Table:
+    """Return an empty table of rich with a rule below the names of its columns."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style=header_style)
 
 
 def _table(result: RecordingResult) -> Table:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    names, rows = cells(result)
-    layout = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
-    for name in names:
+    rows, layout = cells(result), ruled_table("dim")
+    for name in rows[0]:
         layout.add_column(name, justify="right" if name in RIGHT_ALIGNED else "left", no_wrap=name != "notes")
     for event, row in zip(result.events, rows, strict=True):
         label = _STYLES.get(event.label, "")
         notes = "red" if event.timing == REFRACTORY else ""
         styles = {"#": "dim", "burst": "dim", "SNR": "dim", "label": label, "prob": label, "notes": notes}
-        layout.add_row(*(Text(text, style=styles.get(name, "")) for name, text in zip(names, row, strict=True)))
+        layout.add_row(*(Text(text, style=styles.get(name, "")) for name, text in row.items()))
     return layout
 
 
@@ -159,19 +133,16 @@ def sparkline(events: Iterable[tuple[float, float, str]], duration_s: float, wid
     >>> "".join(bar.character for bar in bars), bars[0].label
     ('█▁▁▁▂', 'cavitation')
     """
-    loudest: dict[int, float] = {}
-    labels: dict[int, str] = {}
+    inside: dict[int, list[tuple[float, str]]] = {}
     for seconds, level, label in events:
-        at = min(int(min(max(seconds / duration_s, 0), 1) * width), width - 1) if duration_s > 0 else 0
-        loudest[at] = max(level, loudest.get(at, level))
-        if at not in labels or _RANK.get(label, 0) > _RANK.get(labels[at], 0):
-            labels[at] = label
-    return [Bar(_height(loudest[at]), labels[at]) if at in labels else Bar(EMPTY) for at in range(width)]
-
-
-def _height(level: float) -> str:
-    share = min(max(level / LOUDEST_DB, 0.0), 1.0) if level == level else 0.0  # an unknown level is NaN
-    return HEIGHTS[round(share * (len(HEIGHTS) - 1))]
+        position = min(max(seconds / duration_s, 0), 1) * width if duration_s > 0 else 0
+        share = min(1.0, max(0.0, level / LOUDEST_DB))  # in this order an unknown level, NaN, becomes 0
+        inside.setdefault(min(int(position), width - 1), []).append((share, label))
+    bars = [Bar(EMPTY)] * width
+    for at, found in inside.items():
+        height = HEIGHTS[round(max(found)[0] * (len(HEIGHTS) - 1))]
+        bars[at] = Bar(height, max((label for _, label in found), key=lambda label: _RANK.get(label, 0)))
+    return bars
 
 
 def sparkline_points(results: Sequence[RecordingResult]) -> tuple[list[tuple[float, float, str]], float]:
@@ -183,9 +154,7 @@ def sparkline_points(results: Sequence[RecordingResult]) -> tuple[list[tuple[flo
         One recording, or several that start at their `recorded_at`.
     """
     starts = [result.recorded_at for result in results if result.recorded_at is not None]
-    points, end = list[tuple[float, float, str]](), 0.0
-    for result in results:
-        offset = (result.recorded_at - min(starts)).total_seconds() if result.recorded_at is not None else 0.0
-        points += [(offset + event.start_s, event.snr_db, event.label) for event in result.events]
-        end = max(end, offset + result.duration_s)
-    return points, end
+    offsets = [(each.recorded_at - min(starts)).total_seconds() if each.recorded_at else 0.0 for each in results]
+    timeline = list(zip(offsets, results, strict=True))
+    points = [(at + event.start_s, event.snr_db, event.label) for at, each in timeline for event in each.events]
+    return points, max((at + each.duration_s for at, each in timeline), default=0.0)

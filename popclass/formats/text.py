@@ -15,15 +15,15 @@ import os
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from popclass.errors import LabelError
 from popclass.results import RecordingResult
 from popclass.utils.text import one_line, visible
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 INTEGERS = frozenset({"event", "burst", "channel"})
 
@@ -66,25 +66,62 @@ def _field(column: str, value: Any) -> Any:
     return int(value) if column in INTEGERS else visible(str(value))
 
 
-def read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of a tab-separated file with their numbers, counted from 1; blank rows are skipped.
+class Row(NamedTuple):
+    """One row of a tab-separated file; rows are counted from 1."""
+
+    path: Path
+    number: int
+    cells: list[str]
+
+    @property
+    def where(self) -> str:
+        """File and row, for messages."""
+        return f"{one_line(str(self.path))}, row {self.number}"
+
+    def error(self, problem: str) -> LabelError:
+        """Return the error for this row: file, row, problem, and the row itself."""
+        line = shortened("\t".join(self.cells), 80)
+        return LabelError(f"{self.where}: {problem}; the row reads '{line}'")
+
+
+class TrackLabel(NamedTuple):
+    """One label of a track: seconds from the start of its recording, its text, and the recording if the row names it.
+
+    The end of a point is its start.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    file: str | None = None
+    path: str | None = None
+
+
+def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
+    """Yield the rows of a tab-separated file; blank rows are skipped, but counted.
 
     Raises
     ------
     LabelError
         If the file cannot be read.
     """
+    path = Path(path)
     try:
-        data = Path(path).read_bytes()
-        encoding = "utf-16" if data.startswith(_UTF16_MARKS) else "utf-8-sig"
+        data = path.read_bytes()
+        encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
         # Bytes in an older encoding survive as surrogates, as they do in file names.
         text = data.decode(encoding, "strict" if encoding == "utf-16" else "surrogateescape")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is damaged UTF-16 text"
-        raise LabelError(f"{one_line(os.fspath(path))}: cannot be read: {reason}") from error
+        raise LabelError(f"{one_line(str(path))}: cannot be read: {reason}") from error
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1):
         if line.strip():
-            yield number, line.split("\t")
+            yield Row(path, number, line.split("\t"))
+
+
+def read_header(path: str | os.PathLike[str]) -> list[str]:
+    """Return the fields of the first row in lower case, none without rows; raise LabelError if it cannot be read."""
+    return [cell.strip().casefold() for row in islice(read_rows(path), 1) for cell in row.cells]
 
 
 def number(text: str) -> float | None:
@@ -102,8 +139,13 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def bad_row(path: str | os.PathLike[str], row: int, content: list[str], problem: str) -> LabelError:
-    """Return the error for a row of a label file: file, row, problem, and the row itself."""
-    line = one_line("\t".join(content))
-    shown = line if len(line) <= 80 else line[:77] + "..."
-    return LabelError(f"{one_line(os.fspath(path))}, row {row}: {problem}; the row reads '{shown}'")
+def shortened(text: str, longest: int) -> str:
+    """Return the text on one line, cut to a number of characters.
+
+    Examples
+    --------
+    >>> shortened("cavitation", 8)
+    'cavit...'
+    """
+    line = one_line(text)
+    return line if len(line) <= longest else line[: longest - 3] + "..."

@@ -1,27 +1,38 @@
 """Results written in any format, without loss of labels that were corrected by hand.
 
+JSON lines hold one object an event: `schema_version` and the keys of `popclass.results.event_columns`, with the numbers
+of the CSV and null for unknown values.
+
 Users correct the very file that `classify --format audacity` or `--format raven` wrote, and the same command again
 would replace their corrections. An existing file in these two formats is therefore replaced only by identical content.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from popclass.errors import OutputError, UsageError
-from popclass.formats.audacity import audacity
 from popclass.formats.csv_io import events_csv
-from popclass.formats.jsonl import events_jsonl
-from popclass.formats.raven import raven
 from popclass.formats.table import table
 from popclass.formats.terminal import terminal_table
-from popclass.results import RecordingResult
-from popclass.utils.files import STDOUT, write_text
+from popclass.formats.text import fields
+from popclass.formats.tracks import audacity, raven
+from popclass.results import SCHEMA_VERSION, RecordingResult
+from popclass.utils.files import STDOUT, Target, write_text
 from popclass.utils.text import one_line, visible
+
+
+def events_jsonl(results: Iterable[RecordingResult]) -> Iterator[str]:
+    """Yield the events of several recordings as JSON lines."""
+    for result in results:
+        for row in fields(result):
+            yield json.dumps({"schema_version": SCHEMA_VERSION, **row}, ensure_ascii=False, allow_nan=False) + "\n"
+
 
 FORMATS: dict[str, Callable[[Sequence[RecordingResult]], Iterable[str]]] = {
     "table": table,
@@ -38,7 +49,7 @@ def write_results(
     results: Sequence[RecordingResult],
     *,
     format: str = "table",
-    target: str | os.PathLike[str] = STDOUT,
+    target: Target = STDOUT,
     keep_corrected: bool = False,
 ) -> bool:
     """Write results in one of `FORMATS`; a table for a terminal is laid out in its width.
@@ -72,42 +83,34 @@ def write_results(
     text = FORMATS[format](results)
     if keep_corrected and format in _CORRECTABLE:
         text = "".join(text)
-        check_unchanged(target, text)
+        check_not_corrected(format, target, text)
     return write_text(target, text)
 
 
-def check_not_corrected(format: str, target: str | os.PathLike[str]) -> None:
-    """Raise OutputError if `target` holds what popclass cannot have written; for use before the work.
+def check_not_corrected(format: str, target: Target, text: str | None = None) -> None:
+    """Raise OutputError if a label track or selection table may hold corrected labels; other formats never do.
 
-    Formats other than `audacity` and `raven` are never refused.
+    Parameters
+    ----------
+    format : str
+        A key of `FORMATS`.
+    target : path or "-"
+    text : str, optional
+        The new content, from which the old must not differ. Without it, before the work, the old content must be
+        something that popclass can have written.
     """
-    content = _content(target) if format in _CORRECTABLE else None
-    if content is None:
+    path, shown = Path(target), one_line(os.fspath(target))
+    if format not in _CORRECTABLE or os.fspath(target) == STDOUT or not path.is_file():
         return
-    written = _TRACK.fullmatch(content) if format == "audacity" else content.startswith("".join(raven([])).encode())
-    if not written:
-        raise _corrected(target)
-
-
-def check_unchanged(target: str | os.PathLike[str], text: str) -> None:
-    """Raise OutputError if `target` exists and differs from the text that would replace it."""
-    if _content(target) not in (None, visible(text).encode()):
-        raise _corrected(target)
-
-
-def _content(target: str | os.PathLike[str]) -> bytes | None:
-    path = Path(target)
-    if os.fspath(target) == STDOUT or not path.is_file():
-        return None
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        shown = one_line(os.fspath(target))
         raise OutputError(f"{shown} cannot be read to see whether it was corrected: {error.strerror}") from error
-
-
-def _corrected(target: str | os.PathLike[str]) -> OutputError:
-    return OutputError(
-        f"{one_line(os.fspath(target))} exists already and differs from the new results, it may hold corrected labels; "
-        "choose another name, or move it away"
-    )
+    if text is not None:
+        written = content == visible(text).encode()
+    elif format == "audacity":
+        written = _TRACK.fullmatch(content) is not None
+    else:
+        written = content.startswith("".join(raven([])).encode())
+    if not written:
+        raise OutputError(f"{shown} exists already and may hold corrected labels; choose another name, or move it away")

@@ -1,25 +1,13 @@
 """Labels of recordings: reading them, writing them, and assigning them to detected events.
 
-    folders, table, sidecar -> read -> records -> matching
-                                       records -> write, validation
+    table, sidecar -> read -> records -> matching
+                              records -> write, validation
 
 Training and evaluation both start here.
 """
 
-from popclass.labels.matching import Matched, match
-from popclass.labels.read import label_files, read_labels
+from popclass.labels.read import read_labels
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
 from popclass.labels.write import write_raven, write_table, write_tracks
 
-__all__ = [
-    "LabelRow",
-    "LabelledRecording",
-    "Labels",
-    "Matched",
-    "label_files",
-    "match",
-    "read_labels",
-    "write_raven",
-    "write_table",
-    "write_tracks",
-]
+__all__ = ["LabelRow", "LabelledRecording", "Labels", "read_labels", "write_raven", "write_table", "write_tracks"]

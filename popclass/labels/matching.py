@@ -16,7 +16,7 @@ Scoring matches differently, see `popclass.evaluation.matching`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ TOLERANCE_S = 0.015  # chosen, not measured: wider than the error of a label set
 _REACH_S = TOLERANCE_S + ROUNDING_S
 
 Times = NDArray[np.float64]
+Groups = dict[int, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,12 @@ def match(events: Sequence[Event], recording: LabelledRecording, *, partial: boo
             by_row[at] = max(members, key=lambda i: events[i].snr_db)
     for at, i in by_row.items():
         labels[i] = rows[at].label or OTHER
-    without = [row for at, row in enumerate(rows) if row.label and at not in by_row]
-    missed = tuple(row for row in without if not _in_reach(onsets, row))
-    lost = tuple(row for row in without if row not in missed)
-    return Matched(tuple(labels), missed, tuple(uncovered), lost)
+    missed, lost = list[LabelRow](), list[LabelRow]()
+    for at, row in enumerate(rows):
+        if row.label and at not in by_row:
+            near = (onsets >= row.start_s - _REACH_S) & (onsets <= row.end_s + _REACH_S)
+            (lost if near.any() else missed).append(row)
+    return Matched(tuple(labels), tuple(missed), tuple(uncovered), tuple(lost))
 
 
 def strongest(events: Sequence[Event]) -> int | None:
@@ -107,28 +110,20 @@ def _match_points(onsets: Times, rows: Sequence[LabelRow]) -> dict[int, int]:
     return taken
 
 
-def _group_by_row(
-    onsets: Times, rows: Sequence[LabelRow], indices: Sequence[int]
-) -> tuple[dict[int, list[int]], list[int]]:
-    """Return the events that belong to each row, by the index of the row, and those that belong to none."""
+def _group_by_row(onsets: Times, rows: Sequence[LabelRow], free: Iterable[int]) -> tuple[Groups, list[int]]:
+    """Return the free events that belong to each row, by the index of the row, and those that belong to none.
+
+    An event belongs to the nearest row; of several that contain its onset, to the one that begins nearest to it.
+    """
     starts, ends = np.array([row.start_s for row in rows]), np.array([row.end_s for row in rows])
-    groups: dict[int, list[int]] = {}
+    groups: Groups = {}
     uncovered: list[int] = []
-    for i in indices:
-        at = _nearest(float(onsets[i]), starts, ends)
-        (uncovered if at is None else groups.setdefault(at, [])).append(i)
+    for i in free:
+        outside = np.maximum(np.maximum(starts - onsets[i], onsets[i] - ends), 0.0)
+        if outside.min(initial=np.inf) > _REACH_S:
+            uncovered.append(i)
+            continue
+        nearest = np.flatnonzero(outside == outside.min())
+        at = int(nearest[np.argmin(np.abs(onsets[i] - starts[nearest]))])
+        groups.setdefault(at, []).append(i)
     return groups, uncovered
-
-
-def _nearest(onset_s: float, starts: Times, ends: Times) -> int | None:
-    """Return the nearest row within reach; of several that contain the onset, the one that begins nearest to it."""
-    if not len(starts):
-        return None
-    outside = np.maximum(np.maximum(starts - onset_s, onset_s - ends), 0.0)
-    nearest = np.flatnonzero(outside == outside.min())
-    best = int(nearest[np.argmin(np.abs(onset_s - starts[nearest]))])
-    return best if outside[best] <= _REACH_S else None
-
-
-def _in_reach(onsets: Times, row: LabelRow) -> bool:
-    return bool(((onsets >= row.start_s - _REACH_S) & (onsets <= row.end_s + _REACH_S)).any())

@@ -2,7 +2,7 @@
 
 - A CSV, or a folder with a `labels.csv` or with labels downloaded from reports: `table`.
 - A folder of recordings with label tracks beside them, a single such recording, or a track: `sidecar`.
-- Any other folder: a folder per class, `folders`.
+- Any other folder: a folder per class, `LABELLED/cavitation/*.wav`, `LABELLED/snapping/...`, `LABELLED/other/...`.
 
 Tracks inside folders named like popclass's own classes may mean either kind, and are an error. Only label files are
 opened here; `matching` assigns labels to events.
@@ -15,18 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from popclass.errors import LabelError
-from popclass.labels.folders import is_audio, read_class_folders, subfolders, walk_files
-from popclass.labels.records import Labels, Note, abbreviated
-from popclass.labels.sidecar import (
-    Sidecars,
-    find_sidecars,
-    read_folder,
-    read_one_recording,
-    read_one_track,
-    tracks_of,
-)
+from popclass.labels.records import LabelledRecording, Labels, Note, abbreviated
+from popclass.labels.sidecar import find_sidecars, is_audio, list_files, read_folder, read_one_recording, read_one_track
 from popclass.labels.table import TABLE, read_tables, tables_in
-from popclass.labels.validation import STANDARD
+from popclass.labels.validation import STANDARD, check_class_name
 from popclass.utils.text import one_line
 
 
@@ -58,68 +50,63 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
     (LabelRow(start_s=1.5, end_s=1.5, label='cavitation'),)
     """
     path = Path(source)
-    shown = one_line(str(path))
+    suffix = path.suffix.lower()
     if path.is_dir():
         return _read_directory(path)
     if not path.exists():
-        raise LabelError(f"{shown}: no such folder or label file")
-    if path.suffix.lower() == ".csv":
+        raise LabelError(f"{one_line(str(path))}: no such folder or label file")
+    if suffix == ".csv":
         return read_tables([path])
     if is_audio(path):
         return read_one_recording(path)
-    if path.suffix.lower() == ".txt":
+    if suffix == ".txt":
         return read_one_track(path)
-    raise LabelError(
-        f"{shown}: labels are read from a folder, a .csv file, a recording with a label track beside it, or that track "
-        "(.txt)"
-    )
-
-
-def label_files(source: str | os.PathLike[str]) -> list[Path]:
-    """Return the files that `read_labels` reads, sorted; none for a folder per class.
-
-    Parameters
-    ----------
-    source : path
-        As for `read_labels`, which must have accepted it.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     Path(folder, "labels.csv").touch()
-    ...     [path.name for path in label_files(folder)]
-    ['labels.csv']
-    """
-    path = Path(source)
-    if path.is_dir():
-        return tables_in(path) or sorted(find_sidecars(walk_files(path)).tracks)
-    return tracks_of(path) if is_audio(path) else [path]
+    raise LabelError(f"{one_line(str(path))}: expected a folder, a .csv, a label track (.txt), or a recording with one")
 
 
 def _read_directory(folder: Path) -> Labels:
-    tables = tables_in(folder)
-    sidecars = find_sidecars(walk_files(folder))
-    if tables:
+    files = list_files(folder)
+    sidecars = find_sidecars(files)
+    if tables := tables_in(path for path in files if path.parent == folder):
         labels = read_tables(tables)
-        if not sidecars.tracked:
+        tracked = sorted({owner for owners in sidecars.tracks.values() for owner in owners})
+        if not tracked:
             return labels
-        names = abbreviated([path.relative_to(folder).as_posix() for path in sidecars.tracked])
         read = abbreviated([table.name for table in tables])
         brief = f"labels were read from {read}; the label tracks beside recordings are ignored"
-        return replace(labels, warnings=(Note(brief, names), *labels.warnings))
+        ignored = Note(brief, abbreviated([path.relative_to(folder).as_posix() for path in tracked]))
+        return replace(labels, warnings=(ignored, *labels.warnings))
     if not sidecars.tracks:
-        return read_class_folders(folder)
-    _refuse_both(folder, sidecars)
-    return read_folder(folder, sidecars)
-
-
-def _refuse_both(folder: Path, sidecars: Sidecars) -> None:
+        return _read_class_folders(folder)
     with_audio = {path.relative_to(folder).parts[0] for path in sidecars.recordings if path.parent != folder}
-    both = [inner.name for inner in subfolders(folder) if inner.name in set(STANDARD) & with_audio]
-    if both:
+    if both := sorted(with_audio & set(STANDARD)):
         track = min(sidecars.tracks).relative_to(folder).as_posix()
         raise LabelError(
             f"{one_line(str(folder))}: labelled twice: folders named like classes ({abbreviated(both)}) and label "
             f"tracks ({one_line(track)}); move one of them elsewhere, rename the folders, or write a {TABLE}"
         )
+    return read_folder(folder, sidecars)
+
+
+def _read_class_folders(folder: Path) -> Labels:
+    """Read a folder for each class, with clips at any depth that hold one sound of the class: the strongest onset."""
+    shown = one_line(str(folder))
+    recordings: list[LabelledRecording] = []
+    warnings: list[str] = []
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        clips = [path for path in list_files(inner) if is_audio(path)]
+        if not clips:
+            warnings.append(Note("a folder without audio is ignored", one_line(str(inner))))
+            continue
+        check_class_name(inner.name, where=shown)
+        recordings += [LabelledRecording(clip, clip.relative_to(folder).as_posix(), whole=inner.name) for clip in clips]
+    classes = sorted({recording.whole or "" for recording in recordings})
+    if len(classes) < 2:
+        found = f"only '{classes[0]}'" if classes else "none with audio"
+        raise LabelError(
+            f"{shown}: expected a folder per class, at least two, or a labels.csv, or recordings with label tracks "
+            f"beside them (REC.txt for REC.wav); class folders found: {found}"
+        )
+    if loose := [path.name for path in list_files(folder, below=False) if is_audio(path)]:
+        warnings.append(Note("recordings outside the class folders are ignored", abbreviated(loose)))
+    return Labels(tuple(recordings), tuple(warnings))

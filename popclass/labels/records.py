@@ -97,10 +97,20 @@ class LabelledRecording:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """All labelled recordings of a source, in the order of their names, and warnings about them."""
+    """All labelled recordings of a source.
+
+    Attributes
+    ----------
+    recordings : tuple of LabelledRecording
+        In the order of their names.
+    warnings : tuple of str
+    files : tuple of Path
+        Label files that were read, sorted; none for a folder per class.
+    """
 
     recordings: tuple[LabelledRecording, ...]
     warnings: tuple[str, ...] = ()
+    files: tuple[Path, ...] = field(default=(), compare=False)
 
 
 class Note(str):

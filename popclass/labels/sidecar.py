@@ -11,31 +11,30 @@ A recording with a track counts as completely labelled, so an empty track, or a 
 verified negative. A recording without one is ignored, with a warning. The probability that popclass writes after a
 class (`cavitation 0.93`) is dropped.
 
-The readers are our own (`popclass.formats.audacity`, `popclass.formats.raven`). crowsetta 5.1 needs pandas, pandera and
+The readers are our own (`popclass.formats.tracks`). crowsetta 5.1 needs pandas, pandera and
 attrs, accepts only tracks of three columns, without frequency lines or empty, and keeps no row numbers for messages.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import takewhile
+from operator import eq
 from pathlib import Path
+from typing import NoReturn
 
+from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import LabelError
-from popclass.formats.audacity import AudacityLabel, label_name, read_audacity, single_field
-from popclass.formats.raven import RavenSelection, is_raven, read_raven
-from popclass.formats.text import number, read_rows
-from popclass.labels.folders import is_audio, list_folder, walk_files
+from popclass.formats.text import Row, TrackLabel, number, read_header
+from popclass.formats.tracks import BEGIN, OFFSET, label_name, read_audacity, read_raven, single_field
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.labels.validation import validated
 from popclass.utils.text import counted, one_line
 
 _TABLE_ENDS = (".selections", ".selection.table")
-
-Located = tuple[Path, LabelRow | None]
-"""A recording and one of its labels; None for a recording whose track exists, even if it is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +56,43 @@ class Sidecars:
     tracks: dict[Path, list[Path]]
     strays: list[Path]
 
-    @property
-    def tracked(self) -> list[Path]:
-        """Recordings with a track of their name, sorted."""
-        return sorted({owner for owners in self.tracks.values() for owner in owners})
+
+def list_files(folder: Path, *, below: bool = True) -> list[Path]:
+    """Return the files in a folder and below it, sorted, without hidden ones; raise LabelError if it is unreadable."""
+    found: list[Path] = []
+    for place, inner, files in os.walk(folder, onerror=_raise_unreadable):
+        inner[:] = [name for name in inner if below and not name.startswith(".")]
+        found += [Path(place) / name for name in files if not name.startswith(".")]
+    return sorted(found)
 
 
-def find_sidecars(files: Iterable[Path]) -> Sidecars:
-    """Find recordings and label tracks among files; text files are opened to recognize their format.
+def _raise_unreadable(error: OSError) -> NoReturn:
+    raise LabelError(f"{one_line(str(error.filename))}: cannot be read: {error.strerror}") from None
 
-    Raises
-    ------
-    LabelError
-        If a text file beside a recording cannot be read.
-    """
-    paths = sorted(files)
+
+def is_audio(path: Path) -> bool:
+    """Return whether a file has the suffix of a recording."""
+    return path.suffix.lower() in AUDIO_SUFFIXES
+
+
+def find_sidecars(paths: Sequence[Path]) -> Sidecars:
+    """Find recordings and label tracks among sorted files; texts beside no recording are opened to recognize them."""
     found = Sidecars([path for path in paths if is_audio(path)], {}, [])
     named: dict[Path, list[Path]] = {}
     for path in found.recordings:
         named.setdefault(path, []).append(path)
         named.setdefault(path.with_name(path.stem), []).append(path)
     for path in (path for path in paths if path.suffix.lower() == ".txt"):
-        owners = _owners(path, named)
-        if owners or _is_table(path):
+        if owners := _owners(path, named):
             found.tracks[path] = owners
-        elif _is_track(path):
+            continue
+        try:
+            header = read_header(path)
+        except LabelError:  # other text, in an encoding of its own
+            continue
+        if BEGIN in header:
+            found.tracks[path] = []
+        elif len(header) > 1 and number(header[0]) is not None:
             found.strays.append(path)
     return found
 
@@ -95,20 +106,23 @@ def read_folder(folder: Path, sidecars: Sidecars) -> Labels:
         With file, row and content, if a label is invalid, or it is not clear which recording it belongs to.
     """
     labels = _read(folder, sidecars)
-    warnings: list[str] = []
     known = {recording.path for recording in labels.recordings}
-    if unlabelled := [path.relative_to(folder).as_posix() for path in sidecars.recordings if path not in known]:
+    warnings: list[str] = []
+    if unlabelled := [_relative(path, folder) for path in sidecars.recordings if path not in known]:
         brief = f"{counted(len(unlabelled), 'recording')} without a label track ignored"
         warnings.append(Note(brief, abbreviated(unlabelled)))
-    if strays := [path.relative_to(folder).as_posix() for path in sidecars.strays]:
+    if strays := [_relative(path, folder) for path in sidecars.strays]:
         warnings.append(Note(f"{counted(len(strays), 'label track')} without a recording ignored", abbreviated(strays)))
-    return Labels(labels.recordings, (*warnings, *labels.warnings))
+    return replace(labels, warnings=(*warnings, *labels.warnings))
 
 
 def read_one_recording(recording: Path) -> Labels:
     """Read the tracks of one recording; raise LabelError if it has none, or a label is invalid."""
-    sidecars = _beside(recording)
-    labels = _read(recording.parent, sidecars, only=recording)
+    folder = recording.parent
+    found = find_sidecars([path for path in list_files(folder, below=False) if path.is_file()])
+    # A table beside no recording may name this one inside.
+    tracks = {track: owners for track, owners in found.tracks.items() if recording in owners or not owners}
+    labels = _read(folder, Sidecars(found.recordings, tracks, []), only=recording)
     if not labels.recordings:
         stem = one_line(recording.stem)
         raise LabelError(
@@ -118,52 +132,20 @@ def read_one_recording(recording: Path) -> Labels:
     return labels
 
 
-def tracks_of(recording: Path) -> list[Path]:
-    """Return the tracks that may belong to a recording, sorted."""
-    return sorted(_beside(recording).tracks)
-
-
 def read_one_track(track: Path) -> Labels:
     """Read a track or selection table of recordings beside it or below; raise LabelError if a label is invalid."""
-    sidecars = find_sidecars(walk_files(track.parent))
-    return _read(track.parent, Sidecars(sidecars.recordings, {track: sidecars.tracks.get(track, [])}, []))
+    found = find_sidecars(list_files(track.parent))
+    return _read(track.parent, Sidecars(found.recordings, {track: found.tracks.get(track, [])}, []))
 
 
 def _owners(track: Path, named: Mapping[Path, list[Path]]) -> list[Path]:
     base = track.stem
-    if found := named.get(track.with_name(base)):
-        return found
-    if not base.lower().endswith(_TABLE_ENDS):
-        return []
-    while "." in base:  # the longest name that fits: a.b.selections.txt belongs to a.b.wav, not to a.wav
-        base = base.rpartition(".")[0]
-        if base and (found := named.get(track.with_name(base))):
-            return found
-    return []
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        return is_raven(path)
-    except LabelError:  # other text, in an encoding of its own
-        return False
-
-
-def _is_track(path: Path) -> bool:
-    try:
-        _, cells = next(read_rows(path), (0, [""]))
-    except LabelError:
-        return False
-    return len(cells) > 1 and number(cells[0]) is not None
-
-
-def _beside(recording: Path) -> Sidecars:
-    """Return the recordings in the folder of one, and the tracks that may belong to that one."""
-    files = (path for path in list_folder(recording.parent) if not path.name.startswith(".") and path.is_file())
-    found = find_sidecars(files)
-    # A table beside no recording may name this one inside.
-    tracks = {track: owners for track, owners in found.tracks.items() if recording in owners or not owners}
-    return Sidecars(found.recordings, tracks, found.strays)
+    found = named.get(track.with_name(base), [])
+    if base.lower().endswith(_TABLE_ENDS):
+        while not found and "." in base:  # the longest name that fits: a.b.selections.txt is of a.b.wav, not of a.wav
+            base = base.rpartition(".")[0]
+            found = named.get(track.with_name(base), [])
+    return found
 
 
 def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labels:
@@ -172,36 +154,50 @@ def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labe
         by_name.setdefault(single_field(path.name), []).append(path)
     found: dict[Path, list[LabelRow]] = {}
     for track, owners in sorted(sidecars.tracks.items()):
-        located = _read_raven(track, owners, by_name) if is_raven(track) else _read_audacity(track, owners)
-        for path, row in located:
-            if only is None or path == only:
-                found.setdefault(path, []).extend([] if row is None else [row])
+        labels = _parse(track)
+        if not labels:
+            found.setdefault(_only_owner(track, owners), [])
+        for row, label in labels:
+            owner = _only_owner(track, owners) if label.file is None else _named_recording(row, label, owners, by_name)
+            found.setdefault(owner, []).append(_label_row(row, label))
     recordings = [
-        LabelledRecording(path, path.relative_to(folder).as_posix(), tuple(sorted(rows)), verified=not rows)
+        LabelledRecording(path, _relative(path, folder), tuple(sorted(rows)), verified=not rows)
         for path, rows in sorted(found.items())
+        if only in (None, path)
     ]
-    return validated(recordings, _warn_of_numbers(recordings), allow_empty=False)
+    return validated(recordings, sorted(sidecars.tracks), _warn_of_numbers(recordings), allow_empty=False)
 
 
-def _read_audacity(track: Path, owners: list[Path]) -> Iterator[Located]:
-    owner = _only_owner(track, owners)
-    yield owner, None
-    _check_separator(track)
-    for row, label in read_audacity(track):
-        yield owner, _label_row(track, row, label)
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
 
 
-def _read_raven(track: Path, owners: list[Path], by_name: Mapping[str, list[Path]]) -> Iterator[Located]:
-    selections = read_raven(track)
-    if not selections:
-        yield _only_owner(track, owners), None
-    _check_offsets(track, [selection for _, selection in selections])
-    for row, selection in selections:
-        if selection.file is None:
-            owner = _only_owner(track, owners)
-        else:
-            owner = _named_recording(track, row, selection.file, selection.path, owners, by_name)
-        yield owner, _label_row(track, row, selection)
+def _parse(track: Path) -> list[tuple[Row, TrackLabel]]:
+    """Read a track in the format that its first row shows."""
+    shown, header = one_line(str(track)), read_header(track)
+    columns = re.split("[,;]", header[0]) if len(header) == 1 else []
+    if len(columns) > 1 and BEGIN in (name.strip(' "') for name in columns):
+        raise LabelError(
+            f"{shown}, row 1: a Raven selection table whose columns are not separated by tabs; save it from Raven "
+            "again, or with tabs (in a spreadsheet: text, tab delimited)"
+        )
+    labels = read_raven(track) if BEGIN in header else list(read_audacity(track))
+    files = {(label.path, label.file) for _, label in labels if label.file is not None}
+    if len(files) > 1 and OFFSET not in header:  # begin times count from the start of the first recording
+        raise LabelError(
+            f"{shown}: selections in {len(files)} recordings, but no column 'File Offset (s)' with the times in each; "
+            "add it in Raven and save the table again"
+        )
+    return labels
+
+
+def _label_row(row: Row, label: TrackLabel) -> LabelRow:
+    if label.start_s < 0:
+        raise LabelError(
+            f"{row.where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; "
+            "move the label, or the recording back to 0 s before its labels are exported"
+        )
+    return LabelRow(label.start_s, label.end_s, label_name(label.text), row.where)
 
 
 def _only_owner(track: Path, owners: list[Path]) -> Path:
@@ -210,70 +206,27 @@ def _only_owner(track: Path, owners: list[Path]) -> Path:
     shown = one_line(str(track))
     if not owners:
         raise LabelError(f"{shown}: no recording beside it has this name; {track.stem}.wav or the like is expected")
-    example = one_line(f"{owners[0].name}.txt")
-    raise LabelError(
-        f"{shown}: it may belong to any of {abbreviated([path.name for path in owners])}; rename it {example} if it "
-        f"belongs to {owners[0].name}"
-    )
+    first, names = one_line(owners[0].name), abbreviated([path.name for path in owners])
+    raise LabelError(f"{shown}: it may belong to any of {names}; rename it {first}.txt if it belongs to {first}")
 
 
-def _check_separator(track: Path) -> None:
-    """Refuse a selection table that another program has saved with commas, which is not a track."""
-    _, head = next(read_rows(track), (0, [""]))
-    if len(head) == 1 and "begin time (s)" in (name.strip(' "').casefold() for name in re.split("[,;]", head[0])):
-        raise LabelError(
-            f"{_at(track, 1)}: a Raven selection table whose columns are not separated by tabs; save it "
-            "from Raven again, or with tabs (in a spreadsheet: text, tab delimited)"
-        )
-
-
-def _check_offsets(track: Path, selections: Iterable[RavenSelection]) -> None:
-    """Refuse a table of several recordings without offsets: begin times count from the first of them."""
-    files = {(each.path, each.file) for each in selections if each.file is not None}
-    _, header = next(read_rows(track))
-    if len(files) > 1 and "file offset (s)" not in (name.strip().casefold() for name in header):
-        raise LabelError(
-            f"{one_line(str(track))}: selections in {len(files)} recordings, but no column 'File Offset (s)' with the "
-            "times in each; add it in Raven and save the table again"
-        )
-
-
-def _label_row(track: Path, row: int, label: AudacityLabel | RavenSelection) -> LabelRow:
-    if label.start_s < 0:
-        raise LabelError(
-            f"{_at(track, row)}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; "
-            "move the label, or the recording back to 0 s before its labels are exported"
-        )
-    return LabelRow(label.start_s, label.end_s, label_name(label.text), _at(track, row))
-
-
-def _named_recording(
-    track: Path, row: int, file: str, path: str | None, owners: list[Path], by_name: Mapping[str, list[Path]]
-) -> Path:
+def _named_recording(row: Row, label: TrackLabel, owners: list[Path], by_name: Mapping[str, list[Path]]) -> Path:
     """Return the recording that a selection names: by its path as far as that helps, else the one beside the table."""
+    file = label.file or ""
     candidates = by_name.get(single_field(file), [])
-    if len(candidates) > 1 and path is not None:
-        written = path.replace("\\", "/").split("/")[::-1]
-        shared = [_shared_parts(written, each) for each in candidates]
+    if len(candidates) > 1 and label.path is not None:
+        written = label.path.replace("\\", "/").split("/")[::-1]
+        found = [[single_field(part) for part in reversed(each.parts)] for each in candidates]
+        shared = [sum(takewhile(bool, map(eq, written, parts))) for parts in found]  # counted from the file name up
         candidates = [each for each, parts in zip(candidates, shared, strict=True) if parts == max(shared)]
     if len(candidates) > 1:
-        candidates = [each for each in candidates if each in owners or each.parent == track.parent] or candidates
-    if len(candidates) == 1:
-        return candidates[0]
+        candidates = [each for each in candidates if each in owners or each.parent == row.path.parent] or candidates
     if not candidates:
-        raise LabelError(f"{_at(track, row)}: no recording '{one_line(file)}' is in the folder of the table or below")
-    names = abbreviated([str(each) for each in candidates])
-    raise LabelError(f"{_at(track, row)}: '{one_line(file)}' may be any of {names}")
-
-
-def _shared_parts(written: list[str], path: Path) -> int:
-    """Return the number of parts, counted from the file name up, that a written path and a real one share."""
-    real = map(single_field, reversed(path.parts))
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(written, real, strict=False)))
-
-
-def _at(track: Path, row: int) -> str:
-    return f"{one_line(str(track))}, row {row}"
+        raise LabelError(f"{row.where}: no recording '{one_line(file)}' is in the folder of the table or below")
+    if len(candidates) > 1:
+        names = abbreviated([str(each) for each in candidates])
+        raise LabelError(f"{row.where}: '{one_line(file)}' may be any of {names}")
+    return candidates[0]
 
 
 def _warn_of_numbers(recordings: Iterable[LabelledRecording]) -> list[str]:

@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
 from popclass.errors import LabelError
 from popclass.formats.csv_io import check_text, read_columns
-from popclass.formats.text import number
-from popclass.labels.folders import list_folder
+from popclass.formats.text import number, shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.labels.validation import validated
 from popclass.utils.text import one_line
@@ -62,31 +61,26 @@ def read_tables(paths: Sequence[Path]) -> Labels:
     tables: dict[str, Path] = {}
     recordings: list[LabelledRecording] = []
     for path in paths:
-        rows_by_file = _read_rows(path, unread)
+        shown, rows_by_file = one_line(str(path)), _read_rows(path, unread)
         for name in rows_by_file:
             if (other := tables.setdefault(os.path.normpath(name), path)) != path:
-                raise LabelError(
-                    f"{one_line(str(path))}: {one_line(name)} is also labelled in {one_line(other.name)}; "
-                    "keep its rows in one of them"
-                )
+                both = f"{one_line(name)} is also labelled in {one_line(other.name)}"
+                raise LabelError(f"{shown}: {both}; keep its rows in one of them")
         found = [_recording(path.parent, name, rows) for name, rows in rows_by_file.items()]
         # os.path accepts any name, such as one with a zero byte
         if missing := sorted(one_line(each.name) for each in found if not os.path.isfile(each.path)):
-            raise LabelError(f"{one_line(str(path))}: {abbreviated(missing)} not found; paths are relative to the CSV")
+            raise LabelError(f"{shown}: {abbreviated(missing)} not found; paths are relative to the CSV")
         recordings += found
-    return validated(sorted(recordings, key=lambda recording: recording.name), unread)
+    return validated(sorted(recordings, key=lambda recording: recording.name), paths, unread)
 
 
-def tables_in(folder: Path) -> list[Path]:
-    """Return the tables of labels in a folder, sorted; raise LabelError if one was downloaded twice."""
-    found = [path for path in list_folder(folder) if path.is_file() and path.name.lower().endswith(".csv")]
+def tables_in(files: Iterable[Path]) -> list[Path]:
+    """Return the tables of labels among the files of a folder; raise LabelError if one was downloaded twice."""
+    found = [path for path in files if path.name.lower().endswith(".csv") and path.is_file()]
     for path in found:
         if (second := _SECOND_DOWNLOAD.fullmatch(path.name)) is not None:
-            name = one_line(f"{second['name'] or second['page']}.csv")
-            raise LabelError(
-                f"{one_line(str(path))}: by its name a second download of {name}; keep the valid one as {name}, and "
-                "move the other elsewhere"
-            )
+            name, shown = one_line(f"{second['name'] or second['page']}.csv"), one_line(str(path))
+            raise LabelError(f"{shown}: a second download of {name}, by its name; keep only the valid one, as {name}")
     return [path for path in found if path.name == TABLE or path.name.endswith(TABLE_END)]
 
 
@@ -114,7 +108,7 @@ def _check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
         hint = "" if instead is None else f"; did you mean it by '{one_line(instead)}'? Rename it {needed}"
         raise LabelError(f"{shown}: column {needed} is missing; needed are {', '.join(NEEDED)}, found: {found}{hint}")
     hints = {name: "" if column is None else f"; did you mean {column}?" for name, column in meant.items()}
-    return [Note("a column is ignored", f"'{one_line(name)[:40]}' in {shown}{hint}") for name, hint in hints.items()]
+    return [Note("a column is ignored", f"'{shortened(name, 40)}' in {shown}{hint}") for name, hint in hints.items()]
 
 
 def _meant(name: str, columns: Sequence[str]) -> str | None:
@@ -126,8 +120,8 @@ def _meant(name: str, columns: Sequence[str]) -> str | None:
 
 
 def _recording(folder: Path, name: str, rows: Rows) -> LabelledRecording:
-    labelled: list[LabelRow] = []
-    whole: set[str] = set()
+    first = rows[0][0]
+    labelled, whole = list[LabelRow](), set[str]()
     for where, cells in rows:
         start, end = _seconds(where, cells, "start_s"), _seconds(where, cells, "end_s")
         if start is None and end is None:
@@ -141,9 +135,7 @@ def _recording(folder: Path, name: str, rows: Rows) -> LabelledRecording:
         labelled.append(LabelRow(start, end, cells["label"], where))
     clip = whole - {""}
     if len(clip) > 1 or (clip and (labelled or "" in whole)):
-        raise LabelError(
-            f"{rows[0][0]}: '{one_line(name)}' is labelled as a whole and has other labels, too; give times"
-        )
+        raise LabelError(f"{first}: '{one_line(name)}' is labelled as a whole and has other labels, too; give times")
     return LabelledRecording(
         path=folder / name,
         name=name,
@@ -153,7 +145,7 @@ def _recording(folder: Path, name: str, rows: Rows) -> LabelledRecording:
         subject=_common(rows, "subject"),
         site=_common(rows, "site"),
         recorded_at=_start_time(rows),
-        where=rows[0][0],
+        where=first,
     )
 
 
@@ -169,19 +161,18 @@ def _seconds(where: str, cells: dict[str, str], column: str) -> float | None:
 
 def _common(rows: Rows, column: str) -> str | None:
     """Return the value of a column, which must be the same in all rows of a recording that have one."""
-    given = [(where, cells[column]) for where, cells in rows if cells.get(column)]
-    for where, value in given:
-        if value != given[0][1]:
-            raise LabelError(
-                f"{where}: {column} '{one_line(value)}' contradicts '{one_line(given[0][1])}' of the same file"
-            )
-    return given[0][1] if given else None
+    first = next((cells[column] for _, cells in rows if cells.get(column)), None)
+    for where, cells in rows:
+        value = cells.get(column)
+        if value and first and value != first:
+            raise LabelError(f"{where}: {column} '{one_line(value)}' contradicts '{one_line(first)}' of the same file")
+    return first
 
 
 def _start_time(rows: Rows) -> datetime | None:
-    text = _common(rows, "recorded_at")
+    text = _common(rows, "recorded_at") or ""
     try:
-        return None if text is None else datetime.fromisoformat(text)
+        return datetime.fromisoformat(text) if text else None
     except ValueError:
-        example = "2026-11-22T10:15:00+01:00"
-        raise LabelError(f"{rows[0][0]}: recorded_at '{one_line(text or '')}'; write it like {example}") from None
+        shown = f"recorded_at '{one_line(text)}'"
+        raise LabelError(f"{rows[0][0]}: {shown}; write it like 2026-11-22T10:15:00+01:00") from None

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher, get_close_matches
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from popclass.errors import LabelError
+from popclass.formats.text import shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.model.model import CLASS_NAME
 from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN
@@ -29,28 +30,29 @@ STANDARD = (CAVITATION, SNAPPING, OTHER)
 SIMILARITY = 0.8  # difflib's ratio from which a name may be a misspelling: othr, ohter, snaping
 
 _ALLOWED = "allowed are lower-case letters, digits, _ and -"
-_LONGEST = 40  # characters of a text in a message
 _OVERLAP = (
     "labels of different classes overlap; a point takes the nearest onset, and any other onset in both goes to the one "
     "that begins nearest to it"
 )
+_RARE = "a label is spelt nearly like a more frequent one and used as a class of its own; check its spelling"
 _COUNTER = re.compile(r"(?P<stem>.*?[^\W_].*?)(?:[ _.-]+\d+|[ _.-]*\(\d+\))")
 
 
 def check_class_name(name: str, where: str = "class") -> None:
     """Raise LabelError unless `name` can be a class; `where` begins the message."""
-    if reason := _objection(name):
-        raise LabelError(f"{where}: '{_shown(name)}' cannot be a class; {reason}{_hint(name)}")
+    _check_class_names({name: (1, where)})
 
 
 def validated(
-    recordings: Sequence[LabelledRecording], warnings: Sequence[str] = (), *, allow_empty: bool = True
+    recordings: Sequence[LabelledRecording], files: Sequence[Path], warnings: Sequence[str], *, allow_empty: bool = True
 ) -> Labels:
     """Return the labels without duplicates, with warnings of duplicates and overlaps.
 
     Parameters
     ----------
     recordings : sequence of LabelledRecording
+    files : sequence of Path
+        Label files they were read from.
     warnings : sequence of str
         Earlier warnings, which come first.
     allow_empty : bool
@@ -61,7 +63,10 @@ def validated(
     LabelError
         If labels cannot be classes: all of them, with their number and the place of the first.
     """
-    _check_class_names(recordings, allow_empty=allow_empty)
+    names = _count_labels(recordings)
+    if allow_empty:
+        names.pop("", None)
+    _check_class_names(names)
     found = list(warnings)
     unique = []
     for recording in recordings:
@@ -74,7 +79,7 @@ def validated(
             places = abbreviated([f"{first.place} and {second.place}" for first, second in pairs])
             found.append(Note(_OVERLAP, f"{name}, {places}"))
         unique.append(replace(recording, rows=rows))
-    return Labels(tuple(unique), tuple(found))
+    return Labels(tuple(unique), tuple(found), tuple(files))
 
 
 def overlaps(rows: Sequence[LabelRow]) -> list[tuple[LabelRow, LabelRow]]:
@@ -118,10 +123,10 @@ def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collect
     Examples
     --------
     >>> from pathlib import Path
-    >>> clip = LabelledRecording(Path("a.wav"), "a.wav", whole="othr", where="labels.csv, row 2")
-    >>> check_spelling([clip])  # doctest: +ELLIPSIS
+    >>> clip = LabelledRecording(Path("a.wav"), "a.wav", whole="othr", where="a.csv, row 2")
+    >>> check_spelling([clip])
     Traceback (most recent call last):
-    popclass.errors.LabelError: labels.csv, row 2: 'othr' (1 label); did you mean 'other'? For a class of its own, ...
+    popclass.errors.LabelError: a.csv, row 2: 'othr' (1 label); did you mean 'other'? Otherwise use --own-class othr
     >>> check_spelling([clip], own_classes=["othr"])
     []
     """
@@ -130,21 +135,14 @@ def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collect
     found = _count_labels(recordings)
     found.pop("", None)
     doubtful = {name: found[name] for name in found if name not in STANDARD and name not in own_classes}
-    for name, (count, where) in doubtful.items():
-        if (similar := _similar(name, STANDARD)) is not None:
-            raise LabelError(
-                f"{where}: '{name}' ({counted(count, 'label')}); did you mean '{similar}'? For a class of its own, use "
-                f"--own-class {name}"
-            )
     warnings: list[Note] = []
     for name, (count, where) in doubtful.items():
-        similar = _similar(name, [other for other, (n, _) in found.items() if n > count])
-        if similar is not None:
-            frequent = f"'{similar}' ({counted(found[similar][0], 'label')})"
-            brief = (
-                "a label is spelt nearly like a more frequent one and used as a class of its own; check its spelling"
-            )
-            warnings.append(Note(brief, f"'{name}' ({counted(count, 'label')}) beside {frequent}, {where}"))
+        shown = f"'{name}' ({counted(count, 'label')})"
+        if meant := _similar(name, STANDARD):
+            raise LabelError(f"{where}: {shown}; did you mean '{meant}'? Otherwise use --own-class {name}")
+        if frequent := _similar(name, [other for other, (n, _) in found.items() if n > count]):
+            beside = f"'{frequent}' ({counted(found[frequent][0], 'label')})"
+            warnings.append(Note(_RARE, f"{shown} beside {beside}, {where}"))
     return warnings
 
 
@@ -182,26 +180,22 @@ def _objection(name: str) -> str | None:
     return None if CLASS_NAME.fullmatch(name) else _ALLOWED
 
 
-def _hint(text: str) -> str:
-    meant = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY)
-    return f"; did you mean '{meant[0]}'?" if meant else ""
-
-
-def _check_class_names(recordings: Iterable[LabelledRecording], *, allow_empty: bool) -> None:
-    found = _count_labels(recordings)
-    refused = [name for name in found if _objection(name) is not None and (name or not allow_empty)]
+def _check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
+    """Raise LabelError for all names that cannot be classes, given the number and the first place of each."""
+    refused = [name for name in found if _objection(name) is not None]
     if not refused:
         return
     text, *others = refused
     count, first = found[text]
-    if not others:
-        times = "" if count == 1 else f" ({_times(count)})"
-        raise LabelError(f"{first}: '{_shown(text)}'{times} cannot be a class; {_objection(text)}{_hint(text)}")
-    listed = ", ".join(f"'{_shown(other)}' ({_times(found[other][0])}, first in {found[other][1]})" for other in others)
-    raise LabelError(
-        f"{first}: '{_shown(text)}' ({_times(count)}) cannot be a class, nor can {listed}; {_ALLOWED}, "
-        f"but not {UNCERTAIN}{_hint(text)}"
-    )
+    times = f" ({counted(count, 'time')})" if others or count > 1 else ""
+    reason = f"{_ALLOWED}, but not {UNCERTAIN}" if others else _objection(text)
+    also = [
+        f"'{shortened(other, 40)}' ({counted(found[other][0], 'time')}, first in {found[other][1]})" for other in others
+    ]
+    nor = f", nor can {', '.join(also)}" if others else ""
+    similar = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY)
+    hint = f"; did you mean '{similar[0]}'?" if similar else ""
+    raise LabelError(f"{first}: '{shortened(text, 40)}'{times} cannot be a class{nor}; {reason}{hint}")
 
 
 def _count_labels(recordings: Iterable[LabelledRecording]) -> dict[str, tuple[int, str]]:
@@ -216,15 +210,6 @@ def _count_labels(recordings: Iterable[LabelledRecording]) -> dict[str, tuple[in
             count, first = found.get(label, (0, where))
             found[label] = (count + 1, first)
     return found
-
-
-def _times(count: int) -> str:
-    return counted(count, "time")
-
-
-def _shown(text: str) -> str:
-    line = one_line(text)
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 
 
 def _similar(name: str, others: Sequence[str]) -> str | None:

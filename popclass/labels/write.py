@@ -9,27 +9,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from popclass.errors import LabelError, OutputError
-from popclass.formats.audacity import audacity_line, single_field
 from popclass.formats.csv_io import csv_line
-from popclass.formats.raven import VIEW, raven_line
+from popclass.formats.tracks import RAVEN_STANDARD, VIEW, audacity_line, raven_line, single_field
 from popclass.labels.records import LabelledRecording, Labels
 from popclass.labels.table import COLUMNS, TABLE
-from popclass.utils.files import check_writable, replacing, write_bytes
+from popclass.utils.files import Target, placing, write_bytes
 from popclass.utils.text import one_line
 
-RAVEN_COLUMNS = (
-    *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)"),
-    *("Begin File", "File Offset (s)", "Label"),
-)
-TRACK_END = ".txt"
-SELECTIONS_END = ".Table.1.selections.txt"  # as Raven calls the table of a sound
-
-Target = str | os.PathLike[str]
+SELECTION_COLUMNS = (*RAVEN_STANDARD, "Begin File", "File Offset (s)", "Label")
+Lines = Callable[[LabelledRecording], Iterable[str]]
 
 
 def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
@@ -69,7 +62,7 @@ def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
     lines = [csv_line(COLUMNS)]
     for recording in labels.recordings:
         lines += _table_lines(recording, path.parent)
-    # File names that are no UTF-8 go in as the bytes they are; visible escapes would name another file.
+    # Names that are not UTF-8 are written as their bytes; escapes would name another file.
     write_bytes(path, "".join(lines).encode("utf-8", "surrogateescape"), force=force)
     return path
 
@@ -81,8 +74,7 @@ def _table_lines(recording: LabelledRecording, folder: Path) -> Iterator[str]:
     for text in (name, recording.subject or "", recording.site or ""):
         if text != text.strip():
             raise LabelError(f"'{one_line(text)}': spaces at its ends would be lost in a CSV; rename it")
-    if not recording.rows and recording.whole is None and not recording.verified:
-        raise LabelError(f"{one_line(recording.name)}: nothing is known about it; a row of its own would verify it")
+    _check_known(recording)
     for row in recording.rows:
         yield csv_line((name, f"{row.start_s:.6f}", f"{row.end_s:.6f}", row.label, *known))
     if recording.whole is not None or recording.verified:
@@ -130,7 +122,7 @@ def write_tracks(labels: Labels, target: Target | None = None, *, force: bool = 
     ...     track.name, track.read_text()
     ('a.txt', '0.500000\t0.750000\tsnapping\n')
     """
-    return _write_all(_planned(labels, target, TRACK_END), _track_lines, force=force)
+    return _write_all(labels, _targets(labels, target, ".txt"), _track_lines, force)
 
 
 def write_raven(labels: Labels, target: Target | None = None, *, force: bool = False) -> list[Path]:
@@ -138,7 +130,8 @@ def write_raven(labels: Labels, target: Target | None = None, *, force: bool = F
 
     The parameters and errors are those of `write_tracks`; a table is called `REC.Table.1.selections.txt`.
     """
-    return _write_all(_planned(labels, target, SELECTIONS_END), _raven_lines, force=force)
+    # the name that Raven gives to the table of a sound
+    return _write_all(labels, _targets(labels, target, ".Table.1.selections.txt"), _raven_lines, force)
 
 
 def _track_lines(recording: LabelledRecording) -> Iterator[str]:
@@ -147,7 +140,7 @@ def _track_lines(recording: LabelledRecording) -> Iterator[str]:
 
 
 def _raven_lines(recording: LabelledRecording) -> Iterator[str]:
-    yield raven_line(RAVEN_COLUMNS)
+    yield raven_line(SELECTION_COLUMNS)
     name = recording.path.name
     if single_field(name) != name:
         raise LabelError(f"{one_line(recording.name)}: a Raven table cannot hold this name; rename the recording")
@@ -156,52 +149,43 @@ def _raven_lines(recording: LabelledRecording) -> Iterator[str]:
         yield raven_line((str(selection), VIEW, "1", begin, end, None, None, name, begin, row.label))
 
 
-def _planned(labels: Labels, target: Target | None, ending: str) -> dict[Path, LabelledRecording]:
-    """Return the file of each recording's labels."""
-    for recording in labels.recordings:
+def _write_all(labels: Labels, paths: list[Path], lines: Lines, force: bool) -> list[Path]:
+    texts = ["".join(lines(recording)) for recording in labels.recordings]
+    with ExitStack() as stack:
+        for path, text in zip(paths, texts, strict=True):
+            stack.enter_context(placing(path, text, force=force))
+    return paths
+
+
+def _targets(labels: Labels, target: Target | None, ending: str) -> list[Path]:
+    """Return the file of each recording's labels; raise LabelError if a track cannot hold them."""
+    recordings = labels.recordings
+    for recording in recordings:
         _check_fits(recording)
     if target is not None and not Path(target).is_dir():
-        if Path(target).suffix.lower() == ".txt" and len(labels.recordings) == 1:
-            return {Path(target): labels.recordings[0]}
-        raise OutputError(
-            f"{one_line(os.fspath(target))}: the labels of {len(labels.recordings)} recordings go into a folder, which "
-            "must be there, or those of one into a .txt file"
-        )
-    places = [each.path if target is None else Path(target) / each.name for each in labels.recordings]
+        if Path(target).suffix.lower() == ".txt" and len(recordings) == 1:
+            return [Path(target)]
+        shown = f"{one_line(os.fspath(target))}: labels of {len(recordings)} recordings"
+        raise OutputError(f"{shown} go into a folder, which must be there, or those of one into a .txt file")
+    places = [each.path if target is None else Path(target) / each.name for each in recordings]
     stems = Counter(place.with_suffix("") for place in places)
-    planned = {}
-    for place, recording in zip(places, labels.recordings, strict=True):
-        base = place.name if stems[place.with_suffix("")] > 1 else place.stem
-        planned[place.with_name(base + ending)] = recording
-    return planned
+    bases = (place.name if stems[place.with_suffix("")] > 1 else place.stem for place in places)
+    return [place.with_name(base + ending) for place, base in zip(places, bases, strict=True)]
 
 
 def _check_fits(recording: LabelledRecording) -> None:
-    name = one_line(recording.name)
+    _check_known(recording)
     if recording.whole is not None:
-        raise LabelError(f"{name}: it is labelled as a whole, without times; only a CSV can hold that (write_table)")
-    if empty := [row for row in recording.rows if not row.label]:
-        raise LabelError(f"{name}: no label for a stretch ({empty[0].place}); only a CSV can hold that (write_table)")
-    if not recording.rows and not recording.verified:
-        raise LabelError(f"{name}: nothing is known about it; an empty track would say that nothing is heard in it")
-    if recording.rows and recording.verified:
-        raise LabelError(f"{name}: verified to be labelled completely; only a CSV can say so (write_table)")
+        problem = "labelled as a whole, without times"
+    elif empty := [row for row in recording.rows if not row.label]:
+        problem = f"an interval without a label ({empty[0].place})"
+    elif recording.rows and recording.verified:
+        problem = "verified to be labelled completely"
+    else:
+        return
+    raise LabelError(f"{one_line(recording.name)}: {problem}; only a CSV can hold that (write_table)")
 
 
-def _write_all(
-    planned: Mapping[Path, LabelledRecording],
-    lines: Callable[[LabelledRecording], Iterable[str]],
-    *,
-    force: bool,
-) -> list[Path]:
-    texts = {path: "".join(lines(recording)) for path, recording in planned.items()}
-    for path in texts:
-        check_writable(path, force=force)
-    with ExitStack() as stack:
-        for path, text in texts.items():
-            part = stack.enter_context(replacing(path, force=force))
-            try:
-                part.write_text(text, encoding="utf-8", newline="\n")
-            except OSError as error:
-                raise OutputError(f"cannot write {one_line(os.fspath(path))}: {error.strerror or error}") from error
-    return list(texts)
+def _check_known(recording: LabelledRecording) -> None:
+    if not recording.rows and recording.whole is None and not recording.verified:
+        raise LabelError(f"{one_line(recording.name)}: no labels and not verified; leave it out or set verified=True")

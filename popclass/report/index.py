@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from popclass.batch.result import BatchResult
-from popclass.formats.recordings import RecordingRow
+from popclass.formats.csv_io import RecordingRow
 from popclass.formats.table import description, summary
 from popclass.model.model import Model
 from popclass.report.guidance import Symptom, all_symptoms, guidance

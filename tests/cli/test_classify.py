@@ -1,4 +1,4 @@
-"""Command `popclass classify`."""
+"""Commands `popclass classify` and `popclass features`."""
 
 import json
 import os
@@ -246,3 +246,17 @@ def test_classify_unwritable_output(run, tmp_path):
 
 def test_classify_output_below_file(run, recording):
     assert_refused(run("classify", "missing.wav", "-o", f"{recording}/out.csv"), "cannot write")
+
+
+def test_features(run, recording, model, monkeypatch):
+    from popclass import extract_features
+    from popclass.model.model import Model
+
+    monkeypatch.setattr(Model, "default", classmethod(lambda cls: Model.load(model)))
+    code, out, err = run("features", recording)
+    assert (code, err) == (0, [])
+    head, *rows = [line.split(",") for line in out.splitlines()]
+    X, names = extract_features(recording)
+    assert head == ["recording", "event", "start_s", *names]
+    assert np.array_equal(np.array([row[3:] for row in rows], float), X)
+    assert [row[:2] for row in rows] == [[recording, "1"], [recording, "2"]]

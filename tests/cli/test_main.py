@@ -9,7 +9,6 @@ from cli_runner import process
 from popclass.cli import batch as batch_command
 from popclass.cli import classify as classify_command
 from popclass.cli import main
-from popclass.cli import synth as synth_command
 from popclass.cli import train as train_command
 
 COMMANDS = (
@@ -65,7 +64,7 @@ def test_constants_match_library():
     assert set(classify_command.FORMATS) == set(formats.FORMATS)
     assert list(train_command.CLASSIFIERS) == ["auto", *classifiers.KINDS]
     assert batch_command.MOST_JOBS == batch_run.MOST_JOBS
-    assert synth_command.MOST_SESSIONS == write.MOST_SESSIONS
+    assert train_command.MOST_SESSIONS == write.MOST_SESSIONS
 
 
 def test_main_closed_pipe(recording, model):

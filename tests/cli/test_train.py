@@ -1,4 +1,4 @@
-"""Command `popclass train`."""
+"""Commands `popclass train` and `popclass synth`."""
 
 import recordings
 from cli_runner import assert_refused
@@ -86,3 +86,11 @@ def test_train_interrupted(run, labelled, tmp_path, monkeypatch):
     code, _, _ = run("train", labelled, "-o", tmp_path / "m.onnx", "--classifier", "logistic", "--folds", "2")
     assert code == 130
     assert [path.name for path in tmp_path.iterdir()] == ["labelled"]
+
+
+def test_synth(run, tmp_path):
+    code, out, err = run("synth", tmp_path / "made", "--seed", "1")
+    assert (code, out, err) == (0, "", [f"wrote 1 session into {tmp_path / 'made'}"])
+    assert (tmp_path / "made" / "labels.csv").is_file()
+    assert_refused(run("synth", tmp_path / "made"), "not empty")
+    assert_refused(run("synth", tmp_path / "other", "--sessions", "0"), "--sessions", "1<=x")

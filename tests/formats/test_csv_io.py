@@ -1,4 +1,4 @@
-"""CSV tables of events."""
+"""CSV tables of events and recordings."""
 
 from __future__ import annotations
 
@@ -8,16 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from formats_samples import FULL, SETS
+from formats_samples import CLASSES, EMPTY, FULL, GOLDEN, SETS, recording_rows
 from formats_strategies import results
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
-from popclass.formats.csv_io import csv_header, csv_line, csv_rows, events_csv, read_events_csv
+from popclass.formats.csv_io import (
+    FAILED,
+    RecordingRow,
+    csv_header,
+    csv_line,
+    csv_rows,
+    events_csv,
+    read_events_csv,
+    recording_columns,
+    recordings_csv,
+)
 from popclass.formats.text import fields
 from popclass.results import RecordingInfo, RecordingResult, event_columns
 from popclass.utils.files import write_text
+from popclass.utils.text import visible
 
 
 @settings(deadline=None)
@@ -92,8 +103,8 @@ def test_events_csv_mixed_classes() -> None:
         ("file,label\n", "not an events table"),
         ("recording,event,burst,start_s\na.wav,1,1\n", "row 2: 3 fields where the header has 4"),
         ("recording,event,burst,start_s\na.wav,one,1,0.5\n", "row 2: invalid literal"),
-        ('recording,event,burst,start_s\n"a.wav,1,1,0.5\n', "not CSV in UTF-8"),
-        ("recording,event,burst,start_s\n\udcff,1,1,0.5\n", "not CSV in UTF-8"),
+        ('recording,event,burst,start_s\n"a.wav,1,1,0.5\n', "cannot be read as CSV"),
+        ("recording,event,burst,start_s\n\udcff,1,1,0.5\n", "cannot be read as CSV"),
     ],
 )
 def test_read_events_csv_damaged(tmp_path: Path, text: str, message: str) -> None:
@@ -106,3 +117,66 @@ def test_read_events_csv_damaged(tmp_path: Path, text: str, message: str) -> Non
 def test_read_events_csv_missing(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match=r"none\.csv: cannot be read"):
         read_events_csv(tmp_path / "none.csv")
+
+
+def _read_recordings(rows: list[RecordingRow]) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO("".join(recordings_csv(rows, classes=CLASSES)), newline="")))
+
+
+def test_recordings_csv_golden() -> None:
+    written = "".join(recordings_csv(recording_rows(), classes=CLASSES)).encode()
+    assert written == (GOLDEN / "recordings.csv").read_bytes()
+
+
+def test_recording_columns() -> None:
+    expected = (
+        "recording,status,reason,duration_s,sample_rate,channels,events,cavitation,snapping,other,uncertain,"
+        "cavities_needed,subject,site,recorded_at,warnings"
+    )
+    assert ",".join(recording_columns(CLASSES)) == expected
+
+
+def test_recordings_csv_no_events() -> None:
+    (row,) = _read_recordings([RecordingRow.from_result(EMPTY)])
+    assert (row["status"], row["events"], row["cavitation"], row["uncertain"]) == ("ok", "0", "0", "0")
+    assert row["cavities_needed"] == ""
+
+
+def test_recordings_csv_failed() -> None:
+    (row,) = _read_recordings(
+        [
+            RecordingRow(
+                RecordingInfo(
+                    "a.wav",
+                    warnings=(
+                        "one",
+                        "two",
+                    ),
+                ),
+                FAILED,
+                "not\naudio",
+            )
+        ]
+    )
+    known = {"recording": "a.wav", "status": "failed", "reason": "not\\naudio", "warnings": "one; two"}
+    assert {column: text for column, text in row.items() if text} == known
+
+
+def test_recordings_csv_no_recordings() -> None:
+    assert "".join(recordings_csv([], classes=CLASSES)).count("\n") == 1
+
+
+@given(many=st.lists(results(), max_size=3), reason=st.text(min_size=1, max_size=20))
+def test_recordings_csv_round_trip(many: list[RecordingResult], reason: str) -> None:
+    """Whatever is in names, subjects, warnings and reasons; a field that is unknown is empty."""
+    rows = [*map(RecordingRow.from_result, many), RecordingRow(RecordingInfo("bad.wav"), FAILED, reason)]
+    back = _read_recordings(rows)
+    assert [row["recording"] for row in back] == [visible(each.recording) for each in rows]
+    assert all(tuple(row) == recording_columns(CLASSES) and None not in row.values() for row in back)
+    for result, row in zip(many, back, strict=False):
+        assert row["events"] == str(len(result.events))
+        assert {name: int(row[name]) for name in (*CLASSES, "uncertain")} == result.counts()
+        assert row["subject"] == visible(result.subject or "")
+        assert row["recorded_at"] == (result.recorded_at.isoformat() if result.recorded_at else "")
+    assert back[-1]["status"] == "failed"
+    assert len(back[-1]["reason"].splitlines()) <= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -25,9 +26,17 @@ def _words(text: str) -> set[str]:
     return set(text.replace("─", " ").split())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _columns() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "80")
+        yield
+
+
 @pytest.mark.parametrize("width", [80, 120])
-def test_terminal_table_fits_width(width: int) -> None:
-    lines = terminal_table(SETS["several"], width=width).splitlines()
+def test_terminal_table_fits_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = terminal_table(SETS["several"]).splitlines()
     assert max(map(len, lines)) <= width
     (at,) = [at for at, line in enumerate(lines) if "▁" in line]  # a sparkline for more than one event, letters below
     rest = "\n".join(lines[:at] + lines[at + 2 :])
@@ -35,7 +44,7 @@ def test_terminal_table_fits_width(width: int) -> None:
 
 
 def test_terminal_table_wraps_notes() -> None:
-    lines = terminal_table([replace(FULL, events=FULL.events[-1:])], width=80).splitlines()
+    lines = terminal_table([replace(FULL, events=FULL.events[-1:])]).splitlines()
     (first,) = [at for at, line in enumerate(lines) if "5:01.000" in line]
     column = lines[first].index("refractory:")
     text = " ".join(line[column:] for line in lines[first : lines.index("", first)])
@@ -45,7 +54,7 @@ def test_terminal_table_wraps_notes() -> None:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(many=st.lists(results(), max_size=2))
 def test_terminal_table_any_result(many: list[RecordingResult]) -> None:
-    shown = terminal_table(many, width=80) + "".join(table(many))
+    shown = terminal_table(many) + "".join(table(many))
     assert not any(ord(character) < 32 and character != "\n" for character in shown)
 
 
@@ -58,7 +67,7 @@ def test_terminal_table_escapes_names() -> None:
 def test_terminal_table_session_line() -> None:
     both = Session(("a.wav", "b.wav"), cavities=1, refractory_s=1200.0, cavities_needed=2)
     recordings = [replace(named(ODD, name, recorded_at=FULL.recorded_at), session=both) for name in both.recordings]
-    shown = terminal_table(recordings, width=80)
+    shown = terminal_table(recordings)
     (line,) = [line for line in shown.splitlines() if terminal.EMPTY in line]
     assert len(line) <= 80
     assert line.endswith(" 2 h 1 min 40 s")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
-from popclass.formats.text import bad_row, number, read_rows, rounded
+from popclass.formats.text import Row, number, read_rows, rounded
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, None), (math.nan, None), (math.inf, None), (-1e-9, 0.0)])
@@ -36,13 +36,13 @@ def test_number_invalid(text: str) -> None:
 def test_read_rows_encodings(tmp_path: Path, encoding: str, end: str) -> None:
     path = tmp_path / "labels.txt"
     path.write_bytes(end.join(["1\tR\xfccken", "", "2\tb", ""]).encode(encoding))
-    assert list(read_rows(path)) == [(1, ["1", "R\xfccken"]), (3, ["2", "b"])]
+    assert list(read_rows(path)) == [(path, 1, ["1", "R\xfccken"]), (path, 3, ["2", "b"])]
 
 
 def test_read_rows_older_encoding(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
     path.write_bytes(b"R\xfccken.wav")
-    assert list(read_rows(path)) == [(1, ["R\udcfccken.wav"])]
+    assert list(read_rows(path)) == [(path, 1, ["R\udcfccken.wav"])]
 
 
 def test_read_rows_missing(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_read_rows_damaged_utf16(tmp_path: Path) -> None:
         list(read_rows(tmp_path / "a.txt"))
 
 
-def test_bad_row_short() -> None:
-    error = bad_row("a.txt", 3, ["x" * 500, "y"], "nonsense")
+def test_row_error_shortened() -> None:
+    error = Row(Path("a.txt"), 3, ["x" * 500, "y"]).error("nonsense")
     assert str(error).startswith("a.txt, row 3: nonsense; the row reads 'xxx")
     assert len(str(error)) < 150

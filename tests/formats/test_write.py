@@ -1,21 +1,26 @@
-"""Results in every format: golden files, zero events, targets."""
+"""Results in every format: golden files, zero events, JSON lines, targets."""
 
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from formats_samples import EMPTY, FULL, SETS, golden_names, golden_path
 from formats_strategies import results
 from hypothesis import given
+from hypothesis import strategies as st
 
 from popclass.errors import UsageError
 from popclass.formats import FORMATS, write_results
-from popclass.results import RecordingResult
+from popclass.formats.text import fields
+from popclass.formats.write import events_jsonl
+from popclass.results import RecordingResult, event_columns
 
 
 @pytest.mark.parametrize(("name", "which"), golden_names())
@@ -78,3 +83,26 @@ def test_formats_import_is_light() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.stderr == "\n" or run.stderr == ""
     assert run.stdout.endswith("no events\n")
+
+
+def _no_constants(name: str) -> None:
+    raise AssertionError(f"{name} is not JSON")
+
+
+@given(st.lists(results(), max_size=3))
+def test_events_jsonl_round_trip(many: list[Any]) -> None:
+    lines = "".join(events_jsonl(many)).split("\n")
+    assert lines.pop() == ""
+    back = [json.loads(line, parse_constant=_no_constants) for line in lines]
+    assert back == [{"schema_version": 1, **row} for result in many for row in fields(result)]
+
+
+def test_events_jsonl_keys() -> None:
+    record = json.loads(next(iter(events_jsonl([FULL]))))
+    assert tuple(record) == ("schema_version", *event_columns(FULL.classes))
+    assert record["start_s"] == 0.0
+    assert record["since_cavitation_s"] is None
+
+
+def test_events_jsonl_no_events() -> None:
+    assert list(events_jsonl([EMPTY])) == []

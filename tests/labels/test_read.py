@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
-from popclass.labels import LabelRow, label_files, read_labels
+from popclass.labels import LabelRow, read_labels
 
 HEAD = "file,start_s,end_s,label,subject,site,recorded_at\n"
 
@@ -115,7 +115,7 @@ def test_read_table_tolerated_variants(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"),
+    ("rows", "message"),
     [
         ("a.wav,1,2,Cavitation,,,", "row 2: 'Cavitation' cannot be a class"),
         ("a.wav,1,2,uncertain,,,", "row 2: 'uncertain' cannot be a class"),
@@ -135,12 +135,12 @@ def test_read_table_tolerated_variants(tmp_path):
         ("", "no rows"),
     ],
 )
-def test_read_table_bad_row(tmp_path, rows, says):
-    assert says in refusal(table(tmp_path, HEAD + rows + "\n"))
+def test_read_table_bad_row(tmp_path, rows, message):
+    assert message in refusal(table(tmp_path, HEAD + rows + "\n"))
 
 
 @pytest.mark.parametrize(
-    ("head", "says"),
+    ("head", "message"),
     [
         ("file;start_s;end_s;label", "separated by commas"),
         ("file,start,end_s,label", "column start_s is missing"),
@@ -148,8 +148,8 @@ def test_read_table_bad_row(tmp_path, rows, says):
         ("file,start_s,end_s,label,label", "named twice"),
     ],
 )
-def test_read_table_bad_header(tmp_path, head, says):
-    assert says in refusal(table(tmp_path, head + "\na.wav,1,2,cavitation\n"))
+def test_read_table_bad_header(tmp_path, head, message):
+    assert message in refusal(table(tmp_path, head + "\na.wav,1,2,cavitation\n"))
 
 
 @pytest.mark.parametrize("head", ["file,start_s,label", "file,start_s,label,subject"])
@@ -163,7 +163,7 @@ def test_read_table_points(tmp_path, head):
 
 
 @pytest.mark.parametrize(
-    ("column", "says"),
+    ("column", "message"),
     [
         ("participant", "did you mean subject?"),
         ("subjct", "did you mean subject?"),
@@ -171,18 +171,18 @@ def test_read_table_points(tmp_path, head):
         ("microphone", ""),
     ],
 )
-def test_read_table_unknown_column(tmp_path, column, says):
+def test_read_table_unknown_column(tmp_path, column, message):
     (warning,) = read_labels(table(tmp_path, f"file,start_s,end_s,label,{column}\na.wav,1,2,cavitation,x\n")).warnings
     assert warning.startswith(f"a column is ignored: '{column}' in ")
-    assert warning.endswith(f"labels.csv; {says}" if says else "labels.csv")
+    assert warning.endswith(f"labels.csv; {message}" if message else "labels.csv")
     assert str(tmp_path) not in warning.brief
 
 
 @pytest.mark.parametrize("name", ["end", "stop", "end_sec"])
 def test_read_table_misnamed_end(tmp_path, name):
-    said = refusal(table(tmp_path, f"file,start_s,{name},label\na.wav,1,2,cavitation\n"))
-    assert f"column end_s is missing; needed are file, start_s, label, found: file, start_s, {name}, label" in said
-    assert f"did you mean it by '{name}'? Rename it end_s" in said
+    error = refusal(table(tmp_path, f"file,start_s,{name},label\na.wav,1,2,cavitation\n"))
+    assert f"column end_s is missing; needed are file, start_s, label, found: file, start_s, {name}, label" in error
+    assert f"did you mean it by '{name}'? Rename it end_s" in error
 
 
 @pytest.mark.parametrize("text", ["Cavitation", "OTHER", "Snapping ", "Snaping"])
@@ -213,20 +213,20 @@ def one_line_at_most(folder: Path) -> bool:
 
 def test_read_tables_downloads(tmp_path):
     """One for each page, side by side with a `labels.csv`; files that are no labels stay what they are."""
-    touch(tmp_path, "takes/a.wav", "takes/b.wav", "takes/c.wav")
+    touch(tmp_path, "recordings/a.wav", "recordings/b.wav", "recordings/c.wav")
     (tmp_path / "pages").mkdir()
     for page, name in {"a-1f": "a", "b-2e": "b"}.items():
-        rows = HEAD + f"../takes/{name}.wav,0.5,0.6,cavitation,P1,hip,\n"
+        rows = HEAD + f"../recordings/{name}.wav,0.5,0.6,cavitation,P1,hip,\n"
         (tmp_path / "pages" / f"{page}.labels.csv").write_text(rows)
-    (tmp_path / "pages" / "labels.csv").write_text(HEAD + "../takes/c.wav,,,,,,\n")
+    (tmp_path / "pages" / "labels.csv").write_text(HEAD + "../recordings/c.wav,,,,,,\n")
     (tmp_path / "pages" / "events.csv").write_text("recording,event\n")
     labels = read_labels(tmp_path / "pages")
     assert [(r.name, len(r.rows), r.verified) for r in labels.recordings] == [
-        ("../takes/a.wav", 1, False),
-        ("../takes/b.wav", 1, False),
-        ("../takes/c.wav", 0, True),
+        ("../recordings/a.wav", 1, False),
+        ("../recordings/b.wav", 1, False),
+        ("../recordings/c.wav", 0, True),
     ]
-    assert [path.name for path in label_files(tmp_path / "pages")] == [
+    assert [path.name for path in labels.files] == [
         "a-1f.labels.csv",
         "b-2e.labels.csv",
         "labels.csv",
@@ -237,8 +237,8 @@ def test_read_tables_recording_twice(tmp_path):
     touch(tmp_path, "a.wav")
     (tmp_path / "x.labels.csv").write_text(HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
     (tmp_path / "y.labels.csv").write_text(HEAD + "./a.wav,0.5,0.6,snapping,,,\n")
-    said = refusal(tmp_path)
-    assert all(part in said for part in ("y.labels.csv", "a.wav", "also labelled in x.labels.csv"))
+    error = refusal(tmp_path)
+    assert all(part in error for part in ("y.labels.csv", "a.wav", "also labelled in x.labels.csv"))
 
 
 @pytest.mark.parametrize(
@@ -248,12 +248,12 @@ def test_read_tables_second_download(tmp_path, name):
     """Its corrections are newer than those of the file that would be read."""
     table(tmp_path, HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
     (tmp_path / name).write_text(HEAD + "b.wav,0.5,0.6,snapping,,,\n")
-    said = refusal(tmp_path)
-    assert name in said
-    assert f"second download of {'x.labels.csv' if name.startswith('x') else 'labels.csv'}" in said
+    error = refusal(tmp_path)
+    assert name in error
+    assert f"second download of {'x.labels.csv' if name.startswith('x') else 'labels.csv'}" in error
 
 
-@pytest.mark.parametrize("name", ["labels-2.csv", "labels 2.csv", "events (1).csv", "takes.csv"])
+@pytest.mark.parametrize("name", ["labels-2.csv", "labels 2.csv", "events (1).csv", "recordings.csv"])
 def test_read_tables_other_names(tmp_path, name):
     table(tmp_path, HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
     (tmp_path / name).write_text("anything\n")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
-from popclass.labels import LabelRow, label_files, read_labels
+from popclass.labels import LabelRow, read_labels
 from popclass.labels.records import Note
 from popclass.labels.validation import overlaps
 
@@ -33,6 +33,10 @@ def refusal(source: Path) -> str:
 
 def rows(source: Path) -> dict[str, tuple[LabelRow, ...]]:
     return {recording.name: recording.rows for recording in read_labels(source).recordings}
+
+
+def files(source: Path) -> list[Path]:
+    return list(read_labels(source).files)
 
 
 def test_track_dialects(tmp_path):
@@ -105,7 +109,7 @@ def test_read_labels_single_file(tmp_path):
     assert "no recording beside it has this name; e.wav" in refusal(tmp_path / "e.txt")
 
 
-def test_label_files_listed(tmp_path):
+def test_read_labels_files(tmp_path):
     put_all(
         tmp_path,
         {
@@ -118,16 +122,16 @@ def test_label_files_listed(tmp_path):
         },
     )
     inside = [tmp_path / name for name in ("a.selections.txt", "a.txt", "in/b.txt")]
-    assert label_files(tmp_path) == inside
-    assert label_files(tmp_path / "a.wav") == inside[:2]
-    assert label_files(tmp_path / "a.txt") == inside[1:2]
-    (tmp_path / "labels.csv").write_text("file,label\na.wav,cavitation\n")
-    assert label_files(tmp_path) == label_files(tmp_path / "labels.csv") == [tmp_path / "labels.csv"]
+    assert files(tmp_path) == inside
+    assert files(tmp_path / "a.wav") == inside[:2]
+    assert files(tmp_path / "a.txt") == inside[1:2]
+    (tmp_path / "labels.csv").write_text("file,start_s,label\na.wav,,cavitation\n")
+    assert files(tmp_path) == files(tmp_path / "labels.csv") == [tmp_path / "labels.csv"]
 
 
-def test_label_files_class_folders(tmp_path):
+def test_read_labels_files_class_folders(tmp_path):
     put_all(tmp_path, {"cavitation/a.wav": "", "other/b.wav": ""})
-    assert label_files(tmp_path) == []
+    assert files(tmp_path) == []
 
 
 def test_track_bad_class_names(tmp_path):
@@ -141,7 +145,7 @@ def test_track_bad_class_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("texts", "says"),
+    ("texts", "message"),
     [
         ({"a.wav": "", "a.txt": "1\t1\tcavitation\nat 5\tpop\n"}, "a.txt, row 2: expected start TAB end TAB label"),
         ({"a.wav": "", "a.txt": "-0.5\t1\tcavitation\n"}, "a.txt, row 1: 'cavitation' starts at -0.5 s, before"),
@@ -172,8 +176,8 @@ def test_track_bad_class_names(tmp_path):
         ),
     ],
 )
-def test_track_refused(tmp_path, texts, says):
-    assert says in refusal(put_all(tmp_path, texts))
+def test_track_refused(tmp_path, texts, message):
+    assert message in refusal(put_all(tmp_path, texts))
 
 
 @pytest.mark.parametrize("separator", [",", ";"])
@@ -238,12 +242,12 @@ def test_track_any_text(tmp_path_factory, text, head):
     folder = tmp_path_factory.mktemp("tracks")
     (folder / "a.wav").touch()
     (folder / "a.txt").write_text(head + text, encoding="utf-8", errors="replace", newline="")
-    said = outcome(folder)
-    assert said is None or ("a.txt" in said and "\n" not in said)
+    error = outcome(folder)
+    assert error is None or ("a.txt" in error and "\n" not in error)
 
 
 def outcome(folder: Path) -> str | None:
-    """What is said against the labels of the only recording in a folder; None where they are read."""
+    """Return the error in reading the labels of the only recording in a folder; None if there is none."""
     try:
         (only,) = read_labels(folder).recordings
     except LabelError as error:
@@ -259,7 +263,7 @@ def test_note_copy():
 
 
 def test_track_real_recordings(realdata):
-    """Taps on a table, each labelled with its number; the licence beside them is nobody's track."""
+    """Taps on a table, each labelled with its number; the licence beside them is not a track."""
     labels = read_labels(realdata / "negatives" / "taps")
     counts = {recording.name: len(recording.rows) for recording in labels.recordings}
     assert counts["Knuckle-test.m4a"] == 15

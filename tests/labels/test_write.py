@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError, OutputError
-from popclass.formats.audacity import single_field
+from popclass.formats.tracks import single_field
 from popclass.labels import LabelledRecording, LabelRow, Labels, read_labels, write_raven, write_table, write_tracks
 
 GOLDEN = Path(__file__).parents[1] / "data" / "labels"
@@ -123,12 +123,12 @@ def test_write_golden_files(tmp_path):
 
 
 def test_write_table_elsewhere(tmp_path):
-    takes, tables = tmp_path / "takes", tmp_path / "tables"
-    takes.mkdir()
+    audio, tables = tmp_path / "audio", tmp_path / "tables"
+    audio.mkdir()
     tables.mkdir()
-    labels = two(takes)
+    labels = two(audio)
     back = read_labels(write_table(labels, tables / "mine.csv"))
-    assert [each.name for each in back.recordings] == [f"../takes/{each.name}" for each in labels.recordings]
+    assert [each.name for each in back.recordings] == [f"../audio/{each.name}" for each in labels.recordings]
     assert [each.rows for each in back.recordings] == [each.rows for each in labels.recordings]
 
 
@@ -172,18 +172,18 @@ def test_write_nothing_on_failure(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("fields", "says"),
+    ("fields", "message"),
     [
         ({"whole": "snapping"}, "only a CSV can hold that"),
         ({"rows": (LabelRow(1, 2, ""),)}, "only a CSV can hold that"),
-        ({"rows": (LabelRow(1, 2, "other"),), "verified": True}, "only a CSV can say so"),
-        ({}, "nothing is known about it"),
+        ({"rows": (LabelRow(1, 2, "other"),), "verified": True}, "only a CSV can hold that"),
+        ({}, "no labels and not verified"),
     ],
 )
-def test_write_tracks_refused(tmp_path, fields, says):
+def test_write_tracks_refused(tmp_path, fields, message):
     labels = Labels((LabelledRecording(tmp_path / "a.wav", "a.wav", **fields),))
     for write in (write_tracks, write_raven):
-        with pytest.raises(LabelError, match=says):
+        with pytest.raises(LabelError, match=message):
             write(labels)
     assert list(tmp_path.iterdir()) == []
 
@@ -191,7 +191,7 @@ def test_write_tracks_refused(tmp_path, fields, says):
 def test_write_table_refused(tmp_path):
     with pytest.raises(LabelError, match="spaces at its ends"):
         write_table(Labels((LabelledRecording(tmp_path / " a.wav", " a.wav", verified=True),)), tmp_path)
-    with pytest.raises(LabelError, match="nothing is known"):
+    with pytest.raises(LabelError, match="no labels and not verified"):
         write_table(Labels((LabelledRecording(tmp_path / "a.wav", "a.wav"),)), tmp_path)
     name = "two\tlines.wav"
     with pytest.raises(LabelError, match="a Raven table cannot hold this name"):

@@ -15,11 +15,10 @@ from popclass.audio.decode import Decoder, PyAVDecoder, SoundFileDecoder
 from popclass.audio.header import MAX_CHUNKS, read_header
 from popclass.audio.timestamps import _DATE_TAGS, EARLIEST_YEAR, from_file_name, recording_time
 from popclass.errors import AudioError
-from popclass.formats.audacity import audacity
 from popclass.formats.csv_io import events_csv
-from popclass.formats.jsonl import events_jsonl
-from popclass.formats.raven import raven
 from popclass.formats.table import table
+from popclass.formats.tracks import audacity, raven
+from popclass.formats.write import events_jsonl
 from popclass.model.model import Model
 from popclass.pipeline import classify
 from popclass.results import RecordingResult

@@ -13,12 +13,10 @@ import numpy as np
 
 from popclass.batch.manifest import notices, read_manifest, read_symptoms, summarize
 from popclass.errors import LabelError, OutputError
-from popclass.formats.audacity import read_audacity
-from popclass.formats.csv_io import cell, csv_line, csv_rows, read_events_csv
-from popclass.formats.raven import read_raven
-from popclass.formats.recordings import RecordingRow, recordings_csv
-from popclass.formats.write import check_not_corrected, check_unchanged
-from popclass.labels import Labels, label_files, read_labels, write_raven, write_table, write_tracks
+from popclass.formats.csv_io import RecordingRow, cell, csv_line, csv_rows, read_events_csv, recordings_csv
+from popclass.formats.tracks import read_audacity, read_raven
+from popclass.formats.write import check_not_corrected
+from popclass.labels import Labels, read_labels, write_raven, write_table, write_tracks
 from popclass.metadata import Metadata
 from popclass.model.model import CLASS_NAME
 from popclass.postprocess import postprocess
@@ -58,7 +56,7 @@ def tracks(data: bytes) -> None:
     if isinstance(labels, Refused):
         return
     _check_labels(labels)
-    check(track in label_files(folder / "a.wav"), "a track that was read is not named")
+    check(track in labels.files, "a track that was read is not named")
     for write in (write_tracks, write_raven):
         out = workplace("tracks-out")
         for left in (out / "take").iterdir() if (out / "take").exists() else ():
@@ -96,9 +94,9 @@ def corrected(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     for format in ("audacity", "raven"):
         early = twice(lambda format=format: check_not_corrected(format, path), OutputError)
-        late = twice(lambda: check_unchanged(path, text), OutputError)
+        late = twice(lambda format=format: check_not_corrected(format, path, text), OutputError)
         check(isinstance(late, Refused) == (text.encode() != data), "what differs is replaced, or what is equal is not")
-        other = attempt(lambda: check_unchanged(path, text + "x"), OutputError)
+        other = attempt(lambda format=format: check_not_corrected(format, path, text + "x"), OutputError)
         check(isinstance(other, Refused), "a file that holds something else is replaced")
         check(early is None or isinstance(early, Refused), "an early answer that is none")
 

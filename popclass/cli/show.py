@@ -1,9 +1,9 @@
-"""Commands `popclass model show` and `popclass model verify`: the content of a model file."""
+"""Commands `popclass model show`, `popclass model verify` and `popclass sites`: what models and sites contain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -14,18 +14,21 @@ from popclass.utils.text import one_line
 if TYPE_CHECKING:
     from popclass.model.model import Model
 
-_EXAMPLE = "\b\nExample:\n  popclass model {} mine.onnx\n"
 
-
-@click.group(help="Look at model files.")
+@click.group()
 def model() -> None:
-    """Run `popclass model`."""
+    """Look at model files."""
 
 
-@model.command(help="Show classes, training data, scores and thresholds of a model.", epilog=_EXAMPLE.format("show"))
+@model.command(cls=options.Command)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def show(path: str) -> int:
-    """Run `popclass model show`."""
+    """Show classes, training data, scores and thresholds of a model.
+
+    The main facts come first, each on one line, then the model card.
+
+      popclass model show mine.onnx
+    """
     from rich.markdown import Markdown
 
     from popclass.formats.terminal import render
@@ -40,13 +43,15 @@ def show(path: str) -> int:
     return 0
 
 
-@model.command(
-    help="Check that a model file is undamaged and works here. The checksum shows damage, not forgery.",
-    epilog=_EXAMPLE.format("verify"),
-)
+@model.command(cls=options.Command)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def verify(path: str) -> int:
-    """Run `popclass model verify`."""
+    """Check that a model file is undamaged and works here.
+
+    The checksum shows damage, not forgery.
+
+      popclass model verify mine.onnx
+    """
     from popclass.model.model import Model
 
     loaded = Model.load(path)
@@ -75,3 +80,39 @@ def _facts(loaded: Model) -> Iterator[tuple[str, str]]:
     yield "min probability", ", ".join(f"{name} {bound:.2f}" for name, bound in bounds)
     yield "scores", f"{scores['folds']} folds by {scores['grouped_by']}, {scores['groups']} groups"
     yield "context", "used" if loaded.context is not None else "not used"
+
+
+_WHOLE = ("site", "cavities", "refractory", "documented")
+
+
+@click.command(cls=options.Command)
+def sites() -> int:
+    """List the sites and their joint cavities.
+
+    'documented' tells whether the sources of popclass document audible cavitation at the site.
+
+    Add sites of your own in sites.toml in the configuration folder of popclass, or in the file that the
+    environment variable POPCLASS_SITES names, as in the example below.
+
+      [thumb]
+      cavities = 2
+      refractory = "25min"         # optional, 20min where missing
+      documented = false           # optional, false where missing
+      note = "MCP and IP joint"    # optional
+      source = "our own count"     # optional
+
+      popclass classify thumb.wav --site thumb
+    """
+    from popclass.formats.terminal import render, ruled_table
+    from popclass.timing.sites import BUILT_IN, describe
+
+    rows = describe()
+    columns = [name for name in rows[0] if name != "origin" or any(row["origin"] != BUILT_IN for row in rows)]
+    layout = ruled_table()
+    for name in columns:
+        justify: Literal["left", "right"] = "right" if name == "cavities" else "left"
+        layout.add_column(name, justify=justify, no_wrap=name in _WHOLE, overflow="fold")
+    for row in rows:
+        layout.add_row(*(row[name] for name in columns))
+    write_text(STDOUT, render([layout]))
+    return 0

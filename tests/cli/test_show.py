@@ -1,8 +1,10 @@
-"""Commands `popclass model show` and `popclass model verify`."""
+"""Commands `popclass model show`, `popclass model verify` and `popclass sites`."""
 
+import os
 from pathlib import Path
 
-from cli_runner import assert_refused
+import pytest
+from cli_runner import assert_refused, process
 
 
 def test_model_show_older_model(run, model, tmp_path):
@@ -46,3 +48,18 @@ def test_model_show_and_verify(run, model, labelled, tmp_path):
     Model(bare.graph, {**bare.info, "scores": {}}).save(tmp_path / "bare.onnx")
     assert_refused(run("model", "show", tmp_path / "bare.onnx"), "card")
     assert_refused(run("train", labelled, "--base", tmp_path / "bare.onnx", "-o", tmp_path / "new.onnx"), "card")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_sites_width(columns):
+    done = process("sites", env={**os.environ, "COLUMNS": str(columns), "POPCLASS_SITES": ""})
+    assert max(map(len, done.stdout.splitlines())) <= columns
+    assert {"unverified", "shoulder", "20min"} <= set(done.stdout.split())
+
+
+def test_sites(run):
+    from popclass.timing.sites import SITES
+
+    code, out, err = run("sites")
+    assert (code, err) == (0, [])
+    assert [line.split()[0] for line in out.splitlines()[2:] if not line.startswith(" ")] == list(SITES)
