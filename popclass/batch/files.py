@@ -84,25 +84,25 @@ def as_written(path: str) -> str:
 def _folders(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
     """Yield each folder of the tree with the names of its recordings; linked folders come after all real ones."""
     seen = {exclude} - {os.path.realpath(folder)}
-    pending, links = [os.fspath(folder)], list[str]()
-    while pending or links:
-        place = pending.pop() if pending else links.pop(0)
-        real = os.path.realpath(place)
-        if real in seen:
-            continue
-        seen.add(real)
-        try:
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-        except OSError as error:
-            name = as_written(Path(place).relative_to(folder).as_posix())
+
+    def report(error: OSError) -> None:
+        real = os.path.realpath(error.filename)
+        if real not in seen:
+            name = as_written(Path(error.filename).relative_to(folder).as_posix())
             unreadable[name] = f"this folder cannot be read ({(error.strerror or 'unknown').lower()})"
-            continue
-        shown = [entry for entry in entries if not entry.name.startswith(".")]
-        inner = [entry for entry in shown if os.path.isdir(entry)]
-        pending += [entry.path for entry in reversed(inner) if not entry.is_symlink()]
-        links += [entry.path for entry in inner if entry.is_symlink()]
-        audio = [entry for entry in shown if entry.name.lower().endswith(AUDIO_SUFFIXES)]
-        yield place, [entry.name for entry in audio if not os.path.isdir(entry)]
+        seen.add(real)
+
+    pending = [os.fspath(folder)]
+    while pending:
+        for place, inner, names in os.walk(pending.pop(0), onerror=report):
+            real = os.path.realpath(place)
+            if real in seen:
+                inner.clear()
+                continue
+            seen.add(real)
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            pending += [path for path in (os.path.join(place, name) for name in inner) if os.path.islink(path)]
+            yield place, [name for name in names if name.lower().endswith(AUDIO_SUFFIXES) and name[0] != "."]
 
 
 def fingerprint(path: Path) -> Fingerprint:

@@ -92,22 +92,20 @@ def write_text(target: Target, text: str | Iterable[str], *, force: bool = True)
     OutputError
         If `target` cannot be written; an earlier file is kept then.
     """
-    pieces = (text,) if isinstance(text, str) else text
-    return _write(target, (visible(piece).encode("utf-8") for piece in pieces), force=force)
-
-
-def write_bytes(target: Target, data: bytes, *, force: bool = True) -> bool:
-    """Write bytes to a file or to standard output, as `write_text` does."""
-    return _write(target, (data,), force=force)
-
-
-def _write(target: Target, pieces: Iterable[bytes], *, force: bool) -> bool:
+    texts = (text,) if isinstance(text, str) else text
+    pieces = (visible(each).encode("utf-8") for each in texts)
     if os.fspath(target) == STDOUT:
         return _write_stdout(pieces)
     # a full disk may show only when the file is closed
     with replacing(target, force=force) as part, system_errors(target), part.open("wb") as file:
         file.writelines(pieces)
     return True
+
+
+def write_bytes(target: Target, data: bytes, *, force: bool = True) -> None:
+    """Write bytes to a file, as `write_text` does."""
+    with replacing(target, force=force) as part, system_errors(target):
+        part.write_bytes(data)
 
 
 @contextmanager

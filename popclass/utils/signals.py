@@ -152,17 +152,3 @@ def end_quietly() -> None:
     for number in _NUMBERS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
-
-
-@contextmanager
-def block_sigint() -> Iterator[None]:
-    """Block SIGINT during the block; processes that are started in it never receive it."""
-    mask = getattr(signal, "pthread_sigmask", None)
-    if mask is None:  # Windows
-        yield
-        return
-    before = mask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        mask(signal.SIG_SETMASK, before)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from popclass.utils.signals import block_sigint
-
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
+MOST_JOBS = 256
 LIBRARIES = ("onnxruntime", "soxr")  # imported late in a worker, and slowly
 
 
@@ -37,7 +37,7 @@ def context(preload: str) -> BaseContext:
     preload : str
         Module that the server imports, so that the workers need not.
     """
-    if not _can_serve():
+    if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     served = multiprocessing.get_context("forkserver")
     served.set_forkserver_preload(["popclass.utils.forkserver", preload, *LIBRARIES])
@@ -52,19 +52,18 @@ def start_server(preload: str) -> None:
     preload : str
         As `context`; ignored if the server runs already.
     """
-    if not _can_serve():
+    if context(preload).get_start_method() != "forkserver":
         return
     from multiprocessing import resource_tracker
     from multiprocessing.forkserver import ensure_running
 
-    context(preload)
     resource_tracker.ensure_running()  # started later, it would unblock the signals
-    with one_blas_thread(), block_sigint():
-        ensure_running()
-
-
-def _can_serve() -> bool:
-    return "forkserver" in multiprocessing.get_all_start_methods()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # so that the server never receives it
+    try:
+        with one_blas_thread():
+            ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextmanager

@@ -405,14 +405,16 @@ def test_main_manifest_changed(model, tmp_path, capfd):
         assert main([*line, *more]) == 0
         return capfd.readouterr().err.splitlines()[:-1]
 
-    unnamed = f"1 of 2 recordings is not in {manifest} and has a timeline of its own: 2.wav"
+    unnamed = f"1 of 2 recordings not in {manifest}, each with a timeline of its own: 2.wav"
     given = ("--manifest", str(manifest))
     assert notices(*given) == [unnamed]
     assert notices(*given) == [unnamed]
     manifest.write_text("file,subject,site\n1.wav,P2,mcp\n2.wav,P2,\n")
     change = "differs from an earlier run; labels follow; changed: subject of 2 recordings"
     assert notices(*given) == [f"{manifest} {change}"]
-    gone = "no manifest, but an earlier run had one; labels follow; changed: subject of 2 recordings, site of 1"
+    gone = (
+        "no manifest, but an earlier run had one; labels follow; changed: subject of 2 recordings, site of 1 recording"
+    )
     assert notices() == [gone]
     assert notices() == []
     (new,) = notices(*given)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 import recordings
 
-from popclass.batch import classify_folder, pool, worker
+from popclass.batch import classify_folder, worker
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import from_line, to_line
 from popclass.batch.worker import extract_one
@@ -192,7 +192,7 @@ def test_classify_folder_crashing_recording(archive, model, tmp_path):
     assert done.returncode == 1, done.stderr
     failed = {row["recording"]: row["reason"] for row in rows(tmp_path / "results" / "recordings.csv") if row["reason"]}
     assert set(failed) == {"LOUD.FLAC", "day 0/broken.wav"}
-    assert failed["LOUD.FLAC"] == pool.CRASHED
+    assert failed["LOUD.FLAC"] == worker.CRASHED
 
 
 def test_classify_folder_no_main_guard(archive, model, tmp_path):

@@ -15,7 +15,7 @@ import os, sys
 from concurrent.futures import ProcessPoolExecutor
 from popclass.utils.workers import LIBRARIES, context, start_server
 
-PRELOAD = "popclass.batch.pool"
+PRELOAD = "popclass.batch.worker"
 
 def seen():
     expected = ("popclass.utils.forkserver", PRELOAD, *LIBRARIES)
