@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import socket
 import time
 import warnings
 from collections import deque
@@ -41,6 +40,7 @@ FIRST_WORKER_S = 10.0
 WORKERS_GONE_S = 60.0  # without any worker, before the batch gives up
 POLL_S = 1.0
 CRASHED = "every worker that read it died: the file crashes its decoder, or memory ran out"
+SAME_PATH = "every worker must see the recordings under the same path, on a shared file system"
 KEPT = "what was processed is kept; the same command without --fresh continues"
 
 PlainChunk = dict[str, tuple[int, int]]
@@ -68,9 +68,7 @@ def connected(address: str, folder: Path, model: Model, notice: Callable[[str], 
     try:
         from distributed import Client
     except ImportError:
-        raise UsageError(
-            "--scheduler needs Dask, which is not installed: pip install 'popclass[cluster]' here and on every worker"
-        ) from None
+        raise UsageError("--scheduler needs Dask: pip install 'popclass[cluster]' here and on every worker") from None
     shown = one_line(address)
     with ExitStack() as stack:
         for name in ("distributed", "distributed.client", "distributed.core", "tornado"):
@@ -83,10 +81,7 @@ def connected(address: str, folder: Path, model: Model, notice: Callable[[str], 
                 client = Client(address, timeout=ANSWER_S, set_as_default=False)
         except Exception as error:  # another program at this address may cause any exception
             why = one_line(str(error).strip().split("\n")[0]) or type(error).__name__
-            raise UsageError(
-                f"no Dask scheduler answers at {shown} ({why}); give the address that `dask scheduler` shows, such as "
-                "tcp://host:8786"
-            ) from None
+            raise UsageError(f"no Dask scheduler answers at {shown} ({why}); give the address it printed") from None
         stack.callback(client.close, timeout=ANSWER_S)
         _check_dask(client, shown)
         stack.enter_context(client.as_current())
@@ -99,10 +94,7 @@ def _check_dask(client: Client, shown: str) -> None:
         numbers = (str(found[side]["packages"].get(name)) for side in ("scheduler", "client"))
         other, here = (".".join(number.split(".")[:parts]) for number in numbers)
         if other != here:
-            raise UsageError(
-                f"the scheduler at {shown} has {name} {other}, here is {here}; a cluster needs the same version "
-                "everywhere"
-            )
+            raise UsageError(f"the scheduler at {shown} has {name} {other}, here is {here}; use the same everywhere")
 
 
 class _Cluster:
@@ -132,9 +124,7 @@ class _Cluster:
         try:
             self._client.wait_for_workers(1, timeout=FIRST_WORKER_S)
         except TimeoutError:
-            raise UsageError(
-                f"the scheduler at {self._shown} has no workers; start some with `dask worker {self._shown}`"
-            ) from None
+            raise UsageError(f"{self._shown} has no workers; start some with `dask worker {self._shown}`") from None
         try:
             self._check_workers()
             # a task can be computed again, unlike scattered data, if the worker that has the model dies
@@ -192,11 +182,8 @@ class _Cluster:
             self._last_seen = time.monotonic()
         if self._waiting == bool(threads):
             self._waiting = not threads
-            self._notice(
-                f"there are workers again at {self._shown}"
-                if threads
-                else f"no worker is left at {self._shown}; waiting {WORKERS_GONE_S:.0f} s for one"
-            )
+            gone = f"no worker is left at {self._shown}; waiting {WORKERS_GONE_S:.0f} s for one"
+            self._notice(f"there are workers again at {self._shown}" if threads else gone)
         if time.monotonic() - self._last_seen > WORKERS_GONE_S:
             raise UsageError(f"the scheduler at {self._shown} has had no worker for {WORKERS_GONE_S:.0f} s; {KEPT}")
 
@@ -219,9 +206,7 @@ def task(name: str, folder: str) -> Callable[[bytes, PlainChunk], list[Outcome]]
 
             check_worker(worker, expected, folder)
         except ImportError as error:
-            raise ImportError(
-                f"{worker} cannot import popclass ({error}); install it there, in the same versions as here"
-            ) from None
+            raise ImportError(f"{worker} cannot import popclass ({error}); install what is installed here") from None
         return process_on_worker(data, name, folder, chunk)
 
     return work
@@ -247,15 +232,9 @@ def check_worker(worker: str, expected: Mapping[str, str], folder: str) -> None:
     """
     for name, number in versions().items():
         if expected[name] != number:
-            raise UsageError(
-                f"{worker} has {name} {number}, here is {expected[name]}; the tables would depend on the worker: "
-                "install the same versions everywhere"
-            )
+            raise UsageError(f"{worker} has {name} {number}, here is {expected[name]}; use one version everywhere")
     if not os.path.isdir(folder):
-        raise UsageError(
-            f"{worker} cannot see {one_line(folder)}; every worker must see the recordings under the same path, on a "
-            "shared file system"
-        )
+        raise UsageError(f"{worker} cannot see {one_line(folder)}; {SAME_PATH}")
 
 
 def process_on_worker(data: bytes, name: str, folder: str, chunk: PlainChunk) -> list[Outcome]:
@@ -266,8 +245,7 @@ def process_on_worker(data: bytes, name: str, folder: str, chunk: PlainChunk) ->
     for recording in chunk.keys() - seen.keys():
         size, expected = sizes[recording], chunk[recording][0]
         what = "cannot see this file" if size < 0 else f"sees another file there, of {size} bytes instead of {expected}"
-        where = "every worker must see the recordings under the same path"
-        outcomes.append(Outcome(recording, reason=f"the worker on {socket.gethostname()} {what}; {where}"))
+        outcomes.append(Outcome(recording, reason=f"the worker on {platform.node()} {what}; {SAME_PATH}"))
     return outcomes
 
 

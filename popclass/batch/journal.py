@@ -25,7 +25,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +45,7 @@ NAME = "journal.jsonl"
 VERSION = 3
 
 _CRC = ',"crc":'
+_INFO = ("duration_s", "sample_rate", "channels")
 _EVENT = ("onset", "peak", "end", "channel", "snr_db", "peak_dbfs", "burst")
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -77,9 +78,7 @@ def to_line(recording: str, analysis: Analysis, stamp: Stamp, fingerprint: Finge
             "size": stamp.size,
             "mtime_ns": stamp.mtime_ns,
             "piece": fingerprint,  # a stored name, as `believed` below
-            "duration_s": info.duration_s,
-            "sample_rate": info.sample_rate,
-            "channels": info.channels,
+            **{name: getattr(info, name) for name in _INFO},
             "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
             "warnings": info.warnings,
             "events": [[getattr(event, name) for name in _EVENT] for event in analysis.events],
@@ -88,20 +87,6 @@ def to_line(recording: str, analysis: Analysis, stamp: Stamp, fingerprint: Finge
             "novelty": analysis.novelty.tolist(),
         }
     )
-
-
-def from_line(line: str, *, classes: int) -> Entry:
-    """Return the recording of a line that `to_line` wrote for a model with this number of classes.
-
-    Raises
-    ------
-    ValueError
-        If the line is damaged or another one.
-    """
-    try:
-        return _entry(_unseal(line), classes)
-    except _MALFORMED as error:
-        raise ValueError("not a recording's line of a journal") from error
 
 
 def read_entries(results_dir: Path, *, classes: int) -> dict[str, Entry]:
@@ -160,7 +145,7 @@ class Journal:
     def __init__(self, results_dir: Path, made_by: Mapping[str, Any], *, classes: int, fresh: bool = False) -> None:
         self._path = results_dir / NAME
         self._shown = one_line(os.fspath(self._path))
-        self.classes = classes
+        self._classes = classes
         with system_errors(self._path):
             # Unbuffered: after a failed write to a full disk, closing the file must not try again.
             self._file: BinaryIO = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed by `__exit__`
@@ -175,9 +160,10 @@ class Journal:
                 self._file.close()
                 raise
 
-    def add(self, lines: Iterable[str]) -> None:
-        """Append the lines of recordings."""
+    def add(self, lines: Sequence[str]) -> list[Entry]:
+        """Append lines that `to_line` wrote, and return what they hold."""
         self._write("".join(lines))
+        return [_entry(_unseal(line), self._classes) for line in lines]
 
     def note_manifest(self, summary: Summary) -> None:
         """Append the metadata of a manifest if it differs from the last."""
@@ -232,9 +218,7 @@ class Journal:
 
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OutputError(
-                f"{self._shown} is in use by another batch; wait for it, or name another folder"
-            ) from None
+            raise OutputError(f"{self._shown} is in use by another batch; wait or name another folder") from None
         except (ImportError, OSError):  # Windows, or a file system without locks: two batches at once are not noticed
             return
 
@@ -253,25 +237,21 @@ def _unseal(line: str) -> dict[str, Any]:
 
 
 def _entry(content: Mapping[str, Any], classes: int) -> Entry:
-    started, rate = content["recorded_at"], content["sample_rate"]
+    started = content["recorded_at"]
     info = RecordingInfo(
         name=content["recording"],
-        sample_rate=rate,
-        channels=content["channels"],
-        duration_s=content["duration_s"],
+        **{name: content[name] for name in _INFO},
         recorded_at=None if started is None else datetime.fromisoformat(started),
         warnings=tuple(content["warnings"]),
     )
     events = tuple(
-        Event(sample_rate=rate, event=number, **dict(zip(_EVENT, values, strict=True)))
+        Event(sample_rate=info.sample_rate, event=number, **dict(zip(_EVENT, values, strict=True)))
         for number, values in enumerate(content["events"], start=1)
     )
-    tables = (np.array(content[key], dtype=np.float64) for key in ("acoustic", "believed", "novelty"))
-    acoustic, contextual, novelty = tables
-    shape = (len(events), classes)
-    analysis = Analysis(info, events, acoustic.reshape(shape), contextual.reshape(shape), novelty.reshape(shape[:1]))
+    shapes = {"acoustic": (len(events), classes), "believed": (len(events), classes), "novelty": (len(events),)}
+    tables = (np.array(content[key], dtype=np.float64).reshape(shape) for key, shape in shapes.items())
     size, checksum = content["piece"]
-    return Entry(Stamp(content["size"], content["mtime_ns"]), (size, checksum), analysis)
+    return Entry(Stamp(content["size"], content["mtime_ns"]), (size, checksum), Analysis(info, events, *tables))
 
 
 def _option(name: str, values: Mapping[str, Any]) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -123,33 +122,25 @@ def _check_columns(shown: str, columns: Sequence[str]) -> None:
 
 def _metadata(where: str, cells: dict[str, str], site: str | None) -> Metadata:
     subject, cavities = cells["subject"], cells["cavities"]
+    check_text(where, "subject", subject)
     try:
+        if subject.startswith(FORMULA_STARTS) and number(subject) is None:
+            raise UsageError(f"subject '{one_line(subject)}' begins like a spreadsheet formula; begin with a letter")
         if cavities and not re.fullmatch(r"[0-9]{1,9}", cavities):
             raise UsageError(f"cavities '{one_line(cavities)[:40]}' is not a whole number of up to nine digits")
-        metadata = Metadata(cells["site"] or site, subject or None, int(cavities) if cavities else None)
+        count = int(cavities) if cavities else None
+        return Metadata(cells["site"] or site, subject or None, count, _moment(cells["recorded_at"]))
     except UsageError as error:
         raise LabelError(f"{where}: {error}") from None
-    check_text(where, "subject", subject)
-    if subject.startswith(FORMULA_STARTS) and number(subject) is None:
-        raise LabelError(
-            f"{where}: subject '{one_line(subject)}' begins like a formula, which a spreadsheet would run when it "
-            "opens the tables; begin it with a letter or digit"
-        )
-    return replace(metadata, recorded_at=_moment(where, cells["recorded_at"]))
 
 
-def _moment(where: str, text: str) -> datetime | None:
-    if not text:
-        return None
+def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        # a date alone would become midnight
+        return datetime.fromisoformat(text if ":" in text else "no time") if text else None
     except ValueError:
-        moment = None
-    if moment is None or ":" not in text:  # a date alone would become midnight
-        raise LabelError(
-            f"{where}: recorded_at '{one_line(text)}' is not a date and time; write it like 2026-11-22T10:15:00+01:00"
-        )
-    return moment
+        like = "2026-11-22T10:15:00+01:00"
+        raise UsageError(f"recorded_at '{one_line(text)}' is not a date and time; write it like {like}") from None
 
 
 def summarize(metadata: Mapping[str, Metadata]) -> Summary:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from popclass.errors import OutputError
 from popclass.formats.text import decimals
-from popclass.utils.files import replacing
+from popclass.utils.files import replacing, system_errors
 from popclass.utils.text import one_line
 
 PART_CHARS = 4_000_000  # of CSV in a row group; bounds the memory and does not depend on how the batch was run
@@ -54,13 +54,9 @@ def write_parquet(target: Path, lines: Iterator[str]) -> None:
     fields = [(name, pa.timestamp("us") if name == "recorded_at" else kind) for name, kind in types.items()]
     fields.insert(names.index("recorded_at") + 1, (OFFSET, pa.int32()))
     schema = pa.schema(fields)
-    try:
-        with replacing(target) as part, pq.ParquetWriter(part, schema) as writer:
-            for text in _parts(lines):
-                writer.write_table(_table(header + text, types, schema))
-    except (OSError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"cannot write {one_line(str(target))}: {one_line(reason)}") from None
+    with replacing(target) as part, system_errors(target), pq.ParquetWriter(part, schema) as writer:
+        for text in _parts(lines):
+            writer.write_table(_table(header + text, types, schema))
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

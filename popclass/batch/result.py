@@ -57,18 +57,18 @@ class Labeler:
         self._metadata = metadata
         self._postprocess = partial(postprocess, model=model, refractory_s=refractory, min_probability=min_probability)
         self._postprocess([], [])  # refuses wrong options before the work starts
-        self._pending: dict[str, Analysis] = {}
+        self._pending: list[Analysis] = []
         self._rows: dict[str, RecordingRow] = {}
         self._events: dict[str, str] = {}
         self.fingerprints: dict[str, Fingerprint] = {}
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Add recordings that were processed."""
-        alone: dict[str, Analysis] = {}
+        alone: list[Analysis] = []
         for entry in entries:
             name = entry.analysis.info.name
             self.fingerprints[name] = entry.fingerprint
-            (alone if self._metadata[name].subject is None else self._pending)[name] = entry.analysis
+            (alone if self._metadata[name].subject is None else self._pending).append(entry.analysis)
         self._label(alone)
 
     def fail(self, reasons: Mapping[str, str]) -> None:
@@ -95,12 +95,11 @@ class Labeler:
         """Yield the lines of the events table, in the order of the recordings' paths."""
         return (self._events[name] for name in sorted(self._events))
 
-    def _label(self, analyses: Mapping[str, Analysis]) -> None:
-        names = sorted(analyses)  # the result must not depend on the order of processing
-        results = self._postprocess([analyses[name] for name in names], [self._metadata[name] for name in names])
-        for name, result in zip(names, results, strict=True):
-            self._rows[name] = RecordingRow.from_result(result)
-            self._events[name] = "".join(csv_rows(result))
+    def _label(self, analyses: Iterable[Analysis]) -> None:
+        ordered = sorted(analyses, key=lambda each: each.info.name)  # independent of the order of processing
+        for result in self._postprocess(ordered, [self._metadata[each.info.name] for each in ordered]):
+            self._rows[result.recording] = RecordingRow.from_result(result)
+            self._events[result.recording] = "".join(csv_rows(result))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +184,7 @@ class ResultsFolder:
             try:
                 import popclass.batch.parquet  # noqa: F401
             except ImportError:
-                raise UsageError(
-                    "--to parquet needs pyarrow, which is not installed: pip install 'popclass[parquet]', or use "
-                    "--to csv"
-                ) from None
+                raise UsageError("--to parquet needs pyarrow: pip install 'popclass[parquet]'") from None
         self._path = path
         self._to = to
         self._files = [path / name for name in (*_tables(CSV), *_tables(PARQUET), RUN)]
@@ -210,10 +206,7 @@ class ResultsFolder:
             check_writable(self._path / name)
         foreign = [path.name for path in self._files if path.exists()]
         if foreign and not fresh and not (self._path / JOURNAL).exists():
-            raise OutputError(
-                f"{shown} has a {foreign[0]} that no batch wrote (there is no {JOURNAL}); name another folder, or "
-                "replace it with --fresh"
-            )
+            raise OutputError(f"{shown} has a {foreign[0]} that no batch wrote; use another folder or --fresh")
 
     def remove_tables(self) -> None:
         """Remove the tables of an earlier run, which do not belong to a journal that starts over."""

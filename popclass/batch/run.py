@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from popclass.batch.files import find_recordings, same_content
-from popclass.batch.journal import Journal, from_line
+from popclass.batch.journal import Journal
 from popclass.batch.manifest import notices, read_manifest, summarize
 from popclass.batch.result import CSV, BatchResult, Labeler, ResultsFolder
-from popclass.batch.worker import LIBRARIES, BatchProgress, Outcome, Process, ProgressCounter, process_here
+from popclass.batch.worker import LIBRARIES, BatchProgress, OnProgress, Outcome, Process, ProgressCounter, process_here
 from popclass.errors import UsageError
 from popclass.metadata import Metadata
 from popclass.model.model import Model
@@ -54,7 +54,7 @@ def classify_folder(
     fresh: bool = False,
     scheduler: str | None = None,
     to: str = CSV,
-    progress: Callable[[BatchProgress], None] | None = None,
+    progress: OnProgress | None = None,
     notice: Notice | None = None,
 ) -> BatchResult:
     """Classify every recording of a folder tree.
@@ -144,7 +144,12 @@ def classify_folder(
         "to": to,
         "fresh": fresh,
     }
-    with _processor(source, chosen, jobs, scheduler, notice) as process:
+    connection: AbstractContextManager[Process] = nullcontext(partial(process_here, source, chosen, jobs))
+    if scheduler is not None:
+        from popclass.batch.cluster import connected
+
+        connection = connected(scheduler, source, chosen, notice)
+    with connection as process:
         results.prepare(fresh=fresh)
         with Journal(target, made_by, classes=len(chosen.classes), fresh=fresh) as journal:
             if fresh:
@@ -152,7 +157,8 @@ def classify_folder(
             lines = _notices(shown, stated, metadata, journal)
             for line in lines:
                 notice(line)
-            resumed, done = _process_all(source, recordings, process, journal, labeler, progress)
+            stamps = {name: Stamp.of(source / name) for name in recordings}
+            resumed, done = _process_all(stamps, process, journal, labeler, progress)
             rows = labeler.finish(same_content(source, labeler.fingerprints))
             result = BatchResult(rows, chosen.classes, target, resumed, to, done.audio_s, done.elapsed_s)
             run = {
@@ -174,17 +180,6 @@ def classify_folder(
     return result
 
 
-def _processor(
-    folder: Path, model: Model, jobs: int, scheduler: str | None, notice: Notice
-) -> AbstractContextManager[Process]:
-    """Return a context with the function that processes recordings, on this machine or on a cluster."""
-    if scheduler is None:
-        return nullcontext(partial(process_here, folder, model, jobs))
-    from popclass.batch.cluster import connected
-
-    return connected(scheduler, folder, model, notice)
-
-
 def _notices(
     manifest: str | None, stated: Mapping[str, Metadata], metadata: Mapping[str, Metadata], journal: Journal
 ) -> list[str]:
@@ -198,24 +193,16 @@ def _notices(
 
 
 def _process_all(
-    folder: Path,
-    recordings: tuple[str, ...],
-    process: Process,
-    journal: Journal,
-    labeler: Labeler,
-    progress: Callable[[BatchProgress], None] | None,
+    stamps: Mapping[str, Stamp], process: Process, journal: Journal, labeler: Labeler, progress: OnProgress | None
 ) -> tuple[int, BatchProgress]:
     """Process what the journal does not hold, and label what can be; return the number that it holds."""
-    stamps = {name: Stamp.of(folder / name) for name in recordings}
     kept = {name: entry for name, entry in journal.entries.items() if entry.stamp == stamps.get(name)}
     pending = {name: stamp for name, stamp in stamps.items() if name not in kept}
     labeler.add(kept.values())
     counter = ProgressCounter(pending, resumed=len(kept), report=progress)
 
     def note(outcomes: list[Outcome]) -> None:
-        lines = [outcome.line for outcome in outcomes if outcome.line is not None]
-        journal.add(lines)
-        labeler.add(from_line(line, classes=journal.classes) for line in lines)
+        labeler.add(journal.add([outcome.line for outcome in outcomes if outcome.line is not None]))
         labeler.fail({outcome.recording: outcome.reason for outcome in outcomes if outcome.reason is not None})
         counter.add(outcomes)
 

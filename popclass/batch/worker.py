@@ -16,8 +16,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +30,13 @@ from popclass.pipeline import EventExtractor, apply_model
 from popclass.utils.files import Stamp
 from popclass.utils.signals import defer_signals
 from popclass.utils.text import one_line
-from popclass.utils.workers import context, one_blas_thread, start_server
+from popclass.utils.workers import one_blas_thread, start_server
 
 CHUNK_FILES = 32
 CHUNK_BYTES = 32 << 20
 CHUNKS_AHEAD = 2  # handed out for each process, so that none waits
 CRASHED = "the process that read it died: the file crashes its decoder, or memory ran out"
-LIBRARIES = ("numpy", "soundfile", "soxr", "onnxruntime", "av")
-"""Libraries whose versions may change numbers in the tables."""
+LIBRARIES = ("numpy", "soundfile", "soxr", "onnxruntime", "av")  # their versions may change numbers in the tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +96,12 @@ class BatchProgress:
         return self.elapsed_s * (1 - self.share) / self.share if self.share else None
 
 
+Chunk = dict[str, Stamp]
+OnDone = Callable[[list[Outcome]], None]
+OnProgress = Callable[[BatchProgress], None]
+Process = Callable[[Mapping[str, Stamp], OnDone], None]
+
+
 class ProgressCounter:
     """Counter of the recordings that are done.
 
@@ -116,9 +120,7 @@ class ProgressCounter:
         The latest progress.
     """
 
-    def __init__(
-        self, pending: Mapping[str, Stamp], *, resumed: int, report: Callable[[BatchProgress], None] | None
-    ) -> None:
+    def __init__(self, pending: Mapping[str, Stamp], *, resumed: int, report: OnProgress | None) -> None:
         self._sizes = {name: max(1, stamp.size) for name, stamp in pending.items()}
         self._bytes = sum(self._sizes.values())
         self._read = 0
@@ -139,11 +141,6 @@ class ProgressCounter:
         )
         if self._report is not None:
             self._report(self.now)
-
-
-Chunk = dict[str, Stamp]
-OnDone = Callable[[list[Outcome]], None]
-Process = Callable[[Mapping[str, Stamp], OnDone], None]
 
 
 def in_chunks(recordings: Mapping[str, Stamp], workers: int) -> Iterator[Chunk]:
@@ -198,8 +195,7 @@ def _process(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[Out
         try:
             fingerprints[recording] = extract_one(folder / recording, extractor, name=recording)
         except AudioError as error:
-            reason = str(error).removeprefix(f"{one_line(recording)}: ")
-            outcomes.append(Outcome(recording, reason=reason))
+            outcomes.append(Outcome(recording, reason=str(error).removeprefix(f"{one_line(recording)}: ")))
     analyses = apply_model(extractor.finish(), model)
     for (recording, own), analysis in zip(fingerprints.items(), analyses, strict=True):
         line = to_line(recording, analysis, chunk[recording], own)
@@ -247,7 +243,7 @@ def _run(left: list[Chunk], jobs: int, ahead: int, setup: tuple[str, bytes, str]
                 for future in wait(in_progress, return_when=FIRST_COMPLETED).done:
                     on_done(future.result())
                     del in_progress[future]
-    except BrokenProcessPool:
+    except BrokenExecutor:
         pass
     return in_progress.values()
 
@@ -256,9 +252,9 @@ def _run(left: list[Chunk], jobs: int, ahead: int, setup: tuple[str, bytes, str]
 def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPoolExecutor]:
     """Start a pool, and stop it at once if something goes wrong."""
     others = set(multiprocessing.active_children())
-    start_server(__name__)  # so that Ctrl-C, which a terminal sends to all processes, reaches the parent only
+    context = start_server(__name__)  # so that Ctrl-C, which a terminal sends to all processes, reaches the parent only
     with one_blas_thread():
-        pool = ProcessPoolExecutor(jobs, mp_context=context(__name__), initializer=_begin, initargs=setup)
+        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=setup)
         try:
             with defer_signals():  # a process that is half started could not be ended
                 _await_start(pool, jobs)
@@ -277,10 +273,9 @@ def _await_start(pool: ProcessPoolExecutor, jobs: int) -> None:
         # the pool starts one process for each submitted call
         starting = [pool.submit(os.getpid) for _ in range(jobs)]
         starting[0].result()
-    except (BrokenProcessPool, BrokenPipeError):
+    except (BrokenExecutor, BrokenPipeError):
         raise UsageError(
-            "no worker process can be started; a script that asks for several jobs must do its work below "
-            "`if __name__ == '__main__':`"
+            "no worker process can be started; a script must do its work below `if __name__ == '__main__':`"
         ) from None
 
 

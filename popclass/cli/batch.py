@@ -18,20 +18,10 @@ if TYPE_CHECKING:
     from popclass.batch import BatchResult
     from popclass.batch.worker import BatchProgress
 
-# options of other commands whose value differs between recordings, and their columns in a manifest
-IN_MANIFEST = {
-    "--subject": "subject",
-    "--symptom": "symptoms",
-    "--cavities": "cavities",
-    "--recorded-at": "recorded_at",
-}
+# columns of a manifest for options of other commands whose value differs between recordings
+COLUMNS = {"--subject": "subject", "--symptom": "symptoms", "--cavities": "cavities", "--recorded-at": "recorded_at"}
 SPEED_FROM_S = 3600.0  # of audio; with less, the time to start would count for too much
 
-_HELP = """Classify every recording of a folder tree into tables.
-
-Recordings are found by their file suffix, in all folders below FOLDER that are not hidden. A recording that cannot
-be used gets a row with the reason; the others are still classified, and the exit code is 1.
-"""
 _EPILOG = """\b
 Examples:
   popclass batch recordings/ -o results/
@@ -47,7 +37,7 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 """
 
 
-@click.command(help=_HELP, epilog=_EPILOG)
+@click.command(epilog=_EPILOG)
 @click.argument("folder", type=options.PATH)
 @click.option("-o", "results_dir", type=options.PATH, metavar="RESULTS_DIR", required=True, help="Folder for results.")
 @options.model
@@ -55,20 +45,20 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 @options.site
 @options.refractory
 @options.min_probability
-@click.option(
-    "--jobs",
-    type=options.whole_number(1, MOST_JOBS),
-    metavar="N",
-    help="Worker processes (default: one for each core).",
-)
+@click.option("--jobs", type=options.whole_number(1, MOST_JOBS), metavar="N", help="Processes (default: one per core).")
 @click.option("--report", is_flag=True, help="Also write report.html, with a page for each recording with events.")
 @click.option("--fresh", is_flag=True, help="Start over: delete the tables and the journal of an earlier run.")
 @click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster of this scheduler, such as tcp://host:8786.")
 @click.option("--to", type=click.Choice(["csv", "parquet"]), default="csv", help="Format of the tables.")
 @click.option("--quiet", is_flag=True, help="Print only failures.")
-def batch(folder: str, results_dir: str, manifest: str | None, report: bool, quiet: bool, **settings: Any) -> int:
-    """Run `popclass batch`; the settings have the names of the parameters of `classify_folder`."""
-    jobs, scheduler = settings["jobs"], settings["scheduler"]
+def batch(folder: str, results_dir: str, report: bool, quiet: bool, **settings: Any) -> int:
+    """Classify every recording of a folder tree into tables.
+
+    Recordings are found by their file suffix, in all folders below FOLDER that are not hidden. A recording that cannot
+    be used gets a row with the reason; the others are still classified, and the exit code is 1.
+    """
+    # the settings have the names of the parameters of `classify_folder`
+    jobs, scheduler, manifest = settings["jobs"], settings["scheduler"], settings["manifest"]
     if jobs is not None and scheduler is not None:
         raise UsageError("--jobs counts processes on this machine, --scheduler uses others: omit one of them")
     if scheduler is None and (available_cores() if jobs is None else jobs) > 1:
@@ -89,9 +79,7 @@ def batch(folder: str, results_dir: str, manifest: str | None, report: bool, qui
                     bar(round(1000 * now.share), 1000, _status(now))
 
             notice = None if quiet else print_note
-            result = classify_folder(
-                folder, results_dir, manifest=manifest, progress=progress, notice=notice, **settings
-            )
+            result = classify_folder(folder, results_dir, progress=progress, notice=notice, **settings)
     except KeyboardInterrupt as error:
         done = "" if latest is None else f" after {latest.done:,} of {latest.total:,} recordings"
         again = "the same command without --fresh" if settings["fresh"] else "the same command"
@@ -103,22 +91,19 @@ def batch(folder: str, results_dir: str, manifest: str | None, report: bool, qui
     for row in result.failed:
         print_error(f"{one_line(row.recording)}: {row.reason}")
     failed = len(result.failed)
-    pages_failed = _write_pages(result, folder, manifest, settings, quiet=quiet) if report else 0
+    pages_failed = _write_pages(result, folder, quiet, settings) if report else 0
     if not failed + pages_failed:
         return 0
     return 1 if failed < len(result.recordings) else 2
 
 
-def _write_pages(
-    result: BatchResult, folder: str, manifest: str | None, settings: dict[str, Any], *, quiet: bool
-) -> int:
+def _write_pages(result: BatchResult, folder: str, quiet: bool, settings: dict[str, Any]) -> int:
     """Write the report of a batch; return the number of recordings that could not be read again."""
     from popclass.report import write_batch_report
 
-    options = {name: settings[name] for name in ("model", "site", "refractory", "min_probability")}
+    options = {name: settings[name] for name in ("model", "manifest", "site", "refractory", "min_probability")}
     with progress_bar("writing reports") as bar:
-        progress = None if quiet else bar
-        index, failures = write_batch_report(result, folder, manifest=manifest, progress=progress, **options)
+        index, failures = write_batch_report(result, folder, progress=None if quiet else bar, **options)
     for failure in failures:
         print_error(failure)
     if not quiet:

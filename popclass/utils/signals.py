@@ -30,21 +30,20 @@ class Stopped(KeyboardInterrupt):
     ----------
     number : int
         Number of the signal.
+
+    Attributes
+    ----------
+    word : str
+        Outcome of the command, for messages.
+    exit_code : int
+        Exit code in shells of a process that ended by this signal.
     """
 
     def __init__(self, number: int = signal.SIGINT) -> None:
         super().__init__(number)
         self.number = int(number)
-
-    @property
-    def word(self) -> str:
-        """Outcome of the command, in a word for messages."""
-        return _WORDS[signal.Signals(self.number).name]
-
-    @property
-    def exit_code(self) -> int:
-        """Exit code in shells of a process that ended by this signal."""
-        return 128 + self.number
+        self.word = _WORDS[signal.Signals(number).name]
+        self.exit_code = 128 + self.number
 
 
 def as_stopped(error: BaseException) -> Stopped:

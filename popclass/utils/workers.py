@@ -11,10 +11,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from multiprocessing.context import BaseContext
+from multiprocessing.context import BaseContext
 
 MOST_JOBS = 256
 LIBRARIES = ("onnxruntime", "soxr")  # imported late in a worker, and slowly
@@ -29,34 +26,23 @@ def available_cores() -> int:
     return max(1, len(allowed(0)) if allowed else os.cpu_count() or 1)
 
 
-def context(preload: str) -> BaseContext:
-    """Return the way to start processes without inherited threads and locks: a fork server, or `spawn` without one.
+def start_server(preload: str) -> BaseContext:
+    """Start a fork server in the background, unless it runs already, and return the way to start processes from it.
+
+    Processes inherit no threads and locks. Where the system has no fork server, they are spawned.
 
     Parameters
     ----------
     preload : str
-        Module that the server imports, so that the workers need not.
+        Module that the server imports, so that the workers need not; ignored if the server runs already.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    served = multiprocessing.get_context("forkserver")
-    served.set_forkserver_preload(["popclass.utils.forkserver", preload, *LIBRARIES])
-    return served
-
-
-def start_server(preload: str) -> None:
-    """Start the server of `context` in the background, unless it runs already or the system has none.
-
-    Parameters
-    ----------
-    preload : str
-        As `context`; ignored if the server runs already.
-    """
-    if context(preload).get_start_method() != "forkserver":
-        return
     from multiprocessing import resource_tracker
     from multiprocessing.forkserver import ensure_running
 
+    served = multiprocessing.get_context("forkserver")
+    served.set_forkserver_preload(["popclass.utils.forkserver", preload, *LIBRARIES])
     resource_tracker.ensure_running()  # started later, it would unblock the signals
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # so that the server never receives it
     try:
@@ -64,6 +50,7 @@ def start_server(preload: str) -> None:
             ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return served
 
 
 @contextmanager

@@ -227,7 +227,7 @@ def test_classify_folder_worker_without_popclass(archive, model, tmp_path):
     ("expected", "folder", "message"),
     [
         ({}, "/nowhere", "the worker on node7 cannot see /nowhere; every worker must see"),
-        ({"numpy": "1.0"}, "/", "the worker on node7 has numpy .*, here is 1.0; .*same versions"),
+        ({"numpy": "1.0"}, "/", "the worker on node7 has numpy .*, here is 1.0; use one version everywhere"),
         ({"popclass": "9"}, "/", "the worker on node7 has popclass .*, here is 9; "),
     ],
 )
