@@ -23,7 +23,8 @@ from dataclasses import astuple
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from distributed import CancelledError, Client, Future, KilledWorker, get_worker, wait
 
 from popclass.batch.worker import CHUNKS_AHEAD, LIBRARIES, Chunk, OnDone, Outcome, Process, in_chunks, process_chunk
 from popclass.errors import UsageError
@@ -31,9 +32,6 @@ from popclass.model.model import Model
 from popclass.utils.files import Stamp
 from popclass.utils.text import one_line
 from popclass.version import __version__
-
-if TYPE_CHECKING:
-    from distributed import Client, Future
 
 ANSWER_S = 10.0  # for the scheduler to answer
 FIRST_WORKER_S = 10.0
@@ -65,10 +63,6 @@ def connected(address: str, folder: Path, model: Model, notice: Callable[[str], 
     UsageError
         If the scheduler does not answer or has other versions of Dask.
     """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UsageError("--scheduler needs Dask: pip install 'popclass[cluster]' here and on every worker") from None
     shown = one_line(address)
     with ExitStack() as stack:
         for name in ("distributed", "distributed.client", "distributed.core", "tornado"):
@@ -76,8 +70,7 @@ def connected(address: str, folder: Path, model: Model, notice: Callable[[str], 
             stack.callback(logger.setLevel, logger.level)
             logger.setLevel(logging.CRITICAL + 1)  # lost connections are reported here, in one line
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # other versions are reported below
+            with warnings.catch_warnings(action="ignore"):  # other versions are reported below
                 client = Client(address, timeout=ANSWER_S, set_as_default=False)
         except Exception as error:  # another program at this address may cause any exception
             why = one_line(str(error).strip().split("\n")[0]) or type(error).__name__
@@ -119,8 +112,6 @@ class _Cluster:
         UsageError
             If the cluster cannot process them, at the beginning or later.
         """
-        from distributed import CancelledError
-
         try:
             self._client.wait_for_workers(1, timeout=FIRST_WORKER_S)
         except TimeoutError:
@@ -140,8 +131,6 @@ class _Cluster:
 
     def _run(self, left: deque[Chunk], data: Future, on_done: OnDone) -> Chunk:
         """Process chunks; return the recordings of those at which worker after worker died."""
-        from distributed import KilledWorker
-
         suspects: Chunk = {}
         work = task(self._model.name, self._folder)
         while left or self._in_progress:
@@ -164,8 +153,6 @@ class _Cluster:
 
     def _finished(self) -> list[Future]:
         """Return chunks that are done after at most a second."""
-        from distributed import wait
-
         try:
             done = list(wait(list(self._in_progress), timeout=POLL_S, return_when="FIRST_COMPLETED").done)
         except TimeoutError:
@@ -196,10 +183,6 @@ def task(name: str, folder: str) -> Callable[[bytes, PlainChunk], list[Outcome]]
     expected = versions()
 
     def work(data: bytes, chunk: PlainChunk) -> list[Outcome]:
-        import platform
-
-        from distributed import get_worker
-
         worker = f"the worker {get_worker().address} on {platform.node()}"
         try:
             from popclass.batch.cluster import check_worker, process_on_worker

@@ -146,8 +146,10 @@ def classify_folder(
     }
     connection: AbstractContextManager[Process] = nullcontext(partial(process_here, source, chosen, jobs))
     if scheduler is not None:
-        from popclass.batch.cluster import connected
-
+        try:
+            from popclass.batch.cluster import connected
+        except ImportError:
+            raise UsageError("--scheduler needs Dask: pip install 'popclass[cluster]', also on the workers") from None
         connection = connected(scheduler, source, chosen, notice)
     with connection as process:
         results.prepare(fresh=fresh)

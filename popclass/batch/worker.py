@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,7 +124,7 @@ class ProgressCounter:
         self._sizes = {name: max(1, stamp.size) for name, stamp in pending.items()}
         self._bytes = sum(self._sizes.values())
         self._read = 0
-        self._report = report
+        self._report = report or (lambda now: None)
         self._began = time.monotonic()
         self.now = BatchProgress(resumed, resumed + len(pending), 0, 0.0, 0.0, 0.0)
 
@@ -139,8 +139,7 @@ class ProgressCounter:
             time.monotonic() - self._began,
             self._read / self._bytes,
         )
-        if self._report is not None:
-            self._report(self.now)
+        self._report(self.now)
 
 
 def in_chunks(recordings: Mapping[str, Stamp], workers: int) -> Iterator[Chunk]:
@@ -234,17 +233,14 @@ def process_here(folder: Path, model: Model, jobs: int, recordings: Mapping[str,
 def _run(left: list[Chunk], jobs: int, ahead: int, setup: tuple[str, bytes, str], on_done: OnDone) -> Iterable[Chunk]:
     """Process chunks, which are taken off the list; return those in progress when a process died."""
     in_progress: dict[Future[list[Outcome]], Chunk] = {}
-    try:
-        with _processes(jobs, setup) as pool:
-            while left or in_progress:
-                while left and len(in_progress) < jobs * ahead:
-                    in_progress[pool.submit(_work, left[0])] = left[0]
-                    left.pop(0)
-                for future in wait(in_progress, return_when=FIRST_COMPLETED).done:
-                    on_done(future.result())
-                    del in_progress[future]
-    except BrokenExecutor:
-        pass
+    with suppress(BrokenExecutor), _processes(jobs, setup) as pool:
+        while left or in_progress:
+            while left and len(in_progress) < jobs * ahead:
+                in_progress[pool.submit(_work, left[0])] = left[0]
+                left.pop(0)
+            for future in wait(in_progress, return_when=FIRST_COMPLETED).done:
+                on_done(future.result())
+                del in_progress[future]
     return in_progress.values()
 
 

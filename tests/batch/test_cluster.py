@@ -244,7 +244,7 @@ def test_task_missing_library(monkeypatch):
     def version(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(distributed, "get_worker", lambda: SimpleNamespace(address="tcp://w:1"))
+    monkeypatch.setattr(cluster, "get_worker", lambda: SimpleNamespace(address="tcp://w:1"))
     monkeypatch.setattr(cluster, "version", version)
     with pytest.raises(ImportError, match=r"the worker tcp://w:1 on \S+ cannot import popclass \(.*numpy\); install"):
         work(b"", {})
