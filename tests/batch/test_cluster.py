@@ -210,8 +210,9 @@ def test_classify_folder_no_workers(archive, model, tmp_path, monkeypatch):
             classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
 
 
-def test_classify_folder_worker_without_popclass(archive, model, tmp_path):
+def test_classify_folder_worker_without_popclass(archive, model, tmp_path, monkeypatch):
     """A module that cannot be imported shadows the package."""
+    monkeypatch.setattr(cluster, "FIRST_WORKER_S", WAIT_S)
     blocked = tmp_path / "blocked"
     blocked.mkdir()
     (blocked / "popclass.py").write_text("raise ImportError('not here')")
