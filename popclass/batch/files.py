@@ -18,8 +18,9 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from popclass.audio.paths import AUDIO_SUFFIXES
@@ -58,51 +59,49 @@ def find_recordings(folder: Path, *, exclude: Path) -> tuple[tuple[str, ...], di
     if not folder.is_dir():
         what = "is a file; popclass classify reads single recordings" if folder.exists() else "no such folder"
         raise UsageError(f"{shown}: {what}")
-    recordings: list[str] = []
     unreadable: dict[str, str] = {}
-    for place, names in _folders(folder, os.path.realpath(exclude), unreadable):
-        below = Path(place).relative_to(folder).as_posix()
-        recordings += [as_written(name if below == "." else f"{below}/{name}") for name in names]
+    recordings = tuple(sorted(_walk(folder, os.path.realpath(exclude), unreadable)))
     if not recordings and not unreadable:
-        raise UsageError(
-            f"{shown}: no recordings in this folder; looked for names ending in {' '.join(AUDIO_SUFFIXES)}"
-        )
-    return tuple(sorted(recordings)), unreadable
+        raise UsageError(f"{shown}: no recordings here; their names must end in {' '.join(AUDIO_SUFFIXES)}")
+    return recordings, unreadable
 
 
-def as_written(path: str) -> str:
-    """Return a relative path in its form in tables.
+def relative(path: Path, folder: Path) -> str:
+    """Return the relative path of a recording in its form in tables.
 
     Examples
     --------
-    >>> as_written("=1+1.wav"), as_written("knee/=1+1.wav")
+    >>> relative(Path("in/=1+1.wav"), Path("in")), relative(Path("in/knee/=1+1.wav"), Path("in"))
     ('./=1+1.wav', 'knee/=1+1.wav')
     """
-    return f"./{path}" if path.startswith(FORMULA_STARTS) else path
+    name = path.relative_to(folder).as_posix()
+    return f"./{name}" if name.startswith(FORMULA_STARTS) else name
 
 
-def _folders(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each folder of the tree with the names of its recordings; linked folders come after all real ones."""
+def _walk(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[str]:
+    """Yield the recordings of the tree; linked folders come after all real ones, each folder once."""
     seen = {exclude} - {os.path.realpath(folder)}
-    pending, links = [os.fspath(folder)], list[str]()
-    while pending or links:
-        place = pending.pop() if pending else links.pop(0)
-        real = os.path.realpath(place)
-        if real in seen:
-            continue
+
+    def report(error: OSError) -> None:
+        real = os.path.realpath(error.filename)
+        if real not in seen:
+            reason = f"this folder cannot be read ({(error.strerror or 'unknown').lower()})"
+            unreadable[relative(Path(error.filename), folder)] = reason
         seen.add(real)
-        try:
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-        except OSError as error:
-            name = as_written(Path(place).relative_to(folder).as_posix())
-            unreadable[name] = f"this folder cannot be read ({(error.strerror or 'unknown').lower()})"
-            continue
-        shown = [entry for entry in entries if not entry.name.startswith(".")]
-        inner = [entry for entry in shown if os.path.isdir(entry)]
-        pending += [entry.path for entry in reversed(inner) if not entry.is_symlink()]
-        links += [entry.path for entry in inner if entry.is_symlink()]
-        audio = [entry for entry in shown if entry.name.lower().endswith(AUDIO_SUFFIXES)]
-        yield place, [entry.name for entry in audio if not os.path.isdir(entry)]
+
+    pending = [os.fspath(folder)]
+    while pending:
+        for place, inner, names in os.walk(pending.pop(0), onerror=report):
+            real = os.path.realpath(place)
+            if real in seen:
+                inner.clear()
+                continue
+            seen.add(real)
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            pending += [path for path in (os.path.join(place, name) for name in inner) if os.path.islink(path)]
+            for name in names:
+                if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith("."):
+                    yield relative(Path(place, name), folder)
 
 
 def fingerprint(path: Path) -> Fingerprint:
@@ -134,26 +133,15 @@ def same_content(folder: Path, fingerprints: Mapping[str, Fingerprint]) -> dict[
     fingerprints : mapping of str to (int, int)
         By the path of the recording relative to the folder.
     """
-    warnings: dict[str, str] = {}
-    for candidates in _groups(fingerprints, fingerprints.__getitem__):
-        for same in _groups(candidates, lambda name: _hash(folder / name)):
-            for name in same:
-                first, *more = (other for other in same if other != name)
-                warnings[name] = f"same content as {one_line(first)}" + (f" and {len(more)} more" if more else "")
+    shared = Counter(fingerprints.values())
+    same: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(fingerprints):
+        if shared[fingerprints[name]] > 1:
+            with suppress(OSError), (folder / name).open("rb") as file:  # it may be gone since it was processed
+                same[hashlib.file_digest(file, "sha256").hexdigest()].append(name)
+    warnings = {}
+    for group in same.values():
+        for name in group if len(group) > 1 else ():
+            first, *more = (other for other in group if other != name)
+            warnings[name] = f"same content as {one_line(first)}" + (f" and {len(more)} more" if more else "")
     return warnings
-
-
-def _groups(names: Iterable[str], key: Callable[[str], Hashable]) -> list[list[str]]:
-    """Return names with equal keys, sorted, in groups of at least two; names whose key is None are left out."""
-    found: dict[Hashable, list[str]] = defaultdict(list)
-    for name in sorted(names):
-        found[key(name)].append(name)
-    return [group for value, group in found.items() if value is not None and len(group) > 1]
-
-
-def _hash(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:  # removed since it was processed
-        return None

@@ -25,8 +25,8 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,13 +38,15 @@ from popclass.batch.files import Fingerprint
 from popclass.batch.manifest import Summary, check_summary
 from popclass.errors import OutputError
 from popclass.results import Analysis, Event, RecordingInfo
-from popclass.utils.files import Stamp
+from popclass.utils.files import Stamp, system_errors
 from popclass.utils.text import one_line
 
 NAME = "journal.jsonl"
 VERSION = 3
 
 _CRC = ',"crc":'
+_INFO = ("duration_s", "sample_rate", "channels")
+_EVENT = ("onset", "peak", "end", "channel", "snr_db", "peak_dbfs", "burst")
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -76,31 +78,15 @@ def to_line(recording: str, analysis: Analysis, stamp: Stamp, fingerprint: Finge
             "size": stamp.size,
             "mtime_ns": stamp.mtime_ns,
             "piece": fingerprint,  # a stored name, as `believed` below
-            "duration_s": info.duration_s,
-            "sample_rate": info.sample_rate,
-            "channels": info.channels,
+            **{name: getattr(info, name) for name in _INFO},
             "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
             "warnings": info.warnings,
-            "events": [[e.onset, e.peak, e.end, e.channel, e.snr_db, e.peak_dbfs, e.burst] for e in analysis.events],
+            "events": [[getattr(event, name) for name in _EVENT] for event in analysis.events],
             "acoustic": analysis.acoustic.tolist(),
             "believed": analysis.contextual.tolist(),
             "novelty": analysis.novelty.tolist(),
         }
     )
-
-
-def from_line(line: str, *, classes: int) -> Entry:
-    """Return the recording of a line that `to_line` wrote for a model with this number of classes.
-
-    Raises
-    ------
-    ValueError
-        If the line is damaged or another one.
-    """
-    try:
-        return _entry(_unseal(line), classes)
-    except _MALFORMED as error:
-        raise ValueError("not a recording's line of a journal") from error
 
 
 def read_entries(results_dir: Path, *, classes: int) -> dict[str, Entry]:
@@ -111,17 +97,23 @@ def read_entries(results_dir: Path, *, classes: int) -> dict[str, Entry]:
     OutputError
         If the journal cannot be read.
     """
-    found = {}
-    try:
-        with open(results_dir / NAME, encoding="ascii", errors="replace", newline="\n") as file:
-            for line in file:
-                with suppress(ValueError):
-                    entry = from_line(line, classes=classes)
-                    found[entry.analysis.info.name] = entry
-    except OSError as error:
-        shown = one_line(os.fspath(results_dir / NAME))
-        raise OutputError(f"{shown} cannot be read: {error.strerror or error}") from None
-    return found
+    path = results_dir / NAME
+    with system_errors(path, "read"), path.open("rb") as file:
+        return _parse(file, classes)[0]
+
+
+def _parse(lines: Iterable[bytes], classes: int) -> tuple[dict[str, Entry], Summary | None]:
+    """Return the recordings and the latest manifest of a journal; other and damaged lines are ignored."""
+    entries: dict[str, Entry] = {}
+    manifest = None
+    for line in lines:
+        with suppress(*_MALFORMED):
+            content = _unseal(line.decode("ascii"))
+            if "manifest" in content:
+                manifest = check_summary(content["manifest"])
+            else:
+                entries[content["recording"]] = _entry(content, classes)
+    return entries, manifest
 
 
 class Journal:
@@ -153,24 +145,25 @@ class Journal:
     def __init__(self, results_dir: Path, made_by: Mapping[str, Any], *, classes: int, fresh: bool = False) -> None:
         self._path = results_dir / NAME
         self._shown = one_line(os.fspath(self._path))
-        self.classes = classes
-        self.entries: dict[str, Entry] = {}
-        self.manifest: Summary | None = None
-        with self._writing():
+        self._classes = classes
+        with system_errors(self._path):
             # Unbuffered: after a failed write to a full disk, closing the file must not try again.
             self._file: BinaryIO = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed by `__exit__`
             try:
                 self._lock()
                 if fresh:
                     self._file.truncate(0)
-                self._read(json.dumps({"journal": VERSION, **made_by}, separators=(",", ":")) + "\n")
+                self._check_head(json.dumps({"journal": VERSION, **made_by}, separators=(",", ":")) + "\n")
+                with self._path.open("rb") as file:
+                    self.entries, self.manifest = _parse(file, classes)
             except BaseException:
                 self._file.close()
                 raise
 
-    def add(self, lines: Iterable[str]) -> None:
-        """Append the lines of recordings."""
+    def add(self, lines: Sequence[str]) -> list[Entry]:
+        """Append lines that `to_line` wrote, and return what they hold."""
         self._write("".join(lines))
+        return [_entry(_unseal(line), self._classes) for line in lines]
 
     def note_manifest(self, summary: Summary) -> None:
         """Append the metadata of a manifest if it differs from the last."""
@@ -184,48 +177,35 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def _read(self, head: str) -> None:
-        complete = 0
+    def _check_head(self, head: str) -> None:
+        """Write the first line, or raise OutputError if it is another one; cut off an incomplete last line."""
         with self._path.open("rb") as file:
-            for raw in file:
-                if not raw.endswith(b"\n"):
-                    break
-                line = raw.decode("ascii", "replace")
-                if complete:
-                    self._parse(line)
-                elif line != head:
-                    self._refuse(line, head)
-                complete += len(raw)
+            first = file.readline()
+            complete = len(first) if first.endswith(b"\n") else 0
+            complete += sum(len(line) for line in file if line.endswith(b"\n"))
         self._file.truncate(complete)
         if not complete:
             self._write(head)
+        elif first != head.encode("ascii"):
+            self._refuse(first, json.loads(head))
 
-    def _parse(self, line: str) -> None:
-        with suppress(*_MALFORMED):  # a damaged line is ignored
-            content = _unseal(line)
-            if "manifest" in content:
-                self.manifest = check_summary(content["manifest"])
-            else:
-                self.entries[content["recording"]] = _entry(content, self.classes)
-
-    def _refuse(self, line: str, head: str) -> None:
-        now = json.loads(head)
-        try:
+    def _refuse(self, line: bytes, now: Mapping[str, Any]) -> None:
+        before, other = {}, None
+        with suppress(*_MALFORMED):
             before = json.loads(line)
             other = next((key for key in now if before.get(key) != now[key]), None)
-        except _MALFORMED:
-            other = None
-        if other is not None and other.startswith("--"):
-            raise OutputError(
-                f"{self._shown} was begun {_option(other, before)} and is now run {_option(other, now)}; use the same "
-                "options as before, name another folder for the results, or start over with --fresh"
-            )
-        what = "something else" if other is None else f"of another {other}"
-        raise OutputError(f"{self._shown} is {what}; name another folder for the results, or start over with --fresh")
+        if other is None:
+            what = "is something else"
+        elif other.startswith("--"):
+            begun, run = _option(other, before), _option(other, now)
+            what = f"was begun {begun} and is now run {run}; use the same options as before"
+        else:
+            what = f"is of another {other}"
+        raise OutputError(f"{self._shown} {what}; name another folder for the results, or start over with --fresh")
 
     def _write(self, text: str) -> None:
         left = memoryview(text.encode("ascii"))
-        with self._writing():
+        with system_errors(self._path):
             while left:
                 left = left[self._file.write(left) :]
             names = os.fstat(self._file.fileno()).st_nlink
@@ -235,23 +215,12 @@ class Journal:
     def _lock(self) -> None:
         try:
             import fcntl
-        except ImportError:  # Windows: two batches at once are not noticed there
-            return
-        try:
+
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OutputError(
-                f"{self._shown} is in use by another batch; wait for it, or name another folder"
-            ) from None
-        except OSError:  # a file system without locks
+            raise OutputError(f"{self._shown} is in use by another batch; wait or name another folder") from None
+        except (ImportError, OSError):  # Windows, or a file system without locks: two batches at once are not noticed
             return
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(f"cannot write {self._shown}: {error.strerror or error}") from None
 
 
 def seal(content: Mapping[str, Any]) -> str:
@@ -268,25 +237,21 @@ def _unseal(line: str) -> dict[str, Any]:
 
 
 def _entry(content: Mapping[str, Any], classes: int) -> Entry:
-    started, rate = content["recorded_at"], content["sample_rate"]
+    started = content["recorded_at"]
     info = RecordingInfo(
         name=content["recording"],
-        sample_rate=rate,
-        channels=content["channels"],
-        duration_s=content["duration_s"],
+        **{name: content[name] for name in _INFO},
         recorded_at=None if started is None else datetime.fromisoformat(started),
         warnings=tuple(content["warnings"]),
     )
     events = tuple(
-        Event(onset, peak, end, rate, channel, snr_db, peak_dbfs, event=number, burst=burst)
-        for number, (onset, peak, end, channel, snr_db, peak_dbfs, burst) in enumerate(content["events"], start=1)
+        Event(sample_rate=info.sample_rate, event=number, **dict(zip(_EVENT, values, strict=True)))
+        for number, values in enumerate(content["events"], start=1)
     )
-    tables = (np.array(content[key], dtype=np.float64) for key in ("acoustic", "believed", "novelty"))
-    acoustic, contextual, novelty = tables
-    shape = (len(events), classes)
-    analysis = Analysis(info, events, acoustic.reshape(shape), contextual.reshape(shape), novelty.reshape(shape[:1]))
+    shapes = {"acoustic": (len(events), classes), "believed": (len(events), classes), "novelty": (len(events),)}
+    tables = (np.array(content[key], dtype=np.float64).reshape(shape) for key, shape in shapes.items())
     size, checksum = content["piece"]
-    return Entry(Stamp(content["size"], content["mtime_ns"]), (size, checksum), analysis)
+    return Entry(Stamp(content["size"], content["mtime_ns"]), (size, checksum), Analysis(info, events, *tables))
 
 
 def _option(name: str, values: Mapping[str, Any]) -> str:

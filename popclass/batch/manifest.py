@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -50,15 +49,13 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
     LabelError
         If the manifest cannot be used; the message names file and row.
     """
-    find = _finder(folder, recordings)
     rows: dict[str, str] = {}
     missing: list[str] = []
     found: dict[str, Metadata] = {}
-    for where, cells in _rows(path):
+    for where, cells, place, recording in _rows(path, folder, recordings):
         name = one_line(cells["file"])
         if not name:
             raise LabelError(f"{where}: no file is named")
-        place, recording = find(path.parent / cells["file"])
         if not os.path.lexists(place):
             missing.append(f"{where}: '{name}' not found")
             continue
@@ -91,39 +88,29 @@ def read_symptoms(
     LabelError
         If a symptom is unknown; the message names file and row.
     """
-    find = _finder(folder, recordings)
     found: dict[str, tuple[str, ...]] = {}
-    for where, cells in _rows(path):
+    for where, cells, _, recording in _rows(path, folder, recordings):
         try:
             symptoms = tuple(check(part) for part in re.split("[,;]", cells["symptoms"]) if part.strip())
         except UsageError as error:
             raise LabelError(f"{where}: {error}") from None
-        _, recording = find(path.parent / cells["file"])
         if symptoms and recording is not None:
             found[recording] = symptoms
     return found
 
 
-def _finder(folder: Path, recordings: Sequence[str]) -> Callable[[Path], tuple[str, str | None]]:
-    """Return a function from a path to the file it leads to and the recording it is, if any."""
+def _rows(path: Path, folder: Path, recordings: Sequence[str]) -> Iterator[tuple[str, dict[str, str], str, str | None]]:
+    """Yield the place of each row for messages, its cells, the path of its file and the recording that this is."""
     # A recording's own path goes first, since two names may lead to one file.
     links = {os.path.realpath(folder / name): name for name in reversed(recordings)}
     names = {os.path.abspath(folder / name): name for name in recordings}
-
-    def find(path: Path) -> tuple[str, str | None]:
-        own = os.path.abspath(path)
-        place = own if own in names else os.path.realpath(own)
-        return place, names.get(place) or links.get(place)
-
-    return find
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the place of each row, for messages, and its cells; columns that are missing are empty."""
-    for where, cells in read_columns(path, _check_columns):
+    for where, given in read_columns(path, _check_columns):
+        cells = {**dict.fromkeys(COLUMNS, ""), **given}
         if "\0" in cells["file"]:
             raise LabelError(f"{where}: file '{one_line(cells['file'])}' holds a null byte, which no path can")
-        yield where, {**dict.fromkeys(COLUMNS, ""), **cells}
+        own = os.path.abspath(path.parent / cells["file"])
+        place = own if own in names else os.path.realpath(own)
+        yield where, cells, place, names.get(place) or links.get(place)
 
 
 def _check_columns(shown: str, columns: Sequence[str]) -> None:
@@ -135,33 +122,25 @@ def _check_columns(shown: str, columns: Sequence[str]) -> None:
 
 def _metadata(where: str, cells: dict[str, str], site: str | None) -> Metadata:
     subject, cavities = cells["subject"], cells["cavities"]
+    check_text(where, "subject", subject)
     try:
+        if subject.startswith(FORMULA_STARTS) and number(subject) is None:
+            raise UsageError(f"subject '{one_line(subject)}' begins like a spreadsheet formula; begin with a letter")
         if cavities and not re.fullmatch(r"[0-9]{1,9}", cavities):
             raise UsageError(f"cavities '{one_line(cavities)[:40]}' is not a whole number of up to nine digits")
-        metadata = Metadata(cells["site"] or site, subject or None, int(cavities) if cavities else None)
+        count = int(cavities) if cavities else None
+        return Metadata(cells["site"] or site, subject or None, count, _moment(cells["recorded_at"]))
     except UsageError as error:
         raise LabelError(f"{where}: {error}") from None
-    check_text(where, "subject", subject)
-    if subject.startswith(FORMULA_STARTS) and number(subject) is None:
-        raise LabelError(
-            f"{where}: subject '{one_line(subject)}' begins like a formula, which a spreadsheet would run when it "
-            "opens the tables; begin it with a letter or digit"
-        )
-    return replace(metadata, recorded_at=_moment(where, cells["recorded_at"]))
 
 
-def _moment(where: str, text: str) -> datetime | None:
-    if not text:
-        return None
+def _moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        # a date alone would become midnight
+        return datetime.fromisoformat(text if ":" in text else "no time") if text else None
     except ValueError:
-        moment = None
-    if moment is None or ":" not in text:  # a date alone would become midnight
-        raise LabelError(
-            f"{where}: recorded_at '{one_line(text)}' is not a date and time; write it like 2026-11-22T10:15:00+01:00"
-        )
-    return moment
+        like = "2026-11-22T10:15:00+01:00"
+        raise UsageError(f"recorded_at '{one_line(text)}' is not a date and time; write it like {like}") from None
 
 
 def summarize(metadata: Mapping[str, Metadata]) -> Summary:
@@ -193,31 +172,23 @@ def notices(recordings: Sequence[str], manifest: str | None, now: Summary, befor
     Examples
     --------
     >>> list(notices(["1.wav", "2.wav"], "m.csv", {"1.wav": ["P1", None, None, None]}, None))
-    ['1 of 2 recordings is not in m.csv and has a timeline of its own: 2.wav']
+    ['1 of 2 recordings not in m.csv, each with a timeline of its own: 2.wav']
     >>> list(notices(["1.wav"], None, {}, {"1.wav": ["P1", "hip", None, None]}))
-    ['no manifest, but an earlier run had one; labels follow; changed: subject of 1 recording, site of 1']
+    ['no manifest, but an earlier run had one; labels follow; changed: subject of 1 recording, site of 1 recording']
     """
     unnamed = [name for name in recordings if name not in now]
     if manifest is not None and unnamed:
-        verb = f"is not in {manifest} and has" if len(unnamed) == 1 else f"are not in {manifest} and have each"
         more = f" and {len(unnamed) - 1} more" if len(unnamed) > 1 else ""
-        shown = f"{one_line(unnamed[0])}{more}"
-        yield f"{len(unnamed)} of {len(recordings)} recordings {verb} a timeline of its own: {shown}"
-    changed = [] if before is None else list(_changed(recordings, now, before))
+        share = f"{len(unnamed)} of {len(recordings)} recordings"
+        yield f"{share} not in {manifest}, each with a timeline of its own: {one_line(unnamed[0])}{more}"
+    if before is None:
+        return
+    unknown = [None] * len(FIELDS)
+    pairs = [(now.get(name, unknown), before.get(name, unknown)) for name in recordings]
+    counts = [(field, sum(new[at] != old[at] for new, old in pairs)) for at, field in enumerate(FIELDS)]
+    changed = ", ".join(f"{field} of {counted(count, 'recording')}" for field, count in counts if count)
     if changed:
-        if manifest is None:
-            what = "no manifest, but an earlier run had one"
-        else:
+        what = "no manifest, but an earlier run had one"
+        if manifest is not None:
             what = f"{manifest} differs from an earlier run" if before else f"{manifest} is new; earlier runs had none"
-        (field, count), *others = changed
-        counts = [f"{field} of {counted(count, 'recording')}", *(f"{name} of {n}" for name, n in others)]
-        yield f"{what}; labels follow; changed: {', '.join(counts)}"
-
-
-def _changed(recordings: Sequence[str], now: Summary, before: Summary) -> Iterator[tuple[str, int]]:
-    """Yield each field that changed, with the number of recordings where it did."""
-    empty = [None] * len(FIELDS)
-    for at, field in enumerate(FIELDS):
-        count = sum(now.get(name, empty)[at] != before.get(name, empty)[at] for name in recordings)
-        if count:
-            yield field, count
+        yield f"{what}; labels follow; changed: {changed}"

@@ -22,7 +22,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from popclass.errors import OutputError
-from popclass.utils.files import replacing
+from popclass.formats.text import decimals
+from popclass.utils.files import replacing, system_errors
 from popclass.utils.text import one_line
 
 PART_CHARS = 4_000_000  # of CSV in a row group; bounds the memory and does not depend on how the batch was run
@@ -33,36 +34,29 @@ TEXT = frozenset(
 )
 
 
-def write_parquet(target: Path, header: str, lines: Iterable[str], *, integers: frozenset[str]) -> None:
+def write_parquet(target: Path, lines: Iterator[str]) -> None:
     """Write a CSV table as Parquet, in one move.
 
     Parameters
     ----------
     target : Path
-    header : str
-        The header line.
-    lines : iterable of str
-        Pieces of whole lines.
-    integers : frozenset of str
-        Columns of whole numbers; columns that are neither these nor text are float64.
+    lines : iterator of str
+        The header line, then pieces of whole lines. Columns that hold neither text nor fractions are int64.
 
     Raises
     ------
     OutputError
         If it cannot be written.
     """
+    header = next(lines)
     names = next(csv.reader([header]))
-    types = {name: pa.string() if name in TEXT else pa.int64() if name in integers else pa.float64() for name in names}
+    types = {name: pa.string() if name in TEXT else pa.float64() if decimals(name) else pa.int64() for name in names}
     fields = [(name, pa.timestamp("us") if name == "recorded_at" else kind) for name, kind in types.items()]
     fields.insert(names.index("recorded_at") + 1, (OFFSET, pa.int32()))
     schema = pa.schema(fields)
-    try:
-        with replacing(target) as part, pq.ParquetWriter(part, schema) as writer:
-            for text in _parts(lines):
-                writer.write_table(_table(header + text, types, schema))
-    except (OSError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"cannot write {one_line(str(target))}: {one_line(reason)}") from None
+    with replacing(target) as part, system_errors(target), pq.ParquetWriter(part, schema) as writer:
+        for text in _parts(lines):
+            writer.write_table(_table(header + text, types, schema))
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -85,23 +79,16 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _offset(moment: datetime | None) -> int | None:
-    offset = None if moment is None else moment.utcoffset()
-    return None if offset is None else round(offset.total_seconds())
-
-
 def _parts(lines: Iterable[str]) -> Iterator[str]:
     """Join lines to texts of the size of a row group."""
-    parts: list[str] = []
-    size = 0
+    text = io.StringIO()
     for line in lines:
-        parts.append(line)
-        size += len(line)
-        if size >= PART_CHARS:
-            yield "".join(parts)
-            parts, size = [], 0
-    if size:
-        yield "".join(parts)
+        text.write(line)
+        if text.tell() >= PART_CHARS:
+            yield text.getvalue()
+            text = io.StringIO()
+    if text.tell():
+        yield text.getvalue()
 
 
 def _table(text: str, types: dict[str, pa.DataType], schema: pa.Schema) -> pa.Table:
@@ -116,6 +103,7 @@ def _table(text: str, types: dict[str, pa.DataType], schema: pa.Schema) -> pa.Ta
     )
     columns = {name: table[name] for name in types}
     moments = [None if text is None else datetime.fromisoformat(text) for text in table["recorded_at"].to_pylist()]
-    columns["recorded_at"] = pa.array([each and each.replace(tzinfo=None) for each in moments], pa.timestamp("us"))
-    columns[OFFSET] = pa.array([_offset(each) for each in moments], pa.int32())
+    offsets = [None if moment is None else moment.utcoffset() for moment in moments]
+    columns["recorded_at"] = pa.array([moment and moment.replace(tzinfo=None) for moment in moments])
+    columns[OFFSET] = pa.array([None if each is None else round(each.total_seconds()) for each in offsets])
     return pa.table({name: columns[name] for name in schema.names}).cast(schema)

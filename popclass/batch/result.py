@@ -1,29 +1,26 @@
-"""Results of a batch: the record, and the files in the folder of results."""
+"""Results of a batch: the labels of its recordings, and the files in the folder of results."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from popclass.batch.files import Fingerprint
 from popclass.batch.journal import NAME as JOURNAL
+from popclass.batch.journal import Entry
 from popclass.errors import OutputError, UsageError
-from popclass.formats.csv_io import (
-    FAILED,
-    RecordingRow,
-    csv_header,
-    csv_line,
-    read_events_csv,
-    recording_columns,
-    recordings_csv,
-)
-from popclass.formats.text import INTEGERS
-from popclass.results import UNCERTAIN
-from popclass.utils.files import check_writable, write_text
+from popclass.formats.csv_io import FAILED, RecordingRow, csv_header, csv_rows, read_events_csv, recordings_csv
+from popclass.metadata import Metadata
+from popclass.model.model import Model
+from popclass.postprocess import postprocess
+from popclass.results import Analysis, RecordingInfo
+from popclass.utils.files import check_writable, system_errors, write_text
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
@@ -33,11 +30,75 @@ CSV, PARQUET = "csv", "parquet"
 RUN = "run.json"
 
 
-def tables(to: str) -> tuple[str, str]:
-    """Return the names of the tables of events and of recordings; raise UsageError if `to` is unknown."""
-    if to not in (CSV, PARQUET):
-        raise UsageError(f"to {to!r} is unknown: allowed are {CSV}, {PARQUET}")
-    return f"events.{to}", f"recordings.{to}"
+class Labeler:
+    """Labels of the recordings of a batch, assigned as soon as their timeline is complete.
+
+    A recording without a subject has a timeline of its own, so it is labelled while other processes work on the next
+    ones. Recordings with a subject wait until all recordings are there.
+
+    Parameters
+    ----------
+    metadata : mapping of str to Metadata
+        Of every recording of the batch.
+    model : Model
+    refractory, min_probability : float or None
+        As `popclass.classify`.
+
+    Attributes
+    ----------
+    fingerprints : dict of str to (int, int)
+        Of the recordings that were processed, see `popclass.batch.files.fingerprint`.
+    """
+
+    def __init__(
+        self, metadata: Mapping[str, Metadata], model: Model, refractory: float | None, min_probability: float | None
+    ) -> None:
+        self._metadata = metadata
+        self._postprocess = partial(postprocess, model=model, refractory_s=refractory, min_probability=min_probability)
+        self._postprocess([], [])  # refuses wrong options before the work starts
+        self._pending: list[Analysis] = []
+        self._rows: dict[str, RecordingRow] = {}
+        self._events: dict[str, str] = {}
+        self.fingerprints: dict[str, Fingerprint] = {}
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Add recordings that were processed."""
+        alone: list[Analysis] = []
+        for entry in entries:
+            name = entry.analysis.info.name
+            self.fingerprints[name] = entry.fingerprint
+            (alone if self._metadata[name].subject is None else self._pending).append(entry.analysis)
+        self._label(alone)
+
+    def fail(self, reasons: Mapping[str, str]) -> None:
+        """Add recordings, or folders of them, that could not be used, with the reason."""
+        for name, reason in reasons.items():
+            info = self._metadata.get(name, Metadata()).apply(RecordingInfo(name))
+            self._rows[name] = RecordingRow(info, FAILED, reason)
+
+    def finish(self, warnings: Mapping[str, str]) -> tuple[RecordingRow, ...]:
+        """Label the recordings that wait, and return a row for every recording in the order of their paths.
+
+        Parameters
+        ----------
+        warnings : mapping of str to str
+            Further warnings, by recording.
+        """
+        self._label(self._pending)
+        for name, warning in warnings.items():
+            info = self._rows[name].info
+            self._rows[name] = replace(self._rows[name], info=replace(info, warnings=(*info.warnings, warning)))
+        return tuple(self._rows[name] for name in sorted(self._rows))
+
+    def event_lines(self) -> Iterator[str]:
+        """Yield the lines of the events table, in the order of the recordings' paths."""
+        return (self._events[name] for name in sorted(self._events))
+
+    def _label(self, analyses: Iterable[Analysis]) -> None:
+        ordered = sorted(analyses, key=lambda each: each.info.name)  # independent of the order of processing
+        for result in self._postprocess(ordered, [self._metadata[each.info.name] for each in ordered]):
+            self._rows[result.recording] = RecordingRow.from_result(result)
+            self._events[result.recording] = "".join(csv_rows(result))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +146,7 @@ class BatchResult:
     @property
     def events(self) -> list[dict[str, Any]]:
         """Events as read from the events table: one dict an event, in the columns of `events.csv`."""
-        path = self.results_dir / tables(self.to)[0]
+        path = self.results_dir / _tables(self.to)[0]
         if self.to == PARQUET:
             from popclass.batch.parquet import read_rows
 
@@ -96,81 +157,86 @@ class BatchResult:
         """Return the events as a table, one row an event (needs pandas)."""
         import pandas as pd
 
-        path = self.results_dir / tables(self.to)[0]
+        path = self.results_dir / _tables(self.to)[0]
         return pd.read_parquet(path) if self.to == PARQUET else pd.read_csv(path)
 
 
-def prepare_folder(target: Path, to: str, *, fresh: bool) -> None:
-    """Make the folder of results.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written, or holds tables without a journal, which some other program wrote.
-    """
-    make_folder(target)
-    for name in (*tables(to), RUN):
-        check_writable(target / name)
-    if fresh or (target / JOURNAL).exists():
-        return
-    for path in _files(target):
-        if path.exists():
-            raise OutputError(
-                f"{one_line(os.fspath(target))} has a {path.name} that no batch wrote (there is no {JOURNAL}); name "
-                "another folder, or replace it with --fresh"
-            )
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; raise OutputError if that is impossible."""
-    shown = one_line(os.fspath(folder))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise OutputError(f"{shown} is a file; name a folder for the results") from None
-    except OSError as error:
-        raise OutputError(f"cannot write {shown}: {error.strerror or error}") from None
-
-
-def remove_tables(target: Path) -> None:
-    """Remove the tables of an earlier run, which do not belong to a journal that starts over."""
-    for path in _files(target):
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot remove {one_line(str(path))}: {error.strerror or error}") from None
-
-
-def _files(target: Path) -> list[Path]:
-    return [target / name for name in (*tables(CSV), *tables(PARQUET), RUN)]
-
-
-def write_tables(result: BatchResult, event_lines: Iterable[str], run: str) -> None:
-    """Write the three files, each in one move; `run.json` comes last.
+class ResultsFolder:
+    """Folder of results of a batch.
 
     Parameters
     ----------
-    result : BatchResult
-    event_lines : iterable of str
-        Lines of `events.csv` without its header.
-    run : str
-        Text of `run.json`.
+    path : Path
+    to : str
+        Format of the tables, `csv` or `parquet`.
 
     Raises
     ------
-    OutputError
-        If one of them cannot be written.
+    UsageError
+        If the format is unknown or cannot be written.
     """
-    events, recordings = (result.results_dir / name for name in tables(result.to))
-    rows = recordings_csv(result.recordings, classes=result.classes)
-    if result.to == PARQUET:
-        from popclass.batch.parquet import write_parquet
 
-        counts = ("sample_rate", "channels", "events", *result.classes, UNCERTAIN, "cavities_needed")
-        write_parquet(events, csv_header(result.classes), event_lines, integers=INTEGERS)
-        header, lines = csv_line(recording_columns(result.classes)), islice(rows, 1, None)
-        write_parquet(recordings, header, lines, integers=frozenset(counts))
-    else:
-        write_text(events, [csv_header(result.classes), *event_lines])
-        write_text(recordings, rows)
-    write_text(result.results_dir / RUN, run)
+    def __init__(self, path: Path, to: str) -> None:
+        if to not in (CSV, PARQUET):
+            raise UsageError(f"to {to!r} is unknown: allowed are {CSV}, {PARQUET}")
+        if to == PARQUET:
+            try:
+                import popclass.batch.parquet  # noqa: F401
+            except ImportError:
+                raise UsageError("--to parquet needs pyarrow: pip install 'popclass[parquet]'") from None
+        self._path = path
+        self._to = to
+        self._files = [path / name for name in (*_tables(CSV), *_tables(PARQUET), RUN)]
+
+    def prepare(self, *, fresh: bool) -> None:
+        """Make the folder.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written, or holds tables without a journal, which some other program wrote.
+        """
+        shown = one_line(os.fspath(self._path))
+        with system_errors(self._path):
+            if self._path.is_file():
+                raise OutputError(f"{shown} is a file; name a folder for the results")
+            self._path.mkdir(parents=True, exist_ok=True)
+        for name in (*_tables(self._to), RUN):
+            check_writable(self._path / name)
+        foreign = [path.name for path in self._files if path.exists()]
+        if foreign and not fresh and not (self._path / JOURNAL).exists():
+            raise OutputError(f"{shown} has a {foreign[0]} that no batch wrote; use another folder or --fresh")
+
+    def remove_tables(self) -> None:
+        """Remove the tables of an earlier run, which do not belong to a journal that starts over."""
+        for path in self._files:
+            with system_errors(path, "remove"):
+                path.unlink(missing_ok=True)
+
+    def write(self, result: BatchResult, event_lines: Iterable[str], run: str) -> None:
+        """Write the three files, each in one move; `run.json` comes last.
+
+        Parameters
+        ----------
+        result : BatchResult
+        event_lines : iterable of str
+            Lines of `events.csv` without its header.
+        run : str
+            Text of `run.json`.
+
+        Raises
+        ------
+        OutputError
+            If one of them cannot be written.
+        """
+        write: Callable[[Path, Iterator[str]], object] = write_text
+        if self._to == PARQUET:
+            from popclass.batch.parquet import write_parquet as write
+        events, recordings = (self._path / name for name in _tables(self._to))
+        write(events, chain([csv_header(result.classes)], event_lines))
+        write(recordings, recordings_csv(result.recordings, classes=result.classes))
+        write_text(self._path / RUN, run)
+
+
+def _tables(to: str) -> tuple[str, str]:
+    return f"events.{to}", f"recordings.{to}"

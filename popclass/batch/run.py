@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -21,13 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from popclass.batch.files import find_recordings, same_content
-from popclass.batch.journal import Journal, from_line
-from popclass.batch.labeler import Labeler
+from popclass.batch.journal import Journal
 from popclass.batch.manifest import notices, read_manifest, summarize
-from popclass.batch.pool import process_here
-from popclass.batch.progress import BatchProgress, ProgressCounter
-from popclass.batch.result import CSV, PARQUET, BatchResult, prepare_folder, remove_tables, tables, write_tables
-from popclass.batch.worker import LIBRARIES, OnDone, Outcome
+from popclass.batch.result import CSV, BatchResult, Labeler, ResultsFolder
+from popclass.batch.worker import LIBRARIES, BatchProgress, OnProgress, Outcome, Process, ProgressCounter, process_here
 from popclass.errors import UsageError
 from popclass.metadata import Metadata
 from popclass.model.model import Model
@@ -37,14 +34,11 @@ from popclass.timing.sites import assumption, lookup
 from popclass.utils.files import Stamp
 from popclass.utils.signals import defer_signals
 from popclass.utils.text import one_line
-from popclass.utils.workers import available_cores
+from popclass.utils.workers import MOST_JOBS, available_cores
 from popclass.version import __version__
-
-MOST_JOBS = 256
 
 PathLike = str | os.PathLike[str]
 Notice = Callable[[str], None]
-Process = Callable[[Mapping[str, Stamp], OnDone], None]
 
 
 def classify_folder(
@@ -60,7 +54,7 @@ def classify_folder(
     fresh: bool = False,
     scheduler: str | None = None,
     to: str = CSV,
-    progress: Callable[[BatchProgress], None] | None = None,
+    progress: OnProgress | None = None,
     notice: Notice | None = None,
 ) -> BatchResult:
     """Classify every recording of a folder tree.
@@ -90,7 +84,7 @@ def classify_folder(
     to : str
         `csv`, or `parquet` for `events.parquet` and `recordings.parquet`, see `popclass.batch.parquet`.
     progress : callable, optional
-        Called with a `popclass.batch.progress.BatchProgress` after each chunk of recordings.
+        Called with a `popclass.batch.worker.BatchProgress` after each chunk of recordings.
     notice : callable, optional
         Called with a line about the manifest or a site, see `popclass.batch.manifest.notices`, before recordings are
         processed.
@@ -120,13 +114,15 @@ def classify_folder(
     source, target = Path(folder), Path(results_dir)
     notice = notice or (lambda line: None)
     jobs = available_cores() if jobs is None else jobs
-    _check_options(jobs, to)
+    if not 1 <= jobs <= MOST_JOBS:
+        raise UsageError(f"jobs {jobs} is out of range: allowed is 1 to {MOST_JOBS}")
+    results = ResultsFolder(target, to)
     site = None if site is None else lookup(site).name
     recordings, unreadable = find_recordings(source, exclude=target)
     stated = {} if manifest is None else read_manifest(Path(manifest), source, recordings, site=site)
     metadata = {name: Metadata(site=site) for name in recordings} | stated
     chosen = load_model(model)
-    labeler = Labeler(metadata, chosen, refractory=refractory, min_probability=min_probability)
+    labeler = Labeler(metadata, chosen, refractory, min_probability)
     labeler.fail(unreadable)
     made_by = {
         "popclass": __version__,
@@ -148,49 +144,42 @@ def classify_folder(
         "to": to,
         "fresh": fresh,
     }
-    with _processor(source, chosen, jobs, scheduler, notice) as process:
-        prepare_folder(target, to, fresh=fresh)
+    connection: AbstractContextManager[Process] = nullcontext(partial(process_here, source, chosen, jobs))
+    if scheduler is not None:
+        try:
+            from popclass.batch.cluster import connected
+        except ImportError:
+            raise UsageError("--scheduler needs Dask: pip install 'popclass[cluster]', also on the workers") from None
+        connection = connected(scheduler, source, chosen, notice)
+    with connection as process:
+        results.prepare(fresh=fresh)
         with Journal(target, made_by, classes=len(chosen.classes), fresh=fresh) as journal:
             if fresh:
-                remove_tables(target)
+                results.remove_tables()
             lines = _notices(shown, stated, metadata, journal)
             for line in lines:
                 notice(line)
-            resumed, counter = _process_all(source, recordings, process, journal, labeler, progress)
+            stamps = {name: Stamp.of(source / name) for name in recordings}
+            resumed, done = _process_all(stamps, process, journal, labeler, progress)
             rows = labeler.finish(same_content(source, labeler.fingerprints))
-            done = {"audio_s": counter.audio_s, "elapsed_s": counter.elapsed_s}
-            result = BatchResult(rows, chosen.classes, target, resumed, to, **done)
-            missing = None if manifest is None else len(recordings) - len(stated)
-            seconds = time.monotonic() - clock
-            run = _run_json(result, chosen, parameters, missing, lines, began, seconds)
+            result = BatchResult(rows, chosen.classes, target, resumed, to, done.audio_s, done.elapsed_s)
+            run = {
+                "popclass": __version__,
+                "schema_version": SCHEMA_VERSION,
+                "libraries": {name: version(name) for name in LIBRARIES},
+                "model": {"name": chosen.name, "sha256": chosen.sha256},
+                "parameters": parameters,
+                "counts": _counts(result, None if manifest is None else len(recordings) - len(stated)),
+                "notices": lines,
+                "times": {
+                    "began": began.isoformat(timespec="seconds"),
+                    "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "seconds": round(time.monotonic() - clock, 3),  # the other clock may jump
+                },
+            }
             with defer_signals():  # the tables belong together
-                write_tables(result, labeler.event_lines(), run)
+                results.write(result, labeler.event_lines(), json.dumps(run, indent=2) + "\n")
     return result
-
-
-def _check_options(jobs: int, to: str) -> None:
-    if not 1 <= jobs <= MOST_JOBS:
-        raise UsageError(f"jobs {jobs} is out of range: allowed is 1 to {MOST_JOBS}")
-    tables(to)
-    if to == PARQUET:
-        try:
-            import popclass.batch.parquet  # noqa: F401
-        except ImportError:
-            raise UsageError(
-                "--to parquet needs pyarrow, which is not installed: pip install 'popclass[parquet]', or use --to csv"
-            ) from None
-
-
-@contextmanager
-def _processor(folder: Path, model: Model, jobs: int, scheduler: str | None, notice: Notice) -> Iterator[Process]:
-    """Provide the function that processes recordings, on this machine or on a cluster."""
-    if scheduler is None:
-        yield lambda recordings, on_done: process_here(folder, recordings, model, jobs=jobs, on_done=on_done)
-        return
-    from popclass.batch.cluster import Cluster, connected
-
-    with connected(scheduler) as client:
-        yield Cluster(client, scheduler, folder, model, notice).process
 
 
 def _notices(
@@ -206,63 +195,32 @@ def _notices(
 
 
 def _process_all(
-    folder: Path,
-    recordings: tuple[str, ...],
-    process: Process,
-    journal: Journal,
-    labeler: Labeler,
-    progress: Callable[[BatchProgress], None] | None,
-) -> tuple[int, ProgressCounter]:
+    stamps: Mapping[str, Stamp], process: Process, journal: Journal, labeler: Labeler, progress: OnProgress | None
+) -> tuple[int, BatchProgress]:
     """Process what the journal does not hold, and label what can be; return the number that it holds."""
-    stamps = {name: Stamp.of(folder / name) for name in recordings}
     kept = {name: entry for name, entry in journal.entries.items() if entry.stamp == stamps.get(name)}
     pending = {name: stamp for name, stamp in stamps.items() if name not in kept}
     labeler.add(kept.values())
     counter = ProgressCounter(pending, resumed=len(kept), report=progress)
+
+    def note(outcomes: list[Outcome]) -> None:
+        labeler.add(journal.add([outcome.line for outcome in outcomes if outcome.line is not None]))
+        labeler.fail({outcome.recording: outcome.reason for outcome in outcomes if outcome.reason is not None})
+        counter.add(outcomes)
+
     if pending:
-        process(pending, partial(_note, journal, labeler, counter))
-    return len(kept), counter
+        process(pending, note)
+    return len(kept), counter.now
 
 
-def _note(journal: Journal, labeler: Labeler, counter: ProgressCounter, outcomes: list[Outcome]) -> None:
-    lines = [outcome.line for outcome in outcomes if outcome.line is not None]
-    journal.add(lines)
-    labeler.add(from_line(line, classes=journal.classes) for line in lines)
-    labeler.fail({outcome.recording: outcome.reason for outcome in outcomes if outcome.reason is not None})
-    counter.add(outcomes)
-
-
-def _run_json(
-    result: BatchResult,
-    model: Model,
-    parameters: Mapping[str, Any],
-    not_in_manifest: int | None,
-    lines: list[str],
-    began: datetime,
-    seconds: float,
-) -> str:
-    """Return the text of `run.json`; `seconds` come from a clock that never jumps."""
+def _counts(result: BatchResult, not_in_manifest: int | None) -> dict[str, Any]:
     counts = result.counts
-    run = {
-        "popclass": __version__,
-        "schema_version": SCHEMA_VERSION,
-        "libraries": {name: version(name) for name in LIBRARIES},
-        "model": {"name": model.name, "sha256": model.sha256},
-        "parameters": parameters,
-        "counts": {
-            "recordings": len(result.recordings),
-            "failed": len(result.failed),
-            "heard_before": result.resumed,  # a stored name
-            "events": sum(counts.values()),
-            "labels": counts,
-            "not_in_manifest": not_in_manifest,
-            "audio_s": round(result.audio_s, 3),
-        },
-        "notices": lines,
-        "times": {
-            "began": began.isoformat(timespec="seconds"),
-            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(seconds, 3),
-        },
+    return {
+        "recordings": len(result.recordings),
+        "failed": len(result.failed),
+        "heard_before": result.resumed,  # a stored name
+        "events": sum(counts.values()),
+        "labels": counts,
+        "not_in_manifest": not_in_manifest,
+        "audio_s": round(result.audio_s, 3),
     }
-    return json.dumps(run, indent=2) + "\n"

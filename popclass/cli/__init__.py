@@ -119,7 +119,7 @@ def _usage(error: click.ClickException) -> str:
     """Return the error that click found, and where to read about the right usage."""
     context = getattr(error, "ctx", None)
     if isinstance(error, click.NoSuchOption) and context is not None and context.info_name == "batch":
-        column = batch.IN_MANIFEST.get(error.option_name)
+        column = batch.COLUMNS.get(error.option_name)
         if column is not None:
             return f"batch has no {error.option_name}: give --manifest a CSV with the columns file and {column}"
     message = error.format_message().rstrip(".")

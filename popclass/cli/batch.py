@@ -12,27 +12,16 @@ from popclass.cli.console import print_error, print_note, progress_bar
 from popclass.errors import UsageError
 from popclass.utils.signals import as_stopped
 from popclass.utils.text import counted, one_line
-from popclass.utils.workers import available_cores, start_server
+from popclass.utils.workers import MOST_JOBS, available_cores, start_server
 
 if TYPE_CHECKING:
     from popclass.batch import BatchResult
-    from popclass.batch.progress import BatchProgress
+    from popclass.batch.worker import BatchProgress
 
-MOST_JOBS = 256
-# options of other commands whose value differs between recordings, and their columns in a manifest
-IN_MANIFEST = {
-    "--subject": "subject",
-    "--symptom": "symptoms",
-    "--cavities": "cavities",
-    "--recorded-at": "recorded_at",
-}
+# columns of a manifest for options of other commands whose value differs between recordings
+COLUMNS = {"--subject": "subject", "--symptom": "symptoms", "--cavities": "cavities", "--recorded-at": "recorded_at"}
 SPEED_FROM_S = 3600.0  # of audio; with less, the time to start would count for too much
 
-_HELP = """Classify every recording of a folder tree into tables.
-
-Recordings are found by their file suffix, in all folders below FOLDER that are not hidden. A recording that cannot
-be used gets a row with the reason; the others are still classified, and the exit code is 1.
-"""
 _EPILOG = """\b
 Examples:
   popclass batch recordings/ -o results/
@@ -48,7 +37,7 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 """
 
 
-@click.command(help=_HELP, epilog=_EPILOG)
+@click.command(epilog=_EPILOG)
 @click.argument("folder", type=options.PATH)
 @click.option("-o", "results_dir", type=options.PATH, metavar="RESULTS_DIR", required=True, help="Folder for results.")
 @options.model
@@ -56,34 +45,24 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 @options.site
 @options.refractory
 @options.min_probability
-@click.option(
-    "--jobs",
-    type=options.whole_number(1, MOST_JOBS),
-    metavar="N",
-    help="Worker processes (default: one for each core).",
-)
+@click.option("--jobs", type=options.whole_number(1, MOST_JOBS), metavar="N", help="Processes (default: one per core).")
 @click.option("--report", is_flag=True, help="Also write report.html, with a page for each recording with events.")
 @click.option("--fresh", is_flag=True, help="Start over: delete the tables and the journal of an earlier run.")
 @click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster of this scheduler, such as tcp://host:8786.")
 @click.option("--to", type=click.Choice(["csv", "parquet"]), default="csv", help="Format of the tables.")
 @click.option("--quiet", is_flag=True, help="Print only failures.")
-def batch(
-    folder: str,
-    results_dir: str,
-    manifest: str | None,
-    jobs: int | None,
-    report: bool,
-    fresh: bool,
-    scheduler: str | None,
-    to: str,
-    quiet: bool,
-    **settings: Any,  # model, site, refractory and min_probability, as classify_folder names them
-) -> int:
-    """Run `popclass batch`."""
+def batch(folder: str, results_dir: str, report: bool, quiet: bool, **settings: Any) -> int:
+    """Classify every recording of a folder tree into tables.
+
+    Recordings are found by their file suffix, in all folders below FOLDER that are not hidden. A recording that cannot
+    be used gets a row with the reason; the others are still classified, and the exit code is 1.
+    """
+    # the settings have the names of the parameters of `classify_folder`
+    jobs, scheduler, manifest = settings["jobs"], settings["scheduler"], settings["manifest"]
     if jobs is not None and scheduler is not None:
         raise UsageError("--jobs counts processes on this machine, --scheduler uses others: omit one of them")
     if scheduler is None and (available_cores() if jobs is None else jobs) > 1:
-        start_server("popclass.batch.pool")  # before the imports, which take as long as it does
+        start_server("popclass.batch.worker")  # before the imports, which take as long as it does
     from popclass.batch import classify_folder
     from popclass.batch.manifest import read_symptoms
 
@@ -99,21 +78,11 @@ def batch(
                 if not quiet:
                     bar(round(1000 * now.share), 1000, _status(now))
 
-            result = classify_folder(
-                folder,
-                results_dir,
-                manifest=manifest,
-                jobs=jobs,
-                fresh=fresh,
-                scheduler=scheduler,
-                to=to,
-                progress=progress,
-                notice=None if quiet else print_note,
-                **settings,
-            )
+            notice = None if quiet else print_note
+            result = classify_folder(folder, results_dir, progress=progress, notice=notice, **settings)
     except KeyboardInterrupt as error:
         done = "" if latest is None else f" after {latest.done:,} of {latest.total:,} recordings"
-        again = "the same command without --fresh" if fresh else "the same command"
+        again = "the same command without --fresh" if settings["fresh"] else "the same command"
         journal = f"{one_line(results_dir)}/journal.jsonl"
         print_error(f"{as_stopped(error).word}{done}; {again} continues from there, using {journal}")
         return as_stopped(error).exit_code
@@ -122,18 +91,19 @@ def batch(
     for row in result.failed:
         print_error(f"{one_line(row.recording)}: {row.reason}")
     failed = len(result.failed)
-    pages_failed = _write_pages(result, folder, quiet=quiet, manifest=manifest, **settings) if report else 0
+    pages_failed = _write_pages(result, folder, quiet, settings) if report else 0
     if not failed + pages_failed:
         return 0
     return 1 if failed < len(result.recordings) else 2
 
 
-def _write_pages(result: BatchResult, folder: str, *, quiet: bool, **settings: Any) -> int:
+def _write_pages(result: BatchResult, folder: str, quiet: bool, settings: dict[str, Any]) -> int:
     """Write the report of a batch; return the number of recordings that could not be read again."""
     from popclass.report import write_batch_report
 
+    options = {name: settings[name] for name in ("model", "manifest", "site", "refractory", "min_probability")}
     with progress_bar("writing reports") as bar:
-        index, failures = write_batch_report(result, folder, progress=None if quiet else bar, **settings)
+        index, failures = write_batch_report(result, folder, progress=None if quiet else bar, **options)
     for failure in failures:
         print_error(failure)
     if not quiet:
@@ -146,7 +116,7 @@ def _status(now: BatchProgress) -> str:
 
     Examples
     --------
-    >>> from popclass.batch.progress import BatchProgress
+    >>> from popclass.batch.worker import BatchProgress
     >>> _status(BatchProgress(done=1200, total=24000, failed=3, audio_s=36000.0, elapsed_s=40.0, share=0.05))
     '1,200 of 24,000 files, 3 failed, 10.0 h of audio at 900 times real time'
     """

@@ -16,9 +16,7 @@ UNITS = {"h": 3600.0, "min": 60.0, "s": 1.0, "ms": 0.001}
 SHORTEST_S = 0.001
 LONGEST_S = 86400.0
 
-_NUMBER = r"\d+(?:\.\d+)?|\.\d+"
-_DURATION = re.compile(r"\s*".join(rf"(?:({_NUMBER})\s*{unit})?" for unit in UNITS), re.ASCII)
-_ALLOWED = "a number with a unit of h, min, s or ms, such as 20min, 90s or 1h30min"
+_DURATION = re.compile(r"\s*".join(rf"(?:(\d+(?:\.\d+)?|\.\d+)\s*{unit})?" for unit in UNITS), re.ASCII)
 
 
 def parse_duration(text: str, *, what: str = "duration") -> float:
@@ -45,7 +43,7 @@ def parse_duration(text: str, *, what: str = "duration") -> float:
     """
     found = _DURATION.fullmatch(text.strip())
     if found is None or not any(found.groups()):
-        raise UsageError(f"{what} {text!r} is not a duration: write {_ALLOWED}")
+        raise UsageError(f"{what} {text!r} is not a duration with a unit of h, min, s or ms, such as 90s or 1h30min")
     parts = zip(found.groups(), UNITS.values(), strict=True)
     seconds = math.fsum(float(number) * unit for number, unit in parts if number is not None)
     return _check_range(seconds, what, repr(text))

@@ -13,12 +13,10 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from popclass.errors import OutputError
 from popclass.utils.text import one_line, visible
@@ -62,10 +60,10 @@ def check_writable(target: Target, *, force: bool = True) -> None:
         If the folder is missing or not writable, `target` is a folder or a write-protected file, or it exists and
         `force` is false.
     """
-    if _is_stdout(target):
+    if os.fspath(target) == STDOUT:
         return
     path = Path(target)
-    with _system_errors(path):
+    with system_errors(path):
         _check(path, force=force)
         if not _is_special(path):
             part = _part(path)
@@ -94,23 +92,20 @@ def write_text(target: Target, text: str | Iterable[str], *, force: bool = True)
     OutputError
         If `target` cannot be written; an earlier file is kept then.
     """
-    pieces = (text,) if isinstance(text, str) else text
-    return _write(target, (visible(piece).encode("utf-8") for piece in pieces), force=force)
-
-
-def write_bytes(target: Target, data: bytes, *, force: bool = True) -> bool:
-    """Write bytes to a file or to standard output, as `write_text` does."""
-    return _write(target, (data,), force=force)
-
-
-def _write(target: Target, pieces: Iterable[bytes], *, force: bool) -> bool:
-    if _is_stdout(target):
+    texts = (text,) if isinstance(text, str) else text
+    pieces = (visible(each).encode("utf-8") for each in texts)
+    if os.fspath(target) == STDOUT:
         return _write_stdout(pieces)
-    with replacing(target, force=force) as part, _opened(part, target) as file:
-        for piece in pieces:
-            with _system_errors(target):
-                file.write(piece)
+    # a full disk may show only when the file is closed
+    with replacing(target, force=force) as part, system_errors(target), part.open("wb") as file:
+        file.writelines(pieces)
     return True
+
+
+def write_bytes(target: Target, data: bytes, *, force: bool = True) -> None:
+    """Write bytes to a file, as `write_text` does."""
+    with replacing(target, force=force) as part, system_errors(target):
+        part.write_bytes(data)
 
 
 @contextmanager
@@ -125,8 +120,8 @@ def placing(target: Target, text: str, *, force: bool = True) -> Iterator[None]:
         If `target` cannot be written.
     """
     with replacing(target, force=force) as part:
-        with _opened(part, target) as file, _system_errors(target):
-            file.write(visible(text).encode("utf-8"))
+        with system_errors(target):
+            part.write_bytes(visible(text).encode("utf-8"))
         yield
 
 
@@ -152,7 +147,7 @@ def replacing(target: Target, *, force: bool = True) -> Iterator[Path]:
     'whole'
     """
     path = Path(target)
-    with _system_errors(path):
+    with system_errors(path):
         _check(path, force=force)
     if _is_special(path):
         yield path
@@ -169,24 +164,18 @@ def replacing(target: Target, *, force: bool = True) -> Iterator[Path]:
 
 
 def _move(part: Path, final: Path, *, force: bool) -> None:
-    with _system_errors(final):
+    with system_errors(final):
         _check(final, force=force)  # another process may have written it in the meantime
         if final.exists():
             shutil.copymode(final, part)
         elif not force:
-            _link(part, final)
-            return
-        os.replace(part, final)
-
-
-def _link(part: Path, final: Path) -> None:
-    """Rename a new file; raise OutputError if another process creates the target at the same moment."""
-    try:
-        os.link(part, final)
-    except FileExistsError:
-        _check(final, force=False)
-        raise
-    except OSError:  # a file system without links
+            try:
+                os.link(part, final)  # unlike a move, fails if another process creates the target at the same moment
+                return
+            except FileExistsError:
+                _check(final, force=False)
+            except OSError:  # a file system without links
+                pass
         os.replace(part, final)
 
 
@@ -210,53 +199,30 @@ def _check(path: Path, *, force: bool) -> None:
         raise OutputError(f"cannot write {shown}: it is write-protected; choose another name")
 
 
-def _is_stdout(target: Target) -> bool:
-    return os.fspath(target) == STDOUT
-
-
 def _is_special(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 @contextmanager
-def _opened(path: Path, target: Target) -> Iterator[BinaryIO]:
-    with _system_errors(target):
-        file = path.open("wb" if _is_special(path) else "xb")
-    try:
-        yield file
-    except BaseException:
-        with suppress(OSError):
-            file.close()
-        raise
-    with _system_errors(target):
-        file.close()  # a full disk may show only when the last bytes are written
-
-
-@contextmanager
-def _system_errors(target: Target) -> Iterator[None]:
-    """Turn errors of the system into OutputError with the name of the target."""
+def system_errors(target: Target, action: str = "write") -> Iterator[None]:
+    """Turn errors of the system into OutputError with the action and the name of the target."""
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write {one_line(os.fspath(target))}: {error.strerror or error}") from error
+        raise OutputError(f"cannot {action} {one_line(os.fspath(target))}: {error.strerror or error}") from error
 
 
 def _write_stdout(pieces: Iterable[bytes]) -> bool:
-    if not _on_stdout(sys.stdout.flush):  # printed text comes first
-        return False
+    """Write to standard output; return False if its reader has closed it."""
     binary = getattr(sys.stdout, "buffer", None)
-    for piece in pieces:
-        # a notebook replaces standard output by a stream of text
-        put = partial(binary.write, piece) if binary else partial(sys.stdout.write, piece.decode("utf-8"))
-        if not _on_stdout(put):
-            return False
-    return _on_stdout(binary.flush if binary else sys.stdout.flush)
-
-
-def _on_stdout(action: Callable[[], object]) -> bool:
-    """Run an action on standard output; return False if the reader has closed it."""
     try:
-        action()
+        sys.stdout.flush()  # printed text comes first
+        for piece in pieces:
+            if binary is None:  # a notebook replaces standard output by a stream of text
+                sys.stdout.write(piece.decode("utf-8"))
+            else:
+                binary.write(piece)
+        sys.stdout.flush()
     except OSError as error:
         discard(sys.stdout)
         if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL):

@@ -12,16 +12,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
+_NUMBERS = [signal.Signals[name] for name in _WORDS if hasattr(signal, name)]  # SIGHUP does not exist on Windows
 REPEATED_S = 1.0  # a second signal within this time is ignored, so that the clean-up can finish
 RERAISE_S = 0.01
-
-Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
 class Stopped(KeyboardInterrupt):
@@ -31,21 +30,20 @@ class Stopped(KeyboardInterrupt):
     ----------
     number : int
         Number of the signal.
+
+    Attributes
+    ----------
+    word : str
+        Outcome of the command, for messages.
+    exit_code : int
+        Exit code in shells of a process that ended by this signal.
     """
 
     def __init__(self, number: int = signal.SIGINT) -> None:
         super().__init__(number)
         self.number = int(number)
-
-    @property
-    def word(self) -> str:
-        """Outcome of the command, in a word for messages."""
-        return _WORDS[signal.Signals(self.number).name]
-
-    @property
-    def exit_code(self) -> int:
-        """Exit code in shells of a process that ended by this signal."""
-        return 128 + self.number
+        self.word = _WORDS[signal.Signals(number).name]
+        self.exit_code = 128 + self.number
 
 
 def as_stopped(error: BaseException) -> Stopped:
@@ -117,18 +115,18 @@ def handle_signals() -> Iterator[SignalHandler]:
         yield _active or SignalHandler()
         return
     stops = _active = SignalHandler()
-    before = {number: signal.getsignal(number) for number in _numbers()}
-    ours = [number for number, handler in before.items() if handler != signal.SIG_IGN and _is_default(handler)]
+    defaults = (signal.SIG_DFL, signal.default_int_handler)
+    before = {number: signal.getsignal(number) for number in _NUMBERS if signal.getsignal(number) in defaults}
     hook = sys.unraisablehook
     try:
         sys.unraisablehook = stops.reraise
-        for number in ours:
+        for number in before:
             signal.signal(number, stops.handle)
         yield stops
     finally:
         _active = None
-        for number in ours:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)
         sys.unraisablehook = hook
 
 
@@ -138,10 +136,7 @@ def defer_signals() -> Iterator[None]:
 
     A second signal later than `REPEATED_S` after the first is not deferred.
     """
-    stops = _active
-    if stops is None:
-        yield
-        return
+    stops = _active or SignalHandler()
     stops.deferred = True
     try:
         yield
@@ -153,30 +148,6 @@ def defer_signals() -> Iterator[None]:
 
 def end_quietly() -> None:
     """Restore the default signal handlers: from now on a signal ends the process at once, without a message."""
-    for number in _numbers():
+    for number in _NUMBERS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
-
-
-@contextmanager
-def block_sigint() -> Iterator[None]:
-    """Block SIGINT during the block; processes that are started in it never receive it."""
-    mask = getattr(signal, "pthread_sigmask", None)
-    if mask is None:  # Windows
-        yield
-        return
-    before = mask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        mask(signal.SIG_SETMASK, before)
-
-
-def _numbers() -> list[signal.Signals]:
-    """Return the signals of this system that end a process and can be handled."""
-    return [signal.Signals[name] for name in _WORDS if hasattr(signal, name)]
-
-
-def _is_default(handler: Handler) -> bool:
-    """Return whether a signal has no handler of its own."""
-    return handler in (signal.SIG_DFL, signal.default_int_handler)

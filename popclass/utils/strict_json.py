@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
+from itertools import accumulate
 from typing import Any
 
 LARGEST_INTEGER = 2**63 - 1
@@ -53,10 +55,8 @@ def read_json(text: bytes, *, largest: int, deepest: int) -> Any:
 
 def _check_depth(text: bytes, deepest: int) -> None:
     """Raise ValueError for deep nesting, before the recursive parser runs."""
-    depth = most = 0
-    for bracket in re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*+"', b"", text)):
-        depth += 1 if bracket in b"[{" else -1
-        most = max(most, depth)
+    brackets = re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*+"', b"", text))
+    most = max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
     if most > deepest:
         raise ValueError(f"it is nested {most} deep, allowed are {deepest}")
 
@@ -64,8 +64,7 @@ def _check_depth(text: bytes, deepest: int) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"{twice[:80]!r} stands twice in one object")
     return found
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from multiprocessing.context import BaseContext
 
-from popclass.utils.signals import block_sigint
-
-if TYPE_CHECKING:
-    from multiprocessing.context import BaseContext
-
+MOST_JOBS = 256
 LIBRARIES = ("onnxruntime", "soxr")  # imported late in a worker, and slowly
 
 
@@ -29,55 +26,42 @@ def available_cores() -> int:
     return max(1, len(allowed(0)) if allowed else os.cpu_count() or 1)
 
 
-def context(preload: str) -> BaseContext:
-    """Return the way to start processes without inherited threads and locks: a fork server, or `spawn` without one.
+def start_server(preload: str) -> BaseContext:
+    """Start a fork server in the background, unless it runs already, and return the way to start processes from it.
+
+    Processes inherit no threads and locks. Where the system has no fork server, they are spawned.
 
     Parameters
     ----------
     preload : str
-        Module that the server imports, so that the workers need not.
+        Module that the server imports, so that the workers need not; ignored if the server runs already.
     """
-    if not _can_serve():
+    if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    served = multiprocessing.get_context("forkserver")
-    served.set_forkserver_preload(["popclass.utils.forkserver", preload, *LIBRARIES])
-    return served
-
-
-def start_server(preload: str) -> None:
-    """Start the server of `context` in the background, unless it runs already or the system has none.
-
-    Parameters
-    ----------
-    preload : str
-        As `context`; ignored if the server runs already.
-    """
-    if not _can_serve():
-        return
     from multiprocessing import resource_tracker
     from multiprocessing.forkserver import ensure_running
 
-    context(preload)
+    served = multiprocessing.get_context("forkserver")
+    served.set_forkserver_preload(["popclass.utils.forkserver", preload, *LIBRARIES])
     resource_tracker.ensure_running()  # started later, it would unblock the signals
-    with one_blas_thread(), block_sigint():
-        ensure_running()
-
-
-def _can_serve() -> bool:
-    return "forkserver" in multiprocessing.get_all_start_methods()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # so that the server never receives it
+    try:
+        with one_blas_thread():
+            ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return served
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Limit BLAS to one thread in processes that are started in the block."""
     names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
+    before = {name: os.environ[name] for name in names if name in os.environ}
     os.environ.update(dict.fromkeys(names, "1"))
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)

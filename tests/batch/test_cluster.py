@@ -11,12 +11,13 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
+from importlib.metadata import PackageNotFoundError
+from types import SimpleNamespace
 
 import pytest
 import recordings
 
 from popclass.batch import classify_folder
-from popclass.batch import cluster as workers
 from popclass.cli import main
 from popclass.errors import UsageError
 
@@ -211,8 +212,9 @@ def test_classify_folder_no_workers(archive, model, tmp_path, monkeypatch):
             classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
 
 
-def test_classify_folder_worker_without_popclass(archive, model, tmp_path):
+def test_classify_folder_worker_without_popclass(archive, model, tmp_path, monkeypatch):
     """A module that cannot be imported shadows the package."""
+    monkeypatch.setattr(cluster, "FIRST_WORKER_S", WAIT_S)
     blocked = tmp_path / "blocked"
     blocked.mkdir()
     (blocked / "popclass.py").write_text("raise ImportError('not here')")
@@ -224,37 +226,31 @@ def test_classify_folder_worker_without_popclass(archive, model, tmp_path):
             classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
 
 
-def worker_info(**other):
-    from importlib.metadata import version
-
-    from popclass.version import __version__
-
-    here = {name: version(name) for name in workers.LIBRARIES}
-    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    return {
-        "address": "tcp://w:1",
-        "host": "node7",
-        "folder": True,
-        "popclass": __version__,
-        "python": python,
-        **here,
-        **other,
-    }
-
-
 @pytest.mark.parametrize(
-    ("other", "message"),
+    ("expected", "folder", "message"),
     [
-        ({"folder": False}, "tcp://w:1 on node7 cannot see /data; every worker must see"),
-        ({"numpy": "1.0"}, "has numpy 1.0, here is .*same versions"),
-        ({"av": None}, "has av not, here is"),
-        ({"popclass": "9"}, "has popclass 9, here is"),
+        ({}, "/nowhere", "the worker on node7 cannot see /nowhere; every worker must see"),
+        ({"numpy": "1.0"}, "/", "the worker on node7 has numpy .*, here is 1.0; use one version everywhere"),
+        ({"popclass": "9"}, "/", "the worker on node7 has popclass .*, here is 9; "),
     ],
 )
-def test_check_worker_mismatch(other, message):
-    workers.check_worker(worker_info(), "/data")
+def test_check_worker_mismatch(expected, folder, message):
+    here = cluster.versions()
+    cluster.check_worker("the worker on node7", here, "/")
     with pytest.raises(UsageError, match=message):
-        workers.check_worker(worker_info(**other), "/data")
+        cluster.check_worker("the worker on node7", {**here, **expected}, folder)
+
+
+def test_task_missing_library(monkeypatch):
+    work = cluster.task("m", "/")
+
+    def version(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(cluster, "get_worker", lambda: SimpleNamespace(address="tcp://w:1"))
+    monkeypatch.setattr(cluster, "version", version)
+    with pytest.raises(ImportError, match=r"the worker tcp://w:1 on \S+ cannot import popclass \(.*numpy\); install"):
+        work(b"", {})
 
 
 def test_check_dask_other_version():
@@ -269,14 +265,9 @@ def test_check_dask_other_version():
 
 
 def test_process_on_worker_file_mismatch(archive, model, tmp_path):
-    from popclass.utils.files import Stamp
-
-    chunk = {
-        "day 0/take00.wav": Stamp.of(archive / "day 0" / "take00.wav"),
-        "day 1/take01.wav": Stamp(5, 0),
-        "gone.wav": Stamp(7, 0),
-    }
-    found = cluster.process_on_worker("abc", model.name, model.to_bytes(), str(archive), chunk)
+    size = (archive / "day 0" / "take00.wav").stat().st_size
+    chunk = {"day 0/take00.wav": (size, 0), "day 1/take01.wav": (5, 0), "gone.wav": (7, 0)}
+    found = cluster.process_on_worker(model.to_bytes(), model.name, str(archive), chunk)
     by_name = {outcome.recording: outcome for outcome in found}
     assert by_name["day 0/take00.wav"].line is not None
     assert "cannot see this file; every worker must see" in by_name["gone.wav"].reason

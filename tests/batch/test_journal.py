@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from popclass.batch import classify_folder, worker
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Journal, from_line, seal, to_line
+from popclass.batch.journal import Journal, read_entries, seal, to_line
 from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import OutputError
@@ -170,15 +170,19 @@ def same(one, other):
     )
 
 
+@settings(deadline=None)
 @given(analyses(), st.integers(0, 2**60), st.tuples(st.integers(0, 2**60), st.integers(0, 2**32 - 1)))
-def test_from_line_exact(analysis, size, piece):
+def test_journal_exact(tmp_path_factory, analysis, size, piece):
+    folder = tmp_path_factory.mktemp("journal")
     line = to_line(analysis.info.name, analysis, Stamp(size, size), piece)
     assert line.isascii()
     assert line.endswith("\n")
     assert line.count("\n") == 1
-    entry = from_line(line, classes=3)
-    assert same(entry.analysis, analysis)
-    assert (entry.stamp, entry.fingerprint) == (Stamp(size, size), piece)
+    with Journal(folder, {}, classes=3) as journal:
+        (entry,) = journal.add([line])
+    for found in (entry, read_entries(folder, classes=3)[analysis.info.name]):
+        assert same(found.analysis, analysis)
+        assert (found.stamp, found.fingerprint) == (Stamp(size, size), piece)
 
 
 @settings(max_examples=50, deadline=None)
@@ -206,13 +210,16 @@ def test_journal_round_trip(tmp_path_factory, many, draw):
         assert journal.manifest in (None, {"a.wav": ["P1", "hip", 2, None]})
 
 
-def test_from_line_foreign(tmp_path):
-    """A foreign line is refused, and ignored in a journal, even if its checksum is valid."""
-    for entry in ({}, {"recording": "a.wav"}, {"piece": 1}):
-        with pytest.raises(ValueError, match="not a recording's line"):
-            from_line(seal(entry) if entry else "{}\n", classes=3)
+def test_journal_foreign_line(tmp_path):
+    """A foreign line is ignored, even if its checksum is valid."""
+    foreign = [{"recording": "a.wav"}, {"piece": 1}, {"recording": "a.wav", "size": 1, "mtime_ns": 1}]
     with Journal(tmp_path, {}, classes=3) as journal:
-        journal.add([seal({"recording": "a.wav", "size": 1, "mtime_ns": 1})])
+        for content in foreign:
+            with pytest.raises(KeyError):
+                journal.add([seal(content)])
+        with pytest.raises(ValueError, match="damaged"):
+            journal.add(["{}\n"])
+    assert (tmp_path / JOURNAL).read_bytes().count(b"\n") == 5
     with Journal(tmp_path, {}, classes=3) as journal:
         assert journal.entries == {}
 
@@ -261,7 +268,7 @@ def test_main_folder_in_use(archive, model, done, command, tmp_path):
         second = subprocess.run(command(results), capture_output=True, text=True, check=False)
         assert first.wait() == 1
     assert second.returncode == 2
-    assert second.stderr.strip().endswith("is in use by another batch; wait for it, or name another folder")
+    assert second.stderr.strip().endswith("is in use by another batch; wait or name another folder")
     assert same_tables(results, done)
 
 
@@ -405,14 +412,16 @@ def test_main_manifest_changed(model, tmp_path, capfd):
         assert main([*line, *more]) == 0
         return capfd.readouterr().err.splitlines()[:-1]
 
-    unnamed = f"1 of 2 recordings is not in {manifest} and has a timeline of its own: 2.wav"
+    unnamed = f"1 of 2 recordings not in {manifest}, each with a timeline of its own: 2.wav"
     given = ("--manifest", str(manifest))
     assert notices(*given) == [unnamed]
     assert notices(*given) == [unnamed]
     manifest.write_text("file,subject,site\n1.wav,P2,mcp\n2.wav,P2,\n")
     change = "differs from an earlier run; labels follow; changed: subject of 2 recordings"
     assert notices(*given) == [f"{manifest} {change}"]
-    gone = "no manifest, but an earlier run had one; labels follow; changed: subject of 2 recordings, site of 1"
+    gone = (
+        "no manifest, but an earlier run had one; labels follow; changed: subject of 2 recordings, site of 1 recording"
+    )
     assert notices() == [gone]
     assert notices() == []
     (new,) = notices(*given)
@@ -427,7 +436,7 @@ def test_classify_folder_manifest_missing_files(model, tmp_path):
     with pytest.raises(LabelError, match=r"row 3: '2.wav' not found, nor are 1 further files it names; paths"):
         classify_folder(tmp_path / "in", tmp_path / "out", model=model[0], manifest=tmp_path / "in" / "m.csv")
     (tmp_path / "in" / "m.csv").write_text("file,subject\n1.wav,=HYPERLINK(1)\n")
-    with pytest.raises(LabelError, match=r"row 2: subject '=HYPERLINK\(1\)' begins like a formula"):
+    with pytest.raises(LabelError, match=r"row 2: subject '=HYPERLINK\(1\)' begins like a spreadsheet formula"):
         classify_folder(tmp_path / "in", tmp_path / "out", model=model[0], manifest=tmp_path / "in" / "m.csv")
 
 

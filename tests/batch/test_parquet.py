@@ -119,7 +119,7 @@ def test_parquet_round_trip(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("any") / "t.parquet"
     columns = ("recording", "event", "novelty", "recorded_at")
     lines = [csv_line((text, whole, fraction, None)) for text, whole, fraction in rows]
-    write_parquet(path, csv_line(columns), lines, integers=frozenset({"event"}))
+    write_parquet(path, iter([csv_line(columns), *lines]))
     assert [tuple(row.values()) for row in read_rows(path)] == [(*row, None) for row in rows]
 
 
@@ -136,5 +136,5 @@ def test_parquet_without_pyarrow(archive, model, tmp_path, monkeypatch):
 def test_parquet_write_failure(tmp_path):
     (tmp_path / "t.parquet").mkdir()
     with pytest.raises(OutputError, match="is a folder"):
-        write_parquet(tmp_path / "t.parquet", csv_line(("recording", "recorded_at")), [], integers=frozenset())
+        write_parquet(tmp_path / "t.parquet", iter([csv_line(("recording", "recorded_at"))]))
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]

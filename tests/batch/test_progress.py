@@ -8,8 +8,7 @@ import pytest
 import recordings
 
 from popclass.batch import classify_folder
-from popclass.batch.progress import BatchProgress, ProgressCounter
-from popclass.batch.worker import Outcome
+from popclass.batch.worker import BatchProgress, Outcome, ProgressCounter
 from popclass.cli import console as messages
 from popclass.cli import main
 from popclass.model.model import Model

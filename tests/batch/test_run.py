@@ -13,9 +13,9 @@ from dataclasses import replace
 import pytest
 import recordings
 
-from popclass.batch import classify_folder, pool, worker
+from popclass.batch import classify_folder, worker
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import from_line, to_line
+from popclass.batch.journal import Journal, to_line
 from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import LabelError, ModelError, OutputError, UsageError
@@ -192,7 +192,7 @@ def test_classify_folder_crashing_recording(archive, model, tmp_path):
     assert done.returncode == 1, done.stderr
     failed = {row["recording"]: row["reason"] for row in rows(tmp_path / "results" / "recordings.csv") if row["reason"]}
     assert set(failed) == {"LOUD.FLAC", "day 0/broken.wav"}
-    assert failed["LOUD.FLAC"] == pool.CRASHED
+    assert failed["LOUD.FLAC"] == worker.CRASHED
 
 
 def test_classify_folder_no_main_guard(archive, model, tmp_path):
@@ -236,9 +236,10 @@ def test_classify_folder_feature_error(done, archive, model, tmp_path, monkeypat
     assert result.events == [event for event in done.events if event["recording"] != "LOUD.FLAC"]
 
 
-def test_from_line_round_trip(archive, model):
+def test_journal_add_round_trip(archive, model, tmp_path):
     analysis = analyze(archive / "LOUD.FLAC", model, name="LOUD.FLAC")
-    back = from_line(to_line("LOUD.FLAC", analysis, Stamp(1, 2), (1, 5)), classes=3).analysis
+    with Journal(tmp_path, {}, classes=3) as journal:
+        (back,) = (entry.analysis for entry in journal.add([to_line("LOUD.FLAC", analysis, Stamp(1, 2), (1, 5))]))
     assert len(analysis.events) >= 2
     assert back.events == analysis.events
     for name in ("acoustic", "contextual", "novelty"):
@@ -286,8 +287,6 @@ def test_classify_folder_foreign_results(archive, model, tmp_path):
 
 
 def test_classify_folder_journal_locked(archive, model, tmp_path):
-    from popclass.batch.journal import Journal
-
     pytest.importorskip("fcntl")
     with Journal(tmp_path, {}, classes=3), pytest.raises(OutputError, match="in use by another batch"):
         classify_folder(archive, tmp_path, model=model)

@@ -6,7 +6,6 @@ import sys
 import pytest
 from cli_runner import process
 
-from popclass.cli import batch as batch_command
 from popclass.cli import classify as classify_command
 from popclass.cli import main
 from popclass.cli import train as train_command
@@ -57,13 +56,11 @@ def test_main_version():
 
 def test_constants_match_library():
     from popclass import formats
-    from popclass.batch import run as batch_run
     from popclass.synthesis import write
     from popclass.training import classifiers
 
     assert set(classify_command.FORMATS) == set(formats.FORMATS)
     assert list(train_command.CLASSIFIERS) == ["auto", *classifiers.KINDS]
-    assert batch_command.MOST_JOBS == batch_run.MOST_JOBS
     assert train_command.MOST_SESSIONS == write.MOST_SESSIONS
 
 

@@ -21,7 +21,7 @@ def test_write_text_utf8(tmp_path: Path) -> None:
 
 
 def test_write_bytes_unchanged(tmp_path: Path) -> None:
-    assert write_bytes(tmp_path / "a.bin", b"\r\n\xff")
+    write_bytes(tmp_path / "a.bin", b"\r\n\xff")
     assert (tmp_path / "a.bin").read_bytes() == b"\r\n\xff"
 
 

@@ -13,9 +13,9 @@ from popclass.utils.workers import available_cores, one_blas_thread
 SCRIPT = """
 import os, sys
 from concurrent.futures import ProcessPoolExecutor
-from popclass.utils.workers import LIBRARIES, context, start_server
+from popclass.utils.workers import LIBRARIES, start_server
 
-PRELOAD = "popclass.batch.pool"
+PRELOAD = "popclass.batch.worker"
 
 def seen():
     expected = ("popclass.utils.forkserver", PRELOAD, *LIBRARIES)
@@ -24,8 +24,7 @@ def seen():
 if __name__ == "__main__":
     start_server(PRELOAD)
     heavy = [name for name in ("numpy", "onnxruntime", "soxr") if name in sys.modules]
-    start_server(PRELOAD)
-    with ProcessPoolExecutor(1, mp_context=context(PRELOAD)) as pool:
+    with ProcessPoolExecutor(1, mp_context=start_server(PRELOAD)) as pool:
         parent, loaded, threads = pool.submit(seen).result()
     print(parent != os.getpid(), all(loaded), threads, heavy, os.environ.get("OPENBLAS_NUM_THREADS"))
 """
