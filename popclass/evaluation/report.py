@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from popclass.evaluation.classification import READINGS
+from popclass.evaluation.classification import READINGS, TOTALS
 from popclass.metrics.tables import figure, markdown_table, table
 from popclass.utils.text import one_line
 
 Rows = list[list[str]]
 Scores = Mapping[str, Any]
+Sections = Iterator[tuple[str, list[Any]]]
 
 # The keys are stored names of scores.json.
 _MEANING = {
@@ -18,6 +19,13 @@ _MEANING = {
     "company": "with context",
     "timing": "with timing",
     "both": "with both (popclass's labels)",
+}
+_HEADS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "log_loss": "log loss",
+    "brier": "Brier",
+    "ece": "ECE",
 }
 
 MOST_LIKELY = (
@@ -28,19 +36,11 @@ MOST_LIKELY = (
 
 def text(scores: Scores) -> str:
     """Return a summary: recordings, detection, end-to-end scores, and the four readings."""
-    parts = [_heard(scores), warning(scores["recordings"]), _brackets(scores), _detection_line(scores["detection"])]
-    if scores["detection"]["scored"] and scores["detection"]["classes"]:
-        parts.append(table(detection_rows(scores["detection"])))
-    parts += [_elsewhere(scores)]
-    if scores["labels"]:
-        parts += [_end_to_end(scores), table(end_rows(scores)), _false_calls(scores), table(answer_rows(scores))]
-    parts.append(_classified(scores))
-    if scores["classification"]["events"]:
-        parts += [MOST_LIKELY, table(reading_rows(scores))]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    parts = [part for _, parts in _summary(scores) for part in parts if part]
+    return "\n\n".join(part if isinstance(part, str) else table(part) for part in parts) + "\n"
 
 
-def markdown(scores: Scores, figures: Sequence[str], errors: Sequence[tuple[str, str]]) -> str:
+def markdown(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) -> str:
     """Return the report.
 
     Parameters
@@ -49,99 +49,80 @@ def markdown(scores: Scores, figures: Sequence[str], errors: Sequence[tuple[str,
         `Evaluation.scores`.
     figures : sequence of str
         File names of the figures, relative to the report.
-    errors : sequence of (str, str)
-        File name and caption of each error that is shown.
+    errors : mapping of str to str
+        Captions of the errors that are shown, by file name.
     """
-    return "\n\n".join(_sections(scores, figures, errors)) + "\n"
+    lines = []
+    for heading, parts in (*_summary(scores), *_details(scores, figures, errors)):
+        lines += [heading] if heading else []
+        lines += [part if isinstance(part, str) else markdown_table(part) for part in parts if part]
+    return "\n\n".join(lines) + "\n"
 
 
-def _sections(scores: Scores, figures: Sequence[str], errors: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _summary(scores: Scores) -> Sections:
+    """Yield headings with paragraphs and tables of what is most important; empty ones are not shown."""
     detection, classification = scores["detection"], scores["classification"]
-    yield "# Evaluation"
-    yield _heard(scores)
-    yield from filter(None, [warning(scores["recordings"])])
-    yield f"{_brackets(scores)} `-`: not defined."
-    yield "## Detection"
-    yield _detection_line(detection)
-    if detection["scored"] and detection["classes"]:
-        yield markdown_table(detection_rows(detection))
-    yield from filter(None, [_elsewhere(scores)])
+    yield "# Evaluation", [_recordings(scores), warning(scores["recordings"]), _brackets(scores)]
+    found = _detection_rows(detection) if detection["scored"] and detection["classes"] else []
+    yield "## Detection", [_detection(detection), found, _unlabelled(scores["elsewhere"])]
     if scores["labels"]:
-        yield "## From recording to answer"
-        yield _end_to_end(scores)
-        yield markdown_table(end_rows(scores))
-        yield from filter(None, [_false_calls(scores)])
-        yield markdown_table(answer_rows(scores))
-    yield "## Classification"
-    yield _classified(scores)
-    if classification["events"]:
-        yield MOST_LIKELY
-        yield markdown_table(reading_rows(scores))
-        yield from _of_each_class(scores)
-    for name, key in (("subject", "subjects"), ("site", "sites")):
-        if classification[key]:
-            yield f"## By {name}"
-            yield markdown_table(part_rows(name, classification[key]))
+        answers = scores["end_to_end"]
+        parts = [_explain_answers(answers), _class_rows(answers), _false_calls(answers), _answer_rows(answers["table"])]
+        yield "## From recording to answer", parts
+    readings = [MOST_LIKELY, _reading_rows(classification)] if classification["events"] else []
+    yield "## Classification", [_classified(scores), *readings]
+
+
+def _details(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) -> Sections:
+    classification = scores["classification"]
+    for name in ("sound", "both") if classification["events"] else ():
+        explained = f"Of each class, {_MEANING[name]}, the most likely class taken for the answer:"
+        yield "", [explained, _ranked_rows(classification["readings"][name])]
+    for name, parts in (("subject", classification["subjects"]), ("site", classification["sites"])):
+        if parts:
+            yield f"## By {name}", [_part_rows(name, parts)]
     if figures:
-        yield "## Figures"
-        yield "Each lies beside this report as PDF, too."
-        yield from (f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in figures)
+        shown = [f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in figures]
+        yield "## Figures", ["Each lies beside this report as PDF, too.", *shown]
     if errors:
-        yield "## Worst errors"
-        yield "Those to whose true class the least probability was given."
-        yield from (f"![{caption}]({name})" for name, caption in errors)
+        shown = [f"![{caption}]({name})" for name, caption in errors.items()]
+        yield "## Worst errors", ["Those whose true class got the least probability.", *shown]
     if notes := [*scores["recordings"]["failed"], *scores["notes"]]:
-        yield "## Notes"
-        yield "\n".join(f"- {one_line(note)}" for note in notes)
-    yield "## What was evaluated"
-    yield markdown_table(input_rows(scores))
+        yield "## Notes", ["\n".join(f"- {one_line(note)}" for note in notes)]
+    yield "## What was evaluated", [_input_rows(scores)]
 
 
-def _of_each_class(scores: Scores) -> Iterator[str]:
-    readings = scores["classification"]["readings"]
-    for name in ("sound", "both"):
-        yield f"Of each class, {_MEANING[name]}, the most likely class taken for the answer:"
-        rows = [["class", "n", "precision", "recall", "F1", "ROC AUC", "average precision"]]
-        for one in readings[name]["classes"]:
-            cells = [spanned(one[key], one["intervals"][key]) for key in ("precision", "recall", "f1")]
-            cells += [figure(one[key]) for key in ("roc_auc", "average_precision")]
-            rows.append([one["class"], str(one["events"]), *cells])
-        yield markdown_table(rows)
-
-
-def reading_rows(scores: Scores) -> Rows:
-    """Return a header and a row for each reading."""
-    keys = ("balanced_accuracy", "log_loss", "brier", "ece")
-    rows = [["", "balanced accuracy", "log loss", "Brier", "ECE", "uncertain"]]
+def _reading_rows(classification: Scores) -> Rows:
+    rows = [["", *(_HEADS[key] for key in TOTALS[1:]), "uncertain"]]
     for name in READINGS:
-        one = scores["classification"]["readings"][name]
-        rows.append(
-            [_MEANING[name], *(spanned(one[key], one["intervals"][key]) for key in keys), share(one["uncertain"])]
-        )
+        one = classification["readings"][name]
+        rows.append([_MEANING[name], *_spanned(one, TOTALS[1:]), share(one["uncertain"])])
     return rows
 
 
-def detection_rows(detection: Scores) -> Rows:
-    """Return a header, a row for each label and one for all."""
+def _ranked_rows(reading: Scores) -> Rows:
+    rows = [["class", "n", "precision", "recall", "F1", "ROC AUC", "average precision"]]
+    for one in reading["classes"]:
+        ranked = (figure(one[key]) for key in ("roc_auc", "average_precision"))
+        rows.append([one["class"], str(one["events"]), *_spanned(one, ("precision", "recall", "f1")), *ranked])
+    return rows
+
+
+def _detection_rows(detection: Scores) -> Rows:
     rows = [["label", "n", "recall"]]
     rows += [[c["class"], str(c["labelled"]), spanned(c["recall"], c["interval"])] for c in detection["classes"]]
-    return [*rows, ["all", str(detection["labelled"]), spanned(detection["recall"], detection["intervals"]["recall"])]]
+    return [*rows, ["all", str(detection["labelled"]), *_spanned(detection, ("recall",))]]
 
 
-def end_rows(scores: Scores) -> Rows:
-    """Return a header and a row for each class: sensitivity and predictive value from recording to label."""
+def _class_rows(answers: Scores) -> Rows:
     rows = [["class", "labelled", "sensitivity", "called", "positive predictive value"]]
-    for one in scores["end_to_end"]["classes"]:
-        found, trusted = (
-            spanned(one[key], one["intervals"][key]) for key in ("sensitivity", "positive_predictive_value")
-        )
-        rows.append([one["class"], str(one["labelled"]), found, str(one["called"]), trusted])
+    for one in answers["classes"]:
+        found, right = _spanned(one, ("sensitivity", "positive_predictive_value"))
+        rows.append([one["class"], str(one["labelled"]), found, str(one["called"]), right])
     return rows
 
 
-def answer_rows(scores: Scores) -> Rows:
-    """Return a header and a row for each label: counts of assigned labels and of missed sounds."""
-    answers = scores["end_to_end"]["table"]
+def _answer_rows(answers: Scores) -> Rows:
     rows = [["true \\ label", *answers["columns"], "missed"]]
     rows += [[row["truth"], *map(str, row["given"]), str(row["missed"])] for row in answers["rows"]]
     if answers["unlabelled"] is not None:
@@ -149,32 +130,37 @@ def answer_rows(scores: Scores) -> Rows:
     return rows
 
 
-def input_rows(scores: Scores) -> Rows:
-    """Return a header and a row for each input of the evaluation."""
-    about, model = scores["inputs"], scores["model"]
-    rows = [["", ""], ["popclass", scores["popclass"]], ["command", f"`{about['command']}`"]]
-    rows += [["model", f"{model['name']}, SHA-256 `{model['sha256']}`"]]
-    files = f"{about['labelled']}, {about['label_files']} label files"
-    if about["label_files_sha256"]:
-        files += f", SHA-256 `{about['label_files_sha256']}`"
-    rows += [
-        ["labels", files],
-        ["recordings", f"{scores['recordings']['heard']}, SHA-256 `{about['recordings_sha256']}`"],
-    ]
-    drawn = about["options"]["intervals"]
-    rows += [["intervals", f"{drawn['level']:.0%}, {drawn['draws']} draws"]]
-    rows += [["versions", ", ".join(f"{name} {version}" for name, version in about["versions"].items())]]
-    return [[cell.replace("|", "\\|") for cell in row] for row in rows]
-
-
-def part_rows(what: str, parts: Sequence[Scores]) -> Rows:
-    """Return a header and a row for each subject or site."""
-    rows = [[what, "n", "accuracy", "balanced accuracy", "log loss", "Brier", "ECE", "uncertain"]]
-    keys = ("accuracy", "balanced_accuracy", "log_loss", "brier", "ece")
+def _part_rows(what: str, parts: Sequence[Scores]) -> Rows:
+    rows = [[what, "n", *(_HEADS[key] for key in TOTALS), "uncertain"]]
     for one in parts:
-        name = one_line(one["name"]).replace("|", "\\|")
-        rows.append([name, str(one["events"]), *(figure(one[key]) for key in keys), share(one["uncertain"])])
+        figures = (figure(one[key]) for key in TOTALS)
+        rows.append([_cell(one_line(one["name"])), str(one["events"]), *figures, share(one["uncertain"])])
     return rows
+
+
+def _input_rows(scores: Scores) -> Rows:
+    info, model = scores["inputs"], scores["model"]
+    labels, drawn = info["label_files_sha256"], info["options"]["intervals"]
+    rows = {
+        "": "",
+        "popclass": scores["popclass"],
+        "command": f"`{info['command']}`",
+        "model": f"{model['name']}, SHA-256 `{model['sha256']}`",
+        "labels": f"{info['labelled']}, {info['label_files']} label files"
+        + (f", SHA-256 `{labels}`" if labels else ""),
+        "recordings": f"{scores['recordings']['heard']}, SHA-256 `{info['recordings_sha256']}`",
+        "intervals": f"{drawn['level']:.0%}, {drawn['draws']} draws",
+        "versions": ", ".join(f"{name} {version}" for name, version in info["versions"].items()),
+    }
+    return [[name, _cell(value)] for name, value in rows.items()]
+
+
+def _cell(value: str) -> str:
+    return value.replace("|", "\\|")
+
+
+def _spanned(scores: Scores, keys: Sequence[str]) -> list[str]:
+    return [spanned(scores[key], scores["intervals"][key]) for key in keys]
 
 
 def spanned(value: float | None, interval: Sequence[float] | None) -> str:
@@ -193,37 +179,54 @@ def share(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
-def _heard(scores: Scores) -> str:
-    about = scores["recordings"]
-    counts = ", ".join(f"{count} {name}" for name, count in scores["labels"].items()) or "no labelled sound"
-    subjects = f" of {about['subjects']} subjects" if about["subjects"] > 1 else ""
-    said = f"{about['heard']} recordings{subjects}, {about['minutes']:.1f} minutes: {counts}."
-    if about["clips_without_event"]:
-        said += f" In {about['clips_without_event']} clips no event was detected."
-    if about["failed"]:
-        said += f" {len(about['failed'])} recordings failed and are ignored."
-    return said
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+
+
+def _recordings(scores: Scores) -> str:
+    info = scores["recordings"]
+    subjects = f" of {info['subjects']} subjects" if info["subjects"] > 1 else ""
+    line = f"{info['heard']} recordings{subjects}, {info['minutes']:.1f} minutes: "
+    line += f"{_listed(scores['labels']) or 'no labelled sound'}."
+    if info["clips_without_event"]:
+        line += f" In {info['clips_without_event']} clips no event was detected."
+    if info["failed"]:
+        line += f" {len(info['failed'])} recordings failed and are ignored."
+    return line
+
+
+def warning(recordings: Scores) -> str:
+    """Return a warning if the model was trained on some of these recordings, else an empty string.
+
+    Examples
+    --------
+    >>> warning({"heard": 5, "trained_on": ["a.wav", "b.wav"]})
+    'Warning: the model was trained on 2 of these 5 recordings; the figures are too good.'
+    """
+    known, count = recordings["trained_on"], recordings["heard"]
+    if not known:
+        return ""
+    return f"Warning: the model was trained on {len(known)} of these {count} recordings; the figures are too good."
 
 
 def _brackets(scores: Scores) -> str:
     drawn = scores["inputs"]["options"]["intervals"]
     return (
-        f"In brackets: {drawn['level']:.0%} intervals by bootstrap over whole groups; none where fewer than "
-        f"{drawn['fewest_groups']} groups stand behind a figure, or all draws agree."
+        f"In brackets: {drawn['level']:.0%} intervals by bootstrap over whole groups; none where a figure is based on "
+        f"fewer than {drawn['fewest_groups']} groups, or all draws agree. `-`: not defined."
     )
 
 
-def _detection_line(detection: Scores) -> str:
+def _detection(detection: Scores) -> str:
     if not detection["scored"]:
         return f"Detection is not scored: {detection['reason']}."
-    spans = detection["intervals"]
-    precision = spanned(detection["precision"], spans["precision"])
+    precision, recall, f = _spanned(detection, ("precision", "recall", "f"))
     if detection["precision_undefined"]:
         precision = f"not defined ({detection['precision_undefined']})"
     line = (
         f"Detection, onsets within {1e3 * detection['window_s']:g} ms: {detection['matched']} of "
         f"{detection['labelled']} labelled sounds found, {detection['detected']} events. Precision {precision}, "
-        f"recall {spanned(detection['recall'], spans['recall'])}, F {spanned(detection['f'], spans['f'])}."
+        f"recall {recall}, F {f}."
     )
     error = detection["onset_error_ms"]
     if error["n"]:
@@ -232,29 +235,25 @@ def _detection_line(detection: Scores) -> str:
     return line
 
 
-def _elsewhere(scores: Scores) -> str:
-    found = scores["elsewhere"]
-    if not found["events"]:
+def _unlabelled(events: Scores) -> str:
+    if not events["events"]:
         return ""
-    called = ", ".join(f"{count} {name}" for name, count in found["called"].items() if count)
-    return (
-        f"Events without a label, in {found['minutes']:.1f} minutes labelled completely: {found['events']} ({called})."
-    )
+    given = f"{events['events']} ({_listed(events['called'])})"
+    return f"Events without a label, in {events['minutes']:.1f} minutes labelled completely: {given}."
 
 
-def _end_to_end(scores: Scores) -> str:
+def _explain_answers(answers: Scores) -> str:
     rest = "what has no label counts as 'other'"
-    if scores["end_to_end"]["table"]["unlabelled"] is None:
+    if answers["table"]["unlabelled"] is None:
         rest = "what has no label is not counted, since it may be anything"
-    over = scores["end_to_end"]["intervals_over"]
     return (
-        f"From recording to answer, {rest}; intervals over {over}s. Sensitivity: found and given the class, of all "
-        "labelled. Positive predictive value: of the class, of all that were given it."
+        f"From recording to answer, {rest}; intervals over {answers['intervals_over']}s. Sensitivity: found and given "
+        "the class, of all labelled. Positive predictive value: of the class, of all that were given it."
     )
 
 
-def _false_calls(scores: Scores) -> str:
-    false = scores["end_to_end"]["false_joint_calls"]
+def _false_calls(answers: Scores) -> str:
+    false = answers["false_joint_calls"]
     if false["per_minute"] is None:
         return ""
     return (
@@ -264,28 +263,11 @@ def _false_calls(scores: Scores) -> str:
 
 
 def _classified(scores: Scores) -> str:
-    one, labelled = scores["classification"], sum(scores["labels"].values())
-    said = f"Classification of {one['events']} of {labelled} labelled sounds"
+    one, foreign = scores["classification"], scores["classification"]["found_without_class"]
     missing = [f"{one['not_found']} were not found"] if one["not_found"] else []
-    if one["found_without_class"]:
-        left = ", ".join(f"{count} {name}" for name, count in one["found_without_class"].items())
-        missing.append(
-            f"{sum(one['found_without_class'].values())} were found, but the model has no such class: {left}"
-        )
-    if missing:
-        said += f" ({'; '.join(missing)})"
-    return f"{said}; intervals over {one['intervals_over']}s."
-
-
-def warning(about: Mapping[str, Any]) -> str:
-    """Return a warning if the model was trained on some of these recordings, else an empty string.
-
-    Examples
-    --------
-    >>> warning({"heard": 5, "trained_on": ["a.wav", "b.wav"]})
-    'Warning: the model was trained on 2 of these 5 recordings; the figures are too good.'
-    """
-    count = len(about["trained_on"] or ())
-    if not count:
-        return ""
-    return f"Warning: the model was trained on {count} of these {about['heard']} recordings; the figures are too good."
+    if foreign:
+        missing.append(f"{sum(foreign.values())} were found, but the model has no such class: {_listed(foreign)}")
+    left = f" ({'; '.join(missing)})" if missing else ""
+    labelled = sum(scores["labels"].values())
+    found = f"Classification of {one['events']} of {labelled} labelled sounds{left}"
+    return f"{found}; intervals over {one['intervals_over']}s."

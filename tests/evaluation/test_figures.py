@@ -110,8 +110,8 @@ def test_figures_error_two_scales(tmp_path, rate):
     at = round(0.2 * rate)
     event = Event(at, at, at + 10, rate, channel=1, snr_db=20.0, peak_dbfs=-6.0, label="other")
     probabilities = dict.fromkeys(("sound", "both"), np.array([0.3, 0.7]))
-    case = Case(LabelledRecording(Path(path), "a.wav"), "cavitation", 0.2, 0.2, event, probabilities)
-    figure = picture(case, CLASSES)
+    case = Case(LabelledRecording(Path(path), "a.wav"), "cavitation", None, event, probabilities)
+    figure = picture(case, event, CLASSES)
     wave, near, spectrum, scale = figure.axes
     assert figure.get_suptitle().splitlines()[0] == "Labelled cavitation; most likely other; popclass label other"
     assert np.ptp(wave.get_xlim()) == pytest.approx(0.5)
