@@ -174,7 +174,7 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilitie
 
 
 def groups_of(cases: Sequence[Case]) -> tuple[str, list[str]]:
-    """Return the kind of the groups for intervals, and each case's: subjects if several and all known, else recordings."""
+    """Return the kind and names of the groups for intervals: subjects if several and all known, else recordings."""
     subjects = [case.recording.subject for case in cases]
     if None not in subjects and len(set(subjects)) > 1:
         return "subject", [str(subject) for subject in subjects]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from popclass.evaluation.classification import READINGS, TOTALS
 from popclass.metrics.tables import figure, markdown_table, table
 from popclass.utils.text import one_line
 
 Rows = list[list[str]]
 Scores = Mapping[str, Any]
-Sections = Iterator[tuple[str, list[Any]]]
+Sections = Iterator[tuple[str, list[Any]]]  # headings, each with paragraphs and tables; empty ones are not shown
 
 # The keys are stored names of scores.json.
 _MEANING = {
@@ -19,13 +18,6 @@ _MEANING = {
     "company": "with context",
     "timing": "with timing",
     "both": "with both (popclass's labels)",
-}
-_HEADS = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "log_loss": "log loss",
-    "brier": "Brier",
-    "ece": "ECE",
 }
 
 MOST_LIKELY = (
@@ -60,24 +52,18 @@ def markdown(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) 
 
 
 def _summary(scores: Scores) -> Sections:
-    """Yield headings with paragraphs and tables of what is most important; empty ones are not shown."""
-    detection, classification = scores["detection"], scores["classification"]
     yield "# Evaluation", [_recordings(scores), warning(scores["recordings"]), _brackets(scores)]
-    found = _detection_rows(detection) if detection["scored"] and detection["classes"] else []
-    yield "## Detection", [_detection(detection), found, _unlabelled(scores["elsewhere"])]
+    yield "## Detection", _detection(scores)
     if scores["labels"]:
-        answers = scores["end_to_end"]
-        parts = [_explain_answers(answers), _class_rows(answers), _false_calls(answers), _answer_rows(answers["table"])]
-        yield "## From recording to answer", parts
-    readings = [MOST_LIKELY, _reading_rows(classification)] if classification["events"] else []
-    yield "## Classification", [_classified(scores), *readings]
+        yield "## From recording to answer", _answers(scores["end_to_end"])
+    yield "## Classification", _classification(scores)
 
 
 def _details(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) -> Sections:
     classification = scores["classification"]
     for name in ("sound", "both") if classification["events"] else ():
         explained = f"Of each class, {_MEANING[name]}, the most likely class taken for the answer:"
-        yield "", [explained, _ranked_rows(classification["readings"][name])]
+        yield "", [explained, _ranked_rows(classification["readings"][name]["classes"])]
     for name, parts in (("subject", classification["subjects"]), ("site", classification["sites"])):
         if parts:
             yield f"## By {name}", [_part_rows(name, parts)]
@@ -92,102 +78,11 @@ def _details(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) 
     yield "## What was evaluated", [_input_rows(scores)]
 
 
-def _reading_rows(classification: Scores) -> Rows:
-    rows = [["", *(_HEADS[key] for key in TOTALS[1:]), "uncertain"]]
-    for name in READINGS:
-        one = classification["readings"][name]
-        rows.append([_MEANING[name], *_spanned(one, TOTALS[1:]), share(one["uncertain"])])
-    return rows
-
-
-def _ranked_rows(reading: Scores) -> Rows:
-    rows = [["class", "n", "precision", "recall", "F1", "ROC AUC", "average precision"]]
-    for one in reading["classes"]:
-        ranked = (figure(one[key]) for key in ("roc_auc", "average_precision"))
-        rows.append([one["class"], str(one["events"]), *_spanned(one, ("precision", "recall", "f1")), *ranked])
-    return rows
-
-
-def _detection_rows(detection: Scores) -> Rows:
-    rows = [["label", "n", "recall"]]
-    rows += [[c["class"], str(c["labelled"]), spanned(c["recall"], c["interval"])] for c in detection["classes"]]
-    return [*rows, ["all", str(detection["labelled"]), *_spanned(detection, ("recall",))]]
-
-
-def _class_rows(answers: Scores) -> Rows:
-    rows = [["class", "labelled", "sensitivity", "called", "positive predictive value"]]
-    for one in answers["classes"]:
-        found, right = _spanned(one, ("sensitivity", "positive_predictive_value"))
-        rows.append([one["class"], str(one["labelled"]), found, str(one["called"]), right])
-    return rows
-
-
-def _answer_rows(answers: Scores) -> Rows:
-    rows = [["true \\ label", *answers["columns"], "missed"]]
-    rows += [[row["truth"], *map(str, row["given"]), str(row["missed"])] for row in answers["rows"]]
-    if answers["unlabelled"] is not None:
-        rows.append(["(unlabelled)", *map(str, answers["unlabelled"]), "-"])
-    return rows
-
-
-def _part_rows(what: str, parts: Sequence[Scores]) -> Rows:
-    rows = [[what, "n", *(_HEADS[key] for key in TOTALS), "uncertain"]]
-    for one in parts:
-        figures = (figure(one[key]) for key in TOTALS)
-        rows.append([_cell(one_line(one["name"])), str(one["events"]), *figures, share(one["uncertain"])])
-    return rows
-
-
-def _input_rows(scores: Scores) -> Rows:
-    info, model = scores["inputs"], scores["model"]
-    labels, drawn = info["label_files_sha256"], info["options"]["intervals"]
-    rows = {
-        "": "",
-        "popclass": scores["popclass"],
-        "command": f"`{info['command']}`",
-        "model": f"{model['name']}, SHA-256 `{model['sha256']}`",
-        "labels": f"{info['labelled']}, {info['label_files']} label files"
-        + (f", SHA-256 `{labels}`" if labels else ""),
-        "recordings": f"{scores['recordings']['heard']}, SHA-256 `{info['recordings_sha256']}`",
-        "intervals": f"{drawn['level']:.0%}, {drawn['draws']} draws",
-        "versions": ", ".join(f"{name} {version}" for name, version in info["versions"].items()),
-    }
-    return [[name, _cell(value)] for name, value in rows.items()]
-
-
-def _cell(value: str) -> str:
-    return value.replace("|", "\\|")
-
-
-def _spanned(scores: Scores, keys: Sequence[str]) -> list[str]:
-    return [spanned(scores[key], scores["intervals"][key]) for key in keys]
-
-
-def spanned(value: float | None, interval: Sequence[float] | None) -> str:
-    """Return a figure and its interval.
-
-    Examples
-    --------
-    >>> spanned(0.5, [0.25, 0.75]), spanned(None, None)
-    ('0.500 (0.250-0.750)', '-')
-    """
-    return figure(value) if interval is None else f"{figure(value)} ({figure(interval[0])}-{figure(interval[1])})"
-
-
-def share(value: float | None) -> str:
-    """Return a share in per cent, `-` where there is none."""
-    return "-" if value is None else f"{value:.1%}"
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-
-
 def _recordings(scores: Scores) -> str:
     info = scores["recordings"]
     subjects = f" of {info['subjects']} subjects" if info["subjects"] > 1 else ""
-    line = f"{info['heard']} recordings{subjects}, {info['minutes']:.1f} minutes: "
-    line += f"{_listed(scores['labels']) or 'no labelled sound'}."
+    counts = _listed(scores["labels"]) or "no labelled sound"
+    line = f"{info['heard']} recordings{subjects}, {info['minutes']:.1f} minutes: {counts}."
     if info["clips_without_event"]:
         line += f" In {info['clips_without_event']} clips no event was detected."
     if info["failed"]:
@@ -217,57 +112,127 @@ def _brackets(scores: Scores) -> str:
     )
 
 
-def _detection(detection: Scores) -> str:
-    if not detection["scored"]:
-        return f"Detection is not scored: {detection['reason']}."
-    precision, recall, f = _spanned(detection, ("precision", "recall", "f"))
-    if detection["precision_undefined"]:
-        precision = f"not defined ({detection['precision_undefined']})"
+def _detection(scores: Scores) -> list[Any]:
+    found, others = scores["detection"], scores["elsewhere"]
+    without = f"Events without a label, in {others['minutes']:.1f} minutes labelled completely: {others['events']} "
+    unlabelled = [f"{without}({_listed(others['called'])})."] if others["events"] else []
+    if not found["scored"]:
+        return [f"Detection is not scored: {found['reason']}.", *unlabelled]
+    precision, recall, f = _spanned(found, ("precision", "recall", "f"))
+    if found["precision_undefined"]:
+        precision = f"not defined ({found['precision_undefined']})"
     line = (
-        f"Detection, onsets within {1e3 * detection['window_s']:g} ms: {detection['matched']} of "
-        f"{detection['labelled']} labelled sounds found, {detection['detected']} events. Precision {precision}, "
-        f"recall {recall}, F {f}."
+        f"Detection, onsets within {1e3 * found['window_s']:g} ms: {found['matched']} of {found['labelled']} labelled "
+        f"sounds found, {found['detected']} events. Precision {precision}, recall {recall}, F {f}."
     )
-    error = detection["onset_error_ms"]
+    error = found["onset_error_ms"]
     if error["n"]:
         line += f" Onset error: median {error['median']:.2f} ms, 95 % {error['p95']:.2f} ms"
         line += f" (of {error['n']} labels that name an onset)."
-    return line
+    rows = [[one["class"], one["labelled"], spanned(one["recall"], one["interval"])] for one in found["classes"]]
+    recalls = [_rows(("label", "n", "recall"), *rows, ("all", found["labelled"], recall))] if rows else []
+    return [line, *recalls, *unlabelled]
 
 
-def _unlabelled(events: Scores) -> str:
-    if not events["events"]:
-        return ""
-    given = f"{events['events']} ({_listed(events['called'])})"
-    return f"Events without a label, in {events['minutes']:.1f} minutes labelled completely: {given}."
-
-
-def _explain_answers(answers: Scores) -> str:
-    rest = "what has no label counts as 'other'"
-    if answers["table"]["unlabelled"] is None:
-        rest = "what has no label is not counted, since it may be anything"
-    return (
-        f"From recording to answer, {rest}; intervals over {answers['intervals_over']}s. Sensitivity: found and given "
-        "the class, of all labelled. Positive predictive value: of the class, of all that were given it."
+def _answers(answers: Scores) -> list[Any]:
+    given, false = answers["table"], answers["false_joint_calls"]
+    known = given["unlabelled"] is not None
+    rest = "counts as 'other'" if known else "is not counted, since it may be anything"
+    explained = (
+        f"From recording to answer, what has no label {rest}; intervals over {answers['intervals_over']}s. "
+        "Sensitivity: found and given the class, of all labelled. Positive predictive value: of the class, of all that "
+        "were given it."
     )
+    classes = [["class", "labelled", "sensitivity", "called", "positive predictive value"]]
+    for one in answers["classes"]:
+        found, right = _spanned(one, ("sensitivity", "positive_predictive_value"))
+        classes.append([one["class"], one["labelled"], found, one["called"], right])
+    calls = ""
+    if false["per_minute"] is not None:
+        calls = f"{false['count']} in {false['minutes']:.1f} minutes, {false['per_minute']:.2f} a minute."
+        calls = f"False joint calls, where no joint sound is labelled: {calls}"
+    labels = [["true \\ label", *given["columns"], "missed"]]
+    labels += [[row["truth"], *row["given"], row["missed"]] for row in given["rows"]]
+    labels += [["(unlabelled)", *given["unlabelled"], "-"]] if known else []
+    return [explained, _rows(*classes), calls, _rows(*labels)]
 
 
-def _false_calls(answers: Scores) -> str:
-    false = answers["false_joint_calls"]
-    if false["per_minute"] is None:
-        return ""
-    return (
-        f"False joint calls, where no joint sound is labelled: {false['count']} in {false['minutes']:.1f} minutes, "
-        f"{false['per_minute']:.2f} a minute."
-    )
-
-
-def _classified(scores: Scores) -> str:
+def _classification(scores: Scores) -> list[Any]:
     one, foreign = scores["classification"], scores["classification"]["found_without_class"]
     missing = [f"{one['not_found']} were not found"] if one["not_found"] else []
     if foreign:
         missing.append(f"{sum(foreign.values())} were found, but the model has no such class: {_listed(foreign)}")
-    left = f" ({'; '.join(missing)})" if missing else ""
-    labelled = sum(scores["labels"].values())
-    found = f"Classification of {one['events']} of {labelled} labelled sounds{left}"
-    return f"{found}; intervals over {one['intervals_over']}s."
+    found = f"Classification of {one['events']} of {sum(scores['labels'].values())} labelled sounds"
+    found += f" ({'; '.join(missing)})" if missing else ""
+    found += f"; intervals over {one['intervals_over']}s."
+    if not one["events"]:
+        return [found]
+    rows = [["", "balanced accuracy", "log loss", "Brier", "ECE", "uncertain"]]
+    for name, reading in one["readings"].items():
+        scored = _spanned(reading, ("balanced_accuracy", "log_loss", "brier", "ece"))
+        rows.append([_MEANING[name], *scored, _percent(reading["uncertain"])])
+    return [found, MOST_LIKELY, rows]
+
+
+def _ranked_rows(classes: Sequence[Scores]) -> Rows:
+    rows = [["class", "n", "precision", "recall", "F1", "ROC AUC", "average precision"]]
+    for one in classes:
+        ranked = (figure(one[key]) for key in ("roc_auc", "average_precision"))
+        rows.append([one["class"], str(one["events"]), *_spanned(one, ("precision", "recall", "f1")), *ranked])
+    return rows
+
+
+def _part_rows(what: str, parts: Sequence[Scores]) -> Rows:
+    rows = [[what, "n", "accuracy", "balanced accuracy", "log loss", "Brier", "ECE", "uncertain"]]
+    for one in parts:
+        scored = (figure(one[key]) for key in ("accuracy", "balanced_accuracy", "log_loss", "brier", "ece"))
+        rows.append([_cell(one_line(one["name"])), str(one["events"]), *scored, _percent(one["uncertain"])])
+    return rows
+
+
+def _input_rows(scores: Scores) -> Rows:
+    info, model = scores["inputs"], scores["model"]
+    labels, drawn = info["label_files_sha256"], info["options"]["intervals"]
+    rows = {
+        "": "",
+        "popclass": scores["popclass"],
+        "command": f"`{info['command']}`",
+        "model": f"{model['name']}, SHA-256 `{model['sha256']}`",
+        "labels": f"{info['labelled']}, {info['label_files']} label files"
+        + (f", SHA-256 `{labels}`" if labels else ""),
+        "recordings": f"{scores['recordings']['heard']}, SHA-256 `{info['recordings_sha256']}`",
+        "intervals": f"{drawn['level']:.0%}, {drawn['draws']} draws",
+        "versions": ", ".join(f"{name} {version}" for name, version in info["versions"].items()),
+    }
+    return [[name, _cell(value)] for name, value in rows.items()]
+
+
+def _rows(*rows: Sequence[Any]) -> Rows:
+    return [[str(cell) for cell in row] for row in rows]
+
+
+def _cell(value: str) -> str:
+    return value.replace("|", "\\|")
+
+
+def _spanned(scores: Scores, keys: Sequence[str]) -> list[str]:
+    return [spanned(scores[key], scores["intervals"][key]) for key in keys]
+
+
+def spanned(value: float | None, interval: Sequence[float] | None) -> str:
+    """Return a figure and its interval.
+
+    Examples
+    --------
+    >>> spanned(0.5, [0.25, 0.75]), spanned(None, None)
+    ('0.500 (0.250-0.750)', '-')
+    """
+    return figure(value) if interval is None else f"{figure(value)} ({figure(interval[0])}-{figure(interval[1])})"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)

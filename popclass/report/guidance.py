@@ -130,8 +130,8 @@ def guidance(sites: Iterable[str | None], symptoms: Sequence[str] = ()) -> Guida
     only_back = bool(places) and places <= set(texts["back"])
     others = [symptom for symptom in all_symptoms(places) if symptom.name not in known]
     return Guidance(
-        disclaimer=texts["disclaimer"].strip(),
-        contains_sound=texts["contains_sound"].strip(),
+        disclaimer=texts["disclaimer"],
+        contains_sound=texts["contains_sound"],
         warnings=_levels(symptom for symptom in all_symptoms(places) if symptom.name in known),
         harmless=_passage(texts["harmless"]),
         changes=_levels(symptom for symptom in others if only_back or not symptom.back),
@@ -159,9 +159,9 @@ def _symptom(entry: Mapping[str, Any], places: Set[str | None]) -> Symptom:
     back = set(_texts()["back"])
     other = places and not places & (back | {None})
     words = entry["elsewhere"] if other and "elsewhere" in entry else entry
-    text = words["text"].strip()
+    text = words["text"]
     if "at_back" in entry and places & back:
-        text += f" {entry['at_back'].strip()}"
+        text += f" {entry['at_back']}"
     sources = _sources(entry["sources"])
     return Symptom(entry["name"], entry["urgency"], words["short"], text, sources, entry.get("back", False))
 
@@ -198,16 +198,16 @@ def _levels(symptoms: Iterable[Symptom]) -> tuple[Urgency, ...]:
 
 
 def _passage(entry: Mapping[str, Any], places: Set[str | None] = frozenset()) -> Passage:
-    text, sources = entry["text"].strip(), list(entry.get("sources", ()))
+    text, sources = entry["text"], list(entry.get("sources", ()))
     if "at_spine" in entry and places & set(_texts()["spine"]):
-        text += f" {entry['at_spine'].strip()}"
+        text += f" {entry['at_spine']}"
         sources += entry["at_spine_sources"]
     return Passage(entry["title"], text, _sources(sources))
 
 
 def _sources(names: Iterable[str]) -> tuple[Source, ...]:
     known = _texts()["source"]
-    return tuple(Source(known[name]["name"], known[name].get("url")) for name in names)
+    return tuple(Source(**known[name]) for name in names)
 
 
 @cache

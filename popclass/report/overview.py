@@ -104,7 +104,7 @@ class OverviewBuilder:
             envelope_s=self._column * self._envelope.width / self._rate,
             peak=peak,
             spectrogram=_images(self._bands.decibels()),
-            spectrogram_s=self._bands.column_s,
+            spectrogram_s=self._bands.column / self._rate,
             edges_hz=self._bands.edges_hz,
         )
 
@@ -128,11 +128,10 @@ class _Bands:
     """Power of the channel mean in logarithmic frequency bands, by column."""
 
     def __init__(self, rate: int) -> None:
-        self._rate = rate
         self._window: int = 1 << round(math.log2(WINDOW_S * rate))
         self._step = self._window // STEPS
         edges = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, rate / 2), ROWS + 1)
-        self.edges_hz = tuple(float(edge) for edge in edges)
+        self.edges_hz = tuple(edges.tolist())
         self._starts = np.round(edges[:-1] * self._window / rate).astype(int)
         self._end = max(round(edges[-1] * self._window / rate), int(self._starts[-1]) + 1)
         self._bins = np.maximum(np.diff(self._starts, append=self._end), 1).astype(np.float32)
@@ -142,9 +141,9 @@ class _Bands:
         self._frames = 0
 
     @property
-    def column_s(self) -> float:
-        """Width of a column in seconds."""
-        return float(self._step * self._folded.width / self._rate)
+    def column(self) -> int:
+        """Width of a column in samples."""
+        return self._step * self._folded.width
 
     def feed(self, samples: Array) -> None:
         self._frames += len(samples)
@@ -152,12 +151,10 @@ class _Bands:
         # if columns are as wide as a window, more overlap adds nothing
         stride = min(self._folded.width, STEPS // 2)
         hop = self._step * stride
-        count = (len(self._pending) - self._window) // hop + 1
-        if count < 1:
-            return
-        views = np.lib.stride_tricks.sliding_window_view(self._pending, self._window)[: count * hop : hop]
-        self._folded.feed(np.repeat(self._power(views), stride, axis=0))
-        self._pending = self._pending[count * hop :]
+        if len(self._pending) >= self._window:
+            views = np.lib.stride_tricks.sliding_window_view(self._pending, self._window)[::hop]
+            self._folded.feed(np.repeat(self._power(views), stride, axis=0))
+            self._pending = self._pending[len(views) * hop :]
 
     def _power(self, views: Array) -> Array:
         from scipy import fft
@@ -171,7 +168,7 @@ class _Bands:
         """Return the levels of all samples so far, shape (columns, rows); the end is padded with silence."""
         self.feed(np.zeros(self._window, dtype=np.float32))
         self._frames -= self._window
-        columns = -(-self._frames // (self._step * self._folded.width))
+        columns = -(-self._frames // self.column)
         return np.asarray(10 * np.log10(np.maximum(self._folded.columns()[:columns], _SILENCE)), dtype=np.float32)
 
 
@@ -225,31 +222,24 @@ class FoldedMaximum:
     def __init__(self, rows: int, *, limit: int) -> None:
         self.width = 1
         self._limit = limit
-        self._kept = np.empty((limit, rows), dtype=np.float32)
-        self._count = 0
+        self._kept = [np.empty((0, rows), dtype=np.float32)]
         self._pending = np.empty((0, rows), dtype=np.float32)
 
     def feed(self, columns: Array) -> None:
         """Add columns, shape (n, rows), in order."""
         waiting = np.concatenate([self._pending, columns])
-        while len(waiting) >= self.width:
-            if self._count == self._limit:
-                self._fold()
-                continue
-            whole = min(len(waiting) // self.width, self._limit - self._count)
-            part = waiting[: whole * self.width].reshape(whole, self.width, -1)
-            self._kept[self._count : self._count + whole] = part.max(axis=1)
-            self._count += whole
-            waiting = waiting[whole * self.width :]
-        self._pending = waiting
-
-    def _fold(self) -> None:
-        half = self._limit // 2
-        self._kept[:half] = self._kept.reshape(half, 2, -1).max(axis=1)
-        self._count = half
-        self.width *= 2
+        count = len(waiting) // self.width
+        self._kept.append(waiting[: count * self.width].reshape(count, self.width, columns.shape[1]).max(axis=1))
+        self._pending = waiting[count * self.width :]
+        while sum(map(len, self._kept)) > self._limit:
+            kept = np.concatenate(self._kept)
+            even = len(kept) // 2 * 2
+            self._kept = [kept[:even].reshape(even // 2, 2, -1).max(axis=1)]
+            # a last one without a neighbour waits for it
+            self._pending = np.concatenate([np.repeat(kept[even:], self.width, axis=0), self._pending])
+            self.width *= 2
 
     def columns(self) -> Array:
         """Return the columns so far, shape (n, rows); the last may be incomplete."""
         last = [self._pending.max(axis=0, keepdims=True)] if len(self._pending) else []
-        return np.concatenate([self._kept[: self._count], *last])
+        return np.concatenate([*self._kept, *last])

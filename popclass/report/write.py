@@ -31,6 +31,8 @@ def write_report(
     symptoms: Sequence[str] = (),
     paths: Sequence[PathLike] | None = None,
     failures: Sequence[str] = (),
+    timeline_results: Sequence[RecordingResult] | None = None,
+    index: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> None:
     """Write one page about classified recordings.
@@ -50,6 +52,10 @@ def write_report(
         and has no path in the downloaded labels.
     failures : sequence of str
         One message for each recording that could not be used and is missing on the page.
+    timeline_results : sequence of RecordingResult, optional
+        All recordings of the timelines, including `results` (default: `results`).
+    index : str, optional
+        Relative URL of an index page to link to.
     progress : callable, optional
         Called with the frames read of a recording and the number of all its frames (None if unknown).
 
@@ -70,16 +76,20 @@ def write_report(
     """
     if not results:
         raise UsageError("a report needs at least one recording")
-    known = [check_symptom(symptom) for symptom in symptoms]
-    locations = [result.recording for result in results] if paths is None else list(paths)
-    media = [
-        extract_media(result, path, model, progress=progress) for result, path in zip(results, locations, strict=True)
-    ]
-    files = [
-        None if result.recording == STDOUT else relative(path, target)
-        for result, path in zip(results, locations, strict=True)
-    ]
-    page = render_page(media, files, model=model, labels=labels_name(target), symptoms=known, failures=failures)
+    media, files = [], []
+    for result, path in zip(results, paths or [result.recording for result in results], strict=True):
+        media.append(extract_media(result, path, model, progress=progress))
+        files.append(None if result.recording == STDOUT else relative(path, target))
+    page = render_page(
+        media,
+        files,
+        model=model,
+        labels=labels_name(target),
+        symptoms=[check_symptom(symptom) for symptom in symptoms],
+        failures=failures,
+        timeline_results=timeline_results,
+        index=index,
+    )
     write_text(target, page)
 
 

@@ -323,6 +323,8 @@ def test_page_data_escaped(recording: Path, model: str) -> None:
     media = extract_media(
         replace(result, info=replace(result.info, name="</script><script>alert(1)</script>")), recording, chosen
     )
-    page = render_page([media], ["</script>"], model="</title>")
+    chosen.name = "</title>"
+    page = render_page([media], ["</script>"], model=chosen, labels="labels.csv")
+    assert page.count("</title>") == 1
     assert page.count("</script>") == 2
     assert "<script>alert" not in page
