@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.evaluation.intervals import spans
+from popclass.evaluation.intervals import Scores, spans
 from popclass.evaluation.matching import MATCHED, MISSED, Case, count_labels, groups_of
 from popclass.labels import LabelledRecording
 from popclass.metrics.scores import risk_coverage, score
@@ -23,7 +22,8 @@ from popclass.postprocess import LabelRules
 from popclass.results import UNCERTAIN
 from popclass.timing.sites import lookup
 
-READINGS = ("sound", "company", "timing", "both")
+# The keys are stored names of scores.json and events.csv.
+READINGS = {"sound": "sound alone", "company": "with context", "timing": "with timing", "both": "with both"}
 TOTALS = ("accuracy", "balanced_accuracy", "log_loss", "brier", "ece")
 PER_CLASS = ("precision", "recall", "f1")
 
@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 
-def score_classification(cases: Sequence[Case], rules: LabelRules) -> dict[str, Any]:
+def score_classification(cases: Sequence[Case], rules: LabelRules) -> Scores:
     """Return the scores of each reading, the counts of assigned labels, and the scores by subject and site.
 
     Parameters
@@ -70,7 +70,7 @@ def score_classification(cases: Sequence[Case], rules: LabelRules) -> dict[str, 
 
 def _score_parts(
     cases: Sequence[Case], rules: LabelRules, part_of: Callable[[LabelledRecording], str | None]
-) -> list[dict[str, Any]]:
+) -> list[Scores]:
     """Return the scores of `both` for each subject or site, without intervals."""
     parts: dict[str, list[Case]] = {}
     for case in cases:
@@ -141,7 +141,7 @@ def ranking(y: Indices, probabilities: Array, classes: Sequence[str]) -> dict[st
     return found
 
 
-def _with_intervals(y: Indices, probabilities: Array, classes: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:
+def _with_intervals(y: Indices, probabilities: Array, classes: Sequence[str], groups: Sequence[str]) -> Scores:
     def figures(at: Indices) -> dict[str, float | None]:
         drawn = score(y[at], probabilities[at], classes)
         each = {f"{one['class']} {key}": one[key] for one in drawn["classes"] for key in PER_CLASS}

@@ -16,13 +16,13 @@ A false joint call gives a class other than `other` to a sound that has none of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
 import numpy as np
 
-from popclass.evaluation.intervals import Counts, ratios
+from popclass.evaluation.intervals import Counts, Scores, ratios
 from popclass.evaluation.matching import MATCHED, MISSED, UNLABELLED, WINDOW_S, Case, groups_of
 from popclass.results import OTHER, UNCERTAIN
 
@@ -30,7 +30,7 @@ ALL_CLIPS = "all recordings are clips with one label for the whole; their sound 
 PARTIAL = "labels are partial, so that a sound without a label may be one that nobody labelled"
 
 
-def score_detection(cases: Sequence[Case], *, partial: bool = False) -> dict[str, Any]:
+def score_detection(cases: Sequence[Case], *, partial: bool = False) -> Scores:
     """Return precision, recall and F of onsets, the recall of each class, and onset errors.
 
     Parameters
@@ -84,7 +84,7 @@ def score_detection(cases: Sequence[Case], *, partial: bool = False) -> dict[str
     }
 
 
-def _onset_errors(cases: Sequence[Case]) -> dict[str, Any]:
+def _onset_errors(cases: Sequence[Case]) -> Scores:
     """Return median and 95 % quantile of the onset errors, and the median delay, of labels that name an onset."""
     named = [case for case in cases if case.row is not None and case.row.names_onset]
     errors = [1e3 * case.onset_error_s for case in named if case.onset_error_s is not None]
@@ -94,9 +94,7 @@ def _onset_errors(cases: Sequence[Case]) -> dict[str, Any]:
     return {"n": len(errors), "median": float(middle), "p95": float(far), "bias": float(np.median(errors))}
 
 
-def score_answers(
-    cases: Sequence[Case], classes: Sequence[str], full: Collection[str], seconds: float
-) -> dict[str, Any]:
+def score_answers(cases: Sequence[Case], classes: Sequence[str], full: Collection[str], seconds: float) -> Scores:
     """Return sensitivity and positive predictive value of each class, false joint calls, and the table behind them.
 
     Parameters
@@ -152,7 +150,7 @@ def score_answers(
     }
 
 
-def _answer_table(cases: Sequence[Case], classes: Sequence[str], *, unlabelled: bool) -> dict[str, Any]:
+def _answer_table(cases: Sequence[Case], classes: Sequence[str], *, unlabelled: bool) -> Scores:
     """Count the labels given to the sounds of each label, or missed; the model's classes first."""
     columns = (*classes, UNCERTAIN)
     given = Counter((case.truth, case.event.label) for case in cases if case.event is not None)
@@ -168,20 +166,14 @@ def _answer_table(cases: Sequence[Case], classes: Sequence[str], *, unlabelled: 
     }
 
 
-def score_unlabelled(
-    cases: Sequence[Case], classes: Sequence[str], full: Collection[str], seconds: float
-) -> dict[str, Any]:
+def score_unlabelled(answers: Mapping[str, Any]) -> Scores:
     """Count the labels given to unlabelled events of fully labelled recordings; joint labels there are mostly false.
 
     Parameters
     ----------
-    cases, classes, full, seconds
-        As `score_answers`.
+    answers : mapping
+        Result of `score_answers`.
     """
-    events = [case.event for case in cases if case.status == UNLABELLED and case.recording.name in full]
-    called = Counter(event.label for event in events if event is not None)
-    return {
-        "events": called.total(),
-        "minutes": seconds / 60,
-        "called": {name: called[name] for name in (*classes, UNCERTAIN)},
-    }
+    columns, given = answers["table"]["columns"], answers["table"]["unlabelled"]
+    called = dict.fromkeys(columns, 0) if given is None else dict(zip(columns, given, strict=True))
+    return {"events": sum(called.values()), "minutes": answers["false_joint_calls"]["minutes"], "called": called}

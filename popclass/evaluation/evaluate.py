@@ -22,11 +22,11 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from popclass.errors import AudioError, LabelError, UsageError
 from popclass.evaluation.classification import score_classification
 from popclass.evaluation.counts import score_answers, score_detection, score_unlabelled
+from popclass.evaluation.intervals import Scores
 from popclass.evaluation.matching import WINDOW_S, Case, cases_of, count_labels
 from popclass.evaluation.output import Evaluation
 from popclass.labels import LabelledRecording, label_files, read_labels
@@ -101,6 +101,7 @@ def evaluate(
     complete = [each for each in analyzed if each[0].whole is None and (each[0].verified or not partial)]
     full = {recording.name for recording, _ in complete}
     seconds = sum(analysis.info.duration_s for _, analysis in complete)
+    answers = score_answers(cases, chosen.classes, full, seconds)
     warnings = [f"{a.info.name}: {line}" for _, a in analyzed for line in a.info.warnings]
     scores = {
         "schema_version": SCHEMA_VERSION,
@@ -113,8 +114,8 @@ def evaluate(
         "unknown_labels": count_labels(case for case in cases if case.truth not in chosen.classes),
         "notes": [*labels.warnings, *warnings],
         "detection": score_detection(cases, partial=partial),
-        "elsewhere": score_unlabelled(cases, chosen.classes, full, seconds),
-        "end_to_end": score_answers(cases, chosen.classes, full, seconds),
+        "elsewhere": score_unlabelled(answers),
+        "end_to_end": answers,
         "classification": score_classification(cases, LabelRules.of(chosen)),
     }
     return Evaluation(scores, tuple(cases), chosen.classes, tuple(failed))
@@ -173,9 +174,7 @@ def _cases(analyzed: Analyzed, metadata_of: dict[str, Metadata], model: Model) -
     return cases
 
 
-def _about_recordings(
-    analyzed: Analyzed, failed: Sequence[str], hashes: dict[str, str], model: Model
-) -> dict[str, Any]:
+def _about_recordings(analyzed: Analyzed, failed: Sequence[str], hashes: dict[str, str], model: Model) -> Scores:
     clips = [analysis for recording, analysis in analyzed if recording.whole is not None]
     trained_on = model.info["training"].get("sha256")
     if trained_on is not None:
@@ -191,7 +190,7 @@ def _about_recordings(
     }
 
 
-def _inputs(labelled: PathLike, model: Model | PathLike | None, partial: bool, hashes: Iterable[str]) -> dict[str, Any]:
+def _inputs(labelled: PathLike, model: Model | PathLike | None, partial: bool, hashes: Iterable[str]) -> Scores:
     """Return what identifies an evaluation besides its model; `hashes` are those of the recordings."""
     files = label_files(labelled)
     return {

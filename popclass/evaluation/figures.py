@@ -8,24 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.mlab import specgram
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from popclass.audio import open_recording
+from popclass.evaluation.classification import READINGS
 from popclass.evaluation.matching import Case
 from popclass.results import Event
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    Readings = Mapping[str, Mapping[str, Any]]
+Readings = Mapping[str, Mapping[str, Any]]
+Samples = NDArray[np.float32]
 
 DPI = 150
-# The keys are stored names of scores.json.
-TITLES = {"sound": "sound alone", "company": "with context", "timing": "with timing", "both": "with both"}
+# For each of `READINGS`.
 COLOURS = {"sound": "#7f7f7f", "company": "#1f77b4", "timing": "#e08214", "both": "#1b7837"}
 WIDTHS = {"sound": 1.4, "company": 1.6, "timing": 2.0, "both": 3.0}  # thin curves on top of wide ones
 STYLES = {"sound": "--", "company": "-.", "timing": ":", "both": "-"}
@@ -43,18 +45,11 @@ _RANGE_DB = 80  # shown below the loudest
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure, size in inches, outside pyplot's registry."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    made = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(made)
-    return made
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def save_figure(made: Figure, path: Path) -> None:
     """Write a figure as PNG and, beside it, as PDF with its fonts as fonts, so that its text can be searched."""
-    from matplotlib import rc_context
-
     made.savefig(path, dpi=DPI, format="png", metadata={"Software": None})
     with rc_context({"pdf.fonttype": 42}):
         made.savefig(path.with_suffix(".pdf"), dpi=2 * DPI, format="pdf", metadata={"CreationDate": None})
@@ -98,7 +93,7 @@ def reliability(readings: Readings) -> Figure:
     upper.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1, zorder=0)
     for shift, name in ((-0.021, "sound"), (0.021, "both")):
         bins, colour = readings[name]["reliability"], COLOURS[name]
-        _bins(upper, bins, name, f"{TITLES[name]} (ECE {readings[name]['ece']:.3f})")
+        _bins(upper, bins, name, f"{READINGS[name]} (ECE {readings[name]['ece']:.3f})")
         middles = [(b["from"] + b["to"]) / 2 + shift for b in bins]
         bars = lower.bar(middles, [b["events"] for b in bins], width=0.04, color=colour)
         lower.bar_label(bars, fontsize=7)
@@ -118,8 +113,6 @@ def wilson(right: int, events: int) -> tuple[float, float]:
     >>> [round(end, 3) for end in wilson(1, 1)]
     [0.207, 1.0]
     """
-    from scipy.stats import binomtest
-
     span = binomtest(right, events).proportion_ci(method="wilson")
     return float(span.low), float(span.high)
 
@@ -145,7 +138,7 @@ def risk_coverage(readings: Readings) -> Figure:
     for name, one in readings.items():
         points = tuple((at["coverage"], at["risk"]) for at in one["risk_coverage"])
         first = drawn.setdefault(points, name)
-        label = TITLES[name] if first == name else f"{TITLES[name]} (same curve as {TITLES[first]})"
+        label = READINGS[name] if first == name else f"{READINGS[name]} (same curve as {READINGS[first]})"
         (line,) = axes.plot(*np.transpose(points), color=COLOURS[name], linestyle=STYLES[name], label=label)
         line.set(linewidth=WIDTHS[name], zorder=-WIDTHS[name])
     worst = max(risk for points in drawn for _, risk in points)
@@ -187,15 +180,14 @@ def picture(case: Case, event: Event, classes: Sequence[str]) -> Figure:
     made = new_figure(7.8, 6.2)
     made.suptitle(_title(case, event, classes), fontsize=9, x=0.01, ha="left")
     panels = made.subplot_mosaic([["wave", "near"], ["spectrum", "spectrum"]], height_ratios=[1, 1.5])
-    _waveform(panels["wave"], seconds, samples, (-AROUND_S, AROUND_S))
-    _waveform(panels["near"], 1e3 * seconds, samples, (-1e3 * BEFORE_S, 1e3 * AFTER_S))
-    panels["wave"].set(xlabel="seconds from the onset", ylabel="amplitude")
-    panels["near"].set(xlabel="milliseconds from the onset")
+    _waveform(panels["wave"], seconds, samples, (-AROUND_S, AROUND_S), "seconds")
+    _waveform(panels["near"], 1e3 * seconds, samples, (-1e3 * BEFORE_S, 1e3 * AFTER_S), "milliseconds")
+    panels["wave"].set_ylabel("amplitude")
     _spectrogram(panels["spectrum"], samples, event.sample_rate, start_s)
     return made
 
 
-def _excerpt(path: Path, event: Event) -> tuple[NDArray[np.float32], float]:
+def _excerpt(path: Path, event: Event) -> tuple[Samples, float]:
     """Return samples of the event's channel around its onset, and the time of the first in seconds from the onset."""
     margin = round(AROUND_S * event.sample_rate)
     first, stop = max(event.onset - margin, 0), event.onset + margin
@@ -209,36 +201,30 @@ def _excerpt(path: Path, event: Event) -> tuple[NDArray[np.float32], float]:
     return np.concatenate(pieces), (first - event.onset) / event.sample_rate
 
 
-def _waveform(axes: Axes, times: NDArray[np.float64], samples: NDArray[np.float32], span: tuple[float, float]) -> None:
+def _waveform(axes: Axes, times: NDArray[np.float64], samples: Samples, span: tuple[float, float], unit: str) -> None:
     shown = (times >= span[0]) & (times <= span[1])
     axes.plot(times[shown], samples[shown], color="#333333", linewidth=0.6)
     # beside the sound, not over it
     axes.plot(0, 1, marker="v", color="#d62728", clip_on=False, transform=axes.get_xaxis_transform())
-    axes.set_xlim(*span)
+    axes.set(xlim=span, xlabel=f"{unit} from the onset")
     axes.tick_params(labelsize=8)
 
 
-def _spectrogram(axes: Axes, samples: NDArray[np.float32], rate: int, start_s: float) -> None:
+def _spectrogram(axes: Axes, samples: Samples, rate: int, start_s: float) -> None:
     # on a logarithmic axis, since the sounds of contact microphones lie below 1 kHz
-    from matplotlib.colors import Normalize
-    from matplotlib.mlab import specgram
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
     size = min(max(round(_WINDOW_S * rate), 32), len(samples))
     spectrum = specgram(samples, NFFT=size, Fs=rate, noverlap=int(_OVERLAP * size), pad_to=_PADDING * size)
     power, hertz, middle = (np.asarray(part, dtype=float) for part in spectrum)
     level = 10 * np.log10(np.maximum(power, 1e-20))
     level -= level.max()
-    norm = Normalize(-_RANGE_DB, 0)
     audible = hertz > 0  # a logarithmic axis has no zero
-    shown = axes.pcolormesh(
-        start_s + middle, hertz[audible], level[audible], cmap="magma", norm=norm, shading="nearest", rasterized=True
-    )
+    style: dict[str, Any] = {"cmap": "magma", "vmin": -_RANGE_DB, "vmax": 0, "shading": "nearest", "rasterized": True}
+    shown = axes.pcolormesh(start_s + middle, hertz[audible], level[audible], **style)
     top = min(rate / 2, TOP_HZ)
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(FixedLocator([hz for hz in _TICKS_HZ if hz <= top]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda hz, _: f"{hz:g}" if hz < 1000 else f"{hz / 1000:g} k"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    ticks = [hz for hz in _TICKS_HZ if hz <= top]
+    axes.set_yticks(ticks, [f"{hz:g}" if hz < 1000 else f"{hz / 1000:g} k" for hz in ticks])
+    axes.set_yticks([], minor=True)
     axes.set(xlabel="seconds from the onset", ylabel="Hz", xlim=(-AROUND_S, AROUND_S), ylim=(BOTTOM_HZ, top))
     axes.figure.colorbar(shown, ax=axes, label="dB below the loudest", pad=0.01)
 

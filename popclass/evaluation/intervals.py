@@ -30,6 +30,7 @@ Flags = NDArray[np.bool_]
 Figures = Callable[[Indices], Mapping[str, float | None]]
 Intervals = dict[str, list[float] | None]
 Counts = tuple[NDArray[Any], ...]
+Scores = dict[str, Any]
 
 
 def spans(figures: Figures, groups: Sequence[str], behind: Mapping[str, Sequence[Flags]]) -> Intervals:

@@ -18,7 +18,6 @@ from typing import Any
 
 from popclass.errors import OutputError
 from popclass.evaluation.classification import READINGS, worst
-from popclass.evaluation.figures import save_figures, save_pictures
 from popclass.evaluation.matching import MATCHED, Case
 from popclass.evaluation.report import markdown, text
 from popclass.formats.csv_io import cell, csv_line
@@ -28,17 +27,6 @@ from popclass.utils.text import visible
 
 PART = ".popclass-evaluation.part"  # of one name, so that two evaluations cannot fill one folder
 MOST_ERRORS = 12  # that are shown as pictures
-_OF_EVENT = (
-    "event",
-    "start_s",
-    "label",
-    "p_label",
-    "acoustic_label",
-    "novelty",
-    "timing",
-    "since_cavitation_s",
-    "snr_db",
-)
 _OF_READING = re.compile(f"^({'|'.join(READINGS)})_(?=p_)")
 
 
@@ -82,28 +70,29 @@ class Evaluation:
         """
         check_folder(folder)
         path, shown = Path(folder), visible(os.fspath(folder))
-        made, part = not path.exists(), path / PART
+        part, made, own = path / PART, not path.exists(), False
         try:
             path.mkdir(exist_ok=True)
             part.mkdir()
-        except FileExistsError:
-            raise OutputError(f"{shown} is being written by another evaluation") from None
-        except OSError as error:
-            raise OutputError(f"cannot write {shown}: {error.strerror or error}") from error
-        try:
+            own = True
             self._fill(part)
             with defer_signals():
                 for file in sorted(part.iterdir()):
                     os.replace(file, path / file.name)
+        except FileExistsError:
+            raise OutputError(f"{shown} is being written by another evaluation") from None
         except OSError as error:
             raise OutputError(f"cannot write {shown}: {error.strerror or error}") from error
         finally:
-            shutil.rmtree(part, ignore_errors=True)
+            if own:
+                shutil.rmtree(part, ignore_errors=True)
             if made:
                 with suppress(OSError):
                     path.rmdir()  # goes only where it is empty, since something went wrong
 
     def _fill(self, folder: Path) -> None:
+        from popclass.evaluation.figures import save_figures, save_pictures
+
         stored = json.dumps(self.scores, indent=1, ensure_ascii=False, allow_nan=False)
         write_text(folder / "scores.json", stored + "\n")
         write_text(folder / "events.csv", _event_lines(self.cases, self.classes))
@@ -136,29 +125,22 @@ def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[st
     )
     yield csv_line(columns)
     for case in cases:
-        known = _fields(case, classes)
+        info = case.recording
+        known = {name: getattr(case.event, name, None) for name in columns} | {
+            "recording": visible(info.name),
+            "status": case.status,
+            "truth": case.truth,
+            "truth_start_s": getattr(case.row, "start_s", None),
+            "truth_end_s": getattr(case.row, "end_s", None),
+            "onset_error_s": case.onset_error_s,
+            "subject": info.subject,
+            "site": info.site,
+            "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
+        }
+        for reading, table in case.probabilities.items():
+            known |= {_column(reading, name): float(p) for name, p in zip(classes, table, strict=True)}
         # probabilities of all readings have the decimals of `p_<class>`
-        yield csv_line(cell(_OF_READING.sub("", name), known.get(name)) for name in columns)
-
-
-def _fields(case: Case, classes: tuple[str, ...]) -> dict[str, Any]:
-    info = case.recording
-    known = {
-        "recording": visible(info.name),
-        "status": case.status,
-        "truth": case.truth,
-        "onset_error_s": case.onset_error_s,
-        "subject": info.subject,
-        "site": info.site,
-        "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
-    }
-    if case.row is not None:
-        known |= {"truth_start_s": case.row.start_s, "truth_end_s": case.row.end_s}
-    if case.event is not None:
-        known |= {name: getattr(case.event, name) for name in _OF_EVENT}
-    for reading, table in case.probabilities.items():
-        known |= {_column(reading, name): float(p) for name, p in zip(classes, table, strict=True)}
-    return known
+        yield csv_line(cell(_OF_READING.sub("", name), known[name]) for name in columns)
 
 
 def _column(reading: str, name: str) -> str:

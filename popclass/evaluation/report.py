@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from popclass.evaluation.classification import READINGS
 from popclass.metrics.tables import figure, markdown_table, table
 from popclass.utils.text import one_line
 
@@ -12,17 +13,9 @@ Rows = list[list[str]]
 Scores = Mapping[str, Any]
 Sections = Iterator[tuple[str, list[Any]]]  # headings, each with paragraphs and tables; empty ones are not shown
 
-# The keys are stored names of scores.json.
-_MEANING = {
-    "sound": "sound alone",
-    "company": "with context",
-    "timing": "with timing",
-    "both": "with both (popclass's labels)",
-}
-
 MOST_LIKELY = (
     "These scores take the most likely class for the answer, even where the label is 'uncertain': balanced accuracy "
-    "can be perfect and a fifth of the labels uncertain."
+    "can be perfect and a fifth of the labels uncertain. 'With both' is the basis of popclass's labels."
 )
 
 
@@ -62,7 +55,7 @@ def _summary(scores: Scores) -> Sections:
 def _details(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) -> Sections:
     classification = scores["classification"]
     for name in ("sound", "both") if classification["events"] else ():
-        explained = f"Of each class, {_MEANING[name]}, the most likely class taken for the answer:"
+        explained = f"Of each class, {READINGS[name]}, the most likely class taken for the answer:"
         yield "", [explained, _ranked_rows(classification["readings"][name]["classes"])]
     for name, parts in (("subject", classification["subjects"]), ("site", classification["sites"])):
         if parts:
@@ -170,7 +163,7 @@ def _classification(scores: Scores) -> list[Any]:
     rows = [["", "balanced accuracy", "log loss", "Brier", "ECE", "uncertain"]]
     for name, reading in one["readings"].items():
         scored = _spanned(reading, ("balanced_accuracy", "log_loss", "brier", "ece"))
-        rows.append([_MEANING[name], *scored, _percent(reading["uncertain"])])
+        rows.append([READINGS[name], *scored, _percent(reading["uncertain"])])
     return [found, MOST_LIKELY, rows]
 
 

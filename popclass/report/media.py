@@ -13,7 +13,7 @@ import io
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from popclass.errors import AudioError
 from popclass.model.model import Model
-from popclass.pipeline import extract_events
+from popclass.pipeline import Progress, extract_events
 from popclass.report.evidence import Contribution, contributions
 from popclass.report.overview import Overview, OverviewBuilder
 from popclass.results import Event, RecordingResult
@@ -37,7 +37,6 @@ SIZE_LIMIT, SIZE_LIMIT_PER_S, MAX_SIZE_LIMIT = 550_000, 1_700, 3_700_000
 FLAC_SHARE = 0.75  # of 16-bit samples; background noise compresses worse than speech
 OPUS_RATE, OPUS_BITS_PER_S = 48_000, 64_000
 _FAST = {"compression_level": "0"}  # half the time of the default at nearly the same size
-_SILENCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +82,7 @@ class RecordingMedia:
 
 
 def extract_media(
-    result: RecordingResult,
-    path: str | os.PathLike[str],
-    model: Model,
-    *,
-    progress: Callable[[int, int | None], None] | None = None,
+    result: RecordingResult, path: str | os.PathLike[str], model: Model, progress: Progress | None = None
 ) -> RecordingMedia:
     """Read a classified recording again and collect what its page shows.
 
@@ -192,7 +187,7 @@ def normalize_clip(samples: Array, rate: int) -> tuple[Array, float]:
     ramp = np.linspace(0, 1, length, endpoint=False, dtype=np.float32)
     centered[:length] *= ramp
     centered[len(centered) - length :] *= ramp[::-1]
-    peak = max(float(np.abs(centered).max(initial=0.0)), _SILENCE)
+    peak = max(float(np.abs(centered).max(initial=0.0)), 1e-9)
     gain_db = PEAK_DBFS - 20 * math.log10(peak)
     return np.asarray(centered * 10 ** (gain_db / 20), dtype=np.float32), gain_db
 

@@ -95,24 +95,19 @@ class OverviewBuilder:
         """Return the overview of all samples so far."""
         if len(self._pending):
             self._envelope.feed(_extremes(self._pending[None]))
-            self._pending = self._pending[:0]
-        columns = self._centered()
+        kept = self._envelope.columns().reshape(-1, 2, len(self._sums))
+        means = (self._sums / max(self._frames, 1)).astype(np.float32)
+        columns = np.stack([-(kept[:, 0] + means).max(axis=1), (kept[:, 1] - means).max(axis=1)], axis=1)
         peak = float(np.abs(columns).max(initial=0.0))
         share = columns / max(peak, _SILENCE)
         return Overview(
             envelope=np.rint(np.sign(share) * np.sqrt(np.abs(share)) * 127).astype(np.int8),
             envelope_s=self._column * self._envelope.width / self._rate,
             peak=peak,
-            spectrogram=_images(self._bands.decibels()),
+            spectrogram=_images(self._bands.decibels(self._frames)),
             spectrogram_s=self._bands.column / self._rate,
             edges_hz=self._bands.edges_hz,
         )
-
-    def _centered(self) -> Array:
-        """Return minimum and maximum of each column over all channels, each channel less its mean."""
-        kept = self._envelope.columns().reshape(-1, 2, len(self._sums))
-        means = (self._sums / max(self._frames, 1)).astype(np.float32)
-        return np.stack([-(kept[:, 0] + means).max(axis=1), (kept[:, 1] - means).max(axis=1)], axis=1)
 
 
 def _extremes(columns: Array) -> Array:
@@ -138,7 +133,6 @@ class _Bands:
         self._taper = np.hanning(self._window).astype(np.float32)
         self._folded = FoldedMaximum(ROWS, limit=SPECTROGRAM_COLUMNS)
         self._pending = np.zeros(self._window // 2, dtype=np.float32)  # so that a column is centered on its time
-        self._frames = 0
 
     @property
     def column(self) -> int:
@@ -146,7 +140,6 @@ class _Bands:
         return self._step * self._folded.width
 
     def feed(self, samples: Array) -> None:
-        self._frames += len(samples)
         self._pending = np.concatenate([self._pending, samples])
         # if columns are as wide as a window, more overlap adds nothing
         stride = min(self._folded.width, STEPS // 2)
@@ -164,12 +157,11 @@ class _Bands:
         # a band narrower than a bin uses the bin that contains it
         return np.asarray(np.add.reduceat(power[:, : self._end], self._starts, axis=1) / self._bins, dtype=np.float32)
 
-    def decibels(self) -> Array:
+    def decibels(self, frames: int) -> Array:
         """Return the levels of all samples so far, shape (columns, rows); the end is padded with silence."""
         self.feed(np.zeros(self._window, dtype=np.float32))
-        self._frames -= self._window
-        columns = -(-self._frames // self.column)
-        return np.asarray(10 * np.log10(np.maximum(self._folded.columns()[:columns], _SILENCE)), dtype=np.float32)
+        power = self._folded.columns()[: -(-frames // self.column)]
+        return np.asarray(10 * np.log10(np.maximum(power, _SILENCE)), dtype=np.float32)
 
 
 def _images(levels: Array) -> tuple[bytes, ...]:

@@ -16,14 +16,15 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from popclass.formats.table import description, summary, total
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from popclass.formats.table import description, summary
 from popclass.formats.text import rounded
 from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.report.evidence import Contribution
-from popclass.report.guidance import guidance
 from popclass.report.media import Clip, RecordingMedia
 from popclass.report.overview import TILE, Overview
 from popclass.results import Event, RecordingResult
@@ -33,69 +34,13 @@ from popclass.utils.files import STDOUT
 from popclass.utils.text import one_line, visible
 from popclass.version import __version__
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
+Data = dict[str, Any]
 
 # In order of dependency.
 SCRIPTS = ("store.js", "labels.js", "sound.js", "picture.js", "table.js", "detail.js", "timeline.js", "main.js")
 
-
-def render_page(
-    media: Sequence[RecordingMedia],
-    files: Sequence[str | None],
-    *,
-    model: Model,
-    labels: str,
-    symptoms: Sequence[str] = (),
-    failures: Sequence[str] = (),
-    timeline_results: Sequence[RecordingResult] | None = None,
-    index: str | None = None,
-) -> str:
-    """Return the HTML of a report.
-
-    Parameters
-    ----------
-    media : sequence of RecordingMedia
-        At least one recording.
-    files : sequence of str or None
-        Path of each recording relative to the page, for the downloaded labels; None for standard input.
-    model : Model
-        The model that classified, whose limitations the page lists.
-    labels : str
-        File name of the downloaded labels.
-    symptoms : sequence of str
-        Names as returned by `check_symptom`.
-    failures : sequence of str
-        One message for each recording that could not be used and is not in `media`.
-    timeline_results : sequence of RecordingResult, optional
-        All recordings of the timelines, including those of the page (default: those of the page).
-    index : str, optional
-        Relative URL of the index page.
-    """
-    results = [each.result for each in media]
-    sites = [result.site for result in results]
-    # The key of the browser storage depends on the events, so that two reports do not share corrections.
-    found = [[result.recording, [[e.onset, e.label] for e in result.events]] for result in results]
-    data = {
-        "labels": labels,
-        "classes": list(results[0].classes),
-        "recordings": [_recording(each, file) for each, file in zip(media, files, strict=True)],
-        "sessions": _sessions(results, results if timeline_results is None else timeline_results),
-        "key": hashlib.sha256(json.dumps(found).encode()).hexdigest()[:20],
-    }
-    values = {
-        "title": shown_name(results[0].recording) if len(results) == 1 else f"{len(results)} recordings",
-        "total": total(results) if len(results) > 1 else None,
-        "failures": [one_line(failure) for failure in failures],
-        "sounds": any(result.events for result in results),
-        "recordings": [(shown_name(each.recording), description(each), summary(each)) for each in results],
-        "data": data,
-        "guidance": guidance(sites, symptoms),
-        "index": index,
-        "script": _script(),
-    }
-    return render("page.html", values, model, sites)
+_ENVIRONMENT = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+_ENVIRONMENT.loader = PackageLoader("popclass.report", "templates")
 
 
 def render(template: str, values: Mapping[str, Any], model: Model, sites: Sequence[str | None]) -> str:
@@ -126,7 +71,7 @@ def render(template: str, values: Mapping[str, Any], model: Model, sites: Sequen
         "style": style,
         "policy": policy,
     }
-    return visible(_environment().get_template(template).render(values, **common))
+    return visible(_ENVIRONMENT.get_template(template).render(values, **common))
 
 
 def _allowed(text: str | None) -> str:
@@ -136,8 +81,8 @@ def _allowed(text: str | None) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
-def _script() -> str:
-    """Join the scripts in one function scope."""
+def page_script() -> str:
+    """Return the scripts of a page, in one function scope."""
     parts = "\n".join(map(_text, SCRIPTS))
     return f'(function () {{\n"use strict";\n{parts}\n}})();\n'
 
@@ -147,17 +92,36 @@ def _text(name: str) -> str:
     return resources.files("popclass.report").joinpath("templates", name).read_text("utf-8")
 
 
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def page_data(
+    media: Sequence[RecordingMedia], files: Sequence[str | None], labels: str, results: Sequence[RecordingResult]
+) -> Data:
+    """Return the data for the scripts of a page.
 
-    return Environment(
-        loader=PackageLoader("popclass.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    Parameters
+    ----------
+    media : sequence of RecordingMedia
+        The recordings of the page, at least one.
+    files : sequence of str or None
+        Path of each recording in the downloaded labels; None for standard input.
+    labels : str
+        File name of the downloaded labels.
+    results : sequence of RecordingResult
+        All recordings of the timelines, including those of the page.
+    """
+    shown = [each.result for each in media]
+    # The key of the browser storage depends on the events, so that two reports do not share corrections.
+    found = [[result.recording, [[e.onset, e.label] for e in result.events]] for result in shown]
+    places = {result.recording: index for index, result in enumerate(shown)}
+    return {
+        "labels": labels,
+        "classes": list(shown[0].classes),
+        "recordings": [_recording(each, file) for each, file in zip(media, files, strict=True)],
+        "sessions": [
+            _session(line, [results[index] for index in line.recordings], places)
+            for line in timelines([result.info for result in results])
+        ],
+        "key": hashlib.sha256(json.dumps(found).encode()).hexdigest()[:20],
+    }
 
 
 def shown_name(recording: str) -> str:
@@ -171,7 +135,7 @@ def shown_name(recording: str) -> str:
     return "standard input" if recording == STDOUT else one_line(recording)
 
 
-def _recording(media: RecordingMedia, file: str | None) -> dict[str, Any]:
+def _recording(media: RecordingMedia, file: str | None) -> Data:
     result = media.result
     events = zip(result.events, media.clips, media.evidence, strict=True)
     return {
@@ -186,11 +150,11 @@ def _recording(media: RecordingMedia, file: str | None) -> dict[str, Any]:
         "summary": summary(result),
         "warnings": [one_line(warning) for warning in result.warnings],
         "overview": _overview(media.overview),
-        "events": [_event(event, result, clip, evidence) for event, clip, evidence in events],
+        "events": [_event(event, result.classes, clip, evidence) for event, clip, evidence in events],
     }
 
 
-def _overview(overview: Overview) -> dict[str, Any]:
+def _overview(overview: Overview) -> Data:
     return {
         "step": overview.envelope_s,
         "peak": rounded(overview.peak, 6),
@@ -203,9 +167,7 @@ def _overview(overview: Overview) -> dict[str, Any]:
     }
 
 
-def _event(
-    event: Event, result: RecordingResult, clip: Clip | None, evidence: Sequence[Contribution]
-) -> dict[str, Any]:
+def _event(event: Event, classes: Sequence[str], clip: Clip | None, evidence: Sequence[Contribution]) -> Data:
     data = {
         "n": event.event,
         "burst": event.burst,
@@ -214,7 +176,7 @@ def _event(
         "label": event.label,
         "p": rounded(event.p_label, 4),
         "acoustic": event.acoustic_label,
-        "probabilities": [rounded(event.probabilities.get(name), 4) for name in result.classes],
+        "probabilities": [rounded(event.probabilities.get(name), 4) for name in classes],
         "novelty": rounded(event.novelty, 4),
         "timing": event.timing,
         "why": one_line(event.timing_reason),
@@ -236,18 +198,7 @@ def _uri(data: bytes, mime: str) -> str:
     return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _sessions(shown: Sequence[RecordingResult], results: Sequence[RecordingResult]) -> list[dict[str, Any]]:
-    """Return the timelines of the shown recordings, each with all its recordings."""
-    places = {result.recording: index for index, result in enumerate(shown)}
-    lines = timelines([result.info for result in results])
-    return [
-        _session(line, [results[index] for index in line.recordings], places)
-        for line in lines
-        if any(results[index].recording in places for index in line.recordings)
-    ]
-
-
-def _session(line: Timeline, results: Sequence[RecordingResult], places: Mapping[str, int]) -> dict[str, Any]:
+def _session(line: Timeline, results: Sequence[RecordingResult], places: Mapping[str, int]) -> Data:
     session, recordings = results[0].session, []
     for result, offset in zip(results, line.offsets_s, strict=True):
         place = places.get(result.recording)

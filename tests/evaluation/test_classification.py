@@ -18,7 +18,7 @@ KINDS = ["cavitation", "snapping", "other"]
 @pytest.fixture
 def answered(monkeypatch):
     """Function that returns the scores of `sound` for cases with given labels, groups and probabilities."""
-    monkeypatch.setattr(classification, "READINGS", ("sound",))  # the others are scored in the same way
+    monkeypatch.setattr(classification, "READINGS", {"sound": "sound alone"})  # the others are scored in the same way
 
     def scores(truths, groups, probabilities):
         event = Event(0, 0, 1, 48_000, channel=1, snr_db=20.0, peak_dbfs=-6.0, label="other", novelty=0.0)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import recordings
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from popclass.evaluation.figures import confusion, picture, reliability, risk_coverage, save_figure, wilson
 from popclass.evaluation.matching import Case
@@ -39,7 +40,7 @@ def legend(figure):
 
 def legend_is_clear(figure):
     """Whether the legend lies within the figure and covers none of the axes."""
-    figure.canvas.draw()
+    FigureCanvasAgg(figure).draw()
     box = figure.legends[0].get_window_extent()
     inside = figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1 and figure.bbox.y0 <= box.y0
     return inside and not any(box.overlaps(axes.get_window_extent()) for axes in figure.axes)

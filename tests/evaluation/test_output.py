@@ -78,7 +78,7 @@ def test_scores_keys(saved):
     for part, keys in KEYS.items():
         assert list(scores[part] if part else scores) == keys.split()
     readings = scores["classification"]["readings"]
-    assert tuple(readings) == READINGS
+    assert list(readings) == list(READINGS)
     for one in readings.values():
         assert set(one) >= {"balanced_accuracy", "log_loss", "brier", "ece", "uncertain", "intervals", "risk_coverage"}
     assert set(scores["classification"]["sites"][0]) >= {"name", "events", "balanced_accuracy"}
@@ -100,7 +100,7 @@ def test_save_failure_leaves_nothing(tmp_path, model, labelled, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(output, "save_pictures", full)
+    monkeypatch.setattr(figures, "save_figures", full)
     with pytest.raises(OutputError, match="No space left"):
         found.save(tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -21,8 +21,7 @@ import recordings
 from popclass.cli import main
 from popclass.model.model import Model
 from popclass.pipeline import classify
-from popclass.report.media import extract_media
-from popclass.report.page import render_page
+from popclass.report import media, write_report
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -191,22 +190,25 @@ def test_page_escapes_labels(driver: Any, folder: Path) -> None:
     result = classify(folder / "b.wav", model=model)
     label = "<img src=x onerror=alert(3)>"
     events = (result.events[0].gain(label=label, timing_reason="</script><b>"), *result.events[1:])
-    media = extract_media(replace(result, events=events), folder / "b.wav", model)
     model.name = "<b>m</b>"
-    page = render_page([media], ["b.wav"], model=model, labels="labels.csv")
-    (folder / "label.html").write_text(page, "utf-8")
+    write_report([replace(result, events=events)], folder / "label.html", model=model)
     open_page(driver, folder / "label.html")
     assert column(driver, 2)[0].endswith(label)
     assert driver.execute_script("return document.querySelectorAll('img, b').length") == 0
     assert complaints(driver) == []
 
 
-def test_detail_without_clip(driver: Any, folder: Path) -> None:
+def test_detail_without_clip(driver: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model.load(folder / "small.onnx")
     result = classify(folder / "b.wav", model=model)
-    media = extract_media(result, folder / "b.wav", model)
-    media = replace(media, clips=(None,) * len(media.clips))
-    (folder / "silent.html").write_text(render_page([media], [None], model=model, labels="labels.csv"), "utf-8")
+    monkeypatch.setattr(media, "SIZE_LIMIT", 0)
+    monkeypatch.setattr(media, "SIZE_LIMIT_PER_S", 0)
+    write_report(
+        [replace(result, info=replace(result.info, name="-"))],
+        folder / "silent.html",
+        model=model,
+        paths=[folder / "b.wav"],
+    )
     complaints(driver)
     open_page(driver, folder / "silent.html")
     assert "size limit" in one(driver, "#sound").text
