@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 Source = str | os.PathLike[str] | BinaryIO | NDArray[Any]
 Progress = Callable[[int, int | None], None]
 OnSounds = Callable[[Sequence[Sound]], None]
+OnBlock = Callable[[NDArray[np.float32]], None]
 
 BURST_GAP_S = 0.250
 BLOCK = 65536  # samples per channel
@@ -85,6 +86,7 @@ class EventExtractor:
         name: str | None = None,
         progress: Progress | None = None,
         on_sounds: OnSounds | None = None,
+        on_block: OnBlock | None = None,
     ) -> None:
         """Detect the events of one recording; parameters and errors as `extract_events`.
 
@@ -94,7 +96,7 @@ class EventExtractor:
         events: list[Event] = []
         try:
             with open_recording(source, sample_rate=sample_rate, name=name) as recording:
-                for sounds in _detect(recording, progress):
+                for sounds in _detect(recording, progress, on_block):
                     events += [sound.event for sound in sounds]
                     if on_sounds is not None:
                         for start in range(0, len(sounds), SOUNDS_AT_ONCE):
@@ -115,10 +117,12 @@ class EventExtractor:
         return [Extraction(info, events, features[at : at + len(events)]) for at, info, events in self._found]
 
 
-def _detect(recording: Recording, progress: Progress | None) -> Iterator[list[Sound]]:
+def _detect(recording: Recording, progress: Progress | None, on_block: OnBlock | None) -> Iterator[list[Sound]]:
     """Yield the sounds that each block of a recording completes."""
     detector = Detector(recording.sample_rate, recording.channels)
     for block in recording.blocks(BLOCK):
+        if on_block is not None:
+            on_block(block)
         yield detector.feed(block)
         if progress is not None:
             progress(recording.frames_read, recording.frames)
@@ -133,6 +137,7 @@ def extract_events(
     name: str | None = None,
     progress: Progress | None = None,
     on_sounds: OnSounds | None = None,
+    on_block: OnBlock | None = None,
 ) -> Extraction:
     """Detect the events of a recording and compute their features.
 
@@ -149,6 +154,8 @@ def extract_events(
         Called with the frames read and the total number of frames (None where unknown).
     on_sounds : callable, optional
         Called with up to 32 detected sounds at a time, samples included, in the order of the events.
+    on_block : callable, optional
+        Called with each block of samples, shape (n, channels), before its sounds are detected.
 
     Raises
     ------
@@ -156,7 +163,7 @@ def extract_events(
         If the recording is unusable.
     """
     extractor = EventExtractor(frontend)
-    extractor.add(source, sample_rate=sample_rate, name=name, progress=progress, on_sounds=on_sounds)
+    extractor.add(source, sample_rate=sample_rate, name=name, progress=progress, on_sounds=on_sounds, on_block=on_block)
     return extractor.finish()[0]
 
 

@@ -91,6 +91,11 @@ class LabelRules:
         check_duration(refractory_s, what="refractory")
         return cls(model.classes, least, model.thresholds.novelty, capacity, refractory_s, price)
 
+    def unclear(self, probabilities: Array, novelty: Array) -> Flags:
+        """Return the events that are `uncertain`, for probabilities of shape (n, classes)."""
+        least = self.min_probability[probabilities.argmax(axis=1)]
+        return np.asarray((novelty >= self.novelty) | (probabilities.max(axis=1) < least))
+
 
 @dataclass(frozen=True, slots=True)
 class TimelineLabels:
@@ -238,9 +243,8 @@ def assign_labels(
         Start of the last burst with a cavitation before all these events.
     """
     posterior, timing, takes_cavity = check_timing(placed, contextual, novelty, rules)
-    best, p_label = posterior.argmax(axis=1), posterior.max(axis=1)
-    unclear = (novelty >= rules.novelty) | (p_label < rules.min_probability[best])
-    labels = tuple(UNCERTAIN if no else rules.classes[at] for at, no in zip(best, unclear, strict=True))
+    likeliest = zip(posterior.argmax(axis=1), rules.unclear(posterior, novelty), strict=True)
+    labels = tuple(UNCERTAIN if unclear else rules.classes[best] for best, unclear in likeliest)
     cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
     since = refractory.since_cavitation(placed.time_s, placed.burst, cavitation)
     if last_cavitation_s is not None:

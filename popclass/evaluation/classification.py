@@ -8,111 +8,107 @@ named or `uncertain`; the share of `uncertain` is given beside it. Scores are th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.evaluation.intervals import spans
-from popclass.evaluation.matching import Case
+from popclass.evaluation.intervals import Scores, spans
+from popclass.evaluation.matching import MATCHED, MISSED, Case, count_labels, groups_of
+from popclass.labels import LabelledRecording
 from popclass.metrics.scores import risk_coverage, score
+from popclass.postprocess import LabelRules
 from popclass.results import UNCERTAIN
+from popclass.timing.sites import lookup
 
-READINGS = ("sound", "company", "timing", "both")
+# The keys are stored names of scores.json and events.csv.
+READINGS = {"sound": "sound alone", "company": "with context", "timing": "with timing", "both": "with both"}
 TOTALS = ("accuracy", "balanced_accuracy", "log_loss", "brier", "ece")
 PER_CLASS = ("precision", "recall", "f1")
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 
-def score_readings(
-    cases: Sequence[Case], groups: Sequence[str], classes: Sequence[str], least: Array, novelty: float
-) -> dict[str, Any]:
-    """Scores of each reading, and how often each class was given each label.
+def score_classification(cases: Sequence[Case], rules: LabelRules) -> Scores:
+    """Return the scores of each reading, the counts of assigned labels, and the scores by subject and site.
 
     Parameters
     ----------
     cases : sequence of Case
-        Matched, of classes that the model knows.
-    groups : sequence of str
-        What each is from, for the intervals.
-    classes : sequence of str
-        Of the model.
-    least : ndarray, shape (classes,)
-        Probabilities below which a class is not named.
-    novelty : float
-        From which on an event is `uncertain`.
+        Those that are matched and whose class the model knows are scored.
+    rules : LabelRules
+        Rules by which the events were labelled.
     """
-    y = truths(cases, classes)
+    classes = rules.classes
+    matched = [case for case in cases if case.status == MATCHED]
+    known = [case for case in matched if case.truth in classes]
+    over, groups = groups_of(known)
+    y = _truths(known, classes)
     readings = {}
     for name in READINGS:
-        probabilities = probabilities_of(cases, name, len(classes))
+        probabilities = _probabilities(known, name, classes)
         readings[name] = {
             **_with_intervals(y, probabilities, classes, groups),
-            "uncertain": _share(doubtful(cases, probabilities, least, novelty)),
+            "uncertain": _uncertain(known, probabilities, rules),
             "risk_coverage": risk_coverage(y, probabilities),
         }
-    return {"events": len(y), "groups": len(set(groups)), "readings": readings, "labels": label_counts(cases, classes)}
+    given = Counter((case.truth, case.event.label) for case in known if case.event is not None)
+    return {
+        "intervals_over": over,
+        "events": len(y),
+        "groups": len(set(groups)),
+        "readings": readings,
+        "labels": {truth: {label: given[truth, label] for label in (*classes, UNCERTAIN)} for truth in classes},
+        "found_without_class": count_labels(case for case in matched if case.truth not in classes),
+        "not_found": sum(case.status == MISSED for case in cases),
+        "subjects": _score_parts(known, rules, lambda recording: recording.subject),
+        "sites": _score_parts(known, rules, lambda recording: recording.site and lookup(recording.site).name),
+    }
 
 
-def score_parts(
-    parts: Mapping[str, Sequence[Case]], classes: Sequence[str], least: Array, novelty: float
-) -> list[dict[str, Any]]:
-    """Scores of `both` for each subject, site or the like, without intervals."""
+def _score_parts(
+    cases: Sequence[Case], rules: LabelRules, part_of: Callable[[LabelledRecording], str | None]
+) -> list[Scores]:
+    """Return the scores of `both` for each subject or site, without intervals."""
+    parts: dict[str, list[Case]] = {}
+    for case in cases:
+        if (name := part_of(case.recording)) is not None:
+            parts.setdefault(name, []).append(case)
     rows = []
-    for name, cases in sorted(parts.items()):
-        probabilities = probabilities_of(cases, "both", len(classes))
-        figures = score(truths(cases, classes), probabilities, classes)
+    for name, own in sorted(parts.items()):
+        probabilities = _probabilities(own, "both", rules.classes)
+        figures = score(_truths(own, rules.classes), probabilities, rules.classes)
         totals = {key: figures[key] for key in TOTALS}
-        rows.append(
-            {
-                "name": name,
-                "events": len(cases),
-                **totals,
-                "uncertain": _share(doubtful(cases, probabilities, least, novelty)),
-            }
-        )
+        rows.append({"name": name, "events": len(own), **totals, "uncertain": _uncertain(own, probabilities, rules)})
     return rows
 
 
-def truths(cases: Sequence[Case], classes: Sequence[str]) -> NDArray[np.intp]:
-    """Return the class index of each case, shape (n,)."""
-    place = {name: i for i, name in enumerate(classes)}
-    return np.array([place[case.truth] for case in cases if case.truth is not None], dtype=np.intp)
+def _truths(cases: Sequence[Case], classes: Sequence[str]) -> Indices:
+    return np.array([classes.index(case.truth) for case in cases if case.truth is not None], dtype=np.intp)
 
 
-def probabilities_of(cases: Sequence[Case], reading: str, classes: int) -> Array:
-    """Return the probabilities of one reading, shape (n, classes)."""
-    return np.array([case.probabilities[reading] for case in cases], dtype=float).reshape(len(cases), classes)
+def _probabilities(cases: Sequence[Case], reading: str, classes: Sequence[str]) -> Array:
+    return np.array([case.probabilities[reading] for case in cases], dtype=float).reshape(-1, len(classes))
 
 
-def doubtful(cases: Sequence[Case], probabilities: Array, least: Array, novelty: float) -> NDArray[np.bool_]:
-    """Return the cases that are `uncertain` under these probabilities, by the rule of `popclass.postprocess`."""
-    novel = np.array([_novelty(case) >= novelty for case in cases], dtype=bool)
-    faint = probabilities.max(axis=1, initial=0.0) < least[probabilities.argmax(axis=1)]
-    return np.asarray(novel | faint)
-
-
-def label_counts(cases: Sequence[Case], classes: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Count the labels given to each class, `uncertain` included."""
-    counts = {truth: dict.fromkeys((*classes, UNCERTAIN), 0) for truth in classes}
-    for case in cases:
-        if case.truth is not None and case.event is not None:
-            counts[case.truth][case.event.label] += 1
-    return counts
+def _uncertain(cases: Sequence[Case], probabilities: Array, rules: LabelRules) -> float | None:
+    """Return the share of cases that are `uncertain` under these probabilities."""
+    novelty = np.array([case.event.novelty for case in cases if case.event is not None], dtype=float)
+    return float(rules.unclear(probabilities, novelty).mean()) if cases else None
 
 
 def worst(cases: Sequence[Case], classes: Sequence[str], count: int) -> list[Case]:
-    """Cases in which another class is more likely than the truth, the least likely truth first."""
-    y, probabilities = truths(cases, classes), probabilities_of(cases, "both", len(classes))
+    """Return cases in which another class is more likely than the truth, the least likely truth first."""
+    y, probabilities = _truths(cases, classes), _probabilities(cases, "both", classes)
     given = probabilities[np.arange(len(y)), y]
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != y)
     return [cases[i] for i in wrong[np.argsort(given[wrong], kind="stable")][:count]]
 
 
-def ranking(y: NDArray[np.intp], probabilities: Array, classes: Sequence[str]) -> dict[str, dict[str, float | None]]:
-    """Of each class against the rest, area under the ROC curve and average precision.
+def ranking(y: Indices, probabilities: Array, classes: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Return area under the ROC curve and average precision of each class against the rest.
 
     Parameters
     ----------
@@ -134,49 +130,32 @@ def ranking(y: NDArray[np.intp], probabilities: Array, classes: Sequence[str]) -
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
+    figures = {"roc_auc": roc_auc_score, "average_precision": average_precision_score}
     found: dict[str, dict[str, float | None]] = {}
     for i, name in enumerate(classes):
         own = y == i
-        if own.any() and not own.all():
-            area, mean = roc_auc_score(own, probabilities[:, i]), average_precision_score(own, probabilities[:, i])
-            found[name] = {"roc_auc": float(area), "average_precision": float(mean)}
-        else:
-            found[name] = {"roc_auc": None, "average_precision": None}
+        defined = own.any() and not own.all()
+        found[name] = {
+            key: float(figure(own, probabilities[:, i])) if defined else None for key, figure in figures.items()
+        }
     return found
 
 
-def _with_intervals(
-    y: NDArray[np.intp], probabilities: Array, classes: Sequence[str], groups: Sequence[str]
-) -> dict[str, Any]:
-    def figures(at: NDArray[np.intp]) -> dict[str, float | None]:
+def _with_intervals(y: Indices, probabilities: Array, classes: Sequence[str], groups: Sequence[str]) -> Scores:
+    def figures(at: Indices) -> dict[str, float | None]:
         drawn = score(y[at], probabilities[at], classes)
         each = {f"{one['class']} {key}": one[key] for one in drawn["classes"] for key in PER_CLASS}
         return {**{key: drawn[key] for key in TOTALS}, **each}
 
-    found = spans(figures, groups, _behind(y, probabilities.argmax(axis=1), classes))
+    answer = probabilities.argmax(axis=1)
+    behind: dict[str, list[NDArray[np.bool_]]] = {key: [] for key in TOTALS}
+    behind["balanced_accuracy"] = [y == i for i in np.unique(y)]
+    for i, name in enumerate(classes):
+        behind |= {f"{name} recall": [y == i], f"{name} f1": [y == i], f"{name} precision": [y == i, answer == i]}
+    found = spans(figures, groups, behind)
     scores, ranked = score(y, probabilities, classes), ranking(y, probabilities, classes)
     scores["intervals"] = {key: found[key] for key in TOTALS}
     for one in scores["classes"]:
         one["intervals"] = {key: found[f"{one['class']} {key}"] for key in PER_CLASS}
         one.update(ranked[one["class"]])
     return scores
-
-
-def _behind(
-    y: NDArray[np.intp], answer: NDArray[np.intp], classes: Sequence[str]
-) -> dict[str, list[NDArray[np.bool_]]]:
-    """Return the groups of events behind each figure."""
-    behind: dict[str, list[NDArray[np.bool_]]] = {key: [] for key in TOTALS}
-    behind["balanced_accuracy"] = [y == i for i in np.unique(y)]
-    for i, name in enumerate(classes):
-        behind[f"{name} recall"] = behind[f"{name} f1"] = [y == i]
-        behind[f"{name} precision"] = [y == i, answer == i]
-    return behind
-
-
-def _share(flags: NDArray[np.bool_]) -> float | None:
-    return float(flags.mean()) if len(flags) else None
-
-
-def _novelty(case: Case) -> float:
-    return 0.0 if case.event is None or case.event.novelty is None else case.event.novelty

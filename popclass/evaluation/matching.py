@@ -12,7 +12,8 @@ the strongest event is the labelled sound, as in training.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +25,12 @@ from popclass.labels.records import ONSET_S, ROUNDING_S
 from popclass.results import Event
 
 WINDOW_S = ONSET_S  # largest distance of an onset from the label that marks it
-_WEAKEST_S = 1e-7  # what the weakest event costs a stretch: less than a sample, so that distances decide first
+_WEAKEST_S = 1e-7  # cost of an interval's weakest event: less than a sample, so that distances decide first
+
+MATCHED, MISSED, UNLABELLED = "matched", "missed", "unlabelled"
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 
 def pair(rows: Sequence[LabelRow], events: Sequence[Event]) -> list[tuple[int, int]]:
@@ -50,15 +54,30 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event]) -> list[tuple[int, i
     >>> pair([LabelRow(0.995, 0.995, "snapping"), LabelRow(1.0, 1.0, "cavitation")], [click])
     [(1, 0)]
     """
-    reach = _reach(rows, np.array([event.start_s for event in events], dtype=float))
+    from scipy.optimize import linear_sum_assignment
+
+    onsets = np.array([event.start_s for event in events], dtype=float)
+    levels = np.array([event.snr_db for event in events], dtype=float)
+    reach = _reach(rows, onsets)
     pairs: list[tuple[int, int]] = []
     for some, candidates in _apart(reach, len(events)):
-        cost = np.array([_costs(rows[i], reach[i], candidates, events) for i in some])
-        pairs += _assigned(cost, some, candidates)
+        cost = np.full((len(some), len(candidates)), np.inf)
+        for at, i in enumerate(some):
+            inside = np.isin(candidates, reach[i])
+            level = levels[candidates[inside]]
+            if rows[i].names_onset:
+                cost[at, inside] = np.abs(onsets[candidates[inside]] - rows[i].start_s)
+            else:
+                cost[at, inside] = _WEAKEST_S * (level.max() - level) / max(float(np.ptp(level)), 1.0)
+        allowed = np.isfinite(cost)
+        # dearer than any choice of pairs: as many as possible come first
+        forbidden = 1.0 + cost[allowed].max() * min(cost.shape)
+        chosen = zip(*linear_sum_assignment(np.where(allowed, cost, forbidden)), strict=True)
+        pairs += [(int(some[at]), int(candidates[j])) for at, j in chosen if allowed[at, j]]
     return sorted(pairs)
 
 
-def _reach(rows: Sequence[LabelRow], onsets: Array) -> list[NDArray[np.intp]]:
+def _reach(rows: Sequence[LabelRow], onsets: Array) -> list[Indices]:
     """Return the events that each row may match."""
     order = np.argsort(onsets, kind="stable")
     window_s = WINDOW_S + ROUNDING_S
@@ -68,7 +87,7 @@ def _reach(rows: Sequence[LabelRow], onsets: Array) -> list[NDArray[np.intp]]:
     return [order[a:b] for a, b in zip(first, stop, strict=True)]
 
 
-def _apart(reach: Sequence[NDArray[np.intp]], events: int) -> Iterator[tuple[list[int], list[int]]]:
+def _apart(reach: Sequence[Indices], events: int) -> Iterator[tuple[Indices, Indices]]:
     """Yield groups of rows and events that compete with each other."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -77,39 +96,10 @@ def _apart(reach: Sequence[NDArray[np.intp]], events: int) -> Iterator[tuple[lis
     rows = np.repeat(np.arange(len(reach)), [len(near) for near in reach])
     near = np.concatenate([*reach, np.empty(0, dtype=np.intp)]).astype(np.intp)
     graph = coo_array((np.ones(len(rows)), (rows, len(reach) + near)), shape=(n, n))
-    groups: dict[int, tuple[list[int], list[int]]] = {}
-    for node, group in enumerate(connected_components(graph, directed=False)[1].tolist()):
-        of_rows, of_events = groups.setdefault(group, ([], []))
-        (of_rows.append(node) if node < len(reach) else of_events.append(node - len(reach)))
-    return (each for each in groups.values() if each[0] and each[1])
-
-
-def _costs(row: LabelRow, reach: NDArray[np.intp], candidates: Sequence[int], events: Sequence[Event]) -> Array:
-    """Return the cost of each candidate for a row, shape (candidates,); infinite where it is out of reach."""
-    cost = np.full(len(candidates), np.inf)
-    inside = np.flatnonzero(np.isin(candidates, reach)).tolist()
-    if row.names_onset:
-        cost[inside] = [abs(events[candidates[at]].start_s - row.start_s) for at in inside]
-    elif inside:
-        levels = np.array([events[candidates[at]].snr_db for at in inside])
-        cost[inside] = _WEAKEST_S * (levels.max() - levels) / max(float(np.ptp(levels)), 1.0)
-    return cost
-
-
-def _assigned(cost: Array, rows: Sequence[int], candidates: Sequence[int]) -> Iterator[tuple[int, int]]:
-    from scipy.optimize import linear_sum_assignment
-
-    allowed = np.isfinite(cost)
-    forbidden = 1.0 + cost[allowed].max() * min(
-        cost.shape
-    )  # dearer than any choice of pairs: as many as possible come first
-    chosen = linear_sum_assignment(np.where(allowed, cost, forbidden))
-    return ((rows[i], candidates[j]) for i, j in zip(*chosen, strict=True) if allowed[i, j])
-
-
-MATCHED = "matched"
-MISSED = "missed"
-UNLABELLED = "unlabelled"
+    group = connected_components(graph, directed=False)[1]
+    of_rows, of_events = group[: len(reach)], group[len(reach) :]
+    for number in np.intersect1d(of_rows, of_events):
+        yield np.flatnonzero(of_rows == number), np.flatnonzero(of_events == number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +111,17 @@ class Case:
     recording : LabelledRecording
     truth : str or None
         The label; None where the sound has none.
-    start_s, end_s : float or None
-        Of the label; None where it has no time.
+    row : LabelRow or None
+        The label with its times; None where the sound has none, or its recording is a clip.
     event : Event or None
-        What was detected; None where nothing was.
+        None where nothing was detected.
     probabilities : mapping of str to ndarray, shape (classes,)
-        What each reading (`popclass.evaluation.classification`) makes of the event; empty where there is none.
+        Probabilities of each reading (`popclass.evaluation.classification`); empty where there is no event.
     """
 
     recording: LabelledRecording
     truth: str | None
-    start_s: float | None
-    end_s: float | None
+    row: LabelRow | None
     event: Event | None
     probabilities: Mapping[str, Array]
 
@@ -146,25 +135,17 @@ class Case:
     @property
     def onset_error_s(self) -> float | None:
         """Delay of the event's onset after the label's start."""
-        return None if self.event is None or self.start_s is None else self.event.start_s - self.start_s
-
-    @property
-    def names_onset(self) -> bool:
-        """True if the label marks an onset, so that an onset error is defined."""
-        return (
-            self.start_s is not None and self.end_s is not None and LabelRow(self.start_s, self.end_s, "").names_onset
-        )
+        return None if self.event is None or self.row is None else self.event.start_s - self.row.start_s
 
     @property
     def time_s(self) -> float:
         """Time in the recording: the onset, or the label's start where nothing was detected."""
-        at = self.start_s if self.event is None else self.event.start_s
-        return 0.0 if at is None else at
+        if self.event is not None:
+            return self.event.start_s
+        return 0.0 if self.row is None else self.row.start_s
 
 
-def cases_of(
-    recording: LabelledRecording, events: Sequence[Event], probabilities: Mapping[str, Array]
-) -> Iterator[Case]:
+def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilities: Mapping[str, Array]) -> list[Case]:
     """Return the cases of one recording in order of time.
 
     Parameters
@@ -176,22 +157,30 @@ def cases_of(
         Of each reading.
     """
     own = [{name: table[i] for name, table in probabilities.items()} for i in range(len(events))]
-    found: dict[int, Case] = {}
-    missed: list[Case] = []
+    labels: list[tuple[str, LabelRow | None]]
     if recording.whole is not None:
         best = strongest(events)
-        if best is None:
-            missed.append(Case(recording, recording.whole, None, None, None, {}))
-        else:
-            found[best] = Case(recording, recording.whole, None, None, events[best], own[best])
+        labels, taken = [(recording.whole, None)], {} if best is None else {0: best}
     else:
         rows = [row for row in recording.rows if row.label]
-        pairs = dict(pair(rows, events))
-        for i, row in enumerate(rows):
-            if i in pairs:
-                at = pairs[i]
-                found[at] = Case(recording, row.label, row.start_s, row.end_s, events[at], own[at])
-            else:
-                missed.append(Case(recording, row.label, row.start_s, row.end_s, None, {}))
-    detected = [found.get(i, Case(recording, None, None, None, event, own[i])) for i, event in enumerate(events)]
-    yield from sorted([*detected, *missed], key=lambda case: case.time_s)
+        labels, taken = [(row.label, row) for row in rows], dict(pair(rows, events))
+    missed = [Case(recording, truth, row, None, {}) for i, (truth, row) in enumerate(labels) if i not in taken]
+    truths = {at: labels[i] for i, at in taken.items()}
+    detected = []
+    for i, event in enumerate(events):
+        truth, label = truths.get(i, (None, None))
+        detected.append(Case(recording, truth, label, event, own[i]))
+    return sorted([*detected, *missed], key=lambda case: case.time_s)
+
+
+def groups_of(cases: Sequence[Case]) -> tuple[str, list[str]]:
+    """Return the kind and names of the groups for intervals: subjects if several and all known, else recordings."""
+    subjects = [case.recording.subject for case in cases]
+    if None not in subjects and len(set(subjects)) > 1:
+        return "subject", [str(subject) for subject in subjects]
+    return "recording", [case.recording.name for case in cases]
+
+
+def count_labels(cases: Iterable[Case]) -> dict[str, int]:
+    """Return the number of cases with each true label, by name."""
+    return dict(sorted(Counter(case.truth for case in cases if case.truth is not None).items()))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.model.model import Model
+from popclass.utils.text import counted
 
 Array = NDArray[np.float64]
 
@@ -22,7 +23,7 @@ MIN_SHOWN = 0.1  # in natural log-odds; smaller contributions are not shown
 MAX_SHOWN = 4
 _SMALLEST = 1e-9
 
-# Name of each group as the page shows it, and prefixes of its features.
+# Name of each group as the page shows it, and prefixes of its features; the last group has all others.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("attack", ("rise", "crest", "before", "stage_2_5")),
     ("decay", ("fall_", "duration", "time_centroid", "cycles", "stage_", "late", "mfcc_tail_")),
@@ -31,7 +32,18 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("pulses", ("peaks", "peak_spacing", "second_peak")),
     ("sound before and after", ("fill_",)),
     ("signal-to-noise ratio", ("snr",)),
+    ("everything else", ("",)),
 )
+# The representative feature of a group, and its value in words.
+_WORDS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "attack": ("rise", lambda x: f"peak after {2**x:.2g} ms"),
+    "decay": ("fall_20", lambda x: f"20 dB quieter after {2**x:.2g} ms"),
+    "frequency": ("dominant", lambda x: f"strongest near {hertz(2**x)}"),
+    "tone or noise": ("prominence", lambda x: f"strongest tone {x:.0f} dB above the mean"),
+    "pulses": ("peaks", lambda x: f"{counted(round(2**x), 'pulse')} within 30 ms"),
+    "sound before and after": ("fill_before", lambda x: f"before the event {abs(x):.0f} dB {_quieter(x)}"),
+    "signal-to-noise ratio": ("snr", lambda x: f"{x:.0f} dB above the background"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +74,19 @@ def contributions(X: Array, labels: Sequence[str], model: Model) -> list[tuple[C
     if not len(X):
         return []
     columns = [model.classes.index(label) for label in labels]
-    baseline = _log_odds(model.probabilities(X), columns)
-    names, drops = [], []
-    for name, members in groups_of(model.features):
+    baseline, groups = _log_odds(model.probabilities(X), columns), groups_of(model.features)
+    drops = []
+    for _, members in groups:
         changed = X.copy()
         changed[:, members] = model.ordinary[members]
-        names.append(name)
         drops.append(baseline - _log_odds(model.probabilities(changed), columns))
-    described = [_measured(row, model.features) for row in X]
     found = []
-    for event, measured in enumerate(described):
-        order = sorted(range(len(names)), key=lambda group: -abs(drops[group][event]))
-        found.append(
-            tuple(
-                Contribution(names[group], float(drops[group][event]), measured.get(names[group], ""))
-                for group in order[:MAX_SHOWN]
-                if abs(drops[group][event]) >= MIN_SHOWN
-            )
-        )
+    for row, of_groups in zip(X, np.array(drops).T, strict=True):
+        value = dict(zip(model.features, row.tolist(), strict=True))
+        measured = {group: words(value[feature]) for group, (feature, words) in _WORDS.items() if feature in value}
+        order = np.argsort(-np.abs(of_groups), kind="stable")[:MAX_SHOWN]
+        shown = [(groups[at][0], float(of_groups[at])) for at in order if abs(of_groups[at]) >= MIN_SHOWN]
+        found.append(tuple(Contribution(group, drop, measured.get(group, "")) for group, drop in shown))
     return found
 
 
@@ -93,23 +100,15 @@ def groups_of(features: Sequence[str]) -> list[tuple[str, list[int]]]:
     >>> groups_of(["rise", "fall_20", "snr", "unknown"])[-1]
     ('everything else', [3])
     """
-    members: dict[str, list[int]] = {}
+    members: dict[str, list[int]] = {name: [] for name, _ in GROUPS}
     for column, feature in enumerate(features):
-        owner = next((name for name, starts in GROUPS if feature.startswith(starts)), "everything else")
-        members.setdefault(owner, []).append(column)
-    order = [name for name, _ in GROUPS] + ["everything else"]
-    return [(name, members[name]) for name in order if name in members]
+        members[next(name for name, prefixes in GROUPS if feature.startswith(prefixes))].append(column)
+    return [(name, columns) for name, columns in members.items() if columns]
 
 
 def _log_odds(probabilities: Array, columns: Sequence[int]) -> Array:
     chosen = np.clip(probabilities[np.arange(len(probabilities)), columns], _SMALLEST, 1 - _SMALLEST)
     return np.asarray(np.log(chosen) - np.log1p(-chosen))
-
-
-def _measured(row: Array, features: Sequence[str]) -> dict[str, str]:
-    """Return the measured value of each group in words, for the groups that have a representative feature."""
-    value = dict(zip(features, row.tolist(), strict=True))
-    return {group: words(value[feature]) for group, (feature, words) in _WORDS.items() if feature in value}
 
 
 def hertz(frequency: float) -> str:
@@ -123,20 +122,5 @@ def hertz(frequency: float) -> str:
     return f"{frequency / 1000:.2g} kHz" if frequency >= 995 else f"{float(f'{frequency:.2g}'):.0f} Hz"
 
 
-def _pulses(count: int) -> str:
-    return f"{count} pulse{'' if count == 1 else 's'} within 30 ms"
-
-
-# The representative feature of each group, and its value in words.
-_WORDS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "attack": ("rise", lambda x: f"peak after {2**x:.2g} ms"),
-    "decay": ("fall_20", lambda x: f"20 dB quieter after {2**x:.2g} ms"),
-    "frequency": ("dominant", lambda x: f"strongest near {hertz(2**x)}"),
-    "tone or noise": ("prominence", lambda x: f"strongest tone {x:.0f} dB above the mean"),
-    "pulses": ("peaks", lambda x: _pulses(round(2**x))),
-    "sound before and after": (
-        "fill_before",
-        lambda x: f"before the event {abs(x):.0f} dB {'quieter' if x <= 0 else 'louder'}",
-    ),
-    "signal-to-noise ratio": ("snr", lambda x: f"{x:.0f} dB above the background"),
-}
+def _quieter(decibels: float) -> str:
+    return "quieter" if decibels <= 0 else "louder"

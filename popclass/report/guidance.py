@@ -71,45 +71,7 @@ class Urgency:
     symptoms: tuple[Symptom, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Guidance:
-    """Texts for one page.
-
-    Attributes
-    ----------
-    disclaimer, contains_sound : str
-    warnings : tuple of Urgency
-        Warnings for the given symptoms, the most urgent first.
-    harmless : Passage
-        Text shown if no symptom was given.
-    changes : tuple of Urgency
-        The symptoms that were not given.
-    back_signs : tuple of Urgency
-        The signs of the back that were not given. Empty if all recordings are of the back; then `changes` has them.
-    back_note : str or None
-        Note for signs of the back; None if all recordings are of the back.
-    anywhere : bool
-        Whether the site of a recording is unknown, and so may be the back.
-    meaning : tuple of Passage
-    measures : Passage or None
-        Measures for these sites, if there are any.
-    exercises : tuple of Passage
-    """
-
-    disclaimer: str
-    contains_sound: str
-    warnings: tuple[Urgency, ...]
-    harmless: Passage
-    changes: tuple[Urgency, ...]
-    back_signs: tuple[Urgency, ...]
-    back_note: str | None
-    anywhere: bool
-    meaning: tuple[Passage, ...]
-    measures: Passage | None
-    exercises: tuple[Passage, ...]
-
-
-def guidance(sites: Iterable[str | None], symptoms: Sequence[str] = ()) -> Guidance:
+def guidance(sites: Iterable[str | None], symptoms: Sequence[str] = ()) -> dict[str, Any]:
     """Return the texts for recordings at the given sites and a person with the given symptoms.
 
     Parameters
@@ -118,34 +80,45 @@ def guidance(sites: Iterable[str | None], symptoms: Sequence[str] = ()) -> Guida
     symptoms : sequence of str
         Names as returned by `check_symptom`, in any order.
 
+    Returns
+    -------
+    dict
+        `disclaimer`, `contains_sound` : str.
+        `warnings` : list of Urgency, for the given symptoms, the most urgent first.
+        `harmless` : Passage, shown if no symptom was given.
+        `changes` : list of Urgency, the symptoms that were not given.
+        `back_signs` : list of Urgency, the signs of the back that were not given; empty if all recordings are of the
+        back, since `changes` has them then.
+        `back_note` : str or None, a note for signs of the back; None if all recordings are of the back.
+        `anywhere` : bool, True if the site of a recording is unknown, and so may be the back.
+        `meaning` : list of Passage.
+        `measures` : Passage or None, measures for these sites, if there are any; `exercises` : list of Passage.
+
     Examples
     --------
-    >>> [level.name for level in guidance(["lumbar"], ["pain", "bladder-or-bowel"]).warnings]
+    >>> [level.name for level in guidance(["lumbar"], ["pain", "bladder-or-bowel"])["warnings"]]
     ['emergency', 'soon']
     """
     texts, places = _texts(), set(sites)
     known = {check_symptom(symptom) for symptom in symptoms}
-    measures = texts["measures"]
-    helpful = bool(places & set(measures["sites"]))
     only_back = bool(places) and places <= set(texts["back"])
-    others = [symptom for symptom in all_symptoms(places) if symptom.name not in known]
-    return Guidance(
-        disclaimer=texts["disclaimer"].strip(),
-        contains_sound=texts["contains_sound"].strip(),
-        warnings=_levels(symptom for symptom in all_symptoms(places) if symptom.name in known),
-        harmless=_passage(texts["harmless"]),
-        changes=_levels(symptom for symptom in others if only_back or not symptom.back),
-        back_signs=_levels(symptom for symptom in others if symptom.back and not only_back),
-        back_note=None if only_back else texts["of_the_back"],
-        anywhere=None in places,
-        meaning=tuple(
-            _passage(entry, places)
-            for entry in texts["meaning"]
-            if "sites" not in entry or places & set(entry["sites"])
-        ),
-        measures=_passage(measures) if helpful else None,
-        exercises=tuple(map(_passage, measures["exercise"])) if helpful else (),
-    )
+    of_sites = all_symptoms(places)
+    others = [symptom for symptom in of_sites if symptom.name not in known]
+    meaning = [entry for entry in texts["meaning"] if "sites" not in entry or places & set(entry["sites"])]
+    measures = texts["measures"] if places & set(texts["measures"]["sites"]) else None
+    return {
+        "disclaimer": texts["disclaimer"],
+        "contains_sound": texts["contains_sound"],
+        "warnings": _levels([symptom for symptom in of_sites if symptom.name in known]),
+        "harmless": _passage(texts["harmless"]),
+        "changes": _levels([symptom for symptom in others if only_back or not symptom.back]),
+        "back_signs": _levels([symptom for symptom in others if symptom.back and not only_back]),
+        "back_note": None if only_back else texts["of_the_back"],
+        "anywhere": None in places,
+        "meaning": [_passage(entry, places) for entry in meaning],
+        "measures": _passage(measures) if measures else None,
+        "exercises": [_passage(entry) for entry in measures["exercise"]] if measures else [],
+    }
 
 
 def all_symptoms(places: Iterable[str | None] = (None,)) -> tuple[Symptom, ...]:
@@ -157,13 +130,11 @@ def all_symptoms(places: Iterable[str | None] = (None,)) -> tuple[Symptom, ...]:
 
 def _symptom(entry: Mapping[str, Any], places: Set[str | None]) -> Symptom:
     back = set(_texts()["back"])
-    other = places and not places & (back | {None})
-    words = entry["elsewhere"] if other and "elsewhere" in entry else entry
-    text = words["text"].strip()
-    if "at_back" in entry and places & back:
-        text += f" {entry['at_back'].strip()}"
+    if places and not places & (back | {None}):
+        entry = {**entry, **entry.get("elsewhere", {})}
+    text = f"{entry['text']} {entry['at_back']}" if "at_back" in entry and places & back else entry["text"]
     sources = _sources(entry["sources"])
-    return Symptom(entry["name"], entry["urgency"], words["short"], text, sources, entry.get("back", False))
+    return Symptom(entry["name"], entry["urgency"], entry["short"], text, sources, entry.get("back", False))
 
 
 def check_symptom(name: str, *, what: str = "symptom") -> str:
@@ -188,26 +159,25 @@ def check_symptom(name: str, *, what: str = "symptom") -> str:
     raise UsageError(f"{what} '{one_line(name)}' is unknown: allowed are {', '.join(names)}{hint}")
 
 
-def _levels(symptoms: Iterable[Symptom]) -> tuple[Urgency, ...]:
-    chosen = tuple(symptoms)
-    levels = (
-        Urgency(name, entry["title"], tuple(symptom for symptom in chosen if symptom.urgency == name))
-        for name, entry in _texts()["urgency"].items()
-    )
-    return tuple(level for level in levels if level.symptoms)
+def _levels(symptoms: Sequence[Symptom]) -> list[Urgency]:
+    levels = []
+    for name, entry in _texts()["urgency"].items():
+        if chosen := tuple(symptom for symptom in symptoms if symptom.urgency == name):
+            levels.append(Urgency(name, entry["title"], chosen))
+    return levels
 
 
 def _passage(entry: Mapping[str, Any], places: Set[str | None] = frozenset()) -> Passage:
-    text, sources = entry["text"].strip(), list(entry.get("sources", ()))
+    text, sources = entry["text"], list(entry.get("sources", ()))
     if "at_spine" in entry and places & set(_texts()["spine"]):
-        text += f" {entry['at_spine'].strip()}"
+        text += f" {entry['at_spine']}"
         sources += entry["at_spine_sources"]
     return Passage(entry["title"], text, _sources(sources))
 
 
 def _sources(names: Iterable[str]) -> tuple[Source, ...]:
     known = _texts()["source"]
-    return tuple(Source(known[name]["name"], known[name].get("url")) for name in names)
+    return tuple(Source(**known[name]) for name in names)
 
 
 @cache

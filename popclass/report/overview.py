@@ -95,24 +95,19 @@ class OverviewBuilder:
         """Return the overview of all samples so far."""
         if len(self._pending):
             self._envelope.feed(_extremes(self._pending[None]))
-            self._pending = self._pending[:0]
-        columns = self._centered()
+        kept = self._envelope.columns().reshape(-1, 2, len(self._sums))
+        means = (self._sums / max(self._frames, 1)).astype(np.float32)
+        columns = np.stack([-(kept[:, 0] + means).max(axis=1), (kept[:, 1] - means).max(axis=1)], axis=1)
         peak = float(np.abs(columns).max(initial=0.0))
         share = columns / max(peak, _SILENCE)
         return Overview(
             envelope=np.rint(np.sign(share) * np.sqrt(np.abs(share)) * 127).astype(np.int8),
             envelope_s=self._column * self._envelope.width / self._rate,
             peak=peak,
-            spectrogram=_images(self._bands.decibels()),
-            spectrogram_s=self._bands.column_s,
+            spectrogram=_images(self._bands.decibels(self._frames)),
+            spectrogram_s=self._bands.column / self._rate,
             edges_hz=self._bands.edges_hz,
         )
-
-    def _centered(self) -> Array:
-        """Return minimum and maximum of each column over all channels, each channel less its mean."""
-        kept = self._envelope.columns().reshape(-1, 2, len(self._sums))
-        means = (self._sums / max(self._frames, 1)).astype(np.float32)
-        return np.stack([-(kept[:, 0] + means).max(axis=1), (kept[:, 1] - means).max(axis=1)], axis=1)
 
 
 def _extremes(columns: Array) -> Array:
@@ -128,36 +123,31 @@ class _Bands:
     """Power of the channel mean in logarithmic frequency bands, by column."""
 
     def __init__(self, rate: int) -> None:
-        self._rate = rate
         self._window: int = 1 << round(math.log2(WINDOW_S * rate))
         self._step = self._window // STEPS
         edges = np.geomspace(LOWEST_HZ, min(HIGHEST_HZ, rate / 2), ROWS + 1)
-        self.edges_hz = tuple(float(edge) for edge in edges)
+        self.edges_hz = tuple(edges.tolist())
         self._starts = np.round(edges[:-1] * self._window / rate).astype(int)
         self._end = max(round(edges[-1] * self._window / rate), int(self._starts[-1]) + 1)
         self._bins = np.maximum(np.diff(self._starts, append=self._end), 1).astype(np.float32)
         self._taper = np.hanning(self._window).astype(np.float32)
         self._folded = FoldedMaximum(ROWS, limit=SPECTROGRAM_COLUMNS)
         self._pending = np.zeros(self._window // 2, dtype=np.float32)  # so that a column is centered on its time
-        self._frames = 0
 
     @property
-    def column_s(self) -> float:
-        """Width of a column in seconds."""
-        return float(self._step * self._folded.width / self._rate)
+    def column(self) -> int:
+        """Width of a column in samples."""
+        return self._step * self._folded.width
 
     def feed(self, samples: Array) -> None:
-        self._frames += len(samples)
         self._pending = np.concatenate([self._pending, samples])
         # if columns are as wide as a window, more overlap adds nothing
         stride = min(self._folded.width, STEPS // 2)
         hop = self._step * stride
-        count = (len(self._pending) - self._window) // hop + 1
-        if count < 1:
-            return
-        views = np.lib.stride_tricks.sliding_window_view(self._pending, self._window)[: count * hop : hop]
-        self._folded.feed(np.repeat(self._power(views), stride, axis=0))
-        self._pending = self._pending[count * hop :]
+        if len(self._pending) >= self._window:
+            views = np.lib.stride_tricks.sliding_window_view(self._pending, self._window)[::hop]
+            self._folded.feed(np.repeat(self._power(views), stride, axis=0))
+            self._pending = self._pending[len(views) * hop :]
 
     def _power(self, views: Array) -> Array:
         from scipy import fft
@@ -167,12 +157,11 @@ class _Bands:
         # a band narrower than a bin uses the bin that contains it
         return np.asarray(np.add.reduceat(power[:, : self._end], self._starts, axis=1) / self._bins, dtype=np.float32)
 
-    def decibels(self) -> Array:
+    def decibels(self, frames: int) -> Array:
         """Return the levels of all samples so far, shape (columns, rows); the end is padded with silence."""
         self.feed(np.zeros(self._window, dtype=np.float32))
-        self._frames -= self._window
-        columns = -(-self._frames // (self._step * self._folded.width))
-        return np.asarray(10 * np.log10(np.maximum(self._folded.columns()[:columns], _SILENCE)), dtype=np.float32)
+        power = self._folded.columns()[: -(-frames // self.column)]
+        return np.asarray(10 * np.log10(np.maximum(power, _SILENCE)), dtype=np.float32)
 
 
 def _images(levels: Array) -> tuple[bytes, ...]:
@@ -225,31 +214,24 @@ class FoldedMaximum:
     def __init__(self, rows: int, *, limit: int) -> None:
         self.width = 1
         self._limit = limit
-        self._kept = np.empty((limit, rows), dtype=np.float32)
-        self._count = 0
+        self._kept = [np.empty((0, rows), dtype=np.float32)]
         self._pending = np.empty((0, rows), dtype=np.float32)
 
     def feed(self, columns: Array) -> None:
         """Add columns, shape (n, rows), in order."""
         waiting = np.concatenate([self._pending, columns])
-        while len(waiting) >= self.width:
-            if self._count == self._limit:
-                self._fold()
-                continue
-            whole = min(len(waiting) // self.width, self._limit - self._count)
-            part = waiting[: whole * self.width].reshape(whole, self.width, -1)
-            self._kept[self._count : self._count + whole] = part.max(axis=1)
-            self._count += whole
-            waiting = waiting[whole * self.width :]
-        self._pending = waiting
-
-    def _fold(self) -> None:
-        half = self._limit // 2
-        self._kept[:half] = self._kept.reshape(half, 2, -1).max(axis=1)
-        self._count = half
-        self.width *= 2
+        count = len(waiting) // self.width
+        self._kept.append(waiting[: count * self.width].reshape(count, self.width, columns.shape[1]).max(axis=1))
+        self._pending = waiting[count * self.width :]
+        while sum(map(len, self._kept)) > self._limit:
+            kept = np.concatenate(self._kept)
+            even = len(kept) // 2 * 2
+            self._kept = [kept[:even].reshape(even // 2, 2, -1).max(axis=1)]
+            # a last one without a neighbour waits for it
+            self._pending = np.concatenate([np.repeat(kept[even:], self.width, axis=0), self._pending])
+            self.width *= 2
 
     def columns(self) -> Array:
         """Return the columns so far, shape (n, rows); the last may be incomplete."""
         last = [self._pending.max(axis=0, keepdims=True)] if len(self._pending) else []
-        return np.concatenate([self._kept[: self._count], *last])
+        return np.concatenate([*self._kept, *last])

@@ -1,63 +1,25 @@
 """Evaluation of a model on labelled recordings."""
 
-import csv
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import recordings
-from matplotlib.image import imread
 
 import popclass
 from popclass.cli import main
-from popclass.errors import AudioError, LabelError, OutputError
-from popclass.evaluation.classification import READINGS, ranking, score_readings
-from popclass.evaluation.end_to_end import score_answers
-from popclass.evaluation.matching import Case
-from popclass.labels import LabelledRecording
+from popclass.errors import AudioError, LabelError
+from popclass.evaluation.classification import worst
 from popclass.model.model import Model
-from popclass.results import Event
 
-ONSETS = (0.2, 0.5, 0.8)
 KINDS = ["cavitation", "snapping", "other"]
-KEYS = {
-    "": "schema_version popclass model partial inputs recordings labels unknown_labels notes "
-    "detection elsewhere end_to_end classification",
-    "model": "name sha256 classes",
-    "inputs": "labelled label_files label_files_sha256 recordings_sha256 command options versions",
-    "recordings": "heard failed clips clips_without_event subjects minutes trained_on",
-    "detection": "scored intervals_over window_s labelled detected matched precision recall f intervals "
-    "precision_undefined onset_error_ms classes",
-    "elsewhere": "events minutes called",
-    "end_to_end": "intervals_over groups classes false_joint_calls table",
-    "classification": "intervals_over events groups readings labels found_without_class not_found subjects sites",
-}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return Model.load(recordings.make_model(tmp_path_factory.mktemp("model") / "small.onnx"))
-
-
-def labelled(folder: Path, truths: list[list[str]], *, rename=lambda kind: kind) -> Path:
-    """Recordings of these kinds, each of a subject of its own, with a table of where each sound begins."""
-    with_header = ["file,start_s,end_s,label,subject,site"]
-    for number, kinds in enumerate(truths):
-        recordings.write(folder / f"{number}.wav", kinds, seed=100 + number, seconds=1.4)
-        for at, kind in zip(ONSETS, kinds, strict=False):
-            with_header.append(f"{number}.wav,{at},{at + 0.005:.3f},{rename(kind)},P{number},mcp")
-        if not kinds:
-            with_header.append(f"{number}.wav,,,,P{number},mcp")
-    (folder / "labels.csv").write_text("\n".join(with_header) + "\n")
-    return folder
 
 
 # Scores
 
 
-def test_evaluate_perfect_model(tmp_path, model):
+def test_evaluate_perfect_model(tmp_path, model, labelled):
     found = popclass.evaluate(labelled(tmp_path, [KINDS, KINDS[::-1], KINDS]), model=model)
     detection, classification = found.scores["detection"], found.scores["classification"]
     assert detection["recall"] == 1.0
@@ -72,21 +34,19 @@ def test_evaluate_perfect_model(tmp_path, model):
     assert found.failed == ()
 
 
-def test_evaluate_permuted_labels(tmp_path, model):
+def test_evaluate_permuted_labels(tmp_path, model, labelled):
     turned = dict(zip(KINDS, [*KINDS[1:], KINDS[0]], strict=True))
     found = popclass.evaluate(labelled(tmp_path, [KINDS, KINDS], rename=turned.get), model=model)
     sound = found.scores["classification"]["readings"]["sound"]
     assert sound["balanced_accuracy"] == 0.0
     assert found.scores["detection"]["recall"] == 1.0
-    from popclass.evaluation.classification import worst
-
     shown = worst(found.classified, found.classes, 2)
     given_to_truth = [case.probabilities["both"][found.classes.index(case.truth)] for case in shown]
     everything = [case.probabilities["both"][found.classes.index(case.truth)] for case in found.classified]
     assert given_to_truth == sorted(everything)[:2]
 
 
-def test_evaluate_labels_as_classify(tmp_path, model):
+def test_evaluate_labels_as_classify(tmp_path, model, labelled):
     folder = labelled(tmp_path, [["cavitation", "cavitation", "snapping"]])
     found = popclass.evaluate(folder, model=model)
     result = popclass.classify(folder / "0.wav", model=model, subject="P0", site="mcp")
@@ -132,52 +92,14 @@ def test_evaluate_missed_label(tmp_path, model):
     assert recalls == {"cavitation": 1.0, "snapping": 0.0}
 
 
-def test_evaluate_class_without_events(tmp_path, model):
+def test_evaluate_class_without_events(tmp_path, model, labelled):
     found = popclass.evaluate(labelled(tmp_path, [["cavitation", "other"], ["cavitation"]]), model=model)
     classes = {c["class"]: c for c in found.scores["classification"]["readings"]["sound"]["classes"]}
     assert classes["snapping"]["recall"] is None
     assert classes["snapping"]["intervals"]["recall"] is None
 
 
-def answered(truths, groups, probabilities):
-    """Scores of `sound` for cases with these probabilities."""
-    event = Event(0, 0, 1, 48_000, channel=1, snr_db=20.0, peak_dbfs=-6.0, label="other", novelty=0.0)
-    cases = [
-        Case(LabelledRecording(Path("a"), "a"), truth, 0.0, 0.0, event, dict.fromkeys(READINGS, np.array(p)))
-        for truth, p in zip(truths, probabilities, strict=True)
-    ]
-    return score_readings(cases, groups, KINDS, np.zeros(3), 1.0)["readings"]["sound"]
-
-
-def test_evaluate_class_few_groups():
-    rng = np.random.default_rng(0)
-    truths, groups = ["cavitation", "other"] * 24, [str(i // 4) for i in range(48)]
-    truths[0] = truths[2] = "snapping"  # of one group only
-    found = answered(truths, groups, rng.dirichlet(np.ones(3), 48))
-    spans = {one["class"]: one["intervals"] for one in found["classes"]}
-    assert spans["snapping"] == {"precision": None, "recall": None, "f1": None}
-    assert all(low < high for one in ("cavitation", "other") for low, high in spans[one].values())
-    assert found["intervals"]["balanced_accuracy"] is None, "it is a mean over snapping, too"
-    assert found["intervals"]["log_loss"] is not None
-
-
-def test_evaluate_few_groups():
-    rng = np.random.default_rng(0)
-    for count, known in ((4, False), (5, True)):
-        groups = [str(i % count) for i in range(60)]
-        found = answered(["cavitation", "snapping", "other"] * 20, groups, rng.dirichlet(np.ones(3), 60))
-        assert all((span is not None) == known for span in found["intervals"].values())
-
-
-def test_ranking_threshold_free():
-    p = np.array([[0.2, 0.1, 0.7], [0.1, 0.2, 0.7], [0.05, 0.05, 0.9], [0.15, 0.05, 0.8]])
-    found = ranking(np.array([0, 1, 2, 2]), p, KINDS)
-    assert found["cavitation"] == {"roc_auc": 1.0, "average_precision": 1.0}
-    assert found["other"]["roc_auc"] == 1.0
-    assert ranking(np.array([0, 0]), p[:2], KINDS)["cavitation"] == {"roc_auc": None, "average_precision": None}
-
-
-def test_evaluate_no_events(tmp_path, model):
+def test_evaluate_no_events(tmp_path, model, labelled):
     found = popclass.evaluate(labelled(tmp_path, [[], []]), model=model)
     assert found.cases == ()
     assert found.scores["classification"]["events"] == 0
@@ -186,7 +108,7 @@ def test_evaluate_no_events(tmp_path, model):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"scores.json", "events.csv", "report.md"}
 
 
-def test_evaluate_unknown_labels(tmp_path, model):
+def test_evaluate_unknown_labels(tmp_path, model, labelled):
     renamed = {"other": "cough", "cavitation": "cavitation", "snapping": "snapping"}
     found = popclass.evaluate(labelled(tmp_path, [KINDS, KINDS], rename=renamed.get), model=model)
     assert found.scores["unknown_labels"] == {"cough": 2}
@@ -195,7 +117,7 @@ def test_evaluate_unknown_labels(tmp_path, model):
     assert "2 cough" in found.table()
 
 
-def test_evaluate_no_known_label(tmp_path, model):
+def test_evaluate_no_known_label(tmp_path, model, labelled):
     with pytest.raises(LabelError, match=r"knows none of the labels: they are cough, its classes cavitation"):
         popclass.evaluate(labelled(tmp_path, [KINDS], rename=lambda _: "cough"), model=model)
 
@@ -212,7 +134,7 @@ def test_evaluate_clips(tmp_path, model):
     assert found.scores["classification"]["intervals_over"] == "recording"
 
 
-def test_evaluate_repeatable(tmp_path, model):
+def test_evaluate_repeatable(tmp_path, model, labelled):
     folder = labelled(tmp_path, [KINDS, KINDS])
     assert popclass.evaluate(folder, model=model).scores == popclass.evaluate(folder, model=model).scores
 
@@ -225,66 +147,6 @@ def test_evaluate_onset_errors(tmp_path, model):
     assert found.scores["detection"]["matched"] == 3
     assert found.scores["detection"]["onset_error_ms"]["n"] == 2
     assert found.scores["detection"]["onset_error_ms"]["p95"] < 2, "the stretch begins 50 ms before its sound"
-
-
-# From recording to answer
-
-
-def given(truths, answers, *, recordings_=None):
-    """Cases with these labels (None: without) and answers (None: missed), each in a recording of its own or named."""
-    names = recordings_ or [str(i) for i in range(len(truths))]
-    rows = []
-    for name, truth, answer in zip(names, truths, answers, strict=True):
-        event = Event(0, 0, 1, 48_000, channel=1, snr_db=20.0, peak_dbfs=-6.0, label=answer) if answer else None
-        start = None if truth is None else 0.0
-        rows.append(Case(LabelledRecording(Path(name), name), truth, start, start, event, {}))
-    return rows
-
-
-C, S, O, U = "cavitation", "snapping", "other", "uncertain"  # noqa: E741
-
-
-def test_end_to_end_missed_and_uncertain():
-    cases = given([C, C, C, C, S, O, None, None, None], [C, S, U, None, S, C, C, O, S], recordings_=["a"] * 9)
-    found = score_answers(cases, ["a"] * 9, KINDS, {"a"}, 30.0)
-    assert {one["class"]: (one["labelled"], one["called"]) for one in found["classes"]} == {
-        C: (4, 3),
-        S: (1, 3),
-        O: (1, 1),
-    }
-    assert [one["sensitivity"] for one in found["classes"]] == [1 / 4, 1, 0]
-    assert [one["positive_predictive_value"] for one in found["classes"]] == [1 / 3, 1 / 3, 1]
-    assert found["false_joint_calls"] == {"count": 3, "minutes": 0.5, "per_minute": 6.0}
-    table = found["table"]
-    assert table["columns"] == [*KINDS, U]
-    assert table["rows"][0] == {"truth": C, "given": [1, 1, 0, 1], "missed": 1}
-    assert table["unlabelled"] == [1, 1, 1, 0]
-
-
-def test_end_to_end_partial():
-    cases = given([C, None, None], [C, C, S], recordings_=["a"] * 3)
-    found = score_answers(cases, ["a"] * 3, KINDS, set(), 0.0)
-    assert found["classes"][0]["positive_predictive_value"] == 1
-    assert found["classes"][1]["called"] == 0
-    assert found["false_joint_calls"]["per_minute"] is None
-    assert found["table"]["unlabelled"] is None
-
-
-def test_end_to_end_unknown_class():
-    found = score_answers(given(["cough", C], [C, C], recordings_=["a"] * 2), ["a"] * 2, KINDS, {"a"}, 60.0)
-    assert found["classes"][0]["positive_predictive_value"] == 1 / 2
-    assert found["false_joint_calls"]["count"] == 1
-    assert found["table"]["rows"][-1] == {"truth": "cough", "given": [1, 0, 0, 0], "missed": 0}
-
-
-def test_end_to_end_few_groups():
-    cases = given([C, C] * 6 + [S] * 4, [C, O] * 5 + [C, C] + [S, O, S, S])
-    groups = [str(i // 2) for i in range(12)] + ["0", "1", "2", "3"]
-    found = {one["class"]: one["intervals"] for one in score_answers(cases, groups, KINDS, set(), 0.0)["classes"]}
-    low, high = found[C]["sensitivity"]
-    assert 0.5 <= low < 7 / 12 < high <= 1
-    assert found[S] == {"sensitivity": None, "positive_predictive_value": None}, "four groups"
-    assert found[C]["positive_predictive_value"] is None, "every call was right in every draw"
 
 
 def test_end_to_end_table(tmp_path, model):
@@ -305,7 +167,7 @@ def test_end_to_end_table(tmp_path, model):
 # What was evaluated
 
 
-def test_inputs_recorded(tmp_path, model):
+def test_inputs_recorded(tmp_path, model, labelled):
     model.save(tmp_path / "m.onnx")
     folder = labelled(tmp_path / "held out", [KINDS, KINDS])
     about = popclass.evaluate(folder, model=tmp_path / "m.onnx", partial=True).scores
@@ -320,85 +182,11 @@ def test_inputs_recorded(tmp_path, model):
     assert other["recordings_sha256"] == about["inputs"]["recordings_sha256"]
 
 
-def test_save_same_bytes_elsewhere(tmp_path, model):
-    turned = dict(zip(KINDS, [*KINDS[1:], KINDS[0]], strict=True))
-    for place in ("here", "there"):
-        folder = labelled(tmp_path / place / "labelled", [KINDS, KINDS], rename=turned.get)
-        popclass.evaluate(folder, model=model).save(tmp_path / place / "out")
-    files = sorted(path.name for path in (tmp_path / "here" / "out").iterdir())
-    assert any(name.endswith(".pdf") for name in files)
-    for name in files:
-        assert (tmp_path / "here" / "out" / name).read_bytes() == (tmp_path / "there" / "out" / name).read_bytes(), name
-
-
-# The folder
-
-
-def test_save_files(tmp_path, model):
-    turned = dict(zip(KINDS, [*KINDS[1:], KINDS[0]], strict=True))
-    found = popclass.evaluate(labelled(tmp_path, [KINDS, KINDS], rename=turned.get), model=model)
-    out = tmp_path / "out"
-    found.save(out)
-    figures = {"confusion.png", "reliability.png", "risk_coverage.png"} | {f"error_{n:02d}.png" for n in range(1, 7)}
-    papers = {name.replace(".png", ".pdf") for name in figures}
-    assert {path.name for path in out.iterdir()} == {"scores.json", "events.csv", "report.md"} | figures | papers
-    assert all((out / name).read_bytes().startswith(b"%PDF") for name in papers)
-    report = (out / "report.md").read_text()
-    assert all(f"]({name})" in report for name in figures)
-    for name in figures:
-        pixels = imread(out / name)
-        assert min(pixels.shape[:2]) > 300
-        assert pixels.std() > 0.01
-    with (out / "events.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["status"] for row in rows].count("matched") == 6
-    assert {"p_other", "company_p_other", "timing_p_other", "both_p_other"} <= set(rows[0])
-    assert all(sum(float(row[f"both_p_{name}"]) for name in KINDS) == pytest.approx(1, abs=2e-4) for row in rows)
-
-
-def test_scores_keys(tmp_path, model):
-    found = popclass.evaluate(labelled(tmp_path, [KINDS, KINDS]), model=model)
-    found.save(tmp_path / "out")
-    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
-    assert scores == found.scores
-    for part, keys in KEYS.items():
-        assert list(scores[part] if part else scores) == keys.split()
-    readings = scores["classification"]["readings"]
-    assert tuple(readings) == READINGS
-    for one in readings.values():
-        assert set(one) >= {"balanced_accuracy", "log_loss", "brier", "ece", "uncertain", "intervals", "risk_coverage"}
-    assert set(scores["classification"]["sites"][0]) >= {"name", "events", "balanced_accuracy"}
-
-
-def test_save_folder_in_use(tmp_path, model):
-    found = popclass.evaluate(labelled(tmp_path / "in", [KINDS]), model=model)
-    with pytest.raises(OutputError, match="not empty"):
-        found.save(tmp_path / "in")
-    with pytest.raises(OutputError, match="is a file"):
-        found.save(tmp_path / "in" / "0.wav")
-    with pytest.raises(OutputError, match="create it first"):
-        found.save(tmp_path / "no" / "folder")
-
-
-def test_save_failure_leaves_nothing(tmp_path, model, monkeypatch):
-    from popclass.evaluation import output as folder
-
-    found = popclass.evaluate(labelled(tmp_path / "in", [KINDS]), model=model)
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(folder, "save_pictures", full)
-    with pytest.raises(OutputError, match="No space left"):
-        found.save(tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
 # Recordings of training
 
 
 @pytest.fixture
-def own(tmp_path, model):
+def own(tmp_path, model, labelled):
     """Labelled recordings, two of three of which the model was trained on."""
     folder = labelled(tmp_path / "in", [KINDS, KINDS, KINDS])
     hashes = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("0.wav", "2.wav")]
@@ -420,7 +208,7 @@ def test_trained_on_warning(own, tmp_path, capfd):
     assert scores["recordings"]["trained_on"] == ["0.wav", "renamed.wav"]
 
 
-def test_trained_on_none_or_unknown(own, tmp_path, model):
+def test_trained_on_none_or_unknown(own, tmp_path, model, labelled):
     other = labelled(tmp_path / "other", [KINDS[::-1]])
     recordings.write(other / "0.wav", KINDS[::-1], seed=7, seconds=1.4)
     found = popclass.evaluate(other, model=own[1])
@@ -441,7 +229,7 @@ def test_trained_on_hashes(tmp_path):
 # The command
 
 
-def test_command_table_and_folder(tmp_path, model, capfd):
+def test_command_table_and_folder(tmp_path, model, capfd, labelled):
     model.save(tmp_path / "m.onnx")
     folder = labelled(tmp_path / "in", [KINDS, KINDS])
     code = main(["evaluate", str(folder), "--model", str(tmp_path / "m.onnx"), "-o", str(tmp_path / "out")])
@@ -452,7 +240,7 @@ def test_command_table_and_folder(tmp_path, model, capfd):
     assert (tmp_path / "out" / "report.md").is_file()
 
 
-def test_command_failed_recording(tmp_path, model, capfd):
+def test_command_failed_recording(tmp_path, model, capfd, labelled):
     model.save(tmp_path / "m.onnx")
     folder = labelled(tmp_path / "in", [KINDS, KINDS])
     (folder / "1.wav").write_bytes(b"no audio")
@@ -467,23 +255,9 @@ def test_command_failed_recording(tmp_path, model, capfd):
 
 
 @pytest.mark.parametrize("output", ["-", "in"])
-def test_command_wrong_output(tmp_path, model, capfd, monkeypatch, output):
+def test_command_wrong_output(tmp_path, model, capfd, monkeypatch, output, labelled):
     folder = labelled(tmp_path / "in", [KINDS])
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", str(folder), "-o", output]) == 2
     out, err = capfd.readouterr()
     assert (out, len(err.splitlines())) == ("", 1)
-
-
-def test_figures_leave_matplotlib_state(tmp_path, model):
-    import subprocess
-    import sys
-
-    folder = labelled(tmp_path, [KINDS])
-    model.save(tmp_path / "m.onnx")
-    code = (
-        f"import popclass, sys; popclass.evaluate({str(folder)!r}, model={str(tmp_path / 'm.onnx')!r})"
-        f".save({str(tmp_path / 'out')!r}); print('matplotlib.pyplot' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import recordings
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from popclass.evaluation.figures import confusion, picture, reliability, risk_coverage, save_figure, wilson
 from popclass.evaluation.matching import Case
@@ -39,7 +40,7 @@ def legend(figure):
 
 def legend_is_clear(figure):
     """Whether the legend lies within the figure and covers none of the axes."""
-    figure.canvas.draw()
+    FigureCanvasAgg(figure).draw()
     box = figure.legends[0].get_window_extent()
     inside = figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1 and figure.bbox.y0 <= box.y0
     return inside and not any(box.overlaps(axes.get_window_extent()) for axes in figure.axes)
@@ -110,8 +111,8 @@ def test_figures_error_two_scales(tmp_path, rate):
     at = round(0.2 * rate)
     event = Event(at, at, at + 10, rate, channel=1, snr_db=20.0, peak_dbfs=-6.0, label="other")
     probabilities = dict.fromkeys(("sound", "both"), np.array([0.3, 0.7]))
-    case = Case(LabelledRecording(Path(path), "a.wav"), "cavitation", 0.2, 0.2, event, probabilities)
-    figure = picture(case, CLASSES)
+    case = Case(LabelledRecording(Path(path), "a.wav"), "cavitation", None, event, probabilities)
+    figure = picture(case, event, CLASSES)
     wave, near, spectrum, scale = figure.axes
     assert figure.get_suptitle().splitlines()[0] == "Labelled cavitation; most likely other; popclass label other"
     assert np.ptp(wave.get_xlim()) == pytest.approx(0.5)

@@ -9,8 +9,6 @@ import csv
 import itertools
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,8 +21,7 @@ import recordings
 from popclass.cli import main
 from popclass.model.model import Model
 from popclass.pipeline import classify
-from popclass.report.media import extract_media
-from popclass.report.page import render_page
+from popclass.report import media, write_report
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
@@ -139,11 +136,15 @@ def download(driver: Any, folder: Path) -> list[dict[str, str]]:
     target = folder / "page.labels.csv"
     target.unlink(missing_ok=True)
     click(driver, "#download")
-    for _ in range(200):
-        if target.exists() and target.stat().st_size:
-            return list(csv.DictReader(target.open(encoding="utf-8", newline="")))
-        until(driver, "return new Promise(done => setTimeout(() => done(true), 50))")
-    raise AssertionError("nothing was downloaded")
+    downloaded(driver, target)
+    return list(csv.DictReader(target.open(encoding="utf-8", newline="")))
+
+
+def downloaded(driver: Any, target: Path) -> None:
+    """Wait for a file; the browser renames it when it is complete."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(driver, PATIENCE_S, 0.02).until(lambda _: target.exists() and target.stat().st_size)
 
 
 def complaints(driver: Any) -> list[str]:
@@ -193,20 +194,25 @@ def test_page_escapes_labels(driver: Any, folder: Path) -> None:
     result = classify(folder / "b.wav", model=model)
     label = "<img src=x onerror=alert(3)>"
     events = (result.events[0].gain(label=label, timing_reason="</script><b>"), *result.events[1:])
-    media = extract_media(replace(result, events=events), folder / "b.wav", model)
-    (folder / "label.html").write_text(render_page([media], ["b.wav"], model="<b>m</b>"), "utf-8")
+    model.name = "<b>m</b>"
+    write_report([replace(result, events=events)], folder / "label.html", model=model)
     open_page(driver, folder / "label.html")
     assert column(driver, 2)[0].endswith(label)
     assert driver.execute_script("return document.querySelectorAll('img, b').length") == 0
     assert complaints(driver) == []
 
 
-def test_detail_without_clip(driver: Any, folder: Path) -> None:
+def test_detail_without_clip(driver: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model.load(folder / "small.onnx")
     result = classify(folder / "b.wav", model=model)
-    media = extract_media(result, folder / "b.wav", model)
-    media = replace(media, clips=(None,) * len(media.clips))
-    (folder / "silent.html").write_text(render_page([media], [None], model="m"), "utf-8")
+    monkeypatch.setattr(media, "SIZE_LIMIT", 0)
+    monkeypatch.setattr(media, "SIZE_LIMIT_PER_S", 0)
+    write_report(
+        [replace(result, info=replace(result.info, name="-"))],
+        folder / "silent.html",
+        model=model,
+        paths=[folder / "b.wav"],
+    )
     complaints(driver)
     open_page(driver, folder / "silent.html")
     assert "size limit" in one(driver, "#sound").text
@@ -335,10 +341,8 @@ def test_download_trains(page: Any, folder: Path) -> None:
     first = next(row for row in rows if row["file"] == HOSTILE)
     assert (first["label"], first["subject"], first["site"]) == ("snapping", SUBJECT, "hip")
     assert first["start_s"] == events_of(folder, HOSTILE)[0]["start_s"]
-    command = [sys.executable, "-m", "popclass", "train", "page.labels.csv", "-o", "mine.onnx", "--force"]
-    options = ["--classifier", "logistic", "--folds", "2", "--partial"]
-    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    command = ["train", str(folder / "page.labels.csv"), "-o", str(folder / "mine.onnx"), "--force"]
+    assert main([*command, "--classifier", "logistic", "--folds", "2", "--partial"]) == 0
     assert set(Model.load(folder / "mine.onnx").classes) == {row["label"] for row in rows} | {"other"}
 
 
@@ -518,7 +522,7 @@ def test_batch_labels_train(driver: Any, folder: Path, tmp_path: Path) -> None:
             open_page(driver, each)
             press(driver, "2", "j", "3", "j", "1")
             press(driver, "d")
-            until(driver, "return new Promise(done => setTimeout(() => done(true), 400))")
+            downloaded(driver, each.with_name(each.name.removesuffix(".html") + ".labels.csv"))
     finally:
         driver.execute_cdp_cmd("Browser.setDownloadBehavior", {**where, "downloadPath": str(folder)})
     tables = sorted(path.name for path in (out / "pages").glob("*.csv"))

@@ -28,10 +28,10 @@ def test_all_symptoms_names() -> None:
 @given(st.lists(st.sampled_from(NAMES), unique=True))
 def test_guidance_warnings_order(named: list[str]) -> None:
     found = guidance(["lumbar"], named)
-    levels = [level.name for level in found.warnings]
+    levels = [level.name for level in found["warnings"]]
     assert levels == [name for name in ORDER if name in levels]
-    assert {symptom.name for level in found.warnings for symptom in level.symptoms} == set(named)
-    rest = {symptom.name for level in found.changes for symptom in level.symptoms}
+    assert {symptom.name for level in found["warnings"] for symptom in level.symptoms} == set(named)
+    rest = {symptom.name for level in found["changes"] for symptom in level.symptoms}
     assert rest == set(NAMES) - set(named)
 
 
@@ -40,37 +40,37 @@ def test_guidance_warnings_order(named: list[str]) -> None:
     [("bladder-or-bowel", "emergency"), ("numbness", "at-once"), ("radiating-pain", "at-once"), ("pain", "soon")],
 )
 def test_guidance_urgency(symptom: str, urgency: str) -> None:
-    (level,) = guidance([None], [symptom]).warnings
+    (level,) = guidance([None], [symptom])["warnings"]
     assert level.name == urgency
 
 
 @pytest.mark.parametrize("site", ["lumbar", "si", "hip"])
 def test_guidance_measures(site: str) -> None:
     found = guidance([site, "mcp"])
-    assert found.measures is not None
-    assert len(found.exercises) == 4
-    assert all(len(re.findall(r"\.(?:\s|$)", exercise.text)) == 2 for exercise in found.exercises)
-    assert any("adductors" in passage.text for passage in found.meaning)
+    assert found["measures"] is not None
+    assert len(found["exercises"]) == 4
+    assert all(len(re.findall(r"\.(?:\s|$)", exercise.text)) == 2 for exercise in found["exercises"])
+    assert any("adductors" in passage.text for passage in found["meaning"])
 
 
 @pytest.mark.parametrize("site", [None, "mcp", "jaw"])
 def test_guidance_other_site(site: str | None) -> None:
     found = guidance([site])
-    assert found.measures is None
-    assert found.exercises == ()
-    assert not any("adductors" in passage.text for passage in found.meaning)
-    assert len(found.meaning) == 4
+    assert found["measures"] is None
+    assert found["exercises"] == []
+    assert not any("adductors" in passage.text for passage in found["meaning"])
+    assert len(found["meaning"]) == 4
 
 
 @pytest.mark.parametrize("site", ["mcp", "wrist", "knee", "jaw"])
 def test_guidance_back_signs_other_site(site: str) -> None:
     found = guidance([site], ["numbness", "pain", "locking"])
-    assert found.back_note is not None
-    assert found.back_note.startswith("These are signs of the back")
-    fitting = [symptom for level in found.changes for symptom in level.symptoms]
-    warned = {symptom.name: symptom for level in found.warnings for symptom in level.symptoms}
+    assert found["back_note"] is not None
+    assert found["back_note"].startswith("These are signs of the back")
+    fitting = [symptom for level in found["changes"] for symptom in level.symptoms]
+    warned = {symptom.name: symptom for level in found["warnings"] for symptom in level.symptoms}
     assert [name for name, symptom in warned.items() if symptom.back] == ["numbness"]
-    texts = [passage.text for passage in (*found.meaning, found.harmless)]
+    texts = [passage.text for passage in (*found["meaning"], found["harmless"])]
     texts += [symptom.text for symptom in (*fitting, warned["pain"], warned["locking"])]
     texts += [symptom.short for symptom in fitting]
     for word in ("the back", "a back", "leg", "facet", "spine", "saddle"):
@@ -80,22 +80,22 @@ def test_guidance_back_signs_other_site(site: str) -> None:
 @pytest.mark.parametrize("site", ["thoracic", "lumbar", "si"])
 def test_guidance_back_site(site: str) -> None:
     found = guidance([site], ["numbness", "pain"])
-    assert (found.back_signs, found.back_note, found.anywhere) == ((), None, False)
-    assert "facet joint" in " ".join(symptom.text for level in found.warnings for symptom in level.symptoms)
-    assert "In the spine" in found.meaning[0].text
+    assert (found["back_signs"], found["back_note"], found["anywhere"]) == ([], None, False)
+    assert "facet joint" in " ".join(symptom.text for level in found["warnings"] for symptom in level.symptoms)
+    assert "In the spine" in found["meaning"][0].text
 
 
 @pytest.mark.parametrize("sites", [[None], ["wrist"], ["lumbar", "wrist"], [None, "lumbar"]])
 def test_guidance_lists_all_signs(sites: list[str | None]) -> None:
     found = guidance(sites, ["pain"])
-    listed = [symptom.name for level in (*found.changes, *found.back_signs) for symptom in level.symptoms]
+    listed = [symptom.name for level in (*found["changes"], *found["back_signs"]) for symptom in level.symptoms]
     assert sorted(listed) == sorted(set(NAMES) - {"pain"})
-    assert found.anywhere == (None in sites)
+    assert found["anywhere"] == (None in sites)
 
 
 def test_guidance_sources() -> None:
     found = guidance(["lumbar"])
-    passages = [*found.meaning, found.harmless, found.measures]
+    passages = [*found["meaning"], found["harmless"], found["measures"]]
     each = [*(passage.sources for passage in passages if passage), *(symptom.sources for symptom in all_symptoms())]
     assert all(each)
     sources = set(itertools.chain.from_iterable(each))

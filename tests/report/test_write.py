@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,9 @@ from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.pipeline import classify
 from popclass.report import write_report
-from popclass.report.batch import page_name
 from popclass.report.guidance import all_symptoms, guidance
-from popclass.report.page import SCRIPTS, render_page
-from popclass.report.write import labels_name, relative
+from popclass.report.page import SCRIPTS
+from popclass.report.write import labels_name, page_name, relative
 
 TEMPLATES = Path(sys.modules["popclass.report"].__path__[0]) / "templates"
 Run = Callable[..., tuple[int, str, list[str]]]
@@ -101,7 +101,7 @@ def test_page_security_policy(run: Run, recording: Path, model: str) -> None:
     assert "unsafe" not in parts.policy
     assert all(address.startswith(("#", "data:")) for address in parts.addresses)
     papers = {source.url for symptom in all_symptoms() for source in symptom.sources}
-    papers |= {source.url for passage in guidance(["lumbar"]).meaning for source in passage.sources}
+    papers |= {source.url for passage in guidance(["lumbar"])["meaning"] for source in passage.sources}
     assert {link for link in parts.links if not link.startswith("#")} == papers - {None}
 
 
@@ -314,15 +314,12 @@ def test_scripts_complete_and_safe() -> None:
 
 
 def test_page_data_escaped(recording: Path, model: str) -> None:
-    from dataclasses import replace
-
-    from popclass.report.media import extract_media
-
-    chosen = Model.load(model)
+    chosen, page = Model.load(model), recording.with_name("page.html")
+    chosen.name = "</title>"
     result = classify(recording, model=chosen)
-    media = extract_media(
-        replace(result, info=replace(result.info, name="</script><script>alert(1)</script>")), recording, chosen
-    )
-    page = render_page([media], ["</script>"], model="</title>")
-    assert page.count("</script>") == 2
-    assert "<script>alert" not in page
+    renamed = replace(result, info=replace(result.info, name="</script><script>alert(1)</script>"))
+    write_report([renamed], page, model=chosen, paths=[recording])
+    text = page.read_text("utf-8")
+    assert text.count("</script>") == 2
+    assert text.count("</title>") == 1
+    assert "<script>alert" not in text

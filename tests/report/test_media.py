@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from popclass.report import clips as module
-from popclass.report.clips import AFTER_S, BEFORE_S, PEAK_DBFS, Clip, Cutter, opus
+from popclass.report import media as module
+from popclass.report.media import AFTER_S, BEFORE_S, PEAK_DBFS, Clip, Cutter, opus
 from popclass.results import Event
 
 RATE = 48_000
@@ -21,7 +21,7 @@ def event(seconds: float, channel: int = 1) -> Event:
 
 
 def cut(samples: np.ndarray, events: list[Event], block: int = 4096) -> list[Clip | None]:
-    cutter = Cutter(events, len(samples) / RATE)
+    cutter = Cutter(events, len(samples) / RATE, samples.shape[1])
     for start in range(0, len(samples), block):
         cutter.feed(samples[start : start + block].astype(np.float32))
     return cutter.finish()
