@@ -144,9 +144,9 @@ def _describe_selection(scores: Mapping[str, Any]) -> str:
     """Return which candidate was chosen, and what the scores that follow measure."""
     chosen, nested = scores["chosen"], scores.get("nested")
     if nested is None:
-        return f"{chosen} was chosen; held out:"
+        return f"{chosen} was chosen; held out, by the sound alone:"
     picked = ", ".join(nested["chosen"])
-    return f"{chosen} was chosen by its score above; nested scores, of selection and training (chosen there: {picked}):"
+    return f"{chosen} was chosen, so its score above is too good. Nested ones, by the sound alone (folds chose {picked}):"
 
 
 def _describe_score(figures: Mapping[str, Any], render: Callable[[Rows], str]) -> Iterator[str]:

@@ -39,7 +39,7 @@ _COUNTS = {
 _USE = (
     "- Intended: detecting, sorting, counting and comparing short sounds of a moving body, with review by a person, in "
     "recordings like the training data.\n"
-    "- Out of scope: diagnosis, or any decision about a person's health; other classes, sites or sensors."
+    "- Out of scope: diagnosis or any decision about health, counts without review, other classes, sites or sensors."
 )
 
 
@@ -137,7 +137,7 @@ def _scores(scores: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _left_out(left_out: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield "Each value of each generator setting was left out of training once; `all` are the events of all its values."
+    yield "Each value of each generator setting was once left out of all training; `all` are the events of all values."
     rows = [["left out", "n", "joint events", "balanced accuracy", "log loss", "ECE"]]
     for row in left_out:
         counts = [f"{row['setting']}: {row['value']}", str(row["events"]), str(row["joint_events"])]
@@ -181,7 +181,7 @@ def _uncertain(model: Model) -> Iterator[str]:
     yield "Novelty is the share of held-out training events that were closer to the training data."
     if band := model.info["scores"].get("joint_labels", {}).get("band"):
         right = "" if band["right"] is None else f", the most likely class was right for {band['right']:.1%}"
-        yield f"Joint classes from {band['from']:.2f} to {band['to']:.2f} are not labels: n = {band['events']}{right}."
+        yield f"A joint class from {band['from']:.2f} to {band['to']:.2f} is not a label: n = {band['events']}{right}."
 
 
 def _origin(model: Model) -> Iterator[str]:
