@@ -146,7 +146,7 @@ def _describe_selection(scores: Mapping[str, Any]) -> str:
     if nested is None:
         return f"{chosen} was chosen; held out, by the sound alone:"
     picked = ", ".join(nested["chosen"])
-    return f"{chosen} was chosen, so its score above is too good. Nested ones, by the sound alone (folds chose {picked}):"
+    return f"{chosen} was chosen, so its score above is too good. Nested, by the sound alone (folds chose {picked}):"
 
 
 def _describe_score(figures: Mapping[str, Any], render: Callable[[Rows], str]) -> Iterator[str]:
