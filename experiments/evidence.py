@@ -32,7 +32,7 @@ from popclass.pipeline import apply_model
 from popclass.postprocess import posteriors
 from popclass.results import OTHER, SNAPPING, Analysis
 from popclass.timing.refractory import PRICE
-from popclass.training.generated import UNKNOWN
+from popclass.training.default import UNKNOWN
 
 SESSIONS, SEED = 240, 20261124
 ERRORS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4)

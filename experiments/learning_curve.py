@@ -23,9 +23,8 @@ from popclass.model.model import Model
 from popclass.training.adapt import STRENGTH, choose_correction
 from popclass.training.classifiers import train_classifier
 from popclass.training.correction import RECALIBRATION, base_probabilities, feature_scale, fit_correction
-from popclass.training.default import context_samples
+from popclass.training.default import generate_events
 from popclass.training.fit import FitConfig, fit
-from popclass.training.generated import generate_events
 
 SESSIONS, SEED = 240, 777
 SIZES = (5, 10, 20, 50, 100, 200, 500)
@@ -40,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parsed(argv)
     frontend = FrontEnd.build()
     events = generate_events(options.sessions, SEED, frontend, jobs=2)
-    rows = context_samples(events, SEED).rows
+    rows = events.rows
     X, labels = events.X[rows].astype(np.float32).astype(float), events.label[rows]
     person, recording = events.session[rows], events.recording[rows]
     contact = events.factor("sensor")[rows] == "contact"
@@ -131,7 +130,7 @@ def methods(p: Any, X: Any, y: Any, own: Any, test: Any, group: Any, scale: Any)
     """Return the probabilities of each method on the test events."""
     out = {"base": p[test]}
     for name, strength in (("recalibrated", RECALIBRATION), ("corrected", STRENGTH)):
-        out[name] = fit_correction(p[own], X[own], y[own], *scale, strength).apply(p[test], X[test])
+        out[name] = fit_correction(p[own], X[own], y[own], scale, strength).apply(p[test], X[test])
     groups = group[own].astype(str).tolist()
     chosen = choose_correction(p[own], X[own], y[own], groups, scale)
     out["popclass"] = p[test] if chosen is None else chosen.apply(p[test], X[test])

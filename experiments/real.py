@@ -23,7 +23,7 @@ from popclass.model.model import Model
 from popclass.pipeline import classify, load_model
 from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN, Event, RecordingResult
 from popclass.training.default import write_card
-from popclass.training.novelty import distribution
+from popclass.training.thresholds import distribution
 
 NEAR_S = 0.003
 CONFIDENT = 0.8

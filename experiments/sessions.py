@@ -1,6 +1,6 @@
 """Extracted events of generated sessions, with metadata and ground truth.
 
-`popclass.training.generated` keeps what training needs. This module also keeps subject, site and start time, the
+`popclass.training.default` keeps what training needs. This module also keeps subject, site and start time, the
 cavity of each pop, and the true sounds. Sessions are those of `popclass synth` with the same seed.
 """
 
@@ -22,7 +22,7 @@ from popclass.pipeline import Extraction, extract_events
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis.session import GeneratedRecording, Label
 from popclass.synthesis.write import session_of
-from popclass.training.generated import class_without_label, match_onsets  # the truth must be that of training
+from popclass.training.default import class_without_label, match_onsets  # the truth must be that of training
 
 STEADY = 0.3  # median absolute deviation of the intervals over their median
 FEWEST = 4  # sounds, for regularity to be measurable

@@ -7,7 +7,7 @@ describe the events that were scored; they leave out the variation of training a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,18 +21,14 @@ FEWEST_GROUPS = 5  # fewer say too little about another one: scores then have no
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
+Interval = tuple[float, float] | None
 Figures = Callable[[Indices], Mapping[str, float | None]]
 
 
 def bootstrap(
-    figures: Figures,
-    groups: Sequence[str] | NDArray[np.str_],
-    *,
-    draws: int = DRAWS,
-    level: float = LEVEL,
-    seed: int = 0,
-) -> dict[str, tuple[float, float] | None]:
-    """Return the interval of each figure that holds a share `level` of its bootstrap replicates.
+    figures: Figures, groups: Sequence[str] | NDArray[np.str_], *, draws: int = DRAWS, seed: int = 0
+) -> dict[str, Interval]:
+    """Return the interval of each figure that holds 95 % of its bootstrap replicates.
 
     Parameters
     ----------
@@ -42,8 +38,6 @@ def bootstrap(
     groups : sequence of str, length n
         Group of each event.
     draws : int
-    level : float
-        0-1.
     seed : int
 
     Returns
@@ -60,23 +54,26 @@ def bootstrap(
     {'right': (0.5, 1.0), 'never': None}
     """
     _, place = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
-    count = int(place.max()) + 1 if len(place) else 0
-    if count < 2:
+    members = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
+    if len(members) < 2:
         return {}
-    found = [figures(drawn) for drawn in _draw(place, count, draws, np.random.default_rng(seed))]
-    return {name: _interval([each[name] for each in found], level) for name in found[0]}
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(draws):
+        drawn = rng.integers(0, len(members), len(members))
+        found.append(figures(np.concatenate([members[group] for group in drawn])))
+    return {name: _interval([each[name] for each in found]) for name in found[0]}
 
 
-def score_intervals(
+def score_with_intervals(
     y: Indices, probabilities: Floats, classes: Sequence[str], groups: Sequence[str], *, seed: int = 0
-) -> dict[str, Any] | None:
-    """Return intervals of log loss, balanced accuracy, ECE, Brier score, and precision and recall of each class.
+) -> dict[str, Any]:
+    """Return `popclass.metrics.scores.score` of held-out events, with `intervals`.
 
     Parameters
     ----------
     y : ndarray of int, shape (n,)
     probabilities : ndarray, shape (n, k)
-        Of held-out events.
     classes : sequence of str, length k
     groups : sequence of str, length n
         Held-out group of each event.
@@ -84,39 +81,31 @@ def score_intervals(
 
     Returns
     -------
-    dict or None
-        `level`, `draws`, `groups`, the figures as [low, high] or None, and `classes`, a dict of figures for each class;
-        None where there are fewer than five groups.
+    dict
+        `intervals` has `level`, `draws`, `groups`, log loss, balanced accuracy, ECE and Brier score as (low, high) or
+        None, and `classes`, with precision and recall of each class. It is None with fewer than five groups.
 
     Examples
     --------
     >>> y, groups = np.tile([0, 1], 10), [str(i // 4) for i in range(20)]
     >>> p = np.where(y[:, None] == [0, 1], 0.9, 0.1)
-    >>> score_intervals(y, p, ["cavitation", "other"], groups)["balanced_accuracy"]
-    [1.0, 1.0]
+    >>> score_with_intervals(y, p, ["cavitation", "other"], groups)["intervals"]["balanced_accuracy"]
+    (1.0, 1.0)
     """
-    count = len(set(groups))
+    whole, count = scores.score(y, probabilities, classes), len(set(groups))
     if count < FEWEST_GROUPS:
-        return None
-    found = bootstrap(_score_figures(y, probabilities), groups, seed=seed)
-    spans = {name: None if span is None else list(span) for name, span in found.items()}
+        return {**whole, "intervals": None}
+    spans = bootstrap(_score_figures(y, probabilities), groups, seed=seed)
     of_classes = [
         {"class": name, **{figure: spans[f"{figure} {i}"] for figure in ("precision", "recall")}}
         for i, name in enumerate(classes)
     ]
     totals = {name: spans[name] for name in ("log_loss", "balanced_accuracy", "ece", "brier")}
-    return {"level": LEVEL, "draws": DRAWS, "groups": count, **totals, "classes": of_classes}
+    intervals = {"level": LEVEL, "draws": DRAWS, "groups": count, **totals, "classes": of_classes}
+    return {**whole, "intervals": intervals}
 
 
-def score_with_intervals(
-    y: Indices, probabilities: Floats, classes: Sequence[str], groups: Sequence[str], *, seed: int = 0
-) -> dict[str, Any]:
-    """Return `score` with `score_intervals` as `intervals`."""
-    spans = score_intervals(y, probabilities, classes, groups, seed=seed)
-    return {**scores.score(y, probabilities, classes), "intervals": spans}
-
-
-def mean_interval(values: Floats, groups: Sequence[str], *, seed: int = 0) -> list[float] | None:
+def mean_interval(values: Floats, groups: Sequence[str], *, seed: int = 0) -> Interval:
     """Return the interval of the mean of a figure of single events, such as log loss.
 
     Parameters
@@ -128,36 +117,24 @@ def mean_interval(values: Floats, groups: Sequence[str], *, seed: int = 0) -> li
 
     Returns
     -------
-    list of two float, or None
+    (float, float) or None
         None where there are fewer than five groups.
 
     Examples
     --------
     >>> mean_interval(np.ones(10), [str(i // 2) for i in range(10)])
-    [1.0, 1.0]
+    (1.0, 1.0)
     """
     if len(set(groups)) < FEWEST_GROUPS:
         return None
-    span = bootstrap(lambda chosen: {"mean": float(values[chosen].mean())}, groups, seed=seed)["mean"]
-    return None if span is None else list(span)
+    return bootstrap(lambda chosen: {"mean": float(values[chosen].mean())}, groups, seed=seed)["mean"]
 
 
-def _draw(place: Indices, count: int, draws: int, rng: np.random.Generator) -> Iterator[Indices]:
-    """Yield the events of as many groups as there are, drawn with replacement."""
-    order, sizes = np.argsort(place, kind="stable"), np.bincount(place)
-    starts = np.cumsum(sizes) - sizes
-    for _ in range(draws):
-        groups = rng.integers(0, count, count)
-        many = sizes[groups]
-        first = np.repeat(starts[groups] - (np.cumsum(many) - many), many)
-        yield order[first + np.arange(len(first))]
-
-
-def _interval(found: Sequence[float | None], level: float) -> tuple[float, float] | None:
+def _interval(found: Sequence[float | None]) -> Interval:
     values = [value for value in found if value is not None]
     if len(values) < len(found) / 2:
         return None
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 

@@ -2,8 +2,8 @@
 
 Balanced accuracy is the mean recall. Log loss is the mean negative natural logarithm of the probability of the true
 class. The Brier score is the squared distance of the probabilities from the truth, summed over the classes, 0 to 2. The
-expected calibration error (ECE) uses the largest probability in ten bins of equal width (Guo et al. 2017, ICML; Naeini
-et al. 2015, AAAI).
+expected calibration error (ECE) is the distance between confidence and accuracy in ten bins of the largest
+probability, averaged over the events (Guo et al. 2017, ICML; Naeini et al. 2015, AAAI).
 
 Everything is computed from a confusion matrix in numpy: the bootstrap does so thousands of times, where
 scikit-learn's functions take some milliseconds each, and they refuse an empty set of events. A test holds the figures
@@ -42,7 +42,7 @@ def score(y: Whole, probabilities: Floats, classes: Sequence[str]) -> dict[str, 
     >>> s["confusion"], s["balanced_accuracy"], s["classes"][1]["precision"]
     ([[1, 0], [1, 0]], 0.5, None)
     """
-    n, k = len(y), len(classes)
+    n, k, bins = len(y), len(classes), reliability(y, probabilities)
     confusion = confusion_matrix(y * k + probabilities.argmax(axis=1), k)
     ratios = class_ratios(confusion)
     return {
@@ -55,8 +55,8 @@ def score(y: Whole, probabilities: Floats, classes: Sequence[str]) -> dict[str, 
         "balanced_accuracy": mean_known(ratios["recall"]),
         "log_loss": float(log_losses(y, probabilities).mean()) if n else None,
         "brier": float(squared_distances(y, probabilities).mean()) if n else None,
-        "ece": calibration_error(y, probabilities) if n else None,
-        "reliability": reliability(y, probabilities),
+        "ece": float(sum(b["events"] * abs(b["probability"] - b["right"]) for b in bins) / n) if n else None,
+        "reliability": bins,
         "confusion": confusion.tolist(),
     }
 
@@ -112,12 +112,6 @@ def reliability(y: Whole, probabilities: Floats) -> list[dict[str, Any]]:
         }
         for b in np.unique(place).tolist()
     ]
-
-
-def calibration_error(y: Whole, probabilities: Floats) -> float:
-    """Return the ECE: distance between confidence and accuracy of a bin, averaged over the events."""
-    bins = reliability(y, probabilities)
-    return float(sum(b["events"] * abs(b["probability"] - b["right"]) for b in bins) / len(y))
 
 
 def risk_coverage(y: Whole, probabilities: Floats, *, points: int = POINTS) -> list[dict[str, float]]:

@@ -5,14 +5,13 @@ A table is a list of rows of text; the first row is the head. `scores` is what a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from popclass.utils.text import counted
 
 BASELINE = "baseline"
 MFCC_FOREST = "MFCC + forest"
-BASELINES = (MFCC_FOREST, BASELINE)
 TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("Brier", "brier"), ("ECE", "ece"))
 _EXPLANATIONS = {
     BASELINE: "predicts the class frequencies for every event and is never chosen",
@@ -24,75 +23,11 @@ _EXPLANATIONS = {
 Rows = list[list[str]]
 
 
-def describe(scores: Mapping[str, Any]) -> str:
-    """Return the scores of a trained model as text for a terminal."""
-    held_out = scores["held_out"]
-    parts = [
-        f"{describe_folds(scores)} ({counted(scores['groups'], 'group')}, {counted(held_out['events'], 'event')})",
-        table(candidate_rows(scores["candidates"])),
-        *describe_candidates(scores),
-        describe_selection(scores),
-        _describe_score(held_out),
-    ]
-    if with_context := scores.get("with_company"):  # a stored name: sound and context together
-        parts += ["with context (neighbouring events):", _describe_score(with_context)]
-    joint = scores.get("joint_labels")
-    if joint is not None and scores["uncertain_joint"] is not None:
-        parts.append(
-            f"joint labels: {joint['precision']:.1%} of {joint['labels']} right (wanted {joint['wanted']:.0%}); "
-            f"uncertain: {scores['uncertain_joint']:.1%} of joint events, {scores['uncertain']:.1%} of all"
-        )
-    return "\n\n".join(parts) + "\n"
-
-
-def describe_folds(scores: Mapping[str, Any]) -> str:
-    """Return how the events were held out, as words."""
-    if not scores["folds"]:
-        return f"no folds by {scores['grouped_by']}: the base model as it is, on events that did not change it"
-    return f"{scores['folds']} folds by {scores['grouped_by']}"
-
-
-def describe_candidates(scores: Mapping[str, Any]) -> list[str]:
-    """Return a paragraph about baselines and base models in the table of candidates, empty without any."""
-    rows, chosen = scores["candidates"], scores["chosen"]
-    lines = [f"{name} {text}." for name, text in _EXPLANATIONS.items() if name in rows]
-    loss = rows[chosen]["log_loss"] if chosen in rows else None
-    for name in BASELINES:
-        if name in rows and loss is not None and rows[name]["log_loss"] < loss:
-            lines.append(
-                f"Here {name} did better than {chosen}, which was chosen: log loss {figure(rows[name]['log_loss'])} "
-                f"against {figure(loss)}."
-            )
-    return [" ".join(lines)] if lines else []
-
-
-def describe_selection(scores: Mapping[str, Any]) -> str:
-    """Return which candidate was chosen, and what the scores that follow measure."""
-    chosen, nested = scores["chosen"], scores.get("nested")
-    if nested is None:
-        return f"{chosen} was chosen; held out:"
-    picked = ", ".join(nested["chosen"])
-    return (
-        f"{chosen} was chosen. Its own score above was used to choose it. The scores below are nested: they measure "
-        f"model selection and training together, on folds that neither has seen (chosen there: {picked}):"
-    )
-
-
-def describe_intervals(intervals: Mapping[str, Any] | None) -> str:
-    """Return how the intervals were computed, or why there are none."""
-    if intervals is None:
-        return "No intervals: at least five groups are needed."
-    return (
-        f"Intervals: {intervals['level']:.0%}, bootstrap over {intervals['groups']} groups, {intervals['draws']} draws."
-    )
-
-
 def total_rows(figures: Mapping[str, Any]) -> Rows:
     """Return a row for each figure over all classes, with its interval."""
     intervals = figures.get("intervals") or {}
-    n = str(figures["events"])
-    rows = [[name, n, figure(figures[key]), _interval(intervals.get(key))] for name, key in TOTALS]
-    return [["of all", "n", "score", "95 % interval"], *rows]
+    rows = [[name, str(figures["events"]), _with_interval(figures[key], intervals.get(key))] for name, key in TOTALS]
+    return [["of all", "n", "score"], *rows]
 
 
 def candidate_rows(candidates: Mapping[str, Mapping[str, Any]]) -> Rows:
@@ -140,13 +75,9 @@ def risk_rows(curve: Sequence[Mapping[str, float]]) -> Rows:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows in columns for a terminal: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
-        ).rstrip()
-        for row in rows
-    )
+    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = ([row[0].ljust(first), *map(str.rjust, row[1:], others)] for row in rows)
+    return "\n".join("  ".join(cells).rstrip() for cells in lines)
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
@@ -160,16 +91,68 @@ def figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _interval(span: Sequence[float] | None) -> str:
-    return "-" if span is None else f"{span[0]:.3f}-{span[1]:.3f}"
+def describe(scores: Mapping[str, Any], render: Callable[[Rows], str] = table) -> str:
+    """Return the scores of a trained model as paragraphs.
+
+    Parameters
+    ----------
+    scores : mapping
+    render : callable
+        `table` for a terminal, `markdown_table` for a card.
+    """
+    held_out = scores["held_out"]
+    how = f"{scores['folds']} folds by {scores['grouped_by']}"
+    if not scores["folds"]:
+        how = f"no folds by {scores['grouped_by']}: the base model as it is, on events that did not change it"
+    parts = [
+        f"{how} ({counted(scores['groups'], 'group')}, {counted(held_out['events'], 'event')})",
+        render(candidate_rows(scores["candidates"])),
+        *describe_candidates(scores),
+        _describe_selection(scores),
+        *_describe_score(held_out, render),
+    ]
+    if with_context := scores.get("with_company"):  # a stored name: sound and context together
+        parts += ["with context (neighbouring events):", *_describe_score(with_context, render)]
+    joint = scores.get("joint_labels")
+    if joint is not None and scores["uncertain_joint"] is not None:
+        parts.append(
+            f"joint labels: {joint['precision']:.1%} of {joint['labels']} right (wanted {joint['wanted']:.0%}); "
+            f"uncertain: {scores['uncertain_joint']:.1%} of joint events, {scores['uncertain']:.1%} of all"
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def describe_candidates(scores: Mapping[str, Any]) -> list[str]:
+    """Return a paragraph about baselines and base models in the table of candidates, empty without any."""
+    rows, chosen = scores["candidates"], scores["chosen"]
+    lines = [f"{name} {text}." for name, text in _EXPLANATIONS.items() if name in rows]
+    losses = {name: row["log_loss"] for name, row in rows.items()}
+    lines += [
+        f"Here {name} did better than {chosen}, which was chosen: log loss {losses[name]:.3f} against "
+        f"{losses[chosen]:.3f}."
+        for name in (MFCC_FOREST, BASELINE)
+        if chosen in losses and name in losses and losses[name] < losses[chosen]
+    ]
+    return [" ".join(lines)] if lines else []
 
 
 def _with_interval(value: float | None, span: Sequence[float] | None) -> str:
-    return figure(value) if span is None else f"{figure(value)} ({_interval(span)})"
+    return figure(value) if span is None else f"{figure(value)} ({span[0]:.3f}-{span[1]:.3f})"
 
 
-def _describe_score(figures: Mapping[str, Any]) -> str:
-    parts = [table(rows) for rows in (class_rows(figures), confusion_rows(figures), total_rows(figures))]
-    if "intervals" in figures:
-        parts.append(describe_intervals(figures["intervals"]))
-    return "\n\n".join([*parts, table(reliability_rows(figures))])
+def _describe_selection(scores: Mapping[str, Any]) -> str:
+    """Return which candidate was chosen, and what the scores that follow measure."""
+    chosen, nested = scores["chosen"], scores.get("nested")
+    if nested is None:
+        return f"{chosen} was chosen; held out, by the sound alone:"
+    picked = ", ".join(nested["chosen"])
+    return f"{chosen} was chosen, so its score above is too good. Nested, by the sound alone (folds chose {picked}):"
+
+
+def _describe_score(figures: Mapping[str, Any], render: Callable[[Rows], str]) -> Iterator[str]:
+    yield from (render(rows) for rows in (class_rows(figures), confusion_rows(figures), total_rows(figures)))
+    if spans := figures.get("intervals"):
+        yield f"Intervals: {spans['level']:.0%}, bootstrap over {spans['groups']} groups, {spans['draws']} draws."
+    elif "intervals" in figures:
+        yield "No intervals: at least five groups are needed."
+    yield render(reliability_rows(figures))

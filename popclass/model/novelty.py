@@ -2,7 +2,7 @@
 
 Features are centred and whitened with the covariance inside the classes. The distance of an event is the mean over its
 nearest reference events, and its novelty the share of held-out training events that lie closer. So 0.5 is an ordinary
-sound; at 0.99 one training sound in a hundred was as far out. `popclass.training.novelty` fits the numbers.
+sound; at 0.99 one training sound in a hundred was as far out. `popclass.training.thresholds` fits the numbers.
 """
 
 from __future__ import annotations

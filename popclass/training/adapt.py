@@ -6,7 +6,10 @@ the groups. Choosing the strength on so few labels did worse than one strength f
 (docs/research/learning-curve.md). Scores are nested: whether to correct is decided anew without each fold. Labels that
 cannot be split into folds leave the base as it is.
 
-From 200 events on, models of the labels alone are tested on the same folds (`popclass.training.comparison`).
+From 200 events on, models of the labels alone are tested on the same folds. A base was trained on far more people than
+a few recordings hold, so it is replaced only on evidence about people: the folds must keep subjects apart, and the 95 %
+interval of the difference in log loss must lie above 0. Where folds keep only recordings apart, a model that overfits
+to these few people looks good whatever it is worth for others.
 
 The adapted model keeps the front end, the context weights and the novelty measure of the base. The new events join the
 references of that measure, so that a person's own sounds are not novel any more. The thresholds of the base stay, too,
@@ -23,18 +26,24 @@ from typing import Any
 import numpy as np
 
 from popclass.errors import LabelError
-from popclass.metrics.bootstrap import score_with_intervals
+from popclass.metrics.bootstrap import FEWEST_GROUPS, mean_interval
 from popclass.metrics.scores import log_losses
 from popclass.metrics.tables import BASELINE
 from popclass.model.calibration import Calibration
 from popclass.model.model import Model
 from popclass.model.novelty import Novelty
-from popclass.training.classifiers import KINDS, to_float32
-from popclass.training.comparison import Comparison, compare, predict_held_out
-from popclass.training.correction import Correction, base_probabilities, corrected_graph, feature_scale, fit_correction
-from popclass.training.cross_validation import candidate_scores
-from popclass.training.fit import AUTO, FitConfig, created_by, fold_info, library_versions, training_info
-from popclass.training.folds import EVENT, Folds, make_folds
+from popclass.training.classifiers import KINDS, to_float32, trainable_kinds
+from popclass.training.correction import (
+    Correction,
+    Scale,
+    base_probabilities,
+    corrected_graph,
+    feature_scale,
+    fit_correction,
+)
+from popclass.training.cross_validation import cross_validate, tracked
+from popclass.training.fit import AUTO, FitConfig, run_info
+from popclass.training.folds import EVENT, SUBJECT, Folds, make_folds
 from popclass.training.thresholds import PRECISION, HeldOut, is_joint, joint_thresholds
 from popclass.utils.text import counted
 
@@ -42,6 +51,7 @@ BASE, CORRECTED = "base", "corrected"  # stored names
 STRENGTH = 300.0  # of the shrinkage of the slopes, in events
 INNER_FOLDS = 3
 MOST_REFERENCES = 500  # added to the novelty measure of the base
+EVENTS_NEEDED = 200  # fewer never made a better model of the labels alone (docs/research/learning-curve.md)
 
 
 def can_adapt(base: Model, labels: Collection[str]) -> bool:
@@ -51,7 +61,7 @@ def can_adapt(base: Model, labels: Collection[str]) -> bool:
 
 def adapt(
     base: Model, X: np.ndarray, labels: Sequence[str], groups: Sequence[str], config: FitConfig | None = None
-) -> tuple[Model, Comparison | None]:
+) -> tuple[Model, str | None]:
     """Adapt a base model to labelled events.
 
     Parameters
@@ -60,7 +70,7 @@ def adapt(
     X : ndarray, shape (n, f)
         Features of the base's front end.
     labels : sequence of str, length n
-        At least one, all of them classes of the base.
+        At least one; `can_adapt` must hold for them.
     groups : sequence of str, length n
         Groups that must not be on both sides of a fold.
     config : FitConfig, optional
@@ -69,60 +79,54 @@ def adapt(
     -------
     model : Model
         The base with a correction, or as it is.
-    comparison : Comparison or None
-        Comparison with models of the labels alone; None where there were too few events to train them.
+    replaced : str or None
+        The reason, for people, if a model of the labels alone is clearly better and should replace this one.
 
     Raises
     ------
     LabelError
-        If a label is not a class of the base, or there are no events.
+        If there are no events.
 
     Examples
     --------
     >>> model, _ = adapt(Model.default(), X, labels, subjects)               # doctest: +SKIP
     """
     config = FitConfig() if config is None else config
-    if not can_adapt(base, labels):
-        unknown = sorted(set(labels) - set(base.classes))[0]
-        raise LabelError(f"'{unknown}' is not a class of the base model; allowed are {', '.join(base.classes)}")
     if not len(labels):
         raise LabelError("there is no labelled event to adapt the base model to; label at least one sound")
-    seed, adapter = config.seed, _Adapter(base, X, labels, groups, config)
+    adapter = _Adapter(base, X, labels, groups, config)
     y, held_out = adapter.y, adapter.predict_held_out()
     corrected = held_out.get(CORRECTED, adapter.p)
     losses = {kind: log_losses(y, held_out[kind]) for kind in KINDS if kind in held_out}
-    comparison = compare(losses, log_losses(y, corrected), groups, config.grouped_by, seed=seed)
+    replaces, comparison = compare(losses, log_losses(y, corrected), groups, config.grouped_by, seed=config.seed)
     correction = adapter.choose(np.arange(len(y))) if adapter.splits else None
     novelty, held_out_novelty = adapter.extend_novelty()
     least, uncertain = adapter.thresholds(HeldOut(corrected, held_out_novelty, y, base.classes))
-    remarks = adapter.remarks(correction) + ([comparison.remark] if comparison else [])
+    remarks = adapter.remarks(correction) + ([comparison] if comparison else [])
+    kind, strength = (CORRECTED, STRENGTH) if correction else (BASE, None)
+    run = run_info(config, base.classes, labels, groups, adapter.splits, remarks, held_out, corrected)
+    minimum = dict(zip(base.classes, least.tolist(), strict=True))
+    # hashes of single recordings are left out
+    data = {key: value for key, value in base.info["training"].items() if key not in ("sha256", "remarks")}
+    ancestry = {"sha256": base.sha256, "created_by": base.info["created_by"], "training": data}
     info = {
-        "thresholds": {
-            **base.info["thresholds"],
-            "min_probability": dict(zip(base.classes, least.tolist(), strict=True)),
-        },
+        **base.info,
+        **run,
+        "training": {**run["training"], "base": ancestry},
+        "classifier": {"kind": kind, "asked_for": AUTO, "settings": {"strength": strength}},
+        "thresholds": {**base.info["thresholds"], "min_probability": minimum},
         "novelty": novelty.to_json(),
-        "training": {**training_info(config, labels, groups, base.classes, remarks), "base": _ancestry(base)},
-        "scores": {
-            **fold_info(config, adapter.splits, groups),
-            "chosen": CORRECTED if correction else BASE,
-            "candidates": candidate_scores(y, held_out, base.classes, groups, seed=seed),
-            "held_out": score_with_intervals(y, corrected, base.classes, groups, seed=seed),
-            "with_company": None,  # a stored name
-            **uncertain,
-        },
+        "scores": {**run["scores"], **uncertain, "chosen": kind, "with_company": None},  # a stored name
     }
-    return _adapted(base, correction, info), comparison
+    graph = base.graph
+    if correction is not None:
+        graph = corrected_graph(base, correction)  # with the calibration of the base inside
+        info["calibration"] = Calibration.identity(len(base.classes)).to_json()
+    return Model(graph, info), comparison if replaces else None
 
 
 def choose_correction(
-    p: np.ndarray,
-    X: np.ndarray,
-    y: np.ndarray,
-    groups: Sequence[str],
-    scale: tuple[np.ndarray, np.ndarray],
-    *,
-    seed: int = 0,
+    p: np.ndarray, X: np.ndarray, y: np.ndarray, groups: Sequence[str], scale: Scale, *, seed: int = 0
 ) -> Correction | None:
     """Return the correction fitted on all events, or None if held-out groups speak against it.
 
@@ -146,14 +150,14 @@ def choose_correction(
     try:
         splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=INNER_FOLDS, seed=seed)
     except LabelError:
-        return fit_correction(p, X, y, *scale, STRENGTH)
+        return fit_correction(p, X, y, scale, STRENGTH)
     loss = np.empty(len(y))
     for train, test in splits:
-        correction = fit_correction(p[train], X[train], y[train], *scale, STRENGTH)
+        correction = fit_correction(p[train], X[train], y[train], scale, STRENGTH)
         loss[test] = log_losses(y[test], correction.apply(p[test], X[test]))
     if clearly_better(log_losses(y, p), loss, groups):
         return None
-    return fit_correction(p, X, y, *scale, STRENGTH)
+    return fit_correction(p, X, y, scale, STRENGTH)
 
 
 def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -> bool:
@@ -168,6 +172,55 @@ def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -
     return bool(gain.mean() > error)
 
 
+def compare(
+    losses: Mapping[str, np.ndarray], corrected: np.ndarray, groups: Sequence[str], grouped_by: str, *, seed: int = 0
+) -> tuple[bool, str]:
+    """Decide whether the best of some models replaces the corrected base.
+
+    Parameters
+    ----------
+    losses : mapping of str to ndarray, shape (n,)
+        Log loss of each held-out event by each model.
+    corrected : ndarray, shape (n,)
+        The same of the base with its correction.
+    groups : sequence of str, length n
+        Held-out group of each event.
+    grouped_by : str
+        Kind of the groups; only scores over a `subject` apply to a new person.
+    seed : int
+
+    Returns
+    -------
+    replaces : bool
+    remark : str
+        The reason, for people; empty where there are no models.
+
+    Examples
+    --------
+    >>> groups = [str(i // 10) for i in range(100)]
+    >>> compare({"forest": np.full(100, 0.2)}, np.full(100, 0.5), groups, "subject")[0]
+    True
+    >>> compare({"forest": np.full(100, 0.2)}, np.full(100, 0.5), groups, "recording")[0]
+    False
+    """
+    if not losses:
+        return False, ""
+    kind = min(losses, key=lambda each: losses[each].mean())
+    gain = corrected - losses[kind]
+    span = mean_interval(gain, groups, seed=seed)
+    interval = "too few groups for an interval" if span is None else f"95 % interval {-span[1]:+.3f} to {-span[0]:+.3f}"
+    found = (
+        f"{kind}, trained on these labels alone, had a log loss {abs(gain.mean()):.3f} ({interval}) "
+        f"{'below' if gain.mean() > 0 else 'above'} that of the base with a correction, on held-out {grouped_by}s"
+    )
+    if gain.mean() > 0 and grouped_by == SUBJECT and span is not None and span[0] > 0:
+        return True, f"{found}; that is clearly better, so it replaces the base"
+    if gain.mean() > 0 and grouped_by != SUBJECT:
+        subjects = f"name the subjects in a labels.csv, {FEWEST_GROUPS} or more, and 2 or more for each class"
+        return False, f"{found}, which does not apply to a new person, so the base stays; to compare them, {subjects}"
+    return False, f"{found}; {'that is not clear enough, so ' if gain.mean() > 0 else ''}the base stays"
+
+
 class _Adapter:
     """A base model with the labelled events that it is adapted to."""
 
@@ -178,7 +231,17 @@ class _Adapter:
         self.y = np.array([base.classes.index(label) for label in labels])
         self.p, self.scale = base_probabilities(base, self.X), feature_scale(base)
         self.splits: Folds = []
-        self.obstacle = self._split()
+        self.obstacle = ""
+        present, place = np.unique(self.y, return_inverse=True)
+        names = [base.classes[i] for i in present]
+        if len(names) < 2:
+            self.obstacle = f"{counted(len(self.y), 'event')}, all of {names[0]}, cannot show where the base is wrong"
+            return
+        options = {"folds": config.folds, "seed": config.seed}
+        try:
+            self.splits = make_folds(place, groups, classes=names, grouped_by=config.grouped_by, **options)
+        except LabelError as error:
+            self.obstacle = f"no correction can be tested: {error}"
 
     def choose(self, rows: np.ndarray) -> Correction | None:
         """Return the correction fitted to some of the events, None for none."""
@@ -193,16 +256,17 @@ class _Adapter:
         if not self.splits:
             return {BASE: self.p}
         corrected, frequencies = self.p.copy(), np.empty_like(self.p)
-        for done, (train, test) in enumerate(self.splits, start=1):
+        for train, test in tracked(self.splits, "adapting", len(self.splits), self.config.progress):
             frequencies[test] = np.bincount(self.y[train], minlength=self.p.shape[1]) / len(train)
             if chosen := self.choose(train):
                 corrected[test] = chosen.apply(self.p[test], self.X[test])
-            if self.config.progress is not None:
-                self.config.progress("adapting", done, len(self.splits))
-        others = {}
-        if self.config.classifier == AUTO and len(np.unique(self.y)) == self.p.shape[1]:
-            others = predict_held_out(self.X, self.y, self.splits, self.config.seed)
-        return {BASE: self.p, CORRECTED: corrected, **others, BASELINE: frequencies}
+        out = {BASE: self.p, CORRECTED: corrected, BASELINE: frequencies}
+        every_class = len(np.unique(self.y)) == self.p.shape[1]
+        if self.config.classifier == AUTO and every_class and len(self.y) >= EVENTS_NEEDED:
+            for kind in trainable_kinds(self.y, [train for train, _ in self.splits]):
+                alone = cross_validate([kind], self.X, self.y, self.splits, seed=self.config.seed)
+                out[kind] = alone.held_out[kind]
+        return out
 
     def extend_novelty(self) -> tuple[Novelty, np.ndarray]:
         """Return the novelty measure with the new events as references, and the novelty of each while held out."""
@@ -234,49 +298,12 @@ class _Adapter:
 
     def remarks(self, correction: Correction | None) -> list[str]:
         """Return the remarks of the configuration, and one on the correction."""
-        events, untested = counted(len(self.y), "event"), ""
-        if self.obstacle is not None:
-            return [*self.config.remarks, self.obstacle]
-        if self.config.grouped_by == EVENT:
-            untested = "; there are too few recordings to hold any out, so it is not tested on other recordings"
-        remark = f"{events}: the base with a shrunk correction{untested}"
+        if self.obstacle:
+            return [*self.config.remarks, f"the base is unchanged: {self.obstacle}"]
+        outcome = "with a shrunk correction"
         if correction is None:
-            remark = f"{events}: the base is unchanged, since held-out data speak against a correction"
+            outcome = "is unchanged, since held-out data speak against a correction"
+        elif self.config.grouped_by == EVENT:
+            outcome += "; there are too few recordings to hold any out, so it is not tested on other recordings"
+        remark = f"{counted(len(self.y), 'event')}: the base {outcome}"
         return [*self.config.remarks, *self.config.fold_remarks, remark]
-
-    def _split(self) -> str | None:
-        """Make the folds, or return the reason why there are none."""
-        present, place = np.unique(self.y, return_inverse=True)
-        names = [self.base.classes[i] for i in present]
-        if len(names) < 2:
-            events = counted(len(self.y), "event")
-            return f"the base is unchanged: {events}, all of {names[0]}, cannot show where the base is wrong"
-        options: dict[str, Any] = {name: getattr(self.config, name) for name in ("folds", "seed", "grouped_by")}
-        try:
-            self.splits = make_folds(place, self.groups, classes=names, **options)
-        except LabelError as error:
-            return f"the base is unchanged, since no correction can be tested: {error}"
-        return None
-
-
-def _ancestry(base: Model) -> dict[str, Any]:
-    """Return which model was adapted and its training data; hashes of single recordings are left out."""
-    data = {key: value for key, value in base.info["training"].items() if key not in ("sha256", "remarks")}
-    return {"sha256": base.sha256, "created_by": base.info["created_by"], "training": data}
-
-
-def _adapted(base: Model, correction: Correction | None, found: Mapping[str, Any]) -> Model:
-    kind, strength = (CORRECTED, STRENGTH) if correction else (BASE, None)
-    classifier = {"kind": kind, "asked_for": AUTO, "settings": {"strength": strength}}
-    info = {
-        **base.info,
-        **found,
-        "created_by": created_by(),
-        "classifier": classifier,
-        "versions": library_versions(),
-    }
-    if correction is None:
-        return Model(base.graph, info)
-    # the corrected graph contains the calibration of the base
-    info["calibration"] = Calibration.identity(len(base.classes)).to_json()
-    return Model(corrected_graph(base, correction), info)

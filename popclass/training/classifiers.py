@@ -6,6 +6,8 @@
 - `boosting`: gradient boosted trees over histograms (Ke et al. 2017, NeurIPS), for thousands of events and more. The
   default model uses it.
 
+Two more are baselines and never become a model: a random forest on MFCC statistics, and the class frequencies.
+
 All but boosting weigh classes equally (`class_weight="balanced"`); the calibration restores the class frequencies.
 onnxruntime computes in float32. So everything is fitted on numbers that float32 holds exactly: the features, the means
 and scales of the standardization, and the thresholds of the trees.
@@ -15,12 +17,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from popclass.errors import LabelError, UsageError
-from popclass.metrics.tables import BASELINE
+from popclass.errors import LabelError
+from popclass.metrics.tables import BASELINE, MFCC_FOREST
 
 KINDS = ("logistic", "svm", "forest")
 BOOSTING = "boosting"
@@ -28,16 +31,11 @@ ONNX_OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for every onnxruntime that
 SVM_EVENTS = 4000  # the time of a support vector machine grows with the square of the events
 PLATT_FOLDS = 3
 
+BALANCED = {"class_weight": "balanced"}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "logistic": {"C": 0.3, "max_iter": 2000, "class_weight": "balanced"},
-    "svm": {"C": 3.0, "kernel": "rbf", "gamma": "scale", "class_weight": "balanced", "cache_size": 500},
-    "forest": {
-        "n_estimators": 120,
-        "max_leaf_nodes": 256,
-        "min_samples_leaf": 2,
-        "max_features": "sqrt",
-        "class_weight": "balanced",
-    },
+    "logistic": {"C": 0.3, "max_iter": 2000, **BALANCED},
+    "svm": {"C": 3.0, "kernel": "rbf", "gamma": "scale", "cache_size": 500, **BALANCED},
+    "forest": {"n_estimators": 120, "max_leaf_nodes": 256, "min_samples_leaf": 2, "max_features": "sqrt", **BALANCED},
     BOOSTING: {
         "max_iter": 180,
         "learning_rate": 0.06,
@@ -47,7 +45,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "l2_regularization": 5.0,
         "early_stopping": False,
     },
-    BASELINE: {"strategy": "prior"},
+    MFCC_FOREST: {},  # scikit-learn's defaults
+    BASELINE: {"strategy": "prior"},  # the class frequencies
 }
 
 
@@ -56,13 +55,20 @@ def to_float32(X: np.ndarray) -> np.ndarray:
     return X.astype(np.float32).astype(np.float64)
 
 
+def draw_balanced(y: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Return rising indices of events, at most `most` of each class."""
+    rng = np.random.default_rng(seed)
+    chosen = [rng.permutation(np.flatnonzero(y == c))[:most] for c in range(int(y.max()) + 1)]
+    return np.sort(np.concatenate(chosen))
+
+
 def train_classifier(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int = 0) -> Any:
     """Return a fitted scikit-learn estimator.
 
     Parameters
     ----------
     kind : str
-        One of `KINDS`, `boosting`, or `baseline`, which predicts the class frequencies.
+        A key of `SETTINGS`.
     X : ndarray, shape (n, f)
         Features; rounded to float32 here.
     y : ndarray of int, shape (n,)
@@ -71,28 +77,25 @@ def train_classifier(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int = 0) 
 
     Raises
     ------
-    UsageError
-        If the kind is unknown.
     LabelError
         If a class has too few events for this kind.
     """
     from sklearn.dummy import DummyClassifier
-    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
 
-    X = to_float32(X)
-    if kind == BASELINE:
-        return DummyClassifier(**SETTINGS[kind]).fit(X, y)
+    X, settings = to_float32(X), SETTINGS[kind]
     if kind == "logistic":
-        return _fit_scaled(X, y, LogisticRegression(**SETTINGS[kind]))
-    if kind == "forest":
-        return ExtraTreesClassifier(random_state=seed, n_jobs=1, **SETTINGS[kind]).fit(X, y)
+        return _fit_scaled(X, y, LogisticRegression(**settings))
     if kind == "svm":
-        chosen = _subsample(y, SVM_EVENTS, seed)
-        return _fit_scaled(X[chosen], y[chosen], _svm(y[chosen], seed))
-    if kind == BOOSTING:
-        return HistGradientBoostingClassifier(random_state=seed, **SETTINGS[kind]).fit(X, y)
-    raise UsageError(f"unknown classifier {kind!r}: allowed are auto, {', '.join(KINDS)}")
+        return _fit_svm(X, y, seed)
+    makers = {
+        "forest": partial(ExtraTreesClassifier, n_jobs=1),
+        BOOSTING: HistGradientBoostingClassifier,
+        MFCC_FOREST: RandomForestClassifier,
+        BASELINE: DummyClassifier,
+    }
+    return makers[kind](random_state=seed, **settings).fit(X, y)
 
 
 def predict_with(kind: str, X: np.ndarray, y: np.ndarray, new: np.ndarray, *, seed: int = 0) -> np.ndarray:
@@ -138,22 +141,23 @@ def _convert_boosting(scope: Any, operator: Any, container: Any) -> None:
         return plain(kind, inputs, outputs, **attributes)
 
     container.add_node = add_node
-    try:
-        convert_sklearn_random_forest_classifier(scope, operator, container)
-    finally:
-        del container.add_node
+    convert_sklearn_random_forest_classifier(scope, operator, container)
 
 
-def _svm(y: np.ndarray, seed: int) -> Any:
+def _fit_svm(X: np.ndarray, y: np.ndarray, seed: int) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.model_selection import StratifiedKFold
     from sklearn.svm import SVC
 
-    folds = min(PLATT_FOLDS, int(np.bincount(y).min()))
+    counts = np.bincount(y)
+    totals = np.minimum(counts, np.arange(1, counts.max() + 1)[:, None]).sum(axis=1)  # of 1, 2 ... of each class
+    chosen = draw_balanced(y, max(1, int((totals <= SVM_EVENTS).sum())), seed)
+    folds = min(PLATT_FOLDS, int(np.bincount(y[chosen]).min()))
     if folds < 2:
         raise LabelError("svm needs at least two events of each class; choose logistic or forest")
     split = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    return CalibratedClassifierCV(SVC(**SETTINGS["svm"]), method="sigmoid", cv=split, ensemble=False)
+    svm = CalibratedClassifierCV(SVC(**SETTINGS["svm"]), method="sigmoid", cv=split, ensemble=False)
+    return _fit_scaled(X[chosen], y[chosen], svm)
 
 
 def _fit_scaled(X: np.ndarray, y: np.ndarray, classifier: Any) -> Any:
@@ -163,18 +167,6 @@ def _fit_scaled(X: np.ndarray, y: np.ndarray, classifier: Any) -> Any:
     scaler = StandardScaler().fit(X)
     scaler.mean_, scaler.scale_ = to_float32(scaler.mean_), to_float32(scaler.scale_)
     return Pipeline([("scale", scaler), ("classify", classifier.fit(scaler.transform(X), y))])
-
-
-def _subsample(y: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Return indices of at most `most` events, the same number of each class; small classes are kept whole."""
-    if len(y) <= most:
-        return np.arange(len(y))
-    rng = np.random.default_rng(seed)
-    counts = np.bincount(y)
-    totals = np.minimum(counts, np.arange(1, counts.max() + 1)[:, None]).sum(axis=1)  # of 1, 2 ... of each class
-    quota = max(1, int((totals <= most).sum()))
-    chosen = [rng.permutation(np.flatnonzero(y == c))[:quota] for c in range(len(counts))]
-    return np.sort(np.concatenate(chosen))
 
 
 def _round_thresholds(estimator: Any) -> None:

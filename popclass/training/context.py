@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ Whole = NDArray[np.int64]
 Predictor = Callable[[NDArray[np.intp], Array], Array]
 """Takes indices of training events and features of others; returns calibrated probabilities of the others."""
 SHRINKAGE = 20.0  # of the squared standardized weights, in nats
-UNITS = 16
+UNITS = 16  # hidden
 STEPS = 200
 WORKERS = 2  # threads; the result does not depend on how many
 
@@ -67,11 +67,9 @@ class ContextSamples:
         """Return the context features of all events, recording by recording, shape (m, context features)."""
         edges = [0, *(np.flatnonzero(np.diff(self.recording)) + 1).tolist(), len(self.X)]
         out = np.zeros((len(self.X), len(context.names)))
-        for start, stop in pairwise(edges):
-            own = slice(start, stop)
-            out[own] = context.features(
-                self.X[own], acoustic[own], self.onset_s[own], self.burst[own], self.level_db[own]
-            )
+        for own in starmap(slice, pairwise(edges)):
+            timing = self.onset_s[own], self.burst[own], self.level_db[own]
+            out[own] = context.features(self.X[own], acoustic[own], *timing)
         return out
 
 
@@ -114,9 +112,8 @@ def learn_context(
         acoustic[aside] = predict(train, samples.X[aside])
     untrained = _untrained(samples, names, classes, seed)
     features = samples.features(untrained, acoustic)
-    parts = samples.parts if OTHER in classes else samples.parts[:0]
-    used = np.concatenate([samples.rows, parts])
-    truth = np.concatenate([y, np.full(len(parts), classes.index(OTHER) if len(parts) else 0, y.dtype)])
+    used = np.concatenate([samples.rows, samples.parts])
+    truth = np.concatenate([y, np.full(len(samples.parts), classes.index(OTHER), y.dtype)])
     chosen = [*(np.flatnonzero(~aside[used]) for aside in held_out), np.arange(len(used))]
     *partial, final = Parallel(n_jobs=WORKERS, prefer="threads")(
         delayed(fit_context_weights)(acoustic[used[each]], features[used[each]], truth[each], seed=seed)
@@ -140,9 +137,7 @@ def _untrained(samples: ContextSamples, names: Sequence[str], classes: Sequence[
     return Context(columns, mean, spread, Similarity(scale=scale), context, weights)
 
 
-def fit_context_weights(
-    acoustic: Array, features: Array, y: Whole, *, units: int = UNITS, seed: int = 0
-) -> ContextWeights:
+def fit_context_weights(acoustic: Array, features: Array, y: Whole, *, seed: int = 0) -> ContextWeights:
     """Return the weights that maximize the likelihood of the truth, shrunk towards 0.
 
     Parameters
@@ -151,8 +146,6 @@ def fit_context_weights(
         Calibrated probabilities of held-out events.
     features : ndarray, shape (n, context features)
     y : ndarray of int, shape (n,)
-    units : int
-        Hidden units.
     seed : int
         Decides where the optimization begins.
     """
@@ -163,7 +156,7 @@ def fit_context_weights(
     scale = np.sqrt((features**2).mean(axis=0)) + 1e-9  # about zero, the value of an event without context
     inputs, sound, offset = features / scale, sound_logs(acoustic), np.log(np.maximum(acoustic, 1e-12))
     truth = np.eye(classes)[y]
-    shapes = [(width, classes), (width, units), (classes, units), (units,), (units, classes)]
+    shapes = [(width, classes), (width, UNITS), (classes, UNITS), (UNITS,), (UNITS, classes)]
     places = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
 
     def split(flat: Array) -> list[Array]:
@@ -178,10 +171,8 @@ def fit_context_weights(
         back = off @ outer.T
         back_hidden = back * (1 - hidden**2)
         back_base = back_hidden - back * (1 - without**2)
-        gradients = [
-            *(inputs.T @ off, inputs.T @ back_hidden, sound.T @ back_base),
-            *(back_base.sum(axis=0), (hidden - without).T @ off),
-        ]
+        gradients = [inputs.T @ off, inputs.T @ back_hidden, sound.T @ back_base, back_base.sum(axis=0)]
+        gradients.append((hidden - without).T @ off)
         gradient = np.concatenate([each.ravel() for each in gradients]) + 2 * shrinkage * flat
         return float(-(truth * log_p).sum() + (shrinkage * flat**2).sum()), gradient
 
@@ -197,8 +188,7 @@ def fit_context_weights(
 def inherit_context(base: Model | None, classes: Sequence[str]) -> tuple[dict[str, Any] | None, list[str]]:
     """Return the context stage of a base model for a new model, as a model file stores it.
 
-    Weights belong to classes by name, so a base may list the classes in another order. Where a class is missing on
-    either side, the weights cannot be used.
+    The weights belong to the classes of the base in its order. Models of the same classes list them in the same order.
 
     Parameters
     ----------
@@ -215,11 +205,10 @@ def inherit_context(base: Model | None, classes: Sequence[str]) -> tuple[dict[st
     """
     if base is None or base.context is None:
         return None, []
-    if differences := class_differences(base.classes, classes):
-        return None, [f"the context weights of the base model could not be used: {differences}"]
     if tuple(classes) == base.classes:
         return base.info["context"], []
-    return reorder(base.context, base.classes, classes).to_json(), []
+    reason = class_differences(base.classes, classes) or "its classes are in another order"
+    return None, [f"the context weights of the base model could not be used: {reason}"]
 
 
 def class_differences(base: Sequence[str], classes: Sequence[str]) -> str:
@@ -230,26 +219,8 @@ def class_differences(base: Sequence[str], classes: Sequence[str]) -> str:
     >>> class_differences(["cavitation", "snapping", "other"], ["cavitation", "click", "other"])
     "it does not have 'click'; 'snapping' is not among the labels"
     """
-    new, gone = (
-        ", ".join(f"'{name}'" for name in some if name not in others)
-        for some, others in ((classes, base), (base, classes))
-    )
+    new = ", ".join(f"'{name}'" for name in classes if name not in base)
+    gone = ", ".join(f"'{name}'" for name in base if name not in classes)
     parts = [f"it does not have {new}"] if new else []
-    if gone:
-        parts.append(f"{gone} {'are' if ',' in gone else 'is'} not among the labels")
+    parts += [f"{gone} {'are' if ',' in gone else 'is'} not among the labels"] if gone else []
     return "; ".join(parts)
-
-
-def reorder(context: Context, old: Sequence[str], new: Sequence[str]) -> Context:
-    """Return a context stage with the same weights for the same classes in another order."""
-    before, names = context_names(old), context_names(new)
-    rows, columns = [before.index(name) for name in names], [list(old).index(name) for name in new]
-    weights = context.weighing
-    moved = ContextWeights(
-        weights.linear[rows][:, columns],
-        weights.inner[rows],
-        weights.sound[columns],
-        weights.bias,
-        weights.outer[:, columns],
-    )
-    return replace(context, names=names, weighing=moved)

@@ -27,6 +27,8 @@ CLIP = 4.0  # of standardized features, so that none decides alone
 ABSENT = 1e4  # subtracted from the logit of a class without labels
 RECALIBRATION = float("inf")  # strength that keeps V at 0
 
+Scale = tuple[np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:
@@ -40,8 +42,8 @@ class Correction:
         b; 0 for classes that are not present.
     slopes : ndarray, shape (f, k)
         V; likewise.
-    mean, scale : ndarray, shape (f,)
-        For the standardization of the features.
+    scale : pair of ndarray, shape (f,)
+        Mean and spread for the standardization of the features.
     present : ndarray of bool, shape (k,)
         Classes that were among the labels.
     """
@@ -49,8 +51,7 @@ class Correction:
     sharpness: float
     bias: np.ndarray
     slopes: np.ndarray
-    mean: np.ndarray
-    scale: np.ndarray
+    scale: Scale
     present: np.ndarray
 
     def apply(self, p: np.ndarray, X: np.ndarray) -> np.ndarray:
@@ -64,14 +65,12 @@ class Correction:
         """
         from scipy.special import log_softmax
 
-        scores = self.sharpness * np.log(p) + standardize(X, self.mean, self.scale) @ self.slopes + self.bias
+        scores = self.sharpness * np.log(p) + standardize(X, self.scale) @ self.slopes + self.bias
         share = np.exp(log_softmax(scores - ABSENT * ~self.present, axis=1))
         return np.asarray(np.where(self.present, share * p[:, self.present].sum(axis=1, keepdims=True), p))
 
 
-def fit_correction(
-    p: np.ndarray, X: np.ndarray, y: np.ndarray, mean: np.ndarray, scale: np.ndarray, strength: float
-) -> Correction:
+def fit_correction(p: np.ndarray, X: np.ndarray, y: np.ndarray, scale: Scale, strength: float) -> Correction:
     """Return the correction that maximizes the penalized likelihood of labelled events.
 
     Parameters
@@ -81,8 +80,8 @@ def fit_correction(
     X : ndarray, shape (n, f)
     y : ndarray of int, shape (n,)
         True classes, 0 to k - 1; not every class need be present.
-    mean, scale : ndarray, shape (f,)
-        See `feature_scale`.
+    scale : pair of ndarray, shape (f,)
+        Result of `feature_scale`.
     strength : float
         Strength of the shrinkage of V, in events; `RECALIBRATION` keeps V at 0.
     """
@@ -94,7 +93,7 @@ def fit_correction(
     logs, truth = np.log(p[:, present]), np.eye(k)[y][:, present]
     inputs, pull = np.ones((len(y), 1)), np.array([[SHRINKAGE]])
     if np.isfinite(strength):
-        inputs = np.hstack([inputs, standardize(X, mean, scale)])
+        inputs = np.hstack([inputs, standardize(X, scale)])
         pull = np.array([SHRINKAGE, *[strength] * f])[:, None]
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -109,7 +108,7 @@ def fit_correction(
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
     numbers = np.zeros((f + 1, k))
     numbers[: inputs.shape[1], present] = found[1:].reshape(inputs.shape[1], -1)
-    return Correction(float(found[0]), numbers[0], numbers[1:], mean, scale, present)
+    return Correction(float(found[0]), numbers[0], numbers[1:], scale, present)
 
 
 def base_probabilities(base: Model, X: np.ndarray) -> np.ndarray:
@@ -117,7 +116,7 @@ def base_probabilities(base: Model, X: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(base.probabilities(X), np.finfo(np.float32).tiny))
 
 
-def feature_scale(base: Model) -> tuple[np.ndarray, np.ndarray]:
+def feature_scale(base: Model) -> Scale:
     """Return mean and spread of each feature in the training data of the base, shape (f,) each.
 
     A few new events could not tell them. The spread is that inside the classes, from the whitening of the base's
@@ -130,9 +129,9 @@ def feature_scale(base: Model) -> tuple[np.ndarray, np.ndarray]:
     return to_float32(novelty.mean), to_float32(spread)
 
 
-def standardize(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def standardize(X: np.ndarray, scale: Scale) -> np.ndarray:
     """Return features in units of their spread, clipped at `CLIP`."""
-    return np.asarray(np.clip((X - mean) / scale, -CLIP, CLIP))
+    return np.asarray(np.clip((X - scale[0]) / scale[1], -CLIP, CLIP))
 
 
 def corrected_graph(base: Model, correction: Correction) -> bytes:
@@ -152,22 +151,17 @@ def corrected_graph(base: Model, correction: Correction) -> bytes:
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [raw if name == "probabilities" else name for name in names]
-    constants = _constants(base, correction)
-    nodes = _nodes(graph.input[0].name, raw)
-    own = {*constants, *(output for _, _, output in nodes)} - {"probabilities"}
-
-    def named(name: str) -> str:
-        return prefix + name if name in own else name
-
+    constants, nodes = _constants(base, correction), _nodes(graph.input[0].name, raw)
+    own = {name: prefix + name for name in (*constants, *(output for _, _, output in nodes))}
+    own["probabilities"] = "probabilities"
     for name, values in constants.items():
-        graph.initializer.append(numpy_helper.from_array(np.asarray(values, dtype=np.float32), prefix + name))
+        graph.initializer.append(numpy_helper.from_array(np.asarray(values, dtype=np.float32), own[name]))
     for kind, inputs, output in nodes:
         axis: dict[str, Any] = {"axis": 1} if kind in ("LogSoftmax", "Softmax") else {}
-        own_inputs = [named(name) for name in inputs]
-        graph.node.append(helper.make_node(kind, own_inputs, [named(output)], name=f"{prefix}to_{output}", **axis))
+        names = [own.get(name, name) for name in inputs]
+        graph.node.append(helper.make_node(kind, names, [own[output]], name=f"{prefix}to_{output}", **axis))
     del graph.output[:]
-    shape = [None, len(base.classes)]
-    graph.output.append(helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, shape))
+    graph.output.append(helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, len(base.classes)]))
     for opset in model.opset_import:
         opset.version = max(opset.version, ONNX_OPSETS.get(opset.domain, 1))
     if not any(opset.domain == "" for opset in model.opset_import):
@@ -175,23 +169,13 @@ def corrected_graph(base: Model, correction: Correction) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _constants(base: Model, correction: Correction) -> dict[str, np.ndarray]:
-    calibration = Calibration.from_json(base.info["calibration"])
-    return {
-        "floor": np.array(FLOOR),
-        "one": np.array(1.0),
-        "weights": calibration.weights.T,
-        "base_bias": calibration.bias,
-        "mean": correction.mean,
-        "scale": correction.scale,
-        "low": np.array(-CLIP),
-        "high": np.array(CLIP),
-        "slopes": correction.slopes,
-        "sharpness": np.array(correction.sharpness),
-        "bias": correction.bias - ABSENT * ~correction.present,
-        "present": correction.present[:, None],
-        "absent": ~correction.present,
-    }
+def _constants(base: Model, correction: Correction) -> dict[str, Any]:
+    calibration, (mean, scale) = Calibration.from_json(base.info["calibration"]), correction.scale
+    present, bias = correction.present, correction.bias - ABSENT * ~correction.present
+    calibrated = {"floor": FLOOR, "one": 1.0, "weights": calibration.weights.T, "base_bias": calibration.bias}
+    standardized = {"mean": mean, "scale": scale, "low": -CLIP, "high": CLIP}
+    corrected = {"slopes": correction.slopes, "sharpness": correction.sharpness, "bias": bias}
+    return {**calibrated, **standardized, **corrected, "present": present[:, None], "absent": ~present}
 
 
 def _nodes(features: str, raw: str) -> list[tuple[str, list[str], str]]:

@@ -1,4 +1,4 @@
-"""Cross-validation of candidates on held-out groups, and nested cross-validation of the selection among them.
+"""Cross-validation of candidates on held-out groups, nested for their selection, and the calibration fitted to it.
 
 Each candidate predicts each event once without having seen its group. The candidate with the least log loss is
 chosen; its own score is then a little too good, since it was used to choose it. So the selection is held out, too
@@ -7,11 +7,15 @@ chosen; its own score is then a little too good, since it was used to choose it.
 The inner folds of an outer fold are the other outer folds. A classifier trained without folds a and b serves twice: it
 predicts b where a is held out, and a where b is held out. Ten trainings a candidate are enough for five folds. None of
 them has seen the outer fold, and neither have the selection and the calibration made from them.
+
+With many events of every class a full Dirichlet calibration is fitted, shrunk towards temperature scaling. With fewer
+events only the temperature is fitted, and with very few nothing is changed: a calibration that fits noise is worse than
+none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
@@ -19,37 +23,31 @@ from typing import Any
 
 import numpy as np
 
-from popclass.metrics.bootstrap import mean_interval, score_with_intervals
-from popclass.metrics.scores import log_losses, risk_coverage, score
+from popclass.metrics.scores import log_losses
 from popclass.metrics.tables import BASELINE, MFCC_FOREST
-from popclass.training.baseline import predict_mfcc_forest
-from popclass.training.calibration import cross_calibrated, fit_calibration
+from popclass.model.calibration import Calibration, log_probabilities
 from popclass.training.classifiers import predict_with, trainable_kinds
 from popclass.training.folds import Folds
 
-WORKERS = 2  # threads; the result does not depend on how many
-
-Job = tuple[str, tuple[int, ...]]  # a classifier, and the numbers of the folds that are left out
-Predictions = dict[Job, np.ndarray]
-Arrays = dict[str, np.ndarray]
 Progress = Callable[[str, int, int], None]
 """Called with a description, how many steps are done, and how many there are."""
+Job = tuple[str, tuple[int, ...]]  # a classifier, and the numbers of the folds that are left out
+Arrays = dict[str, np.ndarray]
+
+WORKERS = 2  # threads; the result does not depend on how many
+EVENTS_FOR_DIRICHLET = 30  # of each class
+EVENTS_FOR_TEMPERATURE = 30  # in all
+EVENTS_OF_EACH_CLASS = 3  # for any calibration
+SHRINKAGE = 10.0  # towards temperature scaling: as strong as some ten events a number
+INVERSE_TEMPERATURES = (0.1, 4.0)  # least and largest
 
 
-@dataclass(frozen=True, slots=True)
-class Nested:
-    """Result of nested cross-validation.
-
-    Attributes
-    ----------
-    probabilities : ndarray, shape (n, k)
-        Calibrated, of events that neither selection nor training nor calibration has seen.
-    chosen : tuple of str
-        Candidate that was chosen while each outer fold was held out.
-    """
-
-    probabilities: np.ndarray
-    chosen: tuple[str, ...]
+def tracked(steps: Iterable[Any], description: str, total: int, progress: Progress | None) -> Iterator[Any]:
+    """Yield the results of steps, and report each when it has been handled."""
+    for done, step in enumerate(steps, start=1):
+        yield step
+        if progress is not None:
+            progress(description, done, total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +62,18 @@ class CrossValidation:
         Held-out probabilities of the chosen candidate, not calibrated.
     held_out : dict of ndarray, shape (n, k)
         Held-out probabilities of each candidate and baseline; each fold is calibrated on the others.
-    nested : Nested or None
-        None where there was one candidate, or where two folds left out leave too little.
+    nested : ndarray, shape (n, k), or None
+        Calibrated probabilities of events that neither selection nor training nor calibration has seen. None where
+        there was one candidate, or where two folds left out leave too little.
+    nested_chosen : tuple of str
+        Candidate that was chosen while each outer fold was held out.
     """
 
     chosen: str
     raw: np.ndarray
     held_out: Arrays
-    nested: Nested | None
-
-    @property
-    def calibrated(self) -> np.ndarray:
-        """Calibrated held-out probabilities of the chosen candidate."""
-        return self.held_out[self.chosen]
-
-    def scores(self, y: np.ndarray, classes: Sequence[str], groups: Sequence[str], *, seed: int = 0) -> dict[str, Any]:
-        """Return what a model file stores; `held_out` is the main result, nested where something was chosen."""
-        best = self.calibrated if self.nested is None else self.nested.probabilities
-        return {
-            "chosen": self.chosen,
-            "candidates": candidate_scores(y, self.held_out, classes, groups, seed=seed),
-            "nested": None if self.nested is None else {"chosen": list(self.nested.chosen)},
-            "held_out": score_with_intervals(y, best, classes, groups, seed=seed),
-            "risk_coverage": risk_coverage(y, best),
-        }
+    nested: np.ndarray | None = None
+    nested_chosen: tuple[str, ...] = ()
 
 
 def cross_validate(
@@ -110,80 +96,116 @@ def cross_validate(
     y : ndarray of int, shape (n,)
     splits : list of (training indices, held-out indices)
     mfcc : ndarray, shape (n, 40), optional
-        MFCC statistics of the same events for the MFCC baseline (`popclass.training.baseline.mfcc_statistics`).
+        MFCC statistics of the same events for the MFCC baseline (`popclass.training.dataset.mfcc_statistics`).
     seed : int
     progress : callable, optional
     """
-    tested = (*kinds, BASELINE) if mfcc is None else (*kinds, BASELINE, MFCC_FOREST)
-
-    def predict(kind: str, left_out: tuple[int, ...]) -> np.ndarray:
-        train, test = _training_rows(splits, left_out), np.concatenate([splits[i][1] for i in left_out])
-        if kind == MFCC_FOREST and mfcc is not None:
-            return predict_mfcc_forest(mfcc[train], y[train], mfcc[test], seed=seed)
-        return predict_with(kind, X[train], y[train], X[test], seed=seed)
-
-    jobs: list[Job] = [(kind, (i,)) for kind in tested for i in range(len(splits))]
-    pairs = list(combinations(range(len(splits)), 2)) if len(kinds) > 1 else []
-    if pairs and not set(kinds) <= set(trainable_kinds(y, [_training_rows(splits, pair) for pair in pairs])):
+    features = dict.fromkeys((*kinds, BASELINE), X) | ({} if mfcc is None else {MFCC_FOREST: mfcc})
+    pairs = [*combinations(range(len(splits)), 2)] if len(kinds) > 1 else []
+    if pairs and not set(kinds) <= set(trainable_kinds(y, [_training_side(splits, pair) for pair in pairs])):
         pairs = []
+    jobs: list[Job] = [(kind, (i,)) for kind in features for i in range(len(splits))]
     jobs += [(kind, pair) for pair in pairs for kind in kinds]
-    predicted = _run_all(predict, jobs, progress)
-    raw = {kind: np.empty((len(y), int(y.max()) + 1)) for kind in tested}
-    for kind, p in raw.items():
-        for i, (_, test) in enumerate(splits):
-            p[test] = predicted[kind, (i,)]
+    predicted = _predict_all(jobs, features, y, splits, seed, progress)
     tests = [test for _, test in splits]
+    raw = {kind: _gather(predicted, kind, tests) for kind in features}
     held_out = {kind: p if kind == BASELINE else cross_calibrated(p, y, tests) for kind, p in raw.items()}
     chosen = min(kinds, key=lambda kind: log_losses(y, held_out[kind]).mean())
-    nested = _nest(kinds, predicted, raw, y, splits) if pairs else None
-    return CrossValidation(chosen, raw[chosen], held_out, nested)
+    if not pairs:
+        return CrossValidation(chosen, raw[chosen], held_out)
+    nested, nested_chosen = np.empty_like(raw[chosen]), []
+    for i, (train, test) in enumerate(splits):
+        inner, others = {kind: _gather(predicted, kind, tests, i) for kind in kinds}, tests[:i] + tests[i + 1 :]
+        losses = {kind: log_losses(y[train], cross_calibrated(p, y, others)[train]).mean() for kind, p in inner.items()}
+        best = min(kinds, key=lambda kind: losses[kind])
+        nested[test] = fit_calibration(inner[best][train], y[train]).apply(inner[best][test])
+        nested_chosen.append(best)
+    return CrossValidation(chosen, raw[chosen], held_out, nested, tuple(nested_chosen))
 
 
-def candidate_scores(
-    y: np.ndarray, held_out: Arrays, classes: Sequence[str], groups: Sequence[str], *, seed: int = 0
-) -> dict[str, dict[str, Any]]:
-    """Return a row of the table of candidates for each: its totals, and the interval of its log loss."""
-    rows = {}
-    for kind, p in held_out.items():
-        figures = score(y, p, classes)
-        totals = {key: figures[key] for key in ("log_loss", "balanced_accuracy", "brier", "ece")}
-        rows[kind] = {**totals, "interval": mean_interval(log_losses(y, p), groups, seed=seed)}
-    return rows
-
-
-def _training_rows(splits: Folds, left_out: tuple[int, ...]) -> np.ndarray:
+def _training_side(splits: Folds, left_out: tuple[int, ...]) -> np.ndarray:
     """Return the events on the training side of every fold that is left out."""
     return reduce(np.intersect1d, (splits[i][0] for i in left_out))
 
 
-def _run_all(predict: Callable[..., np.ndarray], jobs: Sequence[Job], progress: Progress | None) -> Predictions:
+def _predict_all(
+    jobs: Sequence[Job], features: Arrays, y: np.ndarray, splits: Folds, seed: int, progress: Progress | None
+) -> dict[Job, np.ndarray]:
+    """Return the probabilities of the left-out events of each job; those of other events are not a number."""
     from joblib import Parallel, delayed
 
-    out = []
-    for found in Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(
-        delayed(predict)(*job) for job in jobs
-    ):
-        out.append(found)
-        if progress is not None:
-            progress("cross-validation", len(out), len(jobs))
-    return dict(zip(jobs, out, strict=True))
+    def predict(kind: str, left_out: tuple[int, ...]) -> np.ndarray:
+        train, test = _training_side(splits, left_out), np.concatenate([splits[i][1] for i in left_out])
+        out, X = np.full((len(y), int(y.max()) + 1), np.nan), features[kind]
+        out[test] = predict_with(kind, X[train], y[train], X[test], seed=seed)
+        return out
+
+    found = Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(delayed(predict)(*job) for job in jobs)
+    return dict(zip(jobs, tracked(found, "cross-validation", len(jobs), progress), strict=True))
 
 
-def _nest(kinds: Sequence[str], predicted: Predictions, raw: Arrays, y: np.ndarray, splits: Folds) -> Nested:
-    """Choose and calibrate on the training side of each outer fold and predict its events."""
-    out, chosen = np.empty_like(raw[kinds[0]]), []
-    for i, (train, test) in enumerate(splits):
-        others = {j: aside for j, (_, aside) in enumerate(splits) if j != i}
-        inner = {kind: np.full_like(out, np.nan) for kind in kinds}
-        for kind, p in inner.items():
-            for j, aside in others.items():
-                both = predicted[kind, (min(i, j), max(i, j))]
-                p[aside] = both[: len(aside)] if j < i else both[-len(aside) :]
-        losses = {
-            kind: log_losses(y[train], cross_calibrated(p, y, list(others.values()))[train]).mean()
-            for kind, p in inner.items()
-        }
-        best = min(losses, key=lambda kind: losses[kind])
-        out[test] = fit_calibration(inner[best][train], y[train]).apply(raw[best][test])
-        chosen.append(best)
-    return Nested(out, tuple(chosen))
+def _gather(predicted: dict[Job, np.ndarray], kind: str, tests: Sequence[np.ndarray], *outer: int) -> np.ndarray:
+    """Return probabilities of each fold by a classifier that has seen neither it nor the outer fold."""
+    out = np.full_like(predicted[kind, (0,)], np.nan)
+    for i, test in enumerate(tests):
+        out[test] = predicted[kind, tuple(sorted({i, *outer}))][test]
+    return out
+
+
+def fit_calibration(raw: np.ndarray, y: np.ndarray) -> Calibration:
+    """Return the calibration that maximizes the likelihood of held-out events.
+
+    Parameters
+    ----------
+    raw : ndarray, shape (n, k)
+        Probabilities of held-out events by the classifier.
+    y : ndarray of int, shape (n,)
+        Their classes.
+    """
+    n, k = raw.shape
+    fewest = int(np.bincount(y, minlength=k).min()) if n else 0
+    if n < EVENTS_FOR_TEMPERATURE or fewest < EVENTS_OF_EACH_CLASS:
+        return Calibration.identity(k)
+    logs, truth = log_probabilities(raw), np.eye(k)[y]
+    inverse = _inverse_temperature(logs, truth)
+    if fewest < EVENTS_FOR_DIRICHLET:
+        return Calibration("temperature", np.eye(k) * inverse, np.zeros(k), n)
+    return Calibration("dirichlet", *_dirichlet(logs, truth, inverse), n)
+
+
+def cross_calibrated(raw: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray]) -> np.ndarray:
+    """Return held-out probabilities, those of each fold calibrated on the other folds."""
+    out = np.empty_like(raw, dtype=np.float64)
+    for fold in folds:
+        others = np.setdiff1d(np.concatenate(folds), fold)
+        out[fold] = fit_calibration(raw[others], y[others]).apply(raw[fold])
+    return out
+
+
+def _inverse_temperature(logs: np.ndarray, truth: np.ndarray) -> float:
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    def loss(log_inverse: float) -> float:
+        return float(-(truth * log_softmax(np.exp(log_inverse) * logs, axis=1)).sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(INVERSE_TEMPERATURES), method="bounded").x))
+
+
+def _dirichlet(logs: np.ndarray, truth: np.ndarray, inverse_temperature: float) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    k = logs.shape[1]
+    start = np.hstack([np.eye(k) * inverse_temperature, np.zeros((k, 1))])
+    inputs = np.hstack([logs, np.ones((len(logs), 1))])
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        numbers = flat.reshape(start.shape)
+        log_p, off = log_softmax(inputs @ numbers.T, axis=1), numbers - start
+        value = -(truth * log_p).sum() + SHRINKAGE / 2 * (off**2).sum()
+        return float(value), ((np.exp(log_p) - truth).T @ inputs + SHRINKAGE * off).ravel()
+
+    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 1000})
+    numbers = found.x.reshape(start.shape)
+    return numbers[:, :k], numbers[:, k]

@@ -1,34 +1,41 @@
-"""Labelled recordings as a table of features for training.
+"""Labelled recordings as a table of features for training, and the MFCC statistics of the baseline.
 
 Every recording goes through the detector and the front end that `classify` uses. A recording that cannot be read and a
-clip without events are skipped, counted and named in a warning. A class that loses all its events that way stops the
-training, unless a base model has it.
+clip without events are skipped, counted and named in a warning.
+
+Most published classifiers of short sounds are a random forest on mean and standard deviation of MFCC over a clip, or
+similar. As a baseline it gets the events and folds of the candidates, the default settings of librosa and scikit-learn,
+and the calibration of the candidates, which can only help it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial as bind
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from popclass.detection import Sound
+from popclass.detection.detector import AFTER_S, BEFORE_S
 from popclass.errors import AudioError, LabelError
 from popclass.features import FrontEnd
 from popclass.labels.matching import TOLERANCE_S, Matched, match
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note
+from popclass.labels.records import LabelledRecording, Labels, Note
 from popclass.pipeline import Extraction, extract_events
 from popclass.results import OTHER
-from popclass.training.baseline import Clips, MfccTable, cut_clips
-from popclass.training.cross_validation import Progress
+from popclass.training.cross_validation import Progress, tracked
 from popclass.utils.text import counted, one_line
 
 WORKERS = 2  # processes; the result does not depend on how many
 PARALLEL_FROM = 100  # recordings; starting processes takes longer than fewer of them
+RATE = 22_050  # librosa's default, in hertz
+SAMPLES = round((BEFORE_S + AFTER_S) * RATE)  # of a clip
+COEFFICIENTS = 20
+BATCH = 256  # clips per call of librosa
 _SHOWN = 5  # recordings named in a warning
 
 
@@ -40,7 +47,7 @@ class Samples:
     ----------
     X : ndarray, shape (n, f)
     mfcc : ndarray, shape (n, 40)
-        MFCC statistics of the same events (`popclass.training.baseline.mfcc_statistics`).
+        MFCC statistics of the same events (`popclass.training.dataset.mfcc_statistics`).
     matches : list of (LabelledRecording, Matched)
         Each recording that could be read, and the match of its labels with its events.
     unreadable : int
@@ -69,55 +76,37 @@ class Samples:
         """Name of the recording of each event, length n."""
         return [recording.name for recording, _ in self._labelled()]
 
-    @property
-    def ignored(self) -> int:
-        """Number of events without a label: echoes of labelled events, and uncovered ones where labels are partial."""
-        return sum(matched.labels.count(None) for _, matched in self.matches)
+    def by_class(self, kind: str) -> dict[str, int]:
+        """Return the number of labels of each class that are `missed` or `lost`, see `Matched`."""
+        counts = Counter(row.label for _, matched in self.matches for row in getattr(matched, kind))
+        return dict(sorted(counts.items()))
 
-    @property
-    def missed_by_class(self) -> dict[str, int]:
-        """Number of labels of each class near which nothing was detected."""
-        return self._by_class(lambda matched: matched.missed)
-
-    @property
-    def lost_by_class(self) -> dict[str, int]:
-        """Number of labels of each class whose event another label took."""
-        return self._by_class(lambda matched: matched.lost)
-
-    def uncovered(self, label: str | None) -> int:
-        """Return the number of events that no label covers and that were given this label (`other` or None)."""
-        return sum(_uncovered(matched, label) for _, matched in self.matches)
+    def uncovered(self, label: str | None) -> list[int]:
+        """Return the number of events of each recording that no label covers and that were given `other` or None."""
+        return [sum(matched.labels[i] == label for i in matched.uncovered) for _, matched in self.matches]
 
     def provenance(self) -> dict[str, Any]:
         """Return what a model file stores about its training data."""
+        missed = self.by_class("missed")
         return {
             "recordings": len(self.matches),
-            "subjects": len({s for s in self.subjects if s is not None}),
+            "subjects": len(set(self.subjects) - {None}),
             "sha256": sorted(sha256_of(recording.path) for recording, _ in self.matches),
-            "labels_without_event": sum(self.missed_by_class.values()),
-            "labels_without_event_by_class": self.missed_by_class,
-            "labels_overridden": sum(self.lost_by_class.values()),
+            "labels_without_event": sum(missed.values()),
+            "labels_without_event_by_class": missed,
+            "labels_overridden": sum(self.by_class("lost").values()),
             "unreadable": self.unreadable,
-            "events_left_out": self.ignored,
-            "uncovered_other": self.uncovered(OTHER),
-            "uncovered_left_out": self.uncovered(None),
+            # echoes of labelled events, and uncovered ones where labels are partial
+            "events_left_out": sum(matched.labels.count(None) for _, matched in self.matches),
+            "uncovered_other": sum(self.uncovered(OTHER)),
+            "uncovered_left_out": sum(self.uncovered(None)),
         }
 
     def _labelled(self) -> list[tuple[LabelledRecording, str]]:
         return [(recording, label) for recording, m in self.matches for label in m.labels if label is not None]
 
-    def _by_class(self, rows: Callable[[Matched], Sequence[LabelRow]]) -> dict[str, int]:
-        return dict(sorted(Counter(row.label for _, matched in self.matches for row in rows(matched)).items()))
 
-
-def collect(
-    labels: Labels,
-    frontend: FrontEnd,
-    *,
-    partial: bool = False,
-    complete: bool = True,
-    progress: Progress | None = None,
-) -> Samples:
+def collect(labels: Labels, frontend: FrontEnd, *, partial: bool = False, progress: Progress | None = None) -> Samples:
     """Extract the labelled events of all recordings.
 
     Parameters
@@ -126,20 +115,21 @@ def collect(
     frontend : FrontEnd
     partial : bool
         Whether events between labels are left out instead of being `other`.
-    complete : bool
-        Whether every class that was labelled needs an event; a classifier does, a correction does not.
     progress : callable, optional
 
     Raises
     ------
     LabelError
-        If a class has no event although all need one, or a label lies beyond the end of its recording.
+        If a label lies beyond the end of its recording.
     """
-    rows, matches, broken, silent, late = [np.empty((0, len(frontend.names)))], [], [], [], []
-    table = MfccTable()
-    for done, (recording, found, clips) in enumerate(_extract_all(labels.recordings, frontend), start=1):
-        if progress is not None:
-            progress("extracting events", done, len(labels.recordings))
+    from joblib import Parallel, delayed
+
+    table, rows, matches, broken, silent, late = MfccTable(), [np.empty((0, len(frontend.names)))], [], [], [], []
+    total = len(labels.recordings)
+    tasks = (delayed(extract_with_clips)(recording.path, frontend) for recording in labels.recordings)
+    extracted = Parallel(n_jobs=WORKERS if total >= PARALLEL_FROM else 1, return_as="generator")(tasks)
+    extracted = tracked(extracted, "extracting events", total, progress)
+    for recording, (found, clips) in zip(labels.recordings, extracted, strict=True):
         if isinstance(found, str):
             broken.append(found)
             continue
@@ -155,26 +145,12 @@ def collect(
         table.add(clips[kept])
     samples = Samples(np.concatenate(rows), table.finish(), matches, len(broken))
     samples.warnings.extend(_warnings(samples, broken, silent, late))
-    if complete:
-        _check_classes(labels, samples)
     return samples
-
-
-def _extract_all(
-    recordings: Sequence[LabelledRecording], frontend: FrontEnd
-) -> Iterator[tuple[LabelledRecording, Extraction | str, Clips]]:
-    """Yield each recording with its events and clips, or with the reason why it cannot be read, in order."""
-    from joblib import Parallel, delayed
-
-    jobs = WORKERS if len(recordings) >= PARALLEL_FROM else 1
-    tasks = (delayed(extract_with_clips)(recording.path, frontend) for recording in recordings)
-    found = Parallel(n_jobs=jobs, return_as="generator")(tasks)
-    return ((recording, *each) for recording, each in zip(recordings, found, strict=True))
 
 
 def extract_with_clips(
     source: Path | np.ndarray, frontend: FrontEnd, sample_rate: int | None = None
-) -> tuple[Extraction | str, Clips]:
+) -> tuple[Extraction | str, np.ndarray]:
     """Return the events of a recording with their clips, or the reason why it cannot be used."""
     clips = [cut_clips([])]
     try:
@@ -186,40 +162,93 @@ def extract_with_clips(
     return found, np.concatenate(clips)
 
 
-def _uncovered(matched: Matched, label: str | None) -> int:
-    return sum(matched.labels[i] == label for i in matched.uncovered)
+def cut_clips(sounds: Sequence[Sound]) -> np.ndarray:
+    """Return the clips around sounds at librosa's rate, shape (events, SAMPLES), zero after the end of a recording."""
+    import soxr
+
+    out = np.zeros((len(sounds), SAMPLES), np.float32)
+    for row, sound in zip(out, sounds, strict=True):
+        clip = soxr.resample(sound.clip, sound.event.sample_rate, RATE, quality="HQ")[:SAMPLES]
+        row[: len(clip)] = clip
+    return out
+
+
+def mfcc_statistics(clips: np.ndarray) -> np.ndarray:
+    """Return mean and standard deviation over the frames of `librosa.feature.mfcc` with its defaults.
+
+    Parameters
+    ----------
+    clips : ndarray, shape (n, samples)
+        Result of `cut_clips`.
+
+    Returns
+    -------
+    ndarray, shape (n, 40)
+        Means of the 20 coefficients, then their standard deviations.
+
+    Examples
+    --------
+    >>> mfcc_statistics(np.zeros((2, SAMPLES), np.float32)).shape
+    (2, 40)
+    """
+    from threadpoolctl import threadpool_limits
+
+    from popclass.features.frontend import import_librosa
+
+    tables = [np.zeros((0, 2 * COEFFICIENTS))]
+    with threadpool_limits(limits=1):  # a matrix product rounds otherwise with more threads
+        for at in range(0, len(clips), BATCH):
+            librosa = import_librosa()
+            powers = librosa.feature.melspectrogram(y=clips[at : at + BATCH], sr=RATE)
+            # clip by clip: librosa cuts at 80 dB below the maximum of all that it gets
+            decibels = np.stack([librosa.power_to_db(power) for power in powers])
+            frames = librosa.feature.mfcc(S=decibels, n_mfcc=COEFFICIENTS)
+            tables.append(np.concatenate([frames.mean(axis=-1), frames.std(axis=-1)], axis=1))
+    return np.concatenate(tables).astype(np.float64)
+
+
+class MfccTable:
+    """MFCC statistics of clips that are added a few at a time; their samples are dropped batch by batch."""
+
+    def __init__(self) -> None:
+        self._pending, self._tables = [cut_clips([])], [np.zeros((0, 2 * COEFFICIENTS))]
+
+    def add(self, clips: np.ndarray) -> None:
+        """Add the clips of some events."""
+        self._pending.append(clips)
+        if sum(map(len, self._pending)) >= BATCH:
+            self.finish()
+
+    def finish(self) -> np.ndarray:
+        """Return the statistics of all clips in the order of `add`, shape (n, 40)."""
+        self._tables.append(mfcc_statistics(np.concatenate(self._pending)))
+        self._pending = [cut_clips([])]
+        return np.concatenate(self._tables)
 
 
 def _warnings(samples: Samples, broken: Sequence[str], silent: Sequence[str], late: Sequence[str]) -> Iterator[Note]:
-    if broken:
-        they = "it" if len(broken) == 1 else "they"
-        yield Note(f"{counted(len(broken), 'recording')} skipped because {they} cannot be read", _some(broken, "; "))
-    if silent:
-        yield Note(f"{counted(len(silent), 'clip')} skipped because no event was detected", _some(silent))
-    if late:
-        ends = "ends after its recording does" if len(late) == 1 else "end after their recordings do"
-        yield Note(f"{counted(len(late), 'label')} {ends}", _some(late))
-    if missed := samples.missed_by_class:
-        why = f"because no event was detected within {TOLERANCE_S * 1e3:g} ms"
-        yield Note(_skipped(missed, why), _where(samples, lambda matched: len(matched.missed)))
-    if lost := samples.lost_by_class:
-        why = "because another label took its event"
-        yield Note(_skipped(lost, why), _where(samples, lambda matched: len(matched.lost)))
+    names = [recording.name for recording, _ in samples.matches]
+
+    def where(counts: Sequence[int]) -> str:
+        found = sorted((-count, name) for count, name in zip(counts, names, strict=True) if count)
+        return _some([f"{name} {-count}" for count, name in found])
+
+    notes = [
+        (len(broken), "recording", "skipped because not readable", _some(broken, "; ")),
+        (len(silent), "clip", "skipped because no event was detected", _some(silent)),
+        (len(late), "label", "with an end after that of the recording", _some(late)),
+    ]
+    missing = f"skipped because no event was detected within {TOLERANCE_S * 1e3:g} ms"
+    for kind, why in (("missed", missing), ("lost", "skipped because another label took its event")):
+        by_class, counts = samples.by_class(kind), [len(getattr(matched, kind)) for _, matched in samples.matches]
+        each = ", ".join(f"{name} {number}" for name, number in by_class.items())
+        notes.append((sum(counts), "label", f"{why} ({each})", where(counts)))
     for label, became in ((OTHER, "labelled 'other'"), (None, "ignored because labels are partial")):
-        if total := samples.uncovered(label):
-            events = f"{counted(total, 'event')} that no label covers {'is' if total == 1 else 'are'} {became}"
-            yield Note(events, _where(samples, bind(_uncovered, label=label)))
-
-
-def _skipped(by_class: dict[str, int], why: str) -> str:
-    each = ", ".join(f"{name} {number}" for name, number in by_class.items())
-    return f"{counted(sum(by_class.values()), 'label')} skipped {why} ({each})"
-
-
-def _where(samples: Samples, count: Callable[[Matched], int]) -> str:
-    """Return the names of recordings with their counts, largest first."""
-    counts = sorted((-count(matched), recording.name) for recording, matched in samples.matches)
-    return _some([f"{name} {-number}" for number, name in counts if number])
+        counts = samples.uncovered(label)
+        notes.append((sum(counts), "event", f"outside of all labels, {became}", where(counts)))
+    for count, noun, text, places in notes:
+        if count:
+            yield Note(f"{counted(count, noun)} {text}", places)
 
 
 def _some(items: Sequence[str], separator: str = ", ") -> str:
@@ -232,17 +261,8 @@ def check_times(recording: LabelledRecording, seconds: float) -> None:
     last = max(recording.rows, key=lambda row: row.start_s, default=None)
     if last is not None and last.start_s > seconds + TOLERANCE_S:
         name = one_line(recording.name)
-        raise LabelError(
-            f"{last.where or name}: the label {last.place} lies beyond the end of {name}, which lasts {seconds:.3f} s; "
-            "times are in seconds from the start of the recording"
-        )
-
-
-def _check_classes(labels: Labels, samples: Samples) -> None:
-    declared = {name for recording in labels.recordings for name in recording.classes}
-    for name in sorted(declared - {OTHER} - set(samples.labels)):
-        why = "; ".join(samples.warnings) or "another label took the event of each of its labels"
-        raise LabelError(f"class '{name}' has no event to train on: {why}")
+        end = f"the end of {name}, which lasts {seconds:.3f} s; times are in seconds from its start"
+        raise LabelError(f"{last.where or name}: the label {last.place} lies beyond {end}")
 
 
 def sha256_of(path: Path) -> str:

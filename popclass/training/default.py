@@ -7,6 +7,10 @@ one set of library versions (`models/requirements.lock`). Folds hold out generat
 single events. Then every value of every named setting is left out once, which shows what the model does under
 conditions that the generator did not have. Scores on real recordings are measured by `experiments/real.py` and stored
 in `models/real.json`, since the recordings are not part of the repository.
+
+A session depends only on the seed and its number. So any number of processes gives the same result. Events stay in the
+order of sessions, recordings and onsets. Those that belong to the sound of a joint but match no label (its echoes, the
+rub before a snap) have no class; they only train the context stage.
 """
 
 from __future__ import annotations
@@ -14,32 +18,68 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from popclass.features import FrontEnd
 from popclass.metrics.scores import score
 from popclass.model.calibration import Calibration
 from popclass.model.model import Model
-from popclass.results import OTHER
+from popclass.results import OTHER, SNAPPING
+from popclass.synthesis import Label, session_of
 from popclass.training.classifiers import BOOSTING, predict_with
 from popclass.training.context import ContextSamples, learn_context
-from popclass.training.cross_validation import Progress
+from popclass.training.cross_validation import Progress, tracked
+from popclass.training.dataset import MfccTable, extract_with_clips
 from popclass.training.fit import FitConfig, fit
 from popclass.training.folds import Folds, make_folds
-from popclass.training.generated import UNKNOWN, GeneratedEvents, generate_events
 from popclass.training.model_card import card
-from popclass.training.novelty import distribution, fit_novelty
+from popclass.training.thresholds import distribution, fit_novelty
 
 SESSIONS, SEED = 1000, 20261122
-MOST_OF_A_KIND = 10  # events of one kind from one recording: the hundred crackles of a fire are nearly the same
 SETTINGS_LEFT_OUT = ("sensor", "room", "device", "background", "processing", "pitch", "duration")
 NOVELTY_EVENTS = 6000  # enough for the distances of ordinary sounds
 WORKERS = 2
 COMMAND = "python -m popclass.training.default"
+MATCH_S = 0.006  # between the true onset and the detected one
+ECHO_S = 0.120  # after a labelled sound, an event without a label belongs to it
+LEAD_S = {SNAPPING: 0.250}  # before a snap, for the rub that leads to it
+UNKNOWN = ""
+MOST_OF_A_KIND = 10  # events of one kind from one recording: the hundred crackles of a fire are nearly the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedEvents(ContextSamples):
+    """Events of generated sessions. Those of one sensor in one room are a group.
+
+    Attributes
+    ----------
+    label : ndarray of str, shape (m,)
+        Class, or empty for an echo.
+    kind : ndarray of str, shape (m,)
+        Source of the sound; with `after` before it where the event follows another sound; empty for noise.
+    factors : tuple of dict
+        Named settings of each session.
+    missed : int
+        Number of labelled sounds in which nothing was detected.
+    mfcc : ndarray, shape (m, 40)
+        MFCC statistics of the events (`popclass.training.dataset.mfcc_statistics`).
+    """
+
+    label: NDArray[np.str_]
+    kind: NDArray[np.str_]
+    factors: tuple[dict[str, str], ...]
+    missed: int
+    mfcc: NDArray[np.float64]
+
+    def factor(self, name: str) -> NDArray[np.str_]:
+        """Return the value of a named setting for each event."""
+        return np.array([each[name] for each in self.factors])[self.session]
 
 
 def build(*, sessions: int = SESSIONS, seed: int = SEED, jobs: int = 2, progress: Progress | None = None) -> Model:
@@ -55,91 +95,145 @@ def build(*, sessions: int = SESSIONS, seed: int = SEED, jobs: int = 2, progress
     """
     frontend = FrontEnd.build()
     events = generate_events(sessions, seed, frontend, jobs=jobs, progress=progress)
-    samples = context_samples(events, seed)
-    rows = samples.rows
-    config = FitConfig(
-        classifier=BOOSTING,
-        seed=seed % 2**32,
-        grouped_by="generator setting (sensor in room)",
-        provenance={
-            "source": "generated",
-            "sessions": sessions,
-            "generator_seed": seed,
-            "recordings": int(events.recording.max()) + 1,
-            "subjects": sessions,
-            "labels_without_event": events.missed,
-            "events_left_out": int((events.label == UNKNOWN).sum()),
-            "rebuild": COMMAND,
-        },
-        progress=progress,
-    )
-    model = fit(
-        *(events.X[rows], events.label[rows].tolist(), samples.group[rows].tolist(), frontend, config),
-        samples=samples,
-        mfcc=events.mfcc[rows],
-    )
-    left_out = leave_out(events, samples, model, config)
-    return Model(model.graph, {**model.info, "scores": {**model.info["scores"], "left_out": left_out}}, name="default")
+    rows = events.rows
+    provenance = {
+        "source": "generated",
+        "sessions": sessions,
+        "generator_seed": seed,
+        "recordings": int(events.recording.max()) + 1,
+        "subjects": sessions,
+        "labels_without_event": events.missed,
+        "events_left_out": len(events.parts),
+        "rebuild": COMMAND,
+    }
+    grouped_by = "generator setting (sensor in room)"
+    config = FitConfig(BOOSTING, seed=seed % 2**32, grouped_by=grouped_by, provenance=provenance, progress=progress)
+    labels, groups = events.label[rows].tolist(), events.group[rows].tolist()
+    model = fit(events.X[rows], labels, groups, frontend, config, samples=events, mfcc=events.mfcc[rows])
+    scores = {**model.info["scores"], "left_out": leave_out(events, model, config)}
+    return Model(model.graph, {**model.info, "scores": scores}, name="default")
 
 
-def context_samples(events: GeneratedEvents, seed: int) -> ContextSamples:
-    """Return the events of generated sessions with those chosen for training: few of a kind from one recording."""
+def generate_events(
+    sessions: int, seed: int, frontend: FrontEnd, *, jobs: int = 1, progress: Progress | None = None
+) -> GeneratedEvents:
+    """Generate sessions, extract their events, and choose those to train on: few of a kind from one recording.
+
+    Parameters
+    ----------
+    sessions : int
+    seed : int
+    frontend : FrontEnd
+    jobs : int
+        Processes; the result does not depend on it.
+    progress : callable, optional
+    """
+    from joblib import Parallel, delayed
+
+    tasks = (delayed(_extract_session)(seed, number, frontend) for number in range(sessions))
+    parts = Parallel(n_jobs=jobs, return_as="generator")(tasks)
+    return _join([*tracked(parts, "generating sessions", sessions, progress)], seed)
+
+
+def _extract_session(seed: int, number: int, frontend: FrontEnd) -> tuple[Any, ...]:
+    session = session_of(seed, number)
+    rows: list[tuple[Any, ...]] = []
+    tables, mfcc = [np.zeros((0, len(frontend.names)))], MfccTable()
+    missed = 0
+    for index, recording in enumerate(session.recordings):
+        found, clips = extract_with_clips(recording.samples, frontend, recording.sample_rate)
+        if isinstance(found, str):  # a gate that closed on everything leaves silence
+            continue
+        matched = match_onsets(np.array([event.start_s for event in found.events]), recording.labels)
+        missed += len(recording.labels) - len({each.start_s for each in matched if each is not None})
+        for event, label in zip(found.events, matched, strict=True):
+            truth = class_without_label(event.start_s, recording.labels) if label is None else (label.label, label.kind)
+            rows.append((index, event.start_s, event.burst, event.snr_db, *truth))
+        tables.append(found.features)
+        mfcc.add(clips)
+    factors = session.settings.factors()
+    return np.concatenate(tables), mfcc.finish(), rows, factors, len(session.recordings), missed
+
+
+def match_onsets(onsets: NDArray[np.float64], labels: tuple[Label, ...]) -> list[Label | None]:
+    """Return the label of each onset: the nearest within 6 ms, each label for its nearest onset only."""
+    matched: list[Label | None] = [None] * len(onsets)
+    for label in labels if len(onsets) else ():
+        nearest = int(np.argmin(np.abs(onsets - label.start_s)))
+        distance = abs(onsets[nearest] - label.start_s)
+        other = matched[nearest]
+        if distance <= MATCH_S and (other is None or distance < abs(onsets[nearest] - other.start_s)):
+            matched[nearest] = label
+    return matched
+
+
+def class_without_label(onset_s: float, labels: tuple[Label, ...]) -> tuple[str, str]:
+    """Return class and kind of an event that matches no label.
+
+    An event within a sound or soon after it belongs to it: an echo, the next pulse of a syllable. It has no class if
+    the sound is that of a joint, and is `other` otherwise.
+    """
+    near = [each for each in labels if each.start_s - LEAD_S.get(each.label, MATCH_S) <= onset_s <= each.end_s + ECHO_S]
+    if any(label.label != OTHER for label in near):
+        return UNKNOWN, ""
+    return OTHER, f"after {near[0].kind}" if near else ""
+
+
+def _join(parts: list[tuple[Any, ...]], seed: int) -> GeneratedEvents:
+    features, mfcc, rows, factors, recordings, missed = zip(*parts, strict=True)
+    session = np.repeat(np.arange(len(parts)), [len(each) for each in rows])
+    index, onset_s, burst, level_db, label, kind = map(np.array, zip(*chain.from_iterable(rows), strict=True))
+    columns = {"onset_s": onset_s, "burst": burst, "level_db": level_db, "label": label, "kind": kind}
+    recording = index + np.cumsum([0, *recordings])[session]
     kept, seen = [], Counter[tuple[int, str]]()
-    for event in np.random.default_rng(seed).permutation(np.flatnonzero(events.label != UNKNOWN)).tolist():
-        source = (int(events.recording[event]), str(events.kind[event]))
+    for event in np.random.default_rng(seed).permutation(np.flatnonzero(label != UNKNOWN)).tolist():
+        source = (int(recording[event]), str(kind[event]))
         seen[source] += 1
         if seen[source] <= MOST_OF_A_KIND:
             kept.append(event)
-    return ContextSamples(
-        X=events.X,
-        group=np.char.add(np.char.add(events.factor("sensor"), " in "), events.factor("room")),
-        session=events.session,
-        recording=events.recording,
-        onset_s=events.onset_s,
-        burst=events.burst,
-        level_db=events.level_db,
+    return GeneratedEvents(
+        X=np.concatenate(features),
+        group=np.array([f"{each['sensor']} in {each['room']}" for each in factors])[session],
+        session=session,
+        recording=recording,
         rows=np.sort(kept),
-        parts=np.flatnonzero(events.label == UNKNOWN),
+        parts=np.flatnonzero(label == UNKNOWN),
+        factors=factors,
+        missed=sum(missed),
+        mfcc=np.concatenate(mfcc),
+        **columns,
     )
 
 
-def leave_out(
-    events: GeneratedEvents, samples: ContextSamples, model: Model, config: FitConfig
-) -> list[dict[str, Any]]:
+def leave_out(events: GeneratedEvents, model: Model, config: FitConfig) -> list[dict[str, Any]]:
     """Return scores with context on every value of every setting while it is left out of training."""
     from joblib import Parallel, delayed
 
-    X, seed = samples.X[samples.rows], config.seed
-    y = np.array([model.classes.index(label) for label in events.label[samples.rows]])
+    X, seed = events.X[events.rows], config.seed
+    y = np.array([model.classes.index(label) for label in events.label[events.rows]])
     calibration = Calibration.from_json(model.info["calibration"])
 
     def predict(train: Any, new: Any) -> Any:
         return calibration.apply(predict_with(BOOSTING, X[train], y[train], new, seed=seed))
 
     def without(factor: str) -> list[dict[str, Any]]:
-        group = events.factor(factor)
-        own = group[samples.rows]
-        values = np.unique(own)
+        grouped = replace(events, group=events.factor(factor))
+        own = grouped.group[events.rows]
+        values = np.unique(own).tolist()
         folds = [(np.flatnonzero(own != value), np.flatnonzero(own == value)) for value in values]
-        grouped = replace(samples, group=group)
         _, contextual = learn_context(grouped, y, model.classes, model.features, folds, predict, seed=seed)
         novelty = _novelty_left_out(X, y, folds, seed)
-        parts: list[tuple[str, Any]] = [(str(value), test) for value, (_, test) in zip(values, folds, strict=True)]
+        parts = {**dict(zip(values, (test for _, test in folds), strict=True)), "all": np.arange(len(y))}
         rows = []
-        for name, part in (*parts, ("all", slice(None))):
+        for name, part in parts.items():
             figures = score(y[part], contextual[part], model.classes)
             totals = {key: figures[key] for key in ("events", "balanced_accuracy", "log_loss", "ece")}
             totals["joint_events"] = int((y[part] != model.classes.index(OTHER)).sum())
             rows.append({"setting": factor, "value": name, **totals, "novelty": distribution(novelty[part])})
         return rows
 
-    rows: list[dict[str, Any]] = []
-    tasks = Parallel(n_jobs=WORKERS, return_as="generator")(map(delayed(without), SETTINGS_LEFT_OUT))
-    for done, found in enumerate(tasks, start=1):
-        rows += found
-        if config.progress is not None:
-            config.progress("leaving out settings", done, len(SETTINGS_LEFT_OUT))
-    return rows
+    found = Parallel(n_jobs=WORKERS, return_as="generator")(map(delayed(without), SETTINGS_LEFT_OUT))
+    return [*chain.from_iterable(tracked(found, "leaving out settings", len(SETTINGS_LEFT_OUT), config.progress))]
 
 
 def _novelty_left_out(X: Any, y: Any, folds: Folds, seed: int) -> Any:

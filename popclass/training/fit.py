@@ -6,39 +6,28 @@ of cores or the clock: the same data, settings and library versions give the sam
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from popclass.errors import UsageError
 from popclass.features import FrontEnd
-from popclass.metrics.bootstrap import score_with_intervals
+from popclass.metrics.bootstrap import mean_interval, score_with_intervals
+from popclass.metrics.scores import log_losses, risk_coverage, score
 from popclass.metrics.tables import MFCC_FOREST
 from popclass.model.file import SCHEMA_VERSION
 from popclass.model.model import Model
-from popclass.training.baseline import WIDTH
-from popclass.training.calibration import fit_calibration
-from popclass.training.classifiers import (
-    BOOSTING,
-    KINDS,
-    SETTINGS,
-    predict_with,
-    to_float32,
-    to_graph,
-    train_classifier,
-    trainable_kinds,
-)
-from popclass.training.context import ContextSamples, Predictor, learn_context
-from popclass.training.cross_validation import CrossValidation, Progress, cross_validate
+from popclass.training import classifiers
+from popclass.training.context import ContextSamples, learn_context
+from popclass.training.cross_validation import CrossValidation, Progress, cross_validate, fit_calibration
 from popclass.training.folds import Folds, index_classes, make_folds
-from popclass.training.novelty import fit_novelty
-from popclass.training.thresholds import NOVELTY, PRECISION, HeldOut, joint_thresholds
+from popclass.training.thresholds import NOVELTY, PRECISION, HeldOut, fit_novelty, joint_thresholds
 
-AUTO = "auto"
+AUTO, KINDS = "auto", classifiers.KINDS
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "librosa", "soxr")
 
 
@@ -90,14 +79,12 @@ class FitConfig:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        if self.classifier not in (AUTO, *KINDS, BOOSTING):
+        if self.classifier not in (AUTO, *KINDS, classifiers.BOOSTING):
             raise UsageError(f"classifier '{self.classifier}': allowed are {AUTO}, {', '.join(KINDS)}")
         if self.folds < 2:
             raise UsageError(f"folds {self.folds}: at least 2 are needed to hold anything out")
         if self.precision is not None and not 0.5 <= self.precision <= 1:
-            raise UsageError(
-                f"precision {self.precision:g}: allowed is 0.5 to 1, the share of joint labels to be right"
-            )
+            raise UsageError(f"precision {self.precision:g}: allowed is 0.5 to 1, the share of right joint labels")
 
 
 def fit(
@@ -126,7 +113,7 @@ def fit(
     samples : ContextSamples, optional
         The sessions of the events; with them the context stage is trained.
     mfcc : ndarray, shape (n, 40), optional
-        MFCC statistics of the same events (`popclass.training.baseline.mfcc_statistics`). Without them the scores have
+        MFCC statistics of the same events (`popclass.training.dataset.mfcc_statistics`). Without them the scores have
         no MFCC baseline, and a remark says so.
 
     Raises
@@ -134,106 +121,116 @@ def fit(
     LabelError
         If the labels do not suffice.
     UsageError
-        If an array has a wrong shape, or features are not finite.
+        If the features have a wrong shape or are not finite.
     """
     from threadpoolctl import threadpool_limits
 
     config = FitConfig() if config is None else config
-    X = _check_features(X, len(labels), frontend)
-    if mfcc is not None and mfcc.shape != (len(labels), WIDTH):
-        raise UsageError(f"mfcc of shape {mfcc.shape}, expected ({len(labels)}, {WIDTH})")
+    seed, expected = config.seed, (len(labels), len(frontend.names))
+    with np.errstate(over="ignore"):
+        X = classifiers.to_float32(np.asarray(X, dtype=np.float64))  # the precision of onnxruntime
+    if X.shape != expected or not np.isfinite(X).all():
+        raise UsageError(f"features of shape {X.shape}: they must be finite in float32, and of shape {expected}")
     classes, y = index_classes(labels)
-    seed = config.seed
     splits = make_folds(y, groups, folds=config.folds, seed=seed, classes=classes, grouped_by=config.grouped_by)
     auto = config.classifier == AUTO
-    kinds = trainable_kinds(y, [train for train, _ in splits]) if auto else [config.classifier]
+    kinds = classifiers.trainable_kinds(y, [train for train, _ in splits]) if auto else [config.classifier]
     with threadpool_limits(limits=1):  # sums are then added in the same order on every machine
         tested = cross_validate(kinds, X, y, splits, mfcc=mfcc, seed=seed, progress=config.progress)
-        graph = to_graph(train_classifier(tested.chosen, X, y, seed=seed), X.shape[1])
+        kind, held_out = tested.chosen, tested.held_out[tested.chosen]
+        graph = classifiers.to_graph(classifiers.train_classifier(kind, X, y, seed=seed), X.shape[1])
         novelty, held_out_novelty = fit_novelty(X, y, splits, seed=seed)
-        context, contextual, with_context = config.context, tested.calibrated, None
+        context, contextual, with_context = config.context, held_out, None
         if samples is not None:
-            predict = _predictor(tested, X, y, seed)
+
+            def predict(train: np.ndarray, new: np.ndarray) -> np.ndarray:
+                raw = classifiers.predict_with(kind, X[train], y[train], new, seed=seed)
+                return fit_calibration(tested.raw[train], y[train]).apply(raw)
+
             stage, contextual = learn_context(samples, y, classes, frontend.names, splits, predict, seed=seed)
             context = stage.to_json()
             with_context = score_with_intervals(y, contextual, classes, groups, seed=seed)
-    held_out = HeldOut(contextual, held_out_novelty, y, classes)
+    confidence = HeldOut(contextual, held_out_novelty, y, classes)
     precision = PRECISION if config.precision is None else config.precision
-    bound = held_out.choose_bound(precision)
+    bound = confidence.choose_bound(precision)
     least = joint_thresholds(classes, bound)
-    scores = tested.scores(y, classes, groups, seed=seed)
+    best = held_out if tested.nested is None else tested.nested
+    remarks = _remarks(config, kinds, splits, tested)
+    run = run_info(config, classes, labels, groups, splits, remarks, tested.held_out, best)
     info = {
+        **run,
         "schema_version": SCHEMA_VERSION,
-        "created_by": created_by(),
         "classes": list(classes),
         "features": list(frontend.names),
         "frontend": frontend.to_json(),
-        "classifier": {"kind": tested.chosen, "asked_for": config.classifier, "settings": SETTINGS[tested.chosen]},
+        "classifier": {"kind": kind, "asked_for": config.classifier, "settings": classifiers.SETTINGS[kind]},
         "calibration": fit_calibration(tested.raw, y).to_json(),
         "thresholds": {"min_probability": dict(zip(classes, least.tolist(), strict=True)), "novelty": NOVELTY},
         "novelty": novelty.to_json(),
         "context": context,
-        "training": training_info(config, labels, groups, classes, _remarks(config, kinds, splits, tested)),
-        "versions": library_versions(),
         "scores": {
-            **fold_info(config, splits, groups),
-            **scores,
-            "candidates": {**config.base_candidates, **scores["candidates"]},
+            **run["scores"],
+            "chosen": kind,
+            "nested": None if tested.nested is None else {"chosen": list(tested.nested_chosen)},
+            "risk_coverage": risk_coverage(y, best),
+            "candidates": {**config.base_candidates, **run["scores"]["candidates"]},
             "with_company": with_context,  # a stored name
-            **held_out.scores(least, precision, bound=bound),
+            **confidence.scores(least, precision, bound=bound),
         },
     }
     return Model(graph, info)
 
 
-def created_by() -> str:
-    """Return name and version of the program."""
-    return f"popclass {importlib.metadata.version('popclass')}"
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that decide the numbers of a model."""
-    return {name: importlib.metadata.version(name) for name in LIBRARIES}
-
-
-def fold_info(config: FitConfig, splits: Folds, groups: Sequence[str]) -> dict[str, Any]:
-    """Return what `scores` stores about the folds."""
-    return {"folds": len(splits), "grouped_by": config.grouped_by, "groups": len(set(groups))}
-
-
-def training_info(
-    config: FitConfig, labels: Sequence[str], groups: Sequence[str], classes: Iterable[str], remarks: Sequence[str]
+def run_info(
+    config: FitConfig,
+    classes: Sequence[str],
+    labels: Sequence[str],
+    groups: Sequence[str],
+    splits: Folds,
+    remarks: Sequence[str],
+    held_out: Mapping[str, np.ndarray],
+    best: np.ndarray,
 ) -> dict[str, Any]:
-    """Return what a model file stores under `training`; a class without events has 0 of both."""
-    events = Counter(labels)
+    """Return what a model file stores about the program, the data (`training`) and the folds (`scores`).
+
+    Parameters
+    ----------
+    config : FitConfig
+    classes : sequence of str, length k
+        A class without events has 0 events and groups.
+    labels, groups : sequence of str, length n
+    splits : list of (training indices, held-out indices)
+    remarks : sequence of str
+    held_out : mapping of str to ndarray, shape (n, k)
+        Held-out probabilities of each candidate.
+    best : ndarray, shape (n, k)
+        Those that are scored in full.
+    """
+    events, y = Counter(labels), np.array([classes.index(label) for label in labels])
     found = Counter(name for name, _ in set(zip(labels, groups, strict=True)))
+    candidates = {}
+    for kind, p in held_out.items():
+        figures = score(y, p, classes)
+        totals = {key: figures[key] for key in ("log_loss", "balanced_accuracy", "brier", "ece")}
+        candidates[kind] = {**totals, "interval": mean_interval(log_losses(y, p), groups, seed=config.seed)}
     return {
-        **config.provenance,
-        "classes": {name: {"events": events[name], "groups": found[name]} for name in classes},
-        "folds": config.folds,
-        "seed": config.seed,
-        "remarks": list(remarks),
+        "created_by": f"popclass {version('popclass')}",
+        "versions": {name: version(name) for name in LIBRARIES},
+        "training": {
+            **config.provenance,
+            "classes": {name: {"events": events[name], "groups": found[name]} for name in classes},
+            "folds": config.folds,
+            "seed": config.seed,
+            "remarks": list(remarks),
+        },
+        "scores": {
+            "folds": len(splits),
+            "grouped_by": config.grouped_by,
+            "groups": len(set(groups)),
+            "candidates": candidates,
+            "held_out": score_with_intervals(y, best, classes, groups, seed=config.seed),
+        },
     }
-
-
-def _check_features(X: np.ndarray, events: int, frontend: FrontEnd) -> np.ndarray:
-    """Return features rounded to float32, the precision of onnxruntime."""
-    X = np.asarray(X, dtype=np.float64)
-    if X.shape != (events, len(frontend.names)):
-        raise UsageError(f"features of shape {X.shape}, expected ({events}, {len(frontend.names)})")
-    with np.errstate(over="ignore"):
-        X = to_float32(X)
-    if not np.isfinite(X).all():
-        raise UsageError("features must be finite and within the range of float32")
-    return X
-
-
-def _predictor(tested: CrossValidation, X: np.ndarray, y: np.ndarray, seed: int) -> Predictor:
-    def predict(train: np.ndarray, new: np.ndarray) -> np.ndarray:
-        raw = predict_with(tested.chosen, X[train], y[train], new, seed=seed)
-        return fit_calibration(tested.raw[train], y[train]).apply(raw)
-
-    return predict
 
 
 def _remarks(config: FitConfig, kinds: Sequence[str], splits: Folds, tested: CrossValidation) -> list[str]:
@@ -244,10 +241,7 @@ def _remarks(config: FitConfig, kinds: Sequence[str], splits: Folds, tested: Cro
     if config.classifier == AUTO:
         remarks += [f"{kind} was not tested: too few events of a class" for kind in KINDS if kind not in kinds]
     if len(kinds) > 1 and tested.nested is None:
-        remarks.append(
-            "the scores are those of the classifier they chose, so a little too good: nested cross-validation needs "
-            "three folds, and events of all classes outside any two of them"
-        )
+        remarks.append("the scores chose the classifier, so they are a little too good; nested ones need more groups")
     if MFCC_FOREST not in tested.held_out:
         remarks.append(f"{MFCC_FOREST}, a baseline, was not tested: there were features but no clips")
     return remarks

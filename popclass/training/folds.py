@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from popclass.errors import LabelError, UsageError
-from popclass.labels.validation import check_class_name
+from popclass.errors import LabelError
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.utils.text import counted
 
@@ -31,7 +30,7 @@ def index_classes(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     Raises
     ------
     LabelError
-        If there are fewer than two classes, or a class has a single event.
+        If there are fewer than two classes.
 
     Examples
     --------
@@ -39,14 +38,9 @@ def index_classes(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     (('cavitation', 'click', 'other'), array([2, 1, 0, 2, 1, 0]))
     """
     counts = Counter(labels)
-    for name in sorted(counts):
-        check_class_name(name)
     if len(counts) < 2:
         found = f"only '{next(iter(counts))}'" if counts else "none"
         raise LabelError(f"at least two classes with events are needed; found {found}")
-    for name, count in sorted(counts.items()):
-        if count < 2:
-            raise LabelError(f"class '{name}' has a single event; at least 2 are needed to hold one out")
     classes = tuple(sorted(counts, key=lambda name: (_PLACE.get(name, 2), name)))
     return classes, np.array([classes.index(label) for label in labels])
 
@@ -66,28 +60,20 @@ def choose_groups(
     """
     if not len(y):
         return EVENT, [], []
-    by_subject = [
-        f"subject {s}" if s is not None else f"recording {r}" for s, r in zip(subjects, recordings, strict=True)
-    ]
-    unknown = len({r for s, r in zip(subjects, recordings, strict=True) if s is None})
+    pairs = [*zip(subjects, recordings, strict=True)]
+    by_subject = [f"recording {recording}" if subject is None else f"subject {subject}" for subject, recording in pairs]
+    unknown = len({recording for subject, recording in pairs if subject is None})
     if unknown < len(set(recordings)) and fewest_groups(y, by_subject) >= 2:
         remark = f"the subject of {counted(unknown, 'recording')} is not known; each counts as its own"
         return SUBJECT, by_subject, [remark] if unknown else []
     if fewest_groups(y, recordings) < 2:
-        remark = (
-            "a class comes from one recording only, so folds mix its events; "
-            "scores are too good for any other recording (label more recordings)"
-        )
+        remark = "a class comes from one recording only, so scores are too good for others; label more recordings"
         return EVENT, [str(i) for i in range(len(y))], [remark]
+    remark = "a class comes from one subject only, so the scores do not apply to a new person"
     if unknown:
         remark = (
-            "subjects are not known, so folds keep recordings together, not people; "
-            "scores may be too good for a new person (a labels.csv can name the subject)"
-        )
-    else:
-        remark = (
-            "a class comes from one subject only, so folds keep recordings together; "
-            "the scores do not apply to a new person"
+            "subjects are not known, so folds keep recordings together, not people; scores may be too good for a new "
+            "person (a labels.csv can name the subject)"
         )
     return RECORDING, list(recordings), [remark]
 
@@ -103,7 +89,7 @@ def make_folds(
     *,
     folds: int = 5,
     seed: int = 0,
-    classes: Sequence[str] | None = None,
+    classes: Sequence[str] = (),
     grouped_by: str = "group",
 ) -> Folds:
     """Return training and held-out indices of each fold.
@@ -127,8 +113,6 @@ def make_folds(
 
     Raises
     ------
-    UsageError
-        If `folds` is less than 2.
     LabelError
         If a class has a single group, so that holding it out leaves nothing to train on, or if only more folds than
         wanted could keep every class on the training side.
@@ -141,10 +125,14 @@ def make_folds(
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    if folds < 2:
-        raise UsageError(f"{folds} folds: at least 2 are needed to hold anything out")
-    _check_groups(y, groups, classes, grouped_by)
     names = np.asarray(groups, dtype=object)
+    for k, count in enumerate(np.bincount(y).tolist()):
+        if len(set(names[y == k])) < 2:
+            name = f"class '{classes[k]}'" if classes else f"class number {k}"
+            raise LabelError(
+                f"{name} ({counted(count, 'event')}) comes from a single {grouped_by}; at least 2 are needed to hold "
+                f"one out: label one more {grouped_by}"
+            )
     for count in range(min(folds, fewest_groups(y, groups)), 1, -1):
         for attempt in range(_SHUFFLES):
             splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed + attempt)
@@ -154,34 +142,19 @@ def make_folds(
     return _search_folds(y, groups, folds, grouped_by)
 
 
-def _check_groups(y: np.ndarray, groups: Sequence[str], classes: Sequence[str] | None, grouped_by: str) -> None:
-    names = np.asarray(groups, dtype=object)
-    for k in range(int(y.max()) + 1):
-        if len(set(names[y == k])) < 2:
-            name = f"class '{classes[k]}'" if classes is not None else f"class number {k}"
-            if grouped_by == EVENT:
-                raise LabelError(f"{name} has a single event; at least 2 are needed to hold one out: label one more")
-            events = counted(int((y == k).sum()), "event")
-            raise LabelError(
-                f"{name} ({events}) comes from a single {grouped_by}; at least 2 are needed to hold one out: label it "
-                f"in one more {grouped_by}"
-            )
-
-
 def _search_folds(y: np.ndarray, groups: Sequence[str], folds: int, grouped_by: str) -> Folds:
     """Return folds by exact search, as few as possible: many folds of few groups test hardly anything each."""
     members, names = _members(y, groups), sorted(set(groups))
     for count in range(2, len(names) + 1):
-        placed = _place_groups(members, names, count)
-        if placed is not None and count <= folds:
-            place = np.array([placed[group] for group in groups])
-            return [(np.flatnonzero(place != i), np.flatnonzero(place == i)) for i in range(count)]
-        if placed is not None:
+        if placed := _place_groups(members, names, count):
             break
-    raise LabelError(
-        f"no split of {len(names)} {grouped_by}s into at most {folds} folds keeps every class on each training side; "
-        f"use {count} folds (--folds {count}), or label the rarest classes in one more {grouped_by}"
-    )
+    if placed is None or count > folds:
+        raise LabelError(
+            f"no split of {len(names)} {grouped_by}s into at most {folds} folds keeps every class on each training "
+            f"side; use {count} folds (--folds {count}), or label the rarest classes in one more {grouped_by}"
+        )
+    place = np.array([placed[group] for group in groups])
+    return [(np.flatnonzero(place != i), np.flatnonzero(place == i)) for i in range(count)]
 
 
 def _members(y: np.ndarray, groups: Sequence[str]) -> list[list[str]]:
@@ -196,18 +169,13 @@ def _place_groups(members: Sequence[Sequence[str]], groups: Sequence[str], count
     Only groups of a class that still lies in one fold are tried in every fold. As soon as each class lies in two, the
     others go to the smallest fold.
     """
-    steps = 0
+    steps = iter(range(_SEARCH_LIMIT))
 
     def search(placed: dict[str, int]) -> dict[str, int] | None:
-        nonlocal steps
-        steps += 1
-        if steps > _SEARCH_LIMIT:
+        if next(steps, None) is None:
             return None
-        open_ = [
-            [group for group in own if group not in placed]
-            for own in members
-            if len({placed[group] for group in own if group in placed}) < 2
-        ]
+        lone = [own for own in members if len({placed[group] for group in own if group in placed}) < 2]
+        open_ = [[group for group in own if group not in placed] for own in lone]
         if not open_:
             return placed
         candidates = min(open_, key=len)
@@ -223,8 +191,7 @@ def _place_groups(members: Sequence[Sequence[str]], groups: Sequence[str], count
     if found is None:
         return None
     for group in groups:
-        if group not in found:
-            found[group] = _smallest_first(found, count)[0]
+        found.setdefault(group, _smallest_first(found, count)[0])
     return found if len(set(found.values())) == count else None
 
 

@@ -5,7 +5,7 @@ It is written from the JSON of the model alone. Every score comes with its numbe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +14,33 @@ from popclass.metrics import tables
 from popclass.metrics.tables import markdown_table
 from popclass.model.limitations import limits
 from popclass.model.model import Model
-from popclass.training.novelty import SHOWN_QUANTILES
-from popclass.training.thresholds import NOVELTY
-from popclass.utils.text import counted, one_line
+from popclass.training.cross_validation import EVENTS_FOR_TEMPERATURE
+from popclass.training.thresholds import NOVELTY, SHOWN_QUANTILES
+from popclass.utils.text import one_line
 
 _CALIBRATIONS = {
-    "identity": "None: it needs {least} or more held-out events with some of each class. The probabilities are those "
-    "of the classifier, for classes that are equally frequent.",
+    "corrected": "That of the base model, inside the graph, followed by the correction.",
+    "identity": f"None: it needs {EVENTS_FOR_TEMPERATURE} or more held-out events with some of each class. The "
+    "probabilities are those of the classifier, for classes that are equally frequent.",
     "temperature": "Temperature scaling on {events} held-out events (Guo et al. 2017).",
     "dirichlet": "Dirichlet calibration on {events} held-out events (Kull et al. 2019), shrunk towards temperature "
     "scaling.",
 }
-_USE = """\
-- Intended: detecting and sorting short sounds of a moving body in recordings like the training data; counting them; \
-review by a person; comparing recordings made in the same way.
-- Out of scope: diagnosis, or any decision about a person's health; counting without review where a wrong count \
-matters; classes, sites or sensors that are not in the training data."""
+_COUNTS = {
+    "recordings": "recordings",
+    "subjects": "known subjects",
+    "unreadable": "recordings that could not be read",
+    "labels_without_event": "labels without a detected event",
+    "labels_overridden": "labels whose event another label took",
+    "events_left_out": "events ignored because they have no label",
+    "uncovered_other": "events outside of all labels, labelled `other`",
+    "uncovered_left_out": "events outside of all labels, ignored",
+}
+_USE = (
+    "- Intended: detecting, sorting, counting and comparing short sounds of a moving body, with review by a person, in "
+    "recordings like the training data.\n"
+    "- Out of scope: diagnosis or any decision about health, counts without review, other classes, sites or sensors."
+)
 
 
 def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | None = None) -> str:
@@ -49,27 +60,30 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         If the JSON of the model lacks what a card needs.
     """
     try:
-        sections = [f"## {head}\n\n{text}" for head, text in _sections(model, real)]
         name = Path(model.name).stem if title is None else title
-        return "\n\n".join([f"# {name}", _summary(model), *sections]) + "\n"
+        parts = [f"# {name}", _summary(model)]
+        for head, paragraphs in _sections(model, real):
+            parts += [f"## {head}", *paragraphs]
+        return "\n\n".join(parts) + "\n"
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = one_line(repr(error))[:200]
         raise ModelError(f"{model.name}: its JSON lacks what a model card needs ({reason}); train it again") from None
 
 
-def _sections(model: Model, real: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    scores = model.info["scores"]
-    yield "Use", _USE
-    yield "Training data", "\n\n".join(_data(model))
+def _sections(model: Model, real: Mapping[str, Any] | None) -> Iterator[tuple[str, Iterable[str]]]:
+    info = model.info
+    yield "Use", [_USE]
+    yield "Training data", _data(model)
     yield "Classifier and features", _classifier(model)
-    yield "Scores on held-out groups", "\n\n".join(_scores(scores))
-    if "left_out" in scores:
-        yield "Scores on settings left out", _left_out(scores["left_out"])
+    yield "Scores on held-out groups", _scores(info["scores"])
+    if "left_out" in info["scores"]:
+        yield "Scores on settings left out", _left_out(info["scores"]["left_out"])
     if real and real["model_sha256"] == model.sha256:
         yield "Real recordings", _real(real)
-    yield "Calibration", _calibration(model.info)
-    yield "Uncertain and novel sounds", " ".join(_uncertain(model))
-    yield "Limits", "\n".join(f"- {limit}" for limit in limits(model))
+    corrected, stored = info["classifier"]["kind"] == "corrected", info["calibration"]
+    yield "Calibration", [_CALIBRATIONS["corrected" if corrected else stored["method"]].format(events=stored["events"])]
+    yield "Uncertain and novel sounds", _uncertain(model)
+    yield "Limits", ["\n".join(f"- {limit}" for limit in limits(model))]
     yield "Reproduction", _origin(model)
 
 
@@ -84,29 +98,15 @@ def _summary(model: Model) -> str:
 
 def _data(model: Model) -> Iterator[str]:
     training = model.info["training"]
-    counts = [(name, training["classes"][name]) for name in model.classes]
-    yield markdown_table(
-        [["class", "events", "groups"], *([name, str(n["events"]), str(n["groups"])] for name, n in counts)]
-    )
-    if "recordings" in training:
-        known = training["subjects"]
-        yield (
-            f"{counted(training['recordings'], 'recording')}, "
-            f"{counted(known, 'known subject') if known else 'subjects unknown'}. Labels without a detected event: "
-            f"{training['labels_without_event']}; events ignored because they have no label: "
-            f"{training['events_left_out']}."
-        )
-    if "uncovered_other" in training:
-        by_class = ", ".join(f"`{name}` {count}" for name, count in training["labels_without_event_by_class"].items())
-        yield (
-            f"Events that no label covers: {training['uncovered_other']} labelled `other`, "
-            f"{training['uncovered_left_out']} ignored."
-            + (f" Labels without a detected event, by class: {by_class}." if by_class else "")
-        )
-    if training.get("labels_overridden"):
-        yield f"Labels whose event another label took: {training['labels_overridden']}."
-    if training.get("unreadable"):
-        yield f"{counted(training['unreadable'], 'recording')} could not be read."
+    missed = training.get("labels_without_event_by_class")
+    rows = [["class", "events", "groups", "labels without a detected event"]]
+    for name in model.classes:
+        counts = [*(training["classes"][name][key] for key in ("events", "groups"))]
+        counts.append("-" if missed is None else missed.get(name, 0))
+        rows.append([name, *map(str, counts)])
+    yield markdown_table(rows)
+    if totals := [[text, str(training[key])] for key, text in _COUNTS.items() if key in training]:
+        yield markdown_table([["in all", "number"], *totals])
     if "base" in training:
         yield _base(training["base"])
     if training["remarks"]:
@@ -121,82 +121,48 @@ def _base(base: Mapping[str, Any]) -> str:
     return f"{text} {_base(training['base'])}" if "base" in training else text
 
 
-def _classifier(model: Model) -> str:
+def _classifier(model: Model) -> Iterator[str]:
     stored = model.info["classifier"]
-    settings = ", ".join(f"{key} {value}" for key, value in stored["settings"].items())
-    return (
-        f"{stored['kind']}: {settings}.\n\nFeatures in order (described in `docs/features.md`): "
-        f"{', '.join(f'`{name}`' for name in model.features)}."
-    )
+    yield f"{stored['kind']}: {', '.join(f'{key} {value}' for key, value in stored['settings'].items())}."
+    features = ", ".join(f"`{name}`" for name in model.features)
+    yield f"Features in order (described in `docs/features.md`): {features}."
 
 
 def _scores(scores: Mapping[str, Any]) -> Iterator[str]:
-    held_out = scores["held_out"]
-    yield "By the sound alone:"
-    yield (
-        f"{tables.describe_folds(scores)}, {counted(scores['groups'], 'group')}, "
-        f"n = {counted(held_out['events'], 'event')}"
-        f"{'; no group is on both sides of a fold' if scores['folds'] else ''}. "
-        "ECE: expected calibration error over ten bins of the largest probability."
-    )
-    yield markdown_table(tables.candidate_rows(scores["candidates"]))
-    yield from tables.describe_candidates(scores)
-    yield tables.describe_selection(scores)
-    yield from _figures(held_out)
+    yield tables.describe(scores, markdown_table).rstrip()
+    yield "No group is on both sides of a fold. Thresholds come from these events. ECE: expected calibration error."
     if curve := scores.get("risk_coverage"):
-        yield "Risk and coverage (share of wrong labels if only the most confident ones are given):"
+        yield "Share of wrong labels if only the most confident ones are given, by the sound alone:"
         yield markdown_table(tables.risk_rows(curve))
-    if (with_context := scores.get("with_company")) is not None:  # a stored name
-        yield "With context (neighbouring events):"
-        yield from _figures(with_context)
-        yield markdown_table(tables.reliability_rows(with_context))
 
 
-def _figures(figures: Mapping[str, Any]) -> Iterator[str]:
-    for rows in (tables.total_rows(figures), tables.class_rows(figures), tables.confusion_rows(figures)):
-        yield markdown_table(rows)
-    if "intervals" in figures:
-        yield tables.describe_intervals(figures["intervals"])
-
-
-def _left_out(left_out: Sequence[Mapping[str, Any]]) -> str:
+def _left_out(left_out: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "Each value of each generator setting was once left out of all training; `all` are the events of all values."
     rows = [["left out", "n", "joint events", "balanced accuracy", "log loss", "ECE"]]
     for row in left_out:
         counts = [f"{row['setting']}: {row['value']}", str(row["events"]), str(row["joint_events"])]
         rows.append([*counts, *(tables.figure(row[key]) for key in ("balanced_accuracy", "log_loss", "ece"))])
-    novelty = [(f"{row['setting']} left out", row) for row in left_out if row["value"] == "all"]
-    return (
-        "Each value of each setting of the generator was left out of training once, for the context stage, too. `all` "
-        "are the events of all values of a setting, each scored while its value was left out.\n\n"
-        f"{markdown_table(rows)}\n\n"
-        "Novelty of those sounds for a model without their setting (0.5 for an ordinary sound):\n\n"
-        f"{_novelty_table(novelty)}"
-    )
+    yield markdown_table(rows)
+    yield "Novelty of those sounds for a model without their setting (0.5 for an ordinary sound):"
+    yield _novelty_table([(f"{row['setting']} left out", row) for row in left_out if row["value"] == "all"])
 
 
-def _real(real: Mapping[str, Any]) -> str:
+def _real(real: Mapping[str, Any]) -> Iterator[str]:
     labels = ("cavitation", "snapping", "other", "uncertain")
-    cracks = [["recordings of cracks", "cracks", "detected", *labels]]
-    for row in real["cracks"]:
-        counts = [row["cracks"], row["found"], *(row["called"][label] for label in labels)]
-        cracks.append([row["recording"], *map(str, counts)])
+    yield "Counts on recordings of real cracks (onsets read off the waveform, not annotated by a panel):"
+    cracks = [
+        [row["recording"], *map(str, [row["cracks"], row["found"], *(row["called"][label] for label in labels)])]
+        for row in real["cracks"]
+    ]
+    yield markdown_table([["recordings of cracks", "cracks", "detected", *labels], *cracks])
+    yield "Recordings without any joint, where every cavitation or snapping is a false alarm:"
     keys = ("recordings", "minutes", "events", "cavitation", "snapping", "uncertain")
     head = ["recordings without a joint", *keys, "joint labels a minute", f"with p of {real['confident']:g} or more"]
-    rows = [
-        [row["kind"], *(str(row[key]) for key in (*keys, "joint_per_minute", "confident_per_minute"))]
-        for row in real["negatives"]
-    ]
-    return (
-        "Counts on recordings of real cracks (onsets read off the waveform, not annotated by a panel):\n\n"
-        f"{markdown_table(cracks)}\n\n"
-        "Recordings without any joint, where every cavitation or snapping is a false alarm:\n\n"
-        f"{markdown_table([head, *rows])}\n\n"
-        "Novelty (share of held-out training events that were closer to the training data; an event is `uncertain` "
-        f"from {NOVELTY:g} on):\n\n"
-        f"{_novelty_table([(row['sounds'], row) for row in real['novelty']])}\n\n"
-        "None of these recordings was used in training. But the generator, the features and the context features were "
-        "chosen with a view to them, so scores on other recordings may be worse."
-    )
+    shown = ("kind", *keys, "joint_per_minute", "confident_per_minute")
+    yield markdown_table([head, *([str(row[key]) for key in shown] for row in real["negatives"])])
+    yield f"Novelty, the share of training events closer to the training data (`uncertain` from {NOVELTY:g} on):"
+    yield _novelty_table([(row["sounds"], row) for row in real["novelty"]])
+    yield "None was used in training, but generator and features were chosen with them in view: others may score worse."
 
 
 def _novelty_table(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
@@ -208,54 +174,27 @@ def _novelty_table(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     return markdown_table(table)
 
 
-def _calibration(info: Mapping[str, Any]) -> str:
-    from popclass.training.calibration import EVENTS_FOR_TEMPERATURE
-
-    stored = info["calibration"]
-    if info["classifier"]["kind"] == "corrected":
-        return "That of the base model, inside the graph, followed by the correction."
-    method = _CALIBRATIONS[stored["method"]].format(events=stored["events"], least=EVENTS_FOR_TEMPERATURE)
-    bins = markdown_table(tables.reliability_rows(info["scores"]["held_out"]))
-    return f"{method}\n\nReliability on held-out events, by the sound alone:\n\n{bins}"
-
-
 def _uncertain(model: Model) -> Iterator[str]:
-    scores, thresholds = model.info["scores"], model.thresholds
-    named = zip(model.classes, thresholds.min_probability, strict=True)
+    novelty, named = model.thresholds.novelty, zip(model.classes, model.thresholds.min_probability, strict=True)
     bounds = ", ".join(f"`{name}` {bound:.2f}" for name, bound in named if bound > 0)
-    yield (
-        f"An event is `uncertain` if the most likely class is below its minimum probability ({bounds}), or if its "
-        f"novelty is {thresholds.novelty:g} or more: the share of held-out training events that were closer to the "
-        "training data."
-    )
-    if scores["uncertain_joint"] is None:
-        return
-    if (joint := scores.get("joint_labels")) is not None:
-        yield (
-            f"{joint['wanted']:.0%} of the joint labels should be right; held out, {joint['precision']:.1%} of "
-            f"{joint['labels']} were, on the events that the minimum probability was chosen on."
-        )
-        if (band := joint.get("band")) is not None:
-            span = f"{band['from']:.2f} to {band['to']:.2f}"
-            yield (
-                f"The uncertain band is {span}: n = {band['events']}, of which the most likely class was right for "
-                f"{band['right']:.1%}."
-                if band["events"]
-                else f"No joint label was in the uncertain band, {span}."
-            )
-    yield f"Held out, {scores['uncertain_joint']:.1%} of joint events and {scores['uncertain']:.1%} of all are so."
+    yield f"An event is `uncertain` below the minimum probability of its class ({bounds}) or from novelty {novelty:g}."
+    yield "Novelty is the share of held-out training events that were closer to the training data."
+    if band := model.info["scores"].get("joint_labels", {}).get("band"):
+        right = "" if band["right"] is None else f", the most likely class was right for {band['right']:.1%}"
+        yield f"A joint class from {band['from']:.2f} to {band['to']:.2f} is not a label: n = {band['events']}{right}."
 
 
-def _origin(model: Model) -> str:
+def _origin(model: Model) -> Iterator[str]:
     training, versions = model.info["training"], model.info["versions"]
     lines = [
-        f"- file: SHA-256 `{model.sha256}`",
-        f"- classifier asked for: {model.info['classifier']['asked_for']}, folds {training['folds']}, "
+        f"file: SHA-256 `{model.sha256}`",
+        f"classifier asked for: {model.info['classifier']['asked_for']}, folds {training['folds']}, "
         f"seed {training['seed']}",
-        "- libraries: " + ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "libraries: " + ", ".join(f"{name} {version}" for name, version in versions.items()),
     ]
     if "rebuild" in training:
-        lines.append(f"- command: `{training['rebuild']}`")
+        lines.append(f"command: `{training['rebuild']}`")
     if "sha256" in training:
-        lines.append("- the SHA-256 of every training recording is in the model's JSON (`training.sha256`)")
-    return "\n".join(lines) + "\n\nThe same data, settings and libraries on one machine give the same bytes."
+        lines.append("the SHA-256 of every training recording is in the model's JSON (`training.sha256`)")
+    yield "\n".join(f"- {line}" for line in lines)
+    yield "The same data, settings and libraries on one machine give the same bytes."

@@ -1,24 +1,40 @@
-"""Thresholds below which an event is `uncertain`.
+"""Minimum probabilities and novelty measure, which decide the events that are `uncertain`.
 
 A joint class is any but `other`. It is the label of an event from that probability on at which a stated share of the
 joint labels is right on held-out groups, but never below 0.5. At most one joint event in ten may become `uncertain`,
 those that are uncertain for their novelty included. `other` is the label wherever it is the most likely class.
+
+The novelty measure whitens features with the covariance inside the classes (Lee et al. 2018, NeurIPS), shrunk after
+Ledoit & Wolf (2004) so that it works with fewer events than features. The distance is that to the nearest training
+events (Sun et al. 2022, ICML). Distances are compared with those of held-out events to the events of the other folds,
+so that ordinary sounds of a new person are not novel.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from popclass.model.novelty import Novelty
 from popclass.results import OTHER
+from popclass.training.classifiers import draw_balanced
+from popclass.training.folds import Folds
 
 PRECISION = 0.8  # wanted of joint labels by default
 LEAST = 0.5  # a less likely joint class is never the label, however often it would be right
 UNCERTAIN_SHARE = 0.1
-NOVELTY = 0.99
+NOVELTY = 0.99  # of an event that is `uncertain` for it, and more
+
+REFERENCES = 1000  # at 70 features 280 kB in the model file
+NEIGHBOURS = 3
+QUANTILES = 512
+SHOWN_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # in reports
+NARROWEST = 0.1  # of a feature's whole spread: a feature constant inside the classes must not decide alone
+SMALLEST_EIGENVALUE = 1e-3  # of the mean one
 
 
 def is_joint(classes: Sequence[str]) -> np.ndarray:
@@ -101,24 +117,14 @@ class HeldOut:
         """
         uncertain = self.uncertain(least)
         labelled = (least[self.predicted] > 0) & ~uncertain
-        joint_labels: dict[str, Any] = {
-            "wanted": wanted,
-            "labels": int(labelled.sum()),
-            "precision": _mean(self.right[labelled]) or 0.0,
-        }
+        precision = _mean(self.right[labelled]) or 0.0
+        joint_labels: dict[str, Any] = {"wanted": wanted, "labels": int(labelled.sum()), "precision": precision}
         if bound is not None:
-            joint_labels["band"] = self._band(bound)
-        return {
-            "joint_labels": joint_labels,
-            "uncertain": float(uncertain.mean()),
-            "uncertain_joint": _mean(uncertain[self.joint]),
-        }
-
-    def _band(self, bound: float) -> dict[str, float | int | None]:
-        """Return number and accuracy of the events that would have a joint label but for the bound."""
-        inside = self.candidates & (self.confidence < bound)
-        events = int(inside.sum())
-        return {"from": 1.0 / len(self.classes), "to": bound, "events": events, "right": _mean(self.right[inside])}
+            inside = self.candidates & (self.confidence < bound)  # they would have a joint label but for the bound
+            events, right = int(inside.sum()), _mean(self.right[inside])
+            joint_labels["band"] = {"from": 1.0 / len(self.classes), "to": bound, "events": events, "right": right}
+        shares = {"uncertain": float(uncertain.mean()), "uncertain_joint": _mean(uncertain[self.joint])}
+        return {"joint_labels": joint_labels, **shares}
 
 
 def _mean(flags: np.ndarray) -> float | None:
@@ -128,8 +134,64 @@ def _mean(flags: np.ndarray) -> float | None:
 def _reaching(confidence: np.ndarray, right: np.ndarray, precision: float) -> float:
     """Return the least confidence from which on such a share is right: 0 if that is so of all, 1 if of none."""
     order = np.argsort(-confidence, kind="stable")
-    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(share >= precision)
+    enough = np.flatnonzero(np.cumsum(right[order]) / np.arange(1, len(order) + 1) >= precision)
     if not len(enough):
         return 1.0
     return float(confidence[order[enough[-1]]]) if enough[-1] < len(order) - 1 else 0.0
+
+
+def fit_novelty(X: np.ndarray, y: np.ndarray, folds: Folds, *, seed: int = 0) -> tuple[Novelty, np.ndarray]:
+    """Return the novelty measure, and the novelty of each training event while it was held out.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, f)
+    y : ndarray of int, shape (n,)
+    folds : list of (training indices, held-out indices)
+    seed : int
+        Decides which events are kept as references.
+    """
+    distance = np.empty(len(X))
+    for train, test in folds:
+        distance[test] = _fit_space(X[train], y[train], seed).distance(X[test])
+    shares = _shares(len(X))
+    novelty = replace(_fit_space(X, y, seed), distances=np.quantile(distance, shares), shares=shares)
+    novelty = Novelty.from_json(novelty.to_json())  # rounded as in the model file
+    return novelty, np.interp(distance, novelty.distances, novelty.shares, left=0.0, right=1.0)
+
+
+def distribution(novelty: np.ndarray) -> dict[str, Any]:
+    """Return quantiles of the novelty of some events, and the share of them that is too novel for a label."""
+    return {
+        "quantiles": np.quantile(novelty, SHOWN_QUANTILES).round(3).tolist() if len(novelty) else [],
+        "novel": float((novelty >= NOVELTY).mean()) if len(novelty) else 0.0,
+    }
+
+
+def _fit_space(X: np.ndarray, y: np.ndarray, seed: int) -> Novelty:
+    """Return whitening and references, as many of each class; distances are not scaled yet."""
+    mean, whitening = X.mean(axis=0), _whitening(X, y)
+    chosen = draw_balanced(y, max(1, REFERENCES // (int(y.max()) + 1)), seed)
+    references = ((X - mean) @ whitening)[chosen]
+    return Novelty(mean, whitening, references, min(NEIGHBOURS, len(references)), np.zeros(1), np.zeros(1))
+
+
+def _whitening(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    from sklearn.covariance import ledoit_wolf
+
+    means = np.stack([X[y == c].mean(axis=0) for c in range(int(y.max()) + 1)])
+    inside = X - means[y]
+    spread = np.maximum(inside.std(axis=0), NARROWEST * X.std(axis=0))
+    weight = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)  # 0 for a constant feature
+    covariance, _ = ledoit_wolf(inside * weight, assume_centered=True)
+    values, vectors = np.linalg.eigh(covariance)
+    values = np.maximum(values, max(SMALLEST_EIGENVALUE * values.mean(), np.finfo(np.float32).tiny))
+    return np.asarray(weight[:, None] * ((vectors / np.sqrt(values)) @ vectors.T))
+
+
+def _shares(events: int) -> np.ndarray:
+    """Return the shares at which distances are stored: even up to 0.95, then ever finer towards the farthest event."""
+    if events <= QUANTILES:
+        return np.linspace(0.0, 1.0, max(2, events))
+    tail = 1.0 - np.geomspace(0.05, 1.0 / events, QUANTILES // 2 - 1)
+    return np.concatenate([np.linspace(0.0, 0.95, QUANTILES // 2, endpoint=False), tail, [1.0]])

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from popclass.errors import LabelError
 from popclass.features import FrontEnd
 from popclass.labels.read import read_labels
 from popclass.labels.records import Note
 from popclass.labels.validation import check_spelling, sibling_clips
 from popclass.model.model import Model
+from popclass.results import OTHER
 from popclass.training.adapt import BASE, CORRECTED, adapt, can_adapt
 from popclass.training.context import class_differences, inherit_context
 from popclass.training.cross_validation import Progress
@@ -87,45 +89,35 @@ def train(
     if base is not None and not isinstance(base, Model):
         base = Model.load(base)
         card(base)  # the new card repeats parts of the base's JSON: refuse it before training, not after
-    known = () if base is None else base.classes
+    known, frontend = ((), FrontEnd.build()) if base is None else (base.classes, base.frontend)
     doubts = [*check_spelling(labels.recordings, [*own_classes, *known]), *sibling_clips(labels.recordings)]
-    frontend = FrontEnd.build() if base is None else base.frontend
     declared = {name for recording in labels.recordings for name in recording.classes}
-    complete = base is None or classifier != AUTO or not can_adapt(base, declared)
-    samples = collect(labels, frontend, partial=partial, complete=complete, progress=progress)
+    samples = collect(labels, frontend, partial=partial, progress=progress)
+    missing = declared - {OTHER} - set(samples.labels)
+    if missing and (base is None or classifier != AUTO or not can_adapt(base, declared)):  # a correction needs none
+        why = "; ".join(samples.warnings) or "another label took the event of each of its labels"
+        raise LabelError(f"class '{min(missing)}' has no event to train on: {why}")
     warnings = [*labels.warnings, *doubts, *samples.warnings]
     if notice is not None:
         for warning in warnings:
             notice(warning)
     _, y = np.unique(samples.labels, return_inverse=True)
-    grouped_by, groups, fold_remarks = choose_groups(y, samples.subjects, samples.recordings)
+    kind, groups, limits = choose_groups(y, samples.subjects, samples.recordings)
     remarks = list(dict.fromkeys(each.brief if isinstance(each, Note) else each for each in warnings))
-    config = replace(
-        config,
-        grouped_by=grouped_by,
-        provenance={**samples.provenance(), "partial": partial},
-        remarks=remarks,
-        fold_remarks=fold_remarks,
-    )
-    base_candidates = {}
+    provenance = {**samples.provenance(), "partial": partial}
+    config = replace(config, grouped_by=kind, provenance=provenance, remarks=tuple(remarks), fold_remarks=limits)
+    candidates = {}
     if base is not None and can_adapt(base, samples.labels):
-        if classifier != AUTO:
-            index_classes(samples.labels)  # raises where there are too few events for a classifier
-        adapted, comparison = adapt(base, samples.X, samples.labels, groups, config)
-        if classifier == AUTO and not (comparison and comparison.replaces):
+        adapted, replaced = adapt(base, samples.X, samples.labels, groups, config)
+        if classifier == AUTO and replaced is None:
             return adapted
         found = adapted.info["scores"]["candidates"]
-        base_candidates = {name: found[name] for name in (BASE, CORRECTED) if name in found}
-        remarks += [comparison.remark] if comparison else []
+        candidates = {name: found[name] for name in (BASE, CORRECTED) if name in found}
+        remarks += [replaced] if replaced else []
     elif base is not None:
         unknown = class_differences(base.classes, sorted({*samples.labels, *base.classes}))
         remarks.append(f"trained from scratch, since the base model cannot be corrected: {unknown}")
-    context, context_remarks = inherit_context(base, index_classes(samples.labels)[0])
-    config = replace(
-        config,
-        base_candidates=base_candidates,
-        context=context,
-        remarks=[*remarks, *fold_remarks, *context_remarks],
-        fold_remarks=(),
-    )
+    context, more = inherit_context(base, index_classes(samples.labels)[0])
+    more = [*limits, *more]
+    config = replace(config, base_candidates=candidates, context=context, remarks=remarks, fold_remarks=more)
     return fit(samples.X, samples.labels, groups, frontend, config, mfcc=samples.mfcc)

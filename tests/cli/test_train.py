@@ -44,8 +44,8 @@ def test_train_unreadable_recording(run, labelled, tmp_path):
     target = tmp_path / "m.onnx"
     code, _, err = run("train", labelled, "-o", target, "--classifier", "logistic", "--folds", "2")
     assert code == 1
-    assert "1 recording could not be read" in target.with_suffix(".md").read_text()
-    assert any("1 recording skipped because it cannot be read" in line for line in err)
+    assert "| recordings that could not be read | 1 |" in target.with_suffix(".md").read_text()
+    assert any("1 recording skipped because not readable" in line for line in err)
 
 
 def test_train_own_class(run, labelled, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from popclass.metrics.bootstrap import DRAWS, FEWEST_GROUPS, LEVEL, bootstrap, score_intervals
+from popclass.metrics.bootstrap import DRAWS, FEWEST_GROUPS, LEVEL, bootstrap, score_with_intervals
 from popclass.metrics.scores import score
 
 CLASSES = ("cavitation", "snapping", "other")
@@ -65,7 +65,7 @@ def test_bootstrap_several_figures():
     assert both["mean"] != both["least"]
 
 
-def test_score_intervals_equal_score():
+def test_score_with_intervals_equal_score():
     y, p, groups = predictions()
 
     def slowly(chosen):
@@ -74,7 +74,7 @@ def test_score_intervals_equal_score():
         return {key: figures[key] for key in TOTALS} | each
 
     expected = bootstrap(slowly, groups, seed=4)
-    found = score_intervals(y, p, CLASSES, groups, seed=4)
+    found = score_with_intervals(y, p, CLASSES, groups, seed=4)["intervals"]
     assert found is not None
     for key in TOTALS:
         assert found[key] == pytest.approx(expected[key])
@@ -84,24 +84,25 @@ def test_score_intervals_equal_score():
             assert one[key] == pytest.approx(expected[f"{key} {i}"])
 
 
-def test_score_intervals_contain_score():
+def test_score_with_intervals_contain_score():
     y, p, groups = predictions()
-    found, whole = score_intervals(y, p, CLASSES, groups), score(y, p, CLASSES)
+    whole = score_with_intervals(y, p, CLASSES, groups)
+    found = whole["intervals"]
     assert (found["level"], found["draws"], found["groups"]) == (LEVEL, DRAWS, 10)
     # the calibration error of a draw is above that of the whole: it only adds distances
     for key in ("log_loss", "balanced_accuracy", "brier"):
         assert found[key][0] < whole[key] < found[key][1]
 
 
-def test_score_intervals_fewest_groups():
+def test_score_with_intervals_fewest_groups():
     y, p, groups = predictions()
     for count, known in ((FEWEST_GROUPS - 1, False), (FEWEST_GROUPS, True)):
         few = [str(int(group) % count) for group in groups]
-        assert (score_intervals(y, p, CLASSES, few) is not None) == known
+        assert (score_with_intervals(y, p, CLASSES, few)["intervals"] is not None) == known
 
 
-def test_score_intervals_class_never_predicted():
+def test_score_with_intervals_class_never_predicted():
     y, p, groups = predictions()
     p[:, 1] = 0.0
-    found = score_intervals(y, p / p.sum(axis=1, keepdims=True), CLASSES, groups)
-    assert found["classes"][1] == {"class": "snapping", "precision": None, "recall": [0.0, 0.0]}
+    found = score_with_intervals(y, p / p.sum(axis=1, keepdims=True), CLASSES, groups)["intervals"]
+    assert found["classes"][1] == {"class": "snapping", "precision": None, "recall": (0.0, 0.0)}

@@ -30,7 +30,7 @@ def test_describe():
     assert "10.0% of joint events" in text
     lines = text.splitlines()
     forest = next(i for i, line in enumerate(lines) if line.startswith("forest"))
-    assert "forest was chosen; held out:" in lines
+    assert "forest was chosen; held out, by the sound alone:" in lines
     assert lines[forest + 1].startswith("baseline"), "the best comes first"
     for one in held["classes"]:
         assert any(line.startswith(one["class"]) and str(one["events"]) in line for line in lines)

@@ -15,6 +15,7 @@ from popclass.training.adapt import (
     adapt,
     choose_correction,
     clearly_better,
+    compare,
 )
 from popclass.training.correction import (
     base_probabilities,
@@ -73,6 +74,7 @@ def test_adapt_scores_and_card(base, tmp_path):
     assert model is not None
     candidates = model.info["scores"]["candidates"]
     assert model.info["scores"]["chosen"] == CORRECTED
+    assert candidates.keys() == {BASE, CORRECTED, "baseline"}, "too few events for models of the labels alone"
     assert candidates[CORRECTED]["log_loss"] < candidates[BASE]["log_loss"] < candidates["baseline"]["log_loss"] + 1
     assert any("150 events: the base with a shrunk" in each for each in model.info["training"]["remarks"])
     model.save(tmp_path / "mine.onnx")
@@ -114,26 +116,25 @@ def rotated_labels(base, monkeypatch, grouped_by, groups=None):
 
 
 def test_adapt_replaced_by_better_model(base, monkeypatch):
-    model, comparison = rotated_labels(base, monkeypatch, "subject")
-    assert comparison.replaces
-    assert "clearly better" in comparison.remark
+    model, replaced = rotated_labels(base, monkeypatch, "subject")
+    assert "clearly better" in replaced
     rows = [model.info["scores"]["candidates"][name] for name in (BASE, CORRECTED)]
     assert all(low < row["log_loss"] < high for row in rows for low, high in [row["interval"]])
 
 
 @pytest.mark.parametrize("grouped_by", ["recording", "event"])
 def test_adapt_not_replaced_without_subjects(base, monkeypatch, grouped_by):
-    model, comparison = rotated_labels(base, monkeypatch, grouped_by)
-    assert not comparison.replaces
+    model, replaced = rotated_labels(base, monkeypatch, grouped_by)
+    assert replaced is None
     assert "does not apply to a new person" in model.info["training"]["remarks"][-1]
     assert {BASE, CORRECTED, "forest", "logistic", "svm"} <= set(model.info["scores"]["candidates"])
     assert model.info["scores"]["chosen"] == CORRECTED
 
 
 def test_adapt_not_replaced_with_four_subjects(base, monkeypatch):
-    _, comparison = rotated_labels(base, monkeypatch, "subject", groups=[f"P{i % 4}" for i in range(600)])
-    assert not comparison.replaces
-    assert "too few groups" in comparison.remark
+    model, replaced = rotated_labels(base, monkeypatch, "subject", groups=[f"P{i % 4}" for i in range(600)])
+    assert replaced is None
+    assert "too few groups" in model.info["training"]["remarks"][-1]
 
 
 def test_adapt_intervals(base):
@@ -149,7 +150,10 @@ def test_adapt_intervals(base):
     ("labels", "message"),
     [
         (["cavitation"] * 4, "4 events, all of cavitation, cannot show where the base is wrong"),
-        (["other"] * 5 + ["cavitation"], r"no correction can be tested: class 'cavitation' has a single event"),
+        (
+            ["other"] * 5 + ["cavitation"],
+            "no correction can be tested: class 'cavitation' (1 event) comes from a single event",
+        ),
     ],
 )
 def test_adapt_too_few_labels(base, labels, message):
@@ -223,14 +227,46 @@ def test_adapt_precision_never_lowers_thresholds(base):
     assert max(less.thresholds.min_probability) < 0.6
 
 
-def test_adapt_unknown_class(base):
-    X, _, groups = shifted_events(20, 4, seed=8)
-    with pytest.raises(LabelError, match="'click' is not a class of the base"):
-        adapted(base, X, ["click", "other"] * 10, groups)
-
-
 def test_clearly_better():
     loss, other = np.zeros(10), np.ones(10)
     assert not clearly_better(loss, other, ["a"] * 10)
     assert clearly_better(loss, other, list("aabbccddee"))
     assert not clearly_better(other, loss, list("aabbccddee"))
+
+
+PEOPLE = [f"P{i // 20}" for i in range(120)]
+
+
+def compared(gain, groups=PEOPLE, grouped_by="subject"):
+    """Compare a model whose log loss is lower by `gain` for each person."""
+    _, place = np.unique(groups, return_inverse=True)
+    own = np.full(len(groups), 1.0) - np.resize(gain, place.max() + 1)[place]
+    return compare({"forest": own, "svm": own + 0.5}, np.ones(len(groups)), groups, grouped_by)
+
+
+def test_compare_better_for_every_subject():
+    replaces, remark = compared([0.2, 0.3, 0.4])
+    assert replaces
+    assert remark.startswith("forest")
+    assert "0.300 (95 % interval -0.367 to -0.233) below" in remark
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"gain": [0.9, -0.4, -0.4]}, "not clear enough"),
+        ({"gain": [-0.2]}, "0.200 (95 % interval +0.200 to +0.200) above"),
+        ({"gain": [0.3], "groups": PEOPLE[:80]}, "too few groups for an interval"),
+        ({"gain": [0.3], "grouped_by": "recording"}, "does not apply to a new person"),
+        ({"gain": [0.3], "grouped_by": "event"}, "name the subjects in a labels.csv"),
+    ],
+)
+def test_compare_base_stays(change, message):
+    replaces, remark = compared(**change)
+    assert not replaces
+    assert message in remark
+    assert "the base stays" in remark
+
+
+def test_compare_no_models():
+    assert compare({}, np.ones(4), list("abcd"), "subject") == (False, "")

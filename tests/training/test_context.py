@@ -8,7 +8,7 @@ from popclass.context.features import context_names
 from popclass.context.similarity import Similarity
 from popclass.model.context import Context, ContextWeights
 from popclass.model.model import Model
-from popclass.training.context import ContextSamples, fit_context_weights, inherit_context, learn_context, reorder
+from popclass.training.context import ContextSamples, fit_context_weights, inherit_context, learn_context
 
 NAMES = tuple(f"f{i}" for i in range(6))
 OLD, NEW = ("snapping", "cavitation", "other"), ("cavitation", "snapping", "other")
@@ -112,29 +112,12 @@ def stage(seed=0):
     return Context((0, 1), np.zeros(2), np.ones(2), Similarity(), names, weighing)
 
 
-def test_reorder():
-    rng = np.random.default_rng(1)
-    acoustic, n = rng.dirichlet(np.ones(3), 12), 12
-    X, onset, burst, level = (
-        rng.normal(size=(n, 2)),
-        np.sort(rng.uniform(0, 9, n)),
-        np.arange(n) // 2,
-        rng.normal(size=n),
-    )
-    swapped, before = acoustic[:, [1, 0, 2]], stage()
-    after = reorder(before, OLD, NEW)
-    expected = before.apply(acoustic, before.features(X, acoustic, onset, burst, level))
-    found = after.apply(swapped, after.features(X, swapped, onset, burst, level))
-    np.testing.assert_allclose(found[:, [1, 0, 2]], expected, atol=1e-12)
-    assert not np.allclose(expected, acoustic), "the weights do something"
-    assert Context.from_json(after.to_json(), NEW).names == context_names(NEW)
-
-
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
         (("cavitation", "other"), "'snapping' is not among the labels"),
         (("cavitation", "snapping", "click", "other"), "it does not have 'click'"),
+        (NEW, "its classes are in another order"),
     ],
 )
 def test_inherit_context_different_classes(classes, message):
@@ -145,5 +128,4 @@ def test_inherit_context_different_classes(classes, message):
     stored, remarks = inherit_context(Base(), classes)
     assert stored is None
     assert remarks[0].endswith(message)
-    assert inherit_context(Base(), NEW)[1] == []
     assert inherit_context(None, NEW) == (None, [])

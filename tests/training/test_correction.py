@@ -31,7 +31,7 @@ def test_corrected_graph_equals_numpy(kind, strength, present):
     new, truth, _ = shifted_events(200, 6, seed=4, shift=0.7)
     rows = np.isin(truth, present)
     correction = fit_correction(
-        base_probabilities(base, new)[rows], new[rows], truth[rows], *feature_scale(base), strength
+        base_probabilities(base, new)[rows], new[rows], truth[rows], feature_scale(base), strength
     )
     plain = {"method": "identity", "weights": np.eye(3).tolist(), "bias": [0.0] * 3, "events": 0}
     graph = corrected_graph(base, correction)
@@ -51,8 +51,8 @@ def test_corrected_graph_equals_numpy(kind, strength, present):
 def test_fit_correction_infinite_strength(base):
     X, y, _ = shifted_events(30, 4, seed=5, shift=0.7)
     p = base_probabilities(base, X)
-    correction = fit_correction(p, X, y, *feature_scale(base), RECALIBRATION)
+    correction = fit_correction(p, X, y, feature_scale(base), RECALIBRATION)
     assert not correction.slopes.any()
     assert abs(correction.sharpness - 1) < 1
-    stiff = fit_correction(p, X, y, *feature_scale(base), 1e5)
+    stiff = fit_correction(p, X, y, feature_scale(base), 1e5)
     np.testing.assert_allclose(stiff.apply(p, X), correction.apply(p, X), atol=0.01)

@@ -47,12 +47,12 @@ def test_train_warnings_without_names(tmp_path):
     training = model.info["training"]
     assert training["labels_without_event_by_class"] == {"snapping": 1}
     assert training["uncovered_other"] == 5
-    assert "5 events that no label covers are labelled 'other'" in training["remarks"]
+    assert "5 events outside of all labels, labelled 'other'" in training["remarks"]
     assert any("jane-doe-3.wav 2" in warning for warning in warnings)
     assert b"jane-doe" not in model.to_bytes()
     text = card(model)
-    assert "Events that no label covers: 5 labelled `other`, 0 ignored." in text
-    assert "by class: `snapping` 1." in text
+    assert "| events outside of all labels, labelled `other` | 5 |" in text
+    assert "| snapping | 3 | 3 | 1 |" in text
 
 
 def test_train_clips(clips, tmp_path):
@@ -126,6 +126,14 @@ def test_train_base_class_without_events(clips):
     for options in ({}, {"base": base, "classifier": "logistic"}):
         with pytest.raises(LabelError, match="class 'snapping' has no event"):
             train(clips, **options)
+
+
+def test_train_class_without_events(clips):
+    for path in (clips / "snapping").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(LabelError, match="class 'snapping' has no event") as caught:
+        train(clips)
+    assert "\n" not in str(caught.value)
 
 
 def test_train_base_without_events(clips):
