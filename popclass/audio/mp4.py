@@ -22,23 +22,15 @@ ENCRYPTED = (b"drms", b"enca", b"drmi", b"encv")
 Box = tuple[bytes, int, int]
 
 
-def read_mp4(file: BinaryIO, size: int) -> ContainerHeader:
-    """Check the boxes of an mp4.
-
-    Parameters
-    ----------
-    file : seekable binary file
-    size : int
-        Of the file, in bytes.
-    """
-    header = ContainerHeader("MP4")
+def read_mp4(file: BinaryIO, size: int, header: ContainerHeader) -> None:
+    """Check the boxes of an mp4; a reader of `popclass.audio.header`."""
     index: Box | None = None
     count = 0
     for name, start, end in _boxes(file, 0, size):
         count += 1
         if end > size:
-            header.declared, header.present, header.cut_short = end - start, size - start, True
-            return header
+            header.check_length(end - start, size - start, more_follows=True)
+            return
         if name == b"moov" and index is None:
             index = name, start, end
     if index is not None:
@@ -47,7 +39,6 @@ def read_mp4(file: BinaryIO, size: int) -> ContainerHeader:
             header.fault = f"its audio is encrypted, as purchased music is ({codecs[0].decode()})"
     elif count < MAX_BOXES:  # else the index may follow
         header.fault = "its index (moov) is missing: the recorder was stopped before it was written"
-    return header
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:

@@ -242,7 +242,7 @@ def test_array_not_modified():
 def test_open_recording_arguments():
     with pytest.raises(UsageError, match="needs its sample_rate"):
         open_recording(noise())
-    with pytest.raises(UsageError, match="belongs to an array"):
+    with pytest.raises(UsageError, match="leave it out for a file"):
         open_recording("a.wav", sample_rate=8_000)
     with pytest.raises(UsageError, match="at least 1 frame"):
         open_recording(noise(), sample_rate=8_000).blocks(0)
