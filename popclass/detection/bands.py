@@ -103,3 +103,16 @@ class BandSplitter:
         self._past = tuple(past)
         self._frames += frames
         return energies
+
+
+def octave_detail(samples: Floats, octave: int) -> NDArray[np.float64]:
+    """Return the Haar detail of one octave at every sample; octave 1 is the highest, DC is removed.
+
+    Position i compares the `2 ** (octave - 1)` samples from there on with as many before.
+    """
+    half = 2 ** (octave - 1)
+    padded = np.concatenate([np.full(half, samples[0]), samples, np.full(half, samples[-1])]).astype(np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(padded)])
+    size = len(samples)
+    detail: NDArray[np.float64] = sums[2 * half :][:size] - 2 * sums[half:][:size] + sums[:size]
+    return detail
