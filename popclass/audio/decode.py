@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -252,10 +252,8 @@ def open_file(path: str, *, ignore_length: bool = False, by_ffmpeg: bool = False
         If neither can read it.
     """
     if not (ignore_length or by_ffmpeg or _uses_mpg123(path)):
-        try:
+        with suppress(AudioError):
             return SoundFileDecoder(path)
-        except AudioError:
-            pass
     return PyAVDecoder(path, ignore_length=ignore_length)
 
 

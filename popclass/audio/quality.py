@@ -76,7 +76,7 @@ class SampleCheck:
         self._beyond_at: int | None = None
         self._probe_step = max(int(sample_rate * DROPOUT_S / 4), 1)
         self._zeros_from: int | None = None
-        self._dropouts: list[tuple[int, int]] = []
+        self._dropouts: list[list[int]] = []
 
     def feed(self, block: Block) -> None:
         """Check the next block, float32 (n, channels).
@@ -128,11 +128,10 @@ class SampleCheck:
         if self._zeros_from is not None:
             self._add_dropouts(np.array([[self._zeros_from, self._frames]]))
         if self._dropouts:
-            lengths = [end - start for start, end in self._dropouts]
-            longest, start = max(lengths), self._dropouts[int(np.argmax(lengths))][0]
-            total_s, longest_s, start_s = (value / self._rate for value in (sum(lengths), longest, start))
-            longest_text = f"the longest {longest_s:.1f} s from {start_s:.1f} s on"
-            warnings.append(f"{total_s:.1f} s of digital silence, {longest_text}: a dropout?")
+            longest, start = max((end - start, -start) for start, end in self._dropouts)  # of equal ones the first
+            total = sum(end - start for start, end in self._dropouts) / self._rate
+            longest_text = f"the longest {longest / self._rate:.1f} s from {-start / self._rate:.1f} s on"
+            warnings.append(f"{total:.1f} s of digital silence, {longest_text}: a dropout?")
         return warnings
 
     def _refuse_unusable(self) -> None:

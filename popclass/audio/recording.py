@@ -215,10 +215,9 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
 
 
 def _open_array(samples: npt.NDArray[Any], sample_rate: int, name: str) -> Recording:
-    if samples.dtype.kind not in "fiu":
-        raise AudioError(f"samples of type {samples.dtype}; allowed are floats and integers")
-    if samples.ndim not in (1, 2):
-        raise AudioError(f"samples of shape {samples.shape}; allowed are (n,) and (n, channels)")
+    if samples.dtype.kind not in "fiu" or samples.ndim not in (1, 2):
+        given = f"samples of type {samples.dtype} and shape {samples.shape}"
+        raise AudioError(f"{given}; allowed are floats and integers, (n,) or (n, channels)")
     if sample_rate != int(sample_rate):
         raise AudioError(f"a sample rate of {sample_rate} Hz; allowed are whole numbers of hertz")
     return Recording(name, ArrayDecoder(samples, int(sample_rate)))

@@ -12,21 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from popclass.detection import candidates
 from popclass.detection.bands import BandSplitter, Floats, coefficients, frame_length, octave_detail
-from popclass.detection.candidates import (
-    LONG,
-    SHORT,
-    Onset,
-    Sensitivity,
-    background,
-    log_likelihood,
-    merge_close,
-    moving_sum,
-    pick_onset,
-    possible_frames,
-    proposals,
-    reference,
-)
+from popclass.detection.candidates import LONG, SHORT, Onset, Sensitivity
 from popclass.errors import UsageError
 from popclass.results import Event
 
@@ -191,7 +179,7 @@ class Detector:
             return
         fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
-        newest = [background(each, self._counts, self.setting) for each in self._energies]
+        newest = [candidates.background(each, self._counts, self.setting) for each in self._energies]
         self._backgrounds = np.concatenate([self._backgrounds[..., 1:], newest], axis=3)
         self._newest = fresh.shape[2]
         self._frames += self._newest
@@ -202,7 +190,9 @@ class Detector:
         undecided = self._energies[:, :, self._decided - first_held :]
         floors, freedoms = self._backgrounds[:, 0].min(axis=2), self._backgrounds[:, 1].max(axis=2)
         channels = zip(undecided, floors, freedoms, strict=True)
-        possible = np.concatenate([possible_frames(*each, self._counts, self.setting.threshold) for each in channels])
+        possible = np.concatenate(
+            [candidates.possible_frames(*each, self._counts, self.setting.threshold) for each in channels]
+        )
         if not len(possible):
             return []
         begin = max(self._decided + int(possible.min()) - CONTEXT, first_held)
@@ -211,7 +201,7 @@ class Detector:
         totals = scores.sum(axis=2)
         short, long = totals.max(axis=0)
         onsets = []
-        for frame, window in proposals(short, long, self.setting.threshold, reach=self._reach):
+        for frame, window in candidates.proposals(short, long, self.setting.threshold, reach=self._reach):
             if self._decided <= frame + begin < until:
                 channel = int(np.argmax(totals[:, window, frame]))
                 evidence = scores[channel, window, :, frame]
@@ -223,8 +213,8 @@ class Detector:
         chunks = [self._energies.shape[2] - self._newest, self._newest]
         floor, freedom = np.repeat(self._backgrounds[channel], chunks, axis=2)[:, :, frames]
         energies = self._energies[channel, :, frames]
-        against = reference(energies, floor, self.setting)
-        return [log_likelihood(energies, against, self._counts, freedom, length) for length in (SHORT, LONG)]
+        against = candidates.reference(energies, floor, self.setting)
+        return [candidates.log_likelihood(energies, against, self._counts, freedom, length) for length in (SHORT, LONG)]
 
     def _locate(self, frame: int, channel: int, evidence: Floats, reach: int) -> Onset:
         """Locate the onset's sample in the highest octave with a quarter of the maximum evidence."""
@@ -234,14 +224,16 @@ class Detector:
         stretch = self._samples[channel, begin:end]
         half = 2 ** (octave - 1)
         last = self._samples.shape[1] - 1
-        sample = min(begin + pick_onset(octave_detail(stretch, octave)) + half // 2, last) + self._samples_start
+        sample = (
+            min(begin + candidates.pick_onset(octave_detail(stretch, octave)) + half // 2, last) + self._samples_start
+        )
         chunk = int(frame >= self._frames - self._newest)
         floor_power = float(self._backgrounds[channel, 0, :, chunk].sum()) / self.frame
         return Onset(sample, channel, float(evidence.sum()), floor_power)
 
     def _complete(self, *, last: bool) -> list[Sound]:
         """Return the sounds whose clip and following onset are known."""
-        onsets = merge_close(self._onsets, self._separation)
+        onsets = candidates.merge_close(self._onsets, self._separation)
         ready = len(onsets) if last else sum(onset.sample < self.settled for onset in onsets)
         following = [onset.sample for onset in onsets[1:]] + [None]
         sounds = [self._sound(*each) for each in zip(onsets[:ready], following[:ready], strict=True)]
@@ -269,7 +261,10 @@ class Detector:
         first = self._frames - self._energies.shape[2]
         frame = onset.sample // self.frame - first
         reach = round(LONGEST_S * self.sample_rate) // self.frame
-        power = moving_sum(self._energies[onset.channel].sum(axis=0)[None], SHORT)[0, frame : frame + reach] / SHORT
+        power = (
+            candidates.moving_sum(self._energies[onset.channel].sum(axis=0)[None], SHORT)[0, frame : frame + reach]
+            / SHORT
+        )
         loudest = int(np.argmax(power[:LONG]))
         quiet = max(float(power[loudest]) * FALL, 2 * onset.floor_power * self.frame)
         below = np.flatnonzero(power[loudest:] <= quiet)
