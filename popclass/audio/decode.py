@@ -110,8 +110,7 @@ class PyAVDecoder:
             import av
         except ImportError as error:
             raise AudioError("this format needs PyAV; install it with: pip install av") from error
-        options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
-        options["ignore_length"] = str(int(ignore_length))
+        options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "ignore_length": f"{ignore_length:d}"}
         self._errors = av.FFmpegError
         # PyAV 19 keeps bytes that are not UTF-8 as surrogates and has no such argument any more
         lenient: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
@@ -137,7 +136,6 @@ class PyAVDecoder:
         if first is None:
             raise AudioError("its audio stream is empty")
         self._left = first.copy()  # a piece may be a view of FFmpeg's memory
-        self.channels: int = first.shape[1]
         declared = self._declared_seconds()
         self.frames: int | None = None if declared is None else round(declared * self.sample_rate)
         self.unbounded: bool = (self._stream.codec_context.name or "").startswith("pcm_f")
@@ -150,18 +148,16 @@ class PyAVDecoder:
         try:
             for frame in self._container.decode(self._stream):
                 found = frame.sample_rate, frame.layout.nb_channels
-                if layout is None:
-                    layout = found
-                    self.sample_rate: int = frame.sample_rate
-                elif found != layout:
+                layout = layout or found
+                self.sample_rate, self.channels = layout
+                if found != layout:
                     raise AudioError("its sample rate or number of channels changes in the middle")
                 for piece in self._as_float(frame):
                     self.position += len(piece)
                     yield piece
-        except self._errors as error:
-            raise AudioError(f"the data is damaged ({(error.strerror or 'unknown').lower()})") from error
-        except ValueError as error:  # PyAV, of frames that contradict themselves
-            raise AudioError("the data is damaged") from error
+        except (self._errors, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "its frames contradict themselves"
+            raise AudioError(f"the data is damaged ({reason.lower()})") from error
 
     def _as_float(self, frame: Any) -> Iterator[Block]:
         if frame.format.name == "fltp":  # of most codecs; three times faster than FFmpeg's own conversion

@@ -84,18 +84,15 @@ def _frame_lengths(head: bytes, version: int, rate: int) -> FrameLengths:
 def _find_gap(file: BinaryIO, start: int, size: int, lengths: FrameLengths) -> str:
     """Describe the first gap between frames; empty if there is none."""
     position = start
-    while True:
-        position = _end_of_frames(file, position, lengths)
-        if position >= size:
-            return ""
+    while (position := _end_of_frames(file, position, lengths)) < size:
         file.seek(position)
         head = file.read(SEARCHED)
         length = _tag_length(head)
         if not length:
-            break
+            skipped = _next_frame(head, lengths)
+            return f"{skipped} bytes at byte {position} are not MP3, though more MP3 follows" if skipped else ""
         position += length
-    skipped = _next_frame(head, lengths)
-    return f"{skipped} bytes at byte {position} are not MP3, though more MP3 follows" if skipped else ""
+    return ""
 
 
 def _tag_length(head: bytes) -> int:

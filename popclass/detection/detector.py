@@ -148,9 +148,8 @@ class Detector:
 
         They are provisional: their floor is that of a shorter stretch, and their clips end here.
         """
-        twin = copy(self)  # arrays are replaced, never modified; only these two attributes are
+        twin = copy(self)  # arrays and lists are replaced, never modified; only the splitters are
         twin._splitters = [copy(splitter) for splitter in self._splitters]
-        twin._onsets = list(self._onsets)
         return twin.flush()
 
     @property
@@ -164,10 +163,14 @@ class Detector:
         self._analyze(self._samples[:, self._samples.shape[1] - len(samples) :])
         until = self._frames if last else self._frames - UNDECIDED
         if until > self._decided:
-            self._onsets += self._decide(until)
+            self._onsets = self._onsets + self._decide(until)
             self._decided = until
         sounds = self._complete(last=last)
-        self._forget()
+        # delete the samples that no later clip can need
+        needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
+        keep = max(needed - round(BEFORE_S * self.sample_rate) - 2 * UNDECIDED * self.frame, self._samples_start)
+        self._samples = self._samples[:, keep - self._samples_start :].copy()
+        self._samples_start = keep
         return sounds
 
     def _analyze(self, samples: Floats) -> None:
@@ -190,9 +193,8 @@ class Detector:
         undecided = self._energies[:, :, self._decided - first_held :]
         floors, freedoms = self._backgrounds[:, 0].min(axis=2), self._backgrounds[:, 1].max(axis=2)
         channels = zip(undecided, floors, freedoms, strict=True)
-        possible = np.concatenate(
-            [candidates.possible_frames(*each, self._counts, self.setting.threshold) for each in channels]
-        )
+        threshold = self.setting.threshold
+        possible = np.concatenate([candidates.possible_frames(*each, self._counts, threshold) for each in channels])
         if not len(possible):
             return []
         begin = max(self._decided + int(possible.min()) - CONTEXT, first_held)
@@ -201,7 +203,7 @@ class Detector:
         totals = scores.sum(axis=2)
         short, long = totals.max(axis=0)
         onsets = []
-        for frame, window in candidates.proposals(short, long, self.setting.threshold, reach=self._reach):
+        for frame, window in candidates.proposals(short, long, threshold, reach=self._reach):
             if self._decided <= frame + begin < until:
                 channel = int(np.argmax(totals[:, window, frame]))
                 evidence = scores[channel, window, :, frame]
@@ -222,11 +224,8 @@ class Detector:
         begin = max((frame - self._reach - 1) * self.frame - self._samples_start, 0)
         end = (frame + reach + 1) * self.frame - self._samples_start
         stretch = self._samples[channel, begin:end]
-        half = 2 ** (octave - 1)
-        last = self._samples.shape[1] - 1
-        sample = (
-            min(begin + candidates.pick_onset(octave_detail(stretch, octave)) + half // 2, last) + self._samples_start
-        )
+        picked = begin + candidates.pick_onset(octave_detail(stretch, octave)) + 2 ** (octave - 1) // 2
+        sample = min(picked, self._samples.shape[1] - 1) + self._samples_start
         chunk = int(frame >= self._frames - self._newest)
         floor_power = float(self._backgrounds[channel, 0, :, chunk].sum()) / self.frame
         return Onset(sample, channel, float(evidence.sum()), floor_power)
@@ -261,10 +260,8 @@ class Detector:
         first = self._frames - self._energies.shape[2]
         frame = onset.sample // self.frame - first
         reach = round(LONGEST_S * self.sample_rate) // self.frame
-        power = (
-            candidates.moving_sum(self._energies[onset.channel].sum(axis=0)[None], SHORT)[0, frame : frame + reach]
-            / SHORT
-        )
+        energy = self._energies[onset.channel].sum(axis=0)[None]
+        power = candidates.moving_sum(energy, SHORT)[0, frame : frame + reach] / SHORT
         loudest = int(np.argmax(power[:LONG]))
         quiet = max(float(power[loudest]) * FALL, 2 * onset.floor_power * self.frame)
         below = np.flatnonzero(power[loudest:] <= quiet)
@@ -272,10 +269,3 @@ class Detector:
         recorded = self._samples_start + self._samples.shape[1]
         end = min((frame + first + max(frames, 1)) * self.frame, recorded)
         return max(min(end, following) if following is not None else end, onset.sample + 1)
-
-    def _forget(self) -> None:
-        """Delete the samples that no later clip can need."""
-        needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
-        keep = max(needed - round(BEFORE_S * self.sample_rate) - 2 * UNDECIDED * self.frame, self._samples_start)
-        self._samples = self._samples[:, keep - self._samples_start :].copy()
-        self._samples_start = keep

@@ -106,8 +106,7 @@ def _blocks(seconds: float) -> int:
 def less_rumble(signal: Array, rate: int) -> Array:
     """Return the signal less its moving mean, shape unchanged."""
     half = round(RUMBLE_S * rate / 2)
-    first, last = signal[:, :1], signal[:, -1:]
-    sums = np.cumsum(np.concatenate([np.repeat(first, half + 1, 1), signal, np.repeat(last, half, 1)], axis=1), axis=1)
+    sums = np.cumsum(np.pad(signal, ((0, 0), (half + 1, half)), mode="edge"), axis=1)
     return np.asarray(signal - (sums[:, 2 * half + 1 :] - sums[:, : -2 * half - 1]) / (2 * half + 1))
 
 
