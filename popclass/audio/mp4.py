@@ -63,10 +63,9 @@ def _codecs(file: BinaryIO, index: Box) -> Iterator[bytes]:
     """Yield the codec in the first sample description of each audio track."""
     for media in _find(file, index, b"trak", b"mdia"):
         handler = next(_find(file, media, b"hdlr"), None)
-        if handler is None or _four_bytes(file, handler[1] + 8) != b"soun":
-            continue
-        for table in _find(file, media, b"minf", b"stbl", b"stsd"):
-            yield _four_bytes(file, table[1] + 12)  # after version, number of descriptions, length of the first
+        if handler is not None and _four_bytes(file, handler[1] + 8) == b"soun":
+            for table in _find(file, media, b"minf", b"stbl", b"stsd"):
+                yield _four_bytes(file, table[1] + 12)  # after version, number of descriptions, length of the first
 
 
 def _four_bytes(file: BinaryIO, position: int) -> bytes:

@@ -47,10 +47,9 @@ def refuse_special(path: str | os.PathLike[str]) -> None:
 
     The message lacks the name of the file. A path that cannot be examined passes; opening it will fail.
     """
-    try:
+    kind = None
+    with suppress(OSError, ValueError):
         kind = kind_of(os.stat(path).st_mode)
-    except (OSError, ValueError):
-        return
     if kind is not None:
         raise AudioError(f"is {kind}, not a file; leave it out or copy its content into a file")
 

@@ -120,11 +120,11 @@ class SampleCheck:
         ]
         if self._clipped:
             places = "1 place" if self._clipped == 1 else f"{self._clipped} places"
-            first = self._clipped_at / self._rate
-            warnings.append(f"clipped in {places}, first at {first:.3f} s: the level was too high")
+            first_s = self._clipped_at / self._rate
+            warnings.append(f"clipped in {places}, first at {first_s:.3f} s: the level was too high")
         if self._beyond_at is not None:
-            first = self._beyond_at / self._rate
-            warnings.append(f"samples up to {self._peak:.4g} times full scale, first at {first:.3f} s")
+            first_s = self._beyond_at / self._rate
+            warnings.append(f"samples up to {self._peak:.4g} times full scale, first at {first_s:.3f} s")
         if self._zeros_from is not None:
             self._add_dropouts(np.array([[self._zeros_from, self._frames]]))
         if self._dropouts:

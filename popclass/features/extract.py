@@ -19,8 +19,7 @@ BEFORE_S, AFTER_S = 0.024, 0.150
 ATTACK_LEAD_S = 0.002  # the attack's frame begins this long before the onset
 FADE_S = 0.0005
 TAIL_FRAMES = slice(2, 6)
-LOWEST = np.array([feature.low for feature in FEATURES])
-HIGHEST = np.array([feature.high for feature in FEATURES])
+LOWEST, HIGHEST = np.array([(feature.low, feature.high) for feature in FEATURES]).T
 
 
 def extract(sounds: Sequence[Sound], frontend: FrontEnd) -> Array:
