@@ -25,7 +25,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.detection.bands import Floats
+from popclass.detection.bands import Doubles, Floats
 
 SHORT = 2  # frames of the short window: 2.7 ms, about a click
 LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the window of an event's level
@@ -86,7 +86,7 @@ def moving_sum(values: Floats, length: int) -> Floats:
     return total
 
 
-def background(energies: Floats, counts: NDArray[np.float64], setting: Sensitivity) -> tuple[Floats, Floats]:
+def background(energies: Floats, counts: Doubles, setting: Sensitivity) -> tuple[Floats, Floats]:
     """Estimate the mean energy of the background in each band and its degrees of freedom.
 
     Parameters
@@ -139,9 +139,7 @@ def reference(energies: Floats, floor: Floats, setting: Sensitivity) -> Floats:
     return against
 
 
-def log_likelihood(
-    energies: Floats, against: Floats, counts: NDArray[np.float64], freedom: Floats, length: int
-) -> Floats:
+def log_likelihood(energies: Floats, against: Floats, counts: Doubles, freedom: Floats, length: int) -> Floats:
     """Return the log-likelihood ratio of an onset at each frame, by band, from the next `length` frames.
 
     Bands with fewer than two coefficients in the window count as zero, and so do the last `length - 1` frames.
@@ -156,7 +154,7 @@ def log_likelihood(
 
 
 def possible_frames(
-    energies: Floats, floor: Floats, freedom: Floats, counts: NDArray[np.float64], threshold: float
+    energies: Floats, floor: Floats, freedom: Floats, counts: Doubles, threshold: float
 ) -> NDArray[np.intp]:
     """Return the frames whose evidence against the floor alone can reach the threshold.
 
@@ -191,7 +189,7 @@ def _against_floor(energies: Floats, floor: Floats, freedom: Floats, length: int
     return np.asarray((freedom * np.float32(length / 2)) @ (ratio - 1 - np.log(ratio)))
 
 
-def _usable_bands(counts: NDArray[np.float64], length: int) -> slice:
+def _usable_bands(counts: Doubles, length: int) -> slice:
     """Return the bands with at least two coefficients in the window: the highest ones."""
     return slice(0, sum(count * length >= 2 for count in counts.tolist()))
 
@@ -219,7 +217,7 @@ def _peaks(values: Floats, threshold: float, reach: int) -> NDArray[np.intp]:
     return np.asarray(above[np.argmax(windows, axis=1) == reach])
 
 
-def pick_onset(signal: NDArray[np.float64], *, margin: int = 4) -> int:
+def pick_onset(signal: Doubles, *, margin: int = 4) -> int:
     """Return the index of the first sample after the change of variance; 0 if the variance never rises.
 
     Parameters

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -99,10 +98,9 @@ class FrontEnd:
         unknown = set(names) - set(NAMES)
         if unknown:
             raise ValueError(f"the front end asks for features unknown to this version: {', '.join(sorted(unknown))}")
-        if mel.ndim != 2 or (mel < 0).any() or (np.abs(dct) > 1).any():
-            raise ValueError("the front end's filterbank must not be negative, and its transform within -1 to 1")
-        if mel.shape[1] != window // 2 + 1 or dct.shape != (COEFFICIENTS, len(mel)):
-            raise ValueError("the front end's filterbank and transform do not fit its window")
+        fits = mel.ndim == 2 and mel.shape[1] == window // 2 + 1 and dct.shape == (COEFFICIENTS, len(mel))
+        if not fits or (mel < 0).any() or (np.abs(dct) > 1).any():
+            raise ValueError("the front end's filterbank (at least 0) and transform (-1 to 1) do not fit its window")
         return cls(rate, window, hop, mel, dct, names)
 
 
@@ -129,13 +127,9 @@ def frames(signal: Array, frontend: FrontEnd) -> Array:
 
 def power(framed: Array, frontend: FrontEnd) -> Array:
     """Return the power spectra of frames, shape (..., window // 2 + 1); periodic Hann, unscaled, as librosa's."""
-    spectrum = np.fft.rfft(framed * _hann(frontend.window), axis=-1)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frontend.window) / frontend.window)
+    spectrum = np.fft.rfft(framed * hann, axis=-1)
     return np.asarray(spectrum.real**2 + spectrum.imag**2)
-
-
-@cache
-def _hann(size: int) -> Array:
-    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size))
 
 
 def mfcc(powers: Array, frontend: FrontEnd) -> Array:
