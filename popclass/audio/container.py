@@ -1,4 +1,4 @@
-"""Declared against actual length of an audio file: the record that all header readers return.
+"""Declared against actual length of an audio file: the record that all header readers fill in.
 
 - `cut_short`: the file ends before the declared end of its audio. The file is refused.
 - `damage`: a part in the middle is missing or was changed. Decoders skip it silently, and all later times would be
@@ -59,7 +59,7 @@ class ContainerHeader:
     fault: str = ""
     chunks: dict[bytes, bytes] = field(default_factory=dict)
 
-    def check_length(self, declared: int | None, present: int, *, more_follows: bool, wraps: bool = False) -> None:
+    def check_length(self, declared: int | None, present: int, *, more_follows: bool) -> None:
         """Compare the declared with the actual number of bytes.
 
         Parameters
@@ -70,8 +70,6 @@ class ContainerHeader:
             From the first byte of audio to the end of the file.
         more_follows : bool
             True if another chunk follows the declared end.
-        wraps : bool
-            True if the format's counter overflows at 4 GiB.
         """
         self.declared, self.present = declared, present
         if declared is None:
@@ -79,7 +77,8 @@ class ContainerHeader:
         elif declared > present:
             self.cut_short = True
         elif present > declared and not more_follows:
-            self.length_lost = declared == 0 or (wraps and (present - declared) >> 32 > 0)
+            wrapped = self.kind in ("WAV", "RF64") and (present - declared) >> 32 > 0  # a counter of 32 bits
+            self.length_lost = declared == 0 or wrapped
             padding = self.byte_rate * IGNORED_S if self.byte_rate else IGNORED_BYTES
             self.ignored = present - declared if present - declared > padding else 0
 
@@ -91,10 +90,8 @@ class ContainerHeader:
         if self.byte_rate and 0 < self.byte_rate < math.inf:  # the rate of a damaged CAF may be any float
             unit, scale, digits = "s", self.byte_rate, 2
         present = max(self.present, 0)  # the declared start may lie beyond the end of the file
-        return (
-            f"the header declares {self.declared / scale:.{digits}f} {unit}, "
-            f"the file has {present / scale:.{digits}f} {unit}"
-        )
+        declared, present_text = (f"{length / scale:.{digits}f} {unit}" for length in (self.declared, present))
+        return f"the header declares {declared}, the file has {present_text}"
 
     def check(self) -> list[str]:
         """Return the warnings about the length, at most one.
@@ -114,11 +111,8 @@ class ContainerHeader:
             return [f"the {self.kind} header gives a wrong length; read to the end of the file"]
         if self.length_unknown:
             return [f"the {self.kind} file does not declare its length; read to the end of the file"]
-        if self.ignored:
-            return [
-                f"{self.ignored:,} more bytes follow the end declared in the {self.kind} header; they were not read"
-            ]
-        return []
+        end = f"more bytes follow the end declared in the {self.kind} header; they were not read"
+        return [f"{self.ignored:,} {end}"] if self.ignored else []
 
 
 def is_chunk(name: bytes) -> bool:

@@ -8,7 +8,7 @@ All decoders have these attributes and methods:
 - `tags`, the metadata with names in lower case;
 - `read(frames)` returns float32 (n, channels): exactly `frames` rows, fewer at the end, none after it;
 - `missing(frames_read)` returns the seconds of declared audio beyond those frames, None if nothing is missing;
-- `position()` returns the number of frames decoded so far; `close()` closes the file.
+- `position`, the number of frames decoded so far; `close()` closes the file.
 
 Sample n of a decoder is sample n of the recording: the priming of AAC and MP3 is removed by the container's own count.
 A raw AAC stream (ADTS, `.aac`) has no such count and is 1,024 samples (21 ms at 48 kHz) late. AAC in a container may
@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -53,16 +54,23 @@ _RAIL_16_BIT = 32767 / 32768
 _RAILS = {"PCM_U8": 127 / 128, "PCM_S8": 127 / 128, "ULAW": 32124 / 32768, "ALAW": 32256 / 32768}
 
 
+@contextmanager
+def _libsndfile_errors() -> Iterator[None]:
+    """Convert errors to AudioError, with libsndfile's message as part of a sentence."""
+    try:
+        yield
+    # soundfile raises TypeError for a name in `.raw`, the others where libsndfile lost its position
+    except (sf.LibsndfileError, TypeError, ValueError, AssertionError) as error:
+        reason = str(getattr(error, "error_string", "")).removeprefix("Error : ").strip(" .").lower()
+        raise AudioError(reason or "the data is damaged") from error
+
+
 class SoundFileDecoder:
     """Decoder for all formats of libsndfile."""
 
     def __init__(self, path: str) -> None:
-        try:
+        with _libsndfile_errors():
             self._file = sf.SoundFile(os.fsencode(path) if os.name == "posix" else path)
-        except TypeError as error:  # soundfile takes `.raw` for headerless samples and asks for their format
-            raise AudioError(str(error)) from error
-        except sf.LibsndfileError as error:
-            raise AudioError(_reason(error)) from error
         if self._file.format == "RAW":  # by the suffix alone: `.au` and `.snd` may have no header
             self._file.close()
             raise AudioError("it has no header")
@@ -74,12 +82,8 @@ class SoundFileDecoder:
         self.tags: dict[str, str] = self._file.copy_metadata()
 
     def read(self, frames: int) -> Block:
-        try:
+        with _libsndfile_errors():
             block: Block = self._file.read(frames, dtype="float32", always_2d=True)
-        except sf.LibsndfileError as error:
-            raise AudioError(_reason(error)) from error
-        except (ValueError, AssertionError) as error:  # soundfile, where libsndfile lost its position
-            raise AudioError("the data is damaged") from error
         return block
 
     def missing(self, frames_read: int) -> float | None:
@@ -88,17 +92,12 @@ class SoundFileDecoder:
             return None
         return float(self.frames - frames_read) / self.sample_rate
 
+    @property
     def position(self) -> int:
         return max(int(self._file.tell()), 0)  # -1 where libsndfile lost it
 
     def close(self) -> None:
         self._file.close()
-
-
-def _reason(error: sf.LibsndfileError) -> str:
-    """Return libsndfile's message as part of a sentence."""
-    reason = str(error.error_string).removeprefix("Error : ").strip(" .").lower()
-    return reason or "the data is damaged"
 
 
 class PyAVDecoder:
@@ -111,9 +110,7 @@ class PyAVDecoder:
             import av
         except ImportError as error:
             raise AudioError("this format needs PyAV; install it with: pip install av") from error
-        options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
-        if ignore_length:
-            options["ignore_length"] = "1"
+        options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "ignore_length": f"{ignore_length:d}"}
         self._errors = av.FFmpegError
         # PyAV 19 keeps bytes that are not UTF-8 as surrogates and has no such argument any more
         lenient: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
@@ -133,13 +130,12 @@ class PyAVDecoder:
             raise AudioError("it has no audio stream")
         self._stream = self._container.streams.audio[0]
         self._resampler = av.AudioResampler(format="flt")
-        self._decoded = 0
+        self.position = 0
         self._pieces = self._decode()
         first = next(self._pieces, None)
         if first is None:
             raise AudioError("its audio stream is empty")
         self._left = first.copy()  # a piece may be a view of FFmpeg's memory
-        self.channels: int = first.shape[1]
         declared = self._declared_seconds()
         self.frames: int | None = None if declared is None else round(declared * self.sample_rate)
         self.unbounded: bool = (self._stream.codec_context.name or "").startswith("pcm_f")
@@ -152,18 +148,16 @@ class PyAVDecoder:
         try:
             for frame in self._container.decode(self._stream):
                 found = frame.sample_rate, frame.layout.nb_channels
-                if layout is None:
-                    layout = found
-                    self.sample_rate: int = frame.sample_rate
-                elif found != layout:
+                layout = layout or found
+                self.sample_rate, self.channels = layout
+                if found != layout:
                     raise AudioError("its sample rate or number of channels changes in the middle")
                 for piece in self._as_float(frame):
-                    self._decoded += len(piece)
+                    self.position += len(piece)
                     yield piece
-        except self._errors as error:
-            raise AudioError(f"the data is damaged ({(error.strerror or 'unknown').lower()})") from error
-        except ValueError as error:  # PyAV, of frames that contradict themselves
-            raise AudioError("the data is damaged") from error
+        except (self._errors, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "its frames contradict themselves"
+            raise AudioError(f"the data is damaged ({reason.lower()})") from error
 
     def _as_float(self, frame: Any) -> Iterator[Block]:
         if frame.format.name == "fltp":  # of most codecs; three times faster than FFmpeg's own conversion
@@ -197,9 +191,6 @@ class PyAVDecoder:
             return None
         return float(self._container.duration) / 1_000_000
 
-    def position(self) -> int:
-        return self._decoded
-
     def close(self) -> None:
         self._pieces.close()  # type: ignore[attr-defined]
         self._container.close()
@@ -210,21 +201,19 @@ class ArrayDecoder:
 
     def __init__(self, samples: npt.NDArray[Any], sample_rate: int) -> None:
         self._samples = samples if samples.ndim == 2 else samples[:, np.newaxis]
-        self._position = 0
+        self.position = 0
         self.sample_rate = sample_rate
         self.frames, self.channels = self._samples.shape
         self.unbounded = samples.dtype.kind == "f"
         self.tags: dict[str, str] = {}
-        if self.unbounded:
-            self._middle, self._scale, self.rail = 0.0, 1.0, 1.0
-        else:
-            self._scale = float(2 ** (8 * samples.dtype.itemsize - 1))
-            self._middle = self._scale if samples.dtype.kind == "u" else 0.0
-            self.rail = min(float(np.iinfo(samples.dtype).max - self._middle) / self._scale, 1.0)
+        self._scale = 2.0 ** (8 * samples.dtype.itemsize - 1)
+        self._middle = self._scale if samples.dtype.kind == "u" else 0.0
+        largest = self._scale if self.unbounded else float(np.iinfo(samples.dtype).max - self._middle)
+        self.rail = min(largest / self._scale, 1.0)
 
     def read(self, frames: int) -> Block:
-        part = self._samples[self._position : self._position + frames]
-        self._position += len(part)
+        part = self._samples[self.position : self.position + frames]
+        self.position += len(part)
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite and is refused later
             if self.unbounded:
                 return np.array(part, dtype=np.float32, order="C")
@@ -232,9 +221,6 @@ class ArrayDecoder:
 
     def missing(self, frames_read: int) -> float | None:
         return None
-
-    def position(self) -> int:
-        return self._position
 
     def close(self) -> None:
         self._samples = np.empty((0, self.channels), np.float32)
@@ -262,10 +248,8 @@ def open_file(path: str, *, ignore_length: bool = False, by_ffmpeg: bool = False
         If neither can read it.
     """
     if not (ignore_length or by_ffmpeg or _uses_mpg123(path)):
-        try:
+        with suppress(AudioError):
             return SoundFileDecoder(path)
-        except AudioError:
-            pass
     return PyAVDecoder(path, ignore_length=ignore_length)
 
 

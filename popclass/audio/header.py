@@ -31,7 +31,7 @@ WRITTEN_BY_PIPES = ((0x7FFF0000, 0x80000000), (0xFFFF0000, 0xFFFFFFFF))
 
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb"
 _W64_GUID = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
-_UNKNOWN_64 = 1 << 62
+_UNKNOWN_32, _UNKNOWN_64 = 0xFFFFFFFF, 1 << 62
 _STREAMINFO = 34
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 
@@ -62,10 +62,15 @@ def read_header(file: BinaryIO) -> ContainerHeader | None:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     magic = file.read(12)
-    try:
-        return next((reader(file, size) for pattern, reader in _READERS if pattern.match(magic)), None)
-    except (struct.error, ValueError, IndexError, OverflowError):
-        return None
+    for pattern, kind, reader in _READERS:
+        if re.match(pattern, magic, re.DOTALL):
+            header = ContainerHeader(kind)
+            try:
+                reader(file, size, header)
+            except (struct.error, ValueError, LookupError, OverflowError):
+                return None
+            return header
+    return None
 
 
 def parse_wav_format(chunk: bytes, order: str = "<") -> WavFormat:
@@ -111,52 +116,44 @@ def _padded(length: int, align: int) -> int:
     return -(-max(length, 0) // align) * align
 
 
-def _read_riff(file: BinaryIO, size: int) -> ContainerHeader:
-    file.seek(0)
-    magic = file.read(4)
-    header = ContainerHeader("WAV" if magic in (b"RIFF", b"RIFX") else "RF64")
-    order = ">" if magic == b"RIFX" else "<"
-    long_length: int | None = None
-    data: tuple[int, int] | None = None
-    for name, length, position in _chunks(file, size, 12, f"{order}4sI", align=2):
-        if not is_chunk(name):
-            break
-        if name == b"ds64":
-            long_length = struct.unpack("<Q", file.read(24)[8:16])[0]
-        elif name == b"fmt ":
-            _apply_format(header, file.read(min(length, 40)), order)
-        elif name == b"data" and data is None:
-            data = length, position
-            if length in (0, 0xFFFFFFFF):
-                break
-        elif name in (b"bext", b"iXML") and length <= MAX_TEXT:
-            header.chunks[name] = file.read(length)
-    if data is None:
-        header.fault = "it has no data chunk"
-        return header
-    length, position = data
-    declared = _declared(length, size - position)
-    if header.kind == "RF64" and length == 0xFFFFFFFF and long_length is not None:
-        declared = None if long_length >= _UNKNOWN_64 else long_length
-    more = _chunk_at(file, size, position + (declared or 0))
-    header.check_length(declared, size - position, more_follows=more, wraps=True)
-    return header
-
-
 def _declared(length: int, present: int) -> int | None:
     """Return a 32-bit length; None if it means "unknown" and is not the actual one by chance."""
     unknown = any(low <= length <= high for low, high in WRITTEN_BY_PIPES)
     return None if unknown and length > present else length
 
 
-def _chunk_at(file: BinaryIO, size: int, position: int) -> bool:
-    """Return True if a chunk's name begins at `position` or, after a pad byte, next to it."""
-    file.seek(min(position, size))
+def _check_audio(file: BinaryIO, size: int, header: ContainerHeader, start: int, declared: int | None) -> None:
+    """Compare the length of the audio from `start` on; the name of a chunk may follow it, or a pad byte and one."""
+    file.seek(min(start + (declared or 0), size))
     name = file.read(5)
-    return is_chunk(name[:4]) or is_chunk(name[1:])
+    header.check_length(declared, size - start, more_follows=is_chunk(name[:4]) or is_chunk(name[1:]))
 
 
-def _apply_format(header: ContainerHeader, chunk: bytes, order: str) -> None:
+def _read_riff(file: BinaryIO, size: int, header: ContainerHeader) -> None:
+    file.seek(0)
+    order = ">" if file.read(4) == b"RIFX" else "<"
+    long_length: int | None = None
+    for name, length, position in _chunks(file, size, 12, f"{order}4sI", align=2):
+        if not is_chunk(name):
+            break
+        if name == b"ds64" and header.kind == "RF64":
+            long_length = struct.unpack("<Q", file.read(24)[8:16])[0]
+        elif name == b"fmt ":
+            _read_wav_format(file.read(min(length, 40)), order, header)
+        elif name == b"data" and header.present is None:
+            declared = _declared(length, size - position)
+            if length == _UNKNOWN_32 and long_length is not None:
+                declared = None if long_length >= _UNKNOWN_64 else long_length
+            _check_audio(file, size, header, position, declared)
+            if length in (0, _UNKNOWN_32):
+                break
+        elif name in (b"bext", b"iXML") and length <= MAX_TEXT:
+            header.chunks[name] = file.read(length)
+    if header.present is None:
+        header.fault = "it has no data chunk"
+
+
+def _read_wav_format(chunk: bytes, order: str, header: ContainerHeader) -> None:
     if len(chunk) < 16:
         header.fault = f"its format chunk has {len(chunk)} bytes; at least 16 are needed"
         return
@@ -169,26 +166,23 @@ def _apply_format(header: ContainerHeader, chunk: bytes, order: str) -> None:
             header.fault = f"its format chunk contradicts itself ({sizes})"
 
 
-def _read_w64(file: BinaryIO, size: int) -> ContainerHeader:
-    header = ContainerHeader("W64")
+def _read_w64(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     for name, length, position in _chunks(file, size, 40, "<4s12xQ", align=8, overhead=24):
         if name == b"fmt ":
-            _apply_format(header, file.read(40), "<")
+            _read_wav_format(file.read(40), "<", header)
         if name == b"data":
             declared = None if length >= _UNKNOWN_64 - 24 else max(length, 0)
             file.seek(min(position + _padded(length, 8), size))
             header.check_length(declared, size - position, more_follows=file.read(16)[4:] == _W64_GUID)
             # libsndfile reads a W64 to the end of the file, whatever length it declares
             header.length_lost, header.ignored = header.length_lost or header.ignored > 0, 0
-            return header
+            return
         if length < 0:
             break
     header.fault = "it has no data chunk"
-    return header
 
 
-def _read_aiff(file: BinaryIO, size: int) -> ContainerHeader:
-    header = ContainerHeader("AIFF")
+def _read_aiff(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     frames, rate = 0, 0.0
     for name, length, position in _chunks(file, size, 12, ">4sI", align=2):
         if not is_chunk(name):
@@ -199,59 +193,54 @@ def _read_aiff(file: BinaryIO, size: int) -> ContainerHeader:
                 header.fault = "its format chunk declares samples of 0 bits"
             rate = math.ldexp(mantissa, (exponent & 0x7FFF) - 16383 - 63)
         elif name == b"SSND":
-            audio = max(length - 8, 0)
+            audio = max(length - 8, 0)  # less offset and block size
             if frames and rate:
                 header.byte_rate = audio / frames * rate
-            declared = None if _declared(length, size - position) is None else audio
-            more = _chunk_at(file, size, position + length)
-            header.check_length(declared, size - position - 8, more_follows=more)
-            return header
+            known = _declared(length, size - position) is not None
+            _check_audio(file, size, header, position + 8, audio if known else None)
+            return
     header.fault = "it has no sound chunk (SSND)"
-    return header
 
 
-def _read_caf(file: BinaryIO, size: int) -> ContainerHeader:
-    header = ContainerHeader("CAF")
+def _read_caf(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     for name, length, position in _chunks(file, size, 8, ">4sq"):
         if name == b"desc":
             rate, _, _, packet_bytes, packet_frames = struct.unpack(">d4sIII", file.read(24))
             header.byte_rate = rate * packet_bytes / packet_frames if packet_frames else None
         if name == b"data":
-            more = _chunk_at(file, size, position + max(length, 0))
-            header.check_length(None if length < 0 else length, size - position, more_follows=more)
-            return header
+            _check_audio(file, size, header, position, None if length < 0 else length)
+            return
     header.fault = "it has no data chunk"
-    return header
 
 
-def _read_flac(file: BinaryIO, size: int) -> ContainerHeader | None:
+def _read_flac(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     """Read STREAMINFO; its number of samples is 0 if the writer did not know it."""
     file.seek(4)
-    head = file.read(4)
-    if len(head) < 4 or head[0] & 0x7F or int.from_bytes(head[1:], "big") != _STREAMINFO:
-        return None
-    info = file.read(_STREAMINFO)
-    unknown = len(info) == _STREAMINFO and int.from_bytes(info[13:18], "big") & ((1 << 36) - 1) == 0
-    return ContainerHeader("FLAC", length_unknown=unknown)
+    head, info = file.read(4), file.read(_STREAMINFO)
+    if head[:1] not in (b"\x00", b"\x80") or int.from_bytes(head[1:], "big") != _STREAMINFO:
+        raise ValueError("STREAMINFO is missing")
+    header.length_unknown = len(info) == _STREAMINFO and int.from_bytes(info[13:18], "big") & ((1 << 36) - 1) == 0
 
 
-def _read_au(file: BinaryIO, size: int) -> ContainerHeader:
-    header = ContainerHeader("AU")
+def _read_au(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     file.seek(4)
     offset, length = struct.unpack(">II", file.read(8))
-    header.check_length(None if length == 0xFFFFFFFF else length, size - offset, more_follows=False)
-    return header
+    header.check_length(None if length == _UNKNOWN_32 else length, size - offset, more_follows=False)
 
 
-_READERS: tuple[tuple[re.Pattern[bytes], Callable[[BinaryIO, int], ContainerHeader | None]], ...] = (
-    (re.compile(rb"(RIFF|RIFX|RF64|BW64)....WAVE", re.DOTALL), _read_riff),
-    (re.compile(re.escape(_W64_RIFF)), _read_w64),
-    (re.compile(rb"FORM....AIF[FC]", re.DOTALL), _read_aiff),
-    (re.compile(rb"caff"), _read_caf),
-    (re.compile(rb"fLaC"), _read_flac),
-    (re.compile(rb"\.snd"), _read_au),
-    (re.compile(rb"....ftyp", re.DOTALL), read_mp4),
-    (re.compile(rb"OggS"), read_ogg),
-    (re.compile(rb"ID3|\xff[\xe0-\xff]"), read_mp3),
+_READERS: tuple[tuple[bytes, str, Callable[[BinaryIO, int, ContainerHeader], None]], ...] = (
+    (rb"RIF[FX]....WAVE", "WAV", _read_riff),
+    (rb"(RF64|BW64)....WAVE", "RF64", _read_riff),
+    (re.escape(_W64_RIFF), "W64", _read_w64),
+    (rb"FORM....AIF[FC]", "AIFF", _read_aiff),
+    (rb"caff", "CAF", _read_caf),
+    (rb"fLaC", "FLAC", _read_flac),
+    (rb"\.snd", "AU", _read_au),
+    (rb"....ftyp", "MP4", read_mp4),
+    (rb"OggS", "Ogg", read_ogg),
+    (rb"ID3|\xff[\xe0-\xff]", "MP3", read_mp3),
 )
-"""Reader of each format by the first bytes of a file."""
+"""First bytes of a file (a pattern), name of its format, and the reader that fills in the header.
+
+A reader gets the file, its size in bytes and the header. It raises ValueError if the file is not of its format.
+"""

@@ -30,26 +30,33 @@ _LAYER_3 = 1
 FrameLengths = dict[bytes, int]
 
 
-def read_mp3(file: BinaryIO, size: int) -> ContainerHeader | None:
-    """Read the declared length of an MP3 and search it for gaps; None if it does not begin with a layer III frame.
+def read_mp3(file: BinaryIO, size: int, header: ContainerHeader) -> None:
+    """Read the declared length of an MP3 and search it for gaps; a reader of `popclass.audio.header`.
 
-    Parameters
-    ----------
-    file : seekable binary file
-    size : int
-        Of the file, in bytes.
+    Raises
+    ------
+    ValueError, LookupError
+        If it does not begin with a layer III frame.
     """
     file.seek(0)
     start = _id3_length(file.read(10))
     file.seek(start)
     frame = file.read(256)
-    lengths = _frame_lengths(frame[:4])
+    if len(frame) < 4 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0 or frame[1] >> 1 & 3 != _LAYER_3:
+        raise ValueError("not a layer III frame")
+    version = frame[1] >> 3 & 3
+    rate = _RATES[version][frame[2] >> 2 & 3]
+    lengths = _frame_lengths(frame, version, rate)
     if frame[1:3] not in lengths:
-        return None
-    header = ContainerHeader("MP3")
-    _read_xing(header, frame, size - start)
+        raise ValueError("not a bit rate of layer III")
+    at = max(frame.find(b"Xing", 4, 44), frame.find(b"Info", 4, 44))
+    if at >= 0 and len(frame) >= at + 16:
+        flags, frames, length = struct.unpack(">III", frame[at + 4 : at + 16])
+        if flags & 3 == 3 and length:
+            header.check_length(length, size - start, more_follows=True)
+            if frames:
+                header.byte_rate = length / (frames * (1152 if version == _VERSION_1 else 576) / rate)
     header.damage = _find_gap(file, start, size, lengths)
-    return header
 
 
 def _id3_length(head: bytes) -> int:
@@ -60,34 +67,11 @@ def _id3_length(head: bytes) -> int:
     return 10 + footer + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
 
 
-def _version_and_rate(head: bytes) -> tuple[int, int]:
-    version = head[1] >> 3 & 3
-    return version, _RATES[version][head[2] >> 2 & 3]
-
-
-def _read_xing(header: ContainerHeader, frame: bytes, present: int) -> None:
-    at = max(frame.find(b"Xing", 4, 44), frame.find(b"Info", 4, 44))
-    if at < 0 or len(frame) < at + 16:
-        return
-    flags, frames, length = struct.unpack(">III", frame[at + 4 : at + 16])
-    if flags & 3 == 3 and length:
-        header.declared, header.present, header.cut_short = length, present, present < length
-        if frames:
-            version, rate = _version_and_rate(frame)
-            header.byte_rate = length / (frames * (1152 if version == _VERSION_1 else 576) / rate)
-
-
-def _frame_lengths(head: bytes) -> FrameLengths:
+def _frame_lengths(head: bytes, version: int, rate: int) -> FrameLengths:
     """Return the lengths of the frames of one stream by the second and third byte of their headers.
 
     Version, layer and sample rate are constant in a stream; bit rate and padding are not.
     """
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0 or head[1] >> 1 & 3 != _LAYER_3:
-        return {}
-    try:
-        version, rate = _version_and_rate(head)
-    except (KeyError, IndexError):  # reserved values
-        return {}
     factor = 144_000 if version == _VERSION_1 else 72_000
     lengths: FrameLengths = {}
     rates = enumerate(_KILOBITS[version == _VERSION_1], start=1)
@@ -100,18 +84,15 @@ def _frame_lengths(head: bytes) -> FrameLengths:
 def _find_gap(file: BinaryIO, start: int, size: int, lengths: FrameLengths) -> str:
     """Describe the first gap between frames; empty if there is none."""
     position = start
-    while True:
-        position = _end_of_frames(file, position, lengths)
-        if position >= size:
-            return ""
+    while (position := _end_of_frames(file, position, lengths)) < size:
         file.seek(position)
         head = file.read(SEARCHED)
         length = _tag_length(head)
         if not length:
-            break
+            skipped = _next_frame(head, lengths)
+            return f"{skipped} bytes at byte {position} are not MP3, though more MP3 follows" if skipped else ""
         position += length
-    skipped = _next_frame(head, lengths)
-    return f"{skipped} bytes at byte {position} are not MP3, though more MP3 follows" if skipped else ""
+    return ""
 
 
 def _tag_length(head: bytes) -> int:

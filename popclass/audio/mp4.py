@@ -22,23 +22,15 @@ ENCRYPTED = (b"drms", b"enca", b"drmi", b"encv")
 Box = tuple[bytes, int, int]
 
 
-def read_mp4(file: BinaryIO, size: int) -> ContainerHeader:
-    """Check the boxes of an mp4.
-
-    Parameters
-    ----------
-    file : seekable binary file
-    size : int
-        Of the file, in bytes.
-    """
-    header = ContainerHeader("MP4")
+def read_mp4(file: BinaryIO, size: int, header: ContainerHeader) -> None:
+    """Check the boxes of an mp4; a reader of `popclass.audio.header`."""
     index: Box | None = None
     count = 0
     for name, start, end in _boxes(file, 0, size):
         count += 1
         if end > size:
-            header.declared, header.present, header.cut_short = end - start, size - start, True
-            return header
+            header.check_length(end - start, size - start, more_follows=True)
+            return
         if name == b"moov" and index is None:
             index = name, start, end
     if index is not None:
@@ -47,7 +39,6 @@ def read_mp4(file: BinaryIO, size: int) -> ContainerHeader:
             header.fault = f"its audio is encrypted, as purchased music is ({codecs[0].decode()})"
     elif count < MAX_BOXES:  # else the index may follow
         header.fault = "its index (moov) is missing: the recorder was stopped before it was written"
-    return header
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
@@ -72,10 +63,9 @@ def _codecs(file: BinaryIO, index: Box) -> Iterator[bytes]:
     """Yield the codec in the first sample description of each audio track."""
     for media in _find(file, index, b"trak", b"mdia"):
         handler = next(_find(file, media, b"hdlr"), None)
-        if handler is None or _four_bytes(file, handler[1] + 8) != b"soun":
-            continue
-        for table in _find(file, media, b"minf", b"stbl", b"stsd"):
-            yield _four_bytes(file, table[1] + 12)  # after version, number of descriptions, length of the first
+        if handler is not None and _four_bytes(file, handler[1] + 8) == b"soun":
+            for table in _find(file, media, b"minf", b"stbl", b"stsd"):
+                yield _four_bytes(file, table[1] + 12)  # after version, number of descriptions, length of the first
 
 
 def _four_bytes(file: BinaryIO, position: int) -> bytes:

@@ -21,21 +21,11 @@ _FIRST_PAGE, _LAST_PAGE = 2, 4
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def read_ogg(file: BinaryIO, size: int) -> ContainerHeader:
-    """Check the pages of an Ogg file.
+def read_ogg(file: BinaryIO, size: int, header: ContainerHeader) -> None:
+    """Check the pages of an Ogg file; a reader of `popclass.audio.header`.
 
-    Parameters
-    ----------
-    file : seekable binary file
-    size : int
-        Unused; all readers have the same parameters.
-
-    Returns
-    -------
-    ContainerHeader
-        `cut_short` if its last page is incomplete; `length_unknown` if that is not marked as the last; `damage`.
+    Sets `cut_short` if its last page is incomplete, `length_unknown` if that is not marked as the last, and `damage`.
     """
-    header = ContainerHeader("Ogg")
     file.seek(0)
     streams: dict[bytes, int] = {}
     number, ended = 0, False
@@ -45,26 +35,17 @@ def read_ogg(file: BinaryIO, size: int) -> ContainerHeader:
             if not ended or MAGIC in head or _another_page(file):
                 header.damage = f"page {number} does not begin at the end of the page before it"
             break
-        page = _read_page(file, head)
-        if page is None:
+        segments = head[26] if len(head) == _FIXED else 0
+        sizes = file.read(segments)
+        page = head + sizes + file.read(sum(sizes))
+        if len(page) < _FIXED + segments + sum(sizes):
             header.cut_short = True
-            return header
+            return
         header.damage = _check_page(page, streams, number)
         if header.damage:
             break
         ended = bool(page[5] & _LAST_PAGE)
     header.length_unknown = not ended
-    return header
-
-
-def _read_page(file: BinaryIO, head: bytes) -> bytes | None:
-    """Return a whole page; None if the file ends within it."""
-    if len(head) < _FIXED:
-        return None
-    sizes = file.read(head[26])
-    body = file.read(sum(sizes))
-    complete = len(sizes) == head[26] and len(body) == sum(sizes)
-    return head + sizes + body if complete else None
 
 
 def _another_page(file: BinaryIO) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import select
 import stat
-import time
+from contextlib import suppress
 from typing import BinaryIO
 
 from popclass.errors import AudioError
@@ -47,10 +47,9 @@ def refuse_special(path: str | os.PathLike[str]) -> None:
 
     The message lacks the name of the file. A path that cannot be examined passes; opening it will fail.
     """
-    try:
+    kind = None
+    with suppress(OSError, ValueError):
         kind = kind_of(os.stat(path).st_mode)
-    except (OSError, ValueError):
-        return
     if kind is not None:
         raise AudioError(f"is {kind}, not a file; leave it out or copy its content into a file")
 
@@ -79,28 +78,16 @@ def open_pipe(path: str, *, seconds: float = WAIT_S) -> tuple[BinaryIO, bytes]:
     """
     stream = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)  # noqa: SIM115 - the caller's
     try:
-        first = _first_byte(stream.fileno(), time.monotonic() + seconds)
-        if first is None:
-            raise AudioError(f"is a pipe without a writer after {seconds:g} s; start the program that writes first")
+        poll = select.poll()
+        poll.register(stream, select.POLLIN)
+        first = b""
+        events = poll.poll(seconds * 1000)  # data, or a writer that closed it without writing
+        with suppress(BlockingIOError):  # a writer has it open, but has not written yet
+            first = os.read(stream.fileno(), 1)
+            if not first and not events:
+                raise AudioError(f"is a pipe without a writer after {seconds:g} s; start the program that writes first")
         os.set_blocking(stream.fileno(), True)
     except BaseException:
         stream.close()
         raise
     return stream, first
-
-
-def _first_byte(descriptor: int, until: float) -> bytes | None:
-    """Return the first byte of a pipe; none of a writer that has not written yet; None without a writer."""
-    hangup = select.poll()
-    hangup.register(descriptor, select.POLLIN)
-    while True:
-        try:
-            if first := os.read(descriptor, 1):
-                return first
-        except BlockingIOError:  # a writer has it open
-            return b""
-        left = until - time.monotonic()
-        if left <= 0:
-            return None
-        if any(event & select.POLLHUP for _, event in hangup.poll(min(left, 0.05) * 1000)):
-            return b""  # a writer closed it without writing

@@ -11,8 +11,6 @@ amplified signals have more.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
@@ -76,7 +74,9 @@ class SampleCheck:
         self._clipped = 0
         self._clipped_at = 0
         self._beyond_at: int | None = None
-        self._zeros = _ZeroRuns(sample_rate)
+        self._probe_step = max(int(sample_rate * DROPOUT_S / 4), 1)
+        self._zeros_from: int | None = None
+        self._dropouts: list[list[int]] = []
 
     def feed(self, block: Block) -> None:
         """Check the next block, float32 (n, channels).
@@ -101,7 +101,7 @@ class SampleCheck:
         if peak >= self._rail:
             self._count_clipped(block, peak)
         self._tail = np.concatenate((self._tail, block[-CLIPPED_RUN:]))[-CLIPPED_RUN:]
-        self._zeros.feed(block, self._frames)
+        self._find_dropouts(block)
         self._frames += len(block)
 
     def finish(self) -> list[str]:
@@ -120,12 +120,19 @@ class SampleCheck:
         ]
         if self._clipped:
             places = "1 place" if self._clipped == 1 else f"{self._clipped} places"
-            first = self._clipped_at / self._rate
-            warnings.append(f"clipped in {places}, first at {first:.3f} s: the level was too high")
+            first_s = self._clipped_at / self._rate
+            warnings.append(f"clipped in {places}, first at {first_s:.3f} s: the level was too high")
         if self._beyond_at is not None:
-            first = self._beyond_at / self._rate
-            warnings.append(f"samples up to {self._peak:.4g} times full scale, first at {first:.3f} s")
-        return warnings + self._zeros.finish(self._frames)
+            first_s = self._beyond_at / self._rate
+            warnings.append(f"samples up to {self._peak:.4g} times full scale, first at {first_s:.3f} s")
+        if self._zeros_from is not None:
+            self._add_dropouts(np.array([[self._zeros_from, self._frames]]))
+        if self._dropouts:
+            longest, start = max((end - start, -start) for start, end in self._dropouts)  # of equal ones the first
+            total = sum(end - start for start, end in self._dropouts) / self._rate
+            longest_text = f"the longest {longest / self._rate:.1f} s from {-start / self._rate:.1f} s on"
+            warnings.append(f"{total:.1f} s of digital silence, {longest_text}: a dropout?")
+        return warnings
 
     def _refuse_unusable(self) -> None:
         seconds = self._frames / self._rate
@@ -149,9 +156,7 @@ class SampleCheck:
     def _refuse_value(self, block: Block) -> None:
         frame = int(np.argmin((np.abs(block) <= LARGEST).all(axis=1)))  # false for NaN
         largest = float(np.abs(block[frame]).max())
-        kind = "not a number (NaN)" if math.isnan(largest) else "infinite"
-        if math.isfinite(largest):
-            kind = f"{largest:.3g} times full scale"
+        kind = {"nan": "not a number (NaN)", "inf": "infinite"}.get(str(largest), f"{largest:.3g} times full scale")
         at = (self._frames + frame) / self._rate
         raise AudioError(f"the sample at {at:.6f} s is {kind}: the data is damaged; export it again")
 
@@ -181,44 +186,20 @@ class SampleCheck:
             self._clipped_at = max(self._frames + int(found[0]) + 1 - CLIPPED_RUN, 0)
         self._clipped += int(np.count_nonzero(starts))
 
+    def _find_dropouts(self, block: Block) -> None:
+        """Find runs of digital silence in all channels.
 
-class _ZeroRuns:
-    """Runs of digital silence in all channels.
-
-    A run of `DROPOUT_S` that reaches into a block contains its first frame, its last or one of four probes a second, so
-    that most blocks need no search.
-    """
-
-    def __init__(self, sample_rate: int) -> None:
-        self._rate = sample_rate
-        self._step = max(int(sample_rate * DROPOUT_S / 4), 1)
-        self._start: int | None = None
-        self._longest = (0, 0)
-        self._total = 0
-
-    def feed(self, block: Block, at: int) -> None:
-        probes = block[:: self._step]
-        if self._start is None and block[-1].any() and probes.any(axis=1).all():
+        A run of `DROPOUT_S` that reaches into a block contains its first frame, its last or one of four probes a
+        second, so that most blocks need no search.
+        """
+        if self._zeros_from is None and block[-1].any() and block[:: self._probe_step].any(axis=1).all():
             return
         silent = ~block.any(axis=1)
-        edges = at + np.flatnonzero(np.diff(silent, prepend=self._start is not None))
-        if self._start is not None:
-            edges = np.concatenate(([self._start], edges))
-        self._start = int(edges[-1]) if len(edges) % 2 else None
-        runs = edges[: len(edges) // 2 * 2].reshape(-1, 2)
-        for start, end in runs[runs[:, 1] - runs[:, 0] >= self._rate * DROPOUT_S].tolist():
-            self._add(start, end)
+        edges = self._frames + np.flatnonzero(np.diff(silent, prepend=self._zeros_from is not None))
+        if self._zeros_from is not None:
+            edges = np.concatenate(([self._zeros_from], edges))
+        self._zeros_from = int(edges[-1]) if len(edges) % 2 else None
+        self._add_dropouts(edges[: len(edges) // 2 * 2].reshape(-1, 2))
 
-    def _add(self, start: int, end: int) -> None:
-        self._total += end - start
-        self._longest = max(self._longest, (end - start, -start))  # of equal ones the first
-
-    def finish(self, frames: int) -> list[str]:
-        """Return the warning about all runs, if any."""
-        if self._start is not None and frames - self._start >= self._rate * DROPOUT_S:
-            self._add(self._start, frames)
-        if not self._total:
-            return []
-        length, negative_start = self._longest
-        total, longest, start = (value / self._rate for value in (self._total, length, -negative_start))
-        return [f"{total:.1f} s of digital silence, the longest {longest:.1f} s from {start:.1f} s on: a dropout?"]
+    def _add_dropouts(self, runs: npt.NDArray[np.intp]) -> None:
+        self._dropouts += runs[runs[:, 1] - runs[:, 0] >= self._rate * DROPOUT_S].tolist()

@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
@@ -60,16 +60,20 @@ class Recording:
         One line for each oddity; complete after the last block.
     """
 
-    def __init__(
-        self, name: str, decoder: Decoder, *, recorded_at: datetime | None = None, warnings: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, name: str, decoder: Decoder) -> None:
+        fault = ""
+        if not MIN_RATE <= decoder.sample_rate <= MAX_RATE:
+            fault = f"a sample rate of {decoder.sample_rate} Hz; allowed are {MIN_RATE}-{MAX_RATE} Hz: resample it"
+        elif not 1 <= decoder.channels <= MAX_CHANNELS:
+            fault = f"{decoder.channels} channels; allowed are 1-{MAX_CHANNELS}: export the ones with the sensor"
+        if fault:
+            decoder.close()
+            raise AudioError(fault)
         self.name = name
-        self.sample_rate = decoder.sample_rate
-        self.channels = decoder.channels
-        self.frames = decoder.frames
+        self.sample_rate, self.channels, self.frames = decoder.sample_rate, decoder.channels, decoder.frames
         self.frames_read = 0
-        self.recorded_at = recorded_at
-        self.warnings = list(warnings)
+        self.recorded_at: datetime | None = None
+        self.warnings: list[str] = []
         self._decoder = decoder
         self._started = False
         self._temporary = ExitStack()
@@ -100,13 +104,24 @@ class Recording:
         if self._started:
             raise RuntimeError(f"{self.name}: the blocks of a recording can be read once; open it again")
         self._started = True
-        return self._named_blocks(frames)
+        return self._blocks(frames)
 
-    def _named_blocks(self, frames: int) -> Iterator[Block]:
-        """Yield the blocks; errors begin with the name of the recording."""
+    def _blocks(self, frames: int) -> Iterator[Block]:
+        decoder = self._decoder
+        check = SampleCheck(self.sample_rate, self.channels, rail=decoder.rail, unbounded=decoder.unbounded)
         fault: AudioError | None = None
+        complete = True
         try:
-            yield from self._checked_blocks(frames)
+            while complete and len(block := self._read(frames)):
+                complete = len(block) == frames  # only the last is shorter
+                check.feed(block)
+                self.frames_read += len(block)
+                yield block
+            if (missing := decoder.missing(self.frames_read)) is not None:
+                present = self.frames_read / self.sample_rate
+                lengths = f"{present + missing:.2f} s declared, {present:.2f} s present"
+                raise AudioError(f"cut short: {lengths}; copy the file again")
+            self.warnings += check.finish()
         except AudioError as error:
             fault = error
         if self._changed():  # the samples may be from before and after the change
@@ -114,39 +129,19 @@ class Recording:
         if fault is not None:
             raise AudioError(f"{one_line(self.name)}: {fault}") from fault
 
-    def _checked_blocks(self, frames: int) -> Iterator[Block]:
-        decoder = self._decoder
-        check = SampleCheck(self.sample_rate, self.channels, rail=decoder.rail, unbounded=decoder.unbounded)
-        complete = True
-        while complete and len(block := self._read(frames)):
-            complete = len(block) == frames  # only the last is shorter
-            check.feed(block)
-            self.frames_read += len(block)
-            yield block
-        missing = decoder.missing(self.frames_read)
-        if missing is not None:
-            present = self.frames_read / self.sample_rate
-            declared = present + missing
-            raise AudioError(f"cut short: {declared:.2f} s declared, {present:.2f} s present; copy the file again")
-        self.warnings += check.finish()
-
     def _read(self, frames: int) -> Block:
         try:
             return self._decoder.read(frames)
         except AudioError as error:
-            seconds = self._decoder.position() / self.sample_rate
+            seconds = self._decoder.position / self.sample_rate
             total = f" of {self.frames / self.sample_rate:.2f} s" if self.frames else ""
             raise AudioError(f"breaks off after about {seconds:.2f} s{total}: {error}; copy the file again") from error
 
     def info(self) -> RecordingInfo:
         """Return the description of the recording; complete after the last block."""
+        duration_s = self.frames_read / self.sample_rate
         return RecordingInfo(
-            name=self.name,
-            sample_rate=self.sample_rate,
-            channels=self.channels,
-            duration_s=self.frames_read / self.sample_rate,
-            recorded_at=self.recorded_at,
-            warnings=tuple(self.warnings),
+            self.name, self.sample_rate, self.channels, duration_s, self.recorded_at, warnings=tuple(self.warnings)
         )
 
     def close(self) -> None:
@@ -198,12 +193,10 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
     48000
     """
     opened: Callable[[str], Recording]
-    if isinstance(source, np.ndarray):
-        if sample_rate is None:
-            raise UsageError("an array of samples needs its sample_rate, in hertz (8000-192000)")
+    if isinstance(source, np.ndarray) and sample_rate is not None:
         name, opened = "array" if name is None else name, partial(_open_array, source, sample_rate)
-    elif sample_rate is not None:
-        raise UsageError("sample_rate belongs to an array of samples; leave it out for a file")
+    elif isinstance(source, np.ndarray) or sample_rate is not None:
+        raise UsageError("an array of samples needs its sample_rate, in hertz (8000-192000); leave it out for a file")
     elif isinstance(source, str | bytes | os.PathLike):
         path = os.fsdecode(source)
         name = visible(path if name is None else name)
@@ -222,13 +215,12 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
 
 
 def _open_array(samples: npt.NDArray[Any], sample_rate: int, name: str) -> Recording:
-    if samples.dtype.kind not in "fiu":
-        raise AudioError(f"samples of type {samples.dtype}; allowed are floats and integers")
-    if samples.ndim not in (1, 2):
-        raise AudioError(f"samples of shape {samples.shape}; allowed are (n,) and (n, channels)")
+    if samples.dtype.kind not in "fiu" or samples.ndim not in (1, 2):
+        given = f"samples of type {samples.dtype} and shape {samples.shape}"
+        raise AudioError(f"{given}; allowed are floats and integers, (n,) or (n, channels)")
     if sample_rate != int(sample_rate):
         raise AudioError(f"a sample rate of {sample_rate} Hz; allowed are whole numbers of hertz")
-    return Recording(name, _in_range(ArrayDecoder(samples, int(sample_rate))))
+    return Recording(name, ArrayDecoder(samples, int(sample_rate)))
 
 
 def _open_stream(stream: BinaryIO, name: str, first: bytes = b"") -> Recording:
@@ -281,31 +273,16 @@ def _open_file(path: str, name: str) -> Recording:
             raise AudioError("is empty (0 bytes); record it again or leave it out")
         header = read_header(file) or ContainerHeader("unknown")
     warnings = header.check()
-    decoder = _in_range(_open_decoder(path, header))
-    recorded_at = recording_time(Path(name).name, decoder.tags, header.chunks, decoder.sample_rate)
-    return Recording(name, decoder, recorded_at=recorded_at, warnings=warnings)
-
-
-def _open_decoder(path: str, header: ContainerHeader) -> Decoder:
-    """Open the decoder of a file; libsndfile cannot read compressed audio of unknown length."""
     lost = header.length_lost and header.kind != "W64"
-    unknown = header.length_unknown and header.kind in ("FLAC", "Ogg")
     try:
-        return open_file(path, ignore_length=lost, by_ffmpeg=unknown)
+        # libsndfile cannot read compressed audio of unknown length
+        unknown = header.length_unknown and header.kind in ("FLAC", "Ogg")
+        decoder = open_file(path, ignore_length=lost, by_ffmpeg=unknown)
     except AudioError as error:
         if lost:
             raise AudioError(f"needs the right length in its {header.kind} header; export it again") from error
         raise AudioError(f"cannot be read as audio ({error}); popclass reads {READABLE} and more") from error
-
-
-def _in_range(decoder: Decoder) -> Decoder:
-    """Return the decoder; close it and raise AudioError if its rate or channels are not supported."""
-    fault = ""
-    if not MIN_RATE <= decoder.sample_rate <= MAX_RATE:
-        fault = f"a sample rate of {decoder.sample_rate} Hz; allowed are {MIN_RATE}-{MAX_RATE} Hz: resample it"
-    elif not 1 <= decoder.channels <= MAX_CHANNELS:
-        fault = f"{decoder.channels} channels; allowed are 1-{MAX_CHANNELS}: export the ones with the sensor"
-    if fault:
-        decoder.close()
-        raise AudioError(fault)
-    return decoder
+    recording = Recording(name, decoder)
+    recording.warnings += warnings
+    recording.recorded_at = recording_time(Path(name).name, decoder.tags, header.chunks, decoder.sample_rate)
+    return recording

@@ -30,10 +30,8 @@ EARLIEST_YEAR = 1990
 _DAY = r"(?P<year>(?:19|20)\d\d)(?P<s>[-_.:]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
 _HOUR = r"(?P<hour>\d\d|\d(?=[.:-]\d\d[.:-]\d\d.?[AP]M))"  # a single digit in a clock of twelve hours only
 _TIME = rf"{_HOUR}(?P<t>[-_.:]?)(?P<minute>\d\d)(?P=t)(?P<second>\d\d)(?:[.,]?(?P<fraction>\d{{1,9}}))?"
-_ZONE = r"(?P<zone>Z|z|[+-]\d\d:?\d\d)?"
-_TIMESTAMP = re.compile(
-    rf"(?<!\d){_DAY}(?:[ T_-]| at |, )?{_TIME}(?!\d)(?:\s?(?P<half>[AaPp][Mm])(?![A-Za-z]))?{_ZONE}"
-)
+_ZONE = r"(?:\s?(?P<half>[AaPp][Mm])(?![A-Za-z]))?(?P<zone>Z|z|[+-]\d\d:?\d\d)?"
+_TIMESTAMP = re.compile(rf"(?<!\d){_DAY}(?:[ T_-]| at |, )?{_TIME}(?!\d){_ZONE}")
 _HEXADECIMAL = re.compile(r"(?P<seconds>(?=\d*[A-F])[0-9A-F]{8})\.WAV")
 _SHORT_YEAR = re.compile(
     r"^(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)[-_](?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?!\d)"

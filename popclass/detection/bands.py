@@ -10,12 +10,11 @@ compared only with their own past.
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 FRAME_S = 1 / 750
 LOW_BANDS = 2
@@ -34,8 +33,7 @@ def frame_length(sample_rate: int) -> int:
     return int(2 ** round(np.log2(sample_rate * FRAME_S)))
 
 
-@cache
-def coefficients(frame: int) -> NDArray[np.float64]:
+def coefficients(frame: int) -> Doubles:
     """Return the independent values per frame in each band, highest band first (less than 1 below a frame)."""
     return np.asarray(frame / 2.0 ** np.arange(1, frame.bit_length() + LOW_BANDS))
 
@@ -103,3 +101,16 @@ class BandSplitter:
         self._past = tuple(past)
         self._frames += frames
         return energies
+
+
+def octave_detail(samples: Floats, octave: int) -> Doubles:
+    """Return the Haar detail of one octave at every sample; octave 1 is the highest, DC is removed.
+
+    Position i compares the `2 ** (octave - 1)` samples from there on with as many before.
+    """
+    half = 2 ** (octave - 1)
+    padded = np.concatenate([np.full(half, samples[0]), samples, np.full(half, samples[-1])]).astype(np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(padded)])
+    size = len(samples)
+    detail: Doubles = sums[2 * half :][:size] - 2 * sums[half:][:size] + sums[:size]
+    return detail

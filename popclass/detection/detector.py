@@ -12,19 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from popclass.detection.bands import BandSplitter, Floats, coefficients, frame_length
-from popclass.detection.candidates import (
-    LONG,
-    SHORT,
-    Sensitivity,
-    background,
-    candidate_span,
-    log_likelihood,
-    moving_sum,
-    proposals,
-    reference,
-)
-from popclass.detection.onset import Onset, merge_close, octave_detail, pick_onset
+from popclass.detection import candidates
+from popclass.detection.bands import BandSplitter, Floats, coefficients, frame_length, octave_detail
+from popclass.detection.candidates import LONG, SHORT, Onset, Sensitivity
 from popclass.errors import UsageError
 from popclass.results import Event
 
@@ -94,12 +84,7 @@ class Detector:
     """
 
     def __init__(
-        self,
-        sample_rate: int,
-        channels: int,
-        setting: Sensitivity | None = None,
-        *,
-        separation_s: float = SEPARATION_S,
+        self, sample_rate: int, channels: int, setting: Sensitivity | None = None, *, separation_s: float = SEPARATION_S
     ) -> None:
         if not CLOSEST_S <= separation_s <= FARTHEST_S:
             raise UsageError(f"separation_s {separation_s} is out of range: allowed is {CLOSEST_S} to {FARTHEST_S} s")
@@ -117,12 +102,11 @@ class Detector:
         self._waiting = [np.zeros((0, channels), np.float32)]
         self._waiting_samples = 0
         self._samples = np.zeros((channels, 0), np.float32)  # may still be cut into clips
-        self._ahead = np.zeros((channels, 0), np.float32)  # follows it; joined to it only if something is detected
         self._samples_start = 0
-        # energies of the last two chunks, and a floor and degrees of freedom for each of the two
+        # energies of the last two chunks, and for each of the two a floor and degrees of freedom
         self._energies = np.zeros((channels, len(self._counts), 0), np.float32)
-        self._floors = np.full((channels, len(self._counts), 2), np.inf, np.float32)
-        self._freedom = np.zeros((channels, len(self._counts), 2), np.float32)
+        unknown = np.array([np.inf, 0], np.float32)[:, None, None]
+        self._backgrounds = np.broadcast_to(unknown, (channels, 2, len(self._counts), 2))
         self._newest = 0  # frames of the newest chunk
         self._frames = 0  # frames analyzed
         self._decided = 0  # frames decided
@@ -164,9 +148,8 @@ class Detector:
 
         They are provisional: their floor is that of a shorter stretch, and their clips end here.
         """
-        twin = copy(self)  # arrays are replaced, never modified; only these two attributes are
+        twin = copy(self)  # arrays and lists are replaced, never modified; only the splitters are
         twin._splitters = [copy(splitter) for splitter in self._splitters]
-        twin._onsets = list(self._onsets)
         return twin.flush()
 
     @property
@@ -176,14 +159,18 @@ class Detector:
 
     def _advance(self, samples: Floats, *, last: bool) -> list[Sound]:
         """Process a chunk, shape (n, channels)."""
-        self._ahead = np.ascontiguousarray(samples.T)
-        self._analyze(self._ahead)
+        self._samples = np.concatenate([self._samples, samples.T], axis=1)
+        self._analyze(self._samples[:, self._samples.shape[1] - len(samples) :])
         until = self._frames if last else self._frames - UNDECIDED
         if until > self._decided:
-            self._onsets += self._decide(until)
+            self._onsets = self._onsets + self._decide(until)
             self._decided = until
         sounds = self._complete(last=last)
-        self._forget()
+        # delete the samples that no later clip can need
+        needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
+        keep = max(needed - round(BEFORE_S * self.sample_rate) - 2 * UNDECIDED * self.frame, self._samples_start)
+        self._samples = self._samples[:, keep - self._samples_start :].copy()
+        self._samples_start = keep
         return sounds
 
     def _analyze(self, samples: Floats) -> None:
@@ -195,74 +182,58 @@ class Detector:
             return
         fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
-        backgrounds = [background(each, self._counts, self.setting) for each in self._energies]
-        floors, freedom = (np.array(each) for each in zip(*backgrounds, strict=True))
-        self._floors = np.concatenate([self._floors[:, :, 1:], floors], axis=2)
-        self._freedom = np.concatenate([self._freedom[:, :, 1:], freedom], axis=2)
+        newest = [candidates.background(each, self._counts, self.setting) for each in self._energies]
+        self._backgrounds = np.concatenate([self._backgrounds[..., 1:], newest], axis=3)
         self._newest = fresh.shape[2]
         self._frames += self._newest
 
     def _decide(self, until: int) -> list[Onset]:
         """Return the onsets among the undecided frames before `until`."""
         first_held = self._frames - self._energies.shape[2]
-        candidates = self._candidate_span(self._energies[:, :, self._decided - first_held :])
-        if candidates is None:
+        undecided = self._energies[:, :, self._decided - first_held :]
+        floors, freedoms = self._backgrounds[:, 0].min(axis=2), self._backgrounds[:, 1].max(axis=2)
+        channels = zip(undecided, floors, freedoms, strict=True)
+        threshold = self.setting.threshold
+        possible = np.concatenate([candidates.possible_frames(*each, self._counts, threshold) for each in channels])
+        if not len(possible):
             return []
-        self._join()
-        begin = max(self._decided + candidates[0] - CONTEXT, first_held)
-        span = slice(begin - first_held, self._decided - first_held + candidates[1] + LONG)
-        scores = [self._score(channel, span) for channel in range(self.channels)]
-        short, long = (np.stack([score[window].sum(axis=0) for score in scores]) for window in (0, 1))
+        begin = max(self._decided + int(possible.min()) - CONTEXT, first_held)
+        span = slice(begin - first_held, self._decided - first_held + int(possible.max()) + 1 + LONG)
+        scores = np.array([self._score(channel, span) for channel in range(self.channels)])
+        totals = scores.sum(axis=2)
+        short, long = totals.max(axis=0)
         onsets = []
-        for frame, quick in proposals(short.max(axis=0), long.max(axis=0), self.setting.threshold, reach=self._reach):
-            if not self._decided <= frame + begin < until:
-                continue
-            channel = int(np.argmax((short if quick else long)[:, frame]))
-            evidence = scores[channel][0 if quick else 1][:, frame]
-            onsets.append(self._locate(frame + begin, channel, evidence, quick=quick))
+        for frame, window in candidates.proposals(short, long, threshold, reach=self._reach):
+            if self._decided <= frame + begin < until:
+                channel = int(np.argmax(totals[:, window, frame]))
+                evidence = scores[channel, window, :, frame]
+                onsets.append(self._locate(frame + begin, channel, evidence, (SHORT, LONG)[window]))
         return onsets
-
-    def _candidate_span(self, energies: Floats) -> tuple[int, int] | None:
-        """Return the stretch of frames outside which no channel can have an onset."""
-        channels = zip(energies, self._floors.min(axis=2), self._freedom.max(axis=2), strict=True)
-        found = [candidate_span(*channel, self._counts, self.setting.threshold) for channel in channels]
-        spans = [span for span in found if span is not None]
-        return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
-
-    def _join(self) -> None:
-        if self._ahead.shape[1]:
-            self._samples = np.concatenate([self._samples, self._ahead], axis=1)
-            self._ahead = self._ahead[:, :0]
 
     def _score(self, channel: int, frames: slice) -> list[Floats]:
         """Return the evidence in the short and in the long window, shapes (bands, frames)."""
         chunks = [self._energies.shape[2] - self._newest, self._newest]
-        floor, freedom = (np.repeat(each[channel], chunks, axis=1)[:, frames] for each in (self._floors, self._freedom))
+        floor, freedom = np.repeat(self._backgrounds[channel], chunks, axis=2)[:, :, frames]
         energies = self._energies[channel, :, frames]
-        against = reference(energies, floor, self.setting)
-        return [log_likelihood(energies, against, self._counts, freedom, length) for length in (SHORT, LONG)]
+        against = candidates.reference(energies, floor, self.setting)
+        return [candidates.log_likelihood(energies, against, self._counts, freedom, length) for length in (SHORT, LONG)]
 
-    def _locate(self, frame: int, channel: int, evidence: Floats, *, quick: bool) -> Onset:
+    def _locate(self, frame: int, channel: int, evidence: Floats, reach: int) -> Onset:
         """Locate the onset's sample in the highest octave with a quarter of the maximum evidence."""
         octave = int(np.flatnonzero(evidence >= 0.25 * evidence.max())[0]) + 1
-        reach = SHORT if quick else LONG
         begin = max((frame - self._reach - 1) * self.frame - self._samples_start, 0)
         end = (frame + reach + 1) * self.frame - self._samples_start
         stretch = self._samples[channel, begin:end]
-        half = 2 ** (octave - 1)
-        last = self._samples.shape[1] - 1
-        sample = min(begin + pick_onset(octave_detail(stretch, octave)) + half // 2, last) + self._samples_start
-        floor = float(self._floors[channel, :, int(frame >= self._frames - self._newest)].sum()) / self.frame
-        return Onset(sample, channel, float(evidence.sum()), floor)
+        picked = begin + candidates.pick_onset(octave_detail(stretch, octave)) + 2 ** (octave - 1) // 2
+        sample = min(picked, self._samples.shape[1] - 1) + self._samples_start
+        chunk = int(frame >= self._frames - self._newest)
+        floor_power = float(self._backgrounds[channel, 0, :, chunk].sum()) / self.frame
+        return Onset(sample, channel, float(evidence.sum()), floor_power)
 
     def _complete(self, *, last: bool) -> list[Sound]:
         """Return the sounds whose clip and following onset are known."""
-        if not self._onsets:
-            return []
-        self._join()
-        horizon = self._decided * self.frame - self._margin
-        onsets = merge_close(self._onsets, self._separation)
-        ready = len(onsets) if last else sum(onset.sample < horizon for onset in onsets)
+        onsets = candidates.merge_close(self._onsets, self._separation)
+        ready = len(onsets) if last else sum(onset.sample < self.settled for onset in onsets)
         following = [onset.sample for onset in onsets[1:]] + [None]
         sounds = [self._sound(*each) for each in zip(onsets[:ready], following[:ready], strict=True)]
         self._onsets = onsets[ready:]
@@ -278,15 +249,9 @@ class Detector:
         end = self._end(onset, following)
         centered = np.abs(clip[at : max(end - clip_start, at + 1)] - clip.mean())
         peak = int(np.argmax(centered))
-        event = Event(
-            onset=onset.sample,
-            peak=onset.sample + peak,
-            end=end,
-            sample_rate=rate,
-            channel=onset.channel + 1,
-            snr_db=10 * float(np.log10(max(level, 1e-20) / onset.floor_power)),
-            peak_dbfs=20 * float(np.log10(max(float(centered[peak]), 1e-10))),
-        )
+        snr_db = 10 * float(np.log10(max(level, 1e-20) / onset.floor_power))
+        peak_dbfs = 20 * float(np.log10(max(float(centered[peak]), 1e-10)))
+        event = Event(onset.sample, onset.sample + peak, end, rate, onset.channel + 1, snr_db, peak_dbfs)
         inside = following is not None and following < clip_start + len(clip)
         return Sound(event, clip, clip_start, following if inside else None)
 
@@ -295,7 +260,8 @@ class Detector:
         first = self._frames - self._energies.shape[2]
         frame = onset.sample // self.frame - first
         reach = round(LONGEST_S * self.sample_rate) // self.frame
-        power = moving_sum(self._energies[onset.channel].sum(axis=0)[None], SHORT)[0, frame : frame + reach] / SHORT
+        energy = self._energies[onset.channel].sum(axis=0)[None]
+        power = candidates.moving_sum(energy, SHORT)[0, frame : frame + reach] / SHORT
         loudest = int(np.argmax(power[:LONG]))
         quiet = max(float(power[loudest]) * FALL, 2 * onset.floor_power * self.frame)
         below = np.flatnonzero(power[loudest:] <= quiet)
@@ -303,15 +269,3 @@ class Detector:
         recorded = self._samples_start + self._samples.shape[1]
         end = min((frame + first + max(frames, 1)) * self.frame, recorded)
         return max(min(end, following) if following is not None else end, onset.sample + 1)
-
-    def _forget(self) -> None:
-        """Delete the samples that no later clip can need."""
-        needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
-        keep = max(needed - round(BEFORE_S * self.sample_rate) - 2 * UNDECIDED * self.frame, self._samples_start)
-        drop = keep - self._samples_start - self._samples.shape[1]
-        if drop < 0:
-            self._join()
-            self._samples = self._samples[:, keep - self._samples_start :].copy()
-        else:
-            self._samples, self._ahead = self._ahead[:, drop:].copy(), self._ahead[:, :0]
-        self._samples_start = keep

@@ -1,4 +1,4 @@
-"""Features of short sounds: definitions -> frontend -> spectral, transient -> extract."""
+"""Features of short sounds: definitions -> frontend -> measures -> extract."""
 
 from popclass.features.definitions import FEATURES, NAMES, Feature
 from popclass.features.extract import extract

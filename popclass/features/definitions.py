@@ -38,6 +38,10 @@ class Feature:
     meaning: str
 
 
+def _group(names: tuple[str, ...], unit: str, low: float, high: float, meaning: str) -> list[Feature]:
+    return [Feature(name, unit, low, high, meaning) for name in names]
+
+
 FEATURES: tuple[Feature, ...] = (
     *(
         Feature(f"mfcc_attack_{k}", "1", -200, 200, f"MFCC {k} of the frame that begins 2 ms before the onset (21 ms)")
@@ -47,10 +51,7 @@ FEATURES: tuple[Feature, ...] = (
         Feature(f"mfcc_tail_{k}", "1", -500, 500, f"mean MFCC {k} 11-48 ms after the onset, less the attack's")
         for k in range(TAIL_COEFFICIENTS)
     ),
-    *(
-        Feature(name, "dB", -60, 0, "share of the attack's energy in this band of frequencies (hertz in the name)")
-        for name in BAND_NAMES
-    ),
+    *_group(BAND_NAMES, "dB", -60, 0, "share of the attack's energy in this band of frequencies (hertz in the name)"),
     Feature("centroid", "log2 Hz", 5, 13.6, "energy-weighted mean frequency of the attack"),
     Feature("bandwidth", "log2 Hz", 3, 13.6, "energy-weighted standard deviation of frequency in the attack"),
     Feature("rolloff", "log2 Hz", 5, 13.6, "frequency below which 85 % of the attack's energy lies"),
@@ -69,14 +70,10 @@ FEATURES: tuple[Feature, ...] = (
         )
         for name, low, high in THIRDS
     ),
-    *(
-        Feature(name, "dB", -60, 20, "power in this stretch (milliseconds after the onset) over that of the first 2 ms")
-        for name in STAGE_NAMES
+    *_group(
+        STAGE_NAMES, "dB", -60, 20, "power in this stretch (milliseconds after the onset) over that of the first 2 ms"
     ),
-    *(
-        Feature(name, "dB", -60, 0, "share of the energy of the first 4 ms in this band (hertz in the name)")
-        for name in START_NAMES
-    ),
+    *_group(START_NAMES, "dB", -60, 0, "share of the energy of the first 4 ms in this band (hertz in the name)"),
     Feature("start_centroid", "log2 Hz", 5, 13.6, "energy-weighted mean frequency of the first 4 ms"),
     Feature("crest", "dB", 0, 40, "peak over rms of the 20 ms after the onset"),
     Feature("peaks", "log2", 0, 6, "number of separate envelope peaks within 10 dB of the largest in 30 ms"),

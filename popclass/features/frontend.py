@@ -1,7 +1,7 @@
-"""Front end of the features: rates, windows, mel filterbank and DCT, stored in the model file.
+"""Front end of the features: rates, windows, mel filterbank and DCT, stored in the model file, and the MFCC.
 
 `FrontEnd.build` computes them once, at training time, with librosa and scipy. A model therefore computes the same
-features whatever versions are installed later, and without librosa.
+features whatever versions are installed later, and without librosa. Powers are of Hann-windowed frames.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ LOWEST_RATE, HIGHEST_RATE = 17_000, 192_000  # the octave up to 8 kHz must fit i
 SMALLEST_WINDOW, SMALLEST_HOP = 64, 16
 LONGEST_WINDOW_S = 0.023  # must fit before the onset, see `popclass.features.extract`
 LONGEST_HOP_S = 0.020  # six of them and a window must fit after it
+SMALLEST_POWER = 1e-10  # librosa's amin
+DYNAMIC_RANGE = 80.0  # dB, librosa's top_db
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrontEnd:
     """All numbers that define the features of a sound.
 
@@ -47,7 +49,7 @@ class FrontEnd:
     Examples
     --------
     >>> frontend = FrontEnd.build()                                   # imports librosa
-    >>> FrontEnd.from_json(frontend.to_json()) == frontend
+    >>> FrontEnd.from_json(frontend.to_json()).to_json() == frontend.to_json()
     True
     """
 
@@ -70,18 +72,12 @@ class FrontEnd:
         librosa = import_librosa()
         mel = librosa.filters.mel(sr=rate, n_fft=window, n_mels=bands, fmin=50.0, fmax=rate / 2)
         cosines = dct(np.eye(bands), axis=0, type=2, norm="ortho")[:COEFFICIENTS]
-        return cls(rate, window, hop, _as_stored(mel), _as_stored(cosines), NAMES)
+        mel, cosines = (np.asarray(each, np.float32).astype(np.float64) for each in (mel, cosines))  # as in the file
+        return cls(rate, window, hop, mel, cosines, NAMES)
 
     def to_json(self) -> dict[str, Any]:
         """Return the front end as JSON values; arrays in base64, little-endian float32."""
-        return {
-            "rate": self.rate,
-            "window": self.window,
-            "hop": self.hop,
-            "mel": pack(self.mel),
-            "dct": pack(self.dct),
-            "names": list(self.names),
-        }
+        return {**vars(self), "mel": pack(self.mel), "dct": pack(self.dct), "names": list(self.names)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> FrontEnd:
@@ -102,17 +98,10 @@ class FrontEnd:
         unknown = set(names) - set(NAMES)
         if unknown:
             raise ValueError(f"the front end asks for features unknown to this version: {', '.join(sorted(unknown))}")
-        if mel.ndim != 2 or (mel < 0).any() or (np.abs(dct) > 1).any():
-            raise ValueError("the front end's filterbank must not be negative, and its transform within -1 to 1")
-        if mel.shape[1] != window // 2 + 1 or dct.shape != (COEFFICIENTS, len(mel)):
-            raise ValueError("the front end's filterbank and transform do not fit its window")
+        fits = mel.ndim == 2 and mel.shape[1] == window // 2 + 1 and dct.shape == (COEFFICIENTS, len(mel))
+        if not fits or (mel < 0).any() or (np.abs(dct) > 1).any():
+            raise ValueError("the front end's filterbank (at least 0) and transform (-1 to 1) do not fit its window")
         return cls(rate, window, hop, mel, dct, names)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, FrontEnd) and self.to_json() == other.to_json()
-
-    def __hash__(self) -> int:
-        return hash((self.rate, self.window, self.hop, self.names))
 
 
 def import_librosa() -> Any:
@@ -131,6 +120,32 @@ def _integer(values: dict[str, Any], key: str, low: int, high: int) -> int:
     return value
 
 
-def _as_stored(values: Any) -> Array:
-    """Round to float32, the precision of the model file."""
-    return np.asarray(values, np.float32).astype(np.float64)
+def frames(signal: Array, frontend: FrontEnd) -> Array:
+    """Return overlapping frames without padding, shape (..., frames, window)."""
+    return np.lib.stride_tricks.sliding_window_view(signal, frontend.window, axis=-1)[..., :: frontend.hop, :]
+
+
+def power(framed: Array, frontend: FrontEnd) -> Array:
+    """Return the power spectra of frames, shape (..., window // 2 + 1); periodic Hann, unscaled, as librosa's."""
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frontend.window) / frontend.window)
+    spectrum = np.fft.rfft(framed * hann, axis=-1)
+    return np.asarray(spectrum.real**2 + spectrum.imag**2)
+
+
+def mfcc(powers: Array, frontend: FrontEnd) -> Array:
+    """Return mel-frequency cepstral coefficients.
+
+    Parameters
+    ----------
+    powers : ndarray, shape (..., frames, window // 2 + 1)
+    frontend : FrontEnd
+
+    Returns
+    -------
+    ndarray, shape (..., frames, coefficients)
+        The same as `librosa.feature.mfcc(y, sr=rate, n_fft=window, hop_length=hop, center=False, ...)` with the same
+        bands: log mel power, limited to 80 dB below the loudest frame, then the orthonormal DCT.
+    """
+    levels = 10 * np.log10(np.maximum(powers @ frontend.mel.T, SMALLEST_POWER))
+    loudest = levels.max(axis=(-2, -1), keepdims=True)
+    return np.asarray(np.maximum(levels, loudest - DYNAMIC_RANGE) @ frontend.dct.T)

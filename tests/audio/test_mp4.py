@@ -10,11 +10,11 @@ from bad_inputs.sources import good
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.audio.mp4 import read_mp4
+from popclass.audio.header import read_header
 
 
 def read(data: bytes):
-    return read_mp4(io.BytesIO(data), len(data))
+    return read_header(io.BytesIO(data))
 
 
 @pytest.mark.parametrize("name", ["m4a", "alac", "mp4", "mov", "3gp"])

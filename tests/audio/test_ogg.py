@@ -10,13 +10,15 @@ from bad_inputs.sources import good
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from popclass.audio.container import ContainerHeader
 from popclass.audio.ogg import checksum_matches, read_ogg
 
 NAMES = ("vorbis", "opus", "flac-in-ogg")
 
 
 def status(data: bytes) -> tuple[bool, bool, bool]:
-    header = read_ogg(io.BytesIO(data), len(data))
+    header = ContainerHeader("Ogg")
+    read_ogg(io.BytesIO(data), len(data), header)
     return header.cut_short, bool(header.damage), header.length_unknown
 
 

@@ -242,11 +242,11 @@ def test_array_not_modified():
 def test_open_recording_arguments():
     with pytest.raises(UsageError, match="needs its sample_rate"):
         open_recording(noise())
-    with pytest.raises(UsageError, match="belongs to an array"):
+    with pytest.raises(UsageError, match="leave it out for a file"):
         open_recording("a.wav", sample_rate=8_000)
     with pytest.raises(UsageError, match="at least 1 frame"):
         open_recording(noise(), sample_rate=8_000).blocks(0)
-    assert "type complex128" in error_of(noise().astype(complex), sample_rate=8_000)
+    assert "type complex128 and shape" in error_of(noise().astype(complex), sample_rate=8_000)
     assert "shape (1, 1, 4800)" in error_of(noise()[None, None], sample_rate=8_000)
     assert "whole numbers" in error_of(noise(), sample_rate=8_000.5)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from popclass.detection.bands import BandSplitter, coefficients, frame_length
+from popclass.detection.bands import BandSplitter, coefficients, frame_length, octave_detail
 
 RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 96000, 192000)
 
@@ -46,3 +46,16 @@ def test_split_tone(hertz, band):
     tone = np.sin(2 * np.pi * hertz / 48000 * np.arange(64 * 1000)).astype(np.float32)
     loudest = (BandSplitter(64).split(tone).mean(axis=1) / coefficients(64)[0]).argmax()
     assert abs(int(loudest) - band) <= (1 if hertz < 5000 else 0)
+
+
+@pytest.mark.parametrize("octave", [1, 3, 7])
+def test_octave_detail_dc(octave):
+    detail = octave_detail(np.full(100, 0.7, np.float32), octave)
+    assert detail.shape == (100,)
+    np.testing.assert_allclose(detail, 0, atol=1e-9)
+
+
+def test_octave_detail_step():
+    step = np.zeros(200, np.float32)
+    step[90:] = 1
+    assert int(np.abs(octave_detail(step, 4)).argmax()) == 90

@@ -191,7 +191,7 @@ def test_memory():
     rng = np.random.default_rng(12)
     for _ in range(200):
         detector.feed(rng.standard_normal((8000, 1)).astype(np.float32) * 0.01)
-        held = detector._samples.nbytes + detector._energies.nbytes + detector._floors.nbytes
+        held = detector._samples.nbytes + detector._energies.nbytes + detector._backgrounds.nbytes
         assert held < 1_000_000
 
 

@@ -1,12 +1,61 @@
-"""Time courses of known signals."""
+"""Shapes of known spectra and time courses of known signals."""
 
 import numpy as np
 import pytest
+from signals import noise
 
-from popclass.features.transient import course, falls, fills, less_rumble
+from popclass.features import FrontEnd
+from popclass.features.definitions import BAND_NAMES
+from popclass.features.frontend import power
+from popclass.features.measures import course, falls, fills, less_background, less_rumble, shape
 
 RATE = 24000
 SIZE = 3600
+
+
+@pytest.fixture(scope="module")
+def frontend():
+    return FrontEnd.build()
+
+
+# Spectra
+
+
+def spectrum(signal, frontend):
+    return {
+        name: values[0] for name, values in shape(power(signal[None, : frontend.window], frontend), frontend).items()
+    }
+
+
+@pytest.mark.parametrize("hertz", [300, 1000, 4321, 9000])
+def test_shape_sine(frontend, hertz):
+    values = spectrum(np.sin(2 * np.pi * hertz * np.arange(512) / RATE), frontend)
+    assert 2 ** values["dominant"] == pytest.approx(hertz, abs=RATE / 512 / 10)
+    assert 2 ** values["centroid"] == pytest.approx(hertz, rel=0.03)
+    assert 2 ** values["rolloff"] == pytest.approx(hertz, abs=1.5 * RATE / 512)
+    assert values["prominence"] > 15
+
+
+def test_shape_impulse(frontend):
+    impulse = np.zeros(512)
+    impulse[256] = 1
+    values = spectrum(impulse, frontend)
+    assert values["flatness"] == pytest.approx(0, abs=0.01)
+    assert 2 ** values["centroid"] == pytest.approx(RATE / 4, rel=0.01)
+    assert 2 ** values["bandwidth"] == pytest.approx(RATE / 2 / np.sqrt(12), rel=0.02)
+
+
+def test_shape_bands_sum(frontend):
+    values = spectrum(noise(np.random.default_rng(1), 1, RATE), frontend)
+    assert sum(10 ** (values[name] / 10) for name in BAND_NAMES) == pytest.approx(1, abs=1e-9)
+
+
+def test_less_background(frontend):
+    powers = np.array([[4.0, 1.0, 1.0]])
+    np.testing.assert_allclose(less_background(powers, np.array([[1.0, 1.0, 3.0]])), [[3.0, 0.01, 0.01]])
+
+
+# Time courses
 
 
 def described(signal):

@@ -1,4 +1,7 @@
-"""Time course of short sounds: rise, decay, ringing and repetition.
+"""Measures of short sounds: spectral shape, and the course in time: rise, decay, ringing and repetition.
+
+The frame before the onset is taken for the background and subtracted from the spectrum (never below a hundredth of the
+power), so that hum or rumble under a click does not move it.
 
 The envelope is the energy in blocks of a third of a millisecond. The background before the onset is subtracted, and
 only blocks above four times its level count. Times are logarithms, since they span three decades.
@@ -6,13 +9,18 @@ only blocks above four times its level count. Times are logarithms, since they s
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.features.definitions import STAGE_NAMES, STAGES_MS, START_BANDS, START_NAMES, THIRDS
-from popclass.features.frontend import Array
-from popclass.features.spectral import band_shares, decibels, octaves, weighted
+from popclass.features.definitions import BAND_NAMES, OCTAVES, STAGE_NAMES, STAGES_MS, START_BANDS, START_NAMES, THIRDS
+from popclass.features.frontend import Array, FrontEnd
 
+Floats = NDArray[np.floating[Any]]
+
+SUBTRACTION_LIMIT = 0.01
+ROLLOFF = 0.85
 BLOCKS_PER_S = 3000
 RUMBLE_S = 0.012  # length of the moving mean that is subtracted: below about 60 Hz
 ATTACK_S = 0.020
@@ -24,6 +32,73 @@ AUDIBLE = 4.0  # times the background's energy
 SHORT_FRAME = 64  # samples of the frames for the decay of frequency ranges: 2.7 ms
 
 
+def less_background(powers: Array, background: Array) -> Array:
+    """Return powers less those of the background, but at least a hundredth of them."""
+    return np.maximum(powers - background, SUBTRACTION_LIMIT * powers)
+
+
+def shape(powers: Array, frontend: FrontEnd) -> dict[str, Array]:
+    """Return the spectral shape: centroid, bandwidth, rolloff, flatness, dominant, prominence, shares of the bands.
+
+    Parameters
+    ----------
+    powers : ndarray, shape (events, window // 2 + 1)
+    frontend : FrontEnd
+    """
+    hertz = np.arange(powers.shape[1]) * (frontend.rate / frontend.window)
+    powers = powers + 1e-30
+    total = powers.sum(axis=1)
+    centroid = weighted(powers, hertz) / total
+    variance = np.maximum(weighted(powers, hertz**2) / total - centroid**2, 0)
+    running = np.cumsum(powers, axis=1)
+    rolloff = hertz[(running < ROLLOFF * total[:, None]).sum(axis=1).clip(max=powers.shape[1] - 1)]
+    dominant, largest = _dominant(powers, hertz[1])
+    mean = powers.mean(axis=1)
+    return {
+        "centroid": octaves(centroid),
+        "bandwidth": octaves(np.sqrt(variance)),
+        "rolloff": octaves(rolloff),
+        "flatness": decibels(np.exp(np.log(powers).mean(axis=1)) / mean),
+        "dominant": octaves(dominant),
+        "prominence": decibels(largest / mean),
+        **_band_shares(BAND_NAMES, powers, hertz, OCTAVES),
+    }
+
+
+def _band_shares(names: tuple[str, ...], powers: Array, hertz: Floats, edges: tuple[float, ...]) -> dict[str, Array]:
+    """Return the share of each frequency band in the total, in dB; the last band has no upper edge."""
+    bands = np.add.reduceat(powers, np.searchsorted(hertz, (0.0, *edges)), axis=1)
+    return dict(zip(names, decibels(bands / powers.sum(axis=1)[:, None]).T, strict=True))
+
+
+def _dominant(powers: Array, spacing: float) -> tuple[Array, Array]:
+    """Return frequency and power of the largest peak; a parabola through the logarithms refines the frequency."""
+    rows = np.arange(len(powers))
+    best = np.argmax(powers[:, 1:-1], axis=1) + 1
+    below, at, above = (np.log(powers[rows, best + shift]) for shift in (-1, 0, 1))
+    curve = below - 2 * at + above
+    offset = np.where(curve < -1e-9, 0.5 * (below - above) / np.where(curve < -1e-9, curve, -1.0), 0.0)
+    return (best + offset.clip(-0.5, 0.5)) * spacing, powers[rows, best]
+
+
+def weighted(rows: Array, weights: Floats) -> Array:
+    """Return the weighted sum of each row.
+
+    Not a matrix product: the result of a row must not depend, to the last bit, on the number of rows.
+    """
+    return np.asarray(np.einsum("nk,k->n", rows, weights))
+
+
+def decibels(ratio: Array) -> NDArray[np.float64]:
+    """Return ten times the decimal logarithm of an energy ratio; zero becomes -300."""
+    return np.asarray(10 * np.log10(np.maximum(ratio, 1e-30)))
+
+
+def octaves(values: Floats) -> Array:
+    """Return the binary logarithm of hertz or milliseconds, limited at 0.001."""
+    return np.asarray(np.log2(np.maximum(values, 1e-3)))
+
+
 def _blocks(seconds: float) -> int:
     return round(seconds * BLOCKS_PER_S)
 
@@ -31,8 +106,7 @@ def _blocks(seconds: float) -> int:
 def less_rumble(signal: Array, rate: int) -> Array:
     """Return the signal less its moving mean, shape unchanged."""
     half = round(RUMBLE_S * rate / 2)
-    first, last = signal[:, :1], signal[:, -1:]
-    sums = np.cumsum(np.concatenate([np.repeat(first, half + 1, 1), signal, np.repeat(last, half, 1)], axis=1), axis=1)
+    sums = np.cumsum(np.pad(signal, ((0, 0), (half + 1, half)), mode="edge"), axis=1)
     return np.asarray(signal - (sums[:, 2 * half + 1 :] - sums[:, : -2 * half - 1]) / (2 * half + 1))
 
 
@@ -62,24 +136,23 @@ def course(signal: Array, background: Array, rate: int) -> dict[str, Array]:
         In hertz.
     """
     ms = 1000 / BLOCKS_PER_S
-    energy = envelope(signal, rate)
-    net = _net(energy, background)
+    net = _net(envelope(signal, rate), background)
+    start = signal[:, : round(ATTACK_S * rate)]
     attack = _blocks(ATTACK_S)
-    rows = np.arange(len(energy))
     peak = np.argmax(net[:, :attack], axis=1)
-    largest = net[rows, peak] + 1e-30
+    largest = net[np.arange(len(net)), peak] + 1e-30
     total = net.sum(axis=1) + 1e-30
     running = np.cumsum(net, axis=1)
     early = (running >= 0.05 * total[:, None]).argmax(axis=1)
     final = (running >= 0.95 * total[:, None]).argmax(axis=1)
     late = running[:, _blocks(0.08)] - running[:, attack - 1]
     return {
-        "rise": _rise(signal[:, : round(ATTACK_S * rate)], rate),
+        "rise": _rise(start, rate),
         "fall_10": octaves(_fallen(net, peak, 0.1 * largest) * ms),
         "fall_20": octaves(_fallen(net, peak, 0.01 * largest) * ms),
         "duration": octaves((final - early + 1) * ms),
         "time_centroid": octaves(weighted(net, np.arange(net.shape[1]) + 0.5) / total * ms),
-        "crest": _crest(signal[:, : round(ATTACK_S * rate)]),
+        "crest": 2 * decibels(np.abs(start).max(axis=1) / (np.sqrt(np.mean(start**2, axis=1)) + 1e-30)),
         "late": decibels(late / (running[:, attack - 1] + 1e-30)),
         "crossings": _crossings(signal[:, : round(0.005 * rate)]),
         **_stages(running),
@@ -148,9 +221,8 @@ def _start(first: Array, rate: int) -> dict[str, Array]:
     spectrum = np.fft.rfft(first * fade, 2 * size, axis=1)
     powers = spectrum.real**2 + spectrum.imag**2 + 1e-30
     hertz = np.arange(powers.shape[1]) * rate / (2 * size)
-    total = powers.sum(axis=1)
-    shares = band_shares(powers, total[:, None], hertz, START_BANDS)
-    return {**dict(zip(START_NAMES, shares.T, strict=True)), "start_centroid": octaves(weighted(powers, hertz) / total)}
+    centroid = weighted(powers, hertz) / powers.sum(axis=1)
+    return {**_band_shares(START_NAMES, powers, hertz, START_BANDS), "start_centroid": octaves(centroid)}
 
 
 def _rise(attack: Array, rate: int) -> Array:
@@ -160,11 +232,6 @@ def _rise(attack: Array, rate: int) -> Array:
     largest = energy[np.arange(len(energy)), peak]
     first = np.argmax(energy >= 0.1 * largest[:, None], axis=1)
     return octaves((peak - first + 1) * 1000 / rate)
-
-
-def _crest(attack: Array) -> Array:
-    rms = np.sqrt(np.mean(attack**2, axis=1)) + 1e-30
-    return 2 * decibels(np.abs(attack).max(axis=1) / rms)
 
 
 def _crossings(start: Array) -> Array:
