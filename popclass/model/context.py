@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from popclass.context.features import context_features, context_names
 from popclass.context.similarity import Similarity
-from popclass.errors import UsageError
+from popclass.errors import require
 from popclass.model.calibration import log_probabilities
 from popclass.utils.arrays import pack, softmax, unpack
 
@@ -62,12 +62,6 @@ class ContextWeights:
         base = np.einsum("nk,kh->nh", sound_logs(acoustic), self.sound) + self.bias
         moved = np.tanh(np.einsum("nm,mh->nh", measures, self.inner) + base) - np.tanh(base)
         return np.asarray(np.einsum("nm,mk->nk", measures, self.linear) + np.einsum("nh,hk->nk", moved, self.outer))
-
-    def fits(self, measures: int, classes: int) -> bool:
-        """Return whether the arrays fit each other and these numbers of context features and classes."""
-        units = self.bias.shape[0] if self.bias.ndim == 1 else -1
-        shapes = [self.linear.shape, self.inner.shape, self.sound.shape, self.outer.shape]
-        return shapes == [(measures, classes), (measures, units), (classes, units), (units, classes)]
 
 
 def sound_logs(acoustic: Array) -> Array:
@@ -145,20 +139,16 @@ class Context:
         ValueError, KeyError, TypeError
             If the values are not usable, or made for other classes or context features.
         """
-        try:
-            similarity = Similarity.from_json(stored["likeness"])
-        except UsageError as error:
-            raise ValueError(str(error)) from None
+        similarity = Similarity.from_json(stored["likeness"])
         weights = {field.name: unpack(stored["weighing"][field.name]) for field in fields(ContextWeights)}
         columns = tuple(int(column) for column in stored["columns"])
         mean, spread = unpack(stored["mean"]), unpack(stored["spread"])
-        context = cls(columns, mean, spread, similarity, tuple(stored["names"]), ContextWeights(**weights))
-        if context.names != context_names(classes):
-            raise ValueError("the context model was made for other context features or classes")
-        if mean.shape != (len(columns),) or spread.shape != (len(columns),):
-            raise ValueError("the arrays of the context model do not fit together")
-        if not context.weighing.fits(len(context.names), len(classes)):
-            raise ValueError("the weights of the context model do not fit together")
-        if not columns or not (spread > 0).all():
-            raise ValueError("the context model compares no features, or some by a spread that is not above 0")
-        return context
+        names = tuple(stored["names"])
+        require(names == context_names(classes), "the context model was made for other context features or classes")
+        c, m, k, h = len(columns), len(names), len(classes), weights["bias"].size
+        shapes = [array.shape for array in (mean, spread, *weights.values())]
+        fits = shapes == [(c,), (c,), (m, k), (m, h), (k, h), (h,), (h, k)]
+        require(fits, "the arrays of the context model do not fit together")
+        positive = len(columns) and (spread > 0).all()
+        require(positive, "the context model compares no features, or some by a spread that is not above 0")
+        return cls(columns, mean, spread, similarity, names, ContextWeights(**weights))
