@@ -111,11 +111,8 @@ def context_features(
     level = np.zeros(len(onset)) if level_db is None else np.asarray(level_db, dtype=np.float64)
     _validate(onset, number, points, acoustic, level)
     order = _time_order(onset, number, points, acoustic, level)
-    table = np.zeros((len(onset), len(MEASURES) - 2 + 2 * acoustic.shape[1]))
-    if len(onset):
-        ordered = onset[order], number[order], points[order], acoustic[order], level[order]
-        table[order] = ContextCounter(*ordered, similarity).features()
-    return table
+    ordered = onset[order], number[order], points[order], acoustic[order], level[order]
+    return ContextCounter(*ordered, similarity).features()[np.argsort(order)]
 
 
 def _validate(onset: Floats, burst: NDArray[Any], points: Floats, acoustic: Floats, level: Floats) -> None:

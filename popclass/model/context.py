@@ -22,6 +22,7 @@ from popclass.model.calibration import log_probabilities
 from popclass.utils.arrays import pack, softmax, unpack
 
 Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Context:
     names: tuple[str, ...]
     weighing: ContextWeights
 
-    def features(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array) -> Array:
+    def features(self, X: Array, acoustic: Array, onset_s: Array, burst: Ints, level_db: Array) -> Array:
         """Return the context features of the events of one recording, shape (events, len(names)).
 
         Parameters
@@ -108,16 +109,13 @@ class Context:
         embedding /= self.spread
         return context_features(onset_s, burst, embedding, acoustic, similarity=self.similarity, level_db=level_db)
 
-    def probabilities(
-        self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array
-    ) -> Array:
+    def probabilities(self, X: Array, acoustic: Array, onset_s: Array, burst: Ints, level_db: Array) -> Array:
         """Return probabilities by sound and context, shape (events, classes); parameters as `features`."""
         return self.apply(acoustic, self.features(X, acoustic, onset_s, burst, level_db))
 
     def apply(self, acoustic: Array, measures: Array) -> Array:
         """Return probabilities by sound and context from context features, shape (events, classes)."""
-        logits = np.log(np.maximum(acoustic, 1e-12)) + self.weighing.log_odds(acoustic, measures)
-        return softmax(logits)
+        return softmax(np.log(np.maximum(acoustic, 1e-12)) + self.weighing.log_odds(acoustic, measures))
 
     def to_json(self) -> dict[str, Any]:
         """Return the parameters as values for JSON."""

@@ -131,11 +131,10 @@ def run(session: Any, rows: NDArray[np.float32], classes: int, name: str) -> NDA
         if output.shape != (1, classes):
             raise ModelError(f"{name}: the output of the graph does not fit the classes of the model; train it anew")
         out[place] = output[0]
-    inside = (out >= -TOLERANCE) & (out <= 1 + TOLERANCE)  # false for NaN
-    if not (inside.all() and (np.abs(out.sum(axis=1) - 1) <= TOLERANCE).all()):
-        raise ModelError(
-            f"{name}: the outputs of the graph are not probabilities (0 to 1, adding up to 1); train it anew"
-        )
+    inside = ((out >= -TOLERANCE) & (out <= 1 + TOLERANCE)).all()  # false for NaN
+    inside &= (np.abs(out.sum(axis=1) - 1) <= TOLERANCE).all()
+    problem = "the outputs of the graph are not probabilities (0 to 1, adding up to 1); train it anew"
+    require(inside, f"{name}: {problem}", ModelError)
     return out
 
 

@@ -8,8 +8,7 @@ fields it does not know and a second graph that is merged into the first, and op
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,8 +91,7 @@ _ATTRIBUTE_TYPES: dict[int, tuple[str, Any]] = {  # key and the value of an abse
 _TENSOR_TYPES = {FLOAT: ("float_data", "<f4"), INT32: ("int32_data", "<i4"), INT64: ("int64_data", "<i8")}
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One step of a graph; attributes are numbers, texts, or arrays of numbers."""
 
     operator: str
@@ -103,8 +101,7 @@ class Node:
     attributes: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """An input or output: its name, ONNX type number and shape, with None for a size that is left open."""
 
     name: str
@@ -112,8 +109,7 @@ class Value:
     shape: tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(NamedTuple):
     """Parts of a graph."""
 
     nodes: tuple[Node, ...]

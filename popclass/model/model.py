@@ -110,8 +110,7 @@ class Model:
     @classmethod
     def from_bytes(cls, data: bytes, *, name: str = "model") -> Model:
         """Return the model of the bytes of a file, checked but not run; raises as `load` does."""
-        graph, info = modelfile.split(data, name)
-        return cls(graph, info, name=name)
+        return cls(*modelfile.split(data, name), name=name)
 
     @classmethod
     def default(cls) -> Model:
@@ -151,11 +150,10 @@ class Model:
         """Front end that computes the features of this model."""
         try:
             frontend = FrontEnd.from_json(self.info["frontend"])
+            require(list(frontend.names) == self.info["features"], "it makes other features than those of the model")
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             problem = _short(str(error))
             raise ModelError(f"{self.name}: its front end is not usable: {problem}; train the model anew") from None
-        if list(frontend.names) != self.info["features"]:
-            raise ModelError(f"{self.name}: its front end makes other features than its own; train the model anew")
         return frontend
 
     def probabilities(self, X: np.ndarray) -> np.ndarray:
@@ -212,8 +210,8 @@ class Model:
         low, high = np.array([bounds[name] for name in self.frontend.names]).T
         X = np.stack([low, np.clip(self.ordinary, low, high), high])
         p, new = self.probabilities(X), self.novelty(X)
-        if not (np.isfinite(p).all() and (np.abs(p.sum(axis=1) - 1) < 1e-9).all() and ((new >= 0) & (new <= 1)).all()):
-            raise ModelError(f"{self.name}: calibration or novelty are not within 0 to 1; train the model anew")
+        inside = (np.abs(p.sum(axis=1) - 1) < 1e-9).all() and ((new >= 0) & (new <= 1)).all()  # false for NaN
+        require(inside, f"{self.name}: calibration or novelty are not within 0 to 1; train the model anew", ModelError)
 
     def _parse(self) -> None:
         """Set the attributes from the JSON."""

@@ -23,7 +23,6 @@ _VARINT = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 _NEXT_VARINT = re.compile(_VARINT)
 _UNITS = {"ints": _VARINT, "floats": rb".{4}"}
 _WIRE_TYPES = {"int": 0, "ints": 0, "float": 5, "floats": 5}  # all others are length-delimited: 2
-_LENGTH_DELIMITED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +77,8 @@ def read_message(data: bytes, schema: Schema, what: str) -> dict[str, Any]:
         if not isinstance(field, Field):
             raise ValueError(f"{what} {field or f'has a field ({key >> 3}) that popclass never writes'}")
         kind = field.kind
-        if key & 7 != (_WIRE_TYPES.get(kind, _LENGTH_DELIMITED) if isinstance(kind, str) else _LENGTH_DELIMITED):
-            raise ValueError(f"{what} has its {field.name} in a form that popclass never writes")
+        wire_type = _WIRE_TYPES.get(kind, 2) if isinstance(kind, str) else 2
+        require(key & 7 == wire_type, f"{what} has its {field.name} in a form that popclass never writes")
         if isinstance(kind, tuple) or kind in ("ints", "floats"):
             value, at = _run(data, at, bytes([key]), field, what)
         else:

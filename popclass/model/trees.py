@@ -46,9 +46,8 @@ def check_trees(attributes: Mapping[str, Any], columns: int, classes: int) -> No
     _array(attributes, "nodes_values", count, np.float32)
     if "nodes_hitrates" in attributes:
         _array(attributes, "nodes_hitrates", count, np.float32)
-    if "nodes_missing_value_tracks_true" in attributes:
-        missing = _array(attributes, "nodes_missing_value_tracks_true", count)
-        require(np.isin(missing, (0, 1)).all(), "a tree has nodes_missing_value_tracks_true other than 0 and 1")
+    if (name := "nodes_missing_value_tracks_true") in attributes:
+        require(np.isin(_array(attributes, name, count), (0, 1)).all(), f"a tree has {name} other than 0 and 1")
     first = _roots(tree, node)
     outside = branch & ((feature < 0) | (feature >= columns))
     if outside.any():

@@ -46,9 +46,11 @@ def schedule(starts: ArrayLike, weights: Sequence[int], *, length: int, machines
     after, splits = find_splits(starts, length=length, machines=machines)
     chosen = [True] * len(weights)
     for first, last in pairwise(np.flatnonzero(splits).tolist()):
-        if last - first > 1:
+        if (n := last - first) > 1:
             ends = (np.minimum(after[first:last], last) - first).tolist()
-            chosen[first:last] = _Flow(_with_tie_break(weights[first:last]), ends).send(machines)
+            step = n * (n + 1) // 2 + 1  # being early counts, but less than any difference of the weights themselves
+            ranked = [weight * step + n - index for index, weight in enumerate(weights[first:last])]
+            chosen[first:last] = _Flow(ranked, ends).send(machines)
     return chosen
 
 
@@ -76,13 +78,6 @@ def find_splits(starts: ArrayLike, *, length: int, machines: int) -> tuple[NDArr
     crowded = after - index[:-1] > machines
     reach = np.maximum.accumulate(np.concatenate([[0], np.where(crowded, after, 0)]))
     return after, reach <= index
-
-
-def _with_tie_break(weights: Sequence[int]) -> list[int]:
-    """Return weights in which being early counts, but less than any difference of the weights themselves."""
-    n = len(weights)
-    step = n * (n + 1) // 2 + 1
-    return [weight * step + n - index for index, weight in enumerate(weights)]
 
 
 class _Flow:

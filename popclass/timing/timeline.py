@@ -98,7 +98,9 @@ def timelines(recordings: Iterable[RecordingInfo]) -> list[Timeline]:
     known = list(recordings)
     groups: dict[object, list[int]] = {}
     for index, info in enumerate(known):
-        groups.setdefault(_key(index, info), []).append(index)
+        alone = info.subject is None or info.recorded_at is None
+        key = index if alone else (info.subject, info.site, _has_zone(info.recorded_at))
+        groups.setdefault(key, []).append(index)
     return [_timeline(known, members) for members in groups.values()]
 
 
@@ -118,14 +120,8 @@ def timeline_warnings(recordings: Iterable[RecordingInfo]) -> list[list[str]]:
     return found
 
 
-def _key(index: int, info: RecordingInfo) -> object:
-    if info.subject is None or info.recorded_at is None:
-        return index
-    return info.subject, info.site, _has_zone(info.recorded_at)
-
-
-def _has_zone(moment: datetime) -> bool:
-    return moment.utcoffset() is not None
+def _has_zone(moment: datetime | None) -> bool:
+    return moment is not None and moment.utcoffset() is not None
 
 
 def _timeline(recordings: Sequence[RecordingInfo], members: Sequence[int]) -> Timeline:
@@ -146,7 +142,7 @@ def _clock(moment: datetime | None) -> timedelta:
 def _warn_of_missing_zones(recordings: Sequence[RecordingInfo], members: Sequence[int], found: list[list[str]]) -> None:
     """Warn of recordings of one subject and site that cannot be compared with all the others."""
     moments = [recordings[index].recorded_at for index in members]
-    any_zone = any(moment is not None and _has_zone(moment) for moment in moments)
+    any_zone = any(map(_has_zone, moments))
     for index, moment in zip(members, moments, strict=True):
         if moment is None and len(members) > 1:
             found[index].append("no starting time: timing was checked within this recording only")
