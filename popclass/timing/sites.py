@@ -20,6 +20,7 @@ Unknown keys are refused. A built-in site cannot be replaced; `--cavities` and `
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -199,11 +200,7 @@ def read_sites(path: Path) -> dict[str, Site]:
     return {name: _site(path, name, fields) for name, fields in tables.items()}
 
 
-_EXAMPLES: Mapping[str, tuple[type, str]] = {
-    "cavities": (int, "2"),
-    "refractory": (str, '"20min"'),
-    **{"documented": (bool, "true"), "note": (str, '"text"'), "source": (str, '"text"')},
-}
+_EXAMPLES = {"cavities": 2, "refractory": "20min", "documented": True, "note": "text", "source": "text"}
 
 
 def _site(path: Path, name: str, fields: Any) -> Site:
@@ -217,8 +214,8 @@ def _site(path: Path, name: str, fields: Any) -> Site:
     check(name not in SITES, " is built in: choose another name, or use --cavities and --refractory")
     for key, value in fields.items():
         check(key in _EXAMPLES, f": unknown key {key!r}: allowed are {', '.join(_EXAMPLES)}")
-        kind, example = _EXAMPLES[key]
-        check(type(value) is kind, f": {key} = {value!r} is not allowed: write for example {key} = {example}")
+        example = f"write for example {key} = {json.dumps(_EXAMPLES[key])}"
+        check(type(value) is type(_EXAMPLES[key]), f": {key} = {value!r} is not allowed: {example}")
     check("cavities" in fields, ": cavities is missing: write for example cavities = 2")
     values = {"refractory": format_duration(REFRACTORY_S), **fields}
     refractory_s = parse_duration(values.pop("refractory"), what=f"{where}: refractory")
