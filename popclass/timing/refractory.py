@@ -148,8 +148,6 @@ def cavities_needed(time_s: ArrayLike, cavitation: ArrayLike, *, refractory_s: f
     """
     onset = _finite(time_s, "time_s", largest=_LATEST_S)
     start = np.sort(microseconds(onset[np.asarray(cavitation, dtype=bool)]))
-    if len(start) < 2:
-        return len(start)
     end = np.searchsorted(start, start + round(refractory_s * MICROSECONDS), side="left")
     return int((end - np.arange(len(start))).max(initial=0))
 
