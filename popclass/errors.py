@@ -27,3 +27,9 @@ class ModelError(PopclassError):
 
 class OutputError(PopclassError):
     """A result cannot be written to its target."""
+
+
+def require(met: object, problem: str, error: type[Exception] = ValueError) -> None:
+    """Raise an error that names the problem unless a condition is met."""
+    if not met:
+        raise error(problem)

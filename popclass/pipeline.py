@@ -187,9 +187,8 @@ def analyze(
     progress: Progress | None = None,
 ) -> Analysis:
     """Extract the events of one recording and estimate their probabilities; parameters as `extract_events`."""
-    extractor = EventExtractor(model.frontend)
-    extractor.add(source, sample_rate=sample_rate, name=name, progress=progress)
-    return apply_model(extractor.finish(), model)[0]
+    extraction = extract_events(source, model.frontend, sample_rate=sample_rate, name=name, progress=progress)
+    return apply_model([extraction], model)[0]
 
 
 def apply_model(extractions: Sequence[Extraction], model: Model, *, acoustic: Array | None = None) -> list[Analysis]:
@@ -218,10 +217,8 @@ def apply_model(extractions: Sequence[Extraction], model: Model, *, acoustic: Ar
 def _with_context(extraction: Extraction, acoustic: Array, model: Model) -> Array:
     if model.context is None or len(extraction.events) < 2:
         return acoustic
-    onset = np.array([event.start_s for event in extraction.events])
-    burst = np.array([event.burst for event in extraction.events])
-    level = np.array([event.snr_db for event in extraction.events])
-    return model.context.probabilities(extraction.features, acoustic, onset, burst, level)
+    places = [(event.start_s, event.burst, event.snr_db) for event in extraction.events]
+    return model.context.probabilities(extraction.features, acoustic, *map(np.array, zip(*places, strict=True)))
 
 
 def classify(

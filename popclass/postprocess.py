@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.errors import UsageError
+from popclass.errors import UsageError, require
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.results import (
@@ -85,7 +85,9 @@ class LabelRules:
         """
         least = np.array(model.thresholds.min_probability)
         if min_probability is not None:
-            least = np.full(len(model.classes), check_probability(min_probability))
+            allowed = 0 <= min_probability <= 1
+            require(allowed, f"min probability {min_probability} is out of range: allowed is 0 to 1", UsageError)
+            least = np.full(len(model.classes), min_probability)
         if refractory_s is None:
             refractory_s = REFRACTORY_S if site is None else lookup(site).refractory_s
         check_duration(refractory_s, what="refractory")
@@ -173,23 +175,19 @@ def postprocess(
     infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     clock_warnings = timeline_warnings(infos)
     results: dict[int, RecordingResult] = {}
-    for line, placed, rules, events in _timelines(infos, analyses, metadata, rules_of):
-        labels = assign_labels(placed, *events, rules)
+    for line, placed, rules, sounds in _timelines(infos, analyses, metadata, rules_of):
+        labels = assign_labels(placed, *sounds, rules)
         total = refractory.cavities_needed(placed.time_s, labels.cavitation, refractory_s=rules.refractory_s)
         names = tuple(analyses[index].info.name for index in line.recordings)
         session = Session(names, rules.capacity, rules.refractory_s, total)
         for index in line.recordings:
-            own = np.flatnonzero(placed.recording == index)
-            needed = refractory.cavities_needed(
-                placed.time_s[own], labels.cavitation[own], refractory_s=rules.refractory_s
-            )
-            results[index] = RecordingResult(
-                info=replace(infos[index], warnings=(*infos[index].warnings, *clock_warnings[index])),
-                events=tuple(_labelled(analyses[index], labels, own, model.classes)),
-                classes=model.classes,
-                cavities_needed=needed,
-                session=session,
-            )
+            own, analysis = np.flatnonzero(placed.recording == index), analyses[index]
+            time_s, cavitation = placed.time_s[own], labels.cavitation[own]
+            needed = refractory.cavities_needed(time_s, cavitation, refractory_s=rules.refractory_s)
+            info = replace(infos[index], warnings=(*infos[index].warnings, *clock_warnings[index]))
+            rows = zip(own.tolist(), analysis.events, analysis.acoustic, analysis.novelty, strict=True)
+            events = tuple(labels.apply(at, event, model.classes, *sound) for at, event, *sound in rows)
+            results[index] = RecordingResult(info, events, model.classes, needed, session)
     return [results[index] for index in range(len(analyses))]
 
 
@@ -220,8 +218,8 @@ def posteriors(
     infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     found: dict[int, Array] = {}
     rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, price=price)
-    for line, placed, rules, events in _timelines(infos, analyses, metadata, rules_of):
-        probabilities, *_ = check_timing(placed, *events, rules)
+    for line, placed, rules, sounds in _timelines(infos, analyses, metadata, rules_of):
+        probabilities, *_ = check_timing(placed, *sounds, rules)
         found.update({index: probabilities[placed.recording == index] for index in line.recordings})
     return [found[index] for index in range(len(analyses))]
 
@@ -250,11 +248,8 @@ def assign_labels(
     if last_cavitation_s is not None:
         earlier = (placed.time_s - last_cavitation_s).tolist()
         since = tuple(before if span is None else span for before, span in zip(earlier, since, strict=True))
-    why = reasons(
-        *(placed.time_s, placed.burst, timing, takes_cavity, labels, since),
-        capacity=rules.capacity,
-        refractory_s=rules.refractory_s,
-    )
+    columns = placed.time_s, placed.burst, timing, takes_cavity, labels, since
+    why = reasons(*columns, capacity=rules.capacity, refractory_s=rules.refractory_s)
     return TimelineLabels(posterior, labels, timing, why, cavitation, takes_cavity, since)
 
 
@@ -287,13 +282,6 @@ def check_timing(
     return softmax(logits), timing, takes_cavity
 
 
-def check_probability(value: float) -> float:
-    """Return `value`; raise UsageError unless it is 0 to 1."""
-    if not 0 <= value <= 1:
-        raise UsageError(f"min probability {value} is out of range: allowed is 0 to 1")
-    return value
-
-
 def _timelines(
     infos: Sequence[RecordingInfo],
     analyses: Sequence[Analysis],
@@ -309,10 +297,3 @@ def _timelines(
         contextual = np.concatenate([analyses[index].contextual for index in line.recordings])
         novelty = np.concatenate([analyses[index].novelty for index in line.recordings])
         yield line, line.place(onsets, bursts), rules_of(site=line.site, capacity=capacity), (contextual, novelty)
-
-
-def _labelled(
-    analysis: Analysis, labels: TimelineLabels, own: NDArray[np.intp], classes: Sequence[str]
-) -> Iterator[Event]:
-    each = zip(own.tolist(), analysis.events, analysis.acoustic, analysis.novelty, strict=True)
-    return (labels.apply(at, event, classes, acoustic, novelty) for at, event, acoustic, novelty in each)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -174,51 +175,25 @@ class Session:
     cavities_needed: int
 
 
+def _of_info(name: str) -> Any:
+    """Return a property that reads a field of `info`."""
+    return property(attrgetter(f"info.{name}"))
+
+
 class HasInfo:
-    """Access to the fields of `info` as attributes of their own."""
+    """Access to the fields of `info` as attributes of their own; `recording` is its name."""
 
     __slots__ = ()
     info: RecordingInfo
 
-    @property
-    def recording(self) -> str:
-        """Path as given; `-` for standard input."""
-        return self.info.name
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.info.duration_s
-
-    @property
-    def sample_rate(self) -> int:
-        """Sample rate in hertz."""
-        return self.info.sample_rate
-
-    @property
-    def channels(self) -> int:
-        """Number of channels."""
-        return self.info.channels
-
-    @property
-    def site(self) -> str | None:
-        """Site on the body."""
-        return self.info.site
-
-    @property
-    def subject(self) -> str | None:
-        """Subject identifier."""
-        return self.info.subject
-
-    @property
-    def recorded_at(self) -> datetime | None:
-        """Start of the recording."""
-        return self.info.recorded_at
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """One line for each oddity of the recording."""
-        return self.info.warnings
+    recording: str = _of_info("name")
+    duration_s: float = _of_info("duration_s")
+    sample_rate: int = _of_info("sample_rate")
+    channels: int = _of_info("channels")
+    site: str | None = _of_info("site")
+    subject: str | None = _of_info("subject")
+    recorded_at: datetime | None = _of_info("recorded_at")
+    warnings: tuple[str, ...] = _of_info("warnings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,27 +245,17 @@ class RecordingResult(HasInfo):
 
 def event_row(event: Event, info: RecordingInfo, classes: tuple[str, ...]) -> dict[str, Any]:
     """Return one event as a flat record in the columns of `event_columns`."""
-    row = {column: getattr(event, column) for column in _EVENT_FIELDS}
-    about = {
-        "recording": info.name,
-        **{f"p_{name}": event.probabilities.get(name) for name in classes},
-        "site": info.site,
-        "subject": info.subject,
-        "recorded_at": info.recorded_at.isoformat() if info.recorded_at else None,
-    }
-    row.update(about)
-    return {column: row[column] for column in event_columns(classes)}
+    started = info.recorded_at.isoformat() if info.recorded_at else None
+    own = [getattr(event, column) for column in _EVENT_FIELDS]
+    acoustic = [event.probabilities.get(name) for name in classes]
+    values = (info.name, *own[:8], *acoustic, *own[8:], info.site, info.subject, started)
+    return dict(zip(event_columns(classes), values, strict=True))
 
 
 def event_columns(classes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of the columns of an events table, in order."""
-    return (
-        "recording",
-        *_EVENT_FIELDS[:8],
-        *(f"p_{name}" for name in classes),
-        *_EVENT_FIELDS[8:],
-        *("site", "subject", "recorded_at"),
-    )
+    acoustic = [f"p_{name}" for name in classes]
+    return ("recording", *_EVENT_FIELDS[:8], *acoustic, *_EVENT_FIELDS[8:], "site", "subject", "recorded_at")
 
 
 _EVENT_FIELDS = (

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from popclass.context.similarity import Similarity
-from popclass.errors import UsageError
+from popclass.errors import UsageError, require
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -111,24 +111,20 @@ def context_features(
     level = np.zeros(len(onset)) if level_db is None else np.asarray(level_db, dtype=np.float64)
     _validate(onset, number, points, acoustic, level)
     order = _time_order(onset, number, points, acoustic, level)
-    table = np.zeros((len(onset), len(MEASURES) - 2 + 2 * acoustic.shape[1]))
-    if len(onset):
-        ordered = onset[order], number[order], points[order], acoustic[order], level[order]
-        table[order] = ContextCounter(*ordered, similarity).features()
-    return table
+    ordered = onset[order], number[order], points[order], acoustic[order], level[order]
+    return ContextCounter(*ordered, similarity).features()[np.argsort(order)]
 
 
 def _validate(onset: Floats, burst: NDArray[Any], points: Floats, acoustic: Floats, level: Floats) -> None:
     n = len(onset)
-    if onset.ndim != 1 or burst.shape != (n,) or level.shape != (n,):
-        raise UsageError("onset_s, burst and level_db must hold one value for each event")
+    single = onset.ndim == 1 and burst.shape == level.shape == (n,)
+    require(single, "onset_s, burst and level_db must hold one value for each event", UsageError)
     for name, matrix in (("embedding", points), ("p_acoustic", acoustic)):
-        if matrix.ndim != 2 or len(matrix) != n or matrix.shape[1] == 0:
-            raise UsageError(f"{name} has shape {matrix.shape}: expected ({n}, at least 1)")
-    if not all(np.isfinite(values).all() for values in (onset, points, acoustic, level)):
-        raise UsageError("onset_s, embedding, p_acoustic and level_db must be finite")
-    if (np.abs(onset) > 1e12).any():
-        raise UsageError("onset_s lies beyond 1e12 s")
+        fits = matrix.ndim == 2 and len(matrix) == n and matrix.shape[1] > 0
+        require(fits, f"{name} has shape {matrix.shape}: expected ({n}, at least 1)", UsageError)
+    finite = all(np.isfinite(values).all() for values in (onset, points, acoustic, level))
+    require(finite, "onset_s, embedding, p_acoustic and level_db must be finite", UsageError)
+    require((np.abs(onset) <= 1e12).all(), "onset_s lies beyond 1e12 s", UsageError)
 
 
 def _time_order(onset: Floats, burst: NDArray[Any], points: Floats, acoustic: Floats, level: Floats) -> Integers:

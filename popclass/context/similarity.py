@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from popclass.errors import UsageError
+from popclass.errors import UsageError, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class Similarity:
     pair_spread: float = 0.3
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.scale) and self.scale > 0 and np.isfinite(self.pair_spread) and self.pair_spread > 0):
-            raise UsageError(f"scale {self.scale} and pair_spread {self.pair_spread} must be greater than 0")
-        if not (0 < self.threshold <= 1 and 0 < self.window_s <= 1e6 and 1 <= self.neighbours <= 10_000):
-            raise UsageError("threshold must lie in 0-1, window_s in 0-1e6 s, neighbours in 1-10000")
-        if not 0 <= self.quieter_db <= 200:
-            raise UsageError(f"quieter_db {self.quieter_db} must lie in 0-200")
-        if not 0 < self.pair_s[0] < self.pair_s[1] <= 1e3:
-            raise UsageError(f"pair_s {self.pair_s} must be a shorter and a longer distance in seconds")
+        spreads = 0 < self.scale < np.inf and 0 < self.pair_spread < np.inf
+        others = 0 < self.threshold <= 1 and 0 < self.window_s <= 1e6 and 1 <= self.neighbours <= 10_000
+        others = others and 0 <= self.quieter_db <= 200 and 0 < self.pair_s[0] < self.pair_s[1] <= 1e3
+        allowed = (
+            "greater than 0 for scale and pair_spread, 0-1 for threshold, 0-1e6 s for window_s, 1-10000 for "
+            "neighbours, 0-200 for quieter_db, a shorter and a longer distance in seconds for pair_s"
+        )
+        require(spreads and others, f"{self} is out of range: allowed is {allowed}", UsageError)
 
     def between(self, one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the similarity of each row of `one` to the same row of `other`.

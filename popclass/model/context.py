@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from popclass.context.features import context_features, context_names
 from popclass.context.similarity import Similarity
-from popclass.errors import UsageError
+from popclass.errors import require
 from popclass.model.calibration import log_probabilities
 from popclass.utils.arrays import pack, softmax, unpack
 
 Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,6 @@ class ContextWeights:
         moved = np.tanh(np.einsum("nm,mh->nh", measures, self.inner) + base) - np.tanh(base)
         return np.asarray(np.einsum("nm,mk->nk", measures, self.linear) + np.einsum("nh,hk->nk", moved, self.outer))
 
-    def fits(self, measures: int, classes: int) -> bool:
-        """Return whether the arrays fit each other and these numbers of context features and classes."""
-        units = self.bias.shape[0] if self.bias.ndim == 1 else -1
-        shapes = [self.linear.shape, self.inner.shape, self.sound.shape, self.outer.shape]
-        return shapes == [(measures, classes), (measures, units), (classes, units), (units, classes)]
-
 
 def sound_logs(acoustic: Array) -> Array:
     """Return logarithms of probabilities less their mean, none below that of `calibration.FLOOR`."""
@@ -99,7 +94,7 @@ class Context:
     names: tuple[str, ...]
     weighing: ContextWeights
 
-    def features(self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array) -> Array:
+    def features(self, X: Array, acoustic: Array, onset_s: Array, burst: Ints, level_db: Array) -> Array:
         """Return the context features of the events of one recording, shape (events, len(names)).
 
         Parameters
@@ -114,16 +109,13 @@ class Context:
         embedding /= self.spread
         return context_features(onset_s, burst, embedding, acoustic, similarity=self.similarity, level_db=level_db)
 
-    def probabilities(
-        self, X: Array, acoustic: Array, onset_s: Array, burst: NDArray[np.int64], level_db: Array
-    ) -> Array:
+    def probabilities(self, X: Array, acoustic: Array, onset_s: Array, burst: Ints, level_db: Array) -> Array:
         """Return probabilities by sound and context, shape (events, classes); parameters as `features`."""
         return self.apply(acoustic, self.features(X, acoustic, onset_s, burst, level_db))
 
     def apply(self, acoustic: Array, measures: Array) -> Array:
         """Return probabilities by sound and context from context features, shape (events, classes)."""
-        logits = np.log(np.maximum(acoustic, 1e-12)) + self.weighing.log_odds(acoustic, measures)
-        return softmax(logits)
+        return softmax(np.log(np.maximum(acoustic, 1e-12)) + self.weighing.log_odds(acoustic, measures))
 
     def to_json(self) -> dict[str, Any]:
         """Return the parameters as values for JSON."""
@@ -145,20 +137,16 @@ class Context:
         ValueError, KeyError, TypeError
             If the values are not usable, or made for other classes or context features.
         """
-        try:
-            similarity = Similarity.from_json(stored["likeness"])
-        except UsageError as error:
-            raise ValueError(str(error)) from None
+        similarity = Similarity.from_json(stored["likeness"])
         weights = {field.name: unpack(stored["weighing"][field.name]) for field in fields(ContextWeights)}
         columns = tuple(int(column) for column in stored["columns"])
         mean, spread = unpack(stored["mean"]), unpack(stored["spread"])
-        context = cls(columns, mean, spread, similarity, tuple(stored["names"]), ContextWeights(**weights))
-        if context.names != context_names(classes):
-            raise ValueError("the context model was made for other context features or classes")
-        if mean.shape != (len(columns),) or spread.shape != (len(columns),):
-            raise ValueError("the arrays of the context model do not fit together")
-        if not context.weighing.fits(len(context.names), len(classes)):
-            raise ValueError("the weights of the context model do not fit together")
-        if not columns or not (spread > 0).all():
-            raise ValueError("the context model compares no features, or some by a spread that is not above 0")
-        return context
+        names = tuple(stored["names"])
+        require(names == context_names(classes), "the context model was made for other context features or classes")
+        c, m, k, h = len(columns), len(names), len(classes), weights["bias"].size
+        shapes = [array.shape for array in (mean, spread, *weights.values())]
+        fits = shapes == [(c,), (c,), (m, k), (m, h), (k, h), (h,), (h, k)]
+        require(fits, "the arrays of the context model do not fit together")
+        positive = len(columns) and (spread > 0).all()
+        require(positive, "the context model compares no features, or some by a spread that is not above 0")
+        return cls(columns, mean, spread, similarity, names, ContextWeights(**weights))

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from popclass.errors import ModelError, OutputError
+from popclass.errors import ModelError, OutputError, require
 from popclass.utils.files import replacing
 from popclass.utils.strict_json import read_json
 from popclass.utils.text import one_line
@@ -56,12 +56,10 @@ def join(graph: bytes, info: Mapping[str, Any]) -> bytes:
         If the file would be larger than `read` allows.
     """
     text = json.dumps(info, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
-    if len(text) > LARGEST_JSON or len(graph) > LARGEST_FILE - LARGEST_JSON:
-        most = f"{(LARGEST_FILE - LARGEST_JSON) >> 20} and {LARGEST_JSON >> 20} MiB"
-        raise ModelError(
-            f"the model would have a graph of {len(graph)} and a JSON of {len(text)} bytes, allowed are {most}; "
-            "train on fewer recordings or another classifier"
-        )
+    found = f"the model would have a graph of {len(graph)} and a JSON of {len(text)} bytes"
+    most = f"allowed are {(LARGEST_FILE - LARGEST_JSON) >> 20} and {LARGEST_JSON >> 20} MiB"
+    fits = len(text) <= LARGEST_JSON and len(graph) <= LARGEST_FILE - LARGEST_JSON
+    require(fits, f"{found}, {most}; train on fewer recordings or another classifier", ModelError)
     blank = _entry(_SEAL_KEY, b"%08x:" % len(text) + b"0" * _DIGEST)
     sealed = graph + _entry(_JSON_KEY, text) + blank[:-_DIGEST]
     return sealed + _digest(sealed)
@@ -87,8 +85,8 @@ def split(data: bytes, name: str) -> tuple[bytes, dict[str, Any]]:
     end = len(data) - len(_entry(_SEAL_KEY, b"0" * _SEAL_VALUE))
     text = data[end - length : end] if length <= end else b""
     entry = _entry(_JSON_KEY, text)
-    if data[end - len(entry) : end] != entry:
-        raise ModelError(f"{name}: its JSON is not where its seal says; train the model anew")
+    placed = data[end - len(entry) : end] == entry
+    require(placed, f"{name}: its JSON is not where its seal says; train the model anew", ModelError)
     return data[: end - len(entry)], _parse(text, name)
 
 
@@ -101,21 +99,20 @@ def read(path: Path) -> bytes:
         If the file does not exist, cannot be read, or is too large.
     """
     shown = one_line(str(path))
-    if path.is_dir():
-        raise ModelError(f"{shown}: this is a folder; name the model file in it")
+    require(not path.is_dir(), f"{shown}: this is a folder; name the model file in it", ModelError)
     # opening a pipe without a writer would block, and a device has no end; a link to a file is as good as the file
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         with open(os.open(path, flags), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ModelError(f"{shown}: neither a file nor a link to one; copy the model into a file")
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            require(regular, f"{shown}: neither a file nor a link to one; copy the model into a file", ModelError)
             data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         raise ModelError(f"{shown}: no such model file; `popclass train` makes one") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{shown}: the model cannot be read ({_reason(error)})") from None
-    if len(data) > LARGEST_FILE:
-        raise ModelError(f"{shown}: larger than {LARGEST_FILE // 2**20} MiB, so not a popclass model")
+    fits = len(data) <= LARGEST_FILE
+    require(fits, f"{shown}: larger than {LARGEST_FILE // 2**20} MiB, so not a popclass model", ModelError)
     return data
 
 
@@ -142,12 +139,8 @@ def _entry(key: bytes, value: bytes) -> bytes:
 
 def _varint(number: int) -> bytes:
     """Return an unsigned integer as a protocol buffers varint: seven bits a byte, lowest first."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+    groups = [number >> place & 0x7F for place in range(0, max(number.bit_length(), 1), 7)]
+    return bytes([*(group | 0x80 for group in groups[:-1]), groups[-1]])
 
 
 def _digest(data: bytes) -> bytes:
@@ -155,21 +148,22 @@ def _digest(data: bytes) -> bytes:
 
 
 def _check_seal(data: bytes, name: str) -> None:
-    if not data:
-        raise ModelError(f"{name}: the file is empty")
-    if re.match(rb"\x80[\x00-\x05]", data):
-        raise ModelError(f"{name}: this is a pickle, which may run code and is never opened; popclass reads ONNX")
+    def check(met: object, problem: str) -> None:
+        require(met, f"{name}: {problem}", ModelError)
+
+    check(data, "the file is empty")
+    pickled = re.match(rb"\x80[\x00-\x05]", data)
+    check(not pickled, "this is a pickle, which may run code and is never opened; popclass reads ONNX")
     for magic, kind in _ARCHIVES.items():
-        if data.startswith(magic):
-            raise ModelError(f"{name}: this is a {kind} archive, which is never unpacked; name the model file in it")
-    if _SEAL_KEY not in data and _JSON_KEY not in data:
-        raise ModelError(f"{name}: not a popclass model; `popclass train` makes one")
+        check(
+            not data.startswith(magic), f"this is a {kind} archive, which is never unpacked; name the model file in it"
+        )
+    check(_JSON_KEY in data, "not a popclass model; `popclass train` makes one")  # the key of the seal contains it
     head = _entry(_SEAL_KEY, b"0" * _SEAL_VALUE)[:-_SEAL_VALUE]
-    seal = data[-len(head) - _SEAL_VALUE :]
-    if not seal.startswith(head) or not re.fullmatch(rb"[0-9a-f]{8}:[0-9a-f]{64}", seal[len(head) :]):
-        raise ModelError(f"{name}: damaged or cut short, or not a popclass model; copy the file anew")
-    if _digest(data[:-_DIGEST]) != data[-_DIGEST:]:
-        raise ModelError(f"{name}: damaged: its content does not match its checksum; copy the file anew")
+    sealed = re.fullmatch(re.escape(head) + rb"[0-9a-f]{8}:[0-9a-f]{64}", data[-len(head) - _SEAL_VALUE :])
+    check(sealed, "damaged or cut short, or not a popclass model; copy the file anew")
+    matches = _digest(data[:-_DIGEST]) == data[-_DIGEST:]
+    check(matches, "damaged: its content does not match its checksum; copy the file anew")
 
 
 def _parse(text: bytes, name: str) -> dict[str, Any]:
@@ -178,12 +172,10 @@ def _parse(text: bytes, name: str) -> dict[str, Any]:
     except ValueError as error:
         raise ModelError(f"{name}: its JSON is refused: {one_line(str(error))}; train the model anew") from None
     version = info.get("schema_version") if isinstance(info, dict) else None
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+    if type(version) is not int or version < 1:
         raise ModelError(f"{name}: it has no schema version; train the model anew")
-    if version > SCHEMA_VERSION:
-        raise ModelError(
-            f"{name}: made by a newer popclass (schema {version}, known up to {SCHEMA_VERSION}); update popclass"
-        )
+    newer = f"made by a newer popclass (schema {version}, known up to {SCHEMA_VERSION})"
+    require(version <= SCHEMA_VERSION, f"{name}: {newer}; update popclass", ModelError)
     return dict(info)
 
 

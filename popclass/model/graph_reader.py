@@ -8,12 +8,12 @@ fields it does not know and a second graph that is merged into the first, and op
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.errors import require
 from popclass.model.protobuf import Field, Schema, read_message
 
 OPSETS = {"": (13, 17), "ai.onnx.ml": (1, 3)}  # lowest and highest version of each domain
@@ -91,8 +91,7 @@ _ATTRIBUTE_TYPES: dict[int, tuple[str, Any]] = {  # key and the value of an abse
 _TENSOR_TYPES = {FLOAT: ("float_data", "<f4"), INT32: ("int32_data", "<i4"), INT64: ("int64_data", "<i8")}
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One step of a graph; attributes are numbers, texts, or arrays of numbers."""
 
     operator: str
@@ -102,8 +101,7 @@ class Node:
     attributes: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """An input or output: its name, ONNX type number and shape, with None for a size that is left open."""
 
     name: str
@@ -111,8 +109,7 @@ class Value:
     shape: tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(NamedTuple):
     """Parts of a graph."""
 
     nodes: tuple[Node, ...]
@@ -131,38 +128,35 @@ def read_graph(data: bytes) -> Graph:
     """
     model = read_message(data, _MODEL, "the model")
     low, high = IR_VERSIONS
-    if not low <= model.get("ir_version", 0) <= high:
-        raise ValueError(f"it has ONNX IR version {model.get('ir_version')}; allowed are {low} to {high}")
+    version = model.get("ir_version", 0)
+    require(low <= version <= high, f"it has ONNX IR version {version}; allowed are {low} to {high}")
     _check_opsets(model.get("opset_import", []))
-    if "graph" not in model:
-        raise ValueError("the model holds no graph")
-    graph = model["graph"]
-    return Graph(
-        tuple(map(_node, graph.get("node", []))),
-        _tensors(graph.get("initializer", [])),
-        tuple(map(_value, graph.get("input", []))),
-        tuple(map(_value, graph.get("output", []))),
+    require("graph" in model, "the model holds no graph")
+    nodes, initializers, inputs, outputs = (
+        model["graph"].get(name, []) for name in ("node", "initializer", "input", "output")
     )
+    steps, tensors = tuple(map(_node, nodes)), dict(map(_tensor, initializers))
+    require(len(tensors) == len(initializers), "there are two tensors of the same name")
+    total = sum(values.size for values in tensors.values())
+    require(total <= LARGEST_TENSOR, f"its tensors hold more than {LARGEST_TENSOR} numbers")
+    return Graph(steps, tensors, tuple(map(_value, inputs)), tuple(map(_value, outputs)))
 
 
 def _check_opsets(opsets: list[dict[str, Any]]) -> None:
     versions = {(each.get("domain", ""), each.get("version", 0)) for each in opsets}
     for domain, version in sorted(versions):
-        if domain not in OPSETS:
-            raise ValueError(f"it uses the operator domain {domain!r}; allowed are ai.onnx and ai.onnx.ml")
+        require(domain in OPSETS, f"it uses the operator domain {domain!r}; allowed are ai.onnx and ai.onnx.ml")
         low, high = OPSETS[domain]
-        if not low <= version <= high:
-            shown = domain or "ai.onnx"
-            raise ValueError(f"it uses version {version} of the operators {shown}; allowed are {low} to {high}")
-    if len(versions) != len({domain for domain, _ in versions}):
-        raise ValueError("it names two versions of one operator domain")
+        used = f"version {version} of the operators {domain or 'ai.onnx'}"
+        require(low <= version <= high, f"it uses {used}; allowed are {low} to {high}")
+    require(len(versions) == len(dict(versions)), "it names two versions of one operator domain")
 
 
 def _node(node: dict[str, Any]) -> Node:
     operator = node.get("op_type", "")
     attributes = dict(_attribute(each, operator) for each in node.get("attribute", []))
-    if len(attributes) < len(node.get("attribute", [])):
-        raise ValueError(f"the operator {operator!r} has two attributes of the same name")
+    distinct = len(attributes) == len(node.get("attribute", []))
+    require(distinct, f"the operator {operator!r} has two attributes of the same name")
     inputs, outputs = (tuple(node.get(name, ())) for name in ("input", "output"))
     return Node(operator, node.get("domain", ""), inputs, outputs, attributes)
 
@@ -170,47 +164,31 @@ def _node(node: dict[str, Any]) -> Node:
 def _attribute(attribute: dict[str, Any], operator: str) -> tuple[str, Any]:
     name = attribute.get("name", "")
     key, absent = _ATTRIBUTE_TYPES.get(attribute.get("type", 0), ("", None))
-    if set(attribute) - {"name", "type", "doc_string", key} or not key:
-        raise ValueError(f"the operator {operator!r} has an attribute {name!r} of a type that popclass never writes")
+    known = key and not set(attribute) - {"name", "type", "doc_string", key}
+    require(known, f"the operator {operator!r} has an attribute {name!r} of a type that popclass never writes")
     value = attribute.get(key, absent)
-    if key in ("f", "floats") and not np.isfinite(value).all():
-        raise ValueError(f"the operator {operator!r} has NaN or infinity in its {name}")
+    finite = key not in ("f", "floats") or np.isfinite(value).all()
+    require(finite, f"the operator {operator!r} has NaN or infinity in its {name}")
     return name, value
-
-
-def _tensors(tensors: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:
-    found = dict(map(_tensor, tensors))
-    if len(found) < len(tensors):
-        raise ValueError("there are two tensors of the same name")
-    if sum(values.size for values in found.values()) > LARGEST_TENSOR:
-        raise ValueError(f"its tensors hold more than {LARGEST_TENSOR} numbers")
-    return found
 
 
 def _tensor(tensor: dict[str, Any]) -> tuple[str, NDArray[Any]]:
     name, kind, dims = tensor.get("name", ""), tensor.get("data_type", 0), tensor.get("dims", [])
-    size = math.prod(dims)
-    if len(dims) > 2 or any(not 0 < n <= LARGEST_TENSOR for n in dims) or size > LARGEST_TENSOR:
-        raise ValueError(
-            f"the tensor {name!r} has the shape {dims}; allowed are two dimensions and {LARGEST_TENSOR} numbers"
-        )
-    if kind not in _TENSOR_TYPES:
-        raise ValueError(f"the tensor {name!r} is of type {kind}; allowed are float32, int32 and int64")
+    size, shown = math.prod(dims), f"the tensor {name!r}"
+    fits = len(dims) <= 2 and all(n > 0 for n in dims) and size <= LARGEST_TENSOR
+    require(fits, f"{shown} has the shape {dims}; allowed are two dimensions and {LARGEST_TENSOR} numbers")
+    require(kind in _TENSOR_TYPES, f"{shown} is of type {kind}; allowed are float32, int32 and int64")
     key, dtype = _TENSOR_TYPES[kind]
     held = tensor.keys() & {"float_data", "int32_data", "int64_data", "raw_data"}
-    if held not in ({key}, {"raw_data"}):
-        raise ValueError(f"the tensor {name!r} holds numbers of another type than it declares, or none")
+    require(held in ({key}, {"raw_data"}), f"{shown} holds numbers of another type than it declares, or none")
     values = tensor[key] if key in held else np.frombuffer(tensor["raw_data"], dtype)
-    if len(values) != size:
-        raise ValueError(f"the tensor {name!r} holds numbers that do not fit its shape {dims}")
-    if kind == FLOAT and not np.isfinite(values).all():
-        raise ValueError(f"the tensor {name!r} holds NaN or infinity")
+    require(len(values) == size, f"{shown} holds numbers that do not fit its shape {dims}")
+    require(kind != FLOAT or np.isfinite(values).all(), f"{shown} holds NaN or infinity")
     return name, values.astype(dtype).reshape(dims)
 
 
 def _value(value: dict[str, Any]) -> Value:
     name, kind = value.get("name", ""), value.get("type", {}).get("tensor_type")
-    if kind is None:
-        raise ValueError(f"{name!r} is not a tensor")
+    require(kind is not None, f"{name!r} is not a tensor")
     shape = tuple(each.get("value") for each in kind.get("shape", {}).get("dim", []))
     return Value(name, kind.get("elem_type", 0), shape)

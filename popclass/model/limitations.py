@@ -19,8 +19,6 @@ _ASSUMED = (
     "Those rest on the few published figures and on many assumptions (`docs/synthesis.md`). How well snapping is "
     "recognised in real recordings is unknown: no such recordings are openly available."
 )
-_UNKNOWN = "how well it recognises real snapping is not known."
-_REPEATED = "A repeated tap or click of anything else can pass for snapping."
 _FREQUENT = (
     "A probability holds where each class is as frequent as in training; where a class is rarer, its probability is "
     "too high."
@@ -48,15 +46,11 @@ def limits(model: Model) -> list[str]:
         limitations.append(f"It was trained on generated sounds only. {_ASSUMED}")
     elif _is_generated(training):
         limitations.append(f"The base model was trained on generated sounds. {_ASSUMED} {_adapted(model)}.")
-    stages = "timing and context are" if model.context is not None else "timing is"
-    context = "" if model.context is not None else " This model has no context weights."
-    return [
-        *limitations,
-        *_ALWAYS[:2],
-        *_repeated(model),
-        f"The probabilities are those of the sound alone; {stages} applied after them.{context}",
-        *_ALWAYS[2:],
-    ]
+    applied = "timing and context are applied after them."
+    if model.context is None:
+        applied = "timing is applied after them. This model has no context weights."
+    sound = f"The probabilities are those of the sound alone; {applied}"
+    return [*limitations, *_ALWAYS[:2], *_repeated(model), sound, *_ALWAYS[2:]]
 
 
 def brief_limits(model: Model) -> list[str]:
@@ -71,17 +65,16 @@ def brief_limits(model: Model) -> list[str]:
     >>> brief_limits(Model.default())[0]
     'The model was trained on generated sounds only: how well it recognises real snapping is not known.'
     """
-    training = model.info["training"]
-    limitations = [*_repeated(model), _FREQUENT]
-    if training.get("source") == "generated":
-        return [f"The model was trained on generated sounds only: {_UNKNOWN}", *limitations]
-    if _is_generated(training):
-        return [f"The model corrects one that was trained on generated sounds only: {_UNKNOWN}", *limitations]
-    return limitations
+    training, limitations = model.info["training"], [*_repeated(model), _FREQUENT]
+    if not _is_generated(training):
+        return limitations
+    trained = "was" if training.get("source") == "generated" else "corrects one that was"
+    unknown = "how well it recognises real snapping is not known."
+    return [f"The model {trained} trained on generated sounds only: {unknown}", *limitations]
 
 
 def _repeated(model: Model) -> list[str]:
-    return [_REPEATED] if SNAPPING in model.classes else []
+    return ["A repeated tap or click of anything else can pass for snapping."] if SNAPPING in model.classes else []
 
 
 def _adapted(model: Model) -> str:

@@ -16,21 +16,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from popclass.errors import ModelError, UsageError
+from popclass.errors import ModelError, UsageError, require
+from popclass.features.definitions import FEATURES
+from popclass.features.frontend import FrontEnd
 from popclass.model import file as modelfile
 from popclass.model.calibration import Calibration
 from popclass.model.context import Context
-from popclass.model.graph_check import check_graph
+from popclass.model.graph import check_graph, open_session, run
 from popclass.model.novelty import Novelty
 from popclass.results import UNCERTAIN
 from popclass.utils.text import one_line
-
-if TYPE_CHECKING:
-    from popclass.features.frontend import FrontEnd
 
 _MAPPINGS = ("frontend", "classifier", "calibration", "thresholds", "novelty", "training", "versions", "scores")
 KEYS = frozenset({"schema_version", "created_by", "classes", "features", "context", *_MAPPINGS})
@@ -111,8 +110,7 @@ class Model:
     @classmethod
     def from_bytes(cls, data: bytes, *, name: str = "model") -> Model:
         """Return the model of the bytes of a file, checked but not run; raises as `load` does."""
-        graph, info = modelfile.split(data, name)
-        return cls(graph, info, name=name)
+        return cls(*modelfile.split(data, name), name=name)
 
     @classmethod
     def default(cls) -> Model:
@@ -150,15 +148,12 @@ class Model:
     @cached_property
     def frontend(self) -> FrontEnd:
         """Front end that computes the features of this model."""
-        from popclass.features.frontend import FrontEnd
-
         try:
             frontend = FrontEnd.from_json(self.info["frontend"])
+            require(list(frontend.names) == self.info["features"], "it makes other features than those of the model")
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             problem = _short(str(error))
             raise ModelError(f"{self.name}: its front end is not usable: {problem}; train the model anew") from None
-        if list(frontend.names) != self.info["features"]:
-            raise ModelError(f"{self.name}: its front end makes other features than its own; train the model anew")
         return frontend
 
     def probabilities(self, X: np.ndarray) -> np.ndarray:
@@ -186,8 +181,6 @@ class Model:
         values = self._check(X).astype(np.float32)
         if not len(values):
             return np.zeros((0, len(self.classes)))
-        from popclass.model.session import run
-
         return run(self._session, values, len(self.classes), self.name)
 
     def novelty(self, X: np.ndarray) -> np.ndarray:
@@ -213,60 +206,50 @@ class Model:
         ModelError
             If something does not work, or the outputs are not probabilities.
         """
-        from popclass.features.definitions import FEATURES
-
         bounds = {each.name: (each.low, each.high) for each in FEATURES}
         low, high = np.array([bounds[name] for name in self.frontend.names]).T
         X = np.stack([low, np.clip(self.ordinary, low, high), high])
         p, new = self.probabilities(X), self.novelty(X)
-        if not (np.isfinite(p).all() and (np.abs(p.sum(axis=1) - 1) < 1e-9).all() and ((new >= 0) & (new <= 1)).all()):
-            raise ModelError(f"{self.name}: calibration or novelty are not within 0 to 1; train the model anew")
+        inside = (np.abs(p.sum(axis=1) - 1) < 1e-9).all() and ((new >= 0) & (new <= 1)).all()  # false for NaN
+        require(inside, f"{self.name}: calibration or novelty are not within 0 to 1; train the model anew", ModelError)
 
     def _parse(self) -> None:
         """Set the attributes from the JSON."""
         info = self.info
-        if unknown := sorted(set(info) - KEYS):
-            raise ValueError(f"unknown key {unknown[0]!r}")
-        if missing := sorted(KEYS - set(info)):
-            raise KeyError(missing[0])
+        if wrong := sorted(KEYS ^ set(info)):
+            raise ValueError(f"the key {wrong[0]!r} is {'missing' if wrong[0] in KEYS else 'unknown'}")
         for key in _MAPPINGS:
-            if not isinstance(info[key], dict):
-                raise TypeError(f"{key} must be an object")
-        if not isinstance(info["created_by"], str):
-            raise TypeError("created_by must be a text")
+            require(isinstance(info[key], dict), f"{key} must be an object")
+        require(isinstance(info["created_by"], str), "created_by must be a text")
         _check_texts(info["training"].get("sha256", []), "training.sha256")
         self.classes, self.features = (_names(info[key], key) for key in ("classes", "features"))
-        if len(self.classes) < 2 or UNCERTAIN in self.classes or not all(map(CLASS_NAME.fullmatch, self.classes)):
-            raise ValueError(f"classes {self.classes} are not allowed")
+        allowed = len(self.classes) >= 2 and UNCERTAIN not in self.classes
+        allowed &= all(map(CLASS_NAME.fullmatch, self.classes))
+        require(allowed, f"classes {self.classes} are not allowed")
         self.context = None if info["context"] is None else Context.from_json(info["context"], self.classes)
-        if self.context is not None and not all(0 <= c < len(self.features) for c in self.context.columns):
-            raise ValueError("the context model compares features that do not exist")
+        columns = self.context.columns if self.context is not None else ()
+        exist = all(0 <= column < len(self.features) for column in columns)
+        require(exist, "the context model compares features that do not exist")
         self._calibration = Calibration.from_json(info["calibration"])
         self._novelty = Novelty.from_json(info["novelty"])
-        if len(self._calibration.bias) != len(self.classes):
-            raise ValueError("the calibration does not fit the classes")
-        if len(self._novelty.mean) != len(self.features):
-            raise ValueError("the novelty measure does not fit the features")
+        require(len(self._calibration.bias) == len(self.classes), "the calibration does not fit the classes")
+        require(len(self._novelty.mean) == len(self.features), "the novelty measure does not fit the features")
         least = info["thresholds"]["min_probability"]
-        if sorted(least) != sorted(self.classes):
-            raise ValueError("min_probability must name every class once")
-        self.thresholds = Thresholds(
-            tuple(_share(least, name) for name in self.classes), _share(info["thresholds"], "novelty")
-        )
+        require(sorted(least) == sorted(self.classes), "min_probability must name every class once")
+        shares = tuple(_share(least, name) for name in self.classes)
+        self.thresholds = Thresholds(shares, _share(info["thresholds"], "novelty"))
 
     def _check(self, X: np.ndarray) -> np.ndarray:
         X = np.asarray(X, dtype=np.float64)
-        if X.ndim != 2 or X.shape[1] != len(self.features):
-            raise UsageError(f"expected features of shape (events, {len(self.features)}), got {X.shape}")
+        f = len(self.features)
+        require(X.ndim == 2 and X.shape[1] == f, f"expected features of shape (events, {f}), got {X.shape}", UsageError)
         with np.errstate(over="ignore"):
-            if not np.isfinite(X.astype(np.float32)).all():
-                raise UsageError("features must be finite and within the range of float32")
+            finite = np.isfinite(X.astype(np.float32)).all()
+        require(finite, "features must be finite and within the range of float32", UsageError)
         return X
 
     @cached_property
     def _session(self) -> Any:
-        from popclass.model.session import open_session
-
         return open_session(self.graph, self.name)
 
 
@@ -277,21 +260,18 @@ def _short(problem: str) -> str:
 
 
 def _check_texts(value: Any, what: str) -> None:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise TypeError(f"{what} must be a list of texts")
+    texts = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    require(texts, f"{what} must be a list of texts")
 
 
 def _names(value: Any, what: str) -> tuple[str, ...]:
     _check_texts(value, what)
-    if len(set(value)) != len(value):
-        raise ValueError(f"{what} must be a list of different names")
+    require(len(set(value)) == len(value), f"{what} must be a list of different names")
     return tuple(value)
 
 
 def _share(stored: Mapping[str, Any], key: str) -> float:
     value = stored[key]
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError(f"{key} must be a number")
-    if not 0 <= value <= 1:  # NaN neither
-        raise ValueError(f"{key} is {value}, allowed are 0 to 1")
+    require(type(value) in (int, float), f"{key} must be a number")
+    require(0 <= value <= 1, f"{key} is {value}, allowed are 0 to 1")  # NaN neither
     return float(value)

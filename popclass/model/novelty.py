@@ -61,17 +61,15 @@ class Novelty:
     def distance(self, X: np.ndarray) -> np.ndarray:
         """Return the mean whitened distance to the nearest references, shape (n,)."""
         out = np.empty(len(X))
-        for start in range(0, len(X), _ROWS_AT_ONCE):
-            out[start : start + _ROWS_AT_ONCE] = self._distance(X[start : start + _ROWS_AT_ONCE])
-        return out
-
-    def _distance(self, X: np.ndarray) -> np.ndarray:
         # einsum, not a matrix product: a row's result must not depend, to the last bit, on how many rows came with it
-        white = np.einsum("nf,gf->ng", X - self.mean, np.ascontiguousarray(self.whitening.T))
-        cross = np.einsum("nf,mf->nm", white, self.references)
-        squares = (white**2).sum(axis=1)[:, None] - 2 * cross + (self.references**2).sum(axis=1)
-        nearest = np.sort(np.partition(squares, self.neighbours - 1, axis=1)[:, : self.neighbours], axis=1)
-        return np.asarray(np.sqrt(np.maximum(nearest, 0.0)).mean(axis=1))
+        for start in range(0, len(X), _ROWS_AT_ONCE):
+            rows = X[start : start + _ROWS_AT_ONCE]
+            white = np.einsum("nf,gf->ng", rows - self.mean, np.ascontiguousarray(self.whitening.T))
+            cross = np.einsum("nf,mf->nm", white, self.references)
+            squares = (white**2).sum(axis=1)[:, None] - 2 * cross + (self.references**2).sum(axis=1)
+            nearest = np.sort(np.partition(squares, self.neighbours - 1, axis=1)[:, : self.neighbours], axis=1)
+            out[start : start + len(rows)] = np.sqrt(np.maximum(nearest, 0.0)).mean(axis=1)
+        return out
 
     def to_json(self) -> dict[str, Any]:
         """Return the parameters as values for JSON; the arrays as float32."""

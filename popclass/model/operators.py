@@ -1,9 +1,9 @@
 """Operators that a graph may use, and the shapes of their outputs for one event.
 
-Each operator has a rule, which returns the shapes of its outputs from those of its inputs and raises ValueError where
-the node is not one that popclass writes. onnxruntime trusts the lengths of some attributes and the indices of
-`ArrayFeatureExtractor`, so they are checked against the shapes before it could read beyond them. Types are followed
-too: an integer division by 0 would end the process.
+Each operator has a rule, which returns the shapes of its outputs from those of its inputs, or None for one output of
+the shape of the first input. It raises ValueError where the node is not one that popclass writes. onnxruntime trusts
+the lengths of some attributes and the indices of `ArrayFeatureExtractor`, so they are checked against the shapes before
+it could read beyond them. Types are followed too: an integer division by 0 would end the process.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from popclass.errors import require
 from popclass.model.graph_reader import FLOAT, INT32, INT64, Node
 from popclass.model.trees import check_trees
 
@@ -45,7 +46,7 @@ class Scope:
     indices: dict[str, int] = field(default_factory=dict)
 
 
-Rule = Callable[[Node, list[Shape], Scope], list[Shape]]
+Rule = Callable[[Node, list[Shape], Scope], list[Shape] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,12 @@ def follow(node: Node, scope: Scope) -> None:
         raise ValueError(f"it uses the operator {shown}; allowed are {allowed}")
     try:
         _check_form(node, operator, scope)
-        shapes = operator.rule(node, [scope.shapes[name] for name in node.inputs], scope)
+        inputs = [scope.shapes[name] for name in node.inputs]
+        shapes = operator.rule(node, inputs, scope) or inputs[:1]
         types = operator.gives or (node.attributes.get("to") or scope.types[node.inputs[0]],)
         for name, shape, kind in zip(node.outputs, shapes, types, strict=True):
-            _require(math.prod(shape) <= LARGEST_RESULT, f"an event gets more than {LARGEST_RESULT} numbers")
-            _require(name and name not in scope.shapes, f"its output {name!r} has no name or exists already")
+            require(math.prod(shape) <= LARGEST_RESULT, f"an event gets more than {LARGEST_RESULT} numbers")
+            require(name and name not in scope.shapes, f"its output {name!r} has no name or exists already")
             scope.shapes[name], scope.types[name] = shape, kind
     except ValueError as error:
         raise ValueError(f"{shown}: {error}") from None
@@ -91,43 +93,31 @@ def follow(node: Node, scope: Scope) -> None:
 def _check_form(node: Node, operator: _Operator, scope: Scope) -> None:
     """Check number and types of inputs, number of outputs, and names of attributes."""
     for name in node.inputs:
-        _require(name in scope.shapes, f"it takes {name!r}, which nothing before it gives")
+        require(name in scope.shapes, f"it takes {name!r}, which nothing before it gives")
     counts = len(node.inputs) in operator.inputs and len(node.outputs) == max(len(operator.gives), 1)
-    _require(counts, f"it has {len(node.inputs)} inputs and {len(node.outputs)} outputs")
+    require(counts, f"it has {len(node.inputs)} inputs and {len(node.outputs)} outputs")
     for place, name in enumerate(node.inputs):
         allowed = operator.takes[min(place, len(operator.takes) - 1)]
-        _require(scope.types[name] in allowed, f"it takes {name!r}, which is of type {scope.types[name]}")
+        require(scope.types[name] in allowed, f"it takes {name!r}, which is of type {scope.types[name]}")
     strange = set(node.attributes) - set(operator.attributes.split())
-    _require(not strange, f"popclass never writes its attribute {min(strange, default='')!r}")
-
-
-def _require(met: object, problem: str) -> None:
-    if not met:
-        raise ValueError(problem)
-
-
-def _same(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
-    return [shapes[0]]
+    require(not strange, f"popclass never writes its attribute {min(strange, default='')!r}")
 
 
 def _broadcast(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
     return [np.broadcast_shapes(*shapes)]  # a ValueError where they do not fit
 
 
-def _clip(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
-    _require(shapes[1:] == [(), ()], "it must have a lowest and a highest number")
-    return [shapes[0]]
+def _clip(node: Node, shapes: list[Shape], scope: Scope) -> None:
+    require(shapes[1:] == [(), ()], "it must have a lowest and a highest number")
 
 
-def _cast(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
-    _require(node.attributes.get("to") in _NUMBERS, "it must be to numbers")
-    return [shapes[0]]
+def _cast(node: Node, shapes: list[Shape], scope: Scope) -> None:
+    require(node.attributes.get("to") in _NUMBERS, "it must be to numbers")
 
 
-def _softmax(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
+def _softmax(node: Node, shapes: list[Shape], scope: Scope) -> None:
     _columns(shapes[0])
-    _require(node.attributes.get("axis") == 1, "it must be along axis 1")
-    return [shapes[0]]
+    require(node.attributes.get("axis") == 1, "it must be along axis 1")
 
 
 def _argmax(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
@@ -137,13 +127,13 @@ def _argmax(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
 
 
 def _concat(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
-    _require(node.attributes.get("axis") == 1, "it must be along axis 1")
+    require(node.attributes.get("axis") == 1, "it must be along axis 1")
     return [(1, sum(map(_columns, shapes)))]
 
 
 def _matmul(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
     left, right = shapes
-    _require(len(left) == len(right) == 2 and left[1] == right[0], f"shapes that do not fit: {left} and {right}")
+    require(len(left) == len(right) == 2 and left[1] == right[0], f"shapes that do not fit: {left} and {right}")
     return [(left[0], right[1])]
 
 
@@ -151,92 +141,94 @@ def _reduce_sum(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
     _columns(shapes[0])
     axes = scope.constants.get(node.inputs[1])
     along = axes is not None and axes.tolist() == [1] and node.attributes.get("keepdims", 1) == 1
-    _require(along, "it must be along axis 1 and keep it")
+    require(along, "it must be along axis 1 and keep it")
     return [(1, 1)]
 
 
 def _reshape(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
     target = scope.constants.get(node.inputs[1])
-    _require(target is not None and target.tolist() == [-1], "it must be into a single row")
+    require(target is not None and target.tolist() == [-1], "it must be into a single row")
     return [(math.prod(shapes[0]),)]
 
 
 def _extract_columns(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
     """Check that the column numbers are not beyond the table."""
     data, chosen = shapes
-    _require(len(data) in (1, 2), "it must be given a row or a table")
+    require(len(data) in (1, 2), "it must be given a row or a table")
     indices, columns = scope.constants.get(node.inputs[1]), data[-1]
     if indices is None:
         inside = 0 < scope.indices.get(node.inputs[1], 0) <= columns
     else:
         inside = bool(((indices >= 0) & (indices < columns)).all())
-    _require(inside, f"it takes columns that may not exist; allowed are 0 to {columns - 1}")
+    require(inside, f"it takes columns that may not exist; allowed are 0 to {columns - 1}")
     return [(data[0] if len(data) == 2 else 1, math.prod(chosen))]
 
 
-def _scaler(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
+def _scaler(node: Node, shapes: list[Shape], scope: Scope) -> None:
     columns = _columns(shapes[0])
     _lengths(node, offset=columns, scale=columns)
-    return [shapes[0]]
 
 
-def _normalizer(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
+def _normalizer(node: Node, shapes: list[Shape], scope: Scope) -> None:
     _columns(shapes[0])
-    _one_of(node, "norm", ("L1",))
-    return [shapes[0]]
+    _one_of(node, "norm", "L1")
 
 
 def _linear(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
     columns, classes = _columns(shapes[0]), _classes(node, "classlabels_ints")
     _lengths(node, coefficients=classes * columns, intercepts=classes)
-    _one_of(node, "post_transform", TRANSFORMS)
+    _one_of(node, "post_transform", *TRANSFORMS)
     return [(1,), (1, classes)]
 
 
 def _svm(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
     columns, classes = _columns(shapes[0]), _classes(node, "classlabels_ints")
     pairs = classes * (classes - 1) // 2
-    counts = node.attributes.get("vectors_per_class")
-    if not isinstance(counts, np.ndarray) or not ((counts > 0) & (counts < LARGEST_RESULT)).all():
-        raise ValueError("vectors_per_class must be the number of support vectors of each class")
+    counts = _array(node, "vectors_per_class")
+    fits = len(counts) and ((counts > 0) & (counts < LARGEST_RESULT)).all()
+    require(fits, "vectors_per_class must be the number of support vectors of each class")
     vectors = int(counts.sum())
     _lengths(node, coefficients=vectors * (classes - 1), support_vectors=vectors * columns)
     _lengths(node, vectors_per_class=classes, rho=pairs, kernel_params=3)
-    _one_of(node, "kernel_type", ("RBF",))
-    _one_of(node, "post_transform", ("NONE",))
+    _one_of(node, "kernel_type", "RBF")
+    _one_of(node, "post_transform", "NONE")
     return [(1,), (1, classes if classes == 2 else pairs)]
 
 
 def _trees(node: Node, shapes: list[Shape], scope: Scope) -> list[Shape]:
     columns, classes = _columns(shapes[0]), _classes(node, "classlabels_int64s")
-    _one_of(node, "post_transform", TRANSFORMS)
+    _one_of(node, "post_transform", *TRANSFORMS)
     check_trees(node.attributes, columns, classes)
     return [(1,), (1, classes)]
 
 
 def _columns(shape: Shape) -> int:
     """Return the number of columns of a table with one row, that of the event."""
-    _require(len(shape) == 2 and shape[0] == 1, f"it must be given a table of one row an event, not the shape {shape}")
+    require(len(shape) == 2 and shape[0] == 1, f"it must be given a table of one row an event, not the shape {shape}")
     return shape[1]
 
 
 def _classes(node: Node, name: str) -> int:
-    labels = node.attributes.get(name)
-    if not isinstance(labels, np.ndarray) or labels.tolist() != list(range(len(labels))) or len(labels) < 2:
-        raise ValueError(f"{name} must number two or more classes from 0")
+    labels = _array(node, name).tolist()
+    require(len(labels) >= 2 and labels == list(range(len(labels))), f"{name} must number two or more classes from 0")
     return len(labels)
 
 
 def _lengths(node: Node, **expected: int) -> None:
     for name, count in expected.items():
-        found = node.attributes.get(name)
-        length = len(found) if isinstance(found, np.ndarray) else 0
-        _require(length == count, f"{length} numbers in {name}, where {count} fit its input and classes")
+        length = len(_array(node, name))
+        require(length == count, f"{length} numbers in {name}, where {count} fit its input and classes")
 
 
-def _one_of(node: Node, name: str, allowed: tuple[str, ...]) -> None:
+def _array(node: Node, name: str) -> np.ndarray:
+    """Return an attribute that is an array; an empty one where there is none."""
     found = node.attributes.get(name)
-    _require(isinstance(found, str) and found in allowed, f"{name} is {found!r}; allowed are {', '.join(allowed)}")
+    return found if isinstance(found, np.ndarray) else np.zeros(0)
+
+
+def _one_of(node: Node, name: str, *allowed: str) -> None:
+    found = node.attributes.get(name)
+    require(isinstance(found, str) and found in allowed, f"{name} is {found!r}; allowed are {', '.join(allowed)}")
 
 
 _NUMBERS = (FLOAT, INT32, INT64, BOOL)
@@ -252,7 +244,7 @@ _TREE_ATTRIBUTES = (
     "classlabels_int64s post_transform"
 )
 _OPERATORS: dict[tuple[str, str], _Operator] = {
-    **{("", name): _Operator(_same, (1,)) for name in ("Abs", "Exp", "Log", "Neg")},
+    **{("", name): _Operator(_broadcast, (1,)) for name in ("Abs", "Exp", "Log", "Neg")},
     **{("", name): _Operator(_broadcast, (2,)) for name in ("Add", "Div", "Mul", "Sub")},
     **{("", name): _Operator(_softmax, (1,), "axis") for name in ("LogSoftmax", "Softmax")},
     ("", "ArgMax"): _Operator(_argmax, (1,), "axis", gives=(INT64,)),
@@ -261,7 +253,7 @@ _OPERATORS: dict[tuple[str, str], _Operator] = {
     ("", "Concat"): _Operator(_concat, _SEVERAL, "axis"),
     ("", "Less"): _Operator(_broadcast, (2,), gives=(BOOL,)),
     ("", "MatMul"): _Operator(_matmul, (2,)),
-    ("", "Not"): _Operator(_same, (1,), takes=((BOOL,),)),
+    ("", "Not"): _Operator(_broadcast, (1,), takes=((BOOL,),)),
     ("", "ReduceSum"): _Operator(_reduce_sum, (2,), "keepdims", takes=((FLOAT,), (INT64,))),
     ("", "Reshape"): _Operator(_reshape, (2,), takes=(_NUMBERS, (INT64,))),
     ("", "Sum"): _Operator(_broadcast, _SEVERAL),

@@ -16,12 +16,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.errors import require
+
 LONGEST_TEXT = 256  # bytes
 _VARINT = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 _NEXT_VARINT = re.compile(_VARINT)
 _UNITS = {"ints": _VARINT, "floats": rb".{4}"}
 _WIRE_TYPES = {"int": 0, "ints": 0, "float": 5, "floats": 5}  # all others are length-delimited: 2
-_LENGTH_DELIMITED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +77,14 @@ def read_message(data: bytes, schema: Schema, what: str) -> dict[str, Any]:
         if not isinstance(field, Field):
             raise ValueError(f"{what} {field or f'has a field ({key >> 3}) that popclass never writes'}")
         kind = field.kind
-        if key & 7 != (_WIRE_TYPES.get(kind, _LENGTH_DELIMITED) if isinstance(kind, str) else _LENGTH_DELIMITED):
-            raise ValueError(f"{what} has its {field.name} in a form that popclass never writes")
+        wire_type = _WIRE_TYPES.get(kind, 2) if isinstance(kind, str) else 2
+        require(key & 7 == wire_type, f"{what} has its {field.name} in a form that popclass never writes")
         if isinstance(kind, tuple) or kind in ("ints", "floats"):
             value, at = _run(data, at, bytes([key]), field, what)
         else:
             value, at = _single(data, begin, field, what)
         values = found.setdefault(field.name, [])
-        if len(values) >= field.most:
-            raise ValueError(f"{what} has more than {field.most} of {field.name}")
+        require(len(values) < field.most, f"{what} has more than {field.most} of {field.name}")
         values.append(value)
     single = {field.name for field in schema.values() if isinstance(field, Field) and field.most == 1}
     return {name: values[0] if name in single else values for name, values in found.items()}
@@ -97,8 +97,7 @@ def _single(data: bytes, at: int, field: Field, what: str) -> tuple[Any, int]:
         return value - (1 << 64) if value >> 63 else value, end
     size, begin = (4, at) if field.kind == "float" else _varint(data, at, what)
     end = begin + size
-    if end > len(data):
-        raise ValueError(f"{what} is cut short")
+    require(end <= len(data), f"{what} is cut short")
     content = data[begin:end]
     if field.kind == "float":
         return struct.unpack("<f", content)[0], end
@@ -110,16 +109,15 @@ def _content(content: bytes, field: Field, what: str) -> Any:
     if isinstance(field.kind, Mapping):
         return read_message(content, field.kind, f"{what}.{field.name}")
     if field.kind == "packed floats":
-        if len(content) % 4:
-            raise ValueError(f"{what}: {field.name} is not a list of float32 numbers")
+        require(len(content) % 4 == 0, f"{what}: {field.name} is not a list of float32 numbers")
         return np.frombuffer(content, "<f4")
     if field.kind == "packed ints":
-        if not re.fullmatch(b"(?:%s)*+" % _VARINT, content):
-            raise ValueError(f"{what}: {field.name} is not a list of numbers of 64 bits")
+        whole = re.fullmatch(b"(?:%s)*+" % _VARINT, content)
+        require(whole, f"{what}: {field.name} is not a list of numbers of 64 bits")
         return _varints(content)
     if field.kind == "text":
-        if len(content) > LONGEST_TEXT:
-            raise ValueError(f"{what} has a {field.name} of {len(content)} bytes; allowed are {LONGEST_TEXT}")
+        size = len(content)
+        require(size <= LONGEST_TEXT, f"{what} has a {field.name} of {size} bytes; allowed are {LONGEST_TEXT}")
         return content.decode("utf-8")  # UnicodeDecodeError is a ValueError
     return content
 

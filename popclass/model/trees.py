@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.errors import require
+
 DEEPEST = 512  # branches from the root to a leaf; a tree of 256 leaves cannot have more than 255
 _BRANCH = 1  # index among the words of `popclass.model.graph_reader`
 
@@ -44,10 +46,8 @@ def check_trees(attributes: Mapping[str, Any], columns: int, classes: int) -> No
     _array(attributes, "nodes_values", count, np.float32)
     if "nodes_hitrates" in attributes:
         _array(attributes, "nodes_hitrates", count, np.float32)
-    if "nodes_missing_value_tracks_true" in attributes:
-        missing = _array(attributes, "nodes_missing_value_tracks_true", count)
-        if not ((missing == 0) | (missing == 1)).all():
-            raise ValueError("a tree has nodes_missing_value_tracks_true other than 0 and 1")
+    if (name := "nodes_missing_value_tracks_true") in attributes:
+        require(np.isin(_array(attributes, name, count), (0, 1)).all(), f"a tree has {name} other than 0 and 1")
     first = _roots(tree, node)
     outside = branch & ((feature < 0) | (feature >= columns))
     if outside.any():
@@ -60,11 +60,11 @@ def check_trees(attributes: Mapping[str, Any], columns: int, classes: int) -> No
 def _roots(tree: Ints, node: Ints) -> Ints:
     """Return the index of the root of each tree, after the numbering was checked."""
     steps = np.diff(tree)
-    if not len(tree) or tree[0] != 0 or not ((steps == 0) | (steps == 1)).all():
-        raise ValueError("its trees are not numbered one after the other from 0")
+    numbered = len(tree) and tree[0] == 0 and np.isin(steps, (0, 1)).all()
+    require(numbered, "its trees are not numbered one after the other from 0")
     first = np.concatenate([[0], np.flatnonzero(steps) + 1])
-    if not np.array_equal(node, np.arange(len(tree)) - first[tree]):
-        raise ValueError("the nodes of a tree are not numbered one after the other from 0")
+    numbered = np.array_equal(node, np.arange(len(tree)) - first[tree])
+    require(numbered, "the nodes of a tree are not numbered one after the other from 0")
     return first
 
 
@@ -72,15 +72,13 @@ def _check_branches(tree: Ints, first: Ints, sizes: Ints, branch: Flags, target:
     """Check that every node but a root is the child of one branch, which comes before it in the same tree."""
     parents = np.flatnonzero(branch)
     home = np.tile(tree[parents], 2)
-    if not ((target > 0) & (target < sizes[home])).all():
-        raise ValueError("a branch of a tree leads to a node that does not exist")
+    require(((target > 0) & (target < sizes[home])).all(), "a branch of a tree leads to a node that does not exist")
     child = first[home] + target
-    if not (child > np.tile(parents, 2)).all():
-        raise ValueError("a branch of a tree leads back to a node above it")
+    require((child > np.tile(parents, 2)).all(), "a branch of a tree leads back to a node above it")
     expected = np.ones(len(tree), np.int64)
     expected[first] = 0
-    if not np.array_equal(np.bincount(child, minlength=len(tree)), expected):
-        raise ValueError("a node of a tree has no branch that leads to it, or two")
+    single = np.array_equal(np.bincount(child, minlength=len(tree)), expected)
+    require(single, "a node of a tree has no branch that leads to it, or two")
     below = np.full((2, len(tree)), -1)
     below[:, parents] = child.reshape(2, -1)
     level = first
@@ -97,22 +95,20 @@ def _check_weights(attributes: Mapping[str, Any], first: Ints, sizes: Ints, bran
     owner = _array(attributes, "class_treeids")
     node, label = (_array(attributes, f"class_{name}", len(owner)) for name in ("nodeids", "ids"))
     _array(attributes, "class_weights", len(owner), np.float32)
-    if not ((label >= 0) & (label < classes)).all():
-        raise ValueError(f"a leaf of a tree votes for a class that does not exist; allowed are 0 to {classes - 1}")
-    if not ((owner >= 0) & (owner < len(first))).all():
-        raise ValueError("a weight belongs to a tree that does not exist")
-    if not ((node >= 0) & (node < sizes[owner])).all() or branch[first[owner] + node].any():
-        raise ValueError("a weight belongs to a leaf that does not exist")
-    if not np.array_equal(np.bincount(first[owner] + node, minlength=len(branch)) > 0, ~branch):
-        raise ValueError("a leaf of a tree has no weight")
+    voted = ((label >= 0) & (label < classes)).all()
+    require(voted, f"a leaf of a tree votes for a class that does not exist; allowed are 0 to {classes - 1}")
+    require(((owner >= 0) & (owner < len(first))).all(), "a weight belongs to a tree that does not exist")
+    inside = ((node >= 0) & (node < sizes[owner])).all() and not branch[first[owner] + node].any()
+    require(inside, "a weight belongs to a leaf that does not exist")
+    weighted = np.bincount(first[owner] + node, minlength=len(branch)) > 0
+    require(np.array_equal(weighted, ~branch), "a leaf of a tree has no weight")
     if (base := attributes.get("base_values")) is not None:
         _array(attributes, "base_values", classes if classes > 2 else min(len(base), 2), np.float32)
 
 
 def _array(attributes: Mapping[str, Any], name: str, count: int | None = None, dtype: type = np.int64) -> NDArray[Any]:
-    found = attributes.get(name)
-    if not isinstance(found, np.ndarray) or found.dtype != dtype:
-        raise ValueError(f"the trees have no list {name} of the right type")
-    if count is not None and len(found) != count:
-        raise ValueError(f"the trees have {len(found)} numbers in {name}, where there must be {count}")
+    found: NDArray[Any] = np.asarray(attributes.get(name))
+    require(found.ndim == 1 and found.dtype == dtype, f"the trees have no list {name} of the right type")
+    fits = count is None or len(found) == count
+    require(fits, f"the trees have {len(found)} numbers in {name}, where there must be {count}")
     return found

@@ -108,10 +108,9 @@ class _Event:
 
 def _sentence(event: _Event, occupancy: Occupancy, capacity: int | None, refractory_s: float) -> str:
     if event.timing == REFRACTORY:
-        if capacity is None:
-            return _unknown_site(occupancy, refractory_s)
+        reason = _no_cavity(occupancy, capacity, refractory_s)
         ending = _ENDINGS.get(event.label, f"more likely {event.label}")
-        return f"{_no_cavity(occupancy, capacity, refractory_s)}; {ending}"
+        return reason if capacity is None else f"{reason}; {ending}"
     occupied = occupancy.other_bursts + occupancy.own_burst
     if capacity is not None and occupied:
         return f"{occupied + 1} of {capacity} joint cavities in use, including this one"
@@ -122,16 +121,12 @@ def _sentence(event: _Event, occupancy: Occupancy, capacity: int | None, refract
     return f"no joint cavity was free for the cavitation {format_span(event.since_s)} before it"
 
 
-def _unknown_site(occupancy: Occupancy, refractory_s: float) -> str:
-    span = "" if occupancy.last_s is None else f"this burst came {format_span(occupancy.last_s)} after one with "
-    cavitation = "a cavitation" if occupancy.certain else "a possible cavitation"
-    period = format_duration(refractory_s)
-    return f"{span}{cavitation}; at an unknown site one joint is assumed, refractory for {period}"
-
-
-def _no_cavity(occupancy: Occupancy, capacity: int, refractory_s: float) -> str:
+def _no_cavity(occupancy: Occupancy, capacity: int | None, refractory_s: float) -> str:
     """Return why a candidate has no cavity at a site with `capacity` of them."""
     period, possible = format_duration(refractory_s), "" if occupancy.certain else "possible "
+    if capacity is None:
+        span = "" if occupancy.last_s is None else f"this burst came {format_span(occupancy.last_s)} after one with "
+        return f"{span}a {possible}cavitation; at an unknown site one joint is assumed, refractory for {period}"
     if occupancy.other_bursts + occupancy.own_burst < capacity:
         if capacity == 1 and occupancy.next_s is not None:
             return f"the one joint cavity is needed for a {possible}cavitation {format_span(occupancy.next_s)} later"

@@ -24,7 +24,7 @@ import sys
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from popclass.errors import UsageError
+from popclass.errors import UsageError, require
 from popclass.results import CONSISTENT, REFRACTORY, UNCHECKED
 from popclass.timing.scheduling import schedule
 from popclass.timing.sites import check_cavities
@@ -90,15 +90,12 @@ def check(
     odds = _finite(weight, "weight", n=len(onset))
     group = _integers(burst, n=len(onset))
     check_duration(refractory_s, what="refractory_s")
-    if not price > 0:
-        raise UsageError(f"price {price} is out of range: allowed is any number greater than 0")
+    require(price > 0, f"price {price} is out of range: allowed is any number greater than 0", UsageError)
     if capacity is not None:
         check_cavities(capacity, what="capacity")
     candidate = odds > 0
     period = round(refractory_s * MICROSECONDS)
-    if not candidate.any():
-        takes = candidate
-    elif capacity is None:
+    if capacity is None:
         takes = _take_one_joint(onset, group, candidate, period)
     else:
         takes = _take_cavities(onset, odds, group, capacity, period, price)
@@ -151,8 +148,6 @@ def cavities_needed(time_s: ArrayLike, cavitation: ArrayLike, *, refractory_s: f
     """
     onset = _finite(time_s, "time_s", largest=_LATEST_S)
     start = np.sort(microseconds(onset[np.asarray(cavitation, dtype=bool)]))
-    if len(start) < 2:
-        return len(start)
     end = np.searchsorted(start, start + round(refractory_s * MICROSECONDS), side="left")
     return int((end - np.arange(len(start))).max(initial=0))
 
@@ -171,10 +166,10 @@ def _take_cavities(onset: Floats, odds: Floats, burst: Integers, capacity: int, 
 def _take_one_joint(onset: Floats, burst: Integers, candidate: Flags, period: int) -> Flags:
     """Return the candidates of the bursts that find the one joint free, going forward in time."""
     bursts, moments = _burst_starts(onset, burst, candidate)
-    free_from: int | None = None
+    free_from = -math.inf
     free = []
     for each, moment in zip(bursts, microseconds(moments).tolist(), strict=True):
-        if free_from is None or moment >= free_from:
+        if moment >= free_from:
             free.append(each)
             free_from = moment + period
     return candidate & np.isin(burst, np.array(free, dtype=np.int64))
@@ -196,10 +191,10 @@ def microseconds(seconds: Floats) -> Integers:
 
 def _finite(values: ArrayLike, what: str, *, n: int | None = None, largest: float = math.inf) -> Floats:
     array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1 or (n is not None and len(array) != n):
-        raise UsageError(f"{what} has shape {array.shape}: one number for each event is needed")
-    if len(array) and not np.abs(array).max() <= min(largest, sys.float_info.max):  # false for NaN, too
-        raise UsageError(f"{what} holds a value that is not finite or beyond {largest:g}")
+    fits = array.ndim == 1 and n in (None, len(array))
+    require(fits, f"{what} has shape {array.shape}: one number for each event is needed", UsageError)
+    inside = (np.abs(array) <= min(largest, sys.float_info.max)).all()  # false for NaN, too
+    require(inside, f"{what} holds a value that is not finite or beyond {largest:g}", UsageError)
     return array
 
 

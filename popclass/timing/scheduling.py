@@ -13,7 +13,8 @@ is the same on every computer; a path for each machine takes O(n log n).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -46,9 +47,11 @@ def schedule(starts: ArrayLike, weights: Sequence[int], *, length: int, machines
     after, splits = find_splits(starts, length=length, machines=machines)
     chosen = [True] * len(weights)
     for first, last in pairwise(np.flatnonzero(splits).tolist()):
-        if last - first > 1:
+        if (n := last - first) > 1:
             ends = (np.minimum(after[first:last], last) - first).tolist()
-            chosen[first:last] = _Flow(_with_tie_break(weights[first:last]), ends).send(machines)
+            step = n * (n + 1) // 2 + 1  # being early counts, but less than any difference of the weights themselves
+            ranked = [weight * step + n - index for index, weight in enumerate(weights[first:last])]
+            chosen[first:last] = _choose(ranked, ends, machines)
     return chosen
 
 
@@ -78,79 +81,53 @@ def find_splits(starts: ArrayLike, *, length: int, machines: int) -> tuple[NDArr
     return after, reach <= index
 
 
-def _with_tie_break(weights: Sequence[int]) -> list[int]:
-    """Return weights in which being early counts, but less than any difference of the weights themselves."""
+def _choose(weights: Sequence[int], ends: Sequence[int], machines: int) -> list[bool]:
+    """Return which intervals are busy after machines took the cheapest paths from node 0 to node n.
+
+    The cost is the weight not chosen; machines are sent until they gain nothing. An arc is a list of its target, cost,
+    room for machines, and the place of its reverse among the arcs of the target, which undoes the step of a machine.
+    """
     n = len(weights)
-    step = n * (n + 1) // 2 + 1
-    return [weight * step + n - index for index, weight in enumerate(weights)]
+    arcs: list[list[list[int]]] = [[] for _ in range(n + 1)]
+    busy = []
+    potential = [0] * (n + 1)  # least cost from node 0 while nothing flows and every arc leads forward
+    for node, (weight, end) in enumerate(zip(weights, ends, strict=True)):
+        for target, cost, room in ((node + 1, 0, machines), (end, -weight, 1)):
+            arcs[node].append([target, cost, room, len(arcs[target])])
+            arcs[target].append([node, -cost, 0, len(arcs[node]) - 1])
+            potential[target] = min(potential[target], potential[node] + cost)
+        busy.append(arcs[node][-1])
+    for _ in range(machines):
+        before = _shortest_path(arcs, potential)
+        if potential[n] == 0:
+            break
+        node = n
+        while node != 0:
+            node, place = before[node]
+            arc = arcs[node][place]
+            arc[2] -= 1
+            arcs[arc[0]][arc[3]][2] += 1
+    return [room == 0 for _, _, room, _ in busy]
 
 
-class _Flow:
-    """Machines on their way from node 0 to node n, one shortest path at a time; the cost is the weight not chosen."""
+def _shortest_path(arcs: Sequence[Sequence[Sequence[int]]], potential: list[int]) -> list[tuple[int, int]]:
+    """Return the node before each and the place of the arc that leads on (Dijkstra), and update the potentials.
 
-    def __init__(self, weights: Sequence[int], ends: Sequence[int]) -> None:
-        self.weights, self.ends = weights, ends
-        self.n = len(weights)
-        self.busy = [False] * self.n
-        self.idle = [0] * self.n
-        self.arrivals: list[list[int]] = [[] for _ in range(self.n + 1)]
-        # Least cost from node 0 while nothing flows and every arc leads forward.
-        self.potential = [0] * (self.n + 1)
-        for node, (weight, end) in enumerate(zip(weights, ends, strict=True)):
-            for other, cost in ((node + 1, 0), (end, -weight)):
-                self.potential[other] = min(self.potential[other], self.potential[node] + cost)
-
-    def send(self, machines: int) -> list[bool]:
-        """Send machines until they gain nothing and return which intervals are busy."""
-        for _ in range(machines):
-            before = self._shortest_path()
-            node, gained = self.n, False
-            while node != 0:
-                previous, busy = before[node]
-                gained |= busy
-                self._push(previous, node, busy)
-                node = previous
-            if not gained:
-                break
-        return self.busy
-
-    def _push(self, source: int, target: int, busy: bool) -> None:
-        if not busy:
-            self.idle[min(source, target)] += 1 if source < target else -1
-        elif source < target:
-            self.busy[source] = True
-            self.arrivals[target].append(source)
-        else:
-            self.busy[target] = False
-            self.arrivals[source].remove(target)
-
-    def _shortest_path(self) -> list[tuple[int, bool]]:
-        """Return the node before each and whether the arc is busy (Dijkstra; potentials keep costs non-negative)."""
-        potential = self.potential
-        distance = [float("inf")] * (self.n + 1)
-        before = [(0, False)] * (self.n + 1)
-        distance[0] = 0
-        heap: list[tuple[int, int]] = [(0, 0)]
-        while heap:
-            here, node = heapq.heappop(heap)
-            if here > distance[node]:
-                continue
-            for other, busy, cost in self._arcs(node):
-                there = here + potential[node] + cost - potential[other]
-                if there < distance[other]:
-                    distance[other] = there
-                    before[other] = (node, busy)
-                    heapq.heappush(heap, (there, other))
-        self.potential = [int(d) + p for d, p in zip(distance, potential, strict=True)]
-        return before
-
-    def _arcs(self, node: int) -> Iterator[tuple[int, bool, int]]:
-        """Yield the arcs from a node, forward or undoing the step of another machine: target, busy, cost."""
-        if node < self.n:
-            yield node + 1, False, 0
-            if not self.busy[node]:
-                yield self.ends[node], True, -self.weights[node]
-        if node > 0 and self.idle[node - 1]:
-            yield node - 1, False, 0
-        for source in self.arrivals[node]:
-            yield source, True, self.weights[source]
+    Potentials, the least costs so far, keep the reduced costs from being negative.
+    """
+    distance = [math.inf] * len(arcs)
+    before = [(0, 0)] * len(arcs)
+    distance[0] = 0
+    heap = [(0, 0)]
+    while heap:
+        here, node = heapq.heappop(heap)
+        if here > distance[node]:
+            continue
+        for place, (target, cost, room, _) in enumerate(arcs[node]):
+            there = here + potential[node] + cost - potential[target]
+            if room and there < distance[target]:
+                distance[target] = there
+                before[target] = (node, place)
+                heapq.heappush(heap, (there, target))
+    potential[:] = [int(d) + p for d, p in zip(distance, potential, strict=True)]
+    return before

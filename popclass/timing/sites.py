@@ -20,6 +20,7 @@ Unknown keys are refused. A built-in site cannot be replaced; `--cavities` and `
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from popclass.errors import UsageError
+from popclass.errors import UsageError, require
 from popclass.utils.duration import format_duration, parse_duration
 
 REFRACTORY_S = 1200.0
@@ -170,14 +171,14 @@ def user_file() -> Path | None:
         If `POPCLASS_SITES` names a file that does not exist.
     """
     named = os.environ.get(ENVIRONMENT)
-    if named is not None:
-        if named and not Path(named).is_file():
-            raise UsageError(f"{ENVIRONMENT}: {named!r} is not a file: name a TOML file with sites, or unset it")
-        return Path(named) if named else None
-    import click
+    if named is None:
+        import click
 
-    path = Path(click.get_app_dir("popclass")) / "sites.toml"
-    return path if path.is_file() else None
+        path = Path(click.get_app_dir("popclass")) / "sites.toml"
+        return path if path.is_file() else None
+    if named and not Path(named).is_file():
+        raise UsageError(f"{ENVIRONMENT}: {named!r} is not a file: name a TOML file with sites, or unset it")
+    return Path(named) if named else None
 
 
 def read_sites(path: Path) -> dict[str, Site]:
@@ -199,29 +200,23 @@ def read_sites(path: Path) -> dict[str, Site]:
     return {name: _site(path, name, fields) for name, fields in tables.items()}
 
 
-_EXAMPLES: Mapping[str, tuple[type, str]] = {
-    "cavities": (int, "2"),
-    "refractory": (str, '"20min"'),
-    **{"documented": (bool, "true"), "note": (str, '"text"'), "source": (str, '"text"')},
-}
+_EXAMPLES = {"cavities": 2, "refractory": "20min", "documented": True, "note": "text", "source": "text"}
 
 
 def _site(path: Path, name: str, fields: Any) -> Site:
     where = f"{path}: site {name!r}"
-    if not isinstance(fields, dict):
-        raise UsageError(f"{where} is not a table: write [{name}] and below it cavities = 1")
-    if _NAME.fullmatch(name) is None:
-        raise UsageError(f"{where}: a name is up to 32 of a-z, 0-9, - and _, and starts with a letter")
-    if name in SITES:
-        raise UsageError(f"{where} is built in: choose another name, or use --cavities and --refractory")
+
+    def check(met: object, problem: str) -> None:
+        require(met, where + problem, UsageError)
+
+    check(isinstance(fields, dict), f" is not a table: write [{name}] and below it cavities = 1")
+    check(_NAME.fullmatch(name), ": a name is up to 32 of a-z, 0-9, - and _, and starts with a letter")
+    check(name not in SITES, " is built in: choose another name, or use --cavities and --refractory")
     for key, value in fields.items():
-        if key not in _EXAMPLES:
-            raise UsageError(f"{where}: unknown key {key!r}: allowed are {', '.join(_EXAMPLES)}")
-        kind, example = _EXAMPLES[key]
-        if type(value) is not kind:
-            raise UsageError(f"{where}: {key} = {value!r} is not allowed: write for example {key} = {example}")
-    if "cavities" not in fields:
-        raise UsageError(f"{where}: cavities is missing: write for example cavities = 2")
+        check(key in _EXAMPLES, f": unknown key {key!r}: allowed are {', '.join(_EXAMPLES)}")
+        example = f"write for example {key} = {json.dumps(_EXAMPLES[key])}"
+        check(type(value) is type(_EXAMPLES[key]), f": {key} = {value!r} is not allowed: {example}")
+    check("cavities" in fields, ": cavities is missing: write for example cavities = 2")
     values = {"refractory": format_duration(REFRACTORY_S), **fields}
     refractory_s = parse_duration(values.pop("refractory"), what=f"{where}: refractory")
     cavities = check_cavities(values.pop("cavities"), what=f"{where}: cavities")

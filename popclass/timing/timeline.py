@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -90,42 +90,36 @@ class Timeline:
         return Placed(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def timelines(recordings: Iterable[RecordingInfo]) -> list[Timeline]:
+def timelines(recordings: Sequence[RecordingInfo]) -> list[Timeline]:
     """Return the timelines of recordings, ordered by the first recording given of each.
 
     Every recording is on exactly one timeline. Recordings that start at the same moment are ordered by name.
     """
-    known = list(recordings)
     groups: dict[object, list[int]] = {}
-    for index, info in enumerate(known):
-        groups.setdefault(_key(index, info), []).append(index)
-    return [_timeline(known, members) for members in groups.values()]
+    for index, info in enumerate(recordings):
+        alone = info.subject is None or info.recorded_at is None
+        key = index if alone else (info.subject, info.site, _has_zone(info.recorded_at))
+        groups.setdefault(key, []).append(index)
+    return [_timeline(recordings, members) for members in groups.values()]
 
 
-def timeline_warnings(recordings: Iterable[RecordingInfo]) -> list[list[str]]:
+def timeline_warnings(recordings: Sequence[RecordingInfo]) -> list[list[str]]:
     """Return, for each recording, one line for each limitation of its timing; mostly none."""
-    known = list(recordings)
-    found: list[list[str]] = [[] for _ in known]
+    found: list[list[str]] = [[] for _ in recordings]
     groups: dict[tuple[str, str | None], list[int]] = {}
-    for index, info in enumerate(known):
+    for index, info in enumerate(recordings):
         if info.subject is not None:
             groups.setdefault((info.subject, info.site), []).append(index)
     for members in groups.values():
-        _warn_of_missing_zones(known, members, found)
-    for timeline in timelines(known):
-        _warn_of_overlaps(known, timeline, found)
-        _warn_of_clocks_set_back(known, timeline, found)
+        _warn_of_missing_zones(recordings, members, found)
+    for timeline in timelines(recordings):
+        _warn_of_overlaps(recordings, timeline, found)
+        _warn_of_clocks_set_back(recordings, timeline, found)
     return found
 
 
-def _key(index: int, info: RecordingInfo) -> object:
-    if info.subject is None or info.recorded_at is None:
-        return index
-    return info.subject, info.site, _has_zone(info.recorded_at)
-
-
-def _has_zone(moment: datetime) -> bool:
-    return moment.utcoffset() is not None
+def _has_zone(moment: datetime | None) -> bool:
+    return moment is not None and moment.utcoffset() is not None
 
 
 def _timeline(recordings: Sequence[RecordingInfo], members: Sequence[int]) -> Timeline:
@@ -146,7 +140,7 @@ def _clock(moment: datetime | None) -> timedelta:
 def _warn_of_missing_zones(recordings: Sequence[RecordingInfo], members: Sequence[int], found: list[list[str]]) -> None:
     """Warn of recordings of one subject and site that cannot be compared with all the others."""
     moments = [recordings[index].recorded_at for index in members]
-    any_zone = any(moment is not None and _has_zone(moment) for moment in moments)
+    any_zone = any(map(_has_zone, moments))
     for index, moment in zip(members, moments, strict=True):
         if moment is None and len(members) > 1:
             found[index].append("no starting time: timing was checked within this recording only")

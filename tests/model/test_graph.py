@@ -1,4 +1,4 @@
-"""Tests of popclass.model.graph_check, graph_reader, operators, trees and protobuf.
+"""Tests of popclass.model.graph, graph_reader, operators, trees and protobuf.
 
 Each forged model has a valid checksum, as one from somebody who knows the format would.
 """
@@ -9,7 +9,7 @@ import pytest
 from model_files import information, refused, resealed, softmax_graph
 from onnx import TensorProto, helper, numpy_helper
 
-from popclass.model.graph_check import check_graph
+from popclass.model.graph import check_graph
 from popclass.training.classifiers import BOOSTING, KINDS, to_graph, train_classifier
 
 FEATURES, CLASSES = 2, 3
