@@ -33,7 +33,7 @@ Examples:
 )
 def synth(out_dir: str, sessions: int, seed: int) -> int:
     """Run `popclass synth`."""
-    from popclass.synthesis.write import write_sessions
+    from popclass.synthesis import write_sessions
 
     with progress_bar("generating sessions") as bar:
         folder = write_sessions(out_dir, sessions=sessions, seed=seed, progress=bar)

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from popclass.features import FrontEnd
 from popclass.results import OTHER, SNAPPING
-from popclass.synthesis import draw_settings, generate_session
-from popclass.synthesis.session import Label
+from popclass.synthesis import Label, draw_settings, generate_session
 from popclass.training.baseline import MfccTable
 from popclass.training.cross_validation import Progress
 from popclass.training.dataset import extract_with_clips

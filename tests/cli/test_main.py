@@ -59,13 +59,13 @@ def test_main_version():
 def test_constants_match_library():
     from popclass import formats
     from popclass.batch import run as batch_run
-    from popclass.synthesis import write
+    from popclass.synthesis import session
     from popclass.training import classifiers
 
     assert set(classify_command.FORMATS) == set(formats.FORMATS)
     assert list(train_command.CLASSIFIERS) == ["auto", *classifiers.KINDS]
     assert batch_command.MOST_JOBS == batch_run.MOST_JOBS
-    assert synth_command.MOST_SESSIONS == write.MOST_SESSIONS
+    assert synth_command.MOST_SESSIONS == session.MOST_SESSIONS
 
 
 def test_main_closed_pipe(recording, model):
