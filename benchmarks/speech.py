@@ -67,15 +67,15 @@ def _endless() -> Iterator[str]:
 
 def _babble(seconds: float) -> tuple[np.ndarray, int, str]:
     """Generate bursts of voice, breath and closures, four a second."""
-    from popclass.synthesis import speech as mouth
+    from popclass.synthesis import other
     from popclass.synthesis.waves import Regime
 
     rate = 24_000
     rng = np.random.default_rng(0)
     samples = np.zeros(round(seconds * rate) + 2 * rate)
     for at in np.arange(0, seconds, 0.25):
-        make = (mouth.voiced, mouth.voiced, mouth.unvoiced, mouth.plosive)[rng.integers(4)]
-        wave = make(rng, rate, Regime())(rng)[0].wave
+        make = (other.voiced, other.voiced, other.unvoiced, other.plosive)[rng.integers(4)]
+        wave = make(rng, rate, Regime())()[0].wave
         start = round(at * rate)
         samples[start : start + len(wave)] += wave[: len(samples) - start]
-    return samples, rate, "popclass.synthesis.speech"
+    return samples, rate, "popclass.synthesis"

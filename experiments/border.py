@@ -23,7 +23,7 @@ import numpy as np
 from mir_eval.util import match_events
 
 from popclass.detection import Detector
-from popclass.synthesis import cavitation, parameters
+from popclass.synthesis import joints, parameters
 from popclass.synthesis.waves import Regime
 
 RATE = 48_000
@@ -95,11 +95,12 @@ def make_scene(rng: np.random.Generator, number: int, *, contact: bool) -> Scene
     """Generate series of 2-9 pops, each after a second of noise."""
     pieces, pops, second, start = [], [], [], 0
     for index in range(number):
-        cavities = [cavitation.draw_cavity(rng, each, Regime()) for each in range(int(rng.integers(2, 10)))]
+        numbers = range(int(rng.integers(2, 10)))
+        cavities = [joints.Cavity(rng, RATE, Regime(), each, contact=contact) for each in numbers]
         with _noted() as found:
-            sounds = cavitation.series(rng, RATE, cavities, contact=contact, spine=index % 2 == 0)
+            sounds = joints.series(rng, cavities, spine=index % 2 == 0)
         begin = round(LEAD_S * RATE)
-        at = [begin + round(sound.delay_s * RATE) for sound in sounds]
+        at = [begin + round(sound.time_s * RATE) for sound in sounds]
         piece = np.zeros(max(a + len(sound.wave) for a, sound in zip(at, sounds, strict=True)))
         for a, sound, delays_s in zip(at, sounds, found, strict=True):
             scale = 0.3 * 10 ** (sound.level_db / 20) / np.abs(sound.wave).max()
@@ -137,15 +138,15 @@ def _are_two(seed: int, gap_ms: float, border_ms: float) -> bool:
 @contextmanager
 def _noted() -> Iterator[list[list[float]]]:
     """Collect the delays of the second peaks of each pop generated inside the block."""
-    noting, found, pop = _Noting(), [], cavitation.pop
+    noting, found, pop = _Noting(), [], joints.Cavity.pop
 
-    def listen(*arguments, **options):  # type: ignore[no-untyped-def]
+    def listen(cavity: joints.Cavity) -> np.ndarray:
         before = len(noting.delays_s)
-        wave = pop(*arguments, **options)
+        wave = pop(cavity)
         found.append(noting.delays_s[before:])
         return wave
 
-    with patch.object(parameters, "SECOND_PEAK_DELAY", noting), patch.object(cavitation, "pop", listen):
+    with patch.object(parameters, "SECOND_PEAK_DELAY", noting), patch.object(joints.Cavity, "pop", listen):
         yield found
 
 

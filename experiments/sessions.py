@@ -20,8 +20,8 @@ from popclass.features import FrontEnd
 from popclass.metadata import Metadata
 from popclass.pipeline import Extraction, extract_events
 from popclass.results import CAVITATION, OTHER, SNAPPING
-from popclass.synthesis.session import GeneratedRecording, Label
-from popclass.synthesis.write import session_of
+from popclass.synthesis import Label, session_of
+from popclass.synthesis.recorder import GeneratedRecording
 from popclass.training.default import class_without_label, match_onsets  # the truth must be that of training
 
 STEADY = 0.3  # median absolute deviation of the intervals over their median
@@ -68,7 +68,7 @@ def _extract_session(number: int, *, seed: int, frontend: FrontEnd) -> list[Reco
     recordings = []
     for index, recording in enumerate(session.recordings):
         name = f"session_{number:04d}/recording_{index + 1:02d}"
-        metadata = Metadata(site=session.site, subject=session.subject, recorded_at=recording.recorded_at)
+        metadata = Metadata(site=session.settings.site, subject=session.subject, recorded_at=recording.recorded_at)
         try:
             recordings.append(_recording(number, name, recording, metadata, frontend))
         except AudioError:  # a gate that closed on everything leaves silence

@@ -19,8 +19,9 @@ import soundfile as sf
 
 from popclass.audio.quality import DC_BOUND
 from popclass.results import CAVITATION, OTHER, SNAPPING
-from popclass.synthesis import GeneratedRecording, Label, Session, Settings, draw_settings, generate_session, session_of
-from popclass.synthesis.write import LABEL_COLUMNS
+from popclass.synthesis import Label, Session, Settings, draw_settings, generate_session, session_of
+from popclass.synthesis.recorder import GeneratedRecording
+from popclass.synthesis.session import LABEL_COLUMNS
 
 SAMPLES = Path(__file__).resolve().parent
 CLASSES = (CAVITATION, SNAPPING, OTHER)
@@ -73,13 +74,13 @@ def write_demo(folder: Path) -> int:
         for recording in session.recordings:
             name = f"knuckle_{recording.recorded_at:%Y%m%d_%H%M%SZ}.flac"
             _write(folder / name, recording.samples, recording)
-            metadata = ["demo", session.site, recording.recorded_at.isoformat()]
+            metadata = ["demo", session.settings.site, recording.recorded_at.isoformat()]
             rows = [[f"{x.start_s:.6f}", f"{x.end_s:.6f}", x.label] for x in recording.labels] or [["", "", ""]]
             table.writerows([name, *row, *metadata] for row in rows)
     with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as file:
         manifest = csv.writer(file, lineterminator="\n")
         manifest.writerow(["file", "subject", "site"])
-        manifest.writerows([path.name, "demo", session.site] for path in sorted(folder.glob("*.flac")))
+        manifest.writerows([path.name, "demo", session.settings.site] for path in sorted(folder.glob("*.flac")))
     return seed
 
 
@@ -137,7 +138,7 @@ def write_labelled(folder: Path) -> int:
             made[name] += 1
             of_session[name] += 1
             subjects.add(session.subject)
-            path = folder / name / f"{session.subject}_{session.site}_{of_session[name]}.flac"
+            path = folder / name / f"{session.subject}_{session.settings.site}_{of_session[name]}.flac"
             path.parent.mkdir(exist_ok=True)
             _write(path, _cut(recording, label), recording)
     return len(subjects)

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from popclass.detection import Detector
 from popclass.features import FrontEnd, extract
 from popclass.results import CAVITATION, OTHER, SNAPPING
-from popclass.synthesis import Settings, draw_settings, generate_session
+from popclass.synthesis import Label, Settings, draw_settings, generate_session
 from popclass.synthesis import parameters as p
-from popclass.synthesis.session import Label
 
 MATCH_S = 0.005
 CLEAR_DB = 15.0
@@ -223,7 +222,7 @@ def parameter_rows(wanted: Callable[[p.Parameter], bool]) -> list[list[str]]:
     rows = []
     for q in p.TABLE:
         if wanted(q):
-            shape = q.law if q.law in ("uniform", "log") else f"{q.law}, {q.center:g}, {q.spread:g}"
+            shape = q.law if q.law in ("uniform", "log") else f"{q.law}, {q.median:g}, {q.sigma:g}"
             rows.append([q.name, q.unit, f"{q.low:g} to {q.high:g}", shape, q.source])
     return rows
 
@@ -263,7 +262,7 @@ No acoustics of a snapping hip, scapula or ankle tendon are published; these fig
 
 Nothing published fixes these ranges. Also assumed: the shares of programs, sensors, rooms, devices and codecs
 (`popclass/synthesis/settings.py`, `plan.py`), room sizes and distances (`acoustics.py`), the modes of the objects in
-`other.py`, `impacts.py` and `speech.py`, and that a second peak within 5 ms belongs to its pop.
+`other.py` and `impacts.py`, and that a second peak within 5 ms belongs to its pop.
 
 {assumed}
 """

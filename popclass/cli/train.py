@@ -132,7 +132,7 @@ def synth(out_dir: str, sessions: int, seed: int) -> int:
       popclass train generated/
       popclass batch generated/ --manifest generated/manifest.csv -o results/
     """
-    from popclass.synthesis.write import write_sessions
+    from popclass.synthesis import write_sessions
 
     with progress_bar("generating sessions") as bar:
         folder = write_sessions(out_dir, sessions=sessions, seed=seed, progress=bar)

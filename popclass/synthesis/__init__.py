@@ -4,17 +4,8 @@
 files. All random numbers come from the generator that is passed in.
 """
 
-from popclass.synthesis.session import GeneratedRecording, Label, Session, generate_session
+from popclass.synthesis.recorder import Label
+from popclass.synthesis.session import Session, generate_session, session_of, write_sessions
 from popclass.synthesis.settings import Settings, draw_settings
-from popclass.synthesis.write import session_of, write_sessions
 
-__all__ = [
-    "GeneratedRecording",
-    "Label",
-    "Session",
-    "Settings",
-    "draw_settings",
-    "generate_session",
-    "session_of",
-    "write_sessions",
-]
+__all__ = ["Label", "Session", "Settings", "draw_settings", "generate_session", "session_of", "write_sessions"]

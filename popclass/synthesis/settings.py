@@ -6,14 +6,13 @@ train on some sensors, rooms and parameter ranges and test on others.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from popclass.errors import UsageError
-from popclass.synthesis import parameters as p
 from popclass.synthesis.waves import Random, Regime, choose
 from popclass.timing.sites import SITES
 
+# Part of the range of levels over the noise floor.
 LEVELS = {"faint": (0.0, 0.4), "middle": (0.25, 0.75), "loud": (0.55, 1.0)}
 REGIMES = {"low": (0.0, 0.45), "middle": (0.2, 0.8), "high": (0.55, 1.0), "whole": (0.0, 1.0)}
 _REGIME_SHARES = {"low": 0.2, "middle": 0.2, "high": 0.2, "whole": 0.4}
@@ -74,13 +73,12 @@ class Settings:
     bits: int
 
     def __post_init__(self) -> None:
-        for name, allowed in FACTORS.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                raise UsageError(f"{name} {value!r}: choose from {', '.join(allowed)}")
-        if self.codec in CODEC_RATES and self.sample_rate not in CODEC_RATES[self.codec]:
-            rates = ", ".join(str(rate) for rate in CODEC_RATES[self.codec])
-            raise UsageError(f"{self.codec} at {self.sample_rate} Hz: choose a sample rate of {rates}")
+        for name, value in self.factors().items():
+            if value not in FACTORS[name]:
+                raise UsageError(f"{name} {value!r}: choose from {', '.join(FACTORS[name])}")
+        rates = CODEC_RATES.get(self.codec, (self.sample_rate,))
+        if self.sample_rate not in rates:
+            raise UsageError(f"{self.codec} at {self.sample_rate} Hz: choose from {', '.join(map(str, rates))} Hz")
 
     @property
     def contact(self) -> bool:
@@ -101,10 +99,6 @@ class Settings:
         """Return the named settings that folds can leave out one value at a time."""
         return {name: getattr(self, name) for name in FACTORS}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all settings, ready for JSON."""
-        return asdict(self)
-
 
 def draw_settings(rng: Random) -> Settings:
     """Return a random draw of the settings of a session.
@@ -121,9 +115,3 @@ def draw_settings(rng: Random) -> Settings:
     factors = {name: choose(rng, shares) for name, shares in FACTORS.items() if name != "codec"}
     site = choose(rng, {site.name: 3.0 if site.documented else 1.0 for site in SITES.values()})
     return Settings(**factors, codec=codec, site=site, sample_rate=rate, bits=choose(rng, BITS))
-
-
-def level_range(settings: Settings) -> tuple[float, float]:
-    """Return the lowest and highest level over the noise floor of the session, in decibels."""
-    low, high = LEVELS[settings.level]
-    return p.SNR.at(low), p.SNR.at(high)

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
 FloatArray = NDArray[np.float64]
+Signal = NDArray[np.float32]
 Random = np.random.Generator
 Range = tuple[float, float]
 LN10 = math.log(10.0)
@@ -30,22 +32,27 @@ class SynthSound:
         The sound, any scale.
     release : int
         Sample of `wave` at which the event begins; the samples before it (a rub) are not part of the event.
-    delay_s : float
-        After the start of the movement or gesture it belongs to.
+    time_s : float
+        After the start of the movement or gesture it belongs to; in a plan, of the recording.
     level_db : float
-        Relative to the other sounds of the gesture.
+        Relative to the other sounds of the gesture; in a plan, over the noise floor.
     cavity : int or None
         Number of the joint cavity it came from.
     digital : str
         Kind of a fault that happens after the microphone, otherwise empty.
+    label, kind, place : str
+        Class, kind of source, and place in the acoustics; known in a plan.
     """
 
     wave: FloatArray
     release: int = 0
-    delay_s: float = 0.0
+    time_s: float = 0.0
     level_db: float = 0.0
     cavity: int | None = None
     digital: str = ""
+    label: str = ""
+    kind: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +63,10 @@ class Regime:
     duration: Range = (0.0, 1.0)
 
 
-Renderer = Callable[[Random], list[SynthSound]]
-"""Renders the sound of one source each time it is called."""
+# Renders the sound of one source, a little different each time it is called.
+Renderer = Callable[[], list[SynthSound]]
+# Draws a source of one kind, given the sample rate and the regime of the session.
 Kind = Callable[[Random, int, Regime], Renderer]
-"""Draws a source of one kind, given the sample rate and the regime of the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +99,13 @@ class Modes:
 
         Modes above 0.47 of the rate are omitted, unless that leaves none.
         """
-        limit = 0.47 * rate
-        audible = [i for i, f in enumerate(self.hz) if f < limit]
-        length = max(8, int(rate * 2.5 * max((self.decays_s[i] for i in audible), default=self.decays_s[0])))
-        time = np.arange(length) / rate
-        wave = np.zeros(length)
-        for i in audible or [0]:
-            angle = self.phases[i] if self.phases else 0.0
-            frequency = min(self.hz[i], limit)
-            decay = np.exp(-LN10 / self.decays_s[i] * time)
-            wave += self.gains[i] * decay * np.sin(2.0 * np.pi * frequency * time + angle)
+        limit, phases = 0.47 * rate, self.phases or [0.0] * len(self.hz)
+        modes = list(zip(self.hz, self.decays_s, self.gains, phases, strict=True))
+        audible = [mode for mode in modes if mode[0] < limit] or [(limit, *modes[0][1:])]
+        time = np.arange(max(8, int(rate * 2.5 * max(decay for _, decay, _, _ in audible)))) / rate
+        wave = np.zeros(len(time))
+        for frequency, decay, gain, phase in audible:
+            wave += gain * np.exp(-LN10 / decay * time) * np.sin(2.0 * np.pi * frequency * time + phase)
         return wave
 
 
@@ -134,6 +138,11 @@ def pulse(rate: int, width_s: float) -> FloatArray:
     return np.asarray(force / force.sum(), dtype=np.float64)
 
 
+def excite(body: FloatArray, force: FloatArray, direct: float) -> FloatArray:
+    """Return the sound of a body that a force pulse excites, and of the pulse itself at the level `direct`."""
+    return add(unit(convolve(body, force)), unit(radiated(force)) * direct)
+
+
 def radiated(force: FloatArray) -> FloatArray:
     """Return the sound that a force pulse radiates by itself: its change, so that no lasting pressure is left."""
     return np.diff(force, prepend=0.0, append=0.0)
@@ -144,8 +153,6 @@ def convolve(a: FloatArray, b: FloatArray) -> FloatArray:
     if min(len(a), len(b)) <= 32:
         return np.convolve(a, b)
     size = len(a) + len(b) - 1
-    from scipy.fft import irfft, next_fast_len, rfft
-
     fast = next_fast_len(size, real=True)
     return np.asarray(irfft(rfft(a, fast) * rfft(b, fast), fast)[:size])
 
@@ -169,6 +176,11 @@ def unit(wave: FloatArray) -> FloatArray:
     return wave / peak if peak > 0.0 else wave
 
 
+def repeated(rng: Random, spread_db: float, wave: Callable[[], FloatArray]) -> Renderer:
+    """Return a renderer of a single wave at a level that varies between repeats."""
+    return lambda: [SynthSound(wave(), level_db=rng.normal(0.0, spread_db))]
+
+
 def envelope(rate: int, attack_s: float, hold_s: float, decay_s: float) -> FloatArray:
     """Return a rise, a plateau and an exponential fall of 40 dB."""
     attack, decay = max(1, int(attack_s * rate)), max(4, int(decay_s * rate))
@@ -179,8 +191,6 @@ def envelope(rate: int, attack_s: float, hold_s: float, decay_s: float) -> Float
 
 def band_noise(rng: Random, rate: int, length: int, low: float, high: float, tilt: float = 0.0) -> FloatArray:
     """Return Gaussian noise of rms 1 between two frequencies, with soft edges, tilted by `tilt` dB per octave."""
-    from scipy.fft import irfft, next_fast_len, rfftfreq
-
     fast = next_fast_len(max(length, 64), real=True)
     frequency = np.maximum(rfftfreq(fast, 1.0 / rate), 1.0)
     gain = (frequency / 1000.0) ** (tilt / 6.02)

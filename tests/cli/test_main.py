@@ -56,12 +56,12 @@ def test_main_version():
 
 def test_constants_match_library():
     from popclass import formats
-    from popclass.synthesis import write
+    from popclass.synthesis import session
     from popclass.training import classifiers
 
     assert set(classify_command.FORMATS) == set(formats.FORMATS)
     assert list(train_command.CLASSIFIERS) == ["auto", *classifiers.KINDS]
-    assert train_command.MOST_SESSIONS == write.MOST_SESSIONS
+    assert train_command.MOST_SESSIONS == session.MOST_SESSIONS
 
 
 def test_main_closed_pipe(recording, model):

@@ -20,5 +20,5 @@ def test_parameters_within_range(seed: int, a: float, b: float) -> None:
 def test_parameters_have_sources() -> None:
     for parameter in p.TABLE:
         assert parameter.source == p.ASSUMPTION or parameter.source[:2] in ("S ", "2 ", "D ", "R "), parameter.name
-        assert parameter.law in ("uniform", "log", "normal", "lognormal")
+        assert parameter.law in ("uniform", "log", "lognormal")
     assert len({parameter.name for parameter in p.TABLE}) == len(p.TABLE)

@@ -11,10 +11,10 @@ import pytest
 
 from popclass.errors import UsageError
 from popclass.results import CAVITATION, OTHER, SNAPPING
-from popclass.synthesis import Session, Settings, draw_settings, generate_session, session_of
+from popclass.synthesis import Session, Settings, draw_settings, generate_session, recorder, session_of
 from popclass.synthesis import plan as planning
 from popclass.synthesis import session as module
-from popclass.synthesis.session import Label, extent, merge
+from popclass.synthesis.waves import SynthSound
 from popclass.timing.sites import SITES
 
 PLAIN = Settings(
@@ -97,7 +97,7 @@ def test_labels_ordered(sample: list[Session]) -> None:
     for session in sample:
         for recording in session.recordings:
             starts = [label.start_s for label in recording.labels]
-            assert all(b - a >= module.MERGE_S for a, b in pairwise(starts))
+            assert all(b - a >= recorder.MERGE_S for a, b in pairwise(starts))
             for label in recording.labels:
                 assert 0.0 < label.start_s < label.end_s <= len(recording.samples) / recording.sample_rate
                 assert label.label in (CAVITATION, SNAPPING, OTHER)
@@ -108,9 +108,9 @@ def test_labels_ordered(sample: list[Session]) -> None:
 @pytest.mark.parametrize("sensor", ["airborne close", "contact"])
 def test_labels_at_onsets(monkeypatch: pytest.MonkeyPatch, rate: int, sensor: str) -> None:
     """Without background, a tenth of the peak is reached within 1 ms of a label and not before it."""
-    quiet = lambda self, rng, length: np.zeros(length, dtype=np.float32)  # noqa: E731
-    monkeypatch.setattr(module.Background, "render", quiet)
-    monkeypatch.setattr(module.processing, "convert", lambda rng, signal, bits: signal)
+    quiet = lambda self, length: np.zeros(length, dtype=np.float32)  # noqa: E731
+    monkeypatch.setattr(recorder.Background, "render", quiet)
+    monkeypatch.setattr(recorder, "convert", lambda rng, signal, bits: signal)
     checked = 0
     for seed in range(4):
         session = generated(replace(PLAIN, sensor=sensor, sample_rate=rate, room="small", device="phone"), seed)
@@ -129,17 +129,9 @@ def test_labels_at_onsets(monkeypatch: pytest.MonkeyPatch, rate: int, sensor: st
     assert checked > 20
 
 
-def test_extent_after_release() -> None:
-    rate = 48000
-    rub, slip = np.full(4800, 0.2), np.exp(-np.arange(2000) / 200.0)
-    start, end = extent(np.concatenate([rub, slip]), 4800, rate)
-    assert start == 4800
-    assert end - start == pytest.approx(200 * np.log(10.0), abs=2)
-
-
 def test_refractory_period(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without exceptions, two pops of one cavity are at least 15 minutes apart; without the rule they are not."""
-    monkeypatch.setattr(planning, "PROGRAMS", {(CAVITATION,): 1.0})
+    monkeypatch.setattr(module, "PROGRAMS", {(CAVITATION,): 1.0})
     monkeypatch.setattr(planning.p, "SECOND_CAVITATION", replace(planning.p.SECOND_CAVITATION, high=0.0))
     gaps = [gap for seed in range(5) for site in ("mcp", "hand") for gap in _gaps(replace(PLAIN, site=site), seed)]
     assert min(gaps) >= 900.0 - 1.0
@@ -159,11 +151,11 @@ def _gaps(settings: Settings, seed: int) -> list[float]:
 def test_cavities_of_site(sample: list[Session]) -> None:
     for session in sample:
         used = {label.cavity for recording in session.recordings for label in recording.labels} - {None}
-        assert len(used) <= SITES[session.site].cavities
-        assert all(cavity < SITES[session.site].cavities for cavity in used)
+        assert len(used) <= SITES[session.settings.site].cavities
+        assert all(cavity < SITES[session.settings.site].cavities for cavity in used)
 
 
-def _planned(count: int) -> list[tuple[Settings, planning.PlannedSound]]:
+def _planned(count: int) -> list[tuple[Settings, SynthSound]]:
     """Return the plans of many sessions, without their recordings."""
     found = []
     for index in range(count):
@@ -181,7 +173,7 @@ def test_levels_independent_of_class() -> None:
     planned = _planned(120)
     gestures: dict[str, dict[tuple[int, float], float]] = defaultdict(dict)
     for settings, sound in planned:
-        gestures[sound.label].setdefault((id(settings), round(sound.time_s)), sound.snr_db)
+        gestures[sound.label].setdefault((id(settings), round(sound.time_s)), sound.level_db)
     levels = {label: np.sort(list(values.values())) for label, values in gestures.items()}
     grid = np.linspace(-6.0, 58.0, 129)
     shares = {label: np.searchsorted(values, grid) / len(values) for label, values in levels.items()}
@@ -206,31 +198,7 @@ def test_no_digital_silence(sample: list[Session]) -> None:
             assert np.max(np.diff(quiet)) < max(0.002 * recording.sample_rate, 20)
 
 
-def test_merge_close_labels() -> None:
-    rows = merge(
-        [
-            Label(1.0030, 1.02, CAVITATION, "pop", 30.0, 2),
-            Label(1.0, 1.01, CAVITATION, "pop", 20.0, 1),
-            Label(1.0081, 1.03, OTHER, "tap", 9.0),
-        ]
-    )
-    assert [(row.start_s, row.label) for row in rows] == [(1.0, CAVITATION), (1.0081, OTHER)]
-    assert rows[0].end_s == 1.0081
-    assert rows[0].cavity == 2
-
-
-def test_merge_empty() -> None:
-    assert merge([]) == ()
-
-
 @pytest.mark.parametrize("change", [{"sensor": "telepathy"}, {"codec": "mp3", "sample_rate": 96000}])
 def test_settings_refused(change: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="choose"):
         replace(PLAIN, **change)  # type: ignore[arg-type]
-
-
-def test_loudness() -> None:
-    sharp = np.concatenate([np.full(480, 0.5), np.full(4800, 0.1)])
-    assert module.loudness(sharp, 48000) == pytest.approx(0.5)
-    swell = np.concatenate([np.full(480, 0.001), np.full(4800, 0.8)])
-    assert module.loudness(swell, 48000) == pytest.approx(0.2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 import soundfile as sf
 
 from popclass.errors import OutputError, UsageError
-from popclass.synthesis import session_of, write, write_sessions
+from popclass.synthesis import session as module
+from popclass.synthesis import session_of, write_sessions
 from popclass.timing.sites import SITES
 
 SEED = 7
@@ -78,7 +80,7 @@ def test_write_synthesis_json(written: Path) -> None:
     record = json.loads((written / "synthesis.json").read_text(encoding="utf-8"))
     assert record["seed"] == SEED
     assert [session["session"] for session in record["sessions"]] == [f"session_{i:04d}" for i in range(3)]
-    assert record["sessions"][1]["settings"] == session_of(SEED, 1).settings.to_dict()
+    assert record["sessions"][1]["settings"] == asdict(session_of(SEED, 1).settings)
 
 
 def test_write_progress(tmp_path: Path) -> None:
@@ -111,7 +113,7 @@ def test_write_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     def interrupted(seed: int, index: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(write, "session_of", interrupted)
+    monkeypatch.setattr(module, "session_of", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_sessions(tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -1,11 +1,12 @@
-"""Processing by a recorder."""
+"""Recorder: levels, labels and processing."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from popclass.synthesis import processing
+from popclass.results import CAVITATION, OTHER
+from popclass.synthesis import Label, recorder
 
 RATE = 48000
 
@@ -32,7 +33,7 @@ def shift(a: np.ndarray, b: np.ndarray) -> int:
 @pytest.mark.parametrize("quality", [0.3, 1.0])
 def test_code_keeps_length_and_time(codec: str, rate: int, quality: float) -> None:
     signal = clicks(rate)
-    coded = processing.code(signal, rate, codec, quality)
+    coded = recorder.code(signal, rate, codec, quality)
     assert len(coded) == len(signal)
     assert abs(shift(signal, coded)) <= 1
     assert not np.array_equal(coded, signal)
@@ -41,7 +42,7 @@ def test_code_keeps_length_and_time(codec: str, rate: int, quality: float) -> No
 
 def test_code_opus_keeps_length_and_time() -> None:
     signal = clicks()
-    coded = processing.code(signal, RATE, "opus", 0.6)
+    coded = recorder.code(signal, RATE, "opus", 0.6)
     assert len(coded) == len(signal)
     assert abs(shift(signal, coded)) <= 2
 
@@ -49,11 +50,11 @@ def test_code_opus_keeps_length_and_time() -> None:
 @pytest.mark.parametrize("codec", ["mp3", "aac", "opus"])
 def test_code_reproducible(codec: str) -> None:
     signal = clicks()
-    first, second = (processing.code(signal, RATE, codec, 0.5) for _ in range(2))
+    first, second = (recorder.code(signal, RATE, codec, 0.5) for _ in range(2))
     assert first.tobytes() == second.tobytes()
 
 
-@pytest.mark.parametrize("ride", [processing.automatic_gain, processing.noise_gate])
+@pytest.mark.parametrize("ride", [recorder.automatic_gain, recorder.noise_gate])
 def test_gain_control_only_scales(ride) -> None:
     """No sample changes sign and no time moves; the gain stays within 24 dB either way."""
     signal = clicks()
@@ -68,14 +69,14 @@ def test_gain_control_only_scales(ride) -> None:
 @pytest.mark.parametrize("new_rate", [8000, 16000, 22050, 32000])
 def test_resample_no_delay(new_rate: int) -> None:
     signal = clicks()
-    there = processing.resample(signal, RATE, new_rate)
+    there = recorder.resample(signal, RATE, new_rate)
     assert len(there) == 3 * new_rate
-    assert abs(shift(signal, processing.resample(there, new_rate, RATE))) <= 1
+    assert abs(shift(signal, recorder.resample(there, new_rate, RATE))) <= 1
 
 
 def test_quantize() -> None:
     signal = np.array([-3.0, -1.0, -0.4, 0.0, 0.3, 1.0, 7.0], dtype=np.float32)
-    out = processing.quantize(signal, 12)
+    out = recorder.quantize(signal, 12)
     assert np.max(np.abs(out)) <= 1.0
     assert out[-1] == 2047 / 2048
     assert np.all(out * 2048 == np.round(out * 2048))
@@ -86,7 +87,7 @@ def test_fault_only_where_it_is() -> None:
     signal = clicks()
     for kind in ("samples", "dropout", "stuck"):
         broken = signal.copy()
-        stop = processing.fault(broken, 1000, kind, np.full(50, 0.5))
+        stop = recorder.fault(broken, 1000, kind, np.full(50, 0.5))
         assert stop == 1050
         assert np.array_equal(broken[:1000], signal[:1000])
         assert np.array_equal(broken[1050:], signal[1050:])
@@ -95,5 +96,37 @@ def test_fault_only_where_it_is() -> None:
 
 def test_fault_at_end() -> None:
     signal = np.ones(100, dtype=np.float32)
-    assert processing.fault(signal, 90, "dropout", np.ones(50)) == 100
+    assert recorder.fault(signal, 90, "dropout", np.ones(50)) == 100
     assert np.all(signal[90:] == 0.0)
+
+
+def test_extent_after_release() -> None:
+    rate = 48000
+    rub, slip = np.full(4800, 0.2), np.exp(-np.arange(2000) / 200.0)
+    start, end = recorder.extent(np.concatenate([rub, slip]), 4800, rate)
+    assert start == 4800
+    assert end - start == pytest.approx(200 * np.log(10.0), abs=2)
+
+
+def test_merge_close_labels() -> None:
+    rows = recorder.merge(
+        [
+            Label(1.0030, 1.02, CAVITATION, "pop", 30.0, 2),
+            Label(1.0, 1.01, CAVITATION, "pop", 20.0, 1),
+            Label(1.0081, 1.03, OTHER, "tap", 9.0),
+        ]
+    )
+    assert [(row.start_s, row.label) for row in rows] == [(1.0, CAVITATION), (1.0081, OTHER)]
+    assert rows[0].end_s == 1.0081
+    assert rows[0].cavity == 2
+
+
+def test_merge_empty() -> None:
+    assert recorder.merge([]) == ()
+
+
+def test_loudness() -> None:
+    sharp = np.concatenate([np.full(480, 0.5), np.full(4800, 0.1)])
+    assert recorder.loudness(sharp, 48000) == pytest.approx(0.5)
+    swell = np.concatenate([np.full(480, 0.001), np.full(4800, 0.8)])
+    assert recorder.loudness(swell, 48000) == pytest.approx(0.2)

@@ -1,0 +1,262 @@
+"""Recorder of a session: sounds and background at its levels, then gain control, resampling, faults, clipping, coding.
+
+Every step keeps the time axis to the sample, so that labels stay true: a label starts where the sound arrives at the
+microphone. No step depends on the classes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+from popclass.synthesis import parameters as p
+from popclass.synthesis.acoustics import Background, draw_acoustics
+from popclass.synthesis.settings import Settings
+from popclass.synthesis.waves import FloatArray, Random, Signal, SynthSound, convolve
+
+MERGE_S = 0.005
+LEVEL_WINDOW_S = 0.010
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One event of a recording.
+
+    Attributes
+    ----------
+    start_s, end_s : float
+        Arrival of the sound, and where it has fallen by 20 dB.
+    label : str
+        `cavitation`, `snapping` or `other`.
+    kind : str
+        Kind of source.
+    snr_db : float
+        Level of its first 10 ms over the floor, as drawn, before gain control and clipping.
+    cavity : int or None
+        Number of the joint cavity.
+    """
+
+    start_s: float
+    end_s: float
+    label: str
+    kind: str
+    snr_db: float
+    cavity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedRecording:
+    """One recording: float32 samples (n,) in -1 to 1, already rounded to the session's word length."""
+
+    samples: Signal
+    sample_rate: int
+    recorded_at: datetime
+    labels: tuple[Label, ...]
+
+
+class Recorder:
+    """Acoustics, background and processing of one session.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    settings : Settings
+    """
+
+    def __init__(self, rng: Random, settings: Settings) -> None:
+        self.rng, self.settings, self.rate = rng, settings, settings.work_rate
+        self.responses = draw_acoustics(rng, settings)
+        self.background = Background(rng, settings, self.responses["device"])
+
+    def set_level(self, levels: list[float]) -> None:
+        """Draw the gain from the background (rms 1) to full scale, and the quality of a codec.
+
+        Parameters
+        ----------
+        levels : list of float
+            Levels of all sounds of the session over the floor; the loudest gets a level drawn at random.
+        """
+        wanted = p.PEAK_LEVEL.draw(self.rng)
+        if self.settings.processing == "clipping":
+            wanted = self.rng.uniform(0.0, 14.0)
+        loudest = max(levels, default=p.SNR.at(0.5)) + 16.0
+        lowest = float(20.0 * np.log10(2.0 / 2 ** (self.settings.bits - 1)))  # two steps rms
+        if self.settings.codec != "none":
+            lowest = max(lowest, -66.0)  # a codec would mute less
+        self.gain = 10.0 ** (min(max(wanted - loudest, lowest), -18.0) / 20.0)
+        self.quality = self.rng.uniform(0.3, 1.0)
+
+    def record(self, at: datetime, duration: float, plan: list[SynthSound]) -> GeneratedRecording:
+        """Return one recording of a plan; `set_level` has been called."""
+        rng, settings, rate = self.rng, self.settings, self.rate
+        signal = self.background.render(int(duration * rate))
+        signal *= np.float32(10.0 ** (rng.normal(0.0, 1.5) / 20.0))
+        labels = [self._add_sound(signal, sound) for sound in plan if not sound.digital]
+        signal *= np.float32(self.gain)
+        if settings.processing in GAIN_CONTROLS:
+            signal = GAIN_CONTROLS[settings.processing](rng, signal, rate)
+        signal = resample(signal, rate, settings.sample_rate)
+        signal += np.float32(self.background.offset)  # not before: the edges of a raised signal ring in the resampler
+        labels += [self._add_fault(signal, sound) for sound in plan if sound.digital]
+        signal = convert(rng, signal, settings.bits)
+        if settings.codec != "none":
+            signal = quantize(code(signal, settings.sample_rate, settings.codec, self.quality), settings.bits)
+        return GeneratedRecording(signal, settings.sample_rate, at, merge(labels))
+
+    def _add_sound(self, signal: Signal, sound: SynthSound) -> Label:
+        """Add one sound at its level and return its label."""
+        rate = self.rate
+        wave = convolve(sound.wave, self.responses[sound.place])
+        start, end = extent(wave, sound.release, rate)
+        wave = wave * (10.0 ** (sound.level_db / 20.0) / max(loudness(wave[start:], rate), 1e-12))
+        onset = int(sound.time_s * rate)
+        at = onset - start
+        first, last = max(0, at), min(len(signal), at + len(wave))
+        signal[first:last] += wave[first - at : last - at].astype(np.float32)
+        stop = min(len(signal), onset + end - start)
+        return Label(onset / rate, stop / rate, sound.label, sound.kind, sound.level_db, sound.cavity)
+
+    def _add_fault(self, signal: Signal, sound: SynthSound) -> Label:
+        """Add a fault of the recorder to the finished signal and return its label."""
+        rate = self.settings.sample_rate
+        at = int(sound.time_s * rate)
+        energy = 10.0 ** (sound.level_db / 10.0) * LEVEL_WINDOW_S * rate
+        wave = sound.wave * self.gain * math.sqrt(energy / float(np.sum(sound.wave**2)))
+        stop = fault(signal, at - sound.release, sound.digital, wave)
+        return Label(at / rate, stop / rate, sound.label, sound.kind, sound.level_db)
+
+
+def loudness(wave: FloatArray, rate: int) -> float:
+    """Return the rms of the first 10 ms, at least 12 dB below the loudest 10 ms, for sounds that swell."""
+    size = max(1, int(LEVEL_WINDOW_S * rate))
+    power = np.pad(wave**2, (0, -len(wave) % size)).reshape(-1, size).mean(axis=1)
+    return math.sqrt(max(float(power[0]), float(power.max()) / 16.0))
+
+
+def extent(wave: FloatArray, release: int, rate: int) -> tuple[int, int]:
+    """Return the onset of a clean sound after its release, and the sample from which it stays 20 dB down.
+
+    The onset is where it first reaches a tenth of the largest sample of the 20 ms after the release. For a sound that
+    swells more slowly this is a matter of definition.
+    """
+    size = np.abs(wave[release:])
+    start = int(np.argmax(size >= 0.1 * float(size[: max(1, int(0.020 * rate))].max())))
+    end = int(np.flatnonzero(size >= 0.1 * float(size.max()))[-1]) + 1
+    return release + start, release + max(end, start + int(0.001 * rate))
+
+
+def merge(labels: list[Label]) -> tuple[Label, ...]:
+    """Return the labels in order: onsets within 5 ms are one label, and none overlaps the next."""
+    merged: list[Label] = []
+    for label in sorted(labels, key=lambda label: label.start_s):
+        if merged and label.start_s - merged[-1].start_s < MERGE_S:
+            last = merged.pop()
+            louder = label if label.snr_db > last.snr_db else last
+            label = replace(louder, start_s=last.start_s, end_s=max(last.end_s, label.end_s))
+        merged.append(label)
+    limits = [*(following.start_s for following in merged[1:]), math.inf]
+    return tuple(replace(x, end_s=min(x.end_s, limit)) for x, limit in zip(merged, limits, strict=False))
+
+
+def automatic_gain(rng: Random, signal: Signal, rate: int) -> Signal:
+    """Apply automatic gain control: down fast, up slowly, within a limited range."""
+    attack, release = rng.uniform(0.005, 0.1), rng.uniform(0.3, 3.0)
+    reach, ratio = rng.uniform(6.0, 24.0), rng.uniform(0.3, 0.9)
+    levels = _levels(signal, rate)
+    wanted = np.clip(-ratio * (levels - np.mean(levels[1:])), -reach, reach)
+    return _follow(signal, rate, wanted, attack, release)
+
+
+def noise_gate(rng: Random, signal: Signal, rate: int) -> Signal:
+    """Attenuate the signal where it is near the noise floor; open within milliseconds."""
+    depth, threshold = rng.uniform(4.0, 18.0), rng.uniform(4.0, 14.0)
+    opening, closing = rng.uniform(0.001, 0.01), rng.uniform(0.05, 0.4)
+    levels = _levels(signal, rate)
+    return _follow(signal, rate, np.where(levels > levels[0] + threshold, 0.0, -depth), closing, opening)
+
+
+GAIN_CONTROLS = {"automatic gain": automatic_gain, "noise gate": noise_gate}
+
+
+def _levels(signal: Signal, rate: int) -> FloatArray:
+    """Return the median level in dB, at which a gain control starts, and the level of each 5 ms."""
+    block = max(1, rate // 200)
+    power = np.mean(np.pad(signal, (0, -len(signal) % block)).reshape(-1, block) ** 2, axis=1)
+    levels = np.asarray(10.0 * np.log10(power + 1e-12), dtype=np.float64)
+    return np.concatenate([[np.median(levels)], levels])
+
+
+def _follow(signal: Signal, rate: int, wanted: FloatArray, down_s: float, up_s: float) -> Signal:
+    """Move the gain towards the one wanted for each level, with a time constant down and one up."""
+    gains, gain = [], float(wanted[0])
+    down, up = 1.0 - np.exp(-0.005 / down_s), 1.0 - np.exp(-0.005 / up_s)
+    for target in wanted[1:].tolist():
+        gains.append(gain)
+        gain += (target - gain) * (down if target < gain else up)
+    curve = np.interp(np.arange(len(signal)), np.arange(len(gains)) * max(1, rate // 200), gains)
+    return (signal * 10.0 ** (curve / 20.0)).astype(np.float32)
+
+
+def resample(signal: Signal, rate: int, new_rate: int) -> Signal:
+    """Return the signal at another rate, without delay."""
+    return signal if rate == new_rate else soxr.resample(signal, rate, new_rate, quality="HQ")
+
+
+def fault(signal: Signal, at: int, kind: str, wave: FloatArray) -> int:
+    """Add a fault of the recorder to the signal, in place; return the sample after its end."""
+    stop = min(len(signal), at + len(wave))
+    if kind == "dropout":
+        signal[at:stop] = 0.0
+    elif kind == "stuck":
+        signal[at:stop] = signal[at]
+    else:
+        signal[at:stop] += wave[: stop - at].astype(np.float32)
+    return stop
+
+
+def convert(rng: Random, signal: Signal, bits: int) -> Signal:
+    """Return the signal after a converter of this many bits: its own noise, clipping and rounding."""
+    noise = rng.standard_normal(len(signal), dtype=np.float32)
+    return quantize(signal + noise * np.float32(0.7 / 2 ** (bits - 1)), bits)
+
+
+def quantize(signal: Signal, bits: int) -> Signal:
+    """Clip at full scale and round to a word length."""
+    steps = np.float32(2 ** (bits - 1))
+    return np.clip(np.round(signal * steps), -steps, steps - 1).astype(np.float32) / steps
+
+
+def code(signal: Signal, rate: int, codec: str, quality: float) -> Signal:
+    """Return the signal encoded and decoded by a lossy codec, at the same length; `quality` is 0-1."""
+    coded = _aac(signal, rate, quality) if codec == "aac" else _by_soundfile(signal, rate, codec, quality)
+    return np.pad(coded[: len(signal)], (0, max(0, len(signal) - len(coded))))
+
+
+def _by_soundfile(signal: Signal, rate: int, codec: str, quality: float) -> Signal:
+    form, subtype = ("MP3", "MPEG_LAYER_III") if codec == "mp3" else ("OGG", "OPUS")
+    memory = io.BytesIO()
+    with sf.SoundFile(memory, "w", rate, 1, subtype, format=form, compression_level=min(0.95, 1.0 - quality)) as stream:
+        stream.write(signal)
+    memory.seek(0)
+    return np.asarray(sf.read(memory, dtype="float32")[0])
+
+
+def _aac(signal: Signal, rate: int, quality: float) -> Signal:
+    import av
+
+    memory = io.BytesIO()
+    with av.open(memory, "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=rate, options={"aac_coder": "fast"}, layout="mono")
+        stream.bit_rate = int(min(6 * rate, 40_000 + quality * 120_000))
+        frame = av.AudioFrame.from_ndarray(signal[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = rate, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    memory.seek(0)
+    with av.open(memory, "r") as coded:
+        return np.concatenate([frame.to_ndarray()[0] for frame in coded.decode(audio=0)]).astype(np.float32)
