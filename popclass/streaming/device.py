@@ -17,10 +17,9 @@ import numpy as np
 
 from popclass.errors import UsageError
 from popclass.streaming.pcm import Samples
-from popclass.streaming.source import QUEUE_BLOCKS, Begin, Message, Notice, queued_messages
+from popclass.streaming.source import BLOCK_S, QUEUE_BLOCKS, Begin, Message, queued_messages
 from popclass.utils.text import one_line
 
-BLOCK_S = 0.010
 RETRY_S = 1.0
 MAX_FILLED_S = 1.0  # a longer gap begins a new recording
 _INSTALL = (
@@ -38,8 +37,7 @@ class Device:
         Number or part of the name, as `python -m sounddevice` lists them (default: the system's).
     rate : int, optional
         In Hz (default: the device's).
-    channels : int, optional
-        Default: 1.
+    channels : int
 
     Raises
     ------
@@ -47,10 +45,15 @@ class Device:
         If sounddevice or PortAudio is missing, or the device cannot be opened.
     """
 
-    def __init__(self, device: str | None = None, *, rate: int | None = None, channels: int | None = None) -> None:
-        self._sound = _sounddevice()
+    def __init__(self, device: str | None = None, rate: int | None = None, channels: int = 1) -> None:
+        try:
+            import sounddevice
+        except (ImportError, OSError) as error:  # OSError where PortAudio is missing
+            reason = one_line(str(error))
+            raise UsageError(f"an audio device needs sounddevice and PortAudio ({reason}): {_INSTALL}") from None
+        self._sound: Any = sounddevice
         self._device: str | int | None = int(device) if device is not None and device.isdecimal() else device
-        self._rate, self._channels = rate, channels if channels is not None else 1
+        self._rate, self._channels = rate, channels
         self.name = "default device" if device is None else device
         self._queue: queue.Queue[Message | Exception] = queue.Queue(QUEUE_BLOCKS)
         self._lost = 0  # samples for which the queue had no room
@@ -102,7 +105,7 @@ class Device:
         """Queue a block without waiting; called by a thread of PortAudio."""
         try:
             if status:
-                self._queue.put_nowait(Notice(f"the device reports: {status}"))
+                self._queue.put_nowait(f"the device reports: {status}")
             self._queue.put_nowait(block.copy())
         except queue.Full:
             self._lost += frames
@@ -111,7 +114,7 @@ class Device:
         """Report lost samples and fill the gap, or begin a new recording."""
         lost, self._lost = self._lost, 0
         seconds = lost / self._present_rate
-        yield Notice(f"overrun: {seconds:.2f} s of sound were lost because processing was too slow")
+        yield f"overrun: {seconds:.2f} s of sound were lost because processing was too slow"
         if seconds <= MAX_FILLED_S:
             yield np.zeros((lost, self._channels), np.float32)
         else:
@@ -119,10 +122,9 @@ class Device:
 
     def _reconnect(self) -> Iterator[Message]:
         """Wait until the device is available again, then begin a new recording."""
-        yield Notice(f"{one_line(self.name)} is disconnected; waiting for it")
+        yield f"{one_line(self.name)} is disconnected; waiting for it"
         self.close()
         while True:
-            began = time.monotonic()
             self._sound._terminate()  # PortAudio finds new devices only after a restart
             self._sound._initialize()
             try:
@@ -130,18 +132,8 @@ class Device:
                 break
             except UsageError:
                 yield None
-                time.sleep(max(RETRY_S - (time.monotonic() - began), 0))
+                time.sleep(RETRY_S)
         changed = f", now at {rate} Hz" if rate != self._present_rate else ""
         self._present_rate = rate
-        yield Notice(f"{one_line(self.name)} is connected again{changed}")
+        yield f"{one_line(self.name)} is connected again{changed}"
         yield Begin(rate, self._channels)
-
-
-def _sounddevice() -> Any:
-    try:
-        import sounddevice
-    except ImportError:
-        raise UsageError(f"an audio device needs sounddevice: {_INSTALL}") from None
-    except OSError as error:  # sounddevice is installed, PortAudio is not
-        raise UsageError(f"an audio device needs PortAudio ({one_line(str(error))}): {_INSTALL}") from None
-    return sounddevice

@@ -1,7 +1,7 @@
 """Sources of samples for live classification: messages from a thread that only reads.
 
-A source yields `Begin` before samples of a rate, arrays of samples, `Notice` for the user, and None after a quarter of
-a second without any of these, so that the caller can do other work. Messages wait in a queue of bounded length. A pipe
+A source yields `Begin` before samples of a rate, arrays of samples, text for the user, and None after a quarter of a
+second without any of these, so that the caller can do other work. Messages wait in a queue of bounded length. A pipe
 is not read while it is full. A device cannot be stopped: its samples are lost, and a notice reports it.
 """
 
@@ -33,14 +33,7 @@ class Begin:
     channels: int
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Text for the user."""
-
-    text: str
-
-
-Message = Begin | Notice | Samples | None
+Message = Begin | str | Samples | None
 
 
 class Source(Protocol):
@@ -84,11 +77,14 @@ class Pipe:
 
     def _read(self) -> None:
         try:
-            layout = wav_layout(self._read_exactly) if self._raw is None else self._check_no_header(self._raw)
+            if self._raw is not None:
+                self._buffered = self._read_exactly(MAGIC_BYTES)
+                reject_header(self._buffered)
+            layout = self._raw if self._raw is not None else wav_layout(self._read_exactly)
             while layout is not None:
                 self._queue.put(Begin(layout.rate, layout.channels))
                 self._read_samples(layout)
-                layout = None if self._raw is not None else self._next_header()
+                layout = self._next_header()
             if not self._any_samples:
                 raise AudioError("no sound arrived: did the program before the pipe fail?")
             self._queue.put(EOFError())
@@ -98,34 +94,27 @@ class Pipe:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             self._queue.put(AudioError(f"{self.name}: cannot be read ({reason})"))
 
-    def _check_no_header(self, raw: Layout) -> Layout:
-        """Return the layout of raw samples; raise AudioError if they begin with the header of an audio file."""
-        self._buffered = self._read_exactly(MAGIC_BYTES)
-        reject_header(self._buffered)
-        return raw
-
     def _read_samples(self, layout: Layout) -> None:
         """Queue the samples that follow one header."""
-        left, partial = layout.length, b""
+        left = layout.length
         check = None if self._raw is None else EncodingCheck(layout)
-        size = max(round(BLOCK_S * layout.rate), 1) * layout.frame_bytes
+        block_bytes = max(round(BLOCK_S * layout.rate), 1) * layout.frame_bytes
         while left is None or left > 0:
-            data = self._read_some(size if left is None else min(size, left))
-            if not data:
-                break
+            size = block_bytes if left is None else min(block_bytes, left)
+            data = self._read_exactly(size)
             left = None if left is None else left - len(data)
-            data = partial + data
-            whole = len(data) // layout.frame_bytes * layout.frame_bytes
-            partial = data[whole:]
+            whole = len(data) - len(data) % layout.frame_bytes
             if whole:
                 samples = layout.decode(data[:whole])
                 if check is not None and (warning := check.check(samples)) is not None:
-                    self._queue.put(Notice(warning))
+                    self._queue.put(warning)
                 self._queue.put(samples)
                 self._any_samples = True
+            if len(data) < size:
+                break
         if left and self._any_samples:
             seconds = left / layout.frame_bytes / layout.rate
-            self._queue.put(Notice(f"ended {seconds:.2f} s before the length in its header"))
+            self._queue.put(f"ended {seconds:.2f} s before the length in its header")
 
     def _next_header(self) -> Layout | None:
         """Return the layout of the next WAV stream, if any; skip other chunks after the samples."""
@@ -137,17 +126,10 @@ class Pipe:
             self._read_exactly(size + size % 2)
         return None
 
-    def _read_some(self, size: int) -> bytes:
-        """Return the bytes that have arrived, at most `size`; empty at the end."""
-        if self._buffered:
-            data, self._buffered = self._buffered[:size], self._buffered[size:]
-            return data
-        read1 = getattr(self._stream, "read1", None)
-        return (read1(size) if read1 is not None else self._stream.read(size)) or b""
-
     def _read_exactly(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size and (more := self._read_some(size - len(data))):
+        """Return the next bytes, fewer than `size` only at the end."""
+        data, self._buffered = self._buffered[:size], self._buffered[size:]
+        while len(data) < size and (more := self._stream.read(size - len(data))):
             data += more
         return data
 
@@ -162,14 +144,15 @@ def queued_messages(pending: queue.Queue[Message | Exception], sender: str) -> I
             idle_s += TICK_S
             if idle_s >= STALLED_S and not notified:
                 notified = True
-                yield Notice(f"no samples for {STALLED_S:g} s: is {sender} still running? Waiting")
+                yield f"no samples for {STALLED_S:g} s: is {sender} still running? Waiting"
             yield None
             continue
         if isinstance(message, EOFError):
             return
         if isinstance(message, Exception):
             raise message
-        if notified and isinstance(message, np.ndarray):
-            yield Notice("samples are arriving again")
-        idle_s, notified = 0.0, notified and not isinstance(message, np.ndarray)
+        if isinstance(message, np.ndarray):
+            if notified:
+                yield "samples are arriving again"
+            idle_s, notified = 0.0, False
         yield message
