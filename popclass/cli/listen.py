@@ -20,8 +20,7 @@ from popclass.utils.files import check_writable
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
-    from popclass.streaming.device import Device
-    from popclass.streaming.source import Pipe
+    from popclass.streaming.source import Device, Pipe
 
 TABLE, JSONL = "table", "jsonl"
 # as popclass.streaming.pcm.ENCODINGS, which is not imported before it is needed
@@ -153,6 +152,6 @@ def _device(name: str | None, rate: int | None, channels: int | None, encoding: 
     if encoding is not None:
         raise UsageError("--encoding belongs to raw samples on standard input: use popclass listen -")
 
-    from popclass.streaming.device import Device
+    from popclass.streaming.source import Device
 
     return Device(name, rate, channels or 1)

@@ -164,13 +164,9 @@ class Listener:
         """
         samples = self._samples(block)
         self._check.feed(samples)
-        events: list[LiveEvent] = []
-        start = 0
-        while start < len(samples):
-            part = samples[start : start + self._peek_samples - self._received % self._peek_samples]
-            start += len(part)
-            events += self._advance(part)
-        return events
+        first = self._peek_samples - self._received % self._peek_samples
+        parts = np.split(samples, range(first, len(samples), self._peek_samples))
+        return [event for part in parts for event in self._advance(part)]
 
     def close(self) -> list[LiveEvent]:
         """End the stream and return the last revisions; closing again returns an empty list."""

@@ -22,6 +22,7 @@ from popclass.streaming.pcm import Samples
 from popclass.streaming.records import LiveEvent
 from popclass.streaming.source import Begin, Source
 
+NO_SAMPLES = np.zeros((0, 1), np.float32)
 SAVE_EVERY_S = 60.0  # session file, so that a killed process loses no more of the timeline
 
 
@@ -29,13 +30,10 @@ class Sink:
     """Consumer of a session's samples and events; every method does nothing."""
 
     def begin(self, listener: Listener, number: int) -> None:
-        """Begin the `number`th recording of the source; all other methods but `idle` follow it."""
+        """Begin the `number`th recording of the source; the other methods follow it."""
 
     def process(self, block: Samples, events: list[LiveEvent]) -> None:
-        """Process samples and the events reported with them; either may be empty."""
-
-    def idle(self) -> None:
-        """Do what is due while no samples arrive."""
+        """Process samples and the events reported with them; do what is due if both are empty."""
 
     def end(self) -> None:
         """End the recording."""
@@ -102,11 +100,8 @@ class Runner:
                     self._begin(message)
                 elif isinstance(message, str):
                     self._notify(message)
-                elif message is None:
-                    for sink in self.sinks:
-                        sink.idle()
-                else:
-                    self._process(message)
+                elif self._listener is not None:
+                    self._process(self._listener, NO_SAMPLES if message is None else message)
                 if self.stop():
                     break
         except KeyboardInterrupt:
@@ -116,33 +111,30 @@ class Runner:
 
     def _begin(self, begin: Begin) -> None:
         before = self._end()
-        resume: Any = before
-        if before is None and self.session is not None and os.path.exists(self.session):
-            resume = self.session
+        resumable = self.session is not None and os.path.exists(self.session)
+        resume = before if before is not None else self.session if resumable else None
         started = self.clock() if self.clock is not None else None
         if before is not None and started is not None and before.metadata.recorded_at is not None:
             started = max(started, before.metadata.recorded_at + timedelta(seconds=before.time_s))
-        self._listener = Listener(
-            begin.rate, channels=begin.channels, recorded_at=started, resume=resume, **self.options
-        )
+        options = {**self.options, "recorded_at": started, "resume": resume}
+        self._listener = Listener(begin.rate, channels=begin.channels, **options)
         self._number += 1
         self._nan_reported = False
         for sink in self.sinks:
             sink.begin(self._listener, self._number)
 
-    def _process(self, block: Samples) -> None:
-        assert self._listener is not None
+    def _process(self, listener: Listener, block: Samples) -> None:
         try:
-            events = self._listener.feed(block)
+            events = listener.feed(block) if len(block) else []
         except AudioError as error:  # a float stream may contain NaN
             if not self._nan_reported:
                 self._notify(f"{error}; such samples are replaced by silence from here on")
             self._nan_reported = True
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
-            events = self._listener.feed(block)
-        self._pass_on(self._listener, block, events)
+            events = listener.feed(block)
+        self._pass_on(listener, block, events)
         if self.session is not None and time.monotonic() - self._saved_at > SAVE_EVERY_S:
-            self._listener.save_session(self.session)
+            listener.save_session(self.session)
             self._saved_at = time.monotonic()
 
     def _pass_on(self, listener: Listener, block: Samples, events: list[LiveEvent]) -> None:
@@ -163,8 +155,7 @@ class Runner:
         listener, self._listener = self._listener, None
         if listener is None:
             return None
-        events = listener.close()
-        self._pass_on(listener, np.zeros((0, listener.channels), np.float32), events)
+        self._pass_on(listener, NO_SAMPLES, listener.close())
         self._labels.clear()
         self.processed_s += listener.time_s
         for line in listener.warnings if listener.time_s else ():

@@ -91,7 +91,7 @@ class Saver(Sink):
         self._rows.clear()
 
     def process(self, block: Samples, events: list[LiveEvent]) -> None:
-        """Save the clips that are complete."""
+        """Save the clips that are complete, and write the table if it is due."""
         self._buffer(block)
         for event in events:
             if event.event in self._rows:
@@ -101,10 +101,6 @@ class Saver(Sink):
             else:
                 self._waiting[event.event] = event
         self._save_clips(last=False)
-        self.idle()
-
-    def idle(self) -> None:
-        """Write the table if it is due."""
         if time.monotonic() - self._written_at > WRITE_EVERY_S and self._rows:
             self._write_table()
 

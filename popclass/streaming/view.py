@@ -81,9 +81,9 @@ class View(Sink):
         self._listener: Listener | None = None
         self._events: dict[int, LiveEvent] = {}
         self._notices: deque[str] = deque(maxlen=NOTICES)
-        self._drawn_at = 0.0
         self._live = Live(console=console if console is not None else Console(), auto_refresh=False)
         self._live.start()
+        self.end()
 
     def begin(self, listener: Listener, number: int) -> None:
         """Begin a recording."""
@@ -100,16 +100,13 @@ class View(Sink):
             elif event.event in self._events or event.event > max(self._events, default=0):
                 self._events[event.event] = event
                 self._events.pop(event.event - EVENTS, None)
-        self.idle()
-
-    def idle(self) -> None:
-        """Redraw the view if it is due."""
         if time.monotonic() - self._drawn_at >= DRAW_EVERY_S:
             self.end()
 
     def notify(self, text: str) -> None:
         """Show a notice below the events."""
         self._notices.append(one_line(text))
+        self.end()
 
     def end(self) -> None:
         """Redraw the view."""
