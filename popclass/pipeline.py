@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -167,14 +168,17 @@ def extract_events(
     return extractor.finish()[0]
 
 
-def number_events(events: Sequence[Event]) -> tuple[Event, ...]:
-    """Assign event and burst numbers from 1; an onset at most 250 ms after the previous one continues its burst."""
+def number_events(events: Sequence[Event], after: Event | None = None) -> tuple[Event, ...]:
+    """Assign event and burst numbers, from 1 or from those of the event `after` which they follow.
+
+    An onset at most 250 ms after the previous one continues its burst.
+    """
+    number, burst, onset = (0, 0, -math.inf) if after is None else (after.event, after.burst, after.onset)
     numbered: list[Event] = []
-    burst = 0
-    for index, event in enumerate(events):
-        if not numbered or event.onset - numbered[-1].onset > BURST_GAP_S * event.sample_rate:
-            burst += 1
-        numbered.append(replace(event, event=index + 1, burst=burst))
+    for event in events:
+        number, burst = number + 1, burst + (event.onset - onset > BURST_GAP_S * event.sample_rate)
+        onset = event.onset
+        numbered.append(replace(event, event=number, burst=burst))
     return tuple(numbered)
 
 

@@ -19,8 +19,7 @@ from popclass.utils.files import check_writable
 from popclass.utils.text import one_line
 
 if TYPE_CHECKING:
-    from popclass.streaming.runner import Runner, Sink
-    from popclass.streaming.source import Source
+    from popclass.streaming.source import Device, Pipe
 
 TABLE, JSONL = "table", "jsonl"
 # as popclass.streaming.pcm.ENCODINGS, which is not imported before it is needed
@@ -87,95 +86,71 @@ when its label changes; the last revision is final. Ctrl-C ends the command.
     help="Continue the session in this file, or begin it; saved every minute.",
 )
 def listen(
-    source: str | None,
-    model: str | None,
-    rate: int | None,
-    channels: int | None,
-    encoding: str | None,
-    style: str,
-    folder: str | None,
-    session: str | None,
-    **timeline: Any,  # site, cavities, refractory and subject, as the listener names them
+    source: str | None, model: str | None, style: str, folder: str | None, session: str | None, **more: Any
 ) -> int:
-    """Run `popclass listen`."""
-    _check(source, rate, channels, encoding)
+    """Run `popclass listen`; `more` holds the options of the samples, and of the listener as it names them."""
     if session is not None:
         check_writable(session)
-
-    from popclass.pipeline import load_model
-    from popclass.streaming.runner import Runner
-
+    layout = [more.pop(name) for name in ("rate", "channels", "encoding")]
     with ExitStack() as stack:
+        samples = _pipe(*layout) if source == STDIN else stack.enter_context(closing(_device(source, *layout)))
+
+        from popclass.pipeline import load_model
+        from popclass.streaming.output import EventLines, QueuedOutput
+        from popclass.streaming.runner import Runner
+
+        runner = Runner(samples, {"model": load_model(model), **more}, [], print_note, session)
         # A pipe may carry an old recording: without a session file its events get no date.
-        dated = source != STDIN or session is not None
-        runner = Runner(
-            source=_open(source, rate, channels, encoding, stack),
-            options={"model": load_model(model), **timeline},
-            sinks=[],
-            notify=print_note,
-            resume=session if session is not None and os.path.exists(session) else None,
-            save_to=session,
-            clock=(lambda: datetime.now().astimezone()) if dated else None,
-        )
-        runner.sinks += _sinks(runner, style, folder, stack)
+        if source != STDIN or session is not None:
+            runner.clock = lambda: datetime.now().astimezone()
+        if style == TABLE and sys.stdout.isatty():
+            from popclass.streaming.view import View
+
+            view = stack.enter_context(closing(View(samples.name)))
+            runner.sinks, runner.notify = [view], view.notify
+        else:
+            output = stack.enter_context(closing(QueuedOutput(print_note)))
+            runner.sinks = [EventLines(output, samples.name, as_json=style == JSONL)]
+            runner.stop = lambda: output.closed_by_reader
+        if folder is not None:
+            from popclass.streaming.save import Saver
+
+            runner.sinks.append(Saver(folder))
         runner.run()
-    found = ", ".join(f"{number} {label}" for label, number in sorted(runner.counts.items()) if number)
+    found = ", ".join(f"{number} {label}" for label, number in sorted(runner.counts.items()) if label and number)
     print_note(f"listened for {format_span(runner.processed_s)}: {found or 'no short sound detected'}")
     return 0
 
 
-def _check(source: str | None, rate: int | None, channels: int | None, encoding: str | None) -> None:
-    """Raise UsageError if the options do not fit the source."""
-    if source == STDIN:
-        if encoding is not None and rate is None:
-            raise UsageError("--rate is missing: raw samples need it, such as --rate 48000")
-        if encoding is None and (rate is not None or channels is not None):
-            raise UsageError("--encoding is missing: raw samples need it; for a WAV stream omit --rate and --channels")
-        if sys.stdin.isatty():
-            raise UsageError("standard input is a terminal: pipe a recorder into popclass listen -")
-        return
-    if source is not None and _is_recording(source):
-        shown = one_line(source)
+def _pipe(rate: int | None, channels: int | None, encoding: str | None) -> Pipe:
+    """Return standard input as a source; raise UsageError if the options do not fit it."""
+    if encoding is not None and rate is None:
+        raise UsageError("--rate is missing: raw samples need it, such as --rate 48000")
+    if encoding is None and (rate is not None or channels is not None):
+        raise UsageError("--encoding is missing: raw samples need it; for a WAV stream omit --rate and --channels")
+    if sys.stdin.isatty():
+        raise UsageError("standard input is a terminal: pipe a recorder into popclass listen -")
+
+    from popclass.streaming.pcm import Layout
+    from popclass.streaming.source import Pipe
+
+    raw = Layout(rate, channels or 1, encoding) if rate and encoding else None
+    # not sys.stdin.buffer: its lock, held by a thread that waits for samples, would abort the interpreter at its end
+    return Pipe(io.FileIO(sys.stdin.fileno(), closefd=False), raw)
+
+
+def _device(name: str | None, rate: int | None, channels: int | None, encoding: str | None) -> Device:
+    """Return an opened device; raise UsageError if the options do not fit it."""
+    from popclass.audio.paths import AUDIO_SUFFIXES
+
+    path = "" if name is None or name.isdecimal() else name
+    if path.lower().endswith(AUDIO_SUFFIXES) or os.path.isfile(path):
+        shown = one_line(path)
         live = f", or popclass listen - < {shown}" if shown.lower().endswith((".wav", ".wave")) else ""
         raise UsageError(f"{shown} is a recording, not a device: use popclass classify {shown}{live}")
     if encoding is not None:
         raise UsageError("--encoding belongs to raw samples on standard input: use popclass listen -")
 
+    from popclass.streaming.source import Device
 
-def _is_recording(source: str) -> bool:
-    from popclass.audio.paths import AUDIO_SUFFIXES
-
-    return source.lower().endswith(AUDIO_SUFFIXES) or (not source.isdecimal() and os.path.isfile(source))
-
-
-def _open(source: str | None, rate: int | None, channels: int | None, encoding: str | None, stack: ExitStack) -> Source:
-    if source != STDIN:
-        from popclass.streaming.device import Device
-
-        return stack.enter_context(closing(Device(source, rate=rate, channels=channels)))
-    from popclass.streaming.pcm import Layout
-    from popclass.streaming.source import Pipe
-
-    layout = Layout(rate, channels if channels is not None else 1, encoding) if rate and encoding else None
-    # not sys.stdin.buffer: its lock, held by a thread that waits for samples, would abort the interpreter at its end
-    return Pipe(io.FileIO(sys.stdin.fileno(), closefd=False), layout)
-
-
-def _sinks(runner: Runner, style: str, folder: str | None, stack: ExitStack) -> list[Sink]:
-    from popclass.streaming.output import EventCounts, EventLines, QueuedOutput
-
-    sinks: list[Sink] = [EventCounts(runner.counts)]
-    if style == TABLE and sys.stdout.isatty():
-        from popclass.streaming.view import View
-
-        sinks.append(stack.enter_context(closing(View(runner.source.name))))
-        runner.notify = lambda _: None  # the view shows the notices
-    else:
-        output = stack.enter_context(closing(QueuedOutput(print_note)))
-        runner.stop = lambda: output.closed_by_reader
-        sinks.append(EventLines(output, runner.source.name, as_json=style == JSONL))
-    if folder is not None:
-        from popclass.streaming.save import Saver
-
-        sinks.append(Saver(folder))
-    return sinks
+    return Device(name, rate, channels or 1)

@@ -1,7 +1,7 @@
 """Live classification: blocks of samples in, labelled events out, revised as long as they can change.
 
 `listener` uses the same detector, features, context model and timing as `popclass classify`. `tracker` stores pending
-events, `session` the timeline between two streams. `source`, `pcm` and `device` supply samples; `runner` passes events
+events, `session` the timeline between two streams. `source` and `pcm` supply samples; `runner` passes events
 to the sinks in `output`, `save` and `view`.
 """
 

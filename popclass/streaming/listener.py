@@ -35,7 +35,7 @@ from popclass.pipeline import load_model
 from popclass.postprocess import LabelRules
 from popclass.streaming import session
 from popclass.streaming.records import LiveEvent
-from popclass.streaming.session import History, SessionKey
+from popclass.streaming.session import History
 from popclass.streaming.tracker import EventTracker
 
 PEEK_FRAMES = 24  # frames of the detector between two searches for provisional events: 32 ms
@@ -91,7 +91,10 @@ class Listener:
         min_probability: float | None = None,
         resume: str | os.PathLike[str] | Listener | None = None,
     ) -> None:
-        _check_format(sample_rate, channels)
+        limits = ("sample_rate (Hz)", sample_rate, MIN_RATE, MAX_RATE), ("channels", channels, 1, MAX_CHANNELS)
+        for name, value, low, high in limits:
+            if not low <= value <= high or int(value) != value:
+                raise UsageError(f"{value} is out of range for {name}: allowed are {low}-{high}")
         self.sample_rate, self.channels = sample_rate, channels
         self.model = load_model(model)
         self.metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
@@ -105,6 +108,7 @@ class Listener:
         history = History.empty(len(self.model.classes)) if resume is None else self._resumed(resume)
         self._tracker = EventTracker(self.model, sample_rate, rules, history)
         self._detector = Detector(sample_rate, channels)
+        self.chunk = self._detector.chunk  # samples that the detector decides on at a time
         self._check = SampleCheck(sample_rate, channels)
         self._separation = round(SEPARATION_S * sample_rate)
         self._peek_samples = PEEK_FRAMES * self._detector.frame
@@ -124,11 +128,6 @@ class Listener:
         return self._tracker.wait_s(self.time_s)
 
     @property
-    def chunk(self) -> int:
-        """Number of samples that the detector decides on at a time."""
-        return self._detector.chunk
-
-    @property
     def confirmed_until(self) -> int:
         """Events with an onset before this sample keep their numbers and positions."""
         return self._received if self._closed else self._detector.settled
@@ -141,7 +140,7 @@ class Listener:
     @property
     def final_events(self) -> int:
         """Events up to this number will not be reported again."""
-        return self._tracker.events if self._closed else self._tracker.final_events
+        return self._tracker.last.event if self._closed else self._tracker.final_events
 
     def feed(self, block: NDArray[Any]) -> list[LiveEvent]:
         """Process the next samples.
@@ -165,13 +164,9 @@ class Listener:
         """
         samples = self._samples(block)
         self._check.feed(samples)
-        events: list[LiveEvent] = []
-        start = 0
-        while start < len(samples):
-            part = samples[start : start + self._peek_samples - self._received % self._peek_samples]
-            start += len(part)
-            events += self._advance(part)
-        return events
+        first = self._peek_samples - self._received % self._peek_samples
+        parts = np.split(samples, range(first, len(samples), self._peek_samples))
+        return [event for part in parts for event in self._advance(part)]
 
     def close(self) -> list[LiveEvent]:
         """End the stream and return the last revisions; closing again returns an empty list."""
@@ -231,9 +226,8 @@ class Listener:
         return self._received >= max(event.onset + MIN_RECEIVED_S * rate, event.end + AFTER_END_S * rate)
 
     def _report_provisional(self) -> Iterator[LiveEvent]:
-        features = [each for _, each in self._provisional]
-        table = np.array(features) if features else np.zeros((0, len(self.model.features)))
-        yield from self._tracker.report_provisional([sound.event for sound, _ in self._provisional], table)
+        features = np.reshape([each for _, each in self._provisional], (-1, len(self.model.features)))
+        yield from self._tracker.report_provisional([sound.event for sound, _ in self._provisional], features)
 
     def _samples(self, block: NDArray[Any]) -> Block:
         if self._closed:
@@ -265,12 +259,7 @@ class Listener:
             raise UsageError(f"recorded_at is missing: it is needed to {purpose} a session")
         return self.metadata.recorded_at
 
-    def _session_key(self) -> SessionKey:
-        return SessionKey(self.model.sha256, self.model.classes, self.metadata.subject, self.metadata.site)
-
-
-def _check_format(sample_rate: int, channels: int) -> None:
-    if not MIN_RATE <= sample_rate <= MAX_RATE or int(sample_rate) != sample_rate:
-        raise UsageError(f"sample_rate {sample_rate} is out of range: allowed are {MIN_RATE}-{MAX_RATE} Hz")
-    if not 1 <= channels <= MAX_CHANNELS or int(channels) != channels:
-        raise UsageError(f"channels {channels} is out of range: allowed are 1-{MAX_CHANNELS}")
+    def _session_key(self) -> session.Key:
+        model, metadata = self.model, self.metadata
+        classes = list(model.classes)
+        return {"model": model.sha256, "classes": classes, "subject": metadata.subject, "site": metadata.site}

@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soundfile
@@ -100,20 +100,20 @@ def wav_layout(read: Callable[[int], bytes]) -> Layout | None:
         raise AudioError(
             "is not a WAV stream: send WAV (ffmpeg: -f wav -), or raw samples with --rate, --channels and --encoding"
         )
-    samples_format: tuple[int, int, str] | None = None
+    layout: Layout | None = None
     while len(chunk := read(8)) == 8:
-        name, size = chunk[:4], struct.unpack("<I", chunk[4:])[0]
+        name, size = struct.unpack("<4sI", chunk)
         if name == b"data":
-            if samples_format is None:
+            if layout is None:
                 raise AudioError("its WAV header lacks the format of the samples: start the recorder again")
-            return Layout(*samples_format, None if size == 0 or size >= _UNKNOWN_LENGTH else size)
+            return layout if size == 0 or size >= _UNKNOWN_LENGTH else replace(layout, length=size)
         content = read(size + size % 2)
         if name == b"fmt ":
-            samples_format = _parse_format(content)
+            layout = _parse_format(content)
     raise AudioError("ends within its WAV header: is the recorder running?")
 
 
-def _parse_format(content: bytes) -> tuple[int, int, str]:
+def _parse_format(content: bytes) -> Layout:
     if len(content) < 16:
         raise AudioError("has a damaged WAV header")
     parsed = parse_wav_format(content)
@@ -126,7 +126,7 @@ def _parse_format(content: bytes) -> tuple[int, int, str]:
         raise AudioError(
             f"has a sample rate of {parsed.rate} Hz: allowed are {MIN_RATE}-{MAX_RATE} Hz; set another in the recorder"
         )
-    return parsed.rate, parsed.channels, encoding
+    return Layout(parsed.rate, parsed.channels, encoding)
 
 
 def reject_header(first: bytes) -> None:
@@ -136,16 +136,14 @@ def reject_header(first: bytes) -> None:
     --------
     >>> reject_header(b"RIFF")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    popclass.errors.AudioError: begins with the header of a WAV file, so these are not raw samples: leave out ...
+    popclass.errors.AudioError: begins with the header of a WAV file, so these are not raw samples: for WAV ...
     """
-    for magic, kind in _MAGIC.items():
-        if first.startswith(magic):
-            to_do = (
-                "leave out --rate, --channels and --encoding, and the header is read"
-                if kind == "WAV"
-                else "use popclass classify -, or decode it before the pipe"
-            )
-            raise AudioError(f"begins with the header of a {kind} file, so these are not raw samples: {to_do}")
+    kind = next((kind for magic, kind in _MAGIC.items() if first.startswith(magic)), None)
+    if kind is not None:
+        raise AudioError(
+            f"begins with the header of a {kind} file, so these are not raw samples: for WAV leave out --rate, "
+            "--channels and --encoding; decode another format before the pipe, or use popclass classify -"
+        )
 
 
 class EncodingCheck:
@@ -158,32 +156,18 @@ class EncodingCheck:
     """
 
     def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+        self._rate = layout.rate
+        self._question = f"is --encoding {layout.encoding} right?"
         self._loud: int | None = 0  # samples so far without a quiet block; None after the first one
 
     def check(self, block: Samples) -> str | None:
-        """Check the next samples; return a warning if they look like noise, once.
+        """Check the next samples, at least one; return a warning if they look like noise, once.
 
         Raises
         ------
         AudioError
             If they cannot be sound.
         """
-        if self._layout.encoding.startswith("f"):
-            self._check_floats(block)
-        if self._loud is None or not len(block) or not np.isfinite(block).all():
-            return None
-        self._loud = self._loud + len(block) if np.sqrt(np.square(block).mean()) >= LOUD_RMS else None
-        if self._loud is None or self._loud < LOUD_S * self._layout.rate:
-            return None
-        self._loud = None
-        return f"louder than -10 dB of full scale from the first sample on, without a pause: {self._question}"
-
-    @property
-    def _question(self) -> str:
-        return f"is --encoding {self._layout.encoding} right?"
-
-    def _check_floats(self, block: Samples) -> None:
         finite = block[np.isfinite(block)]
         if finite.size < (1 - MAX_NOT_FINITE) * block.size:
             share = 1 - finite.size / block.size
@@ -191,3 +175,10 @@ class EncodingCheck:
         largest = float(np.abs(finite).max(initial=0))
         if largest > MAX_FLOAT:
             raise AudioError(f"a sample is {largest:.1e} times full scale: {self._question}")
+        if self._loud is None or finite.size < block.size:
+            return None
+        self._loud = self._loud + len(block) if np.sqrt(np.square(block).mean()) >= LOUD_RMS else None
+        if self._loud is None or self._loud < LOUD_S * self._rate:
+            return None
+        self._loud = None
+        return f"louder than -10 dB of full scale from the first sample on, without a pause: {self._question}"

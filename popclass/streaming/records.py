@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from popclass.formats.text import decimals, rounded
+from popclass.formats.text import rounded
 from popclass.postprocess import TimelineLabels
 from popclass.results import Event
 from popclass.streaming.session import History
 
 _STORED = ("onset", "peak", "end", "channel", "snr_db", "peak_dbfs", "event", "burst")
+_HISTORY = ("time_s", "burst", "contextual", "novelty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def shown_values(event: Event) -> tuple[object, ...]:
     """Return the values of an event with the decimals that are written; a report is due only where they change."""
     return (
         *(event.onset, event.peak, event.end, event.channel, event.burst, event.label, event.acoustic_label),
-        *(event.timing, event.timing_reason, rounded(event.since_cavitation_s, decimals("since_cavitation_s") or 0)),
+        *(event.timing, event.timing_reason, rounded(event.since_cavitation_s, 6)),
         *(rounded(value, 4) for value in (event.p_label, event.novelty, *event.probabilities.values())),
         *(rounded(event.snr_db, 2), rounded(event.peak_dbfs, 2)),
     )
@@ -82,10 +83,15 @@ def event_rows(events: Sequence[Event], acoustic: NDArray[np.float64], novelty: 
 def history_rows(history: History) -> NDArray[Any]:
     """Return the candidates of earlier streams as rows."""
     rows = np.zeros(len(history.time_s), row_type(history.contextual.shape[1]))
-    for name in ("time_s", "burst", "contextual", "novelty"):
+    for name in _HISTORY:
         rows[name] = getattr(history, name)
     rows["candidate"] = rows["closed"] = True
     return rows
+
+
+def history_columns(rows: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return the columns of rows that `History` has, in its order, as contiguous arrays."""
+    return [rows[name].copy() for name in _HISTORY]
 
 
 def event_of(row: Any, sample_rate: int) -> tuple[Event, NDArray[np.float64], float]:

@@ -6,7 +6,9 @@ timeline. The samples that follow are a recording of their own, with event numbe
 
 from __future__ import annotations
 
+import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,8 +20,9 @@ from popclass.errors import AudioError
 from popclass.streaming.listener import Listener
 from popclass.streaming.pcm import Samples
 from popclass.streaming.records import LiveEvent
-from popclass.streaming.source import Begin, Notice, Source
+from popclass.streaming.source import Begin, Source
 
+NO_SAMPLES = np.zeros((0, 1), np.float32)
 SAVE_EVERY_S = 60.0  # session file, so that a killed process loses no more of the timeline
 
 
@@ -27,19 +30,21 @@ class Sink:
     """Consumer of a session's samples and events; every method does nothing."""
 
     def begin(self, listener: Listener, number: int) -> None:
-        """Begin the `number`th recording of the source; the other methods but `idle` and `notify` follow it."""
+        """Begin the `number`th recording of the source; the other methods follow it."""
 
     def process(self, block: Samples, events: list[LiveEvent]) -> None:
-        """Process samples and the events reported with them; either may be empty."""
-
-    def idle(self) -> None:
-        """Do what is due while no samples arrive."""
-
-    def notify(self, text: str) -> None:
-        """Show a notice."""
+        """Process samples and the events reported with them; do what is due if both are empty."""
 
     def end(self) -> None:
         """End the recording."""
+
+
+def forget_final(values: dict[int, Any], listener: Listener) -> None:
+    """Remove the values of events that will not be reported again, once there are many."""
+    if len(values) > 2 * listener.pending_events + 100:
+        final = listener.final_events
+        for number in [number for number in values if number <= final]:
+            del values[number]
 
 
 @dataclass(slots=True)
@@ -54,29 +59,29 @@ class Runner:
     sinks : list of Sink
     notify : callable
         Shows a line to the user.
-    resume, save_to : path, optional
-        Session file to continue, and to write.
+    session : path, optional
+        Session file to continue, if it exists, and to write; needs a `clock`.
     clock : callable, optional
         Returns the time at which a recording begins; None if the samples are not live.
     stop : callable
         Returns True to end the session.
     processed_s : float
         Length of all samples so far.
-    counts : dict
-        Events by label.
+    counts : Counter
+        Events by their last label; those without an event any more have the label "".
     """
 
     source: Source
     options: dict[str, Any]
     sinks: list[Sink]
     notify: Callable[[str], None]
-    resume: str | None = None
-    save_to: str | None = None
+    session: str | None = None
     clock: Callable[[], datetime] | None = None
     stop: Callable[[], bool] = lambda: False
     processed_s: float = 0.0
-    counts: dict[str, int] = field(default_factory=dict)
-    listener: Listener | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    _listener: Listener | None = None
+    _labels: dict[int, str] = field(default_factory=dict)
     _number: int = 0
     _nan_reported: bool = False
     _saved_at: float = field(default_factory=time.monotonic)
@@ -93,80 +98,70 @@ class Runner:
             for message in self.source.messages():
                 if isinstance(message, Begin):
                     self._begin(message)
-                elif isinstance(message, Notice):
-                    self._notify(message.text)
-                elif message is None:
-                    for sink in self.sinks:
-                        sink.idle()
-                else:
-                    self._process(message)
+                elif isinstance(message, str):
+                    self._notify(message)
+                elif self._listener is not None:
+                    self._process(self._listener, NO_SAMPLES if message is None else message)
                 if self.stop():
                     break
         except KeyboardInterrupt:
             pass  # the ordinary end
         finally:
-            self._end(last=True)
+            self._end()
 
     def _begin(self, begin: Begin) -> None:
-        before = self.listener
-        self._end(last=False)
-        resume: Any = self.resume if before is None else before
+        before = self._end()
+        resumable = self.session is not None and os.path.exists(self.session)
+        resume = before if before is not None else self.session if resumable else None
         started = self.clock() if self.clock is not None else None
-        if before is not None:
-            started = _not_before_end(before, started)
-        self.listener = Listener(
-            begin.rate, channels=begin.channels, recorded_at=started, resume=resume, **self.options
-        )
+        if before is not None and started is not None and before.metadata.recorded_at is not None:
+            started = max(started, before.metadata.recorded_at + timedelta(seconds=before.time_s))
+        options = {**self.options, "recorded_at": started, "resume": resume}
+        self._listener = Listener(begin.rate, channels=begin.channels, **options)
         self._number += 1
         self._nan_reported = False
         for sink in self.sinks:
-            sink.begin(self.listener, self._number)
+            sink.begin(self._listener, self._number)
 
-    def _process(self, block: Samples) -> None:
-        assert self.listener is not None
+    def _process(self, listener: Listener, block: Samples) -> None:
         try:
-            events = self.listener.feed(block)
+            events = listener.feed(block) if len(block) else []
         except AudioError as error:  # a float stream may contain NaN
             if not self._nan_reported:
                 self._notify(f"{error}; such samples are replaced by silence from here on")
             self._nan_reported = True
             block = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
-            events = self.listener.feed(block)
-        self._pass_on(block, events)
-        if self.save_to is not None and time.monotonic() - self._saved_at > SAVE_EVERY_S:
-            self.listener.save_session(self.save_to)
+            events = listener.feed(block)
+        self._pass_on(listener, block, events)
+        if self.session is not None and time.monotonic() - self._saved_at > SAVE_EVERY_S:
+            listener.save_session(self.session)
             self._saved_at = time.monotonic()
 
-    def _pass_on(self, block: Samples, events: list[LiveEvent]) -> None:
+    def _pass_on(self, listener: Listener, block: Samples, events: list[LiveEvent]) -> None:
+        for event in events:
+            self.counts[self._labels.get(event.event, "")] -= 1
+            self.counts[event.label] += 1
+            self._labels[event.event] = event.label
+        forget_final(self._labels, listener)
         for sink in self.sinks:
             sink.process(block, events)
 
     def _notify(self, text: str) -> None:
-        where = f" at {self.listener.time_s:.1f} s" if self.listener is not None else ""
+        where = f" at {self._listener.time_s:.1f} s" if self._listener is not None else ""
         self.notify(f"{self.source.name}{where}: {text}")
-        for sink in self.sinks:
-            sink.notify(text)
 
-    def _end(self, *, last: bool) -> None:
-        listener = self.listener
+    def _end(self) -> Listener | None:
+        """End the recording, if one has begun, and return its closed listener."""
+        listener, self._listener = self._listener, None
         if listener is None:
-            return
-        events = listener.close()
-        self._pass_on(np.zeros((0, listener.channels), np.float32), events)
+            return None
+        self._pass_on(listener, NO_SAMPLES, listener.close())
+        self._labels.clear()
         self.processed_s += listener.time_s
         for line in listener.warnings if listener.time_s else ():
             self.notify(f"{self.source.name}: warning: {line}")
         for sink in self.sinks:
             sink.end()
-        if last:
-            self.listener = None
-            if self.save_to is not None:
-                listener.save_session(self.save_to)
-
-
-def _not_before_end(before: Listener, now: datetime | None) -> datetime | None:
-    """Return the start of the next recording: now, but not before the end of the previous one."""
-    began = before.metadata.recorded_at
-    if began is None or now is None:
-        return now
-    return max(now, began + timedelta(seconds=before.time_s))
+        if self.session is not None:
+            listener.save_session(self.session)
+        return listener

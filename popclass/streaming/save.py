@@ -17,11 +17,12 @@ import io
 import re
 import time
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from popclass.errors import OutputError
 from popclass.formats.csv_io import csv_line
@@ -73,16 +74,16 @@ class Saver(Sink):
             raise OutputError(
                 f"{one_line(str(self._table))} was not written by popclass listen: name another folder for --save"
             )
-        self._final = [before if before.endswith("\n") else before + "\n"]
+        self._final = before if before.endswith("\n") else before + "\n"
         self._files = max((int(name[1]) for name in names if name), default=0)
-        self._listener: Listener
         self._waiting: dict[int, LiveEvent] = {}  # events without a file
         self._rows: dict[int, tuple[str, float, LiveEvent]] = {}  # with a file, label not final
         self._written_at = time.monotonic()
 
     def begin(self, listener: Listener, number: int) -> None:
         """Begin a recording."""
-        self._listener = listener
+        self._listener, self._rate, self._chunk = listener, listener.sample_rate, listener.chunk
+        self._longest = round(MAX_CLIP_S * self._rate)
         self._blocks: deque[Samples] = deque()
         self._first = 0  # position of the first buffered sample
         self._received = 0
@@ -90,72 +91,52 @@ class Saver(Sink):
         self._rows.clear()
 
     def process(self, block: Samples, events: list[LiveEvent]) -> None:
-        """Save the clips that are complete."""
+        """Save the clips that are complete, and write the table if it is due."""
         self._buffer(block)
         for event in events:
-            self._revise(event)
-        if block.size or events:
-            self._save_clips(self._listener.confirmed_until)
-        self.idle()
-
-    def idle(self) -> None:
-        """Write the table if it is due."""
+            if event.event in self._rows:
+                self._rows[event.event] = (*self._rows[event.event][:2], event)
+            elif event.withdrawn:
+                self._waiting.pop(event.event, None)
+            else:
+                self._waiting[event.event] = event
+        self._save_clips(last=False)
         if time.monotonic() - self._written_at > WRITE_EVERY_S and self._rows:
             self._write_table()
 
     def end(self) -> None:
         """Save the last clips and the table."""
-        self._save_clips(None)
+        self._save_clips(last=True)
         self._write_table()
-
-    @property
-    def _rate(self) -> int:
-        return self._listener.sample_rate
-
-    @property
-    def _chunk(self) -> int:
-        return self._listener.chunk
 
     def _buffer(self, block: Samples) -> None:
         if len(block):
             self._blocks.append(block)
             self._received += len(block)
-        limit = round(MAX_CLIP_S * self._rate) + BUFFERED_CHUNKS * self._chunk
+        limit = self._longest + BUFFERED_CHUNKS * self._chunk
         while self._blocks and self._received - self._first - len(self._blocks[0]) > limit:
             self._first += len(self._blocks.popleft())
 
-    def _revise(self, event: LiveEvent) -> None:
-        if event.event in self._rows:
-            name, start_s, _ = self._rows[event.event]
-            self._rows[event.event] = name, start_s, event
-        elif event.withdrawn:
-            self._waiting.pop(event.event, None)
-        else:
-            self._waiting[event.event] = event
-
-    def _save_clips(self, confirmed_until: int | None) -> None:
-        """Save every clip that no further event can join; all clips at the end (None)."""
+    def _save_clips(self, *, last: bool) -> None:
+        """Save every clip whose samples were received and that no further event can join; all clips at the end."""
         events = [self._waiting[number] for number in sorted(self._waiting)]
         while events:
             clip = self._first_clip(events)
-            if confirmed_until is not None and not self._is_complete(clip, confirmed_until):
+            end = self._clip_end(clip[-1])
+            joins_until = min((end // self._chunk + 2) * self._chunk, clip[0].onset + self._longest)
+            confirmed = self._listener.confirmed_until > max(joins_until, clip[-1].end)
+            if not last and not (confirmed and self._received >= end):
                 return
             self._save_clip(clip)
             events = events[len(clip) :]
 
     def _first_clip(self, events: list[LiveEvent]) -> list[LiveEvent]:
         """Return the first events, as many as share one clip."""
-        last = events[0].onset + round(MAX_CLIP_S * self._rate)
+        last = events[0].onset + self._longest
         for at, (event, following) in enumerate(pairwise(events), start=1):
             if self._clip_begin(following) > self._clip_end(event) or following.onset > last:
                 return events[:at]
         return events
-
-    def _is_complete(self, clip: list[LiveEvent], confirmed_until: int) -> bool:
-        """Return True if all samples of a clip were received and no further event can join it."""
-        end = self._clip_end(clip[-1])
-        joins_until = min((end // self._chunk + 2) * self._chunk, clip[0].onset + round(MAX_CLIP_S * self._rate))
-        return confirmed_until > max(joins_until, clip[-1].end) and self._received >= end
 
     def _clip_begin(self, event: LiveEvent) -> int:
         """Return the start of the chunk before the event's; an onset may follow the frame that was decided on."""
@@ -174,31 +155,28 @@ class Saver(Sink):
 
     def _write_sound(self, samples: Samples) -> str:
         """Write 24-bit FLAC, or float WAV if samples exceed full scale; return the name of the file."""
-        import soundfile
-
-        exceeds = bool(np.abs(samples).max(initial=0) > 1)
+        kind, subtype = ("WAV", "FLOAT") if np.abs(samples).max(initial=0) > 1 else ("FLAC", "PCM_24")
         content = io.BytesIO()
-        kind = {"format": "WAV", "subtype": "FLOAT"} if exceeds else {"format": "FLAC", "subtype": "PCM_24"}
-        soundfile.write(content, samples, self._rate, **kind)
+        soundfile.write(content, samples, self._rate, format=kind, subtype=subtype)
         while True:
             self._files += 1
-            target = self._folder / f"burst_{self._files:06d}.{'wav' if exceeds else 'flac'}"
+            target = self._folder / f"burst_{self._files:06d}.{kind.lower()}"
             if not target.exists():
                 write_bytes(target, content.getvalue(), force=False)
                 return target.name
 
     def _write_table(self) -> None:
         """Write all rows; those with a final label are not held any longer."""
-        final = self._listener.final_events
-        self._final += [self._row(number) for number in sorted(self._rows) if number <= final]
-        self._rows = {number: row for number, row in self._rows.items() if number > final}
-        self._final = ["".join(self._final)]
         if Stamp.of(self._table) != self._written:
             raise OutputError(
                 f"{one_line(str(self._table))} was changed while popclass listen was running: name another folder "
                 "for --save (the sounds are saved, the latest labels are not)"
             )
-        write_text(self._table, [*self._final, *(self._row(number) for number in sorted(self._rows))])
+        final = self._listener.final_events
+        rows = [(number, self._row(number)) for number in sorted(self._rows)]
+        self._final += "".join(row for number, row in rows if number <= final)
+        self._rows = {number: row for number, row in self._rows.items() if number > final}
+        write_text(self._table, [self._final, *(row for number, row in rows if number > final)])
         self._written = Stamp.of(self._table)
         self._written_at = time.monotonic()
 
@@ -206,12 +184,7 @@ class Saver(Sink):
         name, begin_s, event = self._rows[number]
         if event.withdrawn or event.label == UNCERTAIN:
             return ""
-        metadata = self._listener.metadata
+        about = self._listener.metadata
+        begin = None if about.recorded_at is None else (about.recorded_at + timedelta(seconds=begin_s)).isoformat()
         onset = f"{event.start_s - begin_s:.6f}"  # a point in time matches this event only, not a louder neighbour
-        return csv_line(
-            (name, onset, onset, event.label, metadata.subject, metadata.site, _iso_time(metadata.recorded_at, begin_s))
-        )
-
-
-def _iso_time(began: datetime | None, seconds: float) -> str | None:
-    return None if began is None else (began + timedelta(seconds=seconds)).isoformat()
+        return csv_line((name, onset, onset, event.label, about.subject, about.site, begin))

@@ -22,6 +22,8 @@ from popclass.errors import UsageError
 from popclass.utils.files import write_text
 from popclass.utils.text import one_line
 
+Key = dict[str, Any]
+
 VERSION = 1
 _KEYS = ("popclass_session", "model", "classes", "subject", "site", "began_at", "ended_at", "last_cavitation_s")
 # attribute of History by its key in the file
@@ -29,7 +31,6 @@ _COLUMNS = {"time_s": "time_s", "burst": "burst", "believed": "contextual", "nov
 _MAX_S = 1e9  # thirty years
 _CLOCK_STEP_S = 1.0
 _MAX_BURST = 10**12
-_NOUNS = {"classes": "set of classes"}
 _START_NEW = "name another session file to begin a new session"
 
 
@@ -65,18 +66,17 @@ class History:
         return History(self.time_s - seconds, burst, self.contextual, self.novelty, last)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionKey:
-    """Model, subject and site of a session file; others have another timeline."""
-
-    model: str
-    classes: tuple[str, ...]
-    subject: str | None
-    site: str | None
-
-
-def save(path: str | os.PathLike[str], key: SessionKey, history: History, began: datetime, ended: datetime) -> None:
+def save(path: str | os.PathLike[str], key: Key, history: History, began: datetime, ended: datetime) -> None:
     """Write a session file, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+    key : dict
+        Model, its classes, subject and site, as they are stored; another stream has another timeline if any differs.
+    history : History
+    began, ended : datetime
+        Of the stream.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def save(path: str | os.PathLike[str], key: SessionKey, history: History, began:
     """
     content: dict[str, Any] = {
         "popclass_session": VERSION,
-        **_key_fields(key),
+        **key,
         "began_at": began.isoformat(),
         "ended_at": ended.isoformat(),
         "last_cavitation_s": history.last_cavitation_s,
@@ -94,7 +94,7 @@ def save(path: str | os.PathLike[str], key: SessionKey, history: History, began:
     write_text(path, json.dumps({**content, "sha256": _digest(content)}, indent=1) + "\n")
 
 
-def load(path: str | os.PathLike[str], key: SessionKey, begins: datetime) -> History:
+def load(path: str | os.PathLike[str], key: Key, begins: datetime) -> History:
     """Return the history in a session file, relative to a stream that starts at `begins`.
 
     Raises
@@ -113,7 +113,12 @@ def load(path: str | os.PathLike[str], key: SessionKey, begins: datetime) -> His
         raise UsageError(
             f"{shown}: is damaged or not a session file of popclass listen ({reason}); {_START_NEW}"
         ) from None
-    _check_key(shown, content, key)
+    for name in ("subject", "site", "model", "classes"):
+        if content[name] != key[name]:
+            kind, found = "set of classes" if name == "classes" else name, one_line(str(content[name]))[:80]
+            raise UsageError(
+                f"{shown}: has another {kind} ({found}) than this session ({key[name]}): name another session file"
+            )
     if (ended.utcoffset() is None) != (begins.utcoffset() is None):
         raise UsageError(f"{shown}: only one of its times and {begins.isoformat()} has a time zone")
     if begins < ended:
@@ -156,21 +161,6 @@ def _check(history: History) -> None:
         raise ValueError("its burst numbers are out of range")
     if not all(((each >= 0) & (each <= 1)).all() for each in (history.contextual, history.novelty)):  # also NaN
         raise ValueError("a probability is outside 0-1")
-
-
-def _key_fields(key: SessionKey) -> dict[str, Any]:
-    return {"model": key.model, "classes": list(key.classes), "subject": key.subject, "site": key.site}
-
-
-def _check_key(shown: str, content: dict[str, Any], key: SessionKey) -> None:
-    expected = _key_fields(key)
-    for name in ("subject", "site", "model", "classes"):
-        if content[name] != expected[name]:
-            found = one_line(str(content[name]))[:80]
-            raise UsageError(
-                f"{shown}: has another {_NOUNS.get(name, name)} ({found}) than this session ({expected[name]}): "
-                "name another session file"
-            )
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Sources of samples for live classification: messages from a thread that only reads.
 
-A source yields `Begin` before samples of a rate, arrays of samples, `Notice` for the user, and None after a quarter of
-a second without any of these, so that the caller can do other work. Messages wait in a queue of bounded length. A pipe
+A source yields `Begin` before samples of a rate, arrays of samples, text for the user, and None after a quarter of a
+second without any of these, so that the caller can do other work. Messages wait in a queue of bounded length. A pipe
 is not read while it is full. A device cannot be stopped: its samples are lost, and a notice reports it.
 """
 
@@ -10,19 +10,27 @@ from __future__ import annotations
 import io
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from popclass.errors import AudioError
+from popclass.errors import AudioError, UsageError
 from popclass.streaming.pcm import MAGIC_BYTES, EncodingCheck, Layout, Samples, reject_header, wav_layout
+from popclass.utils.text import one_line
 
 BLOCK_S = 0.010  # of one read
 QUEUE_BLOCKS = 3000  # 30 s
 TICK_S = 0.25
 STALLED_S = 3.0  # without samples, before a notice is shown
+RETRY_S = 1.0
+MAX_FILLED_S = 1.0  # a longer gap begins a new recording
+_INSTALL = (
+    "pip install 'popclass[live]' and the PortAudio library of your system (Debian, Ubuntu: libportaudio2); "
+    "or without a sound library: arecord -f S16_LE -r 48000 -t wav | popclass listen -"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +41,7 @@ class Begin:
     channels: int
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Text for the user."""
-
-    text: str
-
-
-Message = Begin | Notice | Samples | None
-
-
-class Source(Protocol):
-    """Source of samples with the name that messages to the user contain."""
-
-    name: str
-
-    def messages(self) -> Iterator[Message]:
-        """Yield the messages that the module describes."""
+Message = Begin | str | Samples | None
 
 
 class Pipe:
@@ -84,11 +76,14 @@ class Pipe:
 
     def _read(self) -> None:
         try:
-            layout = wav_layout(self._read_exactly) if self._raw is None else self._check_no_header(self._raw)
+            if self._raw is not None:
+                self._buffered = self._read_exactly(MAGIC_BYTES)
+                reject_header(self._buffered)
+            layout = self._raw if self._raw is not None else wav_layout(self._read_exactly)
             while layout is not None:
                 self._queue.put(Begin(layout.rate, layout.channels))
                 self._read_samples(layout)
-                layout = None if self._raw is not None else self._next_header()
+                layout = self._next_header()
             if not self._any_samples:
                 raise AudioError("no sound arrived: did the program before the pipe fail?")
             self._queue.put(EOFError())
@@ -98,34 +93,27 @@ class Pipe:
             reason = (getattr(error, "strerror", None) or str(error)).lower()
             self._queue.put(AudioError(f"{self.name}: cannot be read ({reason})"))
 
-    def _check_no_header(self, raw: Layout) -> Layout:
-        """Return the layout of raw samples; raise AudioError if they begin with the header of an audio file."""
-        self._buffered = self._read_exactly(MAGIC_BYTES)
-        reject_header(self._buffered)
-        return raw
-
     def _read_samples(self, layout: Layout) -> None:
         """Queue the samples that follow one header."""
-        left, partial = layout.length, b""
+        left = layout.length
         check = None if self._raw is None else EncodingCheck(layout)
-        size = max(round(BLOCK_S * layout.rate), 1) * layout.frame_bytes
+        block_bytes = max(round(BLOCK_S * layout.rate), 1) * layout.frame_bytes
         while left is None or left > 0:
-            data = self._read_some(size if left is None else min(size, left))
-            if not data:
-                break
+            size = block_bytes if left is None else min(block_bytes, left)
+            data = self._read_exactly(size)
             left = None if left is None else left - len(data)
-            data = partial + data
-            whole = len(data) // layout.frame_bytes * layout.frame_bytes
-            partial = data[whole:]
+            whole = len(data) - len(data) % layout.frame_bytes
             if whole:
                 samples = layout.decode(data[:whole])
                 if check is not None and (warning := check.check(samples)) is not None:
-                    self._queue.put(Notice(warning))
+                    self._queue.put(warning)
                 self._queue.put(samples)
                 self._any_samples = True
+            if len(data) < size:
+                break
         if left and self._any_samples:
             seconds = left / layout.frame_bytes / layout.rate
-            self._queue.put(Notice(f"ended {seconds:.2f} s before the length in its header"))
+            self._queue.put(f"ended {seconds:.2f} s before the length in its header")
 
     def _next_header(self) -> Layout | None:
         """Return the layout of the next WAV stream, if any; skip other chunks after the samples."""
@@ -137,19 +125,127 @@ class Pipe:
             self._read_exactly(size + size % 2)
         return None
 
-    def _read_some(self, size: int) -> bytes:
-        """Return the bytes that have arrived, at most `size`; empty at the end."""
-        if self._buffered:
-            data, self._buffered = self._buffered[:size], self._buffered[size:]
-            return data
-        read1 = getattr(self._stream, "read1", None)
-        return (read1(size) if read1 is not None else self._stream.read(size)) or b""
-
     def _read_exactly(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size and (more := self._read_some(size - len(data))):
+        """Return the next bytes, fewer than `size` only at the end."""
+        data, self._buffered = self._buffered[:size], self._buffered[size:]
+        while len(data) < size and (more := self._stream.read(size - len(data))):
             data += more
         return data
+
+
+class Device:
+    """Audio input device, through sounddevice and PortAudio.
+
+    sounddevice is imported only for a device: a pipe needs no sound card. After a device is unplugged, the source waits
+    for it and begins a new recording, at the rate the device then has. Lost samples are replaced by silence up to a
+    second, so that times stay correct; a longer gap begins a new recording too.
+
+    Parameters
+    ----------
+    device : str, optional
+        Number or part of the name, as `python -m sounddevice` lists them (default: the system's).
+    rate : int, optional
+        In Hz (default: the device's).
+    channels : int
+
+    Raises
+    ------
+    UsageError
+        If sounddevice or PortAudio is missing, or the device cannot be opened.
+    """
+
+    def __init__(self, device: str | None = None, rate: int | None = None, channels: int = 1) -> None:
+        try:
+            import sounddevice
+        except (ImportError, OSError) as error:  # OSError where PortAudio is missing
+            reason = one_line(str(error))
+            raise UsageError(f"an audio device needs sounddevice and PortAudio ({reason}): {_INSTALL}") from None
+        self._sound: Any = sounddevice
+        self._device: str | int | None = int(device) if device is not None and device.isdecimal() else device
+        self._rate, self._channels = rate, channels
+        self.name = "default device" if device is None else device
+        self._queue: queue.Queue[Message | Exception] = queue.Queue(QUEUE_BLOCKS)
+        self._lost = 0  # samples for which the queue had no room
+        self._disconnected = threading.Event()
+        self._stream: Any = None
+        self._present_rate = self._open()
+
+    def messages(self) -> Iterator[Message]:
+        """Yield the messages of the device, without end."""
+        yield Begin(self._present_rate, self._channels)
+        for message in queued_messages(self._queue, "the device"):
+            if self._disconnected.is_set() and self._queue.empty():
+                yield from self._reconnect()
+            elif isinstance(message, np.ndarray) and self._lost:
+                yield from self._report_loss()
+            yield message
+
+    def close(self) -> None:
+        """Close the device."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _open(self) -> int:
+        """Start the stream and return its rate."""
+        try:
+            rate = self._rate
+            if rate is None:
+                rate = round(self._sound.query_devices(self._device, "input")["default_samplerate"])
+            self._disconnected.clear()
+            self._stream = self._sound.InputStream(
+                samplerate=rate,
+                device=self._device,
+                channels=self._channels,
+                dtype="float32",
+                blocksize=round(BLOCK_S * rate),
+                callback=self._callback,
+                finished_callback=self._disconnected.set,
+            )
+            self._stream.start()
+        except (self._sound.PortAudioError, ValueError, OSError) as error:
+            raise UsageError(
+                f"{one_line(self.name)}: this device cannot be opened ({one_line(str(error))}); "
+                "python -m sounddevice lists the devices"
+            ) from error
+        return rate
+
+    def _callback(self, block: Samples, frames: int, _time: Any, status: Any) -> None:
+        """Queue a block without waiting; called by a thread of PortAudio."""
+        try:
+            if status:
+                self._queue.put_nowait(f"the device reports: {status}")
+            self._queue.put_nowait(block.copy())
+        except queue.Full:
+            self._lost += frames
+
+    def _report_loss(self) -> Iterator[Message]:
+        """Report lost samples and fill the gap, or begin a new recording."""
+        lost, self._lost = self._lost, 0
+        seconds = lost / self._present_rate
+        yield f"overrun: {seconds:.2f} s of sound were lost because processing was too slow"
+        if seconds <= MAX_FILLED_S:
+            yield np.zeros((lost, self._channels), np.float32)
+        else:
+            yield Begin(self._present_rate, self._channels)
+
+    def _reconnect(self) -> Iterator[Message]:
+        """Wait until the device is available again, then begin a new recording."""
+        yield f"{one_line(self.name)} is disconnected; waiting for it"
+        self.close()
+        while True:
+            self._sound._terminate()  # PortAudio finds new devices only after a restart
+            self._sound._initialize()
+            try:
+                rate = self._open()
+                break
+            except UsageError:
+                yield None
+                time.sleep(RETRY_S)
+        changed = f", now at {rate} Hz" if rate != self._present_rate else ""
+        self._present_rate = rate
+        yield f"{one_line(self.name)} is connected again{changed}"
+        yield Begin(rate, self._channels)
 
 
 def queued_messages(pending: queue.Queue[Message | Exception], sender: str) -> Iterator[Message]:
@@ -162,14 +258,18 @@ def queued_messages(pending: queue.Queue[Message | Exception], sender: str) -> I
             idle_s += TICK_S
             if idle_s >= STALLED_S and not notified:
                 notified = True
-                yield Notice(f"no samples for {STALLED_S:g} s: is {sender} still running? Waiting")
+                yield f"no samples for {STALLED_S:g} s: is {sender} still running? Waiting"
             yield None
             continue
         if isinstance(message, EOFError):
             return
         if isinstance(message, Exception):
             raise message
-        if notified and isinstance(message, np.ndarray):
-            yield Notice("samples are arriving again")
-        idle_s, notified = 0.0, notified and not isinstance(message, np.ndarray)
+        if isinstance(message, np.ndarray):
+            if notified:
+                yield "samples are arriving again"
+            idle_s, notified = 0.0, False
         yield message
+
+
+Source = Pipe | Device

@@ -6,7 +6,7 @@ It is redrawn at most four times a second. Lines keep their places, and an event
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,21 @@ _STYLES = {CAVITATION: "bold", UNCERTAIN: "dim"}
 
 
 class Meter:
-    """Meter of level, peak and noise floor of a stream, in dB of full scale."""
+    """Meter of a stream, in dB of full scale.
+
+    Attributes
+    ----------
+    level_db, peak_db : float
+        RMS and largest sample of the last 50 ms.
+    floor_db : float
+        Level that 30% of the last 3 s stay below.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         self._size = max(round(LEVEL_S * sample_rate), 1)
         self._levels: deque[float] = deque(maxlen=round(FLOOR_S / LEVEL_S))
         self._power, self._count, self._peak = 0.0, 0, 0.0
-        self.peak_db = MIN_DB
+        self.level_db = self.peak_db = self.floor_db = MIN_DB
 
     def update(self, block: Samples) -> None:
         """Process samples; of several channels the loudest counts."""
@@ -48,20 +56,10 @@ class Meter:
         self._peak = max(self._peak, float(power.max()))
         self._count += len(block)
         if self._count >= self._size:
-            self._levels.append(_decibels(self._power / self._count))
-            self.peak_db = _decibels(self._peak)
+            self.level_db, self.peak_db = _decibels(self._power / self._count), _decibels(self._peak)
+            self._levels.append(self.level_db)
+            self.floor_db = sorted(self._levels)[int(FLOOR_QUANTILE * (len(self._levels) - 1))]
             self._power, self._count, self._peak = 0.0, 0, 0.0
-
-    @property
-    def level_db(self) -> float:
-        """RMS of the last 50 ms."""
-        return self._levels[-1] if self._levels else MIN_DB
-
-    @property
-    def floor_db(self) -> float:
-        """Level that 30% of the last 3 s stay below."""
-        ordered = sorted(self._levels)
-        return ordered[int(FLOOR_QUANTILE * (len(ordered) - 1))] if ordered else MIN_DB
 
 
 class View(Sink):
@@ -81,12 +79,11 @@ class View(Sink):
 
         self._source = one_line(source)
         self._listener: Listener | None = None
-        self._meter = Meter(48_000)
-        self._events: OrderedDict[int, LiveEvent] = OrderedDict()
+        self._events: dict[int, LiveEvent] = {}
         self._notices: deque[str] = deque(maxlen=NOTICES)
-        self._drawn_at = 0.0
-        self._live = Live(console=console if console is not None else Console(), auto_refresh=False, transient=False)
+        self._live = Live(console=console if console is not None else Console(), auto_refresh=False)
         self._live.start()
+        self.end()
 
     def begin(self, listener: Listener, number: int) -> None:
         """Begin a recording."""
@@ -98,22 +95,22 @@ class View(Sink):
         """Update the view."""
         self._meter.update(block)
         for event in events:
-            self._show(event)
-        self.idle()
-
-    def idle(self) -> None:
-        """Redraw the view if it is due."""
-        now = time.monotonic()
-        if now - self._drawn_at >= DRAW_EVERY_S:
-            self._drawn_at = now
-            self._live.update(self.page(), refresh=True)
+            if event.withdrawn:
+                self._events.pop(event.event, None)
+            elif event.event in self._events or event.event > max(self._events, default=0):
+                self._events[event.event] = event
+                self._events.pop(event.event - EVENTS, None)
+        if time.monotonic() - self._drawn_at >= DRAW_EVERY_S:
+            self.end()
 
     def notify(self, text: str) -> None:
         """Show a notice below the events."""
         self._notices.append(one_line(text))
+        self.end()
 
     def end(self) -> None:
         """Redraw the view."""
+        self._drawn_at = time.monotonic()
         self._live.update(self.page(), refresh=True)
 
     def close(self) -> None:
@@ -125,50 +122,35 @@ class View(Sink):
         from rich.console import Group
         from rich.text import Text
 
-        return Group(*(Text(line) for line in self._head()), self._table(), *(Text(line) for line in self._notices))
-
-    def _show(self, event: LiveEvent) -> None:
-        if event.withdrawn:
-            self._events.pop(event.event, None)
-        elif event.event in self._events or not self._events or event.event > next(reversed(self._events)):
-            self._events[event.event] = event
-        while len(self._events) > EVENTS:
-            self._events.popitem(last=False)
+        return Group(*map(Text, self._head()), self._table(), *map(Text, self._notices))
 
     def _head(self) -> list[str]:
         listener = self._listener
         if listener is None:
             return [f"{self._source}: waiting for samples"]
+        meter, wait_s = self._meter, listener.rest_s
         rate = f"{listener.sample_rate / 1000:g} kHz"
         site = listener.metadata.site or "site unknown"
+        levels = f"{meter.level_db:6.1f} dB  peak {meter.peak_db:6.1f} dB  floor {meter.floor_db:6.1f} dB"
         return [
             f"{self._source}  {rate}  {listener.channels} ch  {site}  {_clock(listener.time_s)}",
-            f"level {_bar(self._meter.level_db)} {self._meter.level_db:6.1f} dB  peak {self._meter.peak_db:6.1f} dB  "
-            f"floor {self._meter.floor_db:6.1f} dB",
-            _refractory(listener),
+            f"level {_bar(meter.level_db)} {levels}",
+            f"the joint could crack again in {format_span(wait_s)}" if wait_s > 0 else "a crack is possible now",
         ]
 
     def _table(self) -> Any:
-        from rich.table import Table
+        from rich.table import Column, Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False)
-        for name, justify in (("event", "right"), ("time", "right"), ("label", "left"), ("p", "right")):
-            table.add_column(name, justify=justify)  # type: ignore[arg-type]
-        table.add_column("sound alone")
-        table.add_column("timing")
+        number, time, p = (Column(name, justify="right") for name in ("event", "time", "p"))
+        table = Table(number, time, "label", p, "sound alone", "timing", box=None, pad_edge=False)
         for event in self._events.values():
             style = "yellow" if event.timing == REFRACTORY else _STYLES.get(event.label, "")
             sound = "  ".join(f"{name} {value:.2f}" for name, value in event.probabilities.items())
             probability = "" if event.p_label is None else f"{event.p_label:.2f}"
             cells = (str(event.event), _clock(event.start_s), event.label, probability, sound, event.timing_reason)
-            table.add_row(*(Text(cell) for cell in cells), style=style)
+            table.add_row(*map(Text, cells), style=style)
         return table
-
-
-def _refractory(listener: Listener) -> str:
-    wait_s = listener.rest_s
-    return "a crack is possible now" if wait_s <= 0 else f"the joint could crack again in {format_span(wait_s)}"
 
 
 def _bar(level_db: float) -> str:

@@ -342,8 +342,8 @@ def test_listen_two_in_one_folder(tmp_path: Path) -> None:
     one, two = Saver(tmp_path), Saver(tmp_path)
     samples = recordings.samples(["other"])[:, None]
     for saver in (one, two):
-        saver._listener = type("Any", (), {"sample_rate": 48_000, "final_events": 0})()
-        saver._rows = {}
+        saver._listener = type("Any", (), {"final_events": 0})()
+        saver._rate, saver._rows = 48_000, {}
     assert one._write_sound(samples) == "burst_000001.flac"
     assert two._write_sound(samples / 2) == "burst_000002.flac"
     one._write_table()

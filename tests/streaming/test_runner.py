@@ -10,17 +10,14 @@ from live_session import RATE, FakeSource, run, run_to_json
 
 from popclass.errors import OutputError
 from popclass.pipeline import classify
-from popclass.streaming.output import EventCounts
 from popclass.streaming.runner import Runner, Sink
 from popclass.streaming.save import Saver
-from popclass.streaming.source import Begin, Notice
+from popclass.streaming.source import Begin
 
 
 def test_run_new_rate(model, samples):
     other = recordings.samples(["cavitation"], seed=9)[::2, None]
-    rows, runner, notices = run_to_json(
-        FakeSource(Begin(RATE, 1), samples, Notice("is back"), Begin(24_000, 1), other), model
-    )
+    rows, runner, notices = run_to_json(FakeSource(Begin(RATE, 1), samples, "is back", Begin(24_000, 1), other), model)
     assert list(dict.fromkeys(row["recording"] for row in rows)) == ["fake", "fake#2"]
     assert next(row["event"] for row in rows if row["recording"] == "fake#2") == 1
     assert runner.processed_s == pytest.approx(5.5)
@@ -30,15 +27,14 @@ def test_run_new_rate(model, samples):
 def test_run_interrupted_or_failed(model, samples):
     whole = len(classify(samples, sample_rate=RATE, model=model).events)
     for end in (KeyboardInterrupt(), OutputError("the disk is full")):
-        counts = {}
         source = FakeSource(Begin(RATE, 1), samples, end=end)
-        runner = Runner(source, {"model": model}, [EventCounts(counts)], print)
+        runner = Runner(source, {"model": model}, [], print)
         if isinstance(end, KeyboardInterrupt):
             runner.run()
         else:
             with pytest.raises(OutputError):
                 runner.run()
-        assert sum(counts.values()) == whole
+        assert sum(number for label, number in runner.counts.items() if label) == whole
 
 
 def test_run_nan_samples(model, samples):
@@ -53,19 +49,17 @@ def test_run_nan_samples(model, samples):
 
 def test_run_session_file(model, samples, tmp_path):
     path, began = tmp_path / "session.json", datetime(2026, 11, 24, 10, tzinfo=UTC)
-    run(FakeSource(Begin(RATE, 1), samples), [], model, save_to=str(path), clock=lambda: began)
+    run(FakeSource(Begin(RATE, 1), samples), [], model, session=str(path), clock=lambda: began)
     later = began + timedelta(minutes=1)
-    runner, _ = run(
-        FakeSource(Begin(RATE, 1), samples), [], model, resume=str(path), save_to=str(path), clock=lambda: later
-    )
+    runner, _ = run(FakeSource(Begin(RATE, 1), samples), [], model, session=str(path), clock=lambda: later)
     assert json.loads(path.read_text())["began_at"] == later.isoformat()
     assert runner.processed_s == 4.5
 
 
 def test_run_idle_before_first_samples(model, samples, tmp_path):
     """A pipe may stay silent for some time before its header arrives."""
-    counts = {}
-    sinks = [EventCounts(counts), Saver(tmp_path), Sink()]
-    rows, _, _ = run_to_json(FakeSource(None, Notice("waiting"), None, Begin(RATE, 1), samples, None), model)
-    run(FakeSource(None, None, Begin(RATE, 1), samples, None), sinks, model)
+    rows, _, _ = run_to_json(FakeSource(None, "waiting", None, Begin(RATE, 1), samples, None), model)
+    sinks = [Saver(tmp_path), Sink()]
+    runner, _ = run(FakeSource(None, None, Begin(RATE, 1), samples, None), sinks, model)
+    counts = {label: number for label, number in runner.counts.items() if label}
     assert len({row["event"] for row in rows}) == sum(counts.values()) > 0

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import UsageError
-from popclass.streaming.session import History, SessionKey, _digest, load, save
+from popclass.streaming.session import History, _digest, load, save
 
 BEGAN = datetime(2026, 11, 24, 10, tzinfo=UTC)
 ENDED = BEGAN + timedelta(seconds=90)
-KEY = SessionKey("abc", ("cavitation", "other"), "P1", "mcp")
+KEY = {"model": "abc", "classes": ["cavitation", "other"], "subject": "P1", "site": "mcp"}
 HISTORY = History(
     np.array([1.5, 80.25]), np.array([3, 4]), np.array([[0.9, 0.1], [0.75, 0.25]]), np.array([0.5, 0.125]), -7.5
 )
@@ -129,9 +129,9 @@ def test_load_not_a_session(tmp_path, content):
 @pytest.mark.parametrize(
     ("key", "field"),
     [
-        (SessionKey("xyz", KEY.classes, "P1", "mcp"), "model"),
-        (SessionKey("abc", KEY.classes, "P2", "mcp"), "subject"),
-        (SessionKey("abc", KEY.classes, "P1", None), "site"),
+        ({**KEY, "model": "xyz"}, "model"),
+        ({**KEY, "subject": "P2"}, "subject"),
+        ({**KEY, "site": None}, "site"),
     ],
 )
 def test_load_other_key(path, key, field):

@@ -199,7 +199,7 @@ def _graph() -> bytes:
 
 def sessions() -> dict[str, bytes]:
     """A session with two candidates of cavitation, and one without."""
-    belongs = session.SessionKey("small", ("cavitation", "other"), None, "mcp")
+    belongs = {"model": "small", "classes": ["cavitation", "other"], "subject": None, "site": "mcp"}
     history = session.History(
         np.array([1.5, 80.25]), np.array([3, 4]), np.array([[0.9, 0.1], [0.75, 0.25]]), np.array([0.5, 0.125]), -7.5
     )
