@@ -1,4 +1,4 @@
-"""Tests of popclass.batch.progress and of the progress output of the command."""
+"""Tests of popclass.batch.worker: progress, and the progress output of the command."""
 
 import io
 import re
