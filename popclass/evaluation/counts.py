@@ -52,12 +52,11 @@ def score_detection(cases: Sequence[Case], *, partial: bool = False) -> Scores:
     status = np.array([case.status for case in timed], dtype=object)
     truth = np.array([case.truth for case in timed], dtype=object)
     labelled, detected, matched = status != UNLABELLED, status != MISSED, status == MATCHED
-    both = labelled.astype(int) + detected
     of_kind = {kind: truth == kind for kind in sorted({case.truth for case in timed if case.truth is not None})}
     totals = {
         "precision": (matched, detected * (not partial)),
         "recall": (matched, labelled),
-        "f": (2 * matched, both * (not partial), labelled, detected),
+        "f": (2 * matched, (labelled.astype(int) + detected) * (not partial), labelled, detected),
     }
     recalls = {f"recall_{kind}": (matched & own, own) for kind, own in of_kind.items()}
     values, intervals = ratios(totals | recalls, groups)

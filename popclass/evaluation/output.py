@@ -25,7 +25,6 @@ from popclass.utils.files import write_text
 from popclass.utils.signals import defer_signals
 from popclass.utils.text import visible
 
-PART = ".popclass-evaluation.part"  # of one name, so that two evaluations cannot fill one folder
 MOST_ERRORS = 12  # that are shown as pictures
 _OF_READING = re.compile(f"^({'|'.join(READINGS)})_(?=p_)")
 
@@ -70,7 +69,8 @@ class Evaluation:
         """
         check_folder(folder)
         path, shown = Path(folder), visible(os.fspath(folder))
-        part, made, own = path / PART, not path.exists(), False
+        # the folder for parts has one name, so that two evaluations cannot fill one folder
+        part, made, own = path / ".popclass-evaluation.part", not path.exists(), False
         try:
             path.mkdir(exist_ok=True)
             part.mkdir()

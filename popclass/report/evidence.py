@@ -21,7 +21,6 @@ Array = NDArray[np.float64]
 
 MIN_SHOWN = 0.1  # in natural log-odds; smaller contributions are not shown
 MAX_SHOWN = 4
-_SMALLEST = 1e-9
 
 # Name of each group as the page shows it, and prefixes of its features; the last group has all others.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -107,7 +106,7 @@ def groups_of(features: Sequence[str]) -> list[tuple[str, list[int]]]:
 
 
 def _log_odds(probabilities: Array, columns: Sequence[int]) -> Array:
-    chosen = np.clip(probabilities[np.arange(len(probabilities)), columns], _SMALLEST, 1 - _SMALLEST)
+    chosen = np.clip(probabilities[np.arange(len(probabilities)), columns], 1e-9, 1 - 1e-9)
     return np.asarray(np.log(chosen) - np.log1p(-chosen))
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from popclass.errors import AudioError
 from popclass.model.model import Model
-from popclass.pipeline import Progress, extract_events
+from popclass.pipeline import Progress, Source, extract_events
 from popclass.report.evidence import Contribution, contributions
 from popclass.report.overview import Overview, OverviewBuilder
 from popclass.results import Event, RecordingResult
@@ -82,7 +81,7 @@ class RecordingMedia:
 
 
 def extract_media(
-    result: RecordingResult, path: str | os.PathLike[str], model: Model, progress: Progress | None = None
+    result: RecordingResult, path: Source, model: Model, progress: Progress | None = None
 ) -> RecordingMedia:
     """Read a classified recording again and collect what its page shows.
 

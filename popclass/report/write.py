@@ -37,8 +37,6 @@ from popclass.utils.files import STDOUT, system_errors, write_text
 from popclass.utils.text import counted, one_line, visible
 
 INDEX, PAGES = "report.html", "pages"
-MAX_LISTED = 6  # recordings of one subject listed at a warning; the others are collapsed
-_MAX_STEM = 80  # characters of a file name, up to four bytes each
 
 PathLike = str | os.PathLike[str]
 Row = dict[str, Any]
@@ -244,7 +242,7 @@ def _render_index(
         "failed": len(batch.failed),
         "folders": folders,
         "affected": affected,
-        "max_listed": MAX_LISTED,
+        "max_listed": 6,  # recordings of one subject at a warning; the others are collapsed
         "sounds": bool(pages),
         "guidance": guidance([line["site"] for line in rows if line["symptoms"]], list(affected)),
     }
@@ -276,7 +274,8 @@ def labels_name(page: PathLike) -> str:
     ('hip.labels.csv', 'left_hip.labels.csv', 'labels.csv')
     """
     stem = "" if os.fspath(page) == STDOUT else re.sub(r"[^\w.-]+", "_", visible(Path(page).stem)).strip("._-")
-    return f"{stem[:_MAX_STEM]}{TABLE_END}" if stem else TABLE
+    # at most 80 characters, each of up to four bytes
+    return f"{stem[:80]}{TABLE_END}" if stem else TABLE
 
 
 def relative(path: PathLike, page: PathLike) -> str:
