@@ -96,22 +96,23 @@ class Pipe:
 
     def _read_samples(self, layout: Layout) -> None:
         """Queue the samples that follow one header."""
-        left = sys.maxsize if layout.length is None else layout.length
+        left, partial = sys.maxsize if layout.length is None else layout.length, b""
         check = None if self._raw is None else EncodingCheck(layout)
         block_bytes = max(round(BLOCK_S * layout.rate), 1) * layout.frame_bytes
         while left > 0:
-            size = min(block_bytes, left)
-            data = self._read_exactly(size)
+            data = self._read_some(min(block_bytes, left))
+            if not data:
+                break
             left -= len(data)
+            data = partial + data
             whole = len(data) - len(data) % layout.frame_bytes
+            partial = data[whole:]
             if whole:
                 samples = layout.decode(data[:whole])
                 if check is not None and (warning := check.check(samples)) is not None:
                     self._queue.put(warning)
                 self._queue.put(samples)
                 self._any_samples = True
-            if len(data) < size:
-                break
         if layout.length is not None and left and self._any_samples:
             seconds = left / layout.frame_bytes / layout.rate
             self._queue.put(f"ended {seconds:.2f} s before the length in its header")
@@ -126,10 +127,16 @@ class Pipe:
             self._read_exactly(size + size % 2)
         return None
 
+    def _read_some(self, size: int) -> bytes:
+        """Return the bytes that have arrived, at most `size`; empty at the end."""
+        if self._buffered:
+            data, self._buffered = self._buffered[:size], self._buffered[size:]
+            return data
+        return self._stream.read(size) or b""
+
     def _read_exactly(self, size: int) -> bytes:
-        """Return the next bytes, fewer than `size` only at the end."""
-        data, self._buffered = self._buffered[:size], self._buffered[size:]
-        while len(data) < size and (more := self._stream.read(size - len(data))):
+        data = b""
+        while len(data) < size and (more := self._read_some(size - len(data))):
             data += more
         return data
 
