@@ -125,8 +125,8 @@ def worst_day(events: int, bounds: Bounds) -> None:
         took.append(time.process_time() - began)
     quarter = events // 4
     first, last = (1000 * float(np.mean(part)) for part in (took[:quarter], took[-quarter:]))
-    held = tracker._rows.nbytes / 2**20
-    print(f"  {events} events, {tracker.pending} held in {held:.1f} MiB; {first:.1f} and {last:.1f} ms an event")
+    held = tracker.rows.nbytes / 2**20
+    print(f"  {events} events, {len(tracker.rows)} held in {held:.1f} MiB; {first:.1f} and {last:.1f} ms an event")
     bounds.at_most("memory of a day's events that all stay open", held, 32, " MiB")
     bounds.at_most("CPU for such events in the last quarter, of one core", last * events / 864_000, 5, " %")
 

@@ -21,7 +21,6 @@ from popclass.utils.text import one_line
 if TYPE_CHECKING:
     from popclass.streaming.source import Device, Pipe
 
-TABLE, JSONL = "table", "jsonl"
 # as popclass.streaming.pcm.ENCODINGS, which is not imported before it is needed
 _ENCODINGS = ("u8", "s16le", "s24le", "s32le", "f32le", "f64le", "mulaw", "alaw")
 
@@ -75,15 +74,13 @@ when its label changes; the last revision is final. Ctrl-C ends the command.
     "--channels", type=options.whole_number(1, 8), metavar="N", help="Channels of raw samples or device (default: 1)."
 )
 @click.option("--encoding", type=_Encoding(_ENCODINGS), help="Encoding of raw samples; without it, WAV is expected.")
-@click.option("--format", "style", type=click.Choice((TABLE, JSONL)), default=TABLE, help="Output format.")
-@click.option(
-    "--save", "folder", type=options.PATH, metavar="DIR", help="Save sounds there, with labels for popclass train."
-)
+@click.option("--format", "style", type=click.Choice(("table", "jsonl")), default="table", help="Output format.")
+@click.option("--save", "folder", type=options.PATH, metavar="DIR", help="Save sounds and labels for popclass train.")
 @click.option(
     "--session",
     type=options.PATH,
     metavar="FILE",
-    help="Continue the session in this file, or begin it; saved every minute.",
+    help="Continue or begin the session in this file; saved every minute.",
 )
 def listen(
     source: str | None, model: str | None, style: str, folder: str | None, session: str | None, **more: Any
@@ -96,21 +93,19 @@ def listen(
         samples = _pipe(*layout) if source == STDIN else stack.enter_context(closing(_device(source, *layout)))
 
         from popclass.pipeline import load_model
-        from popclass.streaming.output import EventLines, QueuedOutput
+        from popclass.streaming.output import EventLines, QueuedOutput, View
         from popclass.streaming.runner import Runner
 
         runner = Runner(samples, {"model": load_model(model), **more}, [], print_note, session)
         # A pipe may carry an old recording: without a session file its events get no date.
         if source != STDIN or session is not None:
             runner.clock = lambda: datetime.now().astimezone()
-        if style == TABLE and sys.stdout.isatty():
-            from popclass.streaming.view import View
-
+        if style == "table" and sys.stdout.isatty():
             view = stack.enter_context(closing(View(samples.name)))
             runner.sinks, runner.notify = [view], view.notify
         else:
             output = stack.enter_context(closing(QueuedOutput(print_note)))
-            runner.sinks = [EventLines(output, samples.name, as_json=style == JSONL)]
+            runner.sinks = [EventLines(output, samples.name, as_json=style == "jsonl")]
             runner.stop = lambda: output.closed_by_reader
         if folder is not None:
             from popclass.streaming.save import Saver

@@ -2,10 +2,10 @@
 
 `listener` uses the same detector, features, context model and timing as `popclass classify`. `tracker` stores pending
 events, `session` the timeline between two streams. `source` and `pcm` supply samples; `runner` passes events
-to the sinks in `output`, `save` and `view`.
+to the sinks in `output` and `save`.
 """
 
 from popclass.streaming.listener import Listener
-from popclass.streaming.records import LiveEvent
+from popclass.streaming.tracker import LiveEvent
 
 __all__ = ["Listener", "LiveEvent"]

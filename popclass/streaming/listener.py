@@ -34,9 +34,7 @@ from popclass.model.model import Model
 from popclass.pipeline import load_model
 from popclass.postprocess import LabelRules
 from popclass.streaming import session
-from popclass.streaming.records import LiveEvent
-from popclass.streaming.session import History
-from popclass.streaming.tracker import EventTracker
+from popclass.streaming.tracker import EventTracker, LiveEvent
 
 PEEK_FRAMES = 24  # frames of the detector between two searches for provisional events: 32 ms
 MIN_RECEIVED_S = 0.080  # from the onset of a provisional event
@@ -98,14 +96,13 @@ class Listener:
         self.sample_rate, self.channels = sample_rate, channels
         self.model = load_model(model)
         self.metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
+        capacity = self.metadata.capacity
         rules = LabelRules.of(
-            self.model,
-            site=self.metadata.site,
-            capacity=self.metadata.capacity,
-            refractory_s=refractory,
-            min_probability=min_probability,
+            self.model, site=site, capacity=capacity, refractory_s=refractory, min_probability=min_probability
         )
-        history = History.empty(len(self.model.classes)) if resume is None else self._resumed(resume)
+        self._key: session.Key = {"model": self.model.sha256, "classes": list(self.model.classes)}
+        self._key |= {"subject": subject, "site": self.metadata.site}
+        history = session.History.empty(len(self.model.classes)) if resume is None else self._resumed(resume)
         self._tracker = EventTracker(self.model, sample_rate, rules, history)
         self._detector = Detector(sample_rate, channels)
         self.chunk = self._detector.chunk  # samples that the detector decides on at a time
@@ -113,8 +110,7 @@ class Listener:
         self._separation = round(SEPARATION_S * sample_rate)
         self._peek_samples = PEEK_FRAMES * self._detector.frame
         self._provisional: list[tuple[Sound, NDArray[np.float64]]] = []
-        self._received = 0
-        self._closed = False
+        self._received, self._closed = 0, False
         self.warnings: tuple[str, ...] = ()
 
     @property
@@ -135,7 +131,7 @@ class Listener:
     @property
     def pending_events(self) -> int:
         """Number of events in memory because they may change, or matter to later events."""
-        return self._tracker.pending
+        return len(self._tracker.rows)
 
     @property
     def final_events(self) -> int:
@@ -172,7 +168,7 @@ class Listener:
         """End the stream and return the last revisions; closing again returns an empty list."""
         if self._closed:
             return []
-        events = [*self._confirm(self._detector.flush(), last=True), *self._report_provisional()]
+        events = list(self._confirm(self._detector.flush(), last=True))
         self._closed = True
         try:
             self.warnings = tuple(self._check.finish())
@@ -192,7 +188,7 @@ class Listener:
         """
         began = self._start("save")
         ended = began + timedelta(seconds=self.time_s)
-        session.save(path, self._session_key(), self._tracker.history(), began, ended)
+        session.save(path, self._key, self._tracker.history(), began, ended)
 
     def _advance(self, part: Block) -> Iterator[LiveEvent]:
         """Process samples, at most up to the next search for provisional events."""
@@ -200,18 +196,18 @@ class Listener:
         sounds = self._detector.feed(part)
         if sounds or (self._provisional and self._provisional[0][0].event.onset < self._detector.settled):
             yield from self._confirm(sounds, last=False)
-            yield from self._report_provisional()
         if self._received % self._peek_samples == 0 and self._find_provisional():
             yield from self._report_provisional()
 
     def _confirm(self, sounds: list[Sound], *, last: bool) -> Iterator[LiveEvent]:
-        """Replace provisional events by those that the detector has decided on."""
+        """Replace provisional events by those that the detector has decided on, and report all that changed."""
         if sounds:
             features = extract(sounds, self.model.frontend)
             self._tracker.add([sound.event for sound in sounds], features)
         until = max(self._detector.settled, sounds[-1].event.onset + self._separation if sounds else 0)
         self._provisional = [] if last else [each for each in self._provisional if each[0].event.onset >= until]
         yield from self._tracker.update(self._received if last else self._detector.settled, last=last)
+        yield from self._report_provisional()
 
     def _find_provisional(self) -> bool:
         """Look for events in the undecided samples; return True if one has ended that was not found before."""
@@ -233,20 +229,18 @@ class Listener:
         if self._closed:
             raise UsageError("this listener is closed: create a new one")
         block = np.asarray(block)
-        if block.dtype.kind not in "fiu" or block.ndim not in (1, 2):
+        columns = block.shape[1:] if block.ndim > 1 else (1,)
+        if block.dtype.kind not in "fiu" or block.ndim == 0 or columns != (self.channels,):
             raise UsageError(
-                f"a block has shape {block.shape} and type {block.dtype}: allowed are floats and integers, "
-                f"(n,) or (n, {self.channels})"
+                f"a block has shape {block.shape} and type {block.dtype}: allowed are floats and integers of shape "
+                f"(n, {self.channels}), or (n,) of one channel"
             )
-        decoder = ArrayDecoder(block, self.sample_rate)
-        if decoder.channels != self.channels:
-            raise UsageError(f"a block has {decoder.channels} channels: this listener expects {self.channels}")
-        return decoder.read(len(block))
+        return ArrayDecoder(block, self.sample_rate).read(len(block))
 
-    def _resumed(self, before: str | os.PathLike[str] | Listener) -> History:
+    def _resumed(self, before: str | os.PathLike[str] | Listener) -> session.History:
         if not isinstance(before, Listener):
-            return session.load(before, self._session_key(), self._start("resume"))
-        if before._session_key() != self._session_key():
+            return session.load(before, self._key, self._start("resume"))
+        if before._key != self._key:
             raise UsageError("the listener to resume has another model, subject or site")
         gap = before.time_s
         began, earlier = self.metadata.recorded_at, before.metadata.recorded_at
@@ -258,8 +252,3 @@ class Listener:
         if self.metadata.recorded_at is None:
             raise UsageError(f"recorded_at is missing: it is needed to {purpose} a session")
         return self.metadata.recorded_at
-
-    def _session_key(self) -> session.Key:
-        model, metadata = self.model, self.metadata
-        classes = list(model.classes)
-        return {"model": model.sha256, "classes": classes, "subject": metadata.subject, "site": metadata.site}

@@ -27,16 +27,14 @@ from popclass.errors import AudioError
 Samples = NDArray[np.float32]
 
 _PCM, _FLOAT, _ALAW, _MULAW = 1, 3, 6, 7
-# bytes of a sample, and the name in libsndfile
+# bytes of a sample, its format code in WAV, and the name in libsndfile
 _FORMATS = {
-    **{"u8": (1, "PCM_U8"), "s16le": (2, "PCM_16"), "s24le": (3, "PCM_24"), "s32le": (4, "PCM_32")},
-    **{"f32le": (4, "FLOAT"), "f64le": (8, "DOUBLE"), "mulaw": (1, "ULAW"), "alaw": (1, "ALAW")},
+    **{"u8": (1, _PCM, "PCM_U8"), "s16le": (2, _PCM, "PCM_16"), "s24le": (3, _PCM, "PCM_24")},
+    **{"s32le": (4, _PCM, "PCM_32"), "f32le": (4, _FLOAT, "FLOAT"), "f64le": (8, _FLOAT, "DOUBLE")},
+    **{"mulaw": (1, _MULAW, "ULAW"), "alaw": (1, _ALAW, "ALAW")},
 }
 ENCODINGS = tuple(_FORMATS)
-_TAGS = {
-    **{(_PCM, 8): "u8", (_PCM, 16): "s16le", (_PCM, 24): "s24le", (_PCM, 32): "s32le"},
-    **{(_FLOAT, 32): "f32le", (_FLOAT, 64): "f64le", (_MULAW, 8): "mulaw", (_ALAW, 8): "alaw"},
-}
+_BY_CODE = {(code, 8 * size): encoding for encoding, (size, code, _) in _FORMATS.items()}
 _UNKNOWN_LENGTH = 0x7FFF0000  # from here on a declared length means "unknown"
 
 MAX_FLOAT = 1e4  # times full scale: 80 dB over it
@@ -75,7 +73,7 @@ class Layout:
 
     def decode(self, data: bytes) -> Samples:
         """Return the samples of whole frames, shape (n, channels), full scale 1."""
-        options = {"format": "RAW", "subtype": _FORMATS[self.encoding][1], "endian": "LITTLE"}
+        options = {"format": "RAW", "subtype": _FORMATS[self.encoding][2], "endian": "LITTLE"}
         file = soundfile.SoundFile(io.BytesIO(data), samplerate=self.rate, channels=self.channels, **options)
         return np.asarray(file.read(dtype="float32", always_2d=True))
 
@@ -117,15 +115,13 @@ def _parse_format(content: bytes) -> Layout:
     if len(content) < 16:
         raise AudioError("has a damaged WAV header")
     parsed = parse_wav_format(content)
-    encoding = _TAGS.get((parsed.code, parsed.bits))
+    encoding = _BY_CODE.get((parsed.code, parsed.bits))
     if encoding is None:
         raise AudioError(
             f"has samples of WAV format {parsed.code} with {parsed.bits} bits: allowed are {', '.join(ENCODINGS)}"
         )
     if not MIN_RATE <= parsed.rate <= MAX_RATE:
-        raise AudioError(
-            f"has a sample rate of {parsed.rate} Hz: allowed are {MIN_RATE}-{MAX_RATE} Hz; set another in the recorder"
-        )
+        raise AudioError(f"has a sample rate of {parsed.rate} Hz: set one of {MIN_RATE}-{MAX_RATE} Hz in the recorder")
     return Layout(parsed.rate, parsed.channels, encoding)
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from popclass.errors import AudioError
 from popclass.streaming.listener import Listener
 from popclass.streaming.pcm import Samples
-from popclass.streaming.records import LiveEvent
 from popclass.streaming.source import Begin, Source
+from popclass.streaming.tracker import LiveEvent
 
 NO_SAMPLES = np.zeros((0, 1), np.float32)
 SAVE_EVERY_S = 60.0  # session file, so that a killed process loses no more of the timeline
@@ -29,8 +29,8 @@ SAVE_EVERY_S = 60.0  # session file, so that a killed process loses no more of t
 class Sink:
     """Consumer of a session's samples and events; every method does nothing."""
 
-    def begin(self, listener: Listener, number: int) -> None:
-        """Begin the `number`th recording of the source; the other methods follow it."""
+    def begin(self, listener: Listener) -> None:
+        """Begin a recording of the source; the other methods follow it."""
 
     def process(self, block: Samples, events: list[LiveEvent]) -> None:
         """Process samples and the events reported with them; do what is due if both are empty."""
@@ -82,7 +82,6 @@ class Runner:
     counts: Counter[str] = field(default_factory=Counter)
     _listener: Listener | None = None
     _labels: dict[int, str] = field(default_factory=dict)
-    _number: int = 0
     _nan_reported: bool = False
     _saved_at: float = field(default_factory=time.monotonic)
 
@@ -118,10 +117,9 @@ class Runner:
             started = max(started, before.metadata.recorded_at + timedelta(seconds=before.time_s))
         options = {**self.options, "recorded_at": started, "resume": resume}
         self._listener = Listener(begin.rate, channels=begin.channels, **options)
-        self._number += 1
         self._nan_reported = False
         for sink in self.sinks:
-            sink.begin(self._listener, self._number)
+            sink.begin(self._listener)
 
     def _process(self, listener: Listener, block: Samples) -> None:
         try:

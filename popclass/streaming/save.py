@@ -14,7 +14,6 @@ has changed it in the meantime.
 from __future__ import annotations
 
 import io
-import re
 import time
 from collections import deque
 from datetime import timedelta
@@ -29,8 +28,8 @@ from popclass.formats.csv_io import csv_line
 from popclass.results import UNCERTAIN
 from popclass.streaming.listener import Listener
 from popclass.streaming.pcm import Samples
-from popclass.streaming.records import LiveEvent
 from popclass.streaming.runner import Sink
+from popclass.streaming.tracker import LiveEvent
 from popclass.utils.files import Stamp, write_bytes, write_text
 from popclass.utils.text import one_line
 
@@ -40,7 +39,6 @@ EDGE_S = 0.025  # frames this close to the next chunk are decided with it
 BUFFERED_CHUNKS = 8  # besides the longest clip: before it, after it, and until no event can join it
 WRITE_EVERY_S = 10.0
 HEADER = ("file", "start_s", "end_s", "label", "subject", "site", "recorded_at")
-_NAME = re.compile(r"burst_(\d{6,})\.(?:flac|wav)")
 
 
 class Saver(Sink):
@@ -58,41 +56,43 @@ class Saver(Sink):
     """
 
     def __init__(self, folder: str | Path) -> None:
+        shown = one_line(str(folder))
         self._folder = Path(folder)
         self._table = self._folder / "labels.csv"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._written = Stamp.of(self._table)
             before = self._table.read_text(encoding="utf-8") if self._table.exists() else csv_line(HEADER)
-            names = [_NAME.fullmatch(each.name) for each in self._folder.iterdir()]
+            numbers = [each.stem.removeprefix("burst_") for each in self._folder.glob("burst_*")]
         except (OSError, UnicodeDecodeError) as error:
             if self._folder.exists() and not self._folder.is_dir():
-                raise OutputError(f"{one_line(str(folder))} is a file: name a folder for the sounds") from None
+                raise OutputError(f"{shown} is a file: name a folder for the sounds") from None
             reason = getattr(error, "strerror", None) or "labels.csv is not UTF-8 text"
-            raise OutputError(f"{one_line(str(folder))}: cannot save sounds there: {reason}") from error
+            raise OutputError(f"{shown}: cannot save sounds there: {reason}") from error
         if before.split("\n", 1)[0] + "\n" != csv_line(HEADER):
-            raise OutputError(
-                f"{one_line(str(self._table))} was not written by popclass listen: name another folder for --save"
-            )
+            raise OutputError(f"{shown}: labels.csv was not written by popclass listen; name another folder for --save")
         self._final = before if before.endswith("\n") else before + "\n"
-        self._files = max((int(name[1]) for name in names if name), default=0)
-        self._waiting: dict[int, LiveEvent] = {}  # events without a file
-        self._rows: dict[int, tuple[str, float, LiveEvent]] = {}  # with a file, label not final
+        self._files = max((int(number) for number in numbers if number.isdecimal()), default=0)
         self._written_at = time.monotonic()
 
-    def begin(self, listener: Listener, number: int) -> None:
+    def begin(self, listener: Listener) -> None:
         """Begin a recording."""
         self._listener, self._rate, self._chunk = listener, listener.sample_rate, listener.chunk
         self._longest = round(MAX_CLIP_S * self._rate)
         self._blocks: deque[Samples] = deque()
         self._first = 0  # position of the first buffered sample
         self._received = 0
-        self._waiting.clear()
-        self._rows.clear()
+        self._waiting: dict[int, LiveEvent] = {}  # events without a file
+        self._rows: dict[int, tuple[str, float, LiveEvent]] = {}  # with a file, label not final
 
     def process(self, block: Samples, events: list[LiveEvent]) -> None:
         """Save the clips that are complete, and write the table if it is due."""
-        self._buffer(block)
+        if len(block):
+            self._blocks.append(block)
+            self._received += len(block)
+        limit = self._longest + BUFFERED_CHUNKS * self._chunk
+        while self._blocks and self._received - self._first - len(self._blocks[0]) > limit:
+            self._first += len(self._blocks.popleft())
         for event in events:
             if event.event in self._rows:
                 self._rows[event.event] = (*self._rows[event.event][:2], event)
@@ -108,14 +108,6 @@ class Saver(Sink):
         """Save the last clips and the table."""
         self._save_clips(last=True)
         self._write_table()
-
-    def _buffer(self, block: Samples) -> None:
-        if len(block):
-            self._blocks.append(block)
-            self._received += len(block)
-        limit = self._longest + BUFFERED_CHUNKS * self._chunk
-        while self._blocks and self._received - self._first - len(self._blocks[0]) > limit:
-            self._first += len(self._blocks.popleft())
 
     def _save_clips(self, *, last: bool) -> None:
         """Save every clip whose samples were received and that no further event can join; all clips at the end."""

@@ -31,7 +31,7 @@ _COLUMNS = {"time_s": "time_s", "burst": "burst", "believed": "contextual", "nov
 _MAX_S = 1e9  # thirty years
 _CLOCK_STEP_S = 1.0
 _MAX_BURST = 10**12
-_START_NEW = "name another session file to begin a new session"
+_START_NEW = "name another file to begin a new session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +110,11 @@ def load(path: str | os.PathLike[str], key: Key, begins: datetime) -> History:
         raise UsageError(f"{shown}: cannot be read: {error.strerror}; check the path, or {_START_NEW}") from error
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         reason = one_line(str(error))[:80]
-        raise UsageError(
-            f"{shown}: is damaged or not a session file of popclass listen ({reason}); {_START_NEW}"
-        ) from None
+        raise UsageError(f"{shown}: is damaged or not a session file ({reason}); {_START_NEW}") from None
     for name in ("subject", "site", "model", "classes"):
         if content[name] != key[name]:
             kind, found = "set of classes" if name == "classes" else name, one_line(str(content[name]))[:80]
-            raise UsageError(
-                f"{shown}: has another {kind} ({found}) than this session ({key[name]}): name another session file"
-            )
+            raise UsageError(f"{shown}: has another {kind} ({found}) than this session ({key[name]}); {_START_NEW}")
     if (ended.utcoffset() is None) != (begins.utcoffset() is None):
         raise UsageError(f"{shown}: only one of its times and {begins.isoformat()} has a time zone")
     if begins < ended:
@@ -130,6 +126,7 @@ def load(path: str | os.PathLike[str], key: Key, begins: datetime) -> History:
 
 
 def _parse(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
+    """Return the content of a session file; raise ValueError if a number is impossible under a correct checksum."""
     stored = dict(content)
     if stored.pop("sha256") != _digest(stored):
         raise ValueError("its checksum is wrong")
@@ -137,32 +134,24 @@ def _parse(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
         raise ValueError(f"its version is not {VERSION}")
     time_s, contextual, novelty = (np.array(stored[name], np.float64) for name in ("time_s", "believed", "novelty"))
     contextual = contextual.reshape(-1, len(stored["classes"]))
-    last = stored["last_cavitation_s"]
-    history = History(time_s, np.array(stored["burst"], np.int64), contextual, novelty, last)
-    _check(history)
+    burst, last = np.array(stored["burst"], np.int64), stored["last_cavitation_s"]
+    for each in (time_s, burst, novelty):
+        if each.ndim != 1 or len(each) != len(contextual) or not np.isfinite(each).all():
+            raise ValueError("its columns do not match")
+    times = time_s.tolist() if last is None else [*time_s.tolist(), last]
+    if not all(abs(at) <= _MAX_S for at in times) or (np.diff(time_s) < 0).any():
+        raise ValueError("its times are not in order or out of range")
+    if ((burst < -_MAX_BURST) | (burst > _MAX_BURST)).any():
+        raise ValueError("its burst numbers are out of range")
+    if not all(((each >= 0) & (each <= 1)).all() for each in (contextual, novelty)):  # also NaN
+        raise ValueError("a probability is outside 0-1")
     began, ended = (datetime.fromisoformat(stored[name]) for name in ("began_at", "ended_at"))
     if began > ended:  # TypeError if only one of them has a time zone
         raise ValueError("it ends before it begins")
-    latest = max(time_s.max(initial=-np.inf), -np.inf if last is None else last)
-    if latest > (ended - began) / timedelta(seconds=1) + _CLOCK_STEP_S:
+    if max(times, default=-np.inf) > (ended - began) / timedelta(seconds=1) + _CLOCK_STEP_S:
         raise ValueError("it contains a time after its end")
-    return history, began, ended
-
-
-def _check(history: History) -> None:
-    """Raise ValueError if the numbers are impossible, even under a correct checksum."""
-    vectors = (history.time_s, history.burst, history.novelty)
-    if any(each.ndim != 1 or len(each) != len(history.contextual) or not np.isfinite(each).all() for each in vectors):
-        raise ValueError("its columns do not match")
-    last = () if history.last_cavitation_s is None else (history.last_cavitation_s,)
-    if not all(abs(at) <= _MAX_S for at in (*history.time_s, *last)) or (np.diff(history.time_s) < 0).any():
-        raise ValueError("its times are not in order or out of range")
-    if ((history.burst < -_MAX_BURST) | (history.burst > _MAX_BURST)).any():
-        raise ValueError("its burst numbers are out of range")
-    if not all(((each >= 0) & (each <= 1)).all() for each in (history.contextual, history.novelty)):  # also NaN
-        raise ValueError("a probability is outside 0-1")
+    return History(time_s, burst, contextual, novelty, last), began, ended
 
 
 def _digest(content: dict[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import queue
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -95,23 +96,24 @@ class Pipe:
 
     def _read_samples(self, layout: Layout) -> None:
         """Queue the samples that follow one header."""
-        left = layout.length
+        left, partial = sys.maxsize if layout.length is None else layout.length, b""
         check = None if self._raw is None else EncodingCheck(layout)
         block_bytes = max(round(BLOCK_S * layout.rate), 1) * layout.frame_bytes
-        while left is None or left > 0:
-            size = block_bytes if left is None else min(block_bytes, left)
-            data = self._read_exactly(size)
-            left = None if left is None else left - len(data)
+        while left > 0:
+            data = self._read_some(min(block_bytes, left))
+            if not data:
+                break
+            left -= len(data)
+            data = partial + data
             whole = len(data) - len(data) % layout.frame_bytes
+            partial = data[whole:]
             if whole:
                 samples = layout.decode(data[:whole])
                 if check is not None and (warning := check.check(samples)) is not None:
                     self._queue.put(warning)
                 self._queue.put(samples)
                 self._any_samples = True
-            if len(data) < size:
-                break
-        if left and self._any_samples:
+        if layout.length is not None and left and self._any_samples:
             seconds = left / layout.frame_bytes / layout.rate
             self._queue.put(f"ended {seconds:.2f} s before the length in its header")
 
@@ -125,10 +127,16 @@ class Pipe:
             self._read_exactly(size + size % 2)
         return None
 
+    def _read_some(self, size: int) -> bytes:
+        """Return the bytes that have arrived, at most `size`; empty at the end."""
+        if self._buffered:
+            data, self._buffered = self._buffered[:size], self._buffered[size:]
+            return data
+        return self._stream.read(size) or b""
+
     def _read_exactly(self, size: int) -> bytes:
-        """Return the next bytes, fewer than `size` only at the end."""
-        data, self._buffered = self._buffered[:size], self._buffered[size:]
-        while len(data) < size and (more := self._stream.read(size - len(data))):
+        data = b""
+        while len(data) < size and (more := self._read_some(size - len(data))):
             data += more
         return data
 
@@ -189,9 +197,7 @@ class Device:
     def _open(self) -> int:
         """Start the stream and return its rate."""
         try:
-            rate = self._rate
-            if rate is None:
-                rate = round(self._sound.query_devices(self._device, "input")["default_samplerate"])
+            rate = self._rate or round(self._sound.query_devices(self._device, "input")["default_samplerate"])
             self._disconnected.clear()
             self._stream = self._sound.InputStream(
                 samplerate=rate,
@@ -204,10 +210,8 @@ class Device:
             )
             self._stream.start()
         except (self._sound.PortAudioError, ValueError, OSError) as error:
-            raise UsageError(
-                f"{one_line(self.name)}: this device cannot be opened ({one_line(str(error))}); "
-                "python -m sounddevice lists the devices"
-            ) from error
+            problem = one_line(f"{self.name}: this device cannot be opened ({error})")
+            raise UsageError(f"{problem}; python -m sounddevice lists the devices") from error
         return rate
 
     def _callback(self, block: Samples, frames: int, _time: Any, status: Any) -> None:
@@ -237,27 +241,24 @@ class Device:
             self._sound._terminate()  # PortAudio finds new devices only after a restart
             self._sound._initialize()
             try:
-                rate = self._open()
+                self._present_rate = self._open()
                 break
             except UsageError:
                 yield None
                 time.sleep(RETRY_S)
-        changed = f", now at {rate} Hz" if rate != self._present_rate else ""
-        self._present_rate = rate
-        yield f"{one_line(self.name)} is connected again{changed}"
-        yield Begin(rate, self._channels)
+        yield f"{one_line(self.name)} is connected again, at {self._present_rate} Hz"
+        yield Begin(self._present_rate, self._channels)
 
 
 def queued_messages(pending: queue.Queue[Message | Exception], sender: str) -> Iterator[Message]:
     """Yield the messages in a queue; end at an `EOFError` in it, and raise any other exception."""
-    idle_s, notified = 0.0, False
+    idle, stalled = 0, round(STALLED_S / TICK_S)  # ticks without samples
     while True:
         try:
             message = pending.get(timeout=TICK_S)
         except queue.Empty:
-            idle_s += TICK_S
-            if idle_s >= STALLED_S and not notified:
-                notified = True
+            idle += 1
+            if idle == stalled:
                 yield f"no samples for {STALLED_S:g} s: is {sender} still running? Waiting"
             yield None
             continue
@@ -266,9 +267,9 @@ def queued_messages(pending: queue.Queue[Message | Exception], sender: str) -> I
         if isinstance(message, Exception):
             raise message
         if isinstance(message, np.ndarray):
-            if notified:
+            if idle >= stalled:
                 yield "samples are arriving again"
-            idle_s, notified = 0.0, False
+            idle = 0
         yield message
 
 

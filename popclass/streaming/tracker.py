@@ -5,7 +5,7 @@ timeline (a cavity may go to a likelier cavitation up to a refractory period lat
 later event can change it:
 
 - its context is complete: the window after it has passed;
-- its cavity is decided (`Conflicts`);
+- its cavity is decided (`popclass.timing.conflicts`);
 - every event that its reason could name, up to a period later, is decided too.
 
 Candidates of cavitation stay for another period as history. That is some three periods of events, an hour, as long as
@@ -18,85 +18,50 @@ so that the work per event stays the same. The update at the end of the stream i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.formats.text import rounded
 from popclass.model.model import Model
 from popclass.pipeline import number_events
-from popclass.postprocess import LabelRules, assign_labels
+from popclass.postprocess import LabelRules, TimelineLabels, assign_labels
 from popclass.results import UNCHECKED, Event
-from popclass.streaming import records
-from popclass.streaming.records import LiveEvent
 from popclass.streaming.session import History
-from popclass.timing.refractory import MICROSECONDS
+from popclass.timing.conflicts import Conflicts
 from popclass.timing.timeline import Placed
 
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+Array = NDArray[Any]
 
 UPDATE_SHARE = 1 / 1000
 """Share of the pending events that must be new before all are updated."""
+# columns of a row that are attributes of `Event` and of `History`
+_STORED = ("onset", "peak", "end", "channel", "snr_db", "peak_dbfs", "event", "burst")
+_HISTORY = ("time_s", "burst", "contextual", "novelty")
 
 
-class Conflicts:
-    """Conflicts between the candidates of cavitation on one timeline.
+@dataclass(frozen=True, slots=True)
+class LiveEvent(Event):
+    """Present state of one short sound in a stream.
 
-    Candidates compete only where more of them than there are cavities lie within one refractory period
-    (`popclass.timing.scheduling`). Such a conflict reaches from its first candidate to the last one that lies within a
-    period of a conflicting candidate. Between two conflicts every candidate has its cavity, and nothing on one side of
-    a gap changes anything on the other.
-
-    Parameters
+    Attributes
     ----------
-    time_s, burst : ndarray, shape (n,)
-        Of the candidates in order of time.
-    takes_cavity : ndarray of bool, shape (n,)
-        Candidates that have a cavity so far.
-    capacity : int or None
-        Joint cavities; None where the site is unknown and the first burst takes the only one.
-    period_s : float
+    revision : int
+        0 in the first report of its number, one more in each further report. The last revision is valid.
     """
 
-    def __init__(
-        self, time_s: Array, burst: NDArray[np.int64], takes_cavity: Flags, *, capacity: int | None, period_s: float
-    ) -> None:
-        self._time = np.rint(time_s * MICROSECONDS).astype(np.int64)
-        self._period = round(period_s * MICROSECONDS)
-        self._burst, self._capacity = burst, capacity
-        gap = np.ones(len(burst) + 1, dtype=bool)  # before each candidate and after the last
-        gap[1:-1] = burst[1:] != burst[:-1]
-        if capacity is None:
-            gap[:-1] &= takes_cavity  # the joint is free where a burst takes it
-        else:
-            after = np.searchsorted(self._time, self._time + self._period, side="left")
-            conflicting = after - np.arange(len(after)) > capacity
-            reach = np.maximum.accumulate(np.concatenate([[0], np.where(conflicting, after, 0)]))
-            gap &= reach <= np.arange(len(reach))
-        self._gap = gap
+    revision: int = 0
 
-    def decided_s(self, known_s: float) -> float:
-        """Return the time before which no cavity will change hands.
+    @property
+    def withdrawn(self) -> bool:
+        """True if no event has this number any more, because a provisional event was not confirmed."""
+        return not self.label
 
-        Parameters
-        ----------
-        known_s : float
-            Candidates before it are all known, with their final weights.
-        """
-        if self._capacity is None:
-            return known_s
-        first = self._last_gap(known_s, len(self._time))  # a later candidate may still extend the conflict before it
-        return min(float(self._time[first]) / MICROSECONDS, known_s) if first < len(self._time) else known_s
-
-    def forgettable(self, needed_s: float, burst: int) -> int:
-        """Return the number of first candidates that do not matter to events from a time and a burst on."""
-        return self._last_gap(needed_s, int(np.searchsorted(self._burst, burst, side="left")))
-
-    def _last_gap(self, until_s: float, at_most: int) -> int:
-        """Return the last gap before which all periods have ended by a time."""
-        past = np.searchsorted(self._time + self._period, np.floor(until_s * MICROSECONDS), side="right")
-        return int(np.flatnonzero(self._gap[: min(int(past), at_most) + 1])[-1])
+    def plain(self) -> Event:
+        """Return the event without its revision, as `popclass.classify` returns it."""
+        return Event(**_values(self))
 
 
 class EventTracker:
@@ -112,13 +77,18 @@ class EventTracker:
 
     Attributes
     ----------
+    rows : ndarray
+        Pending events, and candidates of earlier streams (see `row_type`).
     last : Event
         Last confirmed event; its number is 0 before the first.
     """
 
     def __init__(self, model: Model, sample_rate: int, rules: LabelRules, history: History) -> None:
         self._model, self._rate, self._rules = model, sample_rate, rules
-        self._rows = records.history_rows(history)
+        self.rows: Array = np.zeros(len(history.time_s), row_type(len(model.classes)))
+        for name in _HISTORY:
+            self.rows[name] = getattr(history, name)
+        self.rows["candidate"] = self.rows["closed"] = True
         self._last_cavitation_s = history.last_cavitation_s
         self._features = np.zeros((0, len(model.features)))  # of the last rows, as long as they may be context
         self.last = Event(-sample_rate, 0, 0, sample_rate, 0, 0.0, 0.0)  # a second before the stream
@@ -128,21 +98,21 @@ class EventTracker:
         self._reach_s = 0.0 if context is None else context.similarity.window_s + 2 * context.similarity.pair_s[1]
 
     @property
-    def pending(self) -> int:
-        """Number of events that are held."""
-        return len(self._rows)
-
-    @property
     def final_events(self) -> int:
         """Events up to this number will not be reported again."""
-        still_open = self._rows["event"][~self._rows["closed"]]
+        still_open = self.rows["event"][~self.rows["closed"]]
         return int(still_open[0]) - 1 if len(still_open) else self.last.event
 
     def add(self, events: Sequence[Event], features: Array) -> None:
         """Add confirmed events, in order, with the features of each."""
         numbered = number_events(events, self.last)
-        rows = records.event_rows(numbered, self._model.probabilities(features), self._model.novelty(features))
-        self._rows = np.concatenate([self._rows, rows])
+        rows: Array = np.zeros(len(numbered), self.rows.dtype)
+        for name in _STORED:
+            rows[name] = [getattr(event, name) for event in numbered]
+        rows["time_s"] = [event.start_s for event in numbered]
+        rows["acoustic"] = rows["contextual"] = self._model.probabilities(features)
+        rows["novelty"], rows["revision"] = self._model.novelty(features), -1
+        self.rows = np.concatenate([self.rows, rows])
         self._features = np.concatenate([self._features, features])
         self.last = numbered[-1]
         self._new += len(events)
@@ -158,7 +128,7 @@ class EventTracker:
         for number, (revision, values) in sorted(self._provisional.items()):
             if values and number > self.last.event + len(events):
                 self._provisional[number] = (revision + 1, ())
-                yield records.withdrawal(number, revision + 1, self._rate)
+                yield LiveEvent(0, 0, 0, self._rate, 0, 0.0, 0.0, event=number, revision=revision + 1)
 
     def update(self, known_until: int, *, last: bool = False) -> Iterator[LiveEvent]:
         """Label the pending events anew and report those that changed.
@@ -172,9 +142,9 @@ class EventTracker:
         """
         if not self._new:
             return
-        if not last and self._new < UPDATE_SHARE * len(self._rows):
-            for row in self._rows[-self._new :]:
-                yield from self._report_by_sound(*records.event_of(row, self._rate))
+        if not last and self._new < UPDATE_SHARE * len(self.rows):
+            for row in self.rows[-self._new :]:
+                yield from self._report_by_sound(*event_of(row, self._rate))
             return
         self._apply_context()
         yield from self._relabel()
@@ -184,14 +154,14 @@ class EventTracker:
     def wait_s(self, now_s: float) -> float:
         """Return the seconds until a joint cavity is free again; 0 where one is."""
         period_s, capacity = self._rules.refractory_s, self._rules.capacity
-        took = np.sort(self._rows["time_s"][self._rows["takes_cavity"] & (self._rows["time_s"] > now_s - period_s)])
+        took = np.sort(self.rows["time_s"][self.rows["takes_cavity"] & (self.rows["time_s"] > now_s - period_s)])
         if capacity is None:  # the first burst takes the only one
             took, capacity = took[:1], 1
         return 0.0 if len(took) < capacity else max(float(took[-capacity]) + period_s - now_s, 0.0)
 
     def history(self) -> History:
         """Return the history for later streams of this timeline, in seconds from the start of this one."""
-        time_s, burst, contextual, novelty = records.history_columns(self._rows[self._rows["candidate"]])
+        time_s, burst, contextual, novelty = history_columns(self.rows[self.rows["candidate"]])
         return History(time_s, burst, contextual, novelty, self._last_cavitation_s)
 
     def _report_by_sound(self, event: Event, acoustic: Array, novelty: float) -> Iterator[LiveEvent]:
@@ -200,28 +170,28 @@ class EventTracker:
         labels = assign_labels(placed, acoustic[None], np.array([novelty]), replace(self._rules, capacity=None))
         event = labels.apply(0, event, self._model.classes, acoustic, novelty).gain(timing=UNCHECKED)
         revision, values = self._provisional.get(event.event, (-1, ()))
-        if records.shown_values(event) != values:
-            self._provisional[event.event] = (revision + 1, records.shown_values(event))
-            yield records.revised(event, revision + 1)
+        if shown_values(event) != values:
+            self._provisional[event.event] = (revision + 1, shown_values(event))
+            yield LiveEvent(**_values(event), revision=revision + 1)
 
     def _relabel(self) -> Iterator[LiveEvent]:
         """Label all rows and report those that changed; forgotten ones count for the time since the last cavitation."""
-        rows = self._rows
-        time_s, burst, contextual, novelties = records.history_columns(rows)
+        rows = self.rows
+        time_s, burst, contextual, novelties = history_columns(rows)
         placed = Placed(time_s, burst, np.zeros_like(burst))
         labels = assign_labels(placed, contextual, novelties, self._rules, last_cavitation_s=self._last_cavitation_s)
-        values = records.fingerprints(labels)
+        values = fingerprints(labels)
         changed = np.flatnonzero((values != rows["fingerprint"]) & ~rows["closed"])  # part of their past is forgotten
         rows["fingerprint"] = values
         rows["candidate"] = [flag != UNCHECKED for flag in labels.timing]
         rows["cavitation"], rows["takes_cavity"] = labels.cavitation, labels.takes_cavity
         for at in changed.tolist():
-            event, acoustic, novelty = records.event_of(rows[at], self._rate)
+            event, acoustic, novelty = event_of(rows[at], self._rate)
             event = labels.apply(at, event, self._model.classes, acoustic, novelty)
             revision, shown = self._provisional.pop(event.event, (int(rows["revision"][at]), None))
-            if shown != records.shown_values(event):
+            if shown != shown_values(event):
                 revision += 1
-                yield records.revised(event, revision)
+                yield LiveEvent(**_values(event), revision=revision)
             rows["revision"][at] = revision
 
     def _apply_context(self) -> None:
@@ -229,7 +199,7 @@ class EventTracker:
         context = self._model.context
         if context is None or self.last.event < 2:
             return
-        recent = self._rows[len(self._rows) - len(self._features) :]
+        recent = self.rows[len(self.rows) - len(self._features) :]
         new_from = recent["time_s"][-self._new]
         first = int(np.searchsorted(recent["time_s"], new_from - 2 * self._reach_s))
         near = recent[first:]
@@ -240,7 +210,7 @@ class EventTracker:
 
     def _forget(self, known_s: float) -> None:
         """Drop the features of events that are context of no new event, and rows that no longer matter."""
-        rows, rules = self._rows, self._rules
+        rows, rules = self.rows, self._rules
         time_s = rows["time_s"]
         recent = time_s[len(rows) - len(self._features) :]
         self._features = self._features[int(np.searchsorted(recent, known_s - 2 * self._reach_s)) :]
@@ -253,13 +223,53 @@ class EventTracker:
         closed[len(rows) - len(self._features) :] = False
         closed |= rows["closed"]
         rows["closed"] = closed
-        oldest_s, burst = contextual_s, self.last.burst
-        if not closed.all():
-            oldest = rows[~closed][0]
-            oldest_s, burst = min(float(oldest["time_s"]), contextual_s), int(oldest["burst"])
+        still_open = rows[~closed][:1]
+        oldest_s = min([contextual_s, *still_open["time_s"].tolist()])
+        burst = min([self.last.burst, *still_open["burst"].tolist()])
         gone = closed & ~rows["candidate"]
         gone[which[: conflicts.forgettable(oldest_s, burst)]] = True
         past = rows[gone & rows["cavitation"]]
         if len(past):
             self._last_cavitation_s = float(past["time_s"][past["burst"] == past["burst"][-1]][0])
-        self._rows = rows[~gone]
+        self.rows = rows[~gone]
+
+
+def shown_values(event: Event) -> tuple[object, ...]:
+    """Return the values of an event with the decimals that are written; a report is due only where they change."""
+    return (
+        *(event.onset, event.peak, event.end, event.channel, event.burst, event.label, event.acoustic_label),
+        *(event.timing, event.timing_reason, rounded(event.since_cavitation_s, 6)),
+        *(rounded(value, 4) for value in (event.p_label, event.novelty, *event.probabilities.values())),
+        *(rounded(event.snr_db, 2), rounded(event.peak_dbfs, 2)),
+    )
+
+
+def row_type(classes: int) -> np.dtype[Any]:
+    """Return the type of one row of the table: about 140 bytes, while an `Event` with its labels takes a kilobyte."""
+    whole = [(name, np.int64) for name in ("onset", "peak", "end", "event", "burst", "fingerprint")]
+    real = [(name, np.float64) for name in ("snr_db", "peak_dbfs", "time_s", "novelty")]
+    flags = [(name, np.bool_) for name in ("candidate", "cavitation", "takes_cavity", "closed")]
+    probabilities = [(name, np.float64, (classes,)) for name in ("acoustic", "contextual")]
+    return np.dtype([*whole, *real, *flags, *probabilities, ("channel", np.int16), ("revision", np.int32)])
+
+
+def history_columns(rows: Array) -> list[Array]:
+    """Return the columns of rows that `History` has, in its order, as contiguous arrays."""
+    return [rows[name].copy() for name in _HISTORY]
+
+
+def event_of(row: Any, sample_rate: int) -> tuple[Event, Array, float]:
+    """Return the event of a row, its acoustic probabilities and its novelty."""
+    values = {name: row[name].item() for name in _STORED}
+    return Event(**values, sample_rate=sample_rate), row["acoustic"].copy(), float(row["novelty"])
+
+
+def fingerprints(labels: TimelineLabels) -> NDArray[np.int64]:
+    """Return a number for the labels of each event, with the decimals that are written; never 0."""
+    p_label, since = labels.p_label.round(4).tolist(), labels.since_cavitation_s
+    each = zip(labels.labels, labels.timing, labels.reasons, p_label, since, strict=True)
+    return np.array([hash((*words, rounded(since_s, 6))) or 1 for *words, since_s in each], np.int64)
+
+
+def _values(event: Event) -> dict[str, Any]:
+    return {each.name: getattr(event, each.name) for each in fields(Event)}

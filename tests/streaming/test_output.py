@@ -1,5 +1,6 @@
 """Tests of popclass.streaming.output."""
 
+import io
 import json
 import time
 
@@ -11,9 +12,9 @@ from popclass.errors import OutputError
 from popclass.pipeline import classify
 from popclass.results import event_columns
 from popclass.streaming import Listener
-from popclass.streaming.output import EventLines, QueuedOutput
-from popclass.streaming.records import withdrawal
+from popclass.streaming.output import EventLines, Meter, QueuedOutput, View
 from popclass.streaming.source import Begin
+from popclass.streaming.tracker import LiveEvent
 
 
 def test_event_lines_match_classify(model, samples):
@@ -31,8 +32,8 @@ def test_event_lines_withdrawn(model):
     text = []
     output = QueuedOutput(text.append, lambda line: text.append(line) or True)
     lines = EventLines(output, "-", as_json=True)
-    lines.begin(Listener(RATE, model=model), 1)
-    lines.process(np.zeros((0, 1)), [withdrawal(3, 2, RATE)])
+    lines.begin(Listener(RATE, model=model))
+    lines.process(np.zeros((0, 1)), [LiveEvent(0, 0, 0, RATE, 0, 0.0, 0.0, event=3, revision=2)])
     output.close()
     row = json.loads(text[0])
     assert {name: value for name, value in row.items() if value is not None} == {
@@ -72,3 +73,37 @@ def test_queued_output_closed_or_full():
     output.put("x")
     with pytest.raises(OutputError, match="no space"):
         output.close()
+
+
+def test_view_page(model, samples):
+    from rich.console import Console
+
+    screen = io.StringIO()
+    view = View("a microphone", Console(file=screen, force_terminal=True, width=160))
+    listener = Listener(RATE, model=model, site="mcp", refractory=1200.0, min_probability=0.0)
+    view.begin(listener)
+    for block in np.array_split(samples, 450):
+        view.process(block, listener.feed(block))
+    view.process(samples[:0], listener.close())
+    view.notify("a notice")
+    page = Console(width=160, record=True, file=io.StringIO())
+    page.print(view.page())
+    text = page.export_text()
+    view.close()
+    assert "a microphone  48 kHz  1 ch  mcp  0:04.5" in text
+    assert "floor  -5" in text, "noise of 0.002 is -54 dB"
+    assert "a notice" in text
+    assert ("could crack again in" in text) == (listener.rest_s > 0)
+    events = classify(samples, sample_rate=RATE, model=model, site="mcp", min_probability=0.0).events
+    assert f"{events[-1].probabilities['other']:.2f}" in text
+    assert text.count("snapping ") >= 5
+
+
+def test_meter_levels():
+    meter = Meter(RATE)
+    meter.update(np.zeros((0, 1), np.float32))
+    assert meter.level_db == meter.floor_db == -90
+    for scale in (0.1, 0.01, 1.0):
+        meter.update(scale * np.sin(np.arange(RATE) * 0.3)[:, None].astype(np.float32))
+    assert meter.level_db == pytest.approx(-3.01, abs=0.05)
+    assert meter.peak_db == pytest.approx(0, abs=0.01)

@@ -1,4 +1,4 @@
-"""Tests of popclass.streaming.source (devices with a fake sounddevice) and of the WAV streams in popclass.streaming.pcm."""
+"""Tests of popclass.streaming.source, with a fake sounddevice, and of WAV streams in popclass.streaming.pcm."""
 
 import io
 import struct
@@ -239,7 +239,7 @@ def test_messages_reconnected(sound):
     sound.unplug()
     gone, back, begin = following(messages, 3)
     assert "is disconnected" in gone
-    assert "is connected again, now at 16000 Hz" in back
+    assert "is connected again, at 16000 Hz" in back
     assert begin == Begin(16_000, 1)
     assert sound.restarts > 1, "the first attempt fails"
     sound.play(blocks(1))
