@@ -95,7 +95,7 @@ def evaluate(labelled: str, model: str | None, output: str | None, partial: bool
       popclass evaluate labelled/
       popclass evaluate labels.csv --model mine.onnx -o evaluation/
 
-    LABELLED is what popclass train takes; use recordings that the model was not trained on. Sounds without a label
+    LABELLED is as for popclass train; use recordings that the model was not trained on. Sounds without a label
     count as 'other', unless --partial is given. DIR must be new or empty; it gets scores.json, events.csv, report.md
     and figures (PNG and PDF).
     """
