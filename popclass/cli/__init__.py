@@ -37,7 +37,15 @@ Examples:
 """
 
 
+_COMMANDS_HELP = """Classify the short sounds of moving joints: cavitation, soft-tissue snapping, or other.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
+2 wrong usage or an unusable input.
+"""
+
+
 @click.group(
+    help=_COMMANDS_HELP,
     invoke_without_command=True,
     epilog=_EPILOG,
     context_settings={"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]},
@@ -45,11 +53,7 @@ Examples:
 @click.version_option(__version__, prog_name="popclass", message="%(prog)s %(version)s")
 @click.pass_context
 def commands(context: click.Context) -> int:
-    """Classify the short sounds of moving joints: cavitation, soft-tissue snapping, or other.
-
-    Results go to standard output, everything else to standard error. Exit codes: 0 fine, 1 some recordings failed,
-    2 wrong usage or an unusable input.
-    """
+    """Run `popclass`."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         return UNUSABLE

@@ -38,7 +38,23 @@ def _moment(text: str, option: str) -> datetime:
     raise UsageError(f"{option} {text!r} is not a date and time: write it like 2026-11-22T10:15:00+01:00")
 
 
-@click.command(cls=options.Command)
+_CLASSIFY_HELP = """Detect the short sounds in recordings and classify each.
+
+A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
+channels), or - for standard input.
+
+  popclass classify hip.m4a --site hip
+  popclass classify first.wav second.wav --subject P07 --site mcp -o events.csv
+  popclass classify back.wav --site lumbar --report back.html --symptom pain
+  popclass classify knuckles.flac --format audacity -o knuckles.txt
+  ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
+
+Recordings of one --subject and --site form one timeline; the start of each is read from its metadata or
+file name.
+"""
+
+
+@click.command(help=_CLASSIFY_HELP, cls=options.Command)
 @click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
 @options.model
 @options.site
@@ -76,20 +92,7 @@ def classify(
     output: str,
     **metadata: Any,  # site, subject and cavities, as Metadata names them
 ) -> int:
-    """Detect the short sounds in recordings and classify each.
-
-    A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; 8-192 kHz, 1-8
-    channels), or - for standard input.
-
-      popclass classify hip.m4a --site hip
-      popclass classify first.wav second.wav --subject P07 --site mcp -o events.csv
-      popclass classify back.wav --site lumbar --report back.html --symptom pain
-      popclass classify knuckles.flac --format audacity -o knuckles.txt
-      ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
-
-    Recordings of one --subject and --site form one timeline; the start of each is read from its metadata or
-    file name.
-    """
+    """Run `popclass classify`."""
     form = style or _BY_SUFFIX.get(PurePath(output).suffix.lower(), TABLE)
     if recorded_at is not None and len(recordings) > 1:
         raise UsageError("--recorded-at belongs to a single recording: classify them one by one, or use popclass batch")
@@ -167,17 +170,20 @@ def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, 
         print_note(assumed)
 
 
-@click.command(cls=options.Command)
+_FEATURES_HELP = """Write the features of every short sound as CSV.
+
+One row an event, one column a feature.
+
+  popclass features hip.m4a -o features.csv
+  popclass features *.wav | head
+"""
+
+
+@click.command(help=_FEATURES_HELP, cls=options.Command)
 @click.argument("recordings", nargs=-1, required=True, type=options.PATH, metavar="RECORDING...")
 @options.path("-o", "CSV", "Output file; - is stdout.", "output", default=STDOUT)
 def features(recordings: tuple[str, ...], output: str) -> int:
-    """Write the features of every short sound as CSV.
-
-    One row an event, one column a feature.
-
-      popclass features hip.m4a -o features.csv
-      popclass features *.wav | head
-    """
+    """Run `popclass features`."""
     check_paths(recordings, output)
     check_writable(output)
 

@@ -6,7 +6,6 @@ imported.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -23,11 +22,11 @@ Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Command(click.Command):
-    """Command whose help is its docstring; the examples, from its first indented line on, follow the options."""
+    """Command whose examples, from the first indented line of its help on, follow the options."""
 
-    def __init__(self, *, help: str | None, **settings: Any) -> None:
+    def __init__(self, *, help: str, **settings: Any) -> None:
         """Split the help, and keep the lines of the examples as they are."""
-        text, _, examples = inspect.cleandoc(help or "").partition("\n\n  ")
+        text, _, examples = help.rstrip().partition("\n\n  ")
         epilog = f"\b\nExamples:\n  {examples}".replace("\n\n", "\n\n\b\n")
         super().__init__(help=text, epilog=epilog, **settings)
 

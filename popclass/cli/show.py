@@ -15,20 +15,23 @@ if TYPE_CHECKING:
     from popclass.model.model import Model
 
 
-@click.group()
+@click.group(help="Look at model files.")
 def model() -> None:
-    """Look at model files."""
+    """Run `popclass model`."""
 
 
-@model.command(cls=options.Command)
+_SHOW_HELP = """Show classes, training data, scores and thresholds of a model.
+
+The main facts come first, each on one line, then the model card.
+
+  popclass model show mine.onnx
+"""
+
+
+@model.command(help=_SHOW_HELP, cls=options.Command)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def show(path: str) -> int:
-    """Show classes, training data, scores and thresholds of a model.
-
-    The main facts come first, each on one line, then the model card.
-
-      popclass model show mine.onnx
-    """
+    """Run `popclass model show`."""
     from rich.markdown import Markdown
 
     from popclass.formats.terminal import render
@@ -43,15 +46,18 @@ def show(path: str) -> int:
     return 0
 
 
-@model.command(cls=options.Command)
+_VERIFY_HELP = """Check that a model file is undamaged and works here.
+
+The checksum shows damage, not forgery.
+
+  popclass model verify mine.onnx
+"""
+
+
+@model.command(help=_VERIFY_HELP, cls=options.Command)
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def verify(path: str) -> int:
-    """Check that a model file is undamaged and works here.
-
-    The checksum shows damage, not forgery.
-
-      popclass model verify mine.onnx
-    """
+    """Run `popclass model verify`."""
     from popclass.model.model import Model
 
     loaded = Model.load(path)
@@ -85,24 +91,27 @@ def _facts(loaded: Model) -> Iterator[tuple[str, str]]:
 _WHOLE = ("site", "cavities", "refractory", "documented")
 
 
-@click.command(cls=options.Command)
+_SITES_HELP = """List the sites and their joint cavities.
+
+'documented' tells whether the sources of popclass document audible cavitation at the site.
+
+Add sites of your own in sites.toml in the configuration folder of popclass, or in the file that the
+environment variable POPCLASS_SITES names, as in the example below.
+
+  [thumb]
+  cavities = 2
+  refractory = "25min"         # optional, 20min where missing
+  documented = false           # optional, false where missing
+  note = "MCP and IP joint"    # optional
+  source = "our own count"     # optional
+
+  popclass classify thumb.wav --site thumb
+"""
+
+
+@click.command(help=_SITES_HELP, cls=options.Command)
 def sites() -> int:
-    """List the sites and their joint cavities.
-
-    'documented' tells whether the sources of popclass document audible cavitation at the site.
-
-    Add sites of your own in sites.toml in the configuration folder of popclass, or in the file that the
-    environment variable POPCLASS_SITES names, as in the example below.
-
-      [thumb]
-      cavities = 2
-      refractory = "25min"         # optional, 20min where missing
-      documented = false           # optional, false where missing
-      note = "MCP and IP joint"    # optional
-      source = "our own count"     # optional
-
-      popclass classify thumb.wav --site thumb
-    """
+    """Run `popclass sites`."""
     from popclass.formats.terminal import render, ruled_table
     from popclass.timing.sites import BUILT_IN, describe
 

@@ -18,7 +18,28 @@ LARGEST_SEED = 2**32 - 1
 MOST_SESSIONS = 100_000
 
 
-@click.command(cls=options.Command)
+_TRAIN_HELP = """Train a model on labelled recordings.
+
+Prints scores of cross-validation on recordings that were held out; the model card contains them as well. Recordings
+that cannot be read are skipped and reported, and the exit code is 1.
+
+  popclass train labelled/
+  popclass train labels.csv -o mine.onnx --classifier forest
+  popclass train recordings/ -o mine.onnx               # recordings/REC.wav with recordings/REC.txt
+  popclass train labels.csv --base models/default.onnx --partial
+
+LABELLED is one of
+  a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
+  a CSV, or a folder with a labels.csv or downloads of reports (PAGE.labels.csv): file,start_s,label and, where
+    known, end_s,subject,site,recorded_at
+  a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
+    (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
+In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
+hold nothing but 'other'. Recordings that are labelled only in part need --partial.
+"""
+
+
+@click.command(help=_TRAIN_HELP, cls=options.Command)
 @click.argument("labelled", type=options.PATH)
 @options.path("-o", "MODEL.onnx", "Model file; its card (.md) is written beside it.", "output", default="model.onnx")
 @click.option(
@@ -33,25 +54,7 @@ MOST_SESSIONS = 100_000
 )
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # settings: as popclass.train names them
-    """Train a model on labelled recordings.
-
-    Prints scores of cross-validation on recordings that were held out; the model card contains them as well. Recordings
-    that cannot be read are skipped and reported, and the exit code is 1.
-
-      popclass train labelled/
-      popclass train labels.csv -o mine.onnx --classifier forest
-      popclass train recordings/ -o mine.onnx               # recordings/REC.wav with recordings/REC.txt
-      popclass train labels.csv --base models/default.onnx --partial
-
-    LABELLED is one of
-      a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
-      a CSV, or a folder with a labels.csv or downloads of reports (PAGE.labels.csv): file,start_s,label and, where
-        known, end_s,subject,site,recorded_at
-      a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
-        (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
-    In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
-    hold nothing but 'other'. Recordings that are labelled only in part need --partial.
-    """
+    """Run `popclass train`."""
     path = Path(output)
     if output == STDOUT or path.suffix.lower() != ".onnx":
         raise UsageError(f"-o {one_line(output)!r}: a model is a file with its card beside it; end its name in .onnx")
@@ -81,24 +84,27 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
     return 1 if training["unreadable"] else 0
 
 
-@click.command(cls=options.Command)
+_EVALUATE_HELP = """Evaluate a model on labelled recordings.
+
+Scores detection (how many labelled sounds are found), classification (by the sound alone, with context, with
+timing, and with both), and both steps together, with the calibration of the probabilities.
+
+  popclass evaluate labelled/
+  popclass evaluate labels.csv --model mine.onnx -o evaluation/
+
+LABELLED is as for popclass train; use recordings that the model was not trained on. Sounds without a label
+count as 'other', unless --partial is given. DIR must be new or empty; it gets scores.json, events.csv, report.md
+and figures (PNG and PDF).
+"""
+
+
+@click.command(help=_EVALUATE_HELP, cls=options.Command)
 @click.argument("labelled", type=options.PATH)
 @options.model
 @options.path("-o", "DIR", "Folder for scores, events, report and figures.", "output")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of counting them as 'other'.")
 def evaluate(labelled: str, model: str | None, output: str | None, partial: bool) -> int:
-    """Evaluate a model on labelled recordings.
-
-    Scores detection (how many labelled sounds are found), classification (by the sound alone, with context, with
-    timing, and with both), and both steps together, with the calibration of the probabilities.
-
-      popclass evaluate labelled/
-      popclass evaluate labels.csv --model mine.onnx -o evaluation/
-
-    LABELLED is what popclass train takes; use recordings that the model was not trained on. Sounds without a label
-    count as 'other', unless --partial is given. DIR must be new or empty; it gets scores.json, events.csv, report.md
-    and figures (PNG and PDF).
-    """
+    """Run `popclass evaluate`."""
     from popclass.evaluation import evaluate as run
     from popclass.evaluation.output import check_folder
 
@@ -118,20 +124,23 @@ def evaluate(labelled: str, model: str | None, output: str | None, partial: bool
     return exit_code(found.failed, found.scores["recordings"]["heard"])  # "heard": a stored name
 
 
-@click.command(cls=options.Command)
+_SYNTH_HELP = """Generate sessions of labelled recordings.
+
+Writes FLAC recordings, labels.csv and manifest.csv. The recordings of a session have one subject and site. OUT_DIR
+must be new or empty.
+
+  popclass synth generated/ --sessions 20
+  popclass train generated/
+  popclass batch generated/ --manifest generated/manifest.csv -o results/
+"""
+
+
+@click.command(help=_SYNTH_HELP, cls=options.Command)
 @click.argument("out_dir", type=options.PATH)
 @options.number("--sessions", "Number of sessions.", least=1, most=MOST_SESSIONS, default=1)
 @options.number("--seed", "The same seed gives the same bytes.", least=0, default=0)
 def synth(out_dir: str, sessions: int, seed: int) -> int:
-    """Generate sessions of labelled recordings.
-
-    Writes FLAC recordings, labels.csv and manifest.csv. The recordings of a session have one subject and site. OUT_DIR
-    must be new or empty.
-
-      popclass synth generated/ --sessions 20
-      popclass train generated/
-      popclass batch generated/ --manifest generated/manifest.csv -o results/
-    """
+    """Run `popclass synth`."""
     from popclass.synthesis import write_sessions
 
     with progress_bar("generating sessions") as bar:

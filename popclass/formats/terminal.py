@@ -146,7 +146,7 @@ def sparkline(events: Iterable[tuple[float, float, str]], duration_s: float, wid
 
 
 def sparkline_points(results: Sequence[RecordingResult]) -> tuple[list[tuple[float, float, str]], float]:
-    """Return the events of one timeline as `sparkline` takes them, and its duration in seconds.
+    """Return the events of one timeline for `sparkline`, and its duration in seconds.
 
     Parameters
     ----------

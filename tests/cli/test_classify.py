@@ -65,7 +65,7 @@ def test_classify_note_unexpected_suffix(run, recording, model, tmp_path, name, 
 
 
 @pytest.mark.parametrize("style", ["audacity", "raven"])
-def test_classify_keeps_corrected_labels(run, recording, model, tmp_path, style):
+def test_classify_corrected_labels(run, recording, model, tmp_path, style):
     target = tmp_path / "hip.txt"
     command = ("classify", recording, "--model", model, "--format", style, "-o", target)
     assert run(*command) == (0, "", [])

@@ -34,7 +34,7 @@ def _columns() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_terminal_table_fits_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_table_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     lines = terminal_table(SETS["several"]).splitlines()
     assert max(map(len, lines)) <= width
@@ -43,7 +43,7 @@ def test_terminal_table_fits_width(width: int, monkeypatch: pytest.MonkeyPatch) 
     assert _words(rest) == _words("".join(table(SETS["several"])))
 
 
-def test_terminal_table_wraps_notes() -> None:
+def test_terminal_table_long_notes() -> None:
     lines = terminal_table([replace(FULL, events=FULL.events[-1:])]).splitlines()
     (first,) = [at for at, line in enumerate(lines) if "5:01.000" in line]
     column = lines[first].index("refractory:")
@@ -58,7 +58,7 @@ def test_terminal_table_any_result(many: list[RecordingResult]) -> None:
     assert not any(ord(character) < 32 and character != "\n" for character in shown)
 
 
-def test_terminal_table_escapes_names() -> None:
+def test_terminal_table_odd_names() -> None:
     name = "[red]a\x1b[2J\n.wav"
     for shown in ("".join(table([named(EMPTY, name)])), terminal_table([named(EMPTY, name)])):
         assert "[red]a\\x1b[2J\\n.wav" in shown
@@ -87,7 +87,7 @@ def test_sparkline_heights() -> None:
     assert [bar.character for bar in bars] == [HEIGHTS[0], HEIGHTS[3], HEIGHTS[-1], HEIGHTS[-1]]
 
 
-def test_sparkline_cavitation_over_louder_knock() -> None:
+def test_sparkline_label_priority() -> None:
     (bar,) = sparkline([(0, 40, "other"), (0, 10, "cavitation"), (0, 20, "snapping")], 1.0, 1)
     assert (bar.label, bar.character) == ("cavitation", HEIGHTS[-1])
 

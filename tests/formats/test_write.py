@@ -47,7 +47,7 @@ def test_write_results_unknown_format(tmp_path: Path) -> None:
         write_results([FULL], format="xml", target=tmp_path / "a.xml")
 
 
-def test_write_results_refused_leaves_no_file(tmp_path: Path) -> None:
+def test_write_results_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="one recording, not to 2"):
         write_results([FULL, EMPTY], format="audacity", target=tmp_path / "labels.txt")
     assert list(tmp_path.iterdir()) == []
@@ -73,7 +73,7 @@ def test_write_results_terminal(
     assert ("───" in binary.getvalue().decode("utf-8")) is ruled
 
 
-def test_formats_import_is_light() -> None:
+def test_formats_imports() -> None:
     """`--help` and a piped result load neither numpy nor rich."""
     code = (
         "import sys, popclass.formats as f, popclass.results as r;"

@@ -33,7 +33,7 @@ def test_check_spelling_frequent_label():
     assert note.endswith("'crepitis' (1 label) beside 'crepitus' (2 labels), labels.csv, row 4")
     assert "labels.csv" not in note.brief
     assert check_spelling(labelled("crepitus", "crepitus", "crepitis"), own_classes=["crepitis"]) == []
-    assert check_spelling(labelled("pop-1", "pop-1", "pop-2")) == [], "figures tell names apart on purpose"
+    assert check_spelling(labelled("pop-1", "pop-1", "pop-2")) == []
 
 
 def test_check_spelling_folder_name():
