@@ -6,13 +6,15 @@
 - `length_lost`: the header declares no audio, or less than 4 GiB of a longer file, and audio follows: the recorder lost
   power, or its counter overflowed. The audio is read to the end of the file, with a warning.
 - `length_unknown`: the header declares an unknown length, as writers to a pipe do. Read to the end, with a warning.
-- `ignored`: bytes that follow the declared end and belong to no chunk. They are not read, with a warning.
+- `ignored`: bytes that follow the declared end and belong to no chunk, or to another recording that was appended. They
+  are not read, with a warning.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from popclass.errors import AudioError
 
@@ -21,6 +23,13 @@ IGNORED_S = 0.25
 
 IGNORED_BYTES = 1 << 16
 """The same where the byte rate is not known."""
+
+
+class Edit(NamedTuple):
+    """Part of an edit list: seconds of the media from `start_s` on; silence if that is None."""
+
+    duration_s: float
+    start_s: float | None
 
 
 @dataclass(slots=True)
@@ -39,6 +48,17 @@ class ContainerHeader:
         See the module.
     ignored : int
         Bytes after the audio that are not read.
+    needs_ffmpeg : bool
+        True if libsndfile would read only a part, or misplace it.
+    frames : int or None
+        Number of samples per channel by a `fact` chunk, without the padding of the last block.
+    block_frames : int
+        Samples per channel in a block of a compressed WAV.
+    edits : tuple of Edit
+        Edit list of an mp4 that is more than a single part.
+    first_frame, last_frame : int
+        Byte at which the first frame of an MP3 begins if padding precedes it, and byte at which the last one ends; 0 if
+        unknown.
     damage : str
         Description and place of a damaged part; empty if there is none.
     fault : str
@@ -55,6 +75,12 @@ class ContainerHeader:
     length_lost: bool = False
     length_unknown: bool = False
     ignored: int = 0
+    needs_ffmpeg: bool = False
+    frames: int | None = None
+    block_frames: int = 0
+    edits: tuple[Edit, ...] = ()
+    first_frame: int = 0
+    last_frame: int = 0
     damage: str = ""
     fault: str = ""
     chunks: dict[bytes, bytes] = field(default_factory=dict)
@@ -113,6 +139,17 @@ class ContainerHeader:
             return [f"the {self.kind} file does not declare its length; read to the end of the file"]
         end = f"more bytes follow the end declared in the {self.kind} header; they were not read"
         return [f"{self.ignored:,} {end}"] if self.ignored else []
+
+
+def begins_recording(head: bytes) -> bool:
+    """Return True if bytes begin a recording, as where files were joined.
+
+    Examples
+    --------
+    >>> begins_recording(b"RIFF"), begins_recording(b"LIST")
+    (True, False)
+    """
+    return head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"caff", b"fLaC", b"OggS")
 
 
 def is_chunk(name: bytes) -> bool:

@@ -8,11 +8,13 @@ All decoders have these attributes and methods:
 - `tags`, the metadata with names in lower case;
 - `read(frames)` returns float32 (n, channels): exactly `frames` rows, fewer at the end, none after it;
 - `missing(frames_read)` returns the seconds of declared audio beyond those frames, None if nothing is missing;
-- `position`, the number of frames decoded so far; `close()` closes the file.
+- `position`, the number of frames decoded so far; `close()` closes the file;
+- `notes()` returns the warnings about the place of the sound in time; complete after the last frame.
 
-Sample n of a decoder is sample n of the recording: the priming of AAC and MP3 is removed by the container's own count.
-A raw AAC stream (ADTS, `.aac`) has no such count and is 1,024 samples (21 ms at 48 kHz) late. AAC in a container may
-end with up to a packet (1,024 samples) of padding.
+Sample n of a decoder is sample n of the recording: the priming of AAC and MP3 is removed by the container's own count,
+gaps between time stamps are filled, and edit lists are played (`popclass.audio.timeline`). Where the priming is not
+known, all times are late by that of the encoder, and a note says so. AAC in a container may end with up to a packet
+(1,024 samples) of padding.
 
 Decoders raise only `AudioError`, without the name of the file; `LibsndfileError`, PyAV's errors and `ValueError` are
 converted.
@@ -25,12 +27,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
+from popclass.audio.container import ContainerHeader
+from popclass.audio.timeline import FrameClock, play_edits
 from popclass.errors import AudioError
 
 Block = npt.NDArray[np.float32]
@@ -46,9 +51,13 @@ CONTAINERS = (
 TIMED_CONTAINERS = ("mov", "matroska", "asf")
 """Containers that store their duration; in others it is estimated from a bit rate."""
 
+STAMPED_CONTAINERS = (*TIMED_CONTAINERS, "mpegts", "mpeg", "avi", "flv")
+"""Containers with a time stamp for each packet; in others it is the number of samples so far."""
+
 DURATION_TOLERANCE_S = 0.25
 """Allowed difference between a container's duration and its audio: priming, padding and rounding to milliseconds."""
 
+_STATES_PRIMING = ("matroska", "asf", "caf")
 _UNKNOWN_FRAMES = 1 << 62
 _RAIL_16_BIT = 32767 / 32768
 _RAILS = {"PCM_U8": 127 / 128, "PCM_S8": 127 / 128, "ULAW": 32124 / 32768, "ALAW": 32256 / 32768}
@@ -68,7 +77,7 @@ def _libsndfile_errors() -> Iterator[None]:
 class SoundFileDecoder:
     """Decoder for all formats of libsndfile."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, header: ContainerHeader | None = None) -> None:
         with _libsndfile_errors():
             self._file = sf.SoundFile(os.fsencode(path) if os.name == "posix" else path)
         if self._file.format == "RAW":  # by the suffix alone: `.au` and `.snd` may have no header
@@ -77,11 +86,17 @@ class SoundFileDecoder:
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.frames: int | None = self._file.frames if self._file.frames < _UNKNOWN_FRAMES else None
+        self._padded = False
+        if header is not None and header.frames and self.frames is not None:
+            self._padded = 0 < self.frames - header.frames < header.block_frames
+            self.frames = header.frames if self._padded else self.frames
         self.rail: float = _RAILS.get(self._file.subtype, _RAIL_16_BIT)
         self.unbounded: bool = self._file.subtype in ("FLOAT", "DOUBLE")
         self.tags: dict[str, str] = self._file.copy_metadata()
 
     def read(self, frames: int) -> Block:
+        if self._padded and self.frames is not None:
+            frames = min(frames, self.frames - self.position)
         with _libsndfile_errors():
             block: Block = self._file.read(frames, dtype="float32", always_2d=True)
         return block
@@ -96,6 +111,9 @@ class SoundFileDecoder:
     def position(self) -> int:
         return max(int(self._file.tell()), 0)  # -1 where libsndfile lost it
 
+    def notes(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         self._file.close()
 
@@ -105,12 +123,19 @@ class PyAVDecoder:
 
     rail = _RAIL_16_BIT
 
-    def __init__(self, path: str, *, ignore_length: bool = False) -> None:
+    def __init__(self, path: str, header: ContainerHeader | None = None, *, ignore_length: bool = False) -> None:
         try:
             import av
         except ImportError as error:
             raise AudioError("this format needs PyAV; install it with: pip install av") from error
-        options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "ignore_length": f"{ignore_length:d}"}
+        self._header = header = ContainerHeader("unknown") if header is None else header
+        self._edits = header.edits if len(header.edits) > 1 else ()
+        options = {
+            **{"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "ignore_length": f"{ignore_length:d}"},
+            # only the first edit is played to the sample by FFmpeg itself
+            **({"ignore_editlist": "1"} if self._edits else {}),
+            **({"skip_initial_bytes": str(header.first_frame)} if header.first_frame else {}),
+        }
         self._errors = av.FFmpegError
         # PyAV 19 keeps bytes that are not UTF-8 as surrogates and has no such argument any more
         lenient: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
@@ -131,41 +156,49 @@ class PyAVDecoder:
         self._stream = self._container.streams.audio[0]
         self._resampler = av.AudioResampler(format="flt")
         self.position = 0
-        self._pieces = self._decode()
-        first = next(self._pieces, None)
+        self._clock = FrameClock(float(self._stream.time_base or 0))
+        frames = self._decode()
+        first = next(frames, None)
         if first is None:
             raise AudioError("its audio stream is empty")
-        self._left = first.copy()  # a piece may be a view of FFmpeg's memory
+        self._left = first[1][:0]
+        pieces = self._clock.place(chain([first], frames), self.sample_rate)
+        self._pieces = play_edits(pieces, self._edits, self.sample_rate) if self._edits else pieces
         declared = self._declared_seconds()
         self.frames: int | None = None if declared is None else round(declared * self.sample_rate)
         self.unbounded: bool = (self._stream.codec_context.name or "").startswith("pcm_f")
         tags = {**self._container.metadata, **self._stream.metadata}
         self.tags: dict[str, str] = {name.lower(): value for name, value in tags.items()}
 
-    def _decode(self) -> Iterator[Block]:
-        """Yield decoded pieces, float32 (n, channels), packet by packet."""
+    def _frames(self) -> Iterator[Any]:
+        for packet in self._container.demux(self._stream):
+            if not (self._header.last_frame and packet.pos is not None and packet.pos >= self._header.last_frame):
+                yield from packet.decode()
+
+    def _decode(self) -> Iterator[tuple[float | None, Block]]:
+        """Yield the time stamp in seconds, None if unknown, and the samples, float32 (n, channels), of each frame."""
         layout: tuple[int, int] | None = None
+        stamped = self._container.format.name.startswith(STAMPED_CONTAINERS)
         try:
-            for frame in self._container.decode(self._stream):
+            for frame in self._frames():
                 found = frame.sample_rate, frame.layout.nb_channels
                 layout = layout or found
                 self.sample_rate, self.channels = layout
                 if found != layout:
                     raise AudioError("its sample rate or number of channels changes in the middle")
-                for piece in self._as_float(frame):
-                    self.position += len(piece)
-                    yield piece
+                self.position += frame.samples
+                stamp = float(frame.pts * frame.time_base) if stamped and frame.pts is not None else None
+                yield stamp, self._as_float(frame)
         except (self._errors, ValueError) as error:
             reason = getattr(error, "strerror", None) or "its frames contradict themselves"
             raise AudioError(f"the data is damaged ({reason.lower()})") from error
 
-    def _as_float(self, frame: Any) -> Iterator[Block]:
+    def _as_float(self, frame: Any) -> Block:
         if frame.format.name == "fltp":  # of most codecs; three times faster than FFmpeg's own conversion
             planes = [np.frombuffer(plane, np.float32, count=frame.samples) for plane in frame.planes]
-            yield planes[0][:, np.newaxis] if len(planes) == 1 else np.stack(planes, axis=1)
-            return
-        for piece in self._resampler.resample(frame):
-            yield piece.to_ndarray().reshape(-1, frame.layout.nb_channels)
+            return planes[0][:, np.newaxis] if len(planes) == 1 else np.stack(planes, axis=1)
+        pieces = [piece.to_ndarray().reshape(-1, self.channels) for piece in self._resampler.resample(frame)]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces or [np.zeros((0, self.channels), np.float32)])
 
     def read(self, frames: int) -> Block:
         pieces, held = [self._left], len(self._left)
@@ -178,10 +211,24 @@ class PyAVDecoder:
 
     def missing(self, frames_read: int) -> float | None:
         declared = self._declared_seconds()
-        short = 0.0 if declared is None else declared - frames_read / self.sample_rate
+        present = frames_read / self.sample_rate + (0.0 if self._edits else max(self._clock.ahead_s, 0.0))
+        short = 0.0 if declared is None else declared - present
         return short if short > DURATION_TOLERANCE_S else None
 
+    def notes(self) -> list[str]:
+        notes = self._clock.warnings()
+        codec, container = self._stream.codec_context.name or "", self._container.format.name
+        primed = bool(self._header.edits) or "itunsmpb" in self.tags or container.startswith(_STATES_PRIMING)
+        if codec.startswith("mp3"):
+            primed = container == "mp3" and bool(self._stream.start_time)
+        if codec.startswith(("mp3", "aac")) and not primed:
+            name = "MP3" if codec.startswith("mp3") else "AAC"
+            notes.append(f"the delay of the {name} encoder is not in the file: all times may be up to 0.05 s late")
+        return notes
+
     def _declared_seconds(self) -> float | None:
+        if self._edits:
+            return sum(edit.duration_s for edit in self._edits)
         if not self._container.format.name.startswith(TIMED_CONTAINERS):
             return None
         stream = self._stream
@@ -222,6 +269,9 @@ class ArrayDecoder:
     def missing(self, frames_read: int) -> float | None:
         return None
 
+    def notes(self) -> list[str]:
+        return []
+
     def close(self) -> None:
         self._samples = np.empty((0, self.channels), np.float32)
 
@@ -229,28 +279,35 @@ class ArrayDecoder:
 Decoder = SoundFileDecoder | PyAVDecoder | ArrayDecoder
 
 
-def open_file(path: str, *, ignore_length: bool = False, by_ffmpeg: bool = False) -> Decoder:
-    """Open a file with soundfile if possible, else with PyAV.
+def open_file(path: str, header: ContainerHeader | None = None) -> Decoder:
+    """Open a file with soundfile if that reads all of it, else with PyAV.
 
-    MP3 is left to PyAV: libsndfile uses mpg123, which writes to standard error.
+    MP3 is left to PyAV: libsndfile uses mpg123, which writes to standard error. So is compressed audio of unknown
+    length.
 
     Parameters
     ----------
     path : str
-    ignore_length : bool
-        Read to the end of the file whatever length its header declares.
-    by_ffmpeg : bool
-        Use PyAV for any format.
+    header : ContainerHeader, optional
+        As `popclass.audio.header.read_header` returns it.
 
     Raises
     ------
     AudioError
         If neither can read it.
     """
-    if not (ignore_length or by_ffmpeg or _uses_mpg123(path)):
+    header = ContainerHeader("unknown") if header is None else header
+    lost = header.length_lost and header.kind != "W64"
+    unknown = header.length_unknown and header.kind in ("FLAC", "Ogg")
+    if not (lost or unknown or header.needs_ffmpeg or _uses_mpg123(path)):
         with suppress(AudioError):
-            return SoundFileDecoder(path)
-    return PyAVDecoder(path, ignore_length=ignore_length)
+            return SoundFileDecoder(path, header)
+    try:
+        return PyAVDecoder(path, header, ignore_length=lost)
+    except AudioError as error:
+        if lost:
+            raise AudioError(f"needs the right length in its {header.kind} header; export it again") from error
+        raise AudioError(f"cannot be read as audio ({error}); popclass reads {READABLE} and more") from error
 
 
 def _uses_mpg123(path: str) -> bool:

@@ -9,13 +9,14 @@ kilobytes.
 from __future__ import annotations
 
 import math
+import mmap
 import os
 import re
 import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from popclass.audio.container import ContainerHeader, is_chunk
+from popclass.audio.container import ContainerHeader, begins_recording, is_chunk
 from popclass.audio.mp3 import read_mp3
 from popclass.audio.mp4 import read_mp4
 from popclass.audio.ogg import read_ogg
@@ -33,7 +34,8 @@ _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb"
 _W64_GUID = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 _UNKNOWN_32, _UNKNOWN_64 = 0xFFFFFFFF, 1 << 62
 _STREAMINFO = 34
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_PCM, _FLOAT, _MP3, _EXTENSIBLE = 1, 3, 0x55, 0xFFFE
+_FLAC_START = b"fLaC\x00\x00\x00" + bytes([_STREAMINFO])
 
 
 class WavFormat(NamedTuple):
@@ -126,7 +128,9 @@ def _check_audio(file: BinaryIO, size: int, header: ContainerHeader, start: int,
     """Compare the length of the audio from `start` on; the name of a chunk may follow it, or a pad byte and one."""
     file.seek(min(start + (declared or 0), size))
     name = file.read(5)
-    header.check_length(declared, size - start, more_follows=is_chunk(name[:4]) or is_chunk(name[1:]))
+    joined = begins_recording(name) or begins_recording(name[1:])
+    more_follows = not joined and (is_chunk(name[:4]) or is_chunk(name[1:]))
+    header.check_length(declared, size - start, more_follows=more_follows)
 
 
 def _read_riff(file: BinaryIO, size: int, header: ContainerHeader) -> None:
@@ -136,10 +140,15 @@ def _read_riff(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     for name, length, position in _chunks(file, size, 12, f"{order}4sI", align=2):
         if not is_chunk(name):
             break
+        if begins_recording(name):
+            header.ignored = size - position + 8
+            break
         if name == b"ds64" and header.kind == "RF64":
             long_length = struct.unpack("<Q", file.read(24)[8:16])[0]
         elif name == b"fmt ":
             _read_wav_format(file.read(min(length, 40)), order, header)
+        elif name == b"fact" and length >= 4:
+            header.frames = struct.unpack(f"{order}I", file.read(4))[0]
         elif name == b"data" and header.present is None:
             declared = _declared(length, size - position)
             if length == _UNKNOWN_32 and long_length is not None:
@@ -159,6 +168,9 @@ def _read_wav_format(chunk: bytes, order: str, header: ContainerHeader) -> None:
         return
     parsed = parse_wav_format(chunk, order)
     header.byte_rate = parsed.byte_rate
+    header.needs_ffmpeg = parsed.code == _MP3  # of which libsndfile reads a part
+    if parsed.code not in (_PCM, _FLOAT) and len(chunk) >= 20:
+        header.block_frames = struct.unpack(f"{order}H", chunk[18:20])[0]
     if parsed.code in (_PCM, _FLOAT):
         header.byte_rate = parsed.rate * parsed.align
         if parsed.bits == 0 or parsed.align != parsed.channels * math.ceil(parsed.bits / 8):
@@ -192,14 +204,17 @@ def _read_aiff(file: BinaryIO, size: int, header: ContainerHeader) -> None:
             if bits == 0:
                 header.fault = "its format chunk declares samples of 0 bits"
             rate = math.ldexp(mantissa, (exponent & 0x7FFF) - 16383 - 63)
-        elif name == b"SSND":
+        elif name == b"SSND" and header.present is None:
             audio = max(length - 8, 0)  # less offset and block size
             if frames and rate:
                 header.byte_rate = audio / frames * rate
             known = _declared(length, size - position) is not None
             _check_audio(file, size, header, position + 8, audio if known else None)
-            return
-    header.fault = "it has no sound chunk (SSND)"
+        elif begins_recording(name):
+            header.ignored = size - position + 8
+            break
+    if header.present is None:
+        header.fault = "it has no sound chunk (SSND)"
 
 
 def _read_caf(file: BinaryIO, size: int, header: ContainerHeader) -> None:
@@ -220,6 +235,9 @@ def _read_flac(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     if head[:1] not in (b"\x00", b"\x80") or int.from_bytes(head[1:], "big") != _STREAMINFO:
         raise ValueError("STREAMINFO is missing")
     header.length_unknown = len(info) == _STREAMINFO and int.from_bytes(info[13:18], "big") & ((1 << 36) - 1) == 0
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        another = content.find(_FLAC_START, 4)
+    header.ignored = size - another if another > 0 else 0
 
 
 def _read_au(file: BinaryIO, size: int, header: ContainerHeader) -> None:

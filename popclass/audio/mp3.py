@@ -39,7 +39,10 @@ def read_mp3(file: BinaryIO, size: int, header: ContainerHeader) -> None:
         If it does not begin with a layer III frame.
     """
     file.seek(0)
-    start = _id3_length(file.read(10))
+    tagged = _id3_length(file.read(10))
+    file.seek(tagged)
+    padded = file.read(SEARCHED)
+    start = tagged + len(padded) - len(padded.lstrip(b"\0"))
     file.seek(start)
     frame = file.read(256)
     if len(frame) < 4 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0 or frame[1] >> 1 & 3 != _LAYER_3:
@@ -56,7 +59,8 @@ def read_mp3(file: BinaryIO, size: int, header: ContainerHeader) -> None:
             header.check_length(length, size - start, more_follows=True)
             if frames:
                 header.byte_rate = length / (frames * (1152 if version == _VERSION_1 else 576) / rate)
-    header.damage = _find_gap(file, start, size, lengths)
+    header.first_frame = start if start > tagged else 0
+    header.damage, header.last_frame = _find_gap(file, start, size, lengths)
 
 
 def _id3_length(head: bytes) -> int:
@@ -81,18 +85,21 @@ def _frame_lengths(head: bytes, version: int, rate: int) -> FrameLengths:
     return lengths
 
 
-def _find_gap(file: BinaryIO, start: int, size: int, lengths: FrameLengths) -> str:
-    """Describe the first gap between frames; empty if there is none."""
-    position = start
-    while (position := _end_of_frames(file, position, lengths)) < size:
-        file.seek(position)
+def _find_gap(file: BinaryIO, start: int, size: int, lengths: FrameLengths) -> tuple[str, int]:
+    """Describe the first gap between frames, empty if there is none, and return the end of the last frame before it."""
+    position = end = start
+    while True:
+        after = _end_of_frames(file, position, lengths)
+        end = after if after > position else end
+        if after >= size:
+            return "", end
+        file.seek(after)
         head = file.read(SEARCHED)
         length = _tag_length(head)
         if not length:
             skipped = _next_frame(head, lengths)
-            return f"{skipped} bytes at byte {position} are not MP3, though more MP3 follows" if skipped else ""
-        position += length
-    return ""
+            return f"{skipped} bytes at byte {after} are not MP3, though more MP3 follows" if skipped else "", end
+        position = after + length
 
 
 def _tag_length(head: bytes) -> int:

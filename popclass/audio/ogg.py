@@ -17,18 +17,21 @@ from popclass.audio.container import ContainerHeader
 
 MAGIC = b"OggS"
 _FIXED = 27
-_FIRST_PAGE, _LAST_PAGE = 2, 4
+_CONTINUED, _FIRST_PAGE, _LAST_PAGE = 1, 2, 4
+_SILK, _HYBRID, _CELT = (480, 960, 1920, 2880), (480, 960, 480, 960), (120, 240, 480, 960)  # lengths of Opus frames
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def read_ogg(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     """Check the pages of an Ogg file; a reader of `popclass.audio.header`.
 
-    Sets `cut_short` if its last page is incomplete, `length_unknown` if that is not marked as the last, and `damage`.
+    Sets `cut_short` if its last page is incomplete, `length_unknown` if that is not marked as the last, `damage`, and
+    `needs_ffmpeg` for chained streams, of which libsndfile reads the first only, and for Opus that was cut out of a
+    longer stream, which it misplaces.
     """
     file.seek(0)
     streams: dict[bytes, int] = {}
-    number, ended = 0, False
+    number, ended, opus = 0, False, False
     while head := file.read(_FIXED):
         number += 1
         if head[:4] != MAGIC[: len(head)]:
@@ -44,8 +47,31 @@ def read_ogg(file: BinaryIO, size: int, header: ContainerHeader) -> None:
         header.damage = _check_page(page, streams, number)
         if header.damage:
             break
+        granule = int.from_bytes(page[6:14], "little", signed=True)
+        if page[5] & _FIRST_PAGE:
+            header.needs_ffmpeg |= ended
+            opus = page[_FIXED + page[26] :].startswith(b"OpusHead")
+        elif opus and granule > 0:
+            header.needs_ffmpeg |= granule > _opus_samples(page)
+            opus = False  # later pages tell nothing about the start
         ended = bool(page[5] & _LAST_PAGE)
     header.length_unknown = not ended
+
+
+def _opus_samples(page: bytes) -> int:
+    """Return the length in samples at 48 kHz of the Opus packets that begin in a page (RFC 6716, section 3.1)."""
+    sizes, total, new = page[_FIXED : _FIXED + page[26]], 0, not page[5] & _CONTINUED
+    at = _FIXED + page[26]
+    for size in sizes:
+        if new and size:
+            setting, code = page[at] >> 3, page[at] & 3
+            lengths = (
+                (480, 960, 1920, 2880) if setting < 12 else (480, 960) * 2 if setting < 16 else (120, 240, 480, 960)
+            )
+            total += lengths[setting & 3] * (page[at + 1] & 63 if code == 3 and size > 1 else min(code, 1) + 1)
+        new = size < 255
+        at += size
+    return total
 
 
 def _another_page(file: BinaryIO) -> bool:

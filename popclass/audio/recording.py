@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from popclass.audio.container import ContainerHeader
-from popclass.audio.decode import READABLE, ArrayDecoder, Block, Decoder, open_file
+from popclass.audio.decode import ArrayDecoder, Block, Decoder, open_file
 from popclass.audio.header import read_header
 from popclass.audio.paths import kind_of, open_pipe
 from popclass.audio.quality import SampleCheck
@@ -121,7 +121,7 @@ class Recording:
                 present = self.frames_read / self.sample_rate
                 lengths = f"{present + missing:.2f} s declared, {present:.2f} s present"
                 raise AudioError(f"cut short: {lengths}; copy the file again")
-            self.warnings += check.finish()
+            self.warnings += [*decoder.notes(), *check.finish()]
         except AudioError as error:
             fault = error
         if self._changed():  # the samples may be from before and after the change
@@ -273,15 +273,7 @@ def _open_file(path: str, name: str) -> Recording:
             raise AudioError("is empty (0 bytes); record it again or leave it out")
         header = read_header(file) or ContainerHeader("unknown")
     warnings = header.check()
-    lost = header.length_lost and header.kind != "W64"
-    try:
-        # libsndfile cannot read compressed audio of unknown length
-        unknown = header.length_unknown and header.kind in ("FLAC", "Ogg")
-        decoder = open_file(path, ignore_length=lost, by_ffmpeg=unknown)
-    except AudioError as error:
-        if lost:
-            raise AudioError(f"needs the right length in its {header.kind} header; export it again") from error
-        raise AudioError(f"cannot be read as audio ({error}); popclass reads {READABLE} and more") from error
+    decoder = open_file(path, header)
     recording = Recording(name, decoder)
     recording.warnings += warnings
     recording.recorded_at = recording_time(Path(name).name, decoder.tags, header.chunks, decoder.sample_rate)

@@ -12,10 +12,12 @@ The first of these sources that has a time is used:
    file distinguishes them, so such a time may be late by the length of the recording.
 4. a timestamp in the file name, as phones and field recorders write it: `20261122_101500`, `2026-11-22 10.15.00`,
    `2026-11-22T10-15-00Z`, `REC_20261122101500`, `2026-11-22 at 10.15.00`, `2026-11-22 at 3.15.00 PM`,
-   `261122-101500` (first in the name); `6745A0F4.WAV`, hexadecimal seconds since 1970 in UTC, of older AudioMoths.
+   `261122-101500` (at the start or after a space); `6745A0F4.WAV`, hexadecimal seconds since 1970 in UTC, of older AudioMoths.
 
 The modification time is never used: copying changes it. Times without a zone stay naive, those with one stay aware.
-Invalid dates and years before 1990 (an unset clock) are ignored.
+Invalid dates, years before 1990 (an unset clock) and the zero of Matroska's clock are ignored. A number behind the
+timestamp is a time zone only if such a zone exists and nothing follows it: `+0200`, but not `-0001`, `-1204AB7F` or
+`-1400Hz`.
 """
 
 from __future__ import annotations
@@ -27,14 +29,20 @@ from datetime import UTC, datetime, timedelta, timezone
 EARLIEST_YEAR = 1990
 """Earliest plausible year; unset clocks begin in 1904 or 1970."""
 
+MATROSKA_ZERO = datetime(2001, 1, 1, tzinfo=UTC)
+"""Time that Matroska counts from; writers that do not know the time leave it there."""
+
 _DAY = r"(?P<year>(?:19|20)\d\d)(?P<s>[-_.:]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
 _HOUR = r"(?P<hour>\d\d|\d(?=[.:-]\d\d[.:-]\d\d.?[AP]M))"  # a single digit in a clock of twelve hours only
-_TIME = rf"{_HOUR}(?P<t>[-_.:]?)(?P<minute>\d\d)(?P=t)(?P<second>\d\d)(?:[.,]?(?P<fraction>\d{{1,9}}))?"
-_ZONE = r"(?:\s?(?P<half>[AaPp][Mm])(?![A-Za-z]))?(?P<zone>Z|z|[+-]\d\d:?\d\d)?"
-_TIMESTAMP = re.compile(rf"(?<!\d){_DAY}(?:[ T_-]| at |, )?{_TIME}(?!\d){_ZONE}")
+_FRACTION = r"(?:[.,](?P<fraction>\d{1,9})|(?P<joined>\d{3}|\d{6}|\d{9}))?"
+_TIME = rf"{_HOUR}(?P<t>[-_.:]?)(?P<minute>\d\d)(?P=t)(?P<second>\d\d){_FRACTION}"
+_ZONE = r"(?:(?P<zone>Z|z|[+-]\d\d:?\d\d)(?![0-9A-Za-z]))?"  # not the start of a UUID, nor of "-1400Hz"
+_TIMESTAMP = re.compile(
+    rf"(?<!\d){_DAY}(?:[ T_-]| at |, )?{_TIME}(?!\d)(?:\s?(?P<half>[AaPp][Mm])(?![A-Za-z]))?{_ZONE}"
+)
 _HEXADECIMAL = re.compile(r"(?P<seconds>(?=\d*[A-F])[0-9A-F]{8})\.WAV")
 _SHORT_YEAR = re.compile(
-    r"^(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)[-_](?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?!\d)"
+    r"(?<![^ ])(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)[-_](?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)(?!\d)"
 )
 _AUDIOMOTH = re.compile(
     r"Recorded at (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:\.(?P<fraction>\d+))? "
@@ -89,12 +97,12 @@ def from_file_name(file_name: str) -> datetime | None:
     >>> from_file_name("take_12345678_000000.wav") is None
     True
     """
-    for found in _TIMESTAMP.finditer(file_name):
-        if (time := _as_datetime(found)) is not None:
+    for place in range(len(file_name)):  # a number before the timestamp may look like its beginning
+        if (time := _as_datetime(_TIMESTAMP.match(file_name, place))) is not None:
             return time
     if (found_hex := _HEXADECIMAL.fullmatch(file_name)) and int(found_hex["seconds"], 16) >= _FIRST_AUDIOMOTH:
         return datetime.fromtimestamp(int(found_hex["seconds"], 16), UTC)
-    return _as_datetime(_SHORT_YEAR.match(file_name), century=2000)
+    return _as_datetime(_SHORT_YEAR.search(file_name), century=2000)
 
 
 def _as_datetime(found: re.Match[str] | None, *, century: int = 0) -> datetime | None:
@@ -110,7 +118,7 @@ def _as_datetime(found: re.Match[str] | None, *, century: int = 0) -> datetime |
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + 12 * (half.upper() == "PM")
-    micro = int((part.get("fraction") or "").ljust(6, "0")[:6])
+    micro = int((part.get("fraction") or part.get("joined") or "").ljust(6, "0")[:6])
     try:
         return datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(part.get("zone")))
     except ValueError:
@@ -118,6 +126,7 @@ def _as_datetime(found: re.Match[str] | None, *, century: int = 0) -> datetime |
 
 
 def _zone(text: str | None) -> timezone | None:
+    """Return the zone of an offset; None for one that no place has, such as the counter in `20260101_100000-0001`."""
     if text is None:
         return None
     if text in ("Z", "z"):
@@ -125,7 +134,10 @@ def _zone(text: str | None) -> timezone | None:
     digits = text[1:].replace(":", "")
     hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits), 0)
     offset = timedelta(hours=hours, minutes=minutes)
-    return timezone(-offset if text[0] == "-" else offset)
+    east = text[0] == "+"
+    if minutes not in ((0, 15, 30, 45) if east else (0, 30)) or offset > timedelta(hours=14 if east else 12):
+        return None
+    return timezone(offset if east else -offset) if hours or east else None
 
 
 def _from_bext(chunk: bytes, sample_rate: int) -> datetime | None:
@@ -164,7 +176,8 @@ def _origination(day: str, clock: str, reference: int, sample_rate: int) -> date
 
 def _from_tags(tags: Mapping[str, str]) -> datetime | None:
     for name in _DATE_TAGS:
-        if (time := _as_datetime(_TIMESTAMP.match(tags.get(name, "")))) is not None:
+        time = _as_datetime(_TIMESTAMP.match(tags.get(name, "")))
+        if time is not None and time != MATROSKA_ZERO:
             return time
     time = _as_datetime(_AUDIOMOTH.search(tags.get("comment", "")))
     return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

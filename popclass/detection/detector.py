@@ -8,7 +8,7 @@ bounded by two chunks.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,10 @@ REACH = 2  # frames on either side among which an onset must be the maximum; jus
 BEFORE_S, AFTER_S = 0.030, 0.160  # stretch of a clip around its onset
 LEVEL_S = 0.010  # stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # maximum length of an event
+PRECURSOR_S, PRECURSOR_GAIN = 0.008, 0.1  # a tenth of the amplitude (-20 dB) just before a click is a codec's pre-echo
+ARRIVAL_S = (0.0007, 0.008)  # delays between microphones 0.25 to 2.7 m apart, at 343 m/s
+SILENCE_S, AFTER_SILENCE_S = 0.005, 0.060  # digital silence, and how long noise that begins after it is not an event
+STEP_GAIN = 10.0  # of a sound over the noise that follows it, in power
 FALL = 0.01  # an event ends where its energy has fallen by 20 dB
 
 
@@ -207,7 +211,9 @@ class Detector:
             if self._decided <= frame + begin < until:
                 channel = int(np.argmax(totals[:, window, frame]))
                 evidence = scores[channel, window, :, frame]
-                onsets.append(self._locate(frame + begin, channel, evidence, (SHORT, LONG)[window]))
+                everywhere = tuple(totals[:, window, frame].tolist()) if self.channels > 1 else ()
+                onset = self._locate(frame + begin, channel, evidence, (SHORT, LONG)[window])
+                onsets.append(replace(onset, in_channels=everywhere))
         return onsets
 
     def _score(self, channel: int, frames: slice) -> list[Floats]:
@@ -232,12 +238,36 @@ class Detector:
 
     def _complete(self, *, last: bool) -> list[Sound]:
         """Return the sounds whose clip and following onset are known."""
-        onsets = candidates.merge_close(self._onsets, self._separation)
+        arrival = round(ARRIVAL_S[0] * self.sample_rate), round(ARRIVAL_S[1] * self.sample_rate)
+        onsets = candidates.merge_close(self._onsets, self._separation, arrival)
         ready = len(onsets) if last else sum(onset.sample < self.settled for onset in onsets)
-        following = [onset.sample for onset in onsets[1:]] + [None]
-        sounds = [self._sound(*each) for each in zip(onsets[:ready], following[:ready], strict=True)]
+        pairs = zip(onsets[:ready], [*onsets[1:], None], strict=False)
+        kept = [
+            onset for onset, following in pairs if not (self._is_pre_echo(onset, following) or self._is_step(onset))
+        ]
         self._onsets = onsets[ready:]
-        return sounds
+        following = [onset.sample for onset in (*kept[1:], *self._onsets[:1])] + [None]
+        return [self._sound(*each) for each in zip(kept, following, strict=False)]
+
+    def _is_pre_echo(self, onset: Onset, following: Onset | None) -> bool:
+        """Return True for what a codec spreads out before a click: far weaker, and just before it."""
+        if following is None or following.sample - onset.sample >= PRECURSOR_S * self.sample_rate:
+            return False
+        channel = self._samples[following.channel, onset.sample - self._samples_start :]
+        split = following.sample - onset.sample
+        before, after = channel[:split], channel[split:][: round(LEVEL_S * self.sample_rate)]
+        return bool(np.ptp(before) < PRECURSOR_GAIN * np.ptp(after))
+
+    def _is_step(self, onset: Onset) -> bool:
+        """Return True for noise that begins after digital silence, as where a gap was filled."""
+        at, rate = onset.sample - self._samples_start, self.sample_rate
+        before = self._samples[:, max(at - round(AFTER_SILENCE_S * rate), 0) : at]
+        if np.count_nonzero(~before.any(axis=0)) < SILENCE_S * rate:
+            return False
+        window = round(LEVEL_S * rate)
+        after = self._samples[onset.channel, at : at + round(AFTER_S * rate) // window * window]
+        power = after[: len(after) // window * window].reshape(-1, window).var(axis=1)
+        return len(power) > 1 and bool(power[0] < STEP_GAIN * np.median(power[1:]))
 
     def _sound(self, onset: Onset, following: int | None) -> Sound:
         rate = self.sample_rate
