@@ -28,6 +28,16 @@ def realdata() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """Folder of files that once failed: POPCLASS_CASES or ../shared/cases beside the checkout; skips without it."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "cases"
+    folder = Path(os.environ.get("POPCLASS_CASES", default))
+    if not folder.is_dir():
+        pytest.skip(f"no such recordings at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def encode() -> Encoder:
     """`encode(path, codec, samples, sample_rate)`: write float samples (n,) or (n, channels) with PyAV."""
     return _encode

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from popclass.errors import AudioError
 
@@ -139,6 +139,18 @@ class ContainerHeader:
             return [f"the {self.kind} file does not declare its length; read to the end of the file"]
         end = f"more bytes follow the end declared in the {self.kind} header; they were not read"
         return [f"{self.ignored:,} {end}"] if self.ignored else []
+
+
+def find_bytes(file: BinaryIO, pattern: bytes) -> int:
+    """Return the position of the first occurrence of some bytes after the position of a file; -1 if there is none."""
+    begin, overlap = file.tell(), b""
+    while piece := file.read(1 << 20):
+        piece = overlap + piece
+        if (found := piece.find(pattern)) >= 0:
+            return begin + found
+        overlap = piece[len(piece) - len(pattern) + 1 :]
+        begin += len(piece) - len(overlap)
+    return -1
 
 
 def begins_recording(head: bytes) -> bool:

@@ -9,14 +9,13 @@ kilobytes.
 from __future__ import annotations
 
 import math
-import mmap
 import os
 import re
 import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from popclass.audio.container import ContainerHeader, begins_recording, is_chunk
+from popclass.audio.container import ContainerHeader, begins_recording, find_bytes, is_chunk
 from popclass.audio.mp3 import read_mp3
 from popclass.audio.mp4 import read_mp4
 from popclass.audio.ogg import read_ogg
@@ -235,8 +234,7 @@ def _read_flac(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     if head[:1] not in (b"\x00", b"\x80") or int.from_bytes(head[1:], "big") != _STREAMINFO:
         raise ValueError("STREAMINFO is missing")
     header.length_unknown = len(info) == _STREAMINFO and int.from_bytes(info[13:18], "big") & ((1 << 36) - 1) == 0
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        another = content.find(_FLAC_START, 4)
+    another = find_bytes(file, _FLAC_START)
     header.ignored = size - another if another > 0 else 0
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import zlib
 from typing import BinaryIO
 
-from popclass.audio.container import ContainerHeader
+from popclass.audio.container import ContainerHeader, find_bytes
 
 MAGIC = b"OggS"
 _FIXED = 27
@@ -35,7 +35,7 @@ def read_ogg(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     while head := file.read(_FIXED):
         number += 1
         if head[:4] != MAGIC[: len(head)]:
-            if not ended or MAGIC in head or _another_page(file):
+            if not ended or MAGIC in head or find_bytes(file, MAGIC) >= 0:
                 header.damage = f"page {number} does not begin at the end of the page before it"
             break
         segments = head[26] if len(head) == _FIXED else 0
@@ -72,16 +72,6 @@ def _opus_samples(page: bytes) -> int:
         new = size < 255
         at += size
     return total
-
-
-def _another_page(file: BinaryIO) -> bool:
-    """Return True if a page begins anywhere in the rest of the file."""
-    overlap = b""
-    while piece := file.read(1 << 20):
-        if MAGIC in overlap + piece:
-            return True
-        overlap = piece[-3:]
-    return False
 
 
 def _check_page(page: bytes, streams: dict[bytes, int], number: int) -> str:

@@ -61,6 +61,8 @@ class FrameClock:
         self.ahead_s = 0.0
         self._gaps: list[tuple[float, float]] = []  # place and length in seconds
         self._unfilled: list[tuple[float, float]] = []
+        self._level = 0.0  # offset after the last step
+        self._steps = 0.0  # sum of all steps
         self._opening: list[float] = []
         self._behind: deque[float] = deque(maxlen=WINDOW)
         self._recent: deque[float] = deque(maxlen=4 * WINDOW)
@@ -97,13 +99,14 @@ class FrameClock:
         if step:
             place = at + sum(length for _, length in self._gaps)
             self._behind.clear()
+            self._steps += step
             if 0 < step <= LONGEST_GAP_S:
                 self._gaps.append((place, step))
                 yield from silence(round(step * rate), block.shape[1])
             else:
                 self._unfilled.append((place, step))
         self._behind.append(offsets[0])
-        steady = offsets[0] - sum(length for _, length in (*self._gaps, *self._unfilled))
+        steady = offsets[0] - self._steps
         self._recent.append(steady)
         self.ahead_s = steady + (self._start or 0.0)
         if len(self._opening) < 4 * WINDOW:
@@ -115,10 +118,13 @@ class FrameClock:
         if not self._behind:
             return 0.0
         least = max(MIN_STEP_S, 2 * self._resolution, MIN_STEP_OF_FRAME * frame_s)
-        if len(self._behind) < WINDOW // 2:  # too few to know the wobble
+        if min(len(self._behind), len(offsets)) < WINDOW // 2:  # too few to know the wobble
             least += frame_s / 2
         if min(offsets) - max(self._behind) > least or max(offsets) - min(self._behind) < -least:
-            return float(np.median(offsets) - np.median(self._behind))
+            near = WINDOW // 2
+            before = self._level if len(self._behind) < near else float(np.median([*self._behind][-near:]))
+            self._level = float(np.median(offsets[:near]))
+            return self._level - before
         return 0.0
 
     def warnings(self) -> list[str]:

@@ -12,7 +12,8 @@ The first of these sources that has a time is used:
    file distinguishes them, so such a time may be late by the length of the recording.
 4. a timestamp in the file name, as phones and field recorders write it: `20261122_101500`, `2026-11-22 10.15.00`,
    `2026-11-22T10-15-00Z`, `REC_20261122101500`, `2026-11-22 at 10.15.00`, `2026-11-22 at 3.15.00 PM`,
-   `261122-101500` (at the start or after a space); `6745A0F4.WAV`, hexadecimal seconds since 1970 in UTC, of older AudioMoths.
+   `261122-101500` (first, or after a space); `6745A0F4.WAV`, hexadecimal seconds since 1970 in UTC, of older
+   AudioMoths.
 
 The modification time is never used: copying changes it. Times without a zone stay naive, those with one stay aware.
 Invalid dates, years before 1990 (an unset clock) and the zero of Matroska's clock are ignored. A number behind the

@@ -32,8 +32,6 @@ LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the window of 
 TRAILING = 75  # frames of the trailing level: 100 ms
 FEWEST_BLOCKS = 24  # long windows needed to measure the steadiness of the background
 UNKNOWN_STEADINESS = 0.5
-ARRIVAL_SHARE = 0.25  # of an onset's evidence that the channel of its first arrival may have
-ARRIVAL_GAIN = 10.0  # by which a later arrival may exceed the first: 10 dB
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +68,12 @@ class Sensitivity:
 
 @dataclass(frozen=True, slots=True)
 class Onset:
-    """A located onset whose sound may be incomplete: sample position, channel from 0, evidence in nats.
-
-    `in_channels` is the evidence in each channel at the same moment, empty for a single one.
-    """
+    """A located onset whose sound may be incomplete: sample position, channel from 0, evidence in nats."""
 
     sample: int
     channel: int
     evidence: float
     floor_power: float
-    in_channels: tuple[float, ...] = ()
 
 
 def moving_sum(values: Floats, length: int) -> Floats:
@@ -256,26 +250,12 @@ def pick_onset(signal: Doubles, *, margin: int = 4) -> int:
     return int(splits[np.argmin(np.where(rising, criterion, np.inf))])
 
 
-def merge_close(onsets: list[Onset], separation: int, arrival: tuple[int, int] = (0, 0)) -> list[Onset]:
-    """Return the onsets in order, one for each sound.
-
-    Of onsets closer than `separation` samples the strongest is kept. An onset of another channel, at a distance within
-    the range `arrival`, that the first channel lacks is the same sound at a microphone further away.
-    """
+def merge_close(onsets: list[Onset], separation: int) -> list[Onset]:
+    """Return the onsets in order without those closer than `separation` samples to a stronger one."""
     merged: list[Onset] = []
     for onset in sorted(onsets, key=lambda each: each.sample):
-        gap = onset.sample - merged[-1].sample if merged else separation
-        if merged and arrival[0] <= gap < arrival[1] and _arrives_later(onset, merged[-1]):
-            continue
-        if gap >= separation:
+        if not merged or onset.sample - merged[-1].sample >= separation:
             merged.append(onset)
         elif onset.evidence > merged[-1].evidence:
             merged[-1] = onset
     return merged
-
-
-def _arrives_later(onset: Onset, first: Onset) -> bool:
-    """Return True if the channel of the first onset has no onset of its own at this moment, nor is much weaker."""
-    if onset.channel == first.channel or onset.evidence > ARRIVAL_GAIN * first.evidence:
-        return False
-    return onset.in_channels[first.channel] < ARRIVAL_SHARE * onset.evidence

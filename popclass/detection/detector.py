@@ -8,7 +8,7 @@ bounded by two chunks.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,7 +28,8 @@ BEFORE_S, AFTER_S = 0.030, 0.160  # stretch of a clip around its onset
 LEVEL_S = 0.010  # stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # maximum length of an event
 PRECURSOR_S, PRECURSOR_GAIN = 0.008, 0.1  # a tenth of the amplitude (-20 dB) just before a click is a codec's pre-echo
-ARRIVAL_S = (0.0007, 0.008)  # delays between microphones 0.25 to 2.7 m apart, at 343 m/s
+ARRIVAL = 6  # frames by which a sound may reach one microphone before another: 8 ms, 2.7 m at 343 m/s
+ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that it may have at the later moment
 SILENCE_S, AFTER_SILENCE_S = 0.005, 0.060  # digital silence, and how long noise that begins after it is not an event
 STEP_GAIN = 10.0  # of a sound over the noise that follows it, in power
 FALL = 0.01  # an event ends where its energy has fallen by 20 dB
@@ -209,12 +210,35 @@ class Detector:
         onsets = []
         for frame, window in candidates.proposals(short, long, threshold, reach=self._reach):
             if self._decided <= frame + begin < until:
-                channel = int(np.argmax(totals[:, window, frame]))
-                evidence = scores[channel, window, :, frame]
-                everywhere = tuple(totals[:, window, frame].tolist()) if self.channels > 1 else ()
-                onset = self._locate(frame + begin, channel, evidence, (SHORT, LONG)[window])
-                onsets.append(replace(onset, in_channels=everywhere))
+                at, channel = self._first_arrival(totals[:, window], frame)
+                evidence = scores[channel, window, :, at]
+                onsets.append(self._locate(at + begin, channel, evidence, (SHORT, LONG)[window]))
         return onsets
+
+    def _first_arrival(self, totals: Floats, frame: int) -> tuple[int, int]:
+        """Return frame and channel in which the sound of a candidate arrives first.
+
+        That is the channel with most evidence, unless another one has its onset up to 8 ms earlier and none here: a
+        second microphone further away. Two sounds reach both.
+
+        Parameters
+        ----------
+        totals : ndarray, shape (channels, frames)
+            Evidence of one window, all bands together.
+        frame : int
+        """
+        here = totals[:, frame]
+        channel = int(np.argmax(here))
+        before = totals[:, max(frame - ARRIVAL, 0) : frame]
+        if before.shape[1]:
+            earlier = before.max(axis=1)
+            first = (earlier >= max(self.setting.threshold, ARRIVAL_GAIN * float(here[channel]))) & (
+                here < ARRIVAL_SHARE * here[channel]
+            )
+            if first.any():
+                channel = int(np.argmax(np.where(first, earlier, -np.inf)))
+                return frame - before.shape[1] + int(np.argmax(before[channel])), channel
+        return frame, channel
 
     def _score(self, channel: int, frames: slice) -> list[Floats]:
         """Return the evidence in the short and in the long window, shapes (bands, frames)."""
@@ -238,8 +262,7 @@ class Detector:
 
     def _complete(self, *, last: bool) -> list[Sound]:
         """Return the sounds whose clip and following onset are known."""
-        arrival = round(ARRIVAL_S[0] * self.sample_rate), round(ARRIVAL_S[1] * self.sample_rate)
-        onsets = candidates.merge_close(self._onsets, self._separation, arrival)
+        onsets = candidates.merge_close(self._onsets, self._separation)
         ready = len(onsets) if last else sum(onset.sample < self.settled for onset in onsets)
         pairs = zip(onsets[:ready], [*onsets[1:], None], strict=False)
         kept = [
