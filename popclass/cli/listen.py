@@ -72,9 +72,7 @@ when its label changes; the last revision is final. Ctrl-C ends the command.
 @click.option("--format", "style", type=click.Choice(("table", "jsonl")), default="table", help="Output format.")
 @options.path("--save", "DIR", "Save sounds and labels for popclass train.", "folder")
 @options.path("--session", "FILE", "Continue or begin the session in this file; saved every minute.")
-def listen(
-    source: str | None, model: str | None, style: str, folder: str | None, session: str | None, **more: Any
-) -> int:
+def listen(source: str | None, style: str, folder: str | None, session: str | None, **more: Any) -> int:
     """Run `popclass listen`; `more` holds the options of the samples, and of the listener as it names them."""
     if session is not None:
         check_writable(session)
@@ -86,7 +84,8 @@ def listen(
         from popclass.streaming.output import EventLines, QueuedOutput, View
         from popclass.streaming.runner import Runner
 
-        runner = Runner(samples, {"model": load_model(model), **more}, [], print_note, session)
+        more["model"] = load_model(more["model"])
+        runner = Runner(samples, more, [], print_note, session)
         # A pipe may carry an old recording: without a session file its events get no date.
         if source != STDIN or session is not None:
             runner.clock = lambda: datetime.now().astimezone()

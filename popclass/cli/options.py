@@ -88,17 +88,8 @@ def _probability(text: str, option: str) -> float:
 model = path("--model", "MODEL.onnx", "Model to use (default: the bundled model).")
 site = checked("--site", lambda text, _: lookup(text).name, "SITE", "Site of the body; popclass sites lists them.")
 cavities = number("--cavities", "Joint cavities that can pop (default: that of the site).", least=1, most=MOST_CAVITIES)
-refractory = checked(
-    "--refractory",
-    lambda text, option: parse_duration(text, what=option),
-    "DURATION",
-    f"Time before a joint cavity can pop again, {format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)} "
-    "(default: that of the site, 20min).",
-)
+_ALLOWED = f"{format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)} (default: that of the site, 20min)"
+refractory = checked("--refractory", parse_duration, "DURATION", f"Time before a cavity can pop again, {_ALLOWED}.")
 subject = checked("--subject", _subject, "ID", "Person; recordings of one subject and site share a timeline.")
-min_probability = checked(
-    "--min-probability",
-    _probability,
-    "P",
-    "Minimum probability for a label, 0-1; below it the event is 'uncertain' (default: set by the model).",
-)
+_BOUND = "Minimum probability for a label, 0-1; below it the event is 'uncertain' (default: set by the model)."
+min_probability = checked("--min-probability", _probability, "P", _BOUND)
