@@ -53,12 +53,7 @@ file name.
 @options.cavities
 @options.refractory
 @options.subject
-@options.checked(
-    "--recorded-at",
-    parse_moment,
-    "ISO",
-    "Start, such as 2026-11-22T10:15:00+01:00 (default: from metadata or file name).",
-)
+@options.checked("--recorded-at", parse_moment, "ISO", "Start, like 2026-11-22T10:15:00+01:00 (default: of the file).")
 @options.min_probability
 @options.path("--report", "OUT.html", "Also write a page to view, play and correct the events; it contains sound.")
 @options.checked(

@@ -45,7 +45,7 @@ def parse_duration(text: str, what: str = "duration") -> float:
     """
     found = _DURATION.fullmatch(text.strip())
     if found is None or not any(found.groups()):
-        raise UsageError(f"{what} {text!r} is not a duration with a unit of h, min, s or ms, such as 20min or 1h30min")
+        raise UsageError(f"{what} {text!r} is not a duration with a unit of h, min, s or ms, such as 90s or 1h30min")
     parts = zip(found.groups(), UNITS.values(), strict=True)
     seconds = math.fsum(float(number) * unit for number, unit in parts if number is not None)
     return check_duration(seconds, what=what, shown=repr(text))
