@@ -92,12 +92,10 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
             if report is not None:
                 from popclass.report import write_report
 
-                sources: dict[str, Any] = {
-                    "paths": [paths[result.recording] for result in results],
-                    "failures": failures,
-                }
+                used = [paths[result.recording] for result in results]
+                page: dict[str, Any] = {"symptoms": settings["symptom"], "paths": used, "failures": failures}
                 with progress_bar("writing the report") as bar:
-                    write_report(results, report, model=loaded, symptoms=settings["symptom"], progress=bar, **sources)
+                    write_report(results, report, model=loaded, progress=bar, **page)
                 if report != STDOUT:
                     print_note(f"report: {one_line(report)}")
     return exit_code(failures, len(analyses))

@@ -168,9 +168,9 @@ def check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
     text, *others = refused
     count, first = found[text]
     times = f" ({counted(count, 'time')})" if others or count > 1 else ""
-    also = [
-        f"'{shortened(other, 40)}' ({counted(found[other][0], 'time')}, first in {found[other][1]})" for other in others
-    ]
+    also = (
+        f"'{shortened(name, 40)}' ({counted(found[name][0], 'time')}, first in {found[name][1]})" for name in others
+    )
     nor = f", nor can {', '.join(also)}" if others else ""
     similar = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY)
     hint = f"; did you mean '{similar[0]}'?" if similar else ""
