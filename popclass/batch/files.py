@@ -15,7 +15,6 @@ and only files with equal fingerprints are compared by SHA-256.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zlib
 from collections import Counter, defaultdict
@@ -25,6 +24,7 @@ from pathlib import Path
 
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import UsageError
+from popclass.utils.files import sha256_of
 from popclass.utils.text import one_line
 
 # Starts of spreadsheet formulas, wide forms of East Asian keyboards and the characters skipped before them included.
@@ -137,8 +137,8 @@ def same_content(folder: Path, fingerprints: Mapping[str, Fingerprint]) -> dict[
     same: dict[str, list[str]] = defaultdict(list)
     for name in sorted(fingerprints):
         if shared[fingerprints[name]] > 1:
-            with suppress(OSError), (folder / name).open("rb") as file:  # it may be gone since it was processed
-                same[hashlib.file_digest(file, "sha256").hexdigest()].append(name)
+            with suppress(OSError):  # it may be gone since it was processed
+                same[sha256_of(folder / name)].append(name)
     warnings = {}
     for group in same.values():
         for name in group if len(group) > 1 else ():

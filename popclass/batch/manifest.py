@@ -23,6 +23,7 @@ from popclass.formats.csv_io import check_text, read_columns
 from popclass.formats.text import number
 from popclass.metadata import Metadata
 from popclass.utils.duration import parse_moment
+from popclass.utils.files import existing
 from popclass.utils.text import counted, one_line
 
 COLUMNS = ("file", "subject", "site", "cavities", "recorded_at", "symptoms")
@@ -108,7 +109,7 @@ def _rows(path: Path, folder: Path, recordings: Sequence[str]) -> Iterator[tuple
         cells = {**dict.fromkeys(COLUMNS, ""), **given}
         if "\0" in cells["file"]:
             raise LabelError(f"{where}: file '{one_line(cells['file'])}' holds a null byte, which no path can")
-        own = os.path.abspath(path.parent / cells["file"])
+        own = os.path.abspath(existing(path.parent / cells["file"]))
         place = own if own in names else os.path.realpath(own)
         yield where, cells, place, names.get(place) or links.get(place)
 

@@ -37,7 +37,8 @@ from popclass.pipeline import analyze, load_model
 from popclass.postprocess import LabelRules, posteriors, postprocess
 from popclass.results import Analysis
 from popclass.timing.sites import lookup
-from popclass.training.dataset import check_times, sha256_of
+from popclass.training.dataset import check_times
+from popclass.utils.files import sha256_of
 from popclass.utils.text import one_line
 from popclass.version import __version__
 

@@ -207,15 +207,18 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
     # bytes in an older encoding survive as surrogates, as they do in file names
     with _csv_reader(path, errors="surrogateescape") as reader:
         columns = [name.strip().lower() for name in next(reader, [])]
+        while columns and not columns[-1]:  # spreadsheets write empty cells to the right of a table
+            columns.pop()
         if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
             raise LabelError(f"{shown}: columns must be separated by commas")
         check(shown, columns)
-        if len(set(columns)) < len(columns):
+        named = [name for name in columns if name]
+        if len(set(named)) < len(named):
             raise LabelError(f"{shown}: a column is named twice")
         for row in reader:
             cells = [cell.strip() for cell in row]
             where = f"{shown}, row {reader.line_num}"
-            if len(cells) > len(columns) and any(cells):
+            if any(cells[len(columns) :]):
                 raise LabelError(f"{where}: {len(cells)} fields, but the header names {len(columns)} columns")
             if any(cells):
                 yield where, dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))

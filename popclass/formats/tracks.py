@@ -188,4 +188,6 @@ def _selection(row: Row, values: Mapping[str, str], text: str) -> TrackLabel:
     finish = end if offset == begin else max(offset, round(offset + (end - begin), 9))
     if not math.isfinite(finish):
         raise row.error("it is longer than any recording")
-    return TrackLabel(offset, finish, text, values.get("begin file") or None, values.get("begin path") or None)
+    path = values.get("begin path") or None
+    file = values.get("begin file") or (path and re.split(r"[\\/]", path)[-1]) or None
+    return TrackLabel(offset, finish, text, file, path)

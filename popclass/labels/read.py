@@ -21,6 +21,9 @@ from popclass.labels.table import TABLE, read_tables, tables_in
 from popclass.labels.validation import STANDARD, check_class_names
 from popclass.utils.text import one_line
 
+SPLITS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "holdout"))
+"""Names of folders that divide data, in lower case; below them lie folders of classes."""
+
 
 def read_labels(source: str | os.PathLike[str]) -> Labels:
     r"""Read labels from a folder per class, a CSV, or recordings with label tracks beside them.
@@ -97,7 +100,7 @@ def _read_class_folders(folder: Path) -> Labels:
         if not clips:
             warnings.append(Note("a folder without audio is ignored", one_line(str(inner))))
             continue
-        check_class_names({inner.name: (1, shown)})
+        _check_class_folder(folder, inner, clips)
         recordings += [LabelledRecording(clip, clip.relative_to(folder).as_posix(), whole=inner.name) for clip in clips]
     classes = sorted({recording.whole or "" for recording in recordings})
     if len(classes) < 2:
@@ -107,3 +110,14 @@ def _read_class_folders(folder: Path) -> Labels:
     if loose := [path.name for path in list_files(folder, below=False) if is_audio(path)]:
         warnings.append(Note("recordings outside the class folders are ignored", abbreviated(loose)))
     return Labels(tuple(recordings), tuple(warnings))
+
+
+def _check_class_folder(folder: Path, inner: Path, clips: list[Path]) -> None:
+    """Raise LabelError if a folder cannot be a class: by its name, or since the classes lie one level below."""
+    below = sorted({clip.relative_to(inner).parts[0] for clip in clips if clip.parent != inner})
+    shown = one_line(str(folder))
+    if set(below) & set(STANDARD) or (below and inner.name.casefold() in SPLITS):
+        found = f"'{one_line(inner.name)}' holds folders ({abbreviated(below)}), which seem to be the classes"
+        wanted = f"give {one_line(str(inner))} itself, or list the recordings in a {TABLE} with their subjects"
+        raise LabelError(f"{shown}: {found}; {wanted}")
+    check_class_names({inner.name: (1, shown)})

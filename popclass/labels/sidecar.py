@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -80,8 +81,8 @@ def find_sidecars(paths: Sequence[Path]) -> Sidecars:
     found = Sidecars([path for path in paths if is_audio(path)], {}, [])
     named: dict[Path, list[Path]] = {}
     for path in found.recordings:
-        named.setdefault(path, []).append(path)
-        named.setdefault(path.with_name(path.stem), []).append(path)
+        for name in (path.name, path.stem):
+            named.setdefault(_composed(path.with_name(name)), []).append(path)
     for path in (path for path in paths if path.suffix.lower() == ".txt"):
         if owners := _owners(path, named):
             found.tracks[path] = owners
@@ -135,19 +136,29 @@ def read_one_track(track: Path) -> Labels:
     return _read(track.parent, Sidecars(found.recordings, {track: found.tracks.get(track, [])}, []))
 
 
+def _composed(path: Path) -> Path:
+    """Return a path with the last part in one Unicode form (NFC), whichever of them the file system has."""
+    return path.with_name(unicodedata.normalize("NFC", path.name))
+
+
+def _field(name: str) -> str:
+    """Return the name of a file as a selection table writes it, in the same form."""
+    return single_field(unicodedata.normalize("NFC", name))
+
+
 def _owners(track: Path, named: Mapping[Path, list[Path]]) -> list[Path]:
     base, is_table = track.stem, track.stem.lower().endswith(_TABLE_ENDS)
-    found = named.get(track.with_name(base), [])
+    found = named.get(_composed(track.with_name(base)), [])
     while is_table and not found and "." in base:  # the longest name: a.b.selections.txt is of a.b.wav, not of a.wav
         base = base.rpartition(".")[0]
-        found = named.get(track.with_name(base), [])
+        found = named.get(_composed(track.with_name(base)), [])
     return found
 
 
 def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labels:
     by_name: dict[str, list[Path]] = {}
     for path in sidecars.recordings:
-        by_name.setdefault(single_field(path.name), []).append(path)
+        by_name.setdefault(_field(path.name), []).append(path)
     found: dict[Path, list[LabelRow]] = {}
     for track, owners in sorted(sidecars.tracks.items()):
         labels = _parse(track)
@@ -204,7 +215,7 @@ def _only_owner(track: Path, owners: list[Path]) -> Path:
 def _named_recording(row: Row, label: TrackLabel, owners: list[Path], by_name: Mapping[str, list[Path]]) -> Path:
     """Return the recording that a selection names: by its path as far as that helps, else the one beside the table."""
     file = label.file or ""
-    candidates = by_name.get(single_field(file), [])
+    candidates = by_name.get(_field(file), [])
     if len(candidates) > 1 and label.path is not None:
         written = label.path.replace("\\", "/").split("/")[::-1]
         found = [[single_field(part) for part in reversed(each.parts)] for each in candidates]

@@ -19,11 +19,13 @@ from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
-from popclass.errors import LabelError
+from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import check_text, read_columns
 from popclass.formats.text import number, shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.labels.validation import validated
+from popclass.utils.duration import parse_moment
+from popclass.utils.files import existing
 from popclass.utils.text import one_line
 
 TABLE, TABLE_END = "labels.csv", ".labels.csv"
@@ -63,7 +65,7 @@ def read_tables(paths: Sequence[Path]) -> Labels:
     for path in paths:
         shown, rows_by_file = one_line(str(path)), _read_rows(path, unread)
         for name in rows_by_file:
-            if (other := tables.setdefault(os.path.normpath(name), path)) != path:
+            if (other := tables.setdefault(name, path)) != path:
                 both = f"{one_line(name)} is also labelled in {one_line(other.name)}"
                 raise LabelError(f"{shown}: {both}; keep its rows in one of them")
         found = [_recording(path.parent, name, rows) for name, rows in rows_by_file.items()]
@@ -81,7 +83,7 @@ def tables_in(files: Iterable[Path]) -> list[Path]:
         if (second := _SECOND_DOWNLOAD.fullmatch(path.name)) is not None:
             name, shown = one_line(f"{second['name'] or second['page']}.csv"), one_line(str(path))
             raise LabelError(f"{shown}: a second download of {name}, by its name; keep only the valid one, as {name}")
-    return [path for path in found if path.name == TABLE or path.name.endswith(TABLE_END)]
+    return [path for path in found if path.name.lower() == TABLE or path.name.lower().endswith(TABLE_END)]
 
 
 def _read_rows(path: Path, unread: list[Note]) -> dict[str, Rows]:
@@ -91,10 +93,19 @@ def _read_rows(path: Path, unread: list[Note]) -> dict[str, Rows]:
         if not cells["file"]:
             raise LabelError(f"{where}: no file is named")
         check_text(where, "subject", cells.get("subject", ""))
-        rows_by_file.setdefault(Path(cells["file"]).as_posix(), []).append((where, cells))
+        rows_by_file.setdefault(_spelling(path.parent, cells["file"]), []).append((where, cells))
     if not rows_by_file:
         raise LabelError(f"{one_line(str(path))}: no rows; give a row for each labelled sound")
     return rows_by_file
+
+
+def _spelling(folder: Path, name: str) -> str:
+    """Return one name for all spellings of a path: relative to the folder of the table where it lies below it."""
+    try:
+        path = existing(Path(os.path.abspath(folder / name)))
+    except ValueError:  # a null byte
+        return Path(name).as_posix()
+    return path.relative_to(top).as_posix() if path.is_relative_to(top := folder.absolute()) else path.as_posix()
 
 
 def _check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
@@ -172,7 +183,6 @@ def _common(rows: Rows, column: str) -> str | None:
 def _start_time(rows: Rows) -> datetime | None:
     text = _common(rows, "recorded_at") or ""
     try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
-        shown = f"recorded_at '{one_line(text)}'"
-        raise LabelError(f"{rows[0][0]}: {shown}; write it like 2026-11-22T10:15:00+01:00") from None
+        return parse_moment(text, "recorded_at") if text else None
+    except UsageError as error:
+        raise LabelError(f"{rows[0][0]}: {error}") from None

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path, PurePosixPath
@@ -24,12 +25,14 @@ from popclass.formats.text import shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
 from popclass.model.model import CLASS_NAME
 from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN
+from popclass.utils.files import Stamp, sha256_of
 from popclass.utils.text import counted, one_line
 
 STANDARD = (CAVITATION, SNAPPING, OTHER)
 SIMILARITY = 0.8  # difflib's ratio from which a name may be a misspelling: othr, ohter, snaping
 
-_ALLOWED = f"allowed are lower-case letters, digits, _ and -, but not {UNCERTAIN}"
+MISSING = ("nan", "none", "null", "na")  # what programs write for an empty cell
+_ALLOWED = f"allowed are lower-case letters, digits, _ and -, but not {UNCERTAIN}, {', '.join(MISSING)}"
 _REPEATED = "labels that occur more than once are used once"
 _OVERLAP = "labels of different classes overlap; a point takes the nearest onset, others go to the nearest start"
 _RARE = "a label is spelt nearly like a more frequent one and used as a class of its own; check its spelling"
@@ -159,10 +162,26 @@ def sibling_clips(recordings: Iterable[LabelledRecording]) -> list[Note]:
     return [Note(f"{brief} in a column subject (labels.csv)", abbreviated(list(shared)))]
 
 
+def same_content(recordings: Iterable[LabelledRecording]) -> list[Note]:
+    """Return a warning of recordings with the same bytes but different classes; empty without any."""
+    sizes: dict[int, list[LabelledRecording]] = {}
+    for recording in recordings:
+        sizes.setdefault(Stamp.of(recording.path).size, []).append(recording)
+    same: dict[str, list[LabelledRecording]] = {}
+    for recording in (each for group in sizes.values() if len(group) > 1 for each in group):
+        with suppress(OSError):
+            same.setdefault(sha256_of(recording.path), []).append(recording)
+    pairs = [group for group in same.values() if len({tuple(sorted(each.classes)) for each in group}) > 1]
+    if not pairs:
+        return []
+    names = [" and ".join(one_line(each.name) for each in group) for group in pairs]
+    return [Note("recordings with the same content have different classes; correct one of them", abbreviated(names))]
+
+
 def check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
     """Raise LabelError for all names that cannot be classes, given the number and the first place of each."""
     # popclass itself uses UNCERTAIN, for events without a clear label
-    refused = [name for name in found if name == UNCERTAIN or not CLASS_NAME.fullmatch(name)]
+    refused = [name for name in found if name in (UNCERTAIN, *MISSING) or not CLASS_NAME.fullmatch(name)]
     if not refused:
         return
     text, *others = refused

@@ -10,7 +10,6 @@ and the calibration of the candidates, which can only help it.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from popclass.labels.records import LabelledRecording, Labels, Note
 from popclass.pipeline import Extraction, extract_events
 from popclass.results import OTHER
 from popclass.training.cross_validation import Progress, tracked
+from popclass.utils.files import sha256_of
 from popclass.utils.text import counted, one_line
 
 WORKERS = 2  # processes; the result does not depend on how many
@@ -263,9 +263,3 @@ def check_times(recording: LabelledRecording, seconds: float) -> None:
         name = one_line(recording.name)
         end = f"the end of {name}, which lasts {seconds:.3f} s; times are in seconds from its start"
         raise LabelError(f"{last.where or name}: the label {last.place} lies beyond {end}")
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, by which a model file identifies a training recording."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

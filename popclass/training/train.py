@@ -12,7 +12,7 @@ from popclass.errors import LabelError
 from popclass.features import FrontEnd
 from popclass.labels.read import read_labels
 from popclass.labels.records import Note
-from popclass.labels.validation import check_spelling, sibling_clips
+from popclass.labels.validation import check_spelling, same_content, sibling_clips
 from popclass.model.model import Model
 from popclass.results import OTHER
 from popclass.training.adapt import BASE, CORRECTED, adapt, can_adapt
@@ -91,6 +91,7 @@ def train(
         card(base)  # the new card repeats parts of the base's JSON: refuse it before training, not after
     known, frontend = ((), FrontEnd.build()) if base is None else (base.classes, base.frontend)
     doubts = [*check_spelling(labels.recordings, [*own_classes, *known]), *sibling_clips(labels.recordings)]
+    doubts += same_content(labels.recordings)
     declared = {name for recording in labels.recordings for name in recording.classes}
     samples = collect(labels, frontend, partial=partial, progress=progress)
     missing = declared - {OTHER} - set(samples.labels)

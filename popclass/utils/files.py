@@ -9,9 +9,11 @@ and never replaced. Text is UTF-8 with ``\n`` line ends on every platform. A rea
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import sys
+import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -42,6 +44,27 @@ class Stamp:
 
 
 NO_FILE = Stamp(-1, -1)  # differs from the stamp of every file
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def existing(path: Path) -> Path:
+    """Return a path as the file system spells it, if only the Unicode form of its name differs (NFC, NFD).
+
+    macOS and some archives write `o` and a combining mark where a table has one letter. A path without such a file, or
+    with several, is returned as it is.
+    """
+    if os.path.lexists(path) or path.parent == path:
+        return path
+    folder, wanted = existing(path.parent), unicodedata.normalize("NFC", path.name)
+    with suppress(OSError, ValueError):
+        found = [name for name in os.listdir(folder) if unicodedata.normalize("NFC", name) == wanted]
+        return folder / found[0] if len(found) == 1 else path
+    return path
 
 
 def check_writable(target: Target, *, force: bool = True) -> None:
