@@ -24,11 +24,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from popclass.errors import AudioError, LabelError, UsageError
-from popclass.evaluation.classification import score_classification
-from popclass.evaluation.counts import score_answers, score_detection, score_unlabelled
-from popclass.evaluation.intervals import Scores
 from popclass.evaluation.matching import WINDOW_S, Case, cases_of, count_labels
 from popclass.evaluation.output import Evaluation
+from popclass.evaluation.scores import Scores, score_answers, score_classification, score_detection, score_unlabelled
 from popclass.labels import LabelledRecording, read_labels
 from popclass.metadata import Metadata
 from popclass.metrics.bootstrap import DRAWS, FEWEST_GROUPS, LEVEL
