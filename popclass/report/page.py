@@ -24,8 +24,7 @@ from popclass.formats.table import description, summary
 from popclass.formats.text import rounded
 from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
-from popclass.report.evidence import Contribution
-from popclass.report.media import Clip, RecordingMedia
+from popclass.report.media import Clip, Contribution, RecordingMedia
 from popclass.report.overview import TILE, Overview
 from popclass.results import Event, RecordingResult
 from popclass.timing.sites import REFRACTORY_S, assumption
