@@ -236,14 +236,9 @@ def _title(case: Case, event: Event, classes: Sequence[str]) -> str:
 
     where = f"{_place(case, event)}, SNR {event.snr_db:.0f} dB"
     most = classes[int(case.probabilities["both"].argmax())]
-    return "\n".join(
-        [
-            f"Labelled {case.truth}; most likely {most}; popclass label {event.label}",
-            where if len(where) <= 100 else f"...{where[-97:]}",
-            f"sound alone: {listed('sound')}",
-            f"with both: {listed('both')}",
-        ]
-    )
+    where = where if len(where) <= 100 else f"...{where[-97:]}"
+    labels = f"Labelled {case.truth}; most likely {most}; popclass label {event.label}"
+    return f"{labels}\n{where}\nsound alone: {listed('sound')}\nwith both: {listed('both')}"
 
 
 def _place(case: Case, event: Event) -> str:

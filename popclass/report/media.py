@@ -20,6 +20,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 from popclass.errors import AudioError
 from popclass.model.model import Model
 from popclass.pipeline import Progress, Source, extract_events
-from popclass.report.overview import Overview, OverviewBuilder
+from popclass.report.overview import OverviewBuilder
 from popclass.results import Event, RecordingResult
 from popclass.utils.text import counted, one_line
 
@@ -107,7 +108,8 @@ class RecordingMedia:
     Attributes
     ----------
     result : RecordingResult
-    overview : Overview
+    overview : dict
+        Result of `popclass.report.overview.OverviewBuilder`.
     clips : tuple of Clip or None
         One for each event; None where the size limit was reached.
     evidence : tuple of tuple of Contribution
@@ -115,7 +117,7 @@ class RecordingMedia:
     """
 
     result: RecordingResult
-    overview: Overview
+    overview: dict[str, Any]
     clips: tuple[Clip | None, ...]
     evidence: tuple[tuple[Contribution, ...], ...]
 
