@@ -45,15 +45,12 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn", "onnxruntime", "soundfile", "soxr
 
 Progress = Callable[[str, int, int], None]
 PathLike = str | os.PathLike[str]
+AnyModel = Model | PathLike | None
 Analyzed = list[tuple[LabelledRecording, Analysis]]
 
 
 def evaluate(
-    labelled: PathLike,
-    *,
-    model: Model | PathLike | None = None,
-    partial: bool = False,
-    progress: Progress | None = None,
+    labelled: PathLike, *, model: AnyModel = None, partial: bool = False, progress: Progress | None = None
 ) -> Evaluation:
     """Evaluate a model on labelled recordings.
 
@@ -188,9 +185,7 @@ def _about_recordings(analyzed: Analyzed, failed: Sequence[str], hashes: dict[st
     }
 
 
-def _inputs(
-    labelled: PathLike, model: Model | PathLike | None, partial: bool, files: Sequence[Path], hashes: Iterable[str]
-) -> Scores:
+def _inputs(labelled: PathLike, model: AnyModel, partial: bool, files: Sequence[Path], hashes: Iterable[str]) -> Scores:
     """Return what identifies an evaluation besides its model: label files, SHA-256 of recordings, options, versions."""
     return {
         "labelled": _base_name(labelled),
@@ -207,7 +202,7 @@ def _inputs(
     }
 
 
-def _command(labelled: PathLike, model: Model | PathLike | None, partial: bool) -> str:
+def _command(labelled: PathLike, model: AnyModel, partial: bool) -> str:
     """Return the equivalent command, paths shortened to their last parts.
 
     Examples

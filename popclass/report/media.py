@@ -34,6 +34,7 @@ from popclass.utils.text import counted, one_line
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Contribution = tuple[str, float, str]  # feature group, its contribution to the log-odds, measured value in words
 
 BEFORE_S, AFTER_S = 0.100, 0.250
 FADE_S = 0.004
@@ -90,15 +91,6 @@ class Clip:
     mime: str
     start_s: float
     gain_db: float
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """Contribution of one feature group to the log-odds of a label, and the measured value in words."""
-
-    group: str
-    log_odds: float
-    measured: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +286,7 @@ def contributions(X: Floats, labels: Sequence[str], model: Model) -> list[tuple[
         measured = {group: words(value[feature]) for group, (feature, words) in _WORDS.items() if feature in value}
         order = np.argsort(-np.abs(of_groups), kind="stable")[:MAX_SHOWN]
         shown = [(groups[at][0], float(of_groups[at])) for at in order if abs(of_groups[at]) >= MIN_SHOWN]
-        found.append(tuple(Contribution(group, drop, measured.get(group, "")) for group, drop in shown))
+        found.append(tuple((group, drop, measured.get(group, "")) for group, drop in shown))
     return found
 
 

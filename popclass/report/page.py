@@ -176,7 +176,7 @@ def _event(event: Event, classes: Sequence[str], clip: Clip | None, evidence: Se
         "clip": data_url(clip.data, clip.mime),
         "clipStart": rounded(clip.start_s, 6),
         "gain": rounded(clip.gain_db, 1),
-        "evidence": [[e.group, rounded(e.log_odds, 2), e.measured] for e in evidence],
+        "evidence": [[group, rounded(log_odds, 2), measured] for group, log_odds, measured in evidence],
     }
 
 

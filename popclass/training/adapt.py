@@ -102,9 +102,9 @@ def adapt(
     correction = adapter.choose(np.arange(len(y))) if adapter.splits else None
     novelty, held_out_novelty = adapter.extend_novelty()
     least, uncertain = adapter.thresholds(HeldOut(corrected, held_out_novelty, y, base.classes))
-    remarks = adapter.remarks(correction) + ([comparison] if comparison else [])
+    config = replace(config, remarks=adapter.remarks(correction) + ([comparison] if comparison else []))
     kind, strength = (CORRECTED, STRENGTH) if correction else (BASE, None)
-    run = run_info(config, base.classes, labels, groups, adapter.splits, remarks, held_out, corrected)
+    run = run_info(config, base.classes, labels, groups, adapter.splits, held_out, corrected)
     minimum = dict(zip(base.classes, least.tolist(), strict=True))
     # hashes of single recordings are left out
     data = {key: value for key, value in base.info["training"].items() if key not in ("sha256", "remarks")}

@@ -124,15 +124,15 @@ def test_contributions_log_odds(model: Model, features: np.ndarray) -> None:
     assert any(found)
     for event, parts in enumerate(found):
         assert len(parts) <= MAX_SHOWN
-        assert [abs(part.log_odds) for part in parts] == sorted((abs(part.log_odds) for part in parts), reverse=True)
-        for part in parts:
+        assert [abs(part[1]) for part in parts] == sorted((abs(part[1]) for part in parts), reverse=True)
+        for group, log_odds, _ in parts:
             changed = features[event : event + 1].copy()
-            changed[:, members[part.group]] = model.ordinary[members[part.group]]
+            changed[:, members[group]] = model.ordinary[members[group]]
             column = model.classes.index(labels[event])
             both = np.array([answers[event, column], model.probabilities(changed)[0, column]])
             before, after = np.clip(both, 1e-9, 1 - 1e-9)
             expected = np.log(before / (1 - before)) - np.log(after / (1 - after))
-            assert part.log_odds == pytest.approx(expected, abs=1e-3)
+            assert log_odds == pytest.approx(expected, abs=1e-3)
 
 
 def test_contributions_mean_features(model: Model) -> None:
@@ -146,6 +146,6 @@ def test_contributions_no_events(model: Model) -> None:
 def test_contributions_units(model: Model, features: np.ndarray) -> None:
     answers = model.probabilities(features)
     labels = [model.classes[column] for column in answers.argmax(axis=1)]
-    measured = {part.group: part.measured for parts in contributions(features, labels, model) for part in parts}
+    measured = {part[0]: part[2] for parts in contributions(features, labels, model) for part in parts}
     assert measured["decay"].endswith(" ms")
     assert measured.get("frequency", "Hz").endswith("Hz")
