@@ -120,11 +120,9 @@ def wilson(right: int, events: int) -> tuple[float, float]:
 def _bins(axes: Axes, bins: Sequence[Mapping[str, Any]], name: str, label: str) -> None:
     """Plot the bins of one reading: areas that grow with their events, and intervals of the share that is right."""
     sure, right, events = (np.array([b[key] for b in bins]) for key in ("probability", "right", "events"))
-    reach = np.array([wilson(round(b["right"] * b["events"]), b["events"]) for b in bins]).T - right
+    reach = np.abs(np.array([wilson(round(b["right"] * b["events"]), b["events"]) for b in bins]).T - right)
     colour, bar = COLOURS[name], BARS[name]
-    axes.errorbar(
-        sure, right, yerr=np.abs(reach), fmt="none", ecolor=colour, elinewidth=bar, capsize=1 + bar, alpha=0.75
-    )
+    axes.errorbar(sure, right, yerr=reach, fmt="none", ecolor=colour, elinewidth=bar, capsize=1 + bar, alpha=0.75)
     axes.plot(sure, right, color=colour, linestyle=STYLES[name], linewidth=1)
     area = np.maximum(_AREA * events / events.sum(), _LEAST_AREA)
     axes.scatter(sure, right, s=area, color=colour, marker=MARKERS[name], alpha=0.75, label=label, zorder=3)

@@ -294,14 +294,12 @@ def ranking(y: Indices, probabilities: Floats, classes: Sequence[str]) -> dict[s
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    figures = {"roc_auc": roc_auc_score, "average_precision": average_precision_score}
+    ranks = {"roc_auc": roc_auc_score, "average_precision": average_precision_score}
     found: dict[str, dict[str, float | None]] = {}
     for i, name in enumerate(classes):
         own = y == i
         defined = own.any() and not own.all()
-        found[name] = {
-            key: float(figure(own, probabilities[:, i])) if defined else None for key, figure in figures.items()
-        }
+        found[name] = {key: float(rank(own, probabilities[:, i])) if defined else None for key, rank in ranks.items()}
     return found
 
 

@@ -114,9 +114,7 @@ class RecordingMedia:
     evidence: tuple[tuple[Contribution, ...], ...]
 
 
-def extract_media(
-    result: RecordingResult, path: Source, model: Model, progress: Progress | None = None
-) -> RecordingMedia:
+def extract_media(result: RecordingResult, path: Source, model: Model, progress: Progress | None) -> RecordingMedia:
     """Read a classified recording again and collect what its page shows.
 
     Parameters

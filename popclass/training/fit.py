@@ -92,7 +92,7 @@ def fit(
     labels: Names,
     groups: Names,
     frontend: FrontEnd,
-    config: FitConfig | None = None,
+    config: FitConfig,
     *,
     samples: ContextSamples | None = None,
     mfcc: np.ndarray | None = None,
@@ -109,7 +109,7 @@ def fit(
         Groups that must not be on both sides of a fold: subjects, recordings, generator settings.
     frontend : FrontEnd
         Stored in the model.
-    config : FitConfig, optional
+    config : FitConfig
     samples : ContextSamples, optional
         The sessions of the events; with them the context stage is trained.
     mfcc : ndarray, shape (n, 40), optional
@@ -125,7 +125,6 @@ def fit(
     """
     from threadpoolctl import threadpool_limits
 
-    config = FitConfig() if config is None else config
     seed, expected = config.seed, (len(labels), len(frontend.names))
     with np.errstate(over="ignore"):
         X = classifiers.to_float32(np.asarray(X, dtype=np.float64))  # the precision of onnxruntime

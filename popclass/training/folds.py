@@ -46,9 +46,7 @@ def index_classes(labels: Names) -> tuple[tuple[str, ...], np.ndarray]:
     return classes, np.array([classes.index(label) for label in labels])
 
 
-def choose_groups(
-    y: np.ndarray, subjects: Sequence[str | None], recordings: Sequence[str]
-) -> tuple[str, list[str], list[str]]:
+def choose_groups(y: np.ndarray, subjects: Sequence[str | None], recordings: Names) -> tuple[str, list[str], list[str]]:
     """Choose what to hold out together: subjects where known, else recordings, else single events.
 
     Returns
