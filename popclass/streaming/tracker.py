@@ -5,7 +5,7 @@ timeline (a cavity may go to a likelier cavitation up to a refractory period lat
 later event can change it:
 
 - its context is complete: the window after it has passed;
-- its cavity is decided (`popclass.timing.conflicts`);
+- its cavity is decided (`popclass.timing.refractory`);
 - every event that its reason could name, up to a period later, is decided too.
 
 Candidates of cavitation stay for another period as history. That is some three periods of events, an hour, as long as
@@ -30,7 +30,7 @@ from popclass.pipeline import number_events
 from popclass.postprocess import LabelRules, TimelineLabels, assign_labels
 from popclass.results import UNCHECKED, Event
 from popclass.streaming.session import History
-from popclass.timing.conflicts import Conflicts
+from popclass.timing.refractory import Conflicts
 from popclass.timing.timeline import Placed
 
 Array = NDArray[Any]
