@@ -14,7 +14,7 @@ import numpy as np
 
 from popclass.detection import candidates
 from popclass.detection.bands import BandSplitter, Floats, coefficients, frame_length, octave_detail
-from popclass.detection.candidates import LONG, SHORT, Onset, Sensitivity
+from popclass.detection.candidates import LONG, SHORT, THRESHOLD, Onset
 from popclass.errors import UsageError
 from popclass.results import Event
 
@@ -60,8 +60,6 @@ class Detector:
     sample_rate : int
         In hertz.
     channels : int
-    setting : Sensitivity, optional
-        The default is meant for every recording.
     separation_s : float
         Minimum distance of two events in seconds, 0.002 to 0.050; of closer onsets the clearest is kept. Models are
         trained with the default, 0.005. Below it a second peak within one pop becomes an event of its own more often
@@ -83,14 +81,11 @@ class Detector:
     [0.5]
     """
 
-    def __init__(
-        self, sample_rate: int, channels: int, setting: Sensitivity | None = None, *, separation_s: float = SEPARATION_S
-    ) -> None:
+    def __init__(self, sample_rate: int, channels: int, *, separation_s: float = SEPARATION_S) -> None:
         if not CLOSEST_S <= separation_s <= FARTHEST_S:
             raise UsageError(f"separation_s {separation_s} is out of range: allowed is {CLOSEST_S} to {FARTHEST_S} s")
         self.sample_rate = sample_rate
         self.channels = channels
-        self.setting = setting if setting is not None else Sensitivity()
         self.frame = frame_length(sample_rate)
         self.chunk = CHUNK * self.frame  # samples decided at a time
         self._separation = round(separation_s * sample_rate)
@@ -182,7 +177,7 @@ class Detector:
             return
         fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
-        newest = [candidates.background(each, self._counts, self.setting) for each in self._energies]
+        newest = [candidates.background(each, self._counts) for each in self._energies]
         self._backgrounds = np.concatenate([self._backgrounds[..., 1:], newest], axis=3)
         self._newest = fresh.shape[2]
         self._frames += self._newest
@@ -193,8 +188,7 @@ class Detector:
         undecided = self._energies[:, :, self._decided - first_held :]
         floors, freedoms = self._backgrounds[:, 0].min(axis=2), self._backgrounds[:, 1].max(axis=2)
         channels = zip(undecided, floors, freedoms, strict=True)
-        threshold = self.setting.threshold
-        possible = np.concatenate([candidates.possible_frames(*each, self._counts, threshold) for each in channels])
+        possible = np.concatenate([candidates.possible_frames(*each, self._counts, THRESHOLD) for each in channels])
         if not len(possible):
             return []
         begin = max(self._decided + int(possible.min()) - CONTEXT, first_held)
@@ -203,7 +197,7 @@ class Detector:
         totals = scores.sum(axis=2)
         short, long = totals.max(axis=0)
         onsets = []
-        for frame, window in candidates.proposals(short, long, threshold, reach=self._reach):
+        for frame, window in candidates.proposals(short, long, THRESHOLD, reach=self._reach):
             if self._decided <= frame + begin < until:
                 channel = int(np.argmax(totals[:, window, frame]))
                 evidence = scores[channel, window, :, frame]
@@ -215,7 +209,7 @@ class Detector:
         chunks = [self._energies.shape[2] - self._newest, self._newest]
         floor, freedom = np.repeat(self._backgrounds[channel], chunks, axis=2)[:, :, frames]
         energies = self._energies[channel, :, frames]
-        against = candidates.reference(energies, floor, self.setting)
+        against = candidates.reference(energies, floor)
         return [candidates.log_likelihood(energies, against, self._counts, freedom, length) for length in (SHORT, LONG)]
 
     def _locate(self, frame: int, channel: int, evidence: Floats, reach: int) -> Onset:
