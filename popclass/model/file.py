@@ -22,8 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from popclass.errors import ModelError, OutputError, require
-from popclass.utils.files import replacing
+from popclass.errors import ModelError, require
 from popclass.utils.strict_json import read_json
 from popclass.utils.text import one_line
 
@@ -110,25 +109,11 @@ def read(path: Path) -> bytes:
     except FileNotFoundError:
         raise ModelError(f"{shown}: no such model file; `popclass train` makes one") from None
     except (OSError, ValueError) as error:
-        raise ModelError(f"{shown}: the model cannot be read ({_reason(error)})") from None
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{shown}: the model cannot be read ({reason})") from None
     fits = len(data) <= LARGEST_FILE
     require(fits, f"{shown}: larger than {LARGEST_FILE // 2**20} MiB, so not a popclass model", ModelError)
     return data
-
-
-def write(path: Path, data: bytes, *, force: bool = False) -> None:
-    """Write a model file atomically.
-
-    Raises
-    ------
-    OutputError
-        If the file exists and `force` is not set, or it cannot be written.
-    """
-    with replacing(path, force=force) as part:
-        try:
-            part.write_bytes(data)
-        except OSError as error:
-            raise OutputError(f"cannot write {one_line(str(path))}: {_reason(error)}") from None
 
 
 def _entry(key: bytes, value: bytes) -> bytes:
@@ -177,7 +162,3 @@ def _parse(text: bytes, name: str) -> dict[str, Any]:
     newer = f"made by a newer popclass (schema {version}, known up to {SCHEMA_VERSION})"
     require(version <= SCHEMA_VERSION, f"{name}: {newer}; update popclass", ModelError)
     return dict(info)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

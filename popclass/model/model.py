@@ -29,6 +29,7 @@ from popclass.model.context import Context
 from popclass.model.graph import check_graph, open_session, run
 from popclass.model.novelty import Novelty
 from popclass.results import UNCERTAIN
+from popclass.utils.files import write_bytes
 from popclass.utils.text import one_line
 
 _MAPPINGS = ("frontend", "classifier", "calibration", "thresholds", "novelty", "training", "versions", "scores")
@@ -133,7 +134,7 @@ class Model:
         OutputError
             If the file exists and `force` is not set, or cannot be written.
         """
-        modelfile.write(Path(path), self.to_bytes(), force=force)
+        write_bytes(path, self.to_bytes(), force=force)
         self.name = one_line(str(path))
 
     def __reduce__(self) -> tuple[Any, ...]:
