@@ -33,22 +33,10 @@ MEASURES = (
     ("alike_count", "log(1 + events)", "0-5.3", "similar events elsewhere"),
     ("alike_share", "-", "0-1", "share of the events elsewhere that are similar"),
     ("alike_best", "-", "0-1", "mean similarity of the three most similar events elsewhere"),
-    (
-        "regularity",
-        "-",
-        "0-1",
-        "1 less the median absolute deviation of the intervals between similar events, relative to their median; "
-        "one event a burst; 0 with fewer than three intervals",
-    ),
+    ("regularity", "-", "0-1", "regularity of the intervals between similar events; 0 with fewer than three intervals"),
     ("burst_size", "log(events)", "0-5.3", "events of its burst, itself included"),
     ("burst_unlikeness", "-", "0-1", "1 less its mean similarity to the other events of its burst"),
-    (
-        "pair_repeat",
-        "-",
-        "0-1",
-        "recurrence of its pair, two events 40-200 ms apart like press and release: mean similarity of the three most "
-        "similar pairs elsewhere, in both sounds and in their distance",
-    ),
+    ("pair_repeat", "-", "0-1", "mean similarity of the three pairs elsewhere that are most similar to its own pair"),
     ("burst_rate", "log(1 + bursts)", "0-5.3", "other bursts that have events within 5 s"),
     ("crowd", "log(events / 9)", "0-3.1", "events within 5 s, its burst included, beyond the nine pops of a thrust"),
     ("faint_crowd", "log(1 + events)", "0-5.3", "events within 5 s that are too weak to be neighbours"),
@@ -225,7 +213,11 @@ class ContextCounter:
         return result
 
     def _pair_repeat(self, rows: Integers, index: Integers, elsewhere: Flags, similarity: Floats) -> Floats:
-        """Return the similarity of the pair that an event begins to the most similar pairs elsewhere."""
+        """Return the similarity of the pair that an event begins to the most similar pairs elsewhere.
+
+        A pair is two events 40-200 ms apart, like press and release. Two pairs are compared in both sounds and in
+        their distance.
+        """
         wanted = elsewhere & (self.partner[rows] >= 0)[:, None] & (self.partner[index] >= 0)
         second = self._similarity(self.partner[rows], self.partner[index], wanted)
         stretch = (self.log_gap[index] - self.log_gap[rows, None]) / self.similarity.pair_spread
@@ -246,7 +238,10 @@ def _mean_of_best(values: Floats, where: Flags) -> Floats:
 
 
 def _regularity(time: Integers, marked: Flags) -> Floats:
-    """Return the regularity of the intervals between the marked events of each row."""
+    """Return the regularity of the intervals between the marked events of each row.
+
+    That is 1 less the median absolute deviation of the intervals, relative to their median.
+    """
     previous = _previous(marked)
     interval = np.where(marked & (previous >= 0), time - np.take_along_axis(time, previous, axis=1), np.inf)
     middle, count = _median(interval)
