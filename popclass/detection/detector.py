@@ -94,8 +94,7 @@ class Detector:
         self._margin = round(LONGEST_S * sample_rate) + UNDECIDED * self.frame
         self._counts = coefficients(self.frame)
         self._splitters = [BandSplitter(self.frame) for _ in range(channels)]
-        self._waiting = [np.zeros((0, channels), np.float32)]
-        self._waiting_samples = 0
+        self._waiting = np.zeros((0, channels), np.float32)  # less than a chunk
         self._samples = np.zeros((channels, 0), np.float32)  # may still be cut into clips
         self._samples_start = 0
         # energies of the last two chunks, and for each of the two a floor and degrees of freedom
@@ -120,22 +119,17 @@ class Detector:
         list of Sound
             The sounds that became complete, in order of onset.
         """
-        self._waiting.append(np.asarray(block, np.float32))
-        self._waiting_samples += len(block)
+        samples = np.concatenate([self._waiting, np.asarray(block, np.float32)])
+        whole = len(samples) // self.chunk * self.chunk
+        self._waiting = samples[whole:].copy()  # a view would keep the whole block
         sounds: list[Sound] = []
-        if self._waiting_samples >= self.chunk:
-            samples = np.concatenate(self._waiting)
-            whole = len(samples) // self.chunk * self.chunk
-            for start in range(0, whole, self.chunk):
-                sounds += self._advance(samples[start : start + self.chunk], last=False)
-            self._waiting = [samples[whole:].copy()]
-            self._waiting_samples = len(samples) - whole
+        for start in range(0, whole, self.chunk):
+            sounds += self._advance(samples[start : start + self.chunk], last=False)
         return sounds
 
     def flush(self) -> list[Sound]:
         """End the stream and return the remaining sounds."""
-        samples = np.concatenate(self._waiting)
-        self._waiting, self._waiting_samples = [samples[:0]], 0
+        samples, self._waiting = self._waiting, self._waiting[:0]
         return self._advance(samples, last=True)
 
     def peek(self) -> list[Sound]:
