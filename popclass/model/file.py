@@ -139,10 +139,8 @@ def _check_seal(data: bytes, name: str) -> None:
     check(data, "the file is empty")
     pickled = re.match(rb"\x80[\x00-\x05]", data)
     check(not pickled, "this is a pickle, which may run code and is never opened; popclass reads ONNX")
-    for magic, kind in _ARCHIVES.items():
-        check(
-            not data.startswith(magic), f"this is a {kind} archive, which is never unpacked; name the model file in it"
-        )
+    archive = next((kind for magic, kind in _ARCHIVES.items() if data.startswith(magic)), None)
+    check(archive is None, f"this is a {archive} archive, which is never unpacked; name the model file in it")
     check(_JSON_KEY in data, "not a popclass model; `popclass train` makes one")  # the key of the seal contains it
     head = _entry(_SEAL_KEY, b"0" * _SEAL_VALUE)[:-_SEAL_VALUE]
     sealed = re.fullmatch(re.escape(head) + rb"[0-9a-f]{8}:[0-9a-f]{64}", data[-len(head) - _SEAL_VALUE :])
