@@ -186,8 +186,7 @@ def _peaks(values: Floats, threshold: float, reach: int) -> NDArray[np.intp]:
     above = np.flatnonzero(values > threshold)
     if not len(above):
         return above
-    edge = np.full(reach, -np.inf, np.float32)
-    windows = np.concatenate([edge, values, edge])[above[:, None] + np.arange(2 * reach + 1)]
+    windows = np.pad(values, reach, constant_values=-np.inf)[above[:, None] + np.arange(2 * reach + 1)]
     return np.asarray(above[np.argmax(windows, axis=1) == reach])
 
 

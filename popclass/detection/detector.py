@@ -164,11 +164,9 @@ class Detector:
 
     def _analyze(self, samples: Floats) -> None:
         """Add band energies and floors of new samples; an incomplete frame is filled with its last sample."""
-        missing = -samples.shape[1] % self.frame
-        if missing:
-            samples = np.concatenate([samples, np.repeat(samples[:, -1:], missing, axis=1)], axis=1)
         if not samples.shape[1]:
             return
+        samples = np.pad(samples, ((0, 0), (0, -samples.shape[1] % self.frame)), mode="edge")
         fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
         newest = [candidates.background(each, self._counts) for each in self._energies]

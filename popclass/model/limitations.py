@@ -20,14 +20,13 @@ _ASSUMED = (
     "recognised in real recordings is unknown: no such recordings are openly available."
 )
 _FREQUENT = (
-    "A probability holds where each class is as frequent as in training; where a class is rarer, its probability is "
-    "too high."
+    "A calibrated probability assumes that each class is as frequent as in the training data; where a class is rarer, "
+    "its probability is too high."
 )
 _ALWAYS = (
     "The scores were measured on groups held out of the same data. Another sensor, room or way of recording may do "
     "worse.",
-    "A calibrated probability assumes that each class is as frequent as in the training data; where a class is rarer, "
-    "its probability is too high.",
+    _FREQUENT,
     "No openly available recordings labelled as cavitation against soft-tissue snapping were found for comparison.",
     "popclass is not a medical device and makes no diagnosis.",
 )
