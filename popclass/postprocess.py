@@ -18,17 +18,7 @@ from numpy.typing import NDArray
 from popclass.errors import UsageError, require
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.results import (
-    CAVITATION,
-    REFRACTORY,
-    UNCERTAIN,
-    UNCHECKED,
-    Analysis,
-    Event,
-    RecordingInfo,
-    RecordingResult,
-    Session,
-)
+from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingResult, Session
 from popclass.timing import refractory
 from popclass.timing.explanations import reasons
 from popclass.timing.sites import REFRACTORY_S, lookup
@@ -121,11 +111,6 @@ class TimelineLabels:
     takes_cavity: Flags
     since_cavitation_s: tuple[float | None, ...]
 
-    @property
-    def p_label(self) -> Array:
-        """Probability of the most likely class, shape (n,)."""
-        return np.asarray(self.posterior.max(axis=1))
-
     def apply(self, at: int, event: Event, classes: Sequence[str], acoustic: Array, novelty: float) -> Event:
         """Return the event with its labels, `at` being its index."""
         return event.gain(
@@ -172,7 +157,7 @@ def postprocess(
     """
     rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability)
     rules_of()  # refuses a wrong value even where there is nothing to label
-    infos = _infos(analyses, metadata)
+    infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     clock_warnings = timeline_warnings(infos)
     results: dict[int, RecordingResult] = {}
     for line, placed, rules, sounds in _timelines(analyses, metadata, rules_of):
@@ -279,17 +264,14 @@ def check_timing(
     return softmax(logits), timing, takes_cavity
 
 
-def _infos(analyses: Sequence[Analysis], metadata: Sequence[Metadata]) -> list[RecordingInfo]:
-    return [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
-
-
 def _timelines(
     analyses: Sequence[Analysis], metadata: Sequence[Metadata], rules_of: Callable[..., LabelRules]
 ) -> Iterator[tuple[Timeline, Placed, LabelRules, tuple[Array, Array]]]:
     """Yield each timeline with the places, rules, probabilities and novelty of its events."""
     onsets = [[event.start_s for event in analysis.events] for analysis in analyses]
     bursts = [[event.burst for event in analysis.events] for analysis in analyses]
-    for line in timelines(_infos(analyses, metadata)):
+    infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
+    for line in timelines(infos):
         stated = (metadata[index].capacity for index in line.recordings)
         capacity = max((number for number in stated if number is not None), default=None)
         contextual = np.concatenate([analyses[index].contextual for index in line.recordings])

@@ -45,10 +45,8 @@ def limits(model: Model) -> list[str]:
         limitations.append(f"It was trained on generated sounds only. {_ASSUMED}")
     elif _is_generated(training):
         limitations.append(f"The base model was trained on generated sounds. {_ASSUMED} {_adapted(model)}.")
-    applied = "timing and context are applied after them."
-    if model.context is None:
-        applied = "timing is applied after them. This model has no context weights."
-    sound = f"The probabilities are those of the sound alone; {applied}"
+    later = "timing, as this model has no context weights, is" if model.context is None else "timing and context are"
+    sound = f"The probabilities are those of the sound alone; {later} applied after them."
     return [*limitations, *_ALWAYS[:2], *_repeated(model), sound, *_ALWAYS[2:]]
 
 

@@ -266,7 +266,7 @@ def event_of(row: Any, sample_rate: int) -> tuple[Event, Array, float]:
 
 def fingerprints(labels: TimelineLabels) -> NDArray[np.int64]:
     """Return a number for the labels of each event, with the decimals that are written; never 0."""
-    p_label, since = labels.p_label.round(4).tolist(), labels.since_cavitation_s
+    p_label, since = labels.posterior.max(axis=1).round(4).tolist(), labels.since_cavitation_s
     each = zip(labels.labels, labels.timing, labels.reasons, p_label, since, strict=True)
     return np.array([hash((*words, rounded(since_s, 6))) or 1 for *words, since_s in each], np.int64)
 
