@@ -10,7 +10,7 @@ from cli_runner import assert_refused
         (["--site", "hipp"], ["mcp, hand", "'hip'"]),
         (["--cavities", "0"], ["--cavities", "1<=x<=1000"]),
         (["--cavities", "two"], ["--cavities", "whole number", "from 1 to 1000"]),
-        (["--refractory", "20"], ["--refractory", "unit", "20min"]),
+        (["--refractory", "20"], ["--refractory", "unit", "90s"]),
         (["--refractory", "48h"], ["--refractory", "1ms to 24h"]),
         (["--min-probability", "1.01"], ["--min-probability", "0 to 1"]),
         (["--min-probability", "nan"], ["--min-probability", "0 to 1"]),
