@@ -213,16 +213,13 @@ def apply_model(extractions: Sequence[Extraction], model: Model, *, acoustic: Ar
     analyses = []
     for each, end in zip(extractions, accumulate(len(each.events) for each in extractions), strict=True):
         rows = slice(end - len(each.events), end)
-        contextual = _with_context(each, acoustic[rows], model)
+        contextual = acoustic[rows]
+        if model.context is not None and len(each.events) > 1:
+            places = [(event.start_s, event.burst, event.snr_db) for event in each.events]
+            columns = map(np.array, zip(*places, strict=True))
+            contextual = model.context.probabilities(each.features, contextual, *columns)
         analyses.append(Analysis(each.info, each.events, acoustic[rows], contextual, novelty[rows]))
     return analyses
-
-
-def _with_context(extraction: Extraction, acoustic: Array, model: Model) -> Array:
-    if model.context is None or len(extraction.events) < 2:
-        return acoustic
-    places = [(event.start_s, event.burst, event.snr_db) for event in extraction.events]
-    return model.context.probabilities(extraction.features, acoustic, *map(np.array, zip(*places, strict=True)))
 
 
 def classify(

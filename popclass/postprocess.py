@@ -18,17 +18,7 @@ from numpy.typing import NDArray
 from popclass.errors import UsageError, require
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.results import (
-    CAVITATION,
-    REFRACTORY,
-    UNCERTAIN,
-    UNCHECKED,
-    Analysis,
-    Event,
-    RecordingInfo,
-    RecordingResult,
-    Session,
-)
+from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingResult, Session
 from popclass.timing import refractory
 from popclass.timing.explanations import reasons
 from popclass.timing.sites import REFRACTORY_S, lookup
@@ -121,11 +111,6 @@ class TimelineLabels:
     takes_cavity: Flags
     since_cavitation_s: tuple[float | None, ...]
 
-    @property
-    def p_label(self) -> Array:
-        """Probability of the most likely class, shape (n,)."""
-        return np.asarray(self.posterior.max(axis=1))
-
     def apply(self, at: int, event: Event, classes: Sequence[str], acoustic: Array, novelty: float) -> Event:
         """Return the event with its labels, `at` being its index."""
         return event.gain(
@@ -175,7 +160,7 @@ def postprocess(
     infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     clock_warnings = timeline_warnings(infos)
     results: dict[int, RecordingResult] = {}
-    for line, placed, rules, sounds in _timelines(infos, analyses, metadata, rules_of):
+    for line, placed, rules, sounds in _timelines(analyses, metadata, rules_of):
         labels = assign_labels(placed, *sounds, rules)
         total = refractory.cavities_needed(placed.time_s, labels.cavitation, refractory_s=rules.refractory_s)
         names = tuple(analyses[index].info.name for index in line.recordings)
@@ -215,10 +200,9 @@ def posteriors(
     list of ndarray, shape (events, classes)
         One for each recording, in the order given.
     """
-    infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     found: dict[int, Array] = {}
     rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, price=price)
-    for line, placed, rules, sounds in _timelines(infos, analyses, metadata, rules_of):
+    for line, placed, rules, sounds in _timelines(analyses, metadata, rules_of):
         probabilities, *_ = check_timing(placed, *sounds, rules)
         found.update({index: probabilities[placed.recording == index] for index in line.recordings})
     return [found[index] for index in range(len(analyses))]
@@ -271,11 +255,9 @@ def check_timing(
     weight = logits[:, column] - np.delete(logits, column, axis=1).max(axis=1)
     novel = novelty >= rules.novelty
     weight[novel] = np.minimum(weight[novel], 0.0)  # a sound unlike the training data occupies no cavity
+    columns = placed.time_s, weight, placed.burst
     timing, takes_cavity = refractory.check(
-        *(placed.time_s, weight, placed.burst),
-        capacity=rules.capacity,
-        refractory_s=rules.refractory_s,
-        price=rules.price,
+        *columns, capacity=rules.capacity, refractory_s=rules.refractory_s, price=rules.price
     )
     if rules.capacity is not None:
         logits[np.array(timing) == REFRACTORY, column] -= rules.price
@@ -283,14 +265,12 @@ def check_timing(
 
 
 def _timelines(
-    infos: Sequence[RecordingInfo],
-    analyses: Sequence[Analysis],
-    metadata: Sequence[Metadata],
-    rules_of: Callable[..., LabelRules],
+    analyses: Sequence[Analysis], metadata: Sequence[Metadata], rules_of: Callable[..., LabelRules]
 ) -> Iterator[tuple[Timeline, Placed, LabelRules, tuple[Array, Array]]]:
     """Yield each timeline with the places, rules, probabilities and novelty of its events."""
     onsets = [[event.start_s for event in analysis.events] for analysis in analyses]
     bursts = [[event.burst for event in analysis.events] for analysis in analyses]
+    infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     for line in timelines(infos):
         stated = (metadata[index].capacity for index in line.recordings)
         capacity = max((number for number in stated if number is not None), default=None)

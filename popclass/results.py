@@ -227,8 +227,13 @@ class RecordingResult(HasInfo):
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the events as flat records in the columns of `event_columns`."""
+        started = self.recorded_at.isoformat() if self.recorded_at else None
+        columns = event_columns(self.classes)
         for event in self.events:
-            yield event_row(event, self.info, self.classes)
+            own = [getattr(event, column) for column in _EVENT_FIELDS]
+            acoustic = [event.probabilities.get(name) for name in self.classes]
+            values = (self.recording, *own[:8], *acoustic, *own[8:], self.site, self.subject, started)
+            yield dict(zip(columns, values, strict=True))
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the events as a table, one row an event.
@@ -241,15 +246,6 @@ class RecordingResult(HasInfo):
         import pandas as pd
 
         return pd.DataFrame(list(self.rows()), columns=list(event_columns(self.classes)))
-
-
-def event_row(event: Event, info: RecordingInfo, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Return one event as a flat record in the columns of `event_columns`."""
-    started = info.recorded_at.isoformat() if info.recorded_at else None
-    own = [getattr(event, column) for column in _EVENT_FIELDS]
-    acoustic = [event.probabilities.get(name) for name in classes]
-    values = (info.name, *own[:8], *acoustic, *own[8:], info.site, info.subject, started)
-    return dict(zip(event_columns(classes), values, strict=True))
 
 
 def event_columns(classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -27,35 +27,13 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-# Name, unit, range, meaning. The names are stored in model files. A name that ends in _ stands for a column a class.
-MEASURES = (
-    ("accompanied", "-", "0 or 1", "1 where there is an event elsewhere to compare with"),
-    ("alike_count", "log(1 + events)", "0-5.3", "similar events elsewhere"),
-    ("alike_share", "-", "0-1", "share of the events elsewhere that are similar"),
-    ("alike_best", "-", "0-1", "mean similarity of the three most similar events elsewhere"),
-    (
-        "regularity",
-        "-",
-        "0-1",
-        "1 less the median absolute deviation of the intervals between similar events, relative to their median; "
-        "one event a burst; 0 with fewer than three intervals",
-    ),
-    ("burst_size", "log(events)", "0-5.3", "events of its burst, itself included"),
-    ("burst_unlikeness", "-", "0-1", "1 less its mean similarity to the other events of its burst"),
-    (
-        "pair_repeat",
-        "-",
-        "0-1",
-        "recurrence of its pair, two events 40-200 ms apart like press and release: mean similarity of the three most "
-        "similar pairs elsewhere, in both sounds and in their distance",
-    ),
-    ("burst_rate", "log(1 + bursts)", "0-5.3", "other bursts that have events within 5 s"),
-    ("crowd", "log(events / 9)", "0-3.1", "events within 5 s, its burst included, beyond the nine pops of a thrust"),
-    ("faint_crowd", "log(1 + events)", "0-5.3", "events within 5 s that are too weak to be neighbours"),
-    ("alike_p_", "-", "-1/k to 1-1/k", "mean acoustic probability of the class over similar events, less 1/k"),
-    ("burst_p_", "-", "-1/k to 1-1/k", "the same over the other events of its burst"),
+# the names are stored in model files
+_PLAIN_NAMES = (
+    *("accompanied", "alike_count", "alike_share", "alike_best", "regularity", "burst_size", "burst_unlikeness"),
+    *("pair_repeat", "burst_rate", "crowd", "faint_crowd"),
 )
-_PAIR_REPEAT = [name for name, *_ in MEASURES].index("pair_repeat")
+_NAMES_PER_CLASS = ("alike_p_", "burst_p_")
+_PAIR_REPEAT = _PLAIN_NAMES.index("pair_repeat")
 
 _MICROSECONDS = 1_000_000
 _CLOSE_US = 5 * _MICROSECONDS
@@ -66,9 +44,27 @@ _ROWS_AT_ONCE = 64  # bounds the memory
 
 
 def context_names(classes: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the columns of `context_features`."""
-    plain = [name for name, *_ in MEASURES if not name.endswith("_")]
-    return (*plain, *(name + label for name, *_ in MEASURES if name.endswith("_") for label in classes))
+    """Return the names of the columns of `context_features`.
+
+    Their units, ranges and meanings:
+
+    - accompanied, 0 or 1: 1 where there is an event elsewhere to compare with;
+    - alike_count, log(1 + events), 0-5.3: similar events elsewhere;
+    - alike_share, 0-1: share of the events elsewhere that are similar;
+    - alike_best, 0-1: mean similarity of the three most similar events elsewhere;
+    - regularity, 0-1: 1 less the median absolute deviation of the intervals between similar events, relative to their
+      median; one event a burst; 0 with fewer than three intervals;
+    - burst_size, log(events), 0-5.3: events of its burst, itself included;
+    - burst_unlikeness, 0-1: 1 less its mean similarity to the other events of its burst;
+    - pair_repeat, 0-1: recurrence of its pair, two events 40-200 ms apart like press and release: mean similarity of
+      the three most similar pairs elsewhere, in both sounds and in their distance;
+    - burst_rate, log(1 + bursts), 0-5.3: other bursts that have events within 5 s;
+    - crowd, log(events / 9), 0-3.1: events within 5 s, its burst included, beyond the nine pops of a thrust;
+    - faint_crowd, log(1 + events), 0-5.3: events within 5 s that are too weak to be neighbours;
+    - alike_p_<class>, -1/k to 1-1/k: mean acoustic probability of the class over similar events, less 1/k;
+    - burst_p_<class>, -1/k to 1-1/k: the same over the other events of its burst.
+    """
+    return (*_PLAIN_NAMES, *(name + label for name in _NAMES_PER_CLASS for label in classes))
 
 
 def context_features(
@@ -99,7 +95,7 @@ def context_features(
     Returns
     -------
     ndarray of float64, (n, 11 + 2 k)
-        Finite; the columns are `context_names`, explained in `MEASURES`.
+        Finite; the columns are `context_names`, which explains them.
 
     Raises
     ------
@@ -154,7 +150,7 @@ class ContextCounter:
 
     def features(self) -> Floats:
         """Return a row an event, with the columns of `context_names`."""
-        table = np.empty((self.n, len(MEASURES) - 2 + 2 * self.k))
+        table = np.empty((self.n, len(_PLAIN_NAMES) + len(_NAMES_PER_CLASS) * self.k))
         for start in range(0, self.n, _ROWS_OF_ONE_WIDTH):
             rows = np.arange(start, min(start + _ROWS_OF_ONE_WIDTH, self.n))
             before, behind = self._window(rows)

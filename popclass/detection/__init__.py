@@ -1,6 +1,5 @@
 """Detection of short sounds: band energies -> candidates -> onsets, in a streaming detector."""
 
-from popclass.detection.candidates import Sensitivity
 from popclass.detection.detector import Detector, Sound
 
-__all__ = ["Detector", "Sensitivity", "Sound"]
+__all__ = ["Detector", "Sound"]

@@ -32,38 +32,13 @@ LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the window of 
 TRAILING = 75  # frames of the trailing level: 100 ms
 FEWEST_BLOCKS = 24  # long windows needed to measure the steadiness of the background
 UNKNOWN_STEADINESS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Sensitivity:
-    """Settings of the detector; the default is meant for every recording.
-
-    Attributes
-    ----------
-    threshold : float
-        Log-likelihood ratio (natural logarithm) of a candidate. Stationary noise reaches about 15 in a minute.
-    floor_quantile : float
-        Quantile of the band energy used as the floor.
-    trailing_gain : float
-        Minimum energy ratio of an onset to the mean of the last 100 ms.
-    fading_gain, fading_per_frame : float
-        Share of a recent peak's energy below which it masks onsets, and its decay per frame.
-    least_steadiness : float
-        Minimum share of the independent values counted in an unsteady background.
-    quietest_rms : float
-        Minimum floor relative to full scale: about a third of a step of 16 bits.
-    quietest_share : float
-        Minimum floor relative to the sum of all bands: above its cut-off a codec leaves residues, not silence.
-    """
-
-    threshold: float = 25.0
-    floor_quantile: float = 0.3
-    trailing_gain: float = 4.0
-    fading_gain: float = 0.25
-    fading_per_frame: float = 0.87
-    quietest_rms: float = 1e-5
-    quietest_share: float = 0.01
-    least_steadiness: float = 0.1
+THRESHOLD = 25.0  # log-likelihood ratio (natural) of a candidate; stationary noise reaches about 15 in a minute
+FLOOR_QUANTILE = 0.3  # of the band energy, used as the floor
+TRAILING_GAIN = 4.0  # minimum energy ratio of an onset to the mean of the last 100 ms
+FADING_GAIN, FADING_PER_FRAME = 0.25, 0.87  # share of a recent peak's energy below which it masks onsets, and its decay
+LEAST_STEADINESS = 0.1  # minimum share of the independent values counted in an unsteady background
+QUIETEST_RMS = 1e-5  # minimum floor relative to full scale: about a third of a step of 16 bits
+QUIETEST_SHARE = 0.01  # minimum floor relative to all bands: above its cut-off a codec leaves residues, not silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +61,7 @@ def moving_sum(values: Floats, length: int) -> Floats:
     return total
 
 
-def background(energies: Floats, counts: Doubles, setting: Sensitivity) -> tuple[Floats, Floats]:
+def background(energies: Floats, counts: Doubles) -> tuple[Floats, Floats]:
     """Estimate the mean energy of the background in each band and its degrees of freedom.
 
     Parameters
@@ -94,7 +69,6 @@ def background(energies: Floats, counts: Doubles, setting: Sensitivity) -> tuple
     energies : ndarray, shape (bands, frames)
     counts : ndarray, shape (bands,)
         Independent values in a frame of white noise.
-    setting : Sensitivity
 
     Returns
     -------
@@ -107,33 +81,33 @@ def background(energies: Floats, counts: Doubles, setting: Sensitivity) -> tuple
     length = LONG if energies.shape[1] >= 2 * LONG else 1
     grouped = energies[:, : energies.shape[1] // length * length].reshape(len(energies), -1, length)
     blocks = np.einsum("ijk->ij", grouped) / np.float32(length)  # four times faster than mean(axis=2)
-    ranks = [int(share * (blocks.shape[1] - 1)) for share in (setting.floor_quantile, 1 - setting.floor_quantile)]
+    ranks = [int(share * (blocks.shape[1] - 1)) for share in (FLOOR_QUANTILE, 1 - FLOOR_QUANTILE)]
     low, high = np.sort(blocks, axis=1)[:, ranks].T
-    deviate = NormalDist().inv_cdf(1 - setting.floor_quantile)  # standard deviations from the median to the quantile
+    deviate = NormalDist().inv_cdf(1 - FLOOR_QUANTILE)  # standard deviations from the median to the quantile
     white = 2 / (9 * np.maximum(counts * length, 2.0))
     steadiness = np.full(len(counts), UNKNOWN_STEADINESS)
     if blocks.shape[1] >= FEWEST_BLOCKS:
         # the cube root of a chi-square variable over its mean is normal with variance 2 / (9 freedom)
         lower, upper = np.cbrt(low), np.cbrt(high)
         scatter = ((upper - lower) / np.maximum(upper + lower, 1e-30) / deviate) ** 2
-        steadiness = np.maximum(np.minimum(white / np.maximum(scatter, 1e-12), 1.0), setting.least_steadiness)
+        steadiness = np.maximum(np.minimum(white / np.maximum(scatter, 1e-12), 1.0), LEAST_STEADINESS)
     spread = white / steadiness
     to_mean = np.maximum(1 - spread - deviate * np.sqrt(spread), 0.3) ** 3
     floor = low / to_mean
-    quietest = np.maximum(counts * setting.quietest_rms**2, floor.sum() * setting.quietest_share)
+    quietest = np.maximum(counts * QUIETEST_RMS**2, floor.sum() * QUIETEST_SHARE)
     floor = np.maximum(floor, quietest).astype(np.float32)
     return floor[:, None], (counts * steadiness).astype(np.float32)[:, None]
 
 
-def reference(energies: Floats, floor: Floats, setting: Sensitivity) -> Floats:
+def reference(energies: Floats, floor: Floats) -> Floats:
     """Return the energy with which each frame is compared, from the frames before it; shapes (bands, frames)."""
     running = np.cumsum(np.sqrt(energies), axis=1, dtype=np.float64)
     running[:, TRAILING:] -= running[:, :-TRAILING].copy()
     trailing = (running.astype(np.float32) / np.float32(TRAILING)) ** 2
-    trailing = np.maximum(trailing - floor, 0) * np.float32(setting.trailing_gain) + floor
-    fade = np.arange(energies.shape[1], dtype=np.float32) * np.float32(-np.log(setting.fading_per_frame))
+    trailing = np.maximum(trailing - floor, 0) * np.float32(TRAILING_GAIN) + floor
+    fade = np.arange(energies.shape[1], dtype=np.float32) * np.float32(-np.log(FADING_PER_FRAME))
     smooth = moving_sum(energies, SHORT) * np.float32(0.5) + floor * np.float32(1e-6)
-    fading = np.exp(np.maximum.accumulate(np.log(smooth) + fade, axis=1) - fade) * np.float32(setting.fading_gain)
+    fading = np.exp(np.maximum.accumulate(np.log(smooth) + fade, axis=1) - fade) * np.float32(FADING_GAIN)
     against = floor.copy()
     against[:, 1:] = np.maximum(np.maximum(trailing, fading)[:, :-1], floor[:, 1:])
     return against
@@ -212,8 +186,7 @@ def _peaks(values: Floats, threshold: float, reach: int) -> NDArray[np.intp]:
     above = np.flatnonzero(values > threshold)
     if not len(above):
         return above
-    edge = np.full(reach, -np.inf, np.float32)
-    windows = np.concatenate([edge, values, edge])[above[:, None] + np.arange(2 * reach + 1)]
+    windows = np.pad(values, reach, constant_values=-np.inf)[above[:, None] + np.arange(2 * reach + 1)]
     return np.asarray(above[np.argmax(windows, axis=1) == reach])
 
 

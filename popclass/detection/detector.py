@@ -14,7 +14,7 @@ import numpy as np
 
 from popclass.detection import candidates
 from popclass.detection.bands import BandSplitter, Floats, coefficients, frame_length, octave_detail
-from popclass.detection.candidates import LONG, SHORT, Onset, Sensitivity
+from popclass.detection.candidates import LONG, SHORT, THRESHOLD, Onset
 from popclass.errors import UsageError
 from popclass.results import Event
 
@@ -65,8 +65,6 @@ class Detector:
     sample_rate : int
         In hertz.
     channels : int
-    setting : Sensitivity, optional
-        The default is meant for every recording.
     separation_s : float
         Minimum distance of two events in seconds, 0.002 to 0.050; of closer onsets the clearest is kept. Models are
         trained with the default, 0.005. Below it a second peak within one pop becomes an event of its own more often
@@ -88,14 +86,11 @@ class Detector:
     [0.5]
     """
 
-    def __init__(
-        self, sample_rate: int, channels: int, setting: Sensitivity | None = None, *, separation_s: float = SEPARATION_S
-    ) -> None:
+    def __init__(self, sample_rate: int, channels: int, *, separation_s: float = SEPARATION_S) -> None:
         if not CLOSEST_S <= separation_s <= FARTHEST_S:
             raise UsageError(f"separation_s {separation_s} is out of range: allowed is {CLOSEST_S} to {FARTHEST_S} s")
         self.sample_rate = sample_rate
         self.channels = channels
-        self.setting = setting if setting is not None else Sensitivity()
         self.frame = frame_length(sample_rate)
         self.chunk = CHUNK * self.frame  # samples decided at a time
         self._separation = round(separation_s * sample_rate)
@@ -104,8 +99,7 @@ class Detector:
         self._margin = round(LONGEST_S * sample_rate) + UNDECIDED * self.frame
         self._counts = coefficients(self.frame)
         self._splitters = [BandSplitter(self.frame) for _ in range(channels)]
-        self._waiting = [np.zeros((0, channels), np.float32)]
-        self._waiting_samples = 0
+        self._waiting = np.zeros((0, channels), np.float32)  # less than a chunk
         self._samples = np.zeros((channels, 0), np.float32)  # may still be cut into clips
         self._samples_start = 0
         # energies of the last two chunks, and for each of the two a floor and degrees of freedom
@@ -130,22 +124,17 @@ class Detector:
         list of Sound
             The sounds that became complete, in order of onset.
         """
-        self._waiting.append(np.asarray(block, np.float32))
-        self._waiting_samples += len(block)
+        samples = np.concatenate([self._waiting, np.asarray(block, np.float32)])
+        whole = len(samples) // self.chunk * self.chunk
+        self._waiting = samples[whole:].copy()  # a view would keep the whole block
         sounds: list[Sound] = []
-        if self._waiting_samples >= self.chunk:
-            samples = np.concatenate(self._waiting)
-            whole = len(samples) // self.chunk * self.chunk
-            for start in range(0, whole, self.chunk):
-                sounds += self._advance(samples[start : start + self.chunk], last=False)
-            self._waiting = [samples[whole:].copy()]
-            self._waiting_samples = len(samples) - whole
+        for start in range(0, whole, self.chunk):
+            sounds += self._advance(samples[start : start + self.chunk], last=False)
         return sounds
 
     def flush(self) -> list[Sound]:
         """End the stream and return the remaining sounds."""
-        samples = np.concatenate(self._waiting)
-        self._waiting, self._waiting_samples = [samples[:0]], 0
+        samples, self._waiting = self._waiting, self._waiting[:0]
         return self._advance(samples, last=True)
 
     def peek(self) -> list[Sound]:
@@ -180,14 +169,12 @@ class Detector:
 
     def _analyze(self, samples: Floats) -> None:
         """Add band energies and floors of new samples; an incomplete frame is filled with its last sample."""
-        missing = -samples.shape[1] % self.frame
-        if missing:
-            samples = np.concatenate([samples, np.repeat(samples[:, -1:], missing, axis=1)], axis=1)
         if not samples.shape[1]:
             return
+        samples = np.pad(samples, ((0, 0), (0, -samples.shape[1] % self.frame)), mode="edge")
         fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
-        newest = [candidates.background(each, self._counts, self.setting) for each in self._energies]
+        newest = [candidates.background(each, self._counts) for each in self._energies]
         self._backgrounds = np.concatenate([self._backgrounds[..., 1:], newest], axis=3)
         self._newest = fresh.shape[2]
         self._frames += self._newest
@@ -198,8 +185,7 @@ class Detector:
         undecided = self._energies[:, :, self._decided - first_held :]
         floors, freedoms = self._backgrounds[:, 0].min(axis=2), self._backgrounds[:, 1].max(axis=2)
         channels = zip(undecided, floors, freedoms, strict=True)
-        threshold = self.setting.threshold
-        possible = np.concatenate([candidates.possible_frames(*each, self._counts, threshold) for each in channels])
+        possible = np.concatenate([candidates.possible_frames(*each, self._counts, THRESHOLD) for each in channels])
         if not len(possible):
             return []
         begin = max(self._decided + int(possible.min()) - CONTEXT, first_held)
@@ -208,7 +194,7 @@ class Detector:
         totals = scores.sum(axis=2)
         short, long = totals.max(axis=0)
         onsets = []
-        for frame, window in candidates.proposals(short, long, threshold, reach=self._reach):
+        for frame, window in candidates.proposals(short, long, THRESHOLD, reach=self._reach):
             if self._decided <= frame + begin < until:
                 at, channel = self._first_arrival(totals[:, window], frame)
                 evidence = scores[channel, window, :, at]
@@ -245,7 +231,7 @@ class Detector:
         chunks = [self._energies.shape[2] - self._newest, self._newest]
         floor, freedom = np.repeat(self._backgrounds[channel], chunks, axis=2)[:, :, frames]
         energies = self._energies[channel, :, frames]
-        against = candidates.reference(energies, floor, self.setting)
+        against = candidates.reference(energies, floor)
         return [candidates.log_likelihood(energies, against, self._counts, freedom, length) for length in (SHORT, LONG)]
 
     def _locate(self, frame: int, channel: int, evidence: Floats, reach: int) -> Onset:

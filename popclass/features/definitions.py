@@ -42,15 +42,12 @@ def _group(names: tuple[str, ...], unit: str, low: float, high: float, meaning: 
     return [Feature(name, unit, low, high, meaning) for name in names]
 
 
+_MFCC_ATTACK = "MFCC {} of the frame that begins 2 ms before the onset (21 ms)"
+_MFCC_TAIL = "mean MFCC {} 11-48 ms after the onset, less the attack's"
+_FALL = "effective duration of the energy between {:.0f} and {:.0f} Hz"
 FEATURES: tuple[Feature, ...] = (
-    *(
-        Feature(f"mfcc_attack_{k}", "1", -200, 200, f"MFCC {k} of the frame that begins 2 ms before the onset (21 ms)")
-        for k in range(1, COEFFICIENTS)
-    ),
-    *(
-        Feature(f"mfcc_tail_{k}", "1", -500, 500, f"mean MFCC {k} 11-48 ms after the onset, less the attack's")
-        for k in range(TAIL_COEFFICIENTS)
-    ),
+    *(Feature(f"mfcc_attack_{k}", "1", -200, 200, _MFCC_ATTACK.format(k)) for k in range(1, COEFFICIENTS)),
+    *(Feature(f"mfcc_tail_{k}", "1", -500, 500, _MFCC_TAIL.format(k)) for k in range(TAIL_COEFFICIENTS)),
     *_group(BAND_NAMES, "dB", -60, 0, "share of the attack's energy in this band of frequencies (hertz in the name)"),
     Feature("centroid", "log2 Hz", 5, 13.6, "energy-weighted mean frequency of the attack"),
     Feature("bandwidth", "log2 Hz", 3, 13.6, "energy-weighted standard deviation of frequency in the attack"),
@@ -64,15 +61,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("fall_20", "log2 ms", -5, 7.5, "time from the peak until the envelope stays 20 dB below it"),
     Feature("duration", "log2 ms", -5, 7.5, "time that holds the middle 90 % of the energy"),
     Feature("time_centroid", "log2 ms", -5, 7.5, "energy-weighted mean time after the onset"),
-    *(
-        Feature(
-            f"fall_{name}", "log2 ms", -5, 7.5, f"effective duration of the energy between {low:.0f} and {high:.0f} Hz"
-        )
-        for name, low, high in THIRDS
-    ),
-    *_group(
-        STAGE_NAMES, "dB", -60, 20, "power in this stretch (milliseconds after the onset) over that of the first 2 ms"
-    ),
+    *(Feature(f"fall_{name}", "log2 ms", -5, 7.5, _FALL.format(low, high)) for name, low, high in THIRDS),
+    *_group(STAGE_NAMES, "dB", -60, 20, "power in this stretch (ms after the onset) over that of the first 2 ms"),
     *_group(START_NAMES, "dB", -60, 0, "share of the energy of the first 4 ms in this band (hertz in the name)"),
     Feature("start_centroid", "log2 Hz", 5, 13.6, "energy-weighted mean frequency of the first 4 ms"),
     Feature("crest", "dB", 0, 40, "peak over rms of the 20 ms after the onset"),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.errors import require
 from popclass.features.definitions import COEFFICIENTS, NAMES
 from popclass.utils.arrays import pack, unpack
 
@@ -95,9 +96,8 @@ class FrontEnd:
             mel, dct, names = unpack(values["mel"]), unpack(values["dct"]), tuple(values["names"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"the front end is incomplete ({error})") from None
-        unknown = set(names) - set(NAMES)
-        if unknown:
-            raise ValueError(f"the front end asks for features unknown to this version: {', '.join(sorted(unknown))}")
+        unknown = ", ".join(sorted(set(names) - set(NAMES)))
+        require(not unknown, f"the front end asks for features unknown to this version: {unknown}")
         fits = mel.ndim == 2 and mel.shape[1] == window // 2 + 1 and dct.shape == (COEFFICIENTS, len(mel))
         if not fits or (mel < 0).any() or (np.abs(dct) > 1).any():
             raise ValueError("the front end's filterbank (at least 0) and transform (-1 to 1) do not fit its window")
@@ -115,9 +115,9 @@ def import_librosa() -> Any:
 
 def _integer(values: dict[str, Any], key: str, low: int, high: int) -> int:
     value = values[key]
-    if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"{key} is {value!r:.40}; allowed are {low} to {high}")
-    return value
+    fits = type(value) is int and low <= value <= high
+    require(fits, f"{key} is {value!r:.40}; allowed are {low} to {high}")
+    return int(value)
 
 
 def frames(signal: Array, frontend: FrontEnd) -> Array:

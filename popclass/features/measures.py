@@ -252,8 +252,7 @@ def _fallen(net: Array, peak: NDArray[np.intp], level: Array) -> NDArray[np.intp
 
 def _pulses(net: Array, peak: NDArray[np.intp], largest: Array) -> dict[str, Array]:
     """Return number and spacing of separate envelope peaks, and the largest later one."""
-    edge = np.zeros((len(net), APART))
-    padded = np.concatenate([edge, net, edge], axis=1)
+    padded = np.pad(net, ((0, 0), (APART, APART)))
     largest_near = np.lib.stride_tricks.sliding_window_view(padded, 2 * APART + 1, axis=1).max(axis=2)
     top = (net == largest_near) & (net > 0)
     summit = top & (net >= 0.1 * largest[:, None])

@@ -22,8 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from popclass.errors import ModelError, OutputError, require
-from popclass.utils.files import replacing
+from popclass.errors import ModelError, require
 from popclass.utils.strict_json import read_json
 from popclass.utils.text import one_line
 
@@ -110,25 +109,11 @@ def read(path: Path) -> bytes:
     except FileNotFoundError:
         raise ModelError(f"{shown}: no such model file; `popclass train` makes one") from None
     except (OSError, ValueError) as error:
-        raise ModelError(f"{shown}: the model cannot be read ({_reason(error)})") from None
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{shown}: the model cannot be read ({reason})") from None
     fits = len(data) <= LARGEST_FILE
     require(fits, f"{shown}: larger than {LARGEST_FILE // 2**20} MiB, so not a popclass model", ModelError)
     return data
-
-
-def write(path: Path, data: bytes, *, force: bool = False) -> None:
-    """Write a model file atomically.
-
-    Raises
-    ------
-    OutputError
-        If the file exists and `force` is not set, or it cannot be written.
-    """
-    with replacing(path, force=force) as part:
-        try:
-            part.write_bytes(data)
-        except OSError as error:
-            raise OutputError(f"cannot write {one_line(str(path))}: {_reason(error)}") from None
 
 
 def _entry(key: bytes, value: bytes) -> bytes:
@@ -154,10 +139,8 @@ def _check_seal(data: bytes, name: str) -> None:
     check(data, "the file is empty")
     pickled = re.match(rb"\x80[\x00-\x05]", data)
     check(not pickled, "this is a pickle, which may run code and is never opened; popclass reads ONNX")
-    for magic, kind in _ARCHIVES.items():
-        check(
-            not data.startswith(magic), f"this is a {kind} archive, which is never unpacked; name the model file in it"
-        )
+    archive = next((kind for magic, kind in _ARCHIVES.items() if data.startswith(magic)), None)
+    check(archive is None, f"this is a {archive} archive, which is never unpacked; name the model file in it")
     check(_JSON_KEY in data, "not a popclass model; `popclass train` makes one")  # the key of the seal contains it
     head = _entry(_SEAL_KEY, b"0" * _SEAL_VALUE)[:-_SEAL_VALUE]
     sealed = re.fullmatch(re.escape(head) + rb"[0-9a-f]{8}:[0-9a-f]{64}", data[-len(head) - _SEAL_VALUE :])
@@ -177,7 +160,3 @@ def _parse(text: bytes, name: str) -> dict[str, Any]:
     newer = f"made by a newer popclass (schema {version}, known up to {SCHEMA_VERSION})"
     require(version <= SCHEMA_VERSION, f"{name}: {newer}; update popclass", ModelError)
     return dict(info)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

@@ -69,9 +69,7 @@ def check_graph(data: bytes, features: int, classes: int) -> Graph:
 
 
 def _check_value(value: Value, kind: int, shape: tuple[int | None, ...]) -> None:
-    fits = len(value.shape) == len(shape) and all(
-        found in (None, needed) for found, needed in zip(value.shape, shape, strict=True)
-    )
+    fits = len(value.shape) == len(shape) and all(n in (None, m) for n, m in zip(value.shape, shape, strict=True))
     if value.type != kind or not fits:
         raise ValueError(f"{value.name!r} has type {value.type} and shape {value.shape}; needed are {kind} and {shape}")
 

@@ -132,9 +132,8 @@ def read_graph(data: bytes) -> Graph:
     require(low <= version <= high, f"it has ONNX IR version {version}; allowed are {low} to {high}")
     _check_opsets(model.get("opset_import", []))
     require("graph" in model, "the model holds no graph")
-    nodes, initializers, inputs, outputs = (
-        model["graph"].get(name, []) for name in ("node", "initializer", "input", "output")
-    )
+    graph = model["graph"]
+    nodes, initializers, inputs, outputs = (graph.get(name, []) for name in ("node", "initializer", "input", "output"))
     steps, tensors = tuple(map(_node, nodes)), dict(map(_tensor, initializers))
     require(len(tensors) == len(initializers), "there are two tensors of the same name")
     total = sum(values.size for values in tensors.values())

@@ -20,14 +20,13 @@ _ASSUMED = (
     "recognised in real recordings is unknown: no such recordings are openly available."
 )
 _FREQUENT = (
-    "A probability holds where each class is as frequent as in training; where a class is rarer, its probability is "
-    "too high."
+    "A calibrated probability assumes that each class is as frequent as in the training data; where a class is rarer, "
+    "its probability is too high."
 )
 _ALWAYS = (
     "The scores were measured on groups held out of the same data. Another sensor, room or way of recording may do "
     "worse.",
-    "A calibrated probability assumes that each class is as frequent as in the training data; where a class is rarer, "
-    "its probability is too high.",
+    _FREQUENT,
     "No openly available recordings labelled as cavitation against soft-tissue snapping were found for comparison.",
     "popclass is not a medical device and makes no diagnosis.",
 )
@@ -46,10 +45,8 @@ def limits(model: Model) -> list[str]:
         limitations.append(f"It was trained on generated sounds only. {_ASSUMED}")
     elif _is_generated(training):
         limitations.append(f"The base model was trained on generated sounds. {_ASSUMED} {_adapted(model)}.")
-    applied = "timing and context are applied after them."
-    if model.context is None:
-        applied = "timing is applied after them. This model has no context weights."
-    sound = f"The probabilities are those of the sound alone; {applied}"
+    later = "timing, as this model has no context weights, is" if model.context is None else "timing and context are"
+    sound = f"The probabilities are those of the sound alone; {later} applied after them."
     return [*limitations, *_ALWAYS[:2], *_repeated(model), sound, *_ALWAYS[2:]]
 
 

@@ -29,6 +29,7 @@ from popclass.model.context import Context
 from popclass.model.graph import check_graph, open_session, run
 from popclass.model.novelty import Novelty
 from popclass.results import UNCERTAIN
+from popclass.utils.files import write_bytes
 from popclass.utils.text import one_line
 
 _MAPPINGS = ("frontend", "classifier", "calibration", "thresholds", "novelty", "training", "versions", "scores")
@@ -85,13 +86,11 @@ class Model:
             self.info: dict[str, Any] = json.loads(json.dumps(info, sort_keys=True, allow_nan=False))
             self._parse()
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-            problem = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise ModelError(f"{name}: its JSON is not usable: {_short(problem)}; train the model anew") from None
+            raise ModelError(f"{name}: its JSON is not usable: {_short(error)}; train the model anew") from None
         try:
             check_graph(graph, len(self.features), len(self.classes))
         except ValueError as error:
-            problem = _short(str(error))
-            raise ModelError(f"{name}: its graph is refused: {problem}; use a model made by popclass") from None
+            raise ModelError(f"{name}: its graph is refused: {_short(error)}; use a model made by popclass") from None
 
     @classmethod
     def load(cls, path: str | Path) -> Model:
@@ -133,7 +132,7 @@ class Model:
         OutputError
             If the file exists and `force` is not set, or cannot be written.
         """
-        modelfile.write(Path(path), self.to_bytes(), force=force)
+        write_bytes(path, self.to_bytes(), force=force)
         self.name = one_line(str(path))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -152,8 +151,9 @@ class Model:
             frontend = FrontEnd.from_json(self.info["frontend"])
             require(list(frontend.names) == self.info["features"], "it makes other features than those of the model")
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            problem = _short(str(error))
-            raise ModelError(f"{self.name}: its front end is not usable: {problem}; train the model anew") from None
+            raise ModelError(
+                f"{self.name}: its front end is not usable: {_short(error)}; train the model anew"
+            ) from None
         return frontend
 
     def probabilities(self, X: np.ndarray) -> np.ndarray:
@@ -253,9 +253,9 @@ class Model:
         return open_session(self.graph, self.name)
 
 
-def _short(problem: str) -> str:
-    """Return a text that may hold parts of the file on one line, of limited length."""
-    line = one_line(problem)
+def _short(error: Exception) -> str:
+    """Return the text of an error, which may hold parts of the file, on one line of limited length."""
+    line = one_line(f"{error} is missing" if isinstance(error, KeyError) else str(error))
     return line if len(line) <= 300 else line[:297] + "..."
 
 

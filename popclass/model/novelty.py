@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from popclass.errors import require
 from popclass.utils.arrays import pack, unpack
 
 _ROWS_AT_ONCE = 64  # bounds the memory that many events take
@@ -86,11 +87,10 @@ class Novelty:
         """
         novelty = cls(neighbours=int(stored["neighbours"]), **{name: unpack(stored[name]) for name in _ARRAYS})
         shapes = [getattr(novelty, name).shape for name in _ARRAYS]
-        if () in shapes:
-            raise ValueError("the novelty measure has a number where there must be an array")
+        require(() not in shapes, "the novelty measure has a number where there must be an array")
         f, m, q = len(novelty.mean), len(novelty.references), len(novelty.distances)
-        if shapes != [(f,), (f, f), (m, f), (q,), (q,)] or q == 0 or not 1 <= novelty.neighbours <= m:
-            raise ValueError("the arrays of the novelty measure do not fit together")
+        fits = shapes == [(f,), (f, f), (m, f), (q,), (q,)] and q > 0 and 1 <= novelty.neighbours <= m
+        require(fits, "the arrays of the novelty measure do not fit together")
         share = novelty.shares
         if (np.diff(novelty.distances) < 0).any() or (np.diff(share) < 0).any() or share[0] < 0 or share[-1] > 1:
             raise ValueError("the distances of the novelty measure must rise, and its shares from 0 to 1")

@@ -234,11 +234,10 @@ def _one_of(node: Node, name: str, *allowed: str) -> None:
 _NUMBERS = (FLOAT, INT32, INT64, BOOL)
 _CLASSIFIED = (INT64, FLOAT)
 _SEVERAL = tuple(range(1, _MANY + 1))
-_LINEAR_ATTRIBUTES = "classlabels_ints coefficients intercepts multi_class post_transform"
-_SVM_ATTRIBUTES = (
-    "classlabels_ints coefficients kernel_params kernel_type post_transform rho support_vectors vectors_per_class"
-)
-_TREE_ATTRIBUTES = (
+# attributes of the classifiers
+_LINEAR = "classlabels_ints coefficients intercepts multi_class post_transform"
+_SVM = "classlabels_ints coefficients kernel_params kernel_type post_transform rho support_vectors vectors_per_class"
+_TREES = (
     "nodes_treeids nodes_nodeids nodes_featureids nodes_modes nodes_values nodes_truenodeids nodes_falsenodeids "
     "nodes_hitrates nodes_missing_value_tracks_true class_treeids class_nodeids class_ids class_weights base_values "
     "classlabels_int64s post_transform"
@@ -258,9 +257,9 @@ _OPERATORS: dict[tuple[str, str], _Operator] = {
     ("", "Reshape"): _Operator(_reshape, (2,), takes=(_NUMBERS, (INT64,))),
     ("", "Sum"): _Operator(_broadcast, _SEVERAL),
     (ML, "ArrayFeatureExtractor"): _Operator(_extract_columns, (2,), takes=((FLOAT, INT32, INT64), (INT64,))),
-    (ML, "LinearClassifier"): _Operator(_linear, (1,), _LINEAR_ATTRIBUTES, gives=_CLASSIFIED),
+    (ML, "LinearClassifier"): _Operator(_linear, (1,), _LINEAR, gives=_CLASSIFIED),
     (ML, "Normalizer"): _Operator(_normalizer, (1,), "norm"),
     (ML, "Scaler"): _Operator(_scaler, (1,), "offset scale"),
-    (ML, "SVMClassifier"): _Operator(_svm, (1,), _SVM_ATTRIBUTES, gives=_CLASSIFIED),
-    (ML, "TreeEnsembleClassifier"): _Operator(_trees, (1,), _TREE_ATTRIBUTES, gives=_CLASSIFIED),
+    (ML, "SVMClassifier"): _Operator(_svm, (1,), _SVM, gives=_CLASSIFIED),
+    (ML, "TreeEnsembleClassifier"): _Operator(_trees, (1,), _TREES, gives=_CLASSIFIED),
 }

@@ -5,7 +5,7 @@ timeline (a cavity may go to a likelier cavitation up to a refractory period lat
 later event can change it:
 
 - its context is complete: the window after it has passed;
-- its cavity is decided (`popclass.timing.conflicts`);
+- its cavity is decided (`popclass.timing.refractory`);
 - every event that its reason could name, up to a period later, is decided too.
 
 Candidates of cavitation stay for another period as history. That is some three periods of events, an hour, as long as
@@ -30,7 +30,7 @@ from popclass.pipeline import number_events
 from popclass.postprocess import LabelRules, TimelineLabels, assign_labels
 from popclass.results import UNCHECKED, Event
 from popclass.streaming.session import History
-from popclass.timing.conflicts import Conflicts
+from popclass.timing.refractory import Conflicts
 from popclass.timing.timeline import Placed
 
 Array = NDArray[Any]
@@ -266,7 +266,7 @@ def event_of(row: Any, sample_rate: int) -> tuple[Event, Array, float]:
 
 def fingerprints(labels: TimelineLabels) -> NDArray[np.int64]:
     """Return a number for the labels of each event, with the decimals that are written; never 0."""
-    p_label, since = labels.p_label.round(4).tolist(), labels.since_cavitation_s
+    p_label, since = labels.posterior.max(axis=1).round(4).tolist(), labels.since_cavitation_s
     each = zip(labels.labels, labels.timing, labels.reasons, p_label, since, strict=True)
     return np.array([hash((*words, rounded(since_s, 6))) or 1 for *words, since_s in each], np.int64)
 

@@ -12,7 +12,7 @@ sentence names 20.0 min within a period of 20 min.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,8 +86,6 @@ def reasons(
     ...         capacity=1, refractory_s=1200)[1]
     '4.0 min after a cavitation, which makes the one joint cavity refractory for 20min; more likely soft tissue'
     """
-    if all(flag == UNCHECKED for flag in timing):
-        return ("",) * len(timing)
     start = microseconds(np.asarray(time_s, dtype=np.float64)).tolist()
     columns = start, np.asarray(burst).tolist(), np.asarray(takes_cavity, dtype=bool).tolist()
     events = [_Event(*each) for each in zip(*columns, timing, labels, since_cavitation_s, strict=True)]
@@ -107,6 +105,8 @@ class _Event:
 
 
 def _sentence(event: _Event, occupancy: Occupancy, capacity: int | None, refractory_s: float) -> str:
+    if event.timing == UNCHECKED:
+        return ""
     if event.timing == REFRACTORY:
         reason = _no_cavity(occupancy, capacity, refractory_s)
         ending = _ENDINGS.get(event.label, f"more likely {event.label}")
@@ -114,7 +114,7 @@ def _sentence(event: _Event, occupancy: Occupancy, capacity: int | None, refract
     occupied = occupancy.other_bursts + occupancy.own_burst
     if capacity is not None and occupied:
         return f"{occupied + 1} of {capacity} joint cavities in use, including this one"
-    if event.timing == UNCHECKED or event.since_s is None:
+    if event.since_s is None:
         return ""
     if round(event.since_s * MICROSECONDS) >= round(refractory_s * MICROSECONDS):
         return f"{format_span(event.since_s)} after the last"
@@ -142,38 +142,30 @@ def _no_cavity(occupancy: Occupancy, capacity: int | None, refractory_s: float) 
     return f"all {capacity} joint cavities are refractory after {possible}cavitations in the last {period}"
 
 
-def _of_cavities(events: Sequence[_Event], capacity: int, period: int) -> list[Occupancy]:
-    """Return the occupancy of each event at a site with `capacity` cavities."""
+def _of_cavities(events: Sequence[_Event], capacity: int, period: int) -> Iterator[Occupancy]:
+    """Yield the occupancy of each event at a site with `capacity` cavities."""
     takers = sorted((event for event in events if event.takes_cavity), key=lambda event: event.start)
     starts = [taker.start for taker in takers]
-    found = []
     for event in events:
-        if event.timing == UNCHECKED:
-            found.append(Occupancy())
-            continue
         first, here = bisect_right(starts, event.start - period), bisect_right(starts, event.start)
         last = bisect_left(starts, event.start + period)
         others = [taker.start for taker in takers[first:here] if taker.burst != event.burst]
         named = here if here - first >= capacity else last
-        found.append(
-            Occupancy(
-                other_bursts=len(others),
-                own_burst=here - first - len(others) - event.takes_cavity,
-                last_s=(event.start - others[-1]) / MICROSECONDS if others else None,
-                next_s=(starts[here] - event.start) / MICROSECONDS if here < last else None,
-                certain=all(taker.label == CAVITATION for taker in takers[first:named]),
-            )
+        yield Occupancy(
+            other_bursts=len(others),
+            own_burst=here - first - len(others) - event.takes_cavity,
+            last_s=(event.start - others[-1]) / MICROSECONDS if others else None,
+            next_s=(starts[here] - event.start) / MICROSECONDS if here < last else None,
+            certain=all(taker.label == CAVITATION for taker in takers[first:named]),
         )
-    return found
 
 
-def _of_joint(events: Sequence[_Event], period: int) -> list[Occupancy]:
-    """Return the burst that took the one joint of an unknown site before the burst of each refractory event."""
+def _of_joint(events: Sequence[_Event], period: int) -> Iterator[Occupancy]:
+    """Yield the burst that took the one joint of an unknown site before the burst of each refractory event."""
     candidates = [event for event in events if event.timing != UNCHECKED]
     began = {event.burst: event.start for event in sorted(candidates, key=lambda event: event.start, reverse=True)}
     certain = {event.burst for event in candidates if event.label == CAVITATION}
     takers = sorted({(began[event.burst], event.burst) for event in events if event.takes_cavity})
-    found = []
     for event in events:
         occupancy = Occupancy()
         if event.timing == REFRACTORY:
@@ -182,5 +174,4 @@ def _of_joint(events: Sequence[_Event], period: int) -> list[Occupancy]:
             if at >= 0 and start - takers[at][0] < period:
                 last, burst = takers[at]
                 occupancy = Occupancy(1, last_s=(start - last) / MICROSECONDS, certain=burst in certain)
-        found.append(occupancy)
-    return found
+        yield occupancy

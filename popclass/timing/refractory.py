@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from popclass.errors import UsageError, require
 from popclass.results import CONSISTENT, REFRACTORY, UNCHECKED
-from popclass.timing.scheduling import schedule
+from popclass.timing.scheduling import find_splits, schedule
 from popclass.timing.sites import check_cavities
 from popclass.utils.duration import check_duration
 
@@ -150,6 +150,60 @@ def cavities_needed(time_s: ArrayLike, cavitation: ArrayLike, *, refractory_s: f
     start = np.sort(microseconds(onset[np.asarray(cavitation, dtype=bool)]))
     end = np.searchsorted(start, start + round(refractory_s * MICROSECONDS), side="left")
     return int((end - np.arange(len(start))).max(initial=0))
+
+
+class Conflicts:
+    """Conflicts between the candidates of cavitation on one timeline, and when they are decided.
+
+    Candidates compete only where more of them than there are cavities lie within one refractory period. Such a conflict
+    reaches from its first candidate to the last one that lies within a period of a conflicting candidate. Between two
+    conflicts every candidate has its cavity, and nothing on one side of a gap changes anything on the other.
+
+    Parameters
+    ----------
+    time_s, burst : ndarray, shape (n,)
+        Of the candidates in order of time.
+    takes_cavity : ndarray of bool, shape (n,)
+        Candidates that have a cavity so far.
+    capacity : int or None
+        Joint cavities; None where the site is unknown and the first burst takes the only one.
+    period_s : float
+    """
+
+    def __init__(
+        self, time_s: Floats, burst: Integers, takes_cavity: Flags, *, capacity: int | None, period_s: float
+    ) -> None:
+        self._time, self._period = microseconds(time_s), round(period_s * MICROSECONDS)
+        self._burst, self._capacity = burst, capacity
+        gap = np.ones(len(burst) + 1, dtype=bool)  # before each candidate and after the last
+        gap[1:-1] = burst[1:] != burst[:-1]
+        if capacity is None:
+            gap[:-1] &= takes_cavity  # the joint is free where a burst takes it
+        else:
+            gap &= find_splits(self._time, length=self._period, machines=capacity)[1]
+        self._gap = gap
+
+    def decided_s(self, known_s: float) -> float:
+        """Return the time before which no cavity will change hands.
+
+        Parameters
+        ----------
+        known_s : float
+            Candidates before it are all known, with their final weights.
+        """
+        if self._capacity is None:
+            return known_s
+        first = self._last_gap(known_s, len(self._time))  # a later candidate may still extend the conflict before it
+        return min(float(self._time[first]) / MICROSECONDS, known_s) if first < len(self._time) else known_s
+
+    def forgettable(self, needed_s: float, burst: int) -> int:
+        """Return the number of first candidates that do not matter to events from a time and a burst on."""
+        return self._last_gap(needed_s, int(np.searchsorted(self._burst, burst, side="left")))
+
+    def _last_gap(self, until_s: float, at_most: int) -> int:
+        """Return the last gap before which all periods have ended by a time."""
+        past = np.searchsorted(self._time + self._period, np.floor(until_s * MICROSECONDS), side="right")
+        return int(np.flatnonzero(self._gap[: min(int(past), at_most) + 1])[-1])
 
 
 def _take_cavities(onset: Floats, odds: Floats, burst: Integers, capacity: int, period: int, price: float) -> Flags:

@@ -51,47 +51,44 @@ class Site:
     name : str
     cavities : int
         Joint cavities that can be recorded there.
-    refractory_s : float
-        Seconds a cavity needs after a cavitation before it can cavitate again.
     documented : bool
         Whether the literature that popclass uses documents audible cavitation there.
     note : str
         The joints counted.
     source : str
         Of the count and the documentation.
+    refractory_s : float
+        Seconds a cavity needs after a cavitation before it can cavitate again.
     origin : str
         `built in`, or the file that adds the site.
     """
 
     name: str
     cavities: int
-    refractory_s: float = REFRACTORY_S
     documented: bool = False
     note: str = ""
     source: str = ""
+    refractory_s: float = REFRACTORY_S
     origin: str = BUILT_IN
 
 
-_TABLE = (
-    ("mcp", 1, True, "one knuckle", "Unsworth 1971"),
-    ("hand", 14, True, "finger and thumb joints of one hand; documented for the knuckles (MCP) only", _UNSWORTH),
-    ("wrist", 2, False, "one wrist", _ANATOMY),
-    ("elbow", 1, False, "one elbow", _ANATOMY),
-    ("shoulder", 1, False, "one shoulder", _ANATOMY),
-    ("jaw", 2, False, "both jaw joints", _ANATOMY),
-    ("neck", 12, True, "cervical facet joints", f"Reggars 1996, Dunning 2013; {_ANATOMY}"),
-    ("thoracic", 24, True, "thoracic facet joints", f"Dunning 2017 (unverified); {_ANATOMY}"),
-    ("lumbar", 10, True, "lumbar facet joints", "Mourad 2019, Cramer 2011"),
-    ("si", 2, False, "both sacroiliac joints", "anatomy"),
-    ("hip", 1, False, "one hip", _ANATOMY),
-    ("knee", 1, False, "one knee", _ANATOMY),
-    ("ankle", 2, False, "one ankle", _ANATOMY),
-    ("toe", 1, False, "one toe joint (MTP)", _ANATOMY),
+_BUILT_IN_SITES = (
+    Site("mcp", 1, True, "one knuckle", "Unsworth 1971"),
+    Site("hand", 14, True, "finger and thumb joints of one hand; documented for the knuckles (MCP) only", _UNSWORTH),
+    Site("wrist", 2, False, "one wrist", _ANATOMY),
+    Site("elbow", 1, False, "one elbow", _ANATOMY),
+    Site("shoulder", 1, False, "one shoulder", _ANATOMY),
+    Site("jaw", 2, False, "both jaw joints", _ANATOMY),
+    Site("neck", 12, True, "cervical facet joints", f"Reggars 1996, Dunning 2013; {_ANATOMY}"),
+    Site("thoracic", 24, True, "thoracic facet joints", f"Dunning 2017 (unverified); {_ANATOMY}"),
+    Site("lumbar", 10, True, "lumbar facet joints", "Mourad 2019, Cramer 2011"),
+    Site("si", 2, False, "both sacroiliac joints", "anatomy"),
+    Site("hip", 1, False, "one hip", _ANATOMY),
+    Site("knee", 1, False, "one knee", _ANATOMY),
+    Site("ankle", 2, False, "one ankle", _ANATOMY),
+    Site("toe", 1, False, "one toe joint (MTP)", _ANATOMY),
 )
-SITES: Mapping[str, Site] = {
-    name: Site(name, cavities, documented=documented, note=note, source=source)
-    for name, cavities, documented, note, source in _TABLE
-}
+SITES: Mapping[str, Site] = {site.name: site for site in _BUILT_IN_SITES}
 
 
 def all_sites() -> dict[str, Site]:
@@ -132,18 +129,12 @@ def check_cavities(cavities: int, *, what: str = "cavities") -> int:
 
 def describe() -> list[dict[str, str]]:
     """Return the rows of `popclass sites`, every value as text."""
-    return [
-        {
-            "site": site.name,
-            "cavities": str(site.cavities),
-            "refractory": format_duration(site.refractory_s),
-            "documented": "yes" if site.documented else "no",
-            "note": site.note,
-            "source": site.source,
-            "origin": site.origin,
-        }
-        for site in all_sites().values()
-    ]
+    rows = []
+    for site in all_sites().values():
+        period, documented = format_duration(site.refractory_s), "yes" if site.documented else "no"
+        row = {"site": site.name, "cavities": str(site.cavities), "refractory": period, "documented": documented}
+        rows.append({**row, "note": site.note, "source": site.source, "origin": site.origin})
+    return rows
 
 
 def assumption(site: str | None) -> str | None:
@@ -220,4 +211,4 @@ def _site(path: Path, name: str, fields: Any) -> Site:
     values = {"refractory": format_duration(REFRACTORY_S), **fields}
     refractory_s = parse_duration(values.pop("refractory"), what=f"{where}: refractory")
     cavities = check_cavities(values.pop("cavities"), what=f"{where}: cavities")
-    return Site(name, cavities, refractory_s, origin=str(path), **values)
+    return Site(name, cavities, refractory_s=refractory_s, origin=str(path), **values)

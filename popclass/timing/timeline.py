@@ -28,6 +28,11 @@ from numpy.typing import ArrayLike, NDArray
 from popclass.results import RecordingInfo
 
 _CLOCK_STEP_S = 1.0
+_OVERLAP = "overlaps in time with {}: a sound in both recordings counts twice"
+_SET_BACK = (
+    "begins before {}, though its number is higher: if a clock was set back between them, timing across recordings is "
+    "wrong; state their starting times in a manifest"
+)
 _COUNTER = re.compile(r"(?P<name>.*?)(?P<number>\d{1,9})(?P<rest>\D*)", re.DOTALL)
 
 
@@ -113,8 +118,18 @@ def timeline_warnings(recordings: Sequence[RecordingInfo]) -> list[list[str]]:
     for members in groups.values():
         _warn_of_missing_zones(recordings, members, found)
     for timeline in timelines(recordings):
-        _warn_of_overlaps(recordings, timeline, found)
-        _warn_of_clocks_set_back(recordings, timeline, found)
+        series: dict[tuple[str, str], list[tuple[int, float, int]]] = {}
+        spans = []
+        for index, start in zip(timeline.recordings, timeline.offsets_s, strict=True):
+            spans.append((index, start, start + recordings[index].duration_s - _CLOCK_STEP_S))
+            stem, ending = os.path.splitext(recordings[index].name)
+            if counter := _COUNTER.fullmatch(stem):
+                numbered = series.setdefault((counter["name"], counter["rest"] + ending), [])
+                numbered.append((int(counter["number"]), start, index))
+        _warn_of_earlier_starts(recordings, spans, _OVERLAP, found)
+        for numbered in series.values():
+            starts = [(index, start, start) for _, start, index in sorted(numbered)]
+            _warn_of_earlier_starts(recordings, starts, _SET_BACK, found)
     return found
 
 
@@ -148,32 +163,13 @@ def _warn_of_missing_zones(recordings: Sequence[RecordingInfo], members: Sequenc
             found[index].append("starting time without a time zone: timing was checked apart from recordings with one")
 
 
-def _warn_of_overlaps(recordings: Sequence[RecordingInfo], timeline: Timeline, found: list[list[str]]) -> None:
-    """Warn of recordings that start before the end of the one that lasts longest so far."""
-    until, longest = 0.0, ""
-    for index, offset in zip(timeline.recordings, timeline.offsets_s, strict=True):
-        if offset < until - _CLOCK_STEP_S:
-            found[index].append(f"overlaps in time with {longest}: a sound in both recordings counts twice")
-        end = offset + recordings[index].duration_s
-        if end > until:
-            until, longest = end, recordings[index].name
-
-
-def _warn_of_clocks_set_back(recordings: Sequence[RecordingInfo], timeline: Timeline, found: list[list[str]]) -> None:
-    """Warn of recordings that begin before one whose name has a smaller counter."""
-    series: dict[tuple[str, str], list[tuple[int, float, int]]] = {}
-    for index, offset in zip(timeline.recordings, timeline.offsets_s, strict=True):
-        stem, ending = os.path.splitext(recordings[index].name)
-        if counter := _COUNTER.fullmatch(stem):
-            members = series.setdefault((counter["name"], counter["rest"] + ending), [])
-            members.append((int(counter["number"]), offset, index))
-    for members in series.values():
-        latest, name = -1.0, ""
-        for _, offset, index in sorted(members):
-            if offset < latest:
-                found[index].append(
-                    f"begins before {name}, though its number is higher: if a clock was set back between them, timing "
-                    "across recordings is wrong; state their starting times in a manifest"
-                )
-            if offset > latest:
-                latest, name = offset, recordings[index].name
+def _warn_of_earlier_starts(
+    recordings: Sequence[RecordingInfo], spans: Sequence[tuple[int, float, float]], warning: str, found: list[list[str]]
+) -> None:
+    """Warn of recordings, given with start and end, that start before the latest end of those before them."""
+    latest, name = 0.0, ""
+    for index, start, end in spans:
+        if start < latest:
+            found[index].append(warning.format(name))
+        if end > latest:
+            latest, name = end, recordings[index].name

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from popclass.detection.bands import coefficients
 from popclass.detection.candidates import (
     LONG,
+    QUIETEST_RMS,
     SHORT,
-    Sensitivity,
+    THRESHOLD,
     background,
     log_likelihood,
     moving_sum,
@@ -21,7 +22,6 @@ from popclass.detection.candidates import (
 
 FRAME = 64
 COUNTS = coefficients(FRAME)
-SETTING = Sensitivity()
 
 
 def noise_energies(frames, seed=0, power=1e-4):
@@ -37,7 +37,7 @@ def test_moving_sum():
 @pytest.mark.parametrize("seed", range(3))
 def test_background_noise_mean(seed):
     energies = noise_energies(2048, seed)
-    floor, _ = background(energies, COUNTS, SETTING)
+    floor, _ = background(energies, COUNTS)
     np.testing.assert_allclose(floor[:6, 0], energies[:6].mean(axis=1), rtol=0.1)
 
 
@@ -45,37 +45,37 @@ def test_background_clicks():
     energies = noise_energies(2048)
     with_clicks = energies.copy()
     with_clicks[:, ::50] *= 1000
-    floor, _ = background(with_clicks, COUNTS, SETTING)
-    plain, _ = background(energies, COUNTS, SETTING)
+    floor, _ = background(with_clicks, COUNTS)
+    plain, _ = background(energies, COUNTS)
     np.testing.assert_allclose(floor[:6], plain[:6], rtol=0.25)
 
 
 def test_background_unsteady():
     steady = noise_energies(2048)
     swelling = steady * (1 + 0.9 * np.sin(np.arange(2048) / 60)).astype(np.float32)
-    assert (background(swelling, COUNTS, SETTING)[1] < 0.5 * background(steady, COUNTS, SETTING)[1])[:4].all()
+    assert (background(swelling, COUNTS)[1] < 0.5 * background(steady, COUNTS)[1])[:4].all()
 
 
 def test_background_quietest():
-    floor, _ = background(np.zeros((len(COUNTS), 100), np.float32), COUNTS, SETTING)
-    np.testing.assert_allclose(floor[:, 0], COUNTS * SETTING.quietest_rms**2, rtol=1e-5)
+    floor, _ = background(np.zeros((len(COUNTS), 100), np.float32), COUNTS)
+    np.testing.assert_allclose(floor[:, 0], COUNTS * QUIETEST_RMS**2, rtol=1e-5)
 
 
 def test_reference_floor_and_causality():
     energies = noise_energies(400)
-    floor = np.repeat(background(energies, COUNTS, SETTING)[0], 400, axis=1)
-    before = reference(energies, floor, SETTING)
+    floor = np.repeat(background(energies, COUNTS)[0], 400, axis=1)
+    before = reference(energies, floor)
     assert (before >= floor).all()
     changed = energies.copy()
     changed[:, 300:] *= 1e4
-    np.testing.assert_array_equal(reference(changed, floor, SETTING)[:, :301], before[:, :301])
+    np.testing.assert_array_equal(reference(changed, floor)[:, :301], before[:, :301])
 
 
 def test_reference_fading_peak():
     energies = noise_energies(400)
     energies[:, 200] *= 1e4
-    floor = np.repeat(background(energies, COUNTS, SETTING)[0], 400, axis=1)
-    raised = (reference(energies, floor, SETTING) / floor)[0]
+    floor = np.repeat(background(energies, COUNTS)[0], 400, axis=1)
+    raised = (reference(energies, floor) / floor)[0]
     assert raised[201] > 500
     assert (np.diff(raised[202:220]) < 0).all()
     assert raised[300] < 3
@@ -111,9 +111,9 @@ def test_possible_frames_contain_candidates(seed):
     rng = np.random.default_rng(seed)
     energies = noise_energies(600, seed)
     energies[:, rng.integers(0, 600, 4)] *= np.float32(10 ** rng.uniform(0, 1))
-    floor, freedom = background(energies, COUNTS, SETTING)
+    floor, freedom = background(energies, COUNTS)
     floors, freedoms = (np.repeat(each, 600, axis=1) for each in (floor, freedom))
-    against = reference(energies, floors, SETTING)
+    against = reference(energies, floors)
     evidence = np.max(
         [log_likelihood(energies, against, COUNTS, freedoms, length).sum(axis=0) for length in (SHORT, LONG)], axis=0
     )
@@ -125,16 +125,16 @@ def test_possible_frames_contain_candidates(seed):
 def test_possible_frames_click():
     energies = noise_energies(1024)
     energies[:, 500] *= 100
-    floor, freedom = background(energies, COUNTS, SETTING)
-    possible = possible_frames(energies, floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold)
+    floor, freedom = background(energies, COUNTS)
+    possible = possible_frames(energies, floor[:, 0], freedom[:, 0], COUNTS, THRESHOLD)
     assert 500 - LONG < possible[0] <= 500 == possible[-1]
 
 
 @pytest.mark.parametrize("frames", [0, 1, 2, LONG - 1, LONG, 1024])
 def test_possible_frames_noise(frames):
     energies = noise_energies(1024)
-    floor, freedom = background(energies, COUNTS, SETTING)
-    assert len(possible_frames(energies[:, :frames], floor[:, 0], freedom[:, 0], COUNTS, SETTING.threshold)) == 0
+    floor, freedom = background(energies, COUNTS)
+    assert len(possible_frames(energies[:, :frames], floor[:, 0], freedom[:, 0], COUNTS, THRESHOLD)) == 0
 
 
 def test_proposals_maxima():

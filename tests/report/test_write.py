@@ -176,7 +176,7 @@ def test_page_limitations(run: Run, recording: Path, model: str) -> None:
     head = html.unescape(page.read_text("utf-8")).split("<main>")[0]
     assert "generated sounds" not in head
     assert "no audible cavitation" not in head
-    assert "as frequent as in training" in head
+    assert "as frequent as in the training data" in head
 
 
 def test_labels_name() -> None:

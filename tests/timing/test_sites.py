@@ -60,7 +60,9 @@ def test_lookup_unknown_without_suggestion():
 
 def test_user_site(user_sites):
     path = user_sites('[thumb]\ncavities = 2\nrefractory = "25min"\ndocumented = true\nnote = "MCP and IP"\n')
-    assert lookup("thumb") == Site("thumb", 2, 1500.0, documented=True, note="MCP and IP", origin=str(path))
+    assert lookup("thumb") == Site(
+        "thumb", 2, refractory_s=1500.0, documented=True, note="MCP and IP", origin=str(path)
+    )
     assert describe()[-1]["origin"] == str(path)
     assert len(describe()) == len(SITES) + 1
 

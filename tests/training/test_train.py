@@ -90,7 +90,7 @@ def test_train_inherits_context(clips):
     assert other.context is None
     expected = "the context weights of the base model could not be used: it does not have 'tendon'"
     assert any(remark.startswith(expected) for remark in other.info["training"]["remarks"])
-    assert "This model has no context weights." in card(other)
+    assert "this model has no context weights" in card(other)
 
 
 def test_train_option_errors(tmp_path):
