@@ -218,7 +218,7 @@ class Detector:
         before = totals[:, max(frame - ARRIVAL, 0) : frame]
         if before.shape[1]:
             earlier = before.max(axis=1)
-            first = (earlier >= max(self.setting.threshold, ARRIVAL_GAIN * float(here[channel]))) & (
+            first = (earlier >= max(candidates.THRESHOLD, ARRIVAL_GAIN * float(here[channel]))) & (
                 here < ARRIVAL_SHARE * here[channel]
             )
             if first.any():
