@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import check_text, read_columns
 from popclass.formats.text import number
 from popclass.metadata import Metadata
+from popclass.utils.duration import parse_moment
 from popclass.utils.text import counted, one_line
 
 COLUMNS = ("file", "subject", "site", "cavities", "recorded_at", "symptoms")
@@ -129,18 +129,10 @@ def _metadata(where: str, cells: dict[str, str], site: str | None) -> Metadata:
         if cavities and not re.fullmatch(r"[0-9]{1,9}", cavities):
             raise UsageError(f"cavities '{one_line(cavities)[:40]}' is not a whole number of up to nine digits")
         count = int(cavities) if cavities else None
-        return Metadata(cells["site"] or site, subject or None, count, _moment(cells["recorded_at"]))
+        moment = parse_moment(cells["recorded_at"], "recorded_at") if cells["recorded_at"] else None
+        return Metadata(cells["site"] or site, subject or None, count, moment)
     except UsageError as error:
         raise LabelError(f"{where}: {error}") from None
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        # a date alone would become midnight
-        return datetime.fromisoformat(text if ":" in text else "no time") if text else None
-    except ValueError:
-        like = "2026-11-22T10:15:00+01:00"
-        raise UsageError(f"recorded_at '{one_line(text)}' is not a date and time; write it like {like}") from None
 
 
 def summarize(metadata: Mapping[str, Metadata]) -> Summary:

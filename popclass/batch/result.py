@@ -15,11 +15,11 @@ from popclass.batch.files import Fingerprint
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Entry
 from popclass.errors import OutputError, UsageError
-from popclass.formats.csv_io import FAILED, RecordingRow, csv_header, csv_rows, read_events_csv, recordings_csv
+from popclass.formats.csv_io import FAILED, RecordingRow, csv_line, csv_rows, read_events_csv, recordings_csv
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
-from popclass.results import Analysis, RecordingInfo
+from popclass.results import Analysis, RecordingInfo, event_columns
 from popclass.utils.files import check_writable, system_errors, write_text
 from popclass.utils.text import one_line
 
@@ -233,7 +233,7 @@ class ResultsFolder:
         if self._to == PARQUET:
             from popclass.batch.parquet import write_parquet as write
         events, recordings = (self._path / name for name in _tables(self._to))
-        write(events, chain([csv_header(result.classes)], event_lines))
+        write(events, chain([csv_line(event_columns(result.classes))], event_lines))
         write(recordings, recordings_csv(result.recordings, classes=result.classes))
         write_text(self._path / RUN, run)
 

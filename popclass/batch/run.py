@@ -18,11 +18,10 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from popclass.batch.files import find_recordings, same_content
 from popclass.batch.journal import Journal
-from popclass.batch.manifest import notices, read_manifest, summarize
+from popclass.batch.manifest import Summary, notices, read_manifest, summarize
 from popclass.batch.result import CSV, BatchResult, Labeler, ResultsFolder
 from popclass.batch.worker import LIBRARIES, BatchProgress, OnProgress, Outcome, Process, ProgressCounter, process_here
 from popclass.errors import UsageError
@@ -38,7 +37,6 @@ from popclass.utils.workers import MOST_JOBS, available_cores
 from popclass.version import __version__
 
 PathLike = str | os.PathLike[str]
-Notice = Callable[[str], None]
 
 
 def classify_folder(
@@ -55,7 +53,7 @@ def classify_folder(
     scheduler: str | None = None,
     to: str = CSV,
     progress: OnProgress | None = None,
-    notice: Notice | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> BatchResult:
     """Classify every recording of a folder tree.
 
@@ -156,7 +154,7 @@ def classify_folder(
         with Journal(target, made_by, classes=len(chosen.classes), fresh=fresh) as journal:
             if fresh:
                 results.remove_tables()
-            lines = _notices(shown, stated, metadata, journal)
+            lines = _notices(shown, summarize(stated), metadata, journal)
             for line in lines:
                 notice(line)
             stamps = {name: Stamp.of(source / name) for name in recordings}
@@ -169,7 +167,15 @@ def classify_folder(
                 "libraries": {name: version(name) for name in LIBRARIES},
                 "model": {"name": chosen.name, "sha256": chosen.sha256},
                 "parameters": parameters,
-                "counts": _counts(result, None if manifest is None else len(recordings) - len(stated)),
+                "counts": {
+                    "recordings": len(result.recordings),
+                    "failed": len(result.failed),
+                    "heard_before": result.resumed,  # a stored name
+                    "events": sum(result.counts.values()),
+                    "labels": result.counts,
+                    "not_in_manifest": None if manifest is None else len(recordings) - len(stated),
+                    "audio_s": round(result.audio_s, 3),
+                },
                 "notices": lines,
                 "times": {
                     "began": began.isoformat(timespec="seconds"),
@@ -182,11 +188,8 @@ def classify_folder(
     return result
 
 
-def _notices(
-    manifest: str | None, stated: Mapping[str, Metadata], metadata: Mapping[str, Metadata], journal: Journal
-) -> list[str]:
+def _notices(manifest: str | None, now: Summary, metadata: Mapping[str, Metadata], journal: Journal) -> list[str]:
     """Return the notices about the manifest and the sites, and note the manifest in the journal."""
-    now = summarize(stated)
     before = (journal.manifest or {}) if journal.entries else None
     journal.note_manifest(now)
     sites = sorted({each.site for each in metadata.values() if each.site is not None})
@@ -211,16 +214,3 @@ def _process_all(
     if pending:
         process(pending, note)
     return len(kept), counter.now
-
-
-def _counts(result: BatchResult, not_in_manifest: int | None) -> dict[str, Any]:
-    counts = result.counts
-    return {
-        "recordings": len(result.recordings),
-        "failed": len(result.failed),
-        "heard_before": result.resumed,  # a stored name
-        "events": sum(counts.values()),
-        "labels": counts,
-        "not_in_manifest": not_in_manifest,
-        "audio_s": round(result.audio_s, 3),
-    }

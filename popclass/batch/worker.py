@@ -75,7 +75,7 @@ class BatchProgress:
     elapsed_s : float
         Seconds since this run began to process.
     share : float
-        Share of the bytes of this run that were read, 0-1. It predicts the time left better than the number of files.
+        Share of the bytes of this run that were read, 0-1; grows more evenly than the number of files.
     """
 
     done: int
@@ -89,11 +89,6 @@ class BatchProgress:
     def speed(self) -> float | None:
         """Times real time; None before any audio was processed."""
         return self.audio_s / self.elapsed_s if self.audio_s and self.elapsed_s else None
-
-    @property
-    def left_s(self) -> float | None:
-        """Seconds left at the speed so far; None while that is unknown."""
-        return self.elapsed_s * (1 - self.share) / self.share if self.share else None
 
 
 Chunk = dict[str, Stamp]
@@ -270,9 +265,8 @@ def _await_start(pool: ProcessPoolExecutor, jobs: int) -> None:
         starting = [pool.submit(os.getpid) for _ in range(jobs)]
         starting[0].result()
     except (BrokenExecutor, BrokenPipeError):
-        raise UsageError(
-            "no worker process can be started; a script must do its work below `if __name__ == '__main__':`"
-        ) from None
+        needed = "a script must do its work below `if __name__ == '__main__':`"
+        raise UsageError(f"no worker process can be started; {needed}") from None
 
 
 _folder: Path

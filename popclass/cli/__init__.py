@@ -27,8 +27,6 @@ from popclass.version import __version__
 
 __all__ = ["main"]
 
-FINE, UNUSABLE = 0, 2
-
 _EPILOG = """\b
 Examples:
   popclass classify hip.m4a --site hip
@@ -56,8 +54,8 @@ def commands(context: click.Context) -> int:
     """Run `popclass`."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
-        return UNUSABLE
-    return FINE
+        return 2
+    return 0
 
 
 for _command in (
@@ -97,7 +95,7 @@ def _run(arguments: list[str], stops: SignalHandler) -> int:
         with commands.make_context("popclass", arguments) as context:
             code = commands.invoke(context)
             sys.stdout.flush()
-            return code if isinstance(code, int) else FINE
+            return code if isinstance(code, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
@@ -107,7 +105,7 @@ def _run(arguments: list[str], stops: SignalHandler) -> int:
             raise stops.received from error
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             discard(sys.stdout)
-            return FINE
+            return 0
         if isinstance(error, PopclassError):
             line = str(error)
         elif failure := system_failure(error):
@@ -116,7 +114,7 @@ def _run(arguments: list[str], stops: SignalHandler) -> int:
         else:
             raise
     print_error(line)
-    return UNUSABLE
+    return 2
 
 
 def _usage(error: click.ClickException) -> str:

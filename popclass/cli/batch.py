@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 COLUMNS = {"--subject": "subject", "--symptom": "symptoms", "--cavities": "cavities", "--recorded-at": "recorded_at"}
 SPEED_FROM_S = 3600.0  # of audio; with less, the time to start would count for too much
 
-_EPILOG = """\b
-Examples:
+_HELP = """Classify every recording of a folder tree into tables.
+
+Recordings are found by their file suffix, in all folders below FOLDER that are not hidden. A recording that cannot
+be used gets a row with the reason; the others are still classified, and the exit code is 1.
+
   popclass batch recordings/ -o results/
   popclass batch recordings/ -o results/ --manifest recordings/manifest.csv --jobs 2
   popclass batch /shared/recordings/ -o results/ --scheduler tcp://node1:8786 --to parquet
   popclass batch recordings/ -o results/ --report
 
-\b
 RESULTS_DIR gets events.csv, recordings.csv (one row for every file found), run.json and journal.jsonl;
 with --to parquet it gets events.parquet and recordings.parquet instead of the CSV files.
 The same command again continues after an interruption: it processes only new, changed and failed files.
@@ -37,27 +39,22 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(help=_HELP, cls=options.Command)
 @click.argument("folder", type=options.PATH)
-@click.option("-o", "results_dir", type=options.PATH, metavar="RESULTS_DIR", required=True, help="Folder for results.")
+@options.path("-o", "RESULTS_DIR", "Folder for results.", "results_dir", required=True)
 @options.model
-@click.option("--manifest", type=options.PATH, metavar="CSV", help="Table with subject, site etc. of the recordings.")
+@options.path("--manifest", "CSV", "Table with subject, site etc. of the recordings.")
 @options.site
 @options.refractory
 @options.min_probability
-@click.option("--jobs", type=options.whole_number(1, MOST_JOBS), metavar="N", help="Processes (default: one per core).")
+@options.number("--jobs", "Processes (default: one per core).", 1, MOST_JOBS)
 @click.option("--report", is_flag=True, help="Also write report.html, with a page for each recording with events.")
 @click.option("--fresh", is_flag=True, help="Start over: delete the tables and the journal of an earlier run.")
 @click.option("--scheduler", metavar="ADDRESS", help="Use the Dask cluster of this scheduler, such as tcp://host:8786.")
 @click.option("--to", type=click.Choice(["csv", "parquet"]), default="csv", help="Format of the tables.")
 @click.option("--quiet", is_flag=True, help="Print only failures.")
 def batch(folder: str, results_dir: str, report: bool, quiet: bool, **settings: Any) -> int:
-    """Classify every recording of a folder tree into tables.
-
-    Recordings are found by their file suffix, in all folders below FOLDER that are not hidden. A recording that cannot
-    be used gets a row with the reason; the others are still classified, and the exit code is 1.
-    """
-    # the settings have the names of the parameters of `classify_folder`
+    """Run `popclass batch`; the settings have the names of the parameters of `classify_folder`."""
     jobs, scheduler, manifest = settings["jobs"], settings["scheduler"], settings["manifest"]
     if jobs is not None and scheduler is not None:
         raise UsageError("--jobs counts processes on this machine, --scheduler uses others: omit one of them")

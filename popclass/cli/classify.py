@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from datetime import datetime
-from itertools import chain
+from contextlib import ExitStack
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ import click
 from popclass.cli import options
 from popclass.cli.console import STDIN, check_paths, copied_stdin, exit_code, print_note, process_each, progress_bar
 from popclass.errors import UsageError
+from popclass.utils.duration import parse_moment
 from popclass.utils.files import STDOUT, check_writable, write_text
 from popclass.utils.text import one_line
 
@@ -29,13 +28,6 @@ _EXPECTED = {
     **{".csv": ["csv"], ".tsv": ["csv"], ".jsonl": ["jsonl"], ".json": ["jsonl"], ".ndjson": ["jsonl"]},
     **{".txt": ["audacity", "raven"], ".audacity": ["audacity"], ".raven": ["raven"]},
 }
-
-
-def _moment(text: str, option: str) -> datetime:
-    with suppress(ValueError):
-        if ":" in text:  # a day alone would silently become midnight
-            return datetime.fromisoformat(text)
-    raise UsageError(f"{option} {text!r} is not a date and time: write it like 2026-11-22T10:15:00+01:00")
 
 
 _CLASSIFY_HELP = """Detect the short sounds in recordings and classify each.
@@ -61,42 +53,20 @@ file name.
 @options.cavities
 @options.refractory
 @options.subject
-@options.checked(
-    "--recorded-at", _moment, "ISO", "Start, such as 2026-11-22T10:15:00+01:00 (default: from metadata or file name)."
-)
+@options.checked("--recorded-at", parse_moment, "ISO", "Start, like 2026-11-22T10:15:00+01:00 (default: of the file).")
 @options.min_probability
-@options.path(
-    "--report", "OUT.html", "Also write a page to view, listen to and correct the events; it contains their sound."
-)
+@options.path("--report", "OUT.html", "Also write a page to view, play and correct the events; it contains sound.")
 @options.checked(
-    "--symptom",
-    options.check_symptom,
-    "NAME",
-    "Symptom to discuss in the report, such as pain or numbness; may be repeated.",
-    "symptoms",
-    multiple=True,
+    "--symptom", options.check_symptom, "NAME", "Symptom for the report, such as pain; may be repeated.", multiple=True
 )
-@click.option(
-    "--format", "style", type=click.Choice(FORMATS), help="Format (default: by the suffix .csv or .jsonl, else table)."
-)
+@click.option("--format", "style", type=click.Choice(FORMATS), help="Format (default: by suffix, else table).")
 @options.path("-o", "OUT", "Output file; - is stdout.", "output", default=STDOUT)
-def classify(
-    recordings: tuple[str, ...],
-    model: str | None,
-    refractory: float | None,
-    recorded_at: datetime | None,
-    min_probability: float | None,
-    report: str | None,
-    symptoms: tuple[str, ...],
-    style: str | None,
-    output: str,
-    **metadata: Any,  # site, subject and cavities, as Metadata names them
-) -> int:
+def classify(recordings: tuple[str, ...], report: str | None, style: str | None, output: str, **settings: Any) -> int:
     """Run `popclass classify`."""
     form = style or _BY_SUFFIX.get(PurePath(output).suffix.lower(), TABLE)
-    if recorded_at is not None and len(recordings) > 1:
+    if settings["recorded_at"] is not None and len(recordings) > 1:
         raise UsageError("--recorded-at belongs to a single recording: classify them one by one, or use popclass batch")
-    if symptoms and report is None:
+    if settings["symptom"] and report is None:
         raise UsageError("--symptom is used in a report only: add --report OUT.html")
     _check_targets(recordings, form, output, report)
 
@@ -105,7 +75,7 @@ def classify(
     from popclass.pipeline import analyze, load_model
     from popclass.postprocess import postprocess
 
-    loaded = load_model(model)
+    loaded = load_model(settings["model"])
     paths = {recording: recording for recording in recordings}
     with ExitStack() as stack:
         if report is not None and STDIN in paths:
@@ -114,20 +84,18 @@ def classify(
             recordings, lambda name, progress: analyze(paths[name], loaded, name=name, progress=progress)
         )
         if analyses:
-            given = Metadata(recorded_at=recorded_at, **metadata)
-            results = postprocess(
-                analyses, [given] * len(analyses), loaded, refractory_s=refractory, min_probability=min_probability
-            )
+            given = Metadata(**{name: settings[name] for name in ("site", "subject", "cavities", "recorded_at")})
+            rules = {"refractory_s": settings["refractory"], "min_probability": settings["min_probability"]}
+            results = postprocess(analyses, [given] * len(analyses), loaded, **rules)
             write_results(results, format=form, target=output, keep_corrected=True)
             _print_notes(results, form, output, chosen=style is not None)
             if report is not None:
                 from popclass.report import write_report
 
                 used = [paths[result.recording] for result in results]
+                page: dict[str, Any] = {"symptoms": settings["symptom"], "paths": used, "failures": failures}
                 with progress_bar("writing the report") as bar:
-                    write_report(
-                        results, report, model=loaded, symptoms=symptoms, paths=used, failures=failures, progress=bar
-                    )
+                    write_report(results, report, model=loaded, progress=bar, **page)
                 if report != STDOUT:
                     print_note(f"report: {one_line(report)}")
     return exit_code(failures, len(analyses))
@@ -190,16 +158,13 @@ def features(recordings: tuple[str, ...], output: str) -> int:
     from popclass.pipeline import extract_events, load_model
 
     frontend = load_model(None).frontend
-    extractions, failures = process_each(
-        recordings, lambda recording, progress: extract_events(recording, frontend, progress=progress)
-    )
-    if extractions:
+    found, failures = process_each(recordings, lambda name, bar: extract_events(name, frontend, progress=bar))
+    if found:
         from popclass.formats.csv_io import csv_line
 
-        rows = (
-            [each.info.name, event.event, f"{event.start_s:.6f}", *values]
-            for each in extractions
-            for event, values in zip(each.events, each.features.tolist(), strict=True)
-        )
-        write_text(output, map(csv_line, chain([["recording", "event", "start_s", *frontend.names]], rows)))
-    return exit_code(failures, len(extractions))
+        lines = [csv_line(["recording", "event", "start_s", *frontend.names])]
+        for each in found:
+            for event, values in zip(each.events, each.features.tolist(), strict=True):
+                lines.append(csv_line([each.info.name, event.event, f"{event.start_s:.6f}", *values]))
+        write_text(output, lines)
+    return exit_code(failures, len(found))

@@ -110,9 +110,8 @@ def copied_stdin() -> Iterator[str]:
             with open(path, "wb") as copy:
                 shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            message = f"-: cannot be copied into a temporary file ({reason}); set TMPDIR to a folder with room"
-            raise AudioError(message) from error
+            failure = f"cannot be copied into a temporary file ({(error.strerror or str(error)).lower()})"
+            raise AudioError(f"-: {failure}; set TMPDIR to a folder with room") from error
         yield path
 
 
@@ -202,8 +201,7 @@ def _os_failure(error: OSError) -> str:
             os.getcwd()
         except OSError:
             return "the folder this was started in is gone; change to another one"
-    named = isinstance(error.filename, str | bytes)
-    where = f"{one_line(os.fsdecode(error.filename))}: " if named else ""
+    where = f"{one_line(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
     what = error.strerror or "an unknown failure"
     return f"{where}{what[:1].lower()}{what[1:]}{_ADVICE.get(error.errno or 0, '')}"
 

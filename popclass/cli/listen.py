@@ -48,43 +48,31 @@ _HELP = """Classify short sounds in real time.
 
 From a microphone (its number or name as `python -m sounddevice` lists them; default: the system's), or with - from
 standard input: WAV, or raw samples with --rate, --channels and --encoding.
-"""
-_EPILOG = """\b
-Examples:
+
   popclass listen --site mcp
   arecord -f S16_LE -r 48000 -t wav | popclass listen - --site knee
   ffmpeg -f pulse -i default -f wav - | popclass listen - --format jsonl
   sox -d -t raw -e signed -b 16 -r 44100 -c 1 - | popclass listen - --rate 44100 --encoding s16le
 
-\b
 An event is reported at its end, classified by its sound alone (revision 0), and again under the same number
 when its label changes; the last revision is final. Ctrl-C ends the command.
 """
 
 
-@click.command(help=_HELP, epilog=_EPILOG)
+@click.command(help=_HELP, cls=options.Command)
 @click.argument("source", required=False, metavar="[-|DEVICE]")
 @options.model
 @options.site
 @options.cavities
 @options.refractory
 @options.subject
-@click.option("--rate", type=options.whole_number(8_000, 192_000), metavar="HZ", help="Rate of raw samples or device.")
-@click.option(
-    "--channels", type=options.whole_number(1, 8), metavar="N", help="Channels of raw samples or device (default: 1)."
-)
+@options.number("--rate", "Rate of raw samples or device.", 8_000, 192_000, metavar="HZ")
+@options.number("--channels", "Channels of raw samples or device (default: 1).", 1, 8)
 @click.option("--encoding", type=_Encoding(_ENCODINGS), help="Encoding of raw samples; without it, WAV is expected.")
 @click.option("--format", "style", type=click.Choice(("table", "jsonl")), default="table", help="Output format.")
-@click.option("--save", "folder", type=options.PATH, metavar="DIR", help="Save sounds and labels for popclass train.")
-@click.option(
-    "--session",
-    type=options.PATH,
-    metavar="FILE",
-    help="Continue or begin the session in this file; saved every minute.",
-)
-def listen(
-    source: str | None, model: str | None, style: str, folder: str | None, session: str | None, **more: Any
-) -> int:
+@options.path("--save", "DIR", "Save sounds and labels for popclass train.", "folder")
+@options.path("--session", "FILE", "Continue or begin the session in this file; saved every minute.")
+def listen(source: str | None, style: str, folder: str | None, session: str | None, **more: Any) -> int:
     """Run `popclass listen`; `more` holds the options of the samples, and of the listener as it names them."""
     if session is not None:
         check_writable(session)
@@ -96,7 +84,8 @@ def listen(
         from popclass.streaming.output import EventLines, QueuedOutput, View
         from popclass.streaming.runner import Runner
 
-        runner = Runner(samples, {"model": load_model(model), **more}, [], print_note, session)
+        more["model"] = load_model(more["model"])
+        runner = Runner(samples, more, [], print_note, session)
         # A pipe may carry an old recording: without a session file its events get no date.
         if source != STDIN or session is not None:
             runner.clock = lambda: datetime.now().astimezone()

@@ -53,21 +53,16 @@ def checked(name: str, check: Check, metavar: str, help: str, *names: str, **set
     return click.option(name, *names, callback=convert, metavar=metavar, help=help, **settings)
 
 
-def path(name: str, metavar: str, help: str, *names: str, default: str | None = None) -> Option:
-    """Return an option that is the path of a file or folder."""
-    return click.option(name, *names, type=PATH, metavar=metavar, default=default, help=help)
+def path(name: str, metavar: str, help: str, *names: str, **settings: Any) -> Option:
+    """Return an option that is the path of a file or folder; parameters as `checked`."""
+    return click.option(name, *names, type=PATH, metavar=metavar, help=help, **settings)
 
 
-def number(name: str, help: str, least: int, most: int | None = None, default: int | None = None) -> Option:
+def number(name: str, help: str, least: int, most: int | None = None, metavar: str = "N", **settings: Any) -> Option:
     """Return an option that is a whole number within limits."""
-    return click.option(name, type=whole_number(least, most), default=default, metavar="N", help=help)
-
-
-def whole_number(least: int, most: int | None = None) -> click.IntRange:
-    """Return the type of an option that is a whole number within limits."""
     kind = click.IntRange(least, most)
     kind.name = f"whole number from {least} on" if most is None else f"whole number from {least} to {most}"
-    return kind
+    return click.option(name, type=kind, metavar=metavar, help=help, **settings)
 
 
 def check_symptom(text: str, option: str = "symptom") -> str:
@@ -93,17 +88,8 @@ def _probability(text: str, option: str) -> float:
 model = path("--model", "MODEL.onnx", "Model to use (default: the bundled model).")
 site = checked("--site", lambda text, _: lookup(text).name, "SITE", "Site of the body; popclass sites lists them.")
 cavities = number("--cavities", "Joint cavities that can pop (default: that of the site).", least=1, most=MOST_CAVITIES)
-refractory = checked(
-    "--refractory",
-    lambda text, option: parse_duration(text, what=option),
-    "DURATION",
-    f"Time before a joint cavity can pop again, {format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)} "
-    "(default: that of the site, 20min).",
-)
+_ALLOWED = f"{format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)} (default: that of the site, 20min)"
+refractory = checked("--refractory", parse_duration, "DURATION", f"Time before a cavity can pop again, {_ALLOWED}.")
 subject = checked("--subject", _subject, "ID", "Person; recordings of one subject and site share a timeline.")
-min_probability = checked(
-    "--min-probability",
-    _probability,
-    "P",
-    "Minimum probability for a label, 0-1; below it the event is 'uncertain' (default: set by the model).",
-)
+_BOUND = "Minimum probability for a label, 0-1; below it the event is 'uncertain' (default: set by the model)."
+min_probability = checked("--min-probability", _probability, "P", _BOUND)

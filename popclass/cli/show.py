@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
-
 import click
 
 from popclass.cli import options
 from popclass.utils.files import STDOUT, write_text
 from popclass.utils.text import one_line
-
-if TYPE_CHECKING:
-    from popclass.model.model import Model
 
 
 @click.group(help="Look at model files.")
@@ -39,10 +33,20 @@ def show(path: str) -> int:
     from popclass.training.model_card import card
 
     loaded = Model.load(path)
-    # control characters of a foreign model must not reach the terminal
+    # The card comes first, since it checks the metadata used below. Control characters of a foreign model must not
+    # reach the terminal.
     text = "\n".join(map(one_line, card(loaded).split("\n")))
-    facts = "".join(f"{name:<16} {one_line(value)}".rstrip() + "\n" for name, value in _facts(loaded))
-    write_text(STDOUT, facts + render([Markdown(text, hyperlinks=False)]))
+    scores, bounds = loaded.info["scores"], zip(loaded.classes, loaded.thresholds.min_probability, strict=True)
+    # each on one line, so that it can be searched for
+    facts = {
+        "model": f"{loaded.name}, made by {loaded.info['created_by']}",
+        "sha256": loaded.sha256,
+        "min probability": ", ".join(f"{name} {bound:.2f}" for name, bound in bounds),
+        "scores": f"{scores['folds']} folds by {scores['grouped_by']}, {scores['groups']} groups",
+        "context": "used" if loaded.context is not None else "not used",
+    }
+    lines = "".join(f"{name:<16} {one_line(value)}".rstrip() + "\n" for name, value in facts.items())
+    write_text(STDOUT, lines + render([Markdown(text, hyperlinks=False)]))
     return 0
 
 
@@ -58,37 +62,21 @@ The checksum shows damage, not forgery.
 @click.argument("path", metavar="MODEL", type=options.PATH)
 def verify(path: str) -> int:
     """Run `popclass model verify`."""
+    from popclass.model.graph_reader import read_graph
     from popclass.model.model import Model
 
-    loaded = Model.load(path)
-    write_text(STDOUT, "".join(f"{line}\n" for line in (f"{loaded.name}: fine", *_checks(loaded))))
+    loaded = Model.load(path)  # makes all these checks
+    operators = ", ".join(sorted({node.operator for node in read_graph(loaded.graph).nodes}))
+    lines = (
+        f"{loaded.name}: fine",
+        "checksum: every byte is as it was written; this excludes damage but does not prove the origin",
+        f"graph: {operators}; no other files, functions, nested graphs or strings; all numbers finite",
+        f"front end, calibration and novelty: fit {len(loaded.features)} features and {len(loaded.classes)} classes",
+        "trial run: the least, usual and largest features give probabilities from 0 to 1 that add up to 1",
+        f"sha256 {loaded.sha256}",
+    )
+    write_text(STDOUT, "\n".join(lines) + "\n")
     return 0
-
-
-def _checks(loaded: Model) -> Iterator[str]:
-    """Yield the checks that loading the model has passed."""
-    from popclass.model.graph_reader import read_graph
-
-    graph = read_graph(loaded.graph)
-    operators = ", ".join(sorted({node.operator for node in graph.nodes}))
-    yield "checksum: every byte is as it was written; this excludes damage but does not prove the origin"
-    yield f"graph: {operators}; no other files, functions, nested graphs or strings; all numbers finite"
-    yield f"front end, calibration and novelty: fit {len(loaded.features)} features and {len(loaded.classes)} classes"
-    yield "trial run: the least, usual and largest features give probabilities from 0 to 1 that add up to 1"
-    yield f"sha256 {loaded.sha256}"
-
-
-def _facts(loaded: Model) -> Iterator[tuple[str, str]]:
-    """Yield the main facts, each of which is printed on one line so that it can be searched for."""
-    scores, bounds = loaded.info["scores"], zip(loaded.classes, loaded.thresholds.min_probability, strict=True)
-    yield "model", f"{loaded.name}, made by {loaded.info['created_by']}"
-    yield "sha256", loaded.sha256
-    yield "min probability", ", ".join(f"{name} {bound:.2f}" for name, bound in bounds)
-    yield "scores", f"{scores['folds']} folds by {scores['grouped_by']}, {scores['groups']} groups"
-    yield "context", "used" if loaded.context is not None else "not used"
-
-
-_WHOLE = ("site", "cavities", "refractory", "documented")
 
 
 _SITES_HELP = """List the sites and their joint cavities.
@@ -119,8 +107,8 @@ def sites() -> int:
     columns = [name for name in rows[0] if name != "origin" or any(row["origin"] != BUILT_IN for row in rows)]
     layout = ruled_table()
     for name in columns:
-        justify: Literal["left", "right"] = "right" if name == "cavities" else "left"
-        layout.add_column(name, justify=justify, no_wrap=name in _WHOLE, overflow="fold")
+        whole = name in ("site", "cavities", "refractory", "documented")
+        layout.add_column(name, justify="right" if name == "cavities" else "left", no_wrap=whole, overflow="fold")
     for row in rows:
         layout.add_row(*(row[name] for name in columns))
     write_text(STDOUT, render([layout]))

@@ -14,7 +14,6 @@ from popclass.utils.files import STDOUT, check_writable, placing, write_text
 from popclass.utils.text import counted, one_line
 
 CLASSIFIERS = ("auto", "logistic", "svm", "forest")
-LARGEST_SEED = 2**32 - 1
 MOST_SESSIONS = 100_000
 
 
@@ -42,16 +41,12 @@ hold nothing but 'other'. Recordings that are labelled only in part need --parti
 @click.command(help=_TRAIN_HELP, cls=options.Command)
 @click.argument("labelled", type=options.PATH)
 @options.path("-o", "MODEL.onnx", "Model file; its card (.md) is written beside it.", "output", default="model.onnx")
-@click.option(
-    "--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto selects the best in cross-validation."
-)
+@click.option("--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto: best in cross-validation.")
 @options.path("--base", "MODEL.onnx", "Model to adapt; the labels correct its predictions.")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of taking them for 'other'.")
 @options.number("--folds", "Folds of cross-validation.", least=2, default=5)
-@options.number("--seed", "Seed of the random numbers.", least=0, most=LARGEST_SEED, default=0)
-@click.option(
-    "--own-class", "own_classes", multiple=True, metavar="NAME", help="Class named like another class; may be repeated."
-)
+@options.number("--seed", "Seed of the random numbers.", least=0, most=2**32 - 1, default=0)
+@click.option("--own-class", "own_classes", multiple=True, metavar="NAME", help="Class named like another; repeatable.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # settings: as popclass.train names them
     """Run `popclass train`."""

@@ -24,11 +24,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from popclass.errors import AudioError, LabelError, UsageError
-from popclass.evaluation.classification import score_classification
-from popclass.evaluation.counts import score_answers, score_detection, score_unlabelled
-from popclass.evaluation.intervals import Scores
 from popclass.evaluation.matching import WINDOW_S, Case, cases_of, count_labels
 from popclass.evaluation.output import Evaluation
+from popclass.evaluation.scores import Scores, score_answers, score_classification, score_detection, score_unlabelled
 from popclass.labels import LabelledRecording, read_labels
 from popclass.metadata import Metadata
 from popclass.metrics.bootstrap import DRAWS, FEWEST_GROUPS, LEVEL
@@ -47,15 +45,12 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn", "onnxruntime", "soundfile", "soxr
 
 Progress = Callable[[str, int, int], None]
 PathLike = str | os.PathLike[str]
+AnyModel = Model | PathLike | None
 Analyzed = list[tuple[LabelledRecording, Analysis]]
 
 
 def evaluate(
-    labelled: PathLike,
-    *,
-    model: Model | PathLike | None = None,
-    partial: bool = False,
-    progress: Progress | None = None,
+    labelled: PathLike, *, model: AnyModel = None, partial: bool = False, progress: Progress | None = None
 ) -> Evaluation:
     """Evaluate a model on labelled recordings.
 
@@ -190,9 +185,7 @@ def _about_recordings(analyzed: Analyzed, failed: Sequence[str], hashes: dict[st
     }
 
 
-def _inputs(
-    labelled: PathLike, model: Model | PathLike | None, partial: bool, files: Sequence[Path], hashes: Iterable[str]
-) -> Scores:
+def _inputs(labelled: PathLike, model: AnyModel, partial: bool, files: Sequence[Path], hashes: Iterable[str]) -> Scores:
     """Return what identifies an evaluation besides its model: label files, SHA-256 of recordings, options, versions."""
     return {
         "labelled": _base_name(labelled),
@@ -209,7 +202,7 @@ def _inputs(
     }
 
 
-def _command(labelled: PathLike, model: Model | PathLike | None, partial: bool) -> str:
+def _command(labelled: PathLike, model: AnyModel, partial: bool) -> str:
     """Return the equivalent command, paths shortened to their last parts.
 
     Examples

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from popclass.audio import open_recording
-from popclass.evaluation.classification import READINGS
 from popclass.evaluation.matching import Case
+from popclass.evaluation.scores import READINGS
 from popclass.results import Event
 
 Readings = Mapping[str, Mapping[str, Any]]
@@ -61,7 +61,7 @@ def confusion(answers: Mapping[str, Any]) -> Figure:
     Parameters
     ----------
     answers : mapping
-        The `table` of `popclass.evaluation.counts.score_answers`.
+        The `table` of `popclass.evaluation.scores.score_answers`.
     """
     columns = [*answers["columns"], "missed"]
     rows = {row["truth"]: [*row["given"], row["missed"]] for row in answers["rows"]}
@@ -120,11 +120,9 @@ def wilson(right: int, events: int) -> tuple[float, float]:
 def _bins(axes: Axes, bins: Sequence[Mapping[str, Any]], name: str, label: str) -> None:
     """Plot the bins of one reading: areas that grow with their events, and intervals of the share that is right."""
     sure, right, events = (np.array([b[key] for b in bins]) for key in ("probability", "right", "events"))
-    reach = np.array([wilson(round(b["right"] * b["events"]), b["events"]) for b in bins]).T - right
+    reach = np.abs(np.array([wilson(round(b["right"] * b["events"]), b["events"]) for b in bins]).T - right)
     colour, bar = COLOURS[name], BARS[name]
-    axes.errorbar(
-        sure, right, yerr=np.abs(reach), fmt="none", ecolor=colour, elinewidth=bar, capsize=1 + bar, alpha=0.75
-    )
+    axes.errorbar(sure, right, yerr=reach, fmt="none", ecolor=colour, elinewidth=bar, capsize=1 + bar, alpha=0.75)
     axes.plot(sure, right, color=colour, linestyle=STYLES[name], linewidth=1)
     area = np.maximum(_AREA * events / events.sum(), _LEAST_AREA)
     axes.scatter(sure, right, s=area, color=colour, marker=MARKERS[name], alpha=0.75, label=label, zorder=3)
@@ -236,14 +234,9 @@ def _title(case: Case, event: Event, classes: Sequence[str]) -> str:
 
     where = f"{_place(case, event)}, SNR {event.snr_db:.0f} dB"
     most = classes[int(case.probabilities["both"].argmax())]
-    return "\n".join(
-        [
-            f"Labelled {case.truth}; most likely {most}; popclass label {event.label}",
-            where if len(where) <= 100 else f"...{where[-97:]}",
-            f"sound alone: {listed('sound')}",
-            f"with both: {listed('both')}",
-        ]
-    )
+    where = where if len(where) <= 100 else f"...{where[-97:]}"
+    labels = f"Labelled {case.truth}; most likely {most}; popclass label {event.label}"
+    return f"{labels}\n{where}\nsound alone: {listed('sound')}\nwith both: {listed('both')}"
 
 
 def _place(case: Case, event: Event) -> str:

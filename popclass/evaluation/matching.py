@@ -116,7 +116,7 @@ class Case:
     event : Event or None
         None where nothing was detected.
     probabilities : mapping of str to ndarray, shape (classes,)
-        Probabilities of each reading (`popclass.evaluation.classification`); empty where there is no event.
+        Probabilities of each reading (`popclass.evaluation.scores`); empty where there is no event.
     """
 
     recording: LabelledRecording

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from popclass.errors import OutputError
-from popclass.evaluation.classification import READINGS, worst
 from popclass.evaluation.matching import MATCHED, Case
 from popclass.evaluation.report import markdown, text
+from popclass.evaluation.scores import READINGS, worst
 from popclass.formats.csv_io import cell, csv_line
 from popclass.utils.files import write_text
 from popclass.utils.signals import defer_signals

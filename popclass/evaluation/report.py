@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from popclass.evaluation.classification import READINGS
-from popclass.metrics.tables import figure, markdown_table, table
+from popclass.evaluation.scores import READINGS
+from popclass.metrics.tables import figure, markdown_table, table, with_interval
 from popclass.utils.text import one_line
 
 Rows = list[list[str]]
@@ -122,7 +122,7 @@ def _detection(scores: Scores) -> list[Any]:
     if error["n"]:
         line += f" Onset error: median {error['median']:.2f} ms, 95 % {error['p95']:.2f} ms"
         line += f" (of {error['n']} labels that name an onset)."
-    rows = [[one["class"], one["labelled"], spanned(one["recall"], one["interval"])] for one in found["classes"]]
+    rows = [[one["class"], one["labelled"], with_interval(one["recall"], one["interval"])] for one in found["classes"]]
     recalls = [_rows(("label", "n", "recall"), *rows, ("all", found["labelled"], recall))] if rows else []
     return [line, *recalls, *unlabelled]
 
@@ -209,18 +209,7 @@ def _cell(value: str) -> str:
 
 
 def _spanned(scores: Scores, keys: Sequence[str]) -> list[str]:
-    return [spanned(scores[key], scores["intervals"][key]) for key in keys]
-
-
-def spanned(value: float | None, interval: Sequence[float] | None) -> str:
-    """Return a figure and its interval.
-
-    Examples
-    --------
-    >>> spanned(0.5, [0.25, 0.75]), spanned(None, None)
-    ('0.500 (0.250-0.750)', '-')
-    """
-    return figure(value) if interval is None else f"{figure(value)} ({figure(interval[0])}-{figure(interval[1])})"
+    return [with_interval(scores[key], scores["intervals"][key]) for key in keys]
 
 
 def _percent(value: float | None) -> str:

@@ -43,11 +43,6 @@ def csv_line(cells: Iterable[Any]) -> str:
     return line.getvalue().removesuffix("\r\n") + "\n"
 
 
-def csv_header(classes: Sequence[str]) -> str:
-    """Return the header line of an events table of a model with these classes."""
-    return csv_line(event_columns(tuple(classes)))
-
-
 def csv_rows(result: RecordingResult) -> Iterator[str]:
     """Yield the lines of the events of one recording, without a header."""
     for row in fields(result):
@@ -71,7 +66,7 @@ def events_csv(results: Sequence[RecordingResult]) -> Iterator[str]:
         If the results are of models with different classes.
     """
     classes = results[0].classes if results else ()
-    yield csv_header(classes)
+    yield csv_line(event_columns(classes))
     for result in results:
         if result.classes != classes:
             raise ValueError(f"one table needs one set of classes: {classes} and {result.classes}")

@@ -56,21 +56,21 @@ def render(parts: Iterable[RenderableType]) -> str:
 
 def terminal_table(results: Sequence[RecordingResult]) -> str:
     """Return the events of several recordings laid out for the terminal."""
-    return render(_parts(results, min(SPARKLINE, shutil.get_terminal_size().columns)))
+    return render(_parts(results))
 
 
-def _parts(results: Sequence[RecordingResult], width: int) -> Iterator[RenderableType]:
+def _parts(results: Sequence[RecordingResult]) -> Iterator[RenderableType]:
     from rich.text import Text
 
     for kind, part in outline(results):
         if isinstance(part, RecordingResult):
             yield _table(part)
             yield ""
-            yield from _sparkline([part], width)
+            yield from _sparkline([part])
             continue
         if kind == "total":
             for session in shared_sessions(results):
-                yield from _sparkline([each for each in results if each.session is session], width)
+                yield from _sparkline([each for each in results if each.session is session])
         yield Text(part, style=_PART_STYLES.get(kind, ""))
 
 
@@ -96,7 +96,7 @@ def _table(result: RecordingResult) -> Table:
     return layout
 
 
-def _sparkline(results: Sequence[RecordingResult], width: int) -> Iterator[RenderableType]:
+def _sparkline(results: Sequence[RecordingResult]) -> Iterator[RenderableType]:
     """Yield the bars of a timeline and, for terminals without colors, the initials of their labels."""
     from rich.text import Text
 
@@ -104,6 +104,7 @@ def _sparkline(results: Sequence[RecordingResult], width: int) -> Iterator[Rende
     if len(points) < 2:
         return
     end = f" {length(duration_s)}"
+    width = min(SPARKLINE, shutil.get_terminal_size().columns)
     bars = sparkline(points, duration_s, max(width - len(end), 1))
     line = Text()
     for label, same in groupby(bars, key=lambda bar: bar.label):

@@ -24,7 +24,7 @@ from itertools import islice, zip_longest
 from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import cell
 from popclass.formats.text import Row, TrackLabel, fields, number, read_header, read_rows
-from popclass.results import Event, RecordingResult
+from popclass.results import RecordingResult
 from popclass.utils.text import one_line, visible
 
 _PROBABILITY = re.compile(r"(?<!\s)\s+(0\.\d\d|1\.00)$")  # one try for each run of spaces, however long
@@ -51,16 +51,11 @@ def audacity(results: Sequence[RecordingResult]) -> Iterator[str]:
         If there are several recordings.
     """
     if len(results) > 1:
-        raise UsageError(
-            f"an Audacity label track belongs to one recording, not to {len(results)}; "
-            "classify them one at a time, or use --format csv or raven"
-        )
-    return (_event_line(event) for result in results for event in result.events)
-
-
-def _event_line(event: Event) -> str:
-    probability = "" if event.p_label is None else f" {event.p_label:.2f}"
-    return audacity_line(event.start_s, event.end_s, event.label + probability)
+        what = f"an Audacity label track belongs to one recording, not to {len(results)}"
+        raise UsageError(f"{what}; classify them one at a time, or use --format csv or raven")
+    events = [event for result in results for event in result.events]
+    texts = (each.label if each.p_label is None else f"{each.label} {each.p_label:.2f}" for each in events)
+    return (audacity_line(event.start_s, event.end_s, text) for event, text in zip(events, texts, strict=True))
 
 
 def single_field(text: str) -> str:

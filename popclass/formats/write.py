@@ -46,11 +46,7 @@ _TRACK = re.compile(rb"(\d+\.\d{6}\t\d+\.\d{6}\t[^\t\n]+ (0\.\d\d|1\.00)\n)*[^\n
 
 
 def write_results(
-    results: Sequence[RecordingResult],
-    *,
-    format: str = "table",
-    target: Target = STDOUT,
-    keep_corrected: bool = False,
+    results: Sequence[RecordingResult], *, format: str = "table", target: Target = STDOUT, keep_corrected: bool = False
 ) -> bool:
     """Write results in one of `FORMATS`; a table for a terminal is laid out in its width.
 

@@ -18,7 +18,7 @@ from popclass.errors import LabelError
 from popclass.labels.records import LabelledRecording, Labels, Note, abbreviated
 from popclass.labels.sidecar import find_sidecars, is_audio, list_files, read_folder, read_one_recording, read_one_track
 from popclass.labels.table import TABLE, read_tables, tables_in
-from popclass.labels.validation import STANDARD, check_class_name
+from popclass.labels.validation import STANDARD, check_class_names
 from popclass.utils.text import one_line
 
 
@@ -81,10 +81,9 @@ def _read_directory(folder: Path) -> Labels:
     with_audio = {path.relative_to(folder).parts[0] for path in sidecars.recordings if path.parent != folder}
     if both := sorted(with_audio & set(STANDARD)):
         track = min(sidecars.tracks).relative_to(folder).as_posix()
-        raise LabelError(
-            f"{one_line(str(folder))}: labelled twice: folders named like classes ({abbreviated(both)}) and label "
-            f"tracks ({one_line(track)}); move one of them elsewhere, rename the folders, or write a {TABLE}"
-        )
+        found = f"folders named like classes ({abbreviated(both)}) and label tracks ({one_line(track)})"
+        shown = one_line(str(folder))
+        raise LabelError(f"{shown}: labelled twice: {found}; move or rename one of them, or write a {TABLE}")
     return read_folder(folder, sidecars)
 
 
@@ -98,15 +97,13 @@ def _read_class_folders(folder: Path) -> Labels:
         if not clips:
             warnings.append(Note("a folder without audio is ignored", one_line(str(inner))))
             continue
-        check_class_name(inner.name, where=shown)
+        check_class_names({inner.name: (1, shown)})
         recordings += [LabelledRecording(clip, clip.relative_to(folder).as_posix(), whole=inner.name) for clip in clips]
     classes = sorted({recording.whole or "" for recording in recordings})
     if len(classes) < 2:
         found = f"only '{classes[0]}'" if classes else "none with audio"
-        raise LabelError(
-            f"{shown}: expected a folder per class, at least two, or a labels.csv, or recordings with label tracks "
-            f"beside them (REC.txt for REC.wav); class folders found: {found}"
-        )
+        wanted = "a folder per class, at least two, or a labels.csv, or label tracks (REC.txt beside REC.wav)"
+        raise LabelError(f"{shown}: expected {wanted}; class folders found: {found}")
     if loose := [path.name for path in list_files(folder, below=False) if is_audio(path)]:
         warnings.append(Note("recordings outside the class folders are ignored", abbreviated(loose)))
     return Labels(tuple(recordings), tuple(warnings))

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from operator import eq
@@ -108,10 +108,10 @@ def read_folder(folder: Path, sidecars: Sidecars) -> Labels:
     labels = _read(folder, sidecars)
     known = {recording.path for recording in labels.recordings}
     warnings: list[str] = []
-    if unlabelled := [_relative(path, folder) for path in sidecars.recordings if path not in known]:
+    if unlabelled := [path.relative_to(folder).as_posix() for path in sidecars.recordings if path not in known]:
         brief = f"{counted(len(unlabelled), 'recording')} without a label track ignored"
         warnings.append(Note(brief, abbreviated(unlabelled)))
-    if strays := [_relative(path, folder) for path in sidecars.strays]:
+    if strays := [path.relative_to(folder).as_posix() for path in sidecars.strays]:
         warnings.append(Note(f"{counted(len(strays), 'label track')} without a recording ignored", abbreviated(strays)))
     return replace(labels, warnings=(*warnings, *labels.warnings))
 
@@ -124,11 +124,8 @@ def read_one_recording(recording: Path) -> Labels:
     tracks = {track: owners for track, owners in found.tracks.items() if recording in owners or not owners}
     labels = _read(folder, Sidecars(found.recordings, tracks, []), only=recording)
     if not labels.recordings:
-        stem = one_line(recording.stem)
-        raise LabelError(
-            f"{one_line(str(recording))}: no label track beside it; expected is {stem}.txt (Audacity) or "
-            f"{stem}.selections.txt (Raven)"
-        )
+        expected = one_line(f"{recording.stem}.txt (Audacity) or {recording.stem}.selections.txt (Raven)")
+        raise LabelError(f"{one_line(str(recording))}: no label track beside it; expected is {expected}")
     return labels
 
 
@@ -139,12 +136,11 @@ def read_one_track(track: Path) -> Labels:
 
 
 def _owners(track: Path, named: Mapping[Path, list[Path]]) -> list[Path]:
-    base = track.stem
+    base, is_table = track.stem, track.stem.lower().endswith(_TABLE_ENDS)
     found = named.get(track.with_name(base), [])
-    if base.lower().endswith(_TABLE_ENDS):
-        while not found and "." in base:  # the longest name that fits: a.b.selections.txt is of a.b.wav, not of a.wav
-            base = base.rpartition(".")[0]
-            found = named.get(track.with_name(base), [])
+    while is_table and not found and "." in base:  # the longest name: a.b.selections.txt is of a.b.wav, not of a.wav
+        base = base.rpartition(".")[0]
+        found = named.get(track.with_name(base), [])
     return found
 
 
@@ -161,15 +157,14 @@ def _read(folder: Path, sidecars: Sidecars, *, only: Path | None = None) -> Labe
             owner = _only_owner(track, owners) if label.file is None else _named_recording(row, label, owners, by_name)
             found.setdefault(owner, []).append(_label_row(row, label))
     recordings = [
-        LabelledRecording(path, _relative(path, folder), tuple(sorted(rows)), verified=not rows)
+        LabelledRecording(path, path.relative_to(folder).as_posix(), tuple(sorted(rows)), verified=not rows)
         for path, rows in sorted(found.items())
         if only in (None, path)
     ]
-    return validated(recordings, sorted(sidecars.tracks), _warn_of_numbers(recordings), allow_empty=False)
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
+    numbers = {name for recording in recordings for name in recording.classes if name.isdigit()}
+    shown = abbreviated(sorted(numbers, key=lambda name: (len(name), name)))  # int() stops at 4,300 digits
+    warnings = [f"labels that are only numbers ({shown}) are used as class names"] if numbers else []
+    return validated(recordings, sorted(sidecars.tracks), warnings, allow_empty=False)
 
 
 def _parse(track: Path) -> list[tuple[Row, TrackLabel]]:
@@ -177,26 +172,22 @@ def _parse(track: Path) -> list[tuple[Row, TrackLabel]]:
     shown, header = one_line(str(track)), read_header(track)
     columns = re.split("[,;]", header[0]) if len(header) == 1 else []
     if len(columns) > 1 and BEGIN in (name.strip(' "') for name in columns):
+        what = "a Raven selection table whose columns are not separated by tabs"
         raise LabelError(
-            f"{shown}, row 1: a Raven selection table whose columns are not separated by tabs; save it from Raven "
-            "again, or with tabs (in a spreadsheet: text, tab delimited)"
+            f"{shown}, row 1: {what}; save it from Raven again, or from a spreadsheet as tab delimited text"
         )
     labels = read_raven(track) if BEGIN in header else list(read_audacity(track))
     files = {(label.path, label.file) for _, label in labels if label.file is not None}
     if len(files) > 1 and OFFSET not in header:  # begin times count from the start of the first recording
-        raise LabelError(
-            f"{shown}: selections in {len(files)} recordings, but no column 'File Offset (s)' with the times in each; "
-            "add it in Raven and save the table again"
-        )
+        what = f"selections in {len(files)} recordings, but no column 'File Offset (s)' with the times in each"
+        raise LabelError(f"{shown}: {what}; add it in Raven and save the table again")
     return labels
 
 
 def _label_row(row: Row, label: TrackLabel) -> LabelRow:
     if label.start_s < 0:
-        raise LabelError(
-            f"{row.where}: '{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does; "
-            "move the label, or the recording back to 0 s before its labels are exported"
-        )
+        start = f"'{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does"
+        raise LabelError(f"{row.where}: {start}; move the label, or export again with the recording at 0 s")
     return LabelRow(label.start_s, label.end_s, label_name(label.text), row.where)
 
 
@@ -227,9 +218,3 @@ def _named_recording(row: Row, label: TrackLabel, owners: list[Path], by_name: M
         names = abbreviated([str(each) for each in candidates])
         raise LabelError(f"{row.where}: '{one_line(file)}' may be any of {names}")
     return candidates[0]
-
-
-def _warn_of_numbers(recordings: Iterable[LabelledRecording]) -> list[str]:
-    found = {name for recording in recordings for name in recording.classes if name.isdigit()}
-    names = sorted(found, key=lambda name: (len(name), name))  # int() stops at 4,300 digits
-    return [f"labels that are only numbers ({abbreviated(names)}) are used as class names"] if names else []

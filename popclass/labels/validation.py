@@ -29,18 +29,11 @@ from popclass.utils.text import counted, one_line
 STANDARD = (CAVITATION, SNAPPING, OTHER)
 SIMILARITY = 0.8  # difflib's ratio from which a name may be a misspelling: othr, ohter, snaping
 
-_ALLOWED = "allowed are lower-case letters, digits, _ and -"
-_OVERLAP = (
-    "labels of different classes overlap; a point takes the nearest onset, and any other onset in both goes to the one "
-    "that begins nearest to it"
-)
+_ALLOWED = f"allowed are lower-case letters, digits, _ and -, but not {UNCERTAIN}"
+_REPEATED = "labels that occur more than once are used once"
+_OVERLAP = "labels of different classes overlap; a point takes the nearest onset, others go to the nearest start"
 _RARE = "a label is spelt nearly like a more frequent one and used as a class of its own; check its spelling"
 _COUNTER = re.compile(r"(?P<stem>.*?[^\W_].*?)(?:[ _.-]+\d+|[ _.-]*\(\d+\))")
-
-
-def check_class_name(name: str, where: str = "class") -> None:
-    """Raise LabelError unless `name` can be a class; `where` begins the message."""
-    _check_class_names({name: (1, where)})
 
 
 def validated(
@@ -66,18 +59,17 @@ def validated(
     names = _count_labels(recordings)
     if allow_empty:
         names.pop("", None)
-    _check_class_names(names)
+    check_class_names(names)
     found = list(warnings)
     unique = []
     for recording in recordings:
         rows = tuple(sorted(set(recording.rows)))
         name = one_line(recording.name)
-        if repeated := sorted(row for row, count in Counter(recording.rows).items() if count > 1):
-            places = abbreviated([row.place for row in repeated])
-            found.append(Note("labels that occur more than once are used once", f"{name}, {places}"))
-        if pairs := overlaps(rows):
-            places = abbreviated([f"{first.place} and {second.place}" for first, second in pairs])
-            found.append(Note(_OVERLAP, f"{name}, {places}"))
+        repeated = [row.place for row, count in sorted(Counter(recording.rows).items()) if count > 1]
+        overlapping = [f"{first.place} and {second.place}" for first, second in overlaps(rows)]
+        for brief, places in ((_REPEATED, repeated), (_OVERLAP, overlapping)):
+            if places:
+                found.append(Note(brief, f"{name}, {abbreviated(places)}"))
         unique.append(replace(recording, rows=rows))
     return Labels(tuple(unique), tuple(found), tuple(files))
 
@@ -130,8 +122,7 @@ def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collect
     >>> check_spelling([clip], own_classes=["othr"])
     []
     """
-    for name in own_classes:
-        check_class_name(name, where="own class")
+    check_class_names(dict.fromkeys(own_classes, (1, "own class")))
     found = _count_labels(recordings)
     found.pop("", None)
     doubtful = {name: found[name] for name in found if name not in STANDARD and name not in own_classes}
@@ -154,7 +145,7 @@ def sibling_clips(recordings: Iterable[LabelledRecording]) -> list[Note]:
     >>> from pathlib import Path
     >>> names = ["cavitation/knee_1.wav", "other/knee_2.wav", "other/P07.wav", "other/P08.wav"]
     >>> [note] = sibling_clips([LabelledRecording(Path(name), name, whole="other") for name in names])
-    >>> note.startswith("2 clips may be cut from one recording"), note.endswith("(labels.csv): knee")
+    >>> note.startswith("2 clips may be cut from 1 recording"), note.endswith("(labels.csv): knee")
     (True, True)
     """
     clips = [each for each in recordings if each.whole is not None and each.subject is None]
@@ -163,39 +154,27 @@ def sibling_clips(recordings: Iterable[LabelledRecording]) -> list[Note]:
     shared = {stem: count for stem, count in sorted(families.items()) if count > 1}
     if not shared:
         return []
-    source = "one recording" if len(shared) == 1 else counted(len(shared), "recording")
-    brief = (
-        f"{counted(sum(shared.values()), 'clip')} may be cut from {source}, by their names, but each counts as a "
-        "recording of its own, which makes the scores too good; name the subject of each clip in a table with a column "
-        "subject (labels.csv)"
-    )
-    return [Note(brief, abbreviated(list(shared)))]
+    number, source = counted(sum(shared.values()), "clip"), counted(len(shared), "recording")
+    brief = f"{number} may be cut from {source}, by their names, so scores may be too good; name the subject of each"
+    return [Note(f"{brief} in a column subject (labels.csv)", abbreviated(list(shared)))]
 
 
-def _objection(name: str) -> str | None:
-    if name == UNCERTAIN:
-        return "popclass uses it for events without a clear label"
-    if not name:
-        return "give the label the name of its class"
-    return None if CLASS_NAME.fullmatch(name) else _ALLOWED
-
-
-def _check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
+def check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
     """Raise LabelError for all names that cannot be classes, given the number and the first place of each."""
-    refused = [name for name in found if _objection(name) is not None]
+    # popclass itself uses UNCERTAIN, for events without a clear label
+    refused = [name for name in found if name == UNCERTAIN or not CLASS_NAME.fullmatch(name)]
     if not refused:
         return
     text, *others = refused
     count, first = found[text]
     times = f" ({counted(count, 'time')})" if others or count > 1 else ""
-    reason = f"{_ALLOWED}, but not {UNCERTAIN}" if others else _objection(text)
-    also = [
-        f"'{shortened(other, 40)}' ({counted(found[other][0], 'time')}, first in {found[other][1]})" for other in others
-    ]
+    also = (
+        f"'{shortened(name, 40)}' ({counted(found[name][0], 'time')}, first in {found[name][1]})" for name in others
+    )
     nor = f", nor can {', '.join(also)}" if others else ""
     similar = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY)
     hint = f"; did you mean '{similar[0]}'?" if similar else ""
-    raise LabelError(f"{first}: '{shortened(text, 40)}'{times} cannot be a class{nor}; {reason}{hint}")
+    raise LabelError(f"{first}: '{shortened(text, 40)}'{times} cannot be a class{nor}; {_ALLOWED}{hint}")
 
 
 def _count_labels(recordings: Iterable[LabelledRecording]) -> dict[str, tuple[int, str]]:

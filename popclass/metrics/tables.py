@@ -26,7 +26,7 @@ Rows = list[list[str]]
 def total_rows(figures: Mapping[str, Any]) -> Rows:
     """Return a row for each figure over all classes, with its interval."""
     intervals = figures.get("intervals") or {}
-    rows = [[name, str(figures["events"]), _with_interval(figures[key], intervals.get(key))] for name, key in TOTALS]
+    rows = [[name, str(figures["events"]), with_interval(figures[key], intervals.get(key))] for name, key in TOTALS]
     return [["of all", "n", "score"], *rows]
 
 
@@ -34,7 +34,7 @@ def candidate_rows(candidates: Mapping[str, Mapping[str, Any]]) -> Rows:
     """Return a row for each classifier, the one with the least log loss first."""
     rows = [["classifier", "log loss", "balanced accuracy", "Brier", "ECE"]]
     for name, figures in sorted(candidates.items(), key=lambda item: item[1]["log_loss"]):
-        loss = _with_interval(figures["log_loss"], figures.get("interval"))
+        loss = with_interval(figures["log_loss"], figures.get("interval"))
         rows.append([name, loss, *(figure(figures[key]) for key in ("balanced_accuracy", "brier", "ece"))])
     return rows
 
@@ -45,7 +45,7 @@ def class_rows(figures: Mapping[str, Any]) -> Rows:
     known = intervals["classes"] if intervals else [{} for _ in figures["classes"]]
     rows = [["class", "n", "precision", "recall", "F1"]]
     for one, span in zip(figures["classes"], known, strict=True):
-        cells = [_with_interval(one[key], span.get(key)) for key in ("precision", "recall", "f1")]
+        cells = [with_interval(one[key], span.get(key)) for key in ("precision", "recall", "f1")]
         rows.append([one["class"], str(one["events"]), *cells])
     return rows
 
@@ -91,6 +91,17 @@ def figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+def with_interval(value: float | None, span: Sequence[float] | None) -> str:
+    """Return a figure and its interval.
+
+    Examples
+    --------
+    >>> with_interval(0.5, [0.25, 0.75]), with_interval(None, None)
+    ('0.500 (0.250-0.750)', '-')
+    """
+    return figure(value) if span is None else f"{figure(value)} ({span[0]:.3f}-{span[1]:.3f})"
+
+
 def describe(scores: Mapping[str, Any], render: Callable[[Rows], str] = table) -> str:
     """Return the scores of a trained model as paragraphs.
 
@@ -134,10 +145,6 @@ def describe_candidates(scores: Mapping[str, Any]) -> list[str]:
         if chosen in losses and name in losses and losses[name] < losses[chosen]
     ]
     return [" ".join(lines)] if lines else []
-
-
-def _with_interval(value: float | None, span: Sequence[float] | None) -> str:
-    return figure(value) if span is None else f"{figure(value)} ({span[0]:.3f}-{span[1]:.3f})"
 
 
 def _describe_selection(scores: Mapping[str, Any]) -> str:

@@ -11,9 +11,10 @@ width doubles.
 
 from __future__ import annotations
 
+import base64
 import io
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,37 +34,8 @@ RANGE_DB = 55.0
 _SILENCE = 1e-12
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Envelope and spectrogram of one recording.
-
-    Attributes
-    ----------
-    envelope : ndarray of int8, shape (columns, 2)
-        Minimum and maximum of each column over all channels, each channel less its mean. The value is the signed
-        square root of the sample over `peak`, times 127; the root keeps quiet sounds from rounding to zero.
-    envelope_s : float
-        Width of a column in seconds.
-    peak : float
-        Largest absolute sample after the mean of its channel is removed; full scale is 1.
-    spectrogram : tuple of bytes
-        PNG images from left to right, `TILE` columns each, black with 16 opacities; the lowest band is the last row.
-    spectrogram_s : float
-        Width of a column in seconds.
-    edges_hz : tuple of float
-        Edges of the bands in ascending order; one more than the rows.
-    """
-
-    envelope: NDArray[np.int8]
-    envelope_s: float
-    peak: float
-    spectrogram: tuple[bytes, ...]
-    spectrogram_s: float
-    edges_hz: tuple[float, ...]
-
-
 class OverviewBuilder:
-    """Compute the `Overview` of a recording from its blocks.
+    """Compute envelope and spectrogram of a recording from its blocks.
 
     Parameters
     ----------
@@ -91,8 +63,21 @@ class OverviewBuilder:
         self._envelope.feed(_extremes(columns))
         self._bands.feed(block.mean(axis=1, dtype=np.float32))
 
-    def finish(self) -> Overview:
-        """Return the overview of all samples so far."""
+    def finish(self) -> dict[str, Any]:
+        """Return the overview of all samples so far, as the page's data hold it.
+
+        Returns
+        -------
+        dict
+            `step`, `imageStep` : float, widths of a column of envelope and spectrogram in seconds.
+            `peak` : float, the largest absolute sample after the mean of its channel is removed; full scale is 1.
+            `envelope` : str, minimum and maximum of each column over all channels, each channel less its mean, as int8
+            in base64. The value is the signed square root of the sample over `peak`, times 127; the root keeps quiet
+            sounds from rounding to zero.
+            `images` : list of str, data URLs of PNG images from left to right, `tile` columns each, black with 16
+            opacities; the lowest band is the last row.
+            `lowest`, `highest` : float, ends of the bands in hertz.
+        """
         if len(self._pending):
             self._envelope.feed(_extremes(self._pending[None]))
         kept = self._envelope.columns().reshape(-1, 2, len(self._sums))
@@ -100,14 +85,22 @@ class OverviewBuilder:
         columns = np.stack([-(kept[:, 0] + means).max(axis=1), (kept[:, 1] - means).max(axis=1)], axis=1)
         peak = float(np.abs(columns).max(initial=0.0))
         share = columns / max(peak, _SILENCE)
-        return Overview(
-            envelope=np.rint(np.sign(share) * np.sqrt(np.abs(share)) * 127).astype(np.int8),
-            envelope_s=self._column * self._envelope.width / self._rate,
-            peak=peak,
-            spectrogram=_images(self._bands.decibels(self._frames)),
-            spectrogram_s=self._bands.column / self._rate,
-            edges_hz=self._bands.edges_hz,
-        )
+        envelope = np.rint(np.sign(share) * np.sqrt(np.abs(share)) * 127).astype(np.int8)
+        return {
+            "step": self._column * self._envelope.width / self._rate,
+            "peak": peak,
+            "envelope": base64.b64encode(envelope.tobytes()).decode("ascii"),
+            "images": [data_url(image, "image/png") for image in _images(self._bands.decibels(self._frames))],
+            "imageStep": self._bands.column / self._rate,
+            "tile": TILE,
+            "lowest": self._bands.edges_hz[0],
+            "highest": self._bands.edges_hz[-1],
+        }
+
+
+def data_url(data: bytes, mime: str) -> str:
+    """Return a file as the URL that holds it."""
+    return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _extremes(columns: Array) -> Array:

@@ -24,9 +24,8 @@ from popclass.formats.table import description, summary
 from popclass.formats.text import rounded
 from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
-from popclass.report.evidence import Contribution
-from popclass.report.media import Clip, RecordingMedia
-from popclass.report.overview import TILE, Overview
+from popclass.report.media import Clip, Contribution, RecordingMedia
+from popclass.report.overview import data_url
 from popclass.results import Event, RecordingResult
 from popclass.timing.sites import REFRACTORY_S, assumption
 from popclass.timing.timeline import Timeline, timelines
@@ -149,21 +148,8 @@ def _recording(media: RecordingMedia, file: str | None) -> Data:
         "description": description(result),
         "summary": summary(result),
         "warnings": [one_line(warning) for warning in result.warnings],
-        "overview": _overview(media.overview),
+        "overview": media.overview | {"peak": rounded(media.overview["peak"], 6)},
         "events": [_event(event, result.classes, clip, evidence) for event, clip, evidence in events],
-    }
-
-
-def _overview(overview: Overview) -> Data:
-    return {
-        "step": overview.envelope_s,
-        "peak": rounded(overview.peak, 6),
-        "envelope": base64.b64encode(overview.envelope.tobytes()).decode("ascii"),
-        "images": [_uri(image, "image/png") for image in overview.spectrogram],
-        "imageStep": overview.spectrogram_s,
-        "tile": TILE,
-        "lowest": overview.edges_hz[0],
-        "highest": overview.edges_hz[-1],
     }
 
 
@@ -187,15 +173,11 @@ def _event(event: Event, classes: Sequence[str], clip: Clip | None, evidence: Se
     if clip is None:  # beyond the size limit of the clips, the evidence is left out as well
         return data | dict.fromkeys(("clip", "clipStart", "gain", "evidence"))
     return data | {
-        "clip": _uri(clip.data, clip.mime),
+        "clip": data_url(clip.data, clip.mime),
         "clipStart": rounded(clip.start_s, 6),
         "gain": rounded(clip.gain_db, 1),
-        "evidence": [[e.group, rounded(e.log_odds, 2), e.measured] for e in evidence],
+        "evidence": [[group, rounded(log_odds, 2), measured] for group, log_odds, measured in evidence],
     }
-
-
-def _uri(data: bytes, mime: str) -> str:
-    return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _session(line: Timeline, results: Sequence[RecordingResult], places: Mapping[str, int]) -> Data:

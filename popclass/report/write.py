@@ -40,6 +40,7 @@ INDEX, PAGES = "report.html", "pages"
 
 PathLike = str | os.PathLike[str]
 Row = dict[str, Any]
+Results = dict[str, RecordingResult]  # by name of the recording
 
 
 def write_report(
@@ -187,9 +188,7 @@ def write_batch_report(
     return batch.results_dir / INDEX, failures
 
 
-def _results(
-    batch: BatchResult, metadata: Mapping[str, Metadata], model: Model, **options: float | None
-) -> dict[str, RecordingResult]:
+def _results(batch: BatchResult, metadata: Mapping[str, Metadata], model: Model, **options: float | None) -> Results:
     """Return the results of all processed recordings, by name, with the reasons that tables do not hold."""
     names = [row.recording for row in batch.recordings if row.status == "ok"]
     entries = read_entries(batch.results_dir, classes=len(model.classes))
@@ -202,11 +201,7 @@ def _results(
 
 
 def _render_index(
-    batch: BatchResult,
-    results: Mapping[str, RecordingResult],
-    pages: Mapping[str, str],
-    symptoms: Mapping[str, Sequence[str]],
-    model: Model,
+    batch: BatchResult, results: Results, pages: Mapping[str, str], symptoms: Mapping[str, Sequence[str]], model: Model
 ) -> str:
     """Return the HTML of the index; results, URLs of pages and names of symptoms are given by recording."""
     known, rows = all_symptoms(), list[Row]()

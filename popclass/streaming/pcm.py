@@ -95,9 +95,7 @@ def wav_layout(read: Callable[[int], bytes]) -> Layout | None:
     if not head:
         return None
     if head[:4] not in (b"RIFF", b"RF64") or head[8:12] != b"WAVE":
-        raise AudioError(
-            "is not a WAV stream: send WAV (ffmpeg: -f wav -), or raw samples with --rate, --channels and --encoding"
-        )
+        raise AudioError("is not WAV: send WAV (ffmpeg: -f wav -), or raw samples with --rate, --channels, --encoding")
     layout: Layout | None = None
     while len(chunk := read(8)) == 8:
         name, size = struct.unpack("<4sI", chunk)
@@ -117,9 +115,7 @@ def _parse_format(content: bytes) -> Layout:
     parsed = parse_wav_format(content)
     encoding = _BY_CODE.get((parsed.code, parsed.bits))
     if encoding is None:
-        raise AudioError(
-            f"has samples of WAV format {parsed.code} with {parsed.bits} bits: allowed are {', '.join(ENCODINGS)}"
-        )
+        raise AudioError(f"has WAV format {parsed.code} with {parsed.bits} bits: allowed are {', '.join(ENCODINGS)}")
     if not MIN_RATE <= parsed.rate <= MAX_RATE:
         raise AudioError(f"has a sample rate of {parsed.rate} Hz: set one of {MIN_RATE}-{MAX_RATE} Hz in the recorder")
     return Layout(parsed.rate, parsed.channels, encoding)

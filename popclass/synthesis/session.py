@@ -8,7 +8,6 @@ complete.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -22,6 +21,7 @@ import numpy as np
 import soundfile as sf
 
 from popclass.errors import OutputError, UsageError
+from popclass.formats.csv_io import csv_line
 from popclass.synthesis.plan import PROGRAMS, Planner, draw_starts
 from popclass.synthesis.recorder import GeneratedRecording, Recorder
 from popclass.synthesis.settings import Settings, draw_settings
@@ -135,27 +135,23 @@ def write_sessions(
 
 def _fill(folder: Path, sessions: int, seed: int, progress: Progress | None) -> None:
     folder.mkdir()
+    labels, manifest = [csv_line(LABEL_COLUMNS)], [csv_line(("file", "subject", "site", "cavities", "recorded_at"))]
     described: list[dict[str, object]] = []
-    with (
-        (folder / "labels.csv").open("w", encoding="utf-8", newline="") as labels_file,
-        (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as manifest_file,
-    ):
-        labels, manifest = csv.writer(labels_file, lineterminator="\n"), csv.writer(manifest_file, lineterminator="\n")
-        labels.writerow(LABEL_COLUMNS)
-        manifest.writerow(("file", "subject", "site", "cavities", "recorded_at"))
-        for index in range(sessions):
-            session, name = session_of(seed, index), f"session_{index:04d}"
-            subject, site = session.subject, session.settings.site
-            for file, recording in _write_recordings(folder, name, session):
-                start = recording.recorded_at.isoformat()
-                events = [[f"{x.start_s:.6f}", f"{x.end_s:.6f}", x.label] for x in recording.labels] or [["", "", ""]]
-                labels.writerows([file, *event, subject, site, start] for event in events)
-                manifest.writerow([file, subject, site, SITES[site].cavities, start])
-            described.append({"session": name, "subject": subject, "settings": asdict(session.settings)})
-            if progress is not None:
-                progress(index + 1, sessions)
+    for index in range(sessions):
+        session, name = session_of(seed, index), f"session_{index:04d}"
+        subject, site = session.subject, session.settings.site
+        for file, recording in _write_recordings(folder, name, session):
+            start = recording.recorded_at.isoformat()
+            events = [[f"{x.start_s:.6f}", f"{x.end_s:.6f}", x.label] for x in recording.labels] or [["", "", ""]]
+            labels += [csv_line([file, *event, subject, site, start]) for event in events]
+            manifest.append(csv_line([file, subject, site, SITES[site].cavities, start]))
+        described.append({"session": name, "subject": subject, "settings": asdict(session.settings)})
+        if progress is not None:
+            progress(index + 1, sessions)
     record = {"popclass": __version__, "seed": seed, "sessions": described}
-    (folder / "synthesis.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (folder / "labels.csv").write_text("".join(labels), "utf-8", newline="\n")
+    (folder / "manifest.csv").write_text("".join(manifest), "utf-8", newline="\n")
+    (folder / "synthesis.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
 def _write_recordings(folder: Path, name: str, session: Session) -> Iterator[tuple[str, GeneratedRecording]]:

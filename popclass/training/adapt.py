@@ -19,7 +19,7 @@ lucky a few labels are.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -41,9 +41,9 @@ from popclass.training.correction import (
     feature_scale,
     fit_correction,
 )
-from popclass.training.cross_validation import cross_validate, tracked
+from popclass.training.cross_validation import Arrays, cross_validate, tracked
 from popclass.training.fit import AUTO, FitConfig, run_info
-from popclass.training.folds import EVENT, SUBJECT, Folds, make_folds
+from popclass.training.folds import EVENT, SUBJECT, Folds, Names, make_folds
 from popclass.training.thresholds import PRECISION, HeldOut, is_joint, joint_thresholds
 from popclass.utils.text import counted
 
@@ -59,9 +59,7 @@ def can_adapt(base: Model, labels: Collection[str]) -> bool:
     return set(labels) <= set(base.classes)
 
 
-def adapt(
-    base: Model, X: np.ndarray, labels: Sequence[str], groups: Sequence[str], config: FitConfig | None = None
-) -> tuple[Model, str | None]:
+def adapt(base: Model, X: np.ndarray, labels: Names, groups: Names, config: FitConfig) -> tuple[Model, str | None]:
     """Adapt a base model to labelled events.
 
     Parameters
@@ -73,7 +71,7 @@ def adapt(
         At least one; `can_adapt` must hold for them.
     groups : sequence of str, length n
         Groups that must not be on both sides of a fold.
-    config : FitConfig, optional
+    config : FitConfig
 
     Returns
     -------
@@ -89,9 +87,8 @@ def adapt(
 
     Examples
     --------
-    >>> model, _ = adapt(Model.default(), X, labels, subjects)               # doctest: +SKIP
+    >>> model, _ = adapt(Model.default(), X, labels, subjects, FitConfig())  # doctest: +SKIP
     """
-    config = FitConfig() if config is None else config
     if not len(labels):
         raise LabelError("there is no labelled event to adapt the base model to; label at least one sound")
     adapter = _Adapter(base, X, labels, groups, config)
@@ -102,9 +99,9 @@ def adapt(
     correction = adapter.choose(np.arange(len(y))) if adapter.splits else None
     novelty, held_out_novelty = adapter.extend_novelty()
     least, uncertain = adapter.thresholds(HeldOut(corrected, held_out_novelty, y, base.classes))
-    remarks = adapter.remarks(correction) + ([comparison] if comparison else [])
+    config = replace(config, remarks=adapter.remarks(correction) + ([comparison] if comparison else []))
     kind, strength = (CORRECTED, STRENGTH) if correction else (BASE, None)
-    run = run_info(config, base.classes, labels, groups, adapter.splits, remarks, held_out, corrected)
+    run = run_info(config, base.classes, labels, groups, adapter.splits, held_out, corrected)
     minimum = dict(zip(base.classes, least.tolist(), strict=True))
     # hashes of single recordings are left out
     data = {key: value for key, value in base.info["training"].items() if key not in ("sha256", "remarks")}
@@ -126,7 +123,7 @@ def adapt(
 
 
 def choose_correction(
-    p: np.ndarray, X: np.ndarray, y: np.ndarray, groups: Sequence[str], scale: Scale, *, seed: int = 0
+    p: np.ndarray, X: np.ndarray, y: np.ndarray, groups: Names, scale: Scale, *, seed: int = 0
 ) -> Correction | None:
     """Return the correction fitted on all events, or None if held-out groups speak against it.
 
@@ -160,7 +157,7 @@ def choose_correction(
     return fit_correction(p, X, y, scale, STRENGTH)
 
 
-def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -> bool:
+def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Names) -> bool:
     """Return whether the mean loss is lower by more than the standard error of the difference over groups."""
     gain = other - loss
     _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
@@ -172,9 +169,7 @@ def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Sequence[str]) -
     return bool(gain.mean() > error)
 
 
-def compare(
-    losses: Mapping[str, np.ndarray], corrected: np.ndarray, groups: Sequence[str], grouped_by: str, *, seed: int = 0
-) -> tuple[bool, str]:
+def compare(losses: Arrays, corrected: np.ndarray, groups: Names, grouped_by: str, seed: int = 0) -> tuple[bool, str]:
     """Decide whether the best of some models replaces the corrected base.
 
     Parameters
@@ -224,9 +219,7 @@ def compare(
 class _Adapter:
     """A base model with the labelled events that it is adapted to."""
 
-    def __init__(
-        self, base: Model, X: np.ndarray, labels: Sequence[str], groups: Sequence[str], config: FitConfig
-    ) -> None:
+    def __init__(self, base: Model, X: np.ndarray, labels: Names, groups: Names, config: FitConfig) -> None:
         self.base, self.X, self.groups, self.config = base, to_float32(X), groups, config
         self.y = np.array([base.classes.index(label) for label in labels])
         self.p, self.scale = base_probabilities(base, self.X), feature_scale(base)
@@ -248,7 +241,7 @@ class _Adapter:
         groups = [self.groups[i] for i in rows]
         return choose_correction(self.p[rows], self.X[rows], self.y[rows], groups, self.scale, seed=self.config.seed)
 
-    def predict_held_out(self) -> dict[str, np.ndarray]:
+    def predict_held_out(self) -> Arrays:
         """Return held-out probabilities of the base, the corrected base, other classifiers and the baseline.
 
         Without folds there is only the base.

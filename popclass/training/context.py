@@ -7,7 +7,7 @@ context would look less useful than it is for new recordings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, starmap
 from typing import Any
@@ -20,7 +20,7 @@ from popclass.context.similarity import Similarity, similarity_scale
 from popclass.model.context import Context, ContextWeights, sound_logs
 from popclass.model.model import Model
 from popclass.results import OTHER
-from popclass.training.folds import Folds
+from popclass.training.folds import Folds, Names
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -74,14 +74,7 @@ class ContextSamples:
 
 
 def learn_context(
-    samples: ContextSamples,
-    y: Whole,
-    classes: Sequence[str],
-    names: Sequence[str],
-    folds: Folds,
-    predict: Predictor,
-    *,
-    seed: int = 0,
+    samples: ContextSamples, y: Whole, classes: Names, names: Names, folds: Folds, predict: Predictor, *, seed: int = 0
 ) -> tuple[Context, Array]:
     """Train the context stage.
 
@@ -126,7 +119,7 @@ def learn_context(
     return replace(untrained, weighing=final), contextual
 
 
-def _untrained(samples: ContextSamples, names: Sequence[str], classes: Sequence[str], seed: int) -> Context:
+def _untrained(samples: ContextSamples, names: Names, classes: Names, seed: int) -> Context:
     """Return a context stage without weights; the training events set the scale of similarity."""
     columns = tuple(index for index, name in enumerate(names) if name not in ("snr", "before"))
     chosen = samples.X[samples.rows][:, columns]
@@ -185,7 +178,7 @@ def fit_context_weights(acoustic: Array, features: Array, y: Whole, *, seed: int
     return ContextWeights(linear / scale[:, None], inner / scale[:, None], alone, bias, outer)
 
 
-def inherit_context(base: Model | None, classes: Sequence[str]) -> tuple[dict[str, Any] | None, list[str]]:
+def inherit_context(base: Model | None, classes: Names) -> tuple[dict[str, Any] | None, list[str]]:
     """Return the context stage of a base model for a new model, as a model file stores it.
 
     The weights belong to the classes of the base in its order. Models of the same classes list them in the same order.
@@ -211,7 +204,7 @@ def inherit_context(base: Model | None, classes: Sequence[str]) -> tuple[dict[st
     return None, [f"the context weights of the base model could not be used: {reason}"]
 
 
-def class_differences(base: Sequence[str], classes: Sequence[str]) -> str:
+def class_differences(base: Names, classes: Names) -> str:
     """Return the classes that only one of two models has, in words; empty where they have the same.
 
     Examples

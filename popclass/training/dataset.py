@@ -48,6 +48,8 @@ class Samples:
     X : ndarray, shape (n, f)
     mfcc : ndarray, shape (n, 40)
         MFCC statistics of the same events (`popclass.training.dataset.mfcc_statistics`).
+    labels, subjects, recordings : list, length n
+        Label of each event, subject and name of its recording.
     matches : list of (LabelledRecording, Matched)
         Each recording that could be read, and the match of its labels with its events.
     unreadable : int
@@ -57,24 +59,12 @@ class Samples:
 
     X: np.ndarray
     mfcc: np.ndarray
+    labels: list[str]
+    subjects: list[str | None]
+    recordings: list[str]
     matches: list[tuple[LabelledRecording, Matched]]
     unreadable: int
     warnings: list[str] = field(default_factory=list)
-
-    @property
-    def labels(self) -> list[str]:
-        """Label of each event, length n."""
-        return [label for _, label in self._labelled()]
-
-    @property
-    def subjects(self) -> list[str | None]:
-        """Subject of each event, length n."""
-        return [recording.subject for recording, _ in self._labelled()]
-
-    @property
-    def recordings(self) -> list[str]:
-        """Name of the recording of each event, length n."""
-        return [recording.name for recording, _ in self._labelled()]
 
     def by_class(self, kind: str) -> dict[str, int]:
         """Return the number of labels of each class that are `missed` or `lost`, see `Matched`."""
@@ -101,9 +91,6 @@ class Samples:
             "uncovered_other": sum(self.uncovered(OTHER)),
             "uncovered_left_out": sum(self.uncovered(None)),
         }
-
-    def _labelled(self) -> list[tuple[LabelledRecording, str]]:
-        return [(recording, label) for recording, m in self.matches for label in m.labels if label is not None]
 
 
 def collect(labels: Labels, frontend: FrontEnd, *, partial: bool = False, progress: Progress | None = None) -> Samples:
@@ -143,7 +130,9 @@ def collect(labels: Labels, frontend: FrontEnd, *, partial: bool = False, progre
         kept = [i for i, label in enumerate(matched.labels) if label is not None]
         rows.append(found.features[kept])
         table.add(clips[kept])
-    samples = Samples(np.concatenate(rows), table.finish(), matches, len(broken))
+    owners = [(recording, label) for recording, matched in matches for label in matched.labels if label is not None]
+    owned = [label for _, label in owners], [each.subject for each, _ in owners], [each.name for each, _ in owners]
+    samples = Samples(np.concatenate(rows), table.finish(), *owned, matches, len(broken))
     samples.warnings.extend(_warnings(samples, broken, silent, late))
     return samples
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -23,8 +23,8 @@ from popclass.model.file import SCHEMA_VERSION
 from popclass.model.model import Model
 from popclass.training import classifiers
 from popclass.training.context import ContextSamples, learn_context
-from popclass.training.cross_validation import CrossValidation, Progress, cross_validate, fit_calibration
-from popclass.training.folds import Folds, index_classes, make_folds
+from popclass.training.cross_validation import Arrays, CrossValidation, Progress, cross_validate, fit_calibration
+from popclass.training.folds import Folds, Names, index_classes, make_folds
 from popclass.training.thresholds import NOVELTY, PRECISION, HeldOut, fit_novelty, joint_thresholds
 
 AUTO, KINDS = "auto", classifiers.KINDS
@@ -89,10 +89,10 @@ class FitConfig:
 
 def fit(
     X: np.ndarray,
-    labels: Sequence[str],
-    groups: Sequence[str],
+    labels: Names,
+    groups: Names,
     frontend: FrontEnd,
-    config: FitConfig | None = None,
+    config: FitConfig,
     *,
     samples: ContextSamples | None = None,
     mfcc: np.ndarray | None = None,
@@ -109,7 +109,7 @@ def fit(
         Groups that must not be on both sides of a fold: subjects, recordings, generator settings.
     frontend : FrontEnd
         Stored in the model.
-    config : FitConfig, optional
+    config : FitConfig
     samples : ContextSamples, optional
         The sessions of the events; with them the context stage is trained.
     mfcc : ndarray, shape (n, 40), optional
@@ -125,7 +125,6 @@ def fit(
     """
     from threadpoolctl import threadpool_limits
 
-    config = FitConfig() if config is None else config
     seed, expected = config.seed, (len(labels), len(frontend.names))
     with np.errstate(over="ignore"):
         X = classifiers.to_float32(np.asarray(X, dtype=np.float64))  # the precision of onnxruntime
@@ -155,8 +154,8 @@ def fit(
     bound = confidence.choose_bound(precision)
     least = joint_thresholds(classes, bound)
     best = held_out if tested.nested is None else tested.nested
-    remarks = _remarks(config, kinds, splits, tested)
-    run = run_info(config, classes, labels, groups, splits, remarks, tested.held_out, best)
+    config = replace(config, remarks=_remarks(config, kinds, splits, tested))
+    run = run_info(config, classes, labels, groups, splits, tested.held_out, best)
     info = {
         **run,
         "schema_version": SCHEMA_VERSION,
@@ -182,14 +181,7 @@ def fit(
 
 
 def run_info(
-    config: FitConfig,
-    classes: Sequence[str],
-    labels: Sequence[str],
-    groups: Sequence[str],
-    splits: Folds,
-    remarks: Sequence[str],
-    held_out: Mapping[str, np.ndarray],
-    best: np.ndarray,
+    config: FitConfig, classes: Names, labels: Names, groups: Names, splits: Folds, held_out: Arrays, best: np.ndarray
 ) -> dict[str, Any]:
     """Return what a model file stores about the program, the data (`training`) and the folds (`scores`).
 
@@ -200,7 +192,6 @@ def run_info(
         A class without events has 0 events and groups.
     labels, groups : sequence of str, length n
     splits : list of (training indices, held-out indices)
-    remarks : sequence of str
     held_out : mapping of str to ndarray, shape (n, k)
         Held-out probabilities of each candidate.
     best : ndarray, shape (n, k)
@@ -221,7 +212,7 @@ def run_info(
             "classes": {name: {"events": events[name], "groups": found[name]} for name in classes},
             "folds": config.folds,
             "seed": config.seed,
-            "remarks": list(remarks),
+            "remarks": list(config.remarks),
         },
         "scores": {
             "folds": len(splits),

@@ -16,6 +16,7 @@ from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.utils.text import counted
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
+Names = Sequence[str]  # of classes or groups
 
 SUBJECT, RECORDING, EVENT = "subject", "recording", "event"  # kinds of groups
 
@@ -24,7 +25,7 @@ _SEARCH_LIMIT = 200_000  # steps of the exact search; a few dozen are usual
 _PLACE = {CAVITATION: 0, SNAPPING: 1, OTHER: 3}  # the user's own classes are 2, by alphabet
 
 
-def index_classes(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+def index_classes(labels: Names) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the classes of labelled events in the order of a model, and the index of each event's class.
 
     Raises
@@ -45,9 +46,7 @@ def index_classes(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     return classes, np.array([classes.index(label) for label in labels])
 
 
-def choose_groups(
-    y: np.ndarray, subjects: Sequence[str | None], recordings: Sequence[str]
-) -> tuple[str, list[str], list[str]]:
+def choose_groups(y: np.ndarray, subjects: Sequence[str | None], recordings: Names) -> tuple[str, list[str], list[str]]:
     """Choose what to hold out together: subjects where known, else recordings, else single events.
 
     Returns
@@ -78,19 +77,13 @@ def choose_groups(
     return RECORDING, list(recordings), [remark]
 
 
-def fewest_groups(y: np.ndarray, groups: Sequence[str]) -> int:
+def fewest_groups(y: np.ndarray, groups: Names) -> int:
     """Return the number of groups of the class that has the fewest."""
     return len(_members(y, groups)[0])
 
 
 def make_folds(
-    y: np.ndarray,
-    groups: Sequence[str],
-    *,
-    folds: int = 5,
-    seed: int = 0,
-    classes: Sequence[str] = (),
-    grouped_by: str = "group",
+    y: np.ndarray, groups: Names, *, folds: int = 5, seed: int = 0, classes: Names = (), grouped_by: str = "group"
 ) -> Folds:
     """Return training and held-out indices of each fold.
 
@@ -142,7 +135,7 @@ def make_folds(
     return _search_folds(y, groups, folds, grouped_by)
 
 
-def _search_folds(y: np.ndarray, groups: Sequence[str], folds: int, grouped_by: str) -> Folds:
+def _search_folds(y: np.ndarray, groups: Names, folds: int, grouped_by: str) -> Folds:
     """Return folds by exact search, as few as possible: many folds of few groups test hardly anything each."""
     members, names = _members(y, groups), sorted(set(groups))
     for count in range(2, len(names) + 1):
@@ -157,13 +150,13 @@ def _search_folds(y: np.ndarray, groups: Sequence[str], folds: int, grouped_by: 
     return [(np.flatnonzero(place != i), np.flatnonzero(place == i)) for i in range(count)]
 
 
-def _members(y: np.ndarray, groups: Sequence[str]) -> list[list[str]]:
+def _members(y: np.ndarray, groups: Names) -> list[list[str]]:
     """Return the groups of each class, the class with the fewest first."""
     names = np.asarray(groups, dtype=object)
     return sorted((sorted(set(names[y == k])) for k in range(int(y.max()) + 1)), key=len)
 
 
-def _place_groups(members: Sequence[Sequence[str]], groups: Sequence[str], count: int) -> dict[str, int] | None:
+def _place_groups(members: Sequence[Sequence[str]], groups: Names, count: int) -> dict[str, int] | None:
     """Return a fold for each group so that no class lies in one fold alone; None where that is impossible.
 
     Only groups of a class that still lies in one fold are tried in every fold. As soon as each class lies in two, the

@@ -1,4 +1,4 @@
-"""Durations with units: `20min`, `90s`, `1.5h`, `250ms`, `1h30min`.
+"""Durations with units (`20min`, `90s`, `1.5h`, `250ms`, `1h30min`), and dates with a time.
 
 A unit is required, since 20 could be seconds or minutes. The largest unit comes first, each unit once; spaces are
 allowed. A duration outside the limits is an error and is never clamped.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
+from datetime import datetime
 from numbers import Real
 
 from popclass.errors import UsageError
@@ -19,7 +21,7 @@ LONGEST_S = 86400.0
 _DURATION = re.compile(r"\s*".join(rf"(?:(\d+(?:\.\d+)?|\.\d+)\s*{unit})?" for unit in UNITS), re.ASCII)
 
 
-def parse_duration(text: str, *, what: str = "duration") -> float:
+def parse_duration(text: str, what: str = "duration") -> float:
     """Return a duration in seconds.
 
     Parameters
@@ -46,10 +48,10 @@ def parse_duration(text: str, *, what: str = "duration") -> float:
         raise UsageError(f"{what} {text!r} is not a duration with a unit of h, min, s or ms, such as 90s or 1h30min")
     parts = zip(found.groups(), UNITS.values(), strict=True)
     seconds = math.fsum(float(number) * unit for number, unit in parts if number is not None)
-    return _check_range(seconds, what, repr(text))
+    return check_duration(seconds, what=what, shown=repr(text))
 
 
-def check_duration(seconds: float, *, what: str = "duration") -> float:
+def check_duration(seconds: float, *, what: str = "duration", shown: str | None = None) -> float:
     """Return a number of seconds that lies within `SHORTEST_S` to `LONGEST_S`.
 
     Parameters
@@ -57,6 +59,8 @@ def check_duration(seconds: float, *, what: str = "duration") -> float:
     seconds : float
     what : str
         As `parse_duration`.
+    shown : str, optional
+        The duration as the user wrote it.
 
     Raises
     ------
@@ -65,14 +69,24 @@ def check_duration(seconds: float, *, what: str = "duration") -> float:
     """
     if isinstance(seconds, bool) or not isinstance(seconds, Real):
         raise UsageError(f"{what} {seconds!r} is not a number of seconds")
-    return _check_range(seconds, what, f"{seconds} s")
-
-
-def _check_range(seconds: float, what: str, shown: str) -> float:
     if not SHORTEST_S <= seconds <= LONGEST_S:
         allowed = f"{format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)}"
-        raise UsageError(f"{what} {shown} is out of range: allowed is {allowed}")
+        raise UsageError(f"{what} {shown or f'{seconds} s'} is out of range: allowed is {allowed}")
     return float(seconds)
+
+
+def parse_moment(text: str, what: str = "moment") -> datetime:
+    """Return a date with a time; raise UsageError if the text is not ISO 8601.
+
+    Examples
+    --------
+    >>> parse_moment("2026-11-22T10:15:00")
+    datetime.datetime(2026, 11, 22, 10, 15)
+    """
+    with suppress(ValueError):
+        if ":" in text:  # a date alone would silently become midnight
+            return datetime.fromisoformat(text)
+    raise UsageError(f"{what} {text!r} is not a date and time: write it like 2026-11-22T10:15:00+01:00")
 
 
 def format_duration(seconds: float) -> str:

@@ -35,11 +35,10 @@ class Stamp:
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Stamp:
         """Return the stamp of a file, or `NO_FILE` if the system does not give its properties."""
-        try:
+        with suppress(OSError):
             found = os.stat(path)
-        except OSError:
-            return NO_FILE
-        return cls(found.st_size, found.st_mtime_ns)
+            return cls(found.st_size, found.st_mtime_ns)
+        return NO_FILE
 
 
 NO_FILE = Stamp(-1, -1)  # differs from the stamp of every file

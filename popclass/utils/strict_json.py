@@ -43,7 +43,11 @@ def read_json(text: bytes, *, largest: int, deepest: int) -> Any:
     """
     if len(text) > largest:
         raise ValueError(f"it has {len(text)} bytes, allowed are {largest}")
-    _check_depth(text, deepest)
+    # deep nesting is found before the recursive parser runs
+    brackets = re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*+"', b"", text))
+    most = max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
+    if most > deepest:
+        raise ValueError(f"it is nested {most} deep, allowed are {deepest}")
     try:
         decoded = text.decode("utf-8")
     except UnicodeDecodeError:
@@ -51,14 +55,6 @@ def read_json(text: bytes, *, largest: int, deepest: int) -> Any:
     return json.loads(
         decoded, object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite, parse_constant=_finite
     )
-
-
-def _check_depth(text: bytes, deepest: int) -> None:
-    """Raise ValueError for deep nesting, before the recursive parser runs."""
-    brackets = re.findall(rb"[\[\]{}]", re.sub(rb'"(?:[^"\\]|\\.)*+"', b"", text))
-    most = max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
-    if most > deepest:
-        raise ValueError(f"it is nested {most} deep, allowed are {deepest}")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

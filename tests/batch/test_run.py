@@ -73,9 +73,10 @@ def test_classify_folder_row_order(done, archive):
 
 
 def test_classify_folder_equals_classify(done, archive, model):
-    from popclass.formats.csv_io import csv_header, csv_rows
+    from popclass.formats.csv_io import csv_line, csv_rows
+    from popclass.results import event_columns
 
-    lines = [csv_header(model.classes)]
+    lines = [csv_line(event_columns(model.classes))]
     for name in sorted(row.recording for row in done.recordings if row.status == "ok"):
         result = classify(archive / name, model=model)
         lines += csv_rows(replace(result, info=replace(result.info, name=name)))

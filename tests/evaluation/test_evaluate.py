@@ -10,7 +10,7 @@ import recordings
 import popclass
 from popclass.cli import main
 from popclass.errors import AudioError, LabelError
-from popclass.evaluation.classification import worst
+from popclass.evaluation.scores import worst
 from popclass.model.model import Model
 
 KINDS = ["cavitation", "snapping", "other"]

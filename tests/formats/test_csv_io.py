@@ -17,7 +17,6 @@ from popclass.errors import LabelError
 from popclass.formats.csv_io import (
     FAILED,
     RecordingRow,
-    csv_header,
     csv_line,
     csv_rows,
     events_csv,
@@ -46,7 +45,7 @@ def test_csv_line_any_cell(cells: list[str]) -> None:
 
 def test_csv_rows_concatenated() -> None:
     many = SETS["several"]
-    pieces = [csv_header(FULL.classes)] + [line for result in many for line in csv_rows(result)]
+    pieces = [csv_line(event_columns(FULL.classes))] + [line for result in many for line in csv_rows(result)]
     assert "".join(pieces) == "".join(events_csv(many))
 
 
@@ -75,7 +74,7 @@ def _with_onset(onset: int) -> RecordingResult:
 
 
 def test_events_csv_no_recordings() -> None:
-    assert "".join(events_csv([])) == csv_header(())
+    assert "".join(events_csv([])) == csv_line(event_columns(()))
 
 
 def test_events_csv_pandas(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def clips(*names, **fields):
 def test_sibling_clips_counter():
     names = [f"cavitation/four_cracks_{i}.wav" for i in range(1, 5)]
     (note,) = sibling_clips([*clips(*names), *clips("other/four_cracks_9.wav", "other/door.wav")])
-    assert note.startswith("5 clips may be cut from one recording")
+    assert note.startswith("5 clips may be cut from 1 recording")
     assert "column subject" in note
     assert "four_cracks" not in note.brief
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,17 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.report import overview as module
-from popclass.report.overview import TILE, FoldedMaximum, Overview, OverviewBuilder
+from popclass.report.overview import ROWS, TILE, FoldedMaximum, OverviewBuilder
 
 RATE = 48_000
 
 
-def observed(samples: np.ndarray, block: int = 65_536) -> Overview:
+def observed(samples: np.ndarray, block: int = 65_536) -> SimpleNamespace:
     samples = np.atleast_2d(np.asarray(samples, dtype=np.float32).T).T
     observer = OverviewBuilder(RATE, samples.shape[1])
     for start in range(0, len(samples), block):
         observer.feed(samples[start : start + block])
-    return observer.finish()
+    found = observer.finish()
+    return SimpleNamespace(
+        envelope=np.frombuffer(base64.b64decode(found["envelope"]), dtype=np.int8).reshape(-1, 2),
+        envelope_s=found["step"],
+        peak=found["peak"],
+        spectrogram=[base64.b64decode(image.removeprefix("data:image/png;base64,")) for image in found["images"]],
+        spectrogram_s=found["imageStep"],
+        edges_hz=np.geomspace(found["lowest"], found["highest"], ROWS + 1),
+    )
 
 
 def pop(seconds: float, at: float, hertz: float = 2000.0) -> np.ndarray:

@@ -48,7 +48,7 @@ def test_scores_shuffled_labels():
 def test_nested_scores_shuffled_labels():
     X, labels, groups = events(400)
     shuffled = list(np.random.default_rng(3).permutation(labels))
-    scores = fit(X, shuffled, groups, FakeFrontEnd()).info["scores"]
+    scores = fit(X, shuffled, groups, FakeFrontEnd(), FitConfig()).info["scores"]
     assert len(scores["nested"]["chosen"]) == 5
     assert scores["held_out"]["log_loss"] > scores["candidates"][BASELINE]["log_loss"] - 0.01
     assert scores["held_out"]["balanced_accuracy"] < 0.4
