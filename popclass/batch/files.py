@@ -1,9 +1,9 @@
 """Recordings of a folder tree, and recordings with the same content.
 
-A file is a recording if its name ends like one, in upper or lower case. Hidden files and folders (a leading dot) and
-the folder of results are skipped. Links to folders are followed, each folder is visited once, and a file inside the
-tree keeps its name there. Folders that cannot be read are reported. So are pipes, sockets and broken links that have
-the name of a recording.
+A file is a recording if its name ends like one, in upper or lower case, or its content is audio. All other files are
+listed as skipped. Hidden folders (a leading dot) and the folder of results are not searched. Links to folders are
+followed, each folder is visited once, and a file inside the tree keeps its name there. Folders that cannot be read are
+reported. So are pipes, sockets and broken links that have the name of a recording.
 
 A path that begins like a formula (`=`, `+`, `-`, `@`, a tab or a line break) gets a leading `./`: it names the same
 file, and a spreadsheet that opens the tables reads it as text.
@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from popclass.audio.header import holds_audio
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import UsageError
 from popclass.utils.files import sha256_of
@@ -34,7 +35,7 @@ FINGERPRINT_BYTES = 4096
 Fingerprint = tuple[int, int]
 
 
-def find_recordings(folder: Path, *, exclude: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+def find_recordings(folder: Path, *, exclude: Path) -> tuple[tuple[str, ...], dict[str, str], dict[str, str]]:
     """Find the recordings below a folder.
 
     Parameters
@@ -49,6 +50,8 @@ def find_recordings(folder: Path, *, exclude: Path) -> tuple[tuple[str, ...], di
         Paths relative to the folder with `/`, sorted.
     unreadable : dict of str to str
         Folders that could not be listed, with the reason.
+    skipped : dict of str to str
+        Other files, with the reason, sorted.
 
     Raises
     ------
@@ -60,10 +63,11 @@ def find_recordings(folder: Path, *, exclude: Path) -> tuple[tuple[str, ...], di
         what = "is a file; popclass classify reads single recordings" if folder.exists() else "no such folder"
         raise UsageError(f"{shown}: {what}")
     unreadable: dict[str, str] = {}
-    recordings = tuple(sorted(_walk(folder, os.path.realpath(exclude), unreadable)))
+    found = dict(_walk(folder, os.path.realpath(exclude), unreadable))
+    recordings = tuple(sorted(name for name, reason in found.items() if not reason))
     if not recordings and not unreadable:
         raise UsageError(f"{shown}: no recordings here; their names must end in {' '.join(AUDIO_SUFFIXES)}")
-    return recordings, unreadable
+    return recordings, unreadable, {name: found[name] for name in sorted(found) if found[name]}
 
 
 def relative(path: Path, folder: Path) -> str:
@@ -78,8 +82,8 @@ def relative(path: Path, folder: Path) -> str:
     return f"./{name}" if name.startswith(FORMULA_STARTS) else name
 
 
-def _walk(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[str]:
-    """Yield the recordings of the tree; linked folders come after all real ones, each folder once."""
+def _walk(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each file of the tree and the reason to skip it, empty for a recording; linked folders come last."""
     seen = {exclude} - {os.path.realpath(folder)}
 
     def report(error: OSError) -> None:
@@ -100,8 +104,9 @@ def _walk(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[st
             inner[:] = sorted(name for name in inner if not name.startswith("."))
             pending += [path for path in (os.path.join(place, name) for name in inner) if os.path.islink(path)]
             for name in names:
-                if name.lower().endswith(AUDIO_SUFFIXES) and not name.startswith("."):
-                    yield relative(Path(place, name), folder)
+                path = Path(place, name)
+                recording = name.lower().endswith(AUDIO_SUFFIXES) or (path.is_file() and holds_audio(path))
+                yield relative(path, folder), "hidden" if name.startswith(".") else "" if recording else "not audio"
 
 
 def fingerprint(path: Path) -> Fingerprint:

@@ -32,7 +32,7 @@ from popclass.results import SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.utils.files import Stamp
 from popclass.utils.signals import defer_signals
-from popclass.utils.text import one_line
+from popclass.utils.text import abbreviated, counted, one_line
 from popclass.utils.workers import MOST_JOBS, available_cores
 from popclass.version import __version__
 
@@ -116,7 +116,7 @@ def classify_folder(
         raise UsageError(f"jobs {jobs} is out of range: allowed is 1 to {MOST_JOBS}")
     results = ResultsFolder(target, to)
     site = None if site is None else lookup(site).name
-    recordings, unreadable = find_recordings(source, exclude=target)
+    recordings, unreadable, skipped = find_recordings(source, exclude=target)
     stated = {} if manifest is None else read_manifest(Path(manifest), source, recordings, site=site)
     metadata = {name: Metadata(site=site) for name in recordings} | stated
     chosen = load_model(model)
@@ -155,6 +155,9 @@ def classify_folder(
             if fresh:
                 results.remove_tables()
             lines = _notices(shown, summarize(stated), metadata, journal)
+            others = [name for name in skipped if manifest is None or not (source / name).samefile(manifest)]
+            if others:
+                lines.append(f"{counted(len(others), 'file')} skipped, hidden or not audio: {abbreviated(others)}")
             for line in lines:
                 notice(line)
             stamps = {name: Stamp.of(source / name) for name in recordings}
@@ -177,6 +180,7 @@ def classify_folder(
                     "audio_s": round(result.audio_s, 3),
                 },
                 "notices": lines,
+                "skipped": skipped,
                 "times": {
                     "began": began.isoformat(timespec="seconds"),
                     "ended": datetime.now(UTC).isoformat(timespec="seconds"),

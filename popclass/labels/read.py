@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from popclass.errors import LabelError
-from popclass.labels.records import LabelledRecording, Labels, Note, abbreviated
+from popclass.labels.records import LabelledRecording, Labels, Note
 from popclass.labels.sidecar import find_sidecars, is_audio, list_files, read_folder, read_one_recording, read_one_track
 from popclass.labels.table import TABLE, read_tables, tables_in
 from popclass.labels.validation import STANDARD, check_class_names
-from popclass.utils.text import one_line
+from popclass.utils.text import abbreviated, one_line
 
 SPLITS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "holdout"))
 """Names of folders that divide data, in lower case; below them lie folders of classes."""

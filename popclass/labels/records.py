@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from popclass.utils.text import one_line
-
 ONSET_S = 0.010
 """Longest label that marks an onset; a longer one contains its sound."""
 ROUNDING_S = 1e-9  # times with six decimals may differ from each other by a rounding
-_SHOWN = 3  # names in a message that could list hundreds
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -136,15 +132,3 @@ class Note(str):
     def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
         """Return both parts, for pickling and copying."""
         return self.brief, self[len(self.brief) + 2 :]
-
-
-def abbreviated(names: Sequence[str]) -> str:
-    """Return the first three of many names, and the number of further ones.
-
-    Examples
-    --------
-    >>> abbreviated(["a", "b", "c", "d", "e"])
-    'a, b, c and 2 more'
-    """
-    shown = ", ".join(one_line(name) for name in names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

@@ -31,9 +31,9 @@ from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import LabelError
 from popclass.formats.text import Row, TrackLabel, number, read_header
 from popclass.formats.tracks import BEGIN, OFFSET, label_name, read_audacity, read_raven, single_field
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note
 from popclass.labels.validation import validated
-from popclass.utils.text import counted, one_line
+from popclass.utils.text import abbreviated, counted, one_line
 
 _TABLE_ENDS = (".selections", ".selection.table")
 

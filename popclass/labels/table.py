@@ -22,11 +22,11 @@ from pathlib import Path
 from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import check_text, read_columns
 from popclass.formats.text import number, shortened
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note
 from popclass.labels.validation import validated
 from popclass.utils.duration import parse_moment
 from popclass.utils.files import existing
-from popclass.utils.text import one_line
+from popclass.utils.text import abbreviated, one_line
 
 TABLE, TABLE_END = "labels.csv", ".labels.csv"
 # Names that Chromium, Firefox and Safari give to a second download. `labels-2.csv` may be a name written by hand, so
@@ -100,12 +100,11 @@ def _read_rows(path: Path, unread: list[Note]) -> dict[str, Rows]:
 
 
 def _spelling(folder: Path, name: str) -> str:
-    """Return one name for all spellings of a path: relative to the folder of the table where it lies below it."""
+    """Return one name for all spellings of a path: relative to the folder of the table, and as the disk has it."""
     try:
-        path = existing(Path(os.path.abspath(folder / name)))
-    except ValueError:  # a null byte
+        return Path(os.path.relpath(existing(Path(os.path.abspath(folder / name))), folder)).as_posix()
+    except ValueError:  # a null byte, or another drive
         return Path(name).as_posix()
-    return path.relative_to(top).as_posix() if path.is_relative_to(top := folder.absolute()) else path.as_posix()
 
 
 def _check_columns(shown: str, columns: Sequence[str]) -> list[Note]:

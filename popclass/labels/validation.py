@@ -22,11 +22,11 @@ from pathlib import Path, PurePosixPath
 
 from popclass.errors import LabelError
 from popclass.formats.text import shortened
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, abbreviated
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note
 from popclass.model.model import CLASS_NAME
 from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN
 from popclass.utils.files import Stamp, sha256_of
-from popclass.utils.text import counted, one_line
+from popclass.utils.text import abbreviated, counted, one_line
 
 STANDARD = (CAVITATION, SNAPPING, OTHER)
 SIMILARITY = 0.8  # difflib's ratio from which a name may be a misspelling: othr, ohter, snaping

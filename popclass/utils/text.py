@@ -8,7 +8,9 @@ results. `one_line` escapes all of these and is used in messages.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+_SHOWN = 3  # names in a message that could list hundreds
 _SURROGATES = re.compile("[\ud800-\udfff]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -56,3 +58,15 @@ def counted(count: int, noun: str) -> str:
     ('1 label', '2 recordings')
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def abbreviated(names: Sequence[str]) -> str:
+    """Return the first three of many names, and the number of further ones.
+
+    Examples
+    --------
+    >>> abbreviated(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    shown = ", ".join(one_line(name) for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

@@ -205,3 +205,32 @@ def test_folder_name_ignored(tmp_path):
     folder.mkdir()
     sf.write(folder / "a.wav", SAMPLES, 48_000)
     assert began(folder / "a.wav") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "began"),
+    [
+        ("20240909 094925-1204AB7F.wav", datetime(2024, 9, 9, 9, 49, 25)),
+        ("20240909 094925-6A3F12B7.wav", datetime(2024, 9, 9, 9, 49, 25)),
+        ("20240909_094925-0001.wav", datetime(2024, 9, 9, 9, 49, 25)),
+        ("20240909_094925-1400Hz.wav", datetime(2024, 9, 9, 9, 49, 25)),
+        ("20240909_094925+2500.wav", datetime(2024, 9, 9, 9, 49, 25)),
+        ("20240909_094925+0545.wav", datetime(2024, 9, 9, 9, 49, 25, tzinfo=timezone(timedelta(hours=5, minutes=45)))),
+        ("20240909_19580312.wav", None),
+        ("19580312_20240909_094925.wav", datetime(2024, 9, 9, 9, 49, 25)),
+        ("Voice 250313_071502.m4a", datetime(2025, 3, 13, 7, 15, 2)),
+        ("550e8400-e29b-41d4-a716-446655440000.wav", None),
+        (
+            "20210205T035946676+1000_E20210205T040446501+1000_.wav",
+            datetime(2021, 2, 5, 3, 59, 46, 676_000, tzinfo=timezone(timedelta(hours=10))),
+        ),
+    ],
+)
+def test_from_file_name_numbers(name, began):
+    assert from_file_name(name) == began
+
+
+def test_matroska_date_zero():
+    tags = {"creation_time": "2001-01-01T00:00:00.000000Z"}
+    assert recording_time("20240909_094925.webm", tags, {}, 48_000) == datetime(2024, 9, 9, 9, 49, 25)
+    assert recording_time("a.webm", tags, {}, 48_000) is None

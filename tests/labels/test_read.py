@@ -1,5 +1,6 @@
 """Reading of class folders and label tables."""
 
+import unicodedata
 from datetime import datetime
 from pathlib import Path
 
@@ -258,3 +259,80 @@ def test_read_tables_other_names(tmp_path, name):
     table(tmp_path, HEAD + "a.wav,0.5,0.6,cavitation,,,\n")
     (tmp_path / name).write_text("anything\n")
     assert [r.name for r in read_labels(tmp_path).recordings] == ["a.wav"]
+
+
+@pytest.mark.parametrize("other", ["./a.wav", "sub/../a.wav", "{folder}/a.wav", "sub/./../a.wav"])
+def test_read_table_one_recording_two_spellings(tmp_path, other):
+    (touch(tmp_path, "a.wav") / "sub").mkdir()
+    text = f"file,start_s,label\na.wav,0.5,cavitation\n{other.format(folder=tmp_path)},1.7,snapping\n"
+    (only,) = read_labels(table(tmp_path, text)).recordings
+    assert only.name == "a.wav"
+    assert [row.label for row in only.rows] == ["cavitation", "snapping"]
+
+
+@pytest.mark.parametrize("moment", ["2026-11-22", "20261122", "2026-W47-7"])
+def test_read_table_date_alone(tmp_path, moment):
+    touch(tmp_path, "a.wav")
+    refused = refusal(table(tmp_path, f"file,start_s,label,recorded_at\na.wav,0.5,cavitation,{moment}\n"))
+    assert "is not a date and time: write it like" in refused
+
+
+@pytest.mark.parametrize("name", ["Labels.csv", "LABELS.CSV", "Hip.Labels.csv"])
+def test_read_table_name_in_capitals(tmp_path, name):
+    touch(tmp_path, "a.wav", "a.txt")
+    (tmp_path / "a.txt").write_text("0.5\t0.5\tsnapping\n")
+    (tmp_path / name).write_text("file,start_s,label\na.wav,0.5,cavitation\n")
+    labels = read_labels(tmp_path)
+    assert labels.recordings[0].classes == {"cavitation"}
+    assert "the label tracks beside recordings are ignored" in labels.warnings[0]
+
+
+@pytest.mark.parametrize(("in_table", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_read_table_unicode_forms(tmp_path, in_table, on_disk):
+    touch(tmp_path, unicodedata.normalize(on_disk, "knöchel/rück.wav"))
+    name = unicodedata.normalize(in_table, "knöchel/rück.wav")
+    (only,) = read_labels(table(tmp_path, f"file,start_s,label\n{name},0.5,cavitation\n")).recordings
+    assert only.path.is_file()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file,start_s,label,,\na.wav,0.5,cavitation,,\n,,,,\n",
+        "file,,start_s,,label\na.wav,,0.5,,cavitation\n",
+    ],
+)
+def test_read_table_empty_headers(tmp_path, text):
+    touch(tmp_path, "a.wav")
+    (only,) = read_labels(table(tmp_path, text)).recordings
+    assert [row.label for row in only.rows] == ["cavitation"]
+
+
+def test_read_table_value_without_header(tmp_path):
+    touch(tmp_path, "a.wav")
+    assert "4 fields" in refusal(table(tmp_path, "file,start_s,label,\na.wav,0.5,cavitation,P07\n"))
+
+
+@pytest.mark.parametrize("name", ["nan", "none", "null", "na"])
+def test_read_table_missing_value(tmp_path, name):
+    touch(tmp_path, "a.wav")
+    assert f"'{name}' cannot be a class" in refusal(table(tmp_path, f"file,start_s,label\na.wav,0.5,{name}\n"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("train/cavitation/a.wav", "test/snapping/a.wav"),
+        ("Train/click/a.wav", "Test/pop/a.wav"),
+        ("P01/cavitation/a.wav", "P02/other/a.wav"),
+    ],
+)
+def test_class_folders_one_level_below(tmp_path, first, second):
+    refused = refusal(touch(tmp_path, first, second))
+    assert "which seem to be the classes" in refused
+    assert "labels.csv with their subjects" in refused
+
+
+def test_class_folders_with_subjects_below(tmp_path):
+    labels = read_labels(touch(tmp_path, "cavitation/P01/a.wav", "other/P01/b.wav"))
+    assert [recording.whole for recording in labels.recordings] == ["cavitation", "other"]

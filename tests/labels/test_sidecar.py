@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,7 @@ def test_track_bad_class_names(tmp_path):
     a, b = tmp_path / "a.txt", tmp_path / "b.txt"
     assert refusal(tmp_path) == (
         f"{a}, row 1: 'Crack?' (2 times) cannot be a class, nor can '' (1 time, first in {a}, row 3), "
-        f"'uncertain' (1 time, first in {b}, row 1); allowed are lower-case letters, digits, _ and -, but not uncertain"
+        f"'uncertain' (1 time, first in {b}, row 1); allowed are lower-case letters, digits, _ and -, but not uncertain, nan, none, null, na"
     )
 
 
@@ -274,3 +275,25 @@ def test_track_real_recordings(realdata):
     assert [str(warning) for warning in labels.warnings] == [
         "labels that are only numbers (1, 2, 3 and 27 more) are used as class names"
     ]
+
+
+@pytest.mark.parametrize("path", [r"C:\rec\b.wav", "/home/me/rec/b.wav", "b.wav", r"\\server\rec\b.wav"])
+def test_raven_path_without_file(tmp_path, path):
+    head = "Selection\tBegin Time (s)\tEnd Time (s)\tBegin Path\tFile Offset (s)\tAnnotation\n"
+    text = f"{head}1\t0.5\t0.6\tC:\\rec\\a.wav\t0.5\tcavitation\n2\t3.1\t3.2\t{path}\t1.1\tsnapping\n"
+    put_all(tmp_path, {"a.wav": "", "b.wav": "", "a.Table.1.selections.txt": text})
+    found = rows(tmp_path)
+    assert [(row.start_s, row.label) for row in found["a.wav"]] == [(0.5, "cavitation")]
+    assert [(row.start_s, row.label) for row in found["b.wav"]] == [(1.1, "snapping")]
+
+
+@pytest.mark.parametrize(("recording", "track"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("end", [".txt", ".wav.txt", ".Table.1.selections.txt"])
+def test_track_unicode_forms(tmp_path, recording, track, end):
+    text = "1\t1\tcavitation\n" if "selections" not in end else f"{HEAD}1\t1\t1.1\tcavitation\n"
+    name = "knöchel"
+    put_all(
+        tmp_path,
+        {unicodedata.normalize(recording, f"{name}.wav"): "", unicodedata.normalize(track, f"{name}{end}"): text},
+    )
+    assert [found.classes for found in read_labels(tmp_path).recordings] == [{"cavitation"}]

@@ -6,7 +6,7 @@ import pytest
 
 from popclass.errors import LabelError
 from popclass.labels import LabelledRecording, LabelRow
-from popclass.labels.validation import check_spelling, sibling_clips
+from popclass.labels.validation import check_spelling, same_content, sibling_clips
 
 
 def labelled(*names):
@@ -62,3 +62,20 @@ def test_sibling_clips_known_subject():
     assert sibling_clips(clips("a/knee_1.wav", "a/knee_2.wav", subject="P07")) == []
     rows = (LabelRow(0.5, 0.5, "cavitation"),)
     assert sibling_clips([LabelledRecording(Path(n), n, rows) for n in ("knee_1.wav", "knee_2.wav")]) == []
+
+
+def clip(folder, name, label, content):
+    (folder / name).write_bytes(content)
+    return LabelledRecording(folder / name, name, whole=label)
+
+
+def test_same_content_two_classes(tmp_path):
+    clips = [
+        clip(tmp_path, "a.wav", "cavitation", b"one"),
+        clip(tmp_path, "b.wav", "snapping", b"one"),
+        clip(tmp_path, "c.wav", "other", b"two"),
+        clip(tmp_path, "d.wav", "other", b"two"),
+    ]
+    (note,) = same_content(clips)
+    assert note == "recordings with the same content have different classes; correct one of them: a.wav and b.wav"
+    assert same_content(clips[1:]) == []

@@ -1,0 +1,50 @@
+"""Tests of popclass.batch.files: every file is a recording or is listed as skipped."""
+
+import unicodedata
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from popclass.audio.paths import AUDIO_SUFFIXES
+from popclass.batch.files import find_recordings
+from popclass.batch.manifest import read_manifest
+
+SOUND = np.random.default_rng(0).normal(0, 0.01, 4800)
+
+
+def found(folder):
+    recordings, unreadable, skipped = find_recordings(folder, exclude=folder / "results")
+    assert not unreadable
+    return recordings, skipped
+
+
+def test_find_recordings_every_file_listed(tmp_path):
+    sf.write(tmp_path / "a.wav", SOUND, 48_000)
+    sf.write(tmp_path / "b.flac", SOUND, 48_000)
+    (tmp_path / "b.flac").rename(tmp_path / "b.bin")
+    (tmp_path / "notes.txt").write_text("text")
+    (tmp_path / "wide.txt").write_text("text", encoding="utf-16")  # begins like a frame of an MP3
+    (tmp_path / "._a.wav").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "empty").touch()
+    assert found(tmp_path) == (
+        ("a.wav", "b.bin"),
+        {"._a.wav": "hidden", "empty": "not audio", "notes.txt": "not audio", "wide.txt": "not audio"},
+    )
+
+
+@pytest.mark.parametrize("suffix", [".qta", ".QTA", ".avi", ".mts", ".m4b"])
+def test_find_recordings_suffixes(tmp_path, suffix):
+    (tmp_path / f"a{suffix}").touch()
+    assert found(tmp_path) == ((f"a{suffix}",), {})
+    assert suffix.lower() in AUDIO_SUFFIXES
+
+
+@pytest.mark.parametrize(("in_table", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_read_manifest_unicode_forms(tmp_path, in_table, on_disk):
+    name = unicodedata.normalize(on_disk, "knöchel.wav")
+    (tmp_path / name).touch()
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(f"file,subject\n{unicodedata.normalize(in_table, 'knöchel.wav')},P1\n", encoding="utf-8")
+    metadata = read_manifest(manifest, tmp_path, found(tmp_path)[0], site=None)
+    assert metadata[name].subject == "P1"
