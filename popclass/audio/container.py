@@ -137,8 +137,12 @@ class ContainerHeader:
             return [f"the {self.kind} header gives a wrong length; read to the end of the file"]
         if self.length_unknown:
             return [f"the {self.kind} file does not declare its length; read to the end of the file"]
-        end = f"more bytes follow the end declared in the {self.kind} header; they were not read"
-        return [f"{self.ignored:,} {end}"] if self.ignored else []
+        return [ignored_bytes(self.ignored, self.kind)] if self.ignored else []
+
+
+def ignored_bytes(count: int, kind: str) -> str:
+    """Return the warning of bytes behind the audio: often another recording that was appended."""
+    return f"{count:,} more bytes follow the end declared in the {kind} header; they were not read"
 
 
 def find_bytes(file: BinaryIO, pattern: bytes) -> int:

@@ -13,8 +13,8 @@ All decoders have these attributes and methods:
 
 Sample n of a decoder is sample n of the recording: the priming of AAC and MP3 is removed by the container's own count,
 gaps between time stamps are filled, and edit lists are played (`popclass.audio.timeline`). Where the priming is not
-known, all times are late by that of the encoder, and a note says so. AAC in a container may end with up to a packet
-(1,024 samples) of padding.
+known, all times are late by that of the encoder, and a note says so. The padding of the last packets is removed where
+an mp4 declares its length.
 
 Decoders raise only `AudioError`, without the name of the file; `LibsndfileError`, PyAV's errors and `ValueError` are
 converted.
@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
-from popclass.audio.container import ContainerHeader
+from popclass.audio.container import ContainerHeader, find_bytes, ignored_bytes
 from popclass.audio.timeline import FrameClock, play_edits
 from popclass.errors import AudioError
 
@@ -57,6 +57,9 @@ STAMPED_CONTAINERS = (*TIMED_CONTAINERS, "mpegts", "mpeg", "avi", "flv")
 DURATION_TOLERANCE_S = 0.25
 """Allowed difference between a container's duration and its audio: priming, padding and rounding to milliseconds."""
 
+FLAC_START = b"fLaC\x00\x00\x00\x22"  # and the head of STREAMINFO: where a second file was appended
+READ_AHEAD = 1 << 16  # bytes that libFLAC reads beyond what it has decoded, at most
+PADDING = 4096  # samples per channel: two packets of HE-AAC
 _STATES_PRIMING = ("matroska", "asf", "caf")
 _UNKNOWN_FRAMES = 1 << 62
 _RAIL_16_BIT = 32767 / 32768
@@ -78,8 +81,12 @@ class SoundFileDecoder:
     """Decoder for all formats of libsndfile."""
 
     def __init__(self, path: str, header: ContainerHeader | None = None) -> None:
+        source: Any = os.fsencode(path) if os.name == "posix" else path
+        if header is not None and header.kind == "FLAC":  # whose position tells how much was read
+            source = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._descriptor: int | None = source if isinstance(source, int) else None
         with _libsndfile_errors():
-            self._file = sf.SoundFile(os.fsencode(path) if os.name == "posix" else path)
+            self._file = sf.SoundFile(source)
         if self._file.format == "RAW":  # by the suffix alone: `.au` and `.snd` may have no header
             self._file.close()
             raise AudioError("it has no header")
@@ -112,7 +119,13 @@ class SoundFileDecoder:
         return max(int(self._file.tell()), 0)  # -1 where libsndfile lost it
 
     def notes(self) -> list[str]:
-        return []
+        if self._descriptor is None:
+            return []
+        with open(os.dup(self._descriptor), "rb") as file:
+            file.seek(max(os.lseek(self._descriptor, 0, os.SEEK_CUR) - READ_AHEAD, len(FLAC_START)))
+            another = find_bytes(file, FLAC_START)
+            size = os.fstat(self._descriptor).st_size
+        return [ignored_bytes(size - another, "FLAC")] if another > 0 else []
 
     def close(self) -> None:
         self._file.close()
@@ -163,12 +176,32 @@ class PyAVDecoder:
             raise AudioError("its audio stream is empty")
         self._left = first[1][:0]
         pieces = self._clock.place(chain([first], frames), self.sample_rate)
-        self._pieces = play_edits(pieces, self._edits, self.sample_rate) if self._edits else pieces
+        pieces = play_edits(pieces, self._edits, self.sample_rate) if self._edits else pieces
+        self._pieces = self._without_padding(pieces)
         declared = self._declared_seconds()
         self.frames: int | None = None if declared is None else round(declared * self.sample_rate)
         self.unbounded: bool = (self._stream.codec_context.name or "").startswith("pcm_f")
         tags = {**self._container.metadata, **self._stream.metadata}
         self.tags: dict[str, str] = {name.lower(): value for name, value in tags.items()}
+
+    def _without_padding(self, pieces: Iterator[Block]) -> Iterator[Block]:
+        """Yield the pieces without the rest of the last packets beyond the declared end, which an encoder filled up.
+
+        More than that is sound, which a wrong declaration must not hide.
+        """
+        declared = self._declared_seconds() if self._container.format.name.startswith("mov") else None
+        end = None if declared is None else round(declared * self.sample_rate)
+        at, beyond = 0, list[Block]()
+        for piece in pieces:
+            inside = len(piece) if end is None else min(max(end - at, 0), len(piece))
+            at += len(piece)
+            if inside:
+                yield piece[:inside]
+            if inside < len(piece):
+                beyond.append(piece[inside:])
+            if end is not None and at - end > PADDING:
+                yield from beyond
+                beyond.clear()
 
     def _frames(self) -> Iterator[Any]:
         for packet in self._container.demux(self._stream):

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from popclass.audio.container import ContainerHeader, begins_recording, find_bytes, is_chunk
+from popclass.audio.container import ContainerHeader, begins_recording, is_chunk
 from popclass.audio.mp3 import read_mp3
 from popclass.audio.mp4 import read_mp4
 from popclass.audio.ogg import read_ogg
@@ -35,7 +35,6 @@ _UNKNOWN_32, _UNKNOWN_64 = 0xFFFFFFFF, 1 << 62
 _STREAMINFO = 34
 _OTHER_MAGIC = (b"\x1a\x45\xdf\xa3", b"#!AM", b"\x30\x26\xb2\x75")  # Matroska and webm, AMR, ASF
 _PCM, _FLOAT, _MP3, _EXTENSIBLE = 1, 3, 0x55, 0xFFFE
-_FLAC_START = b"fLaC\x00\x00\x00" + bytes([_STREAMINFO])
 
 
 class WavFormat(NamedTuple):
@@ -249,8 +248,6 @@ def _read_flac(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     if head[:1] not in (b"\x00", b"\x80") or int.from_bytes(head[1:], "big") != _STREAMINFO:
         raise ValueError("STREAMINFO is missing")
     header.length_unknown = len(info) == _STREAMINFO and int.from_bytes(info[13:18], "big") & ((1 << 36) - 1) == 0
-    another = find_bytes(file, _FLAC_START)
-    header.ignored = size - another if another > 0 else 0
 
 
 def _read_au(file: BinaryIO, size: int, header: ContainerHeader) -> None:
