@@ -91,14 +91,12 @@ def check(
     group = _integers(burst, n=len(onset))
     check_duration(refractory_s, what="refractory_s")
     require(price > 0, f"price {price} is out of range: allowed is any number greater than 0", UsageError)
-    if capacity is not None:
-        check_cavities(capacity, what="capacity")
     candidate = odds > 0
     period = round(refractory_s * MICROSECONDS)
     if capacity is None:
         takes = _take_one_joint(onset, group, candidate, period)
     else:
-        takes = _take_cavities(onset, odds, group, capacity, period, price)
+        takes = _take_cavities(onset, odds, group, check_cavities(capacity, what="capacity"), period, price)
     timing = np.where(candidate, np.where(takes, CONSISTENT, REFRACTORY), UNCHECKED)
     return tuple(timing.tolist()), takes
 
