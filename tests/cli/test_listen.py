@@ -175,7 +175,7 @@ def test_listen_not_audio(tmp_path):
     with (tmp_path / "text").open("rb") as stream:
         done = listen("-", stdin=stream)
     assert done.returncode == 2
-    assert "not a WAV stream" in done.stderr
+    assert "is not WAV" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -110,8 +110,8 @@ def test_messages_second_stream():
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (b"fLaC" + bytes(100), "not a WAV stream"),
-        (b"RIFF", "not a WAV stream"),
+        (b"fLaC" + bytes(100), "is not WAV"),
+        (b"RIFF", "is not WAV"),
         (written(wave(), "PCM_16")[:30], "damaged WAV header"),
         (written(wave(), "PCM_16")[:36], "within its WAV header"),
         (written(wave(), "MS_ADPCM"), "WAV format 2"),
