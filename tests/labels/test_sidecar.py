@@ -141,7 +141,8 @@ def test_track_bad_class_names(tmp_path):
     a, b = tmp_path / "a.txt", tmp_path / "b.txt"
     assert refusal(tmp_path) == (
         f"{a}, row 1: 'Crack?' (2 times) cannot be a class, nor can '' (1 time, first in {a}, row 3), "
-        f"'uncertain' (1 time, first in {b}, row 1); allowed are lower-case letters, digits, _ and -, but not uncertain, nan, none, null, na"
+        f"'uncertain' (1 time, first in {b}, row 1); allowed are "
+        "lower-case letters, digits, _ and -, but not uncertain, nan, none, null, na"
     )
 
 
