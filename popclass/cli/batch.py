@@ -24,8 +24,9 @@ SPEED_FROM_S = 3600.0  # of audio; with less, the time to start would count for 
 
 _HELP = """Classify every recording of a folder tree into tables.
 
-Recordings are found by their file suffix, in all folders below FOLDER that are not hidden. A recording that cannot
-be used gets a row with the reason; the others are still classified, and the exit code is 1.
+Recordings are found by their file suffix or their content, in all folders below FOLDER that are not hidden. Other
+files are listed as skipped. A recording that cannot be used gets a row with the reason; the others are still
+classified, and the exit code is 1.
 
   popclass batch recordings/ -o results/
   popclass batch recordings/ -o results/ --manifest recordings/manifest.csv --jobs 2

@@ -423,7 +423,8 @@ def test_main_failed_recordings(archive, model, tmp_path, capfd):
     command = ["batch", str(archive), "-o", str(tmp_path / "out"), "--model", str(tmp_path / "m.onnx")]
     assert main(command) == 1
     out, err = capfd.readouterr()
-    summary, failure = err.splitlines()
+    skipped, summary, failure = err.splitlines()
+    assert skipped == "2 files skipped, hidden or not audio: .no.wav, notes.txt"
     assert out == ""
     assert summary.startswith("11 of 12 recordings processed, 1 failed; ")
     assert failure.startswith("popclass: day 0/broken.wav: cannot be read as audio")

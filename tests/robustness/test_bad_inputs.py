@@ -268,7 +268,9 @@ def test_classify_names_like_options(
     assert {row["recording"] for row in rows} == {name}
 
 
-@pytest.mark.parametrize("source", [None, 3, 2.5, [0.0, 1.0], object(), io.StringIO("text")], ids=repr)
+@pytest.mark.parametrize(
+    "source", [None, 3, 2.5, [0.0, 1.0], object(), io.StringIO("text")], ids=lambda source: type(source).__name__
+)
 def test_classify_wrong_source_type(source: Any) -> None:
     with pytest.raises(UsageError, match="a recording cannot be of type"):
         popclass.classify(source)
