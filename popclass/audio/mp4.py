@@ -81,6 +81,8 @@ def _edits(file: BinaryIO, index: Box, track: Box) -> tuple[Edit, ...]:
     """Return the edit list of a track."""
     movie_rate = _time_scale(file, next(_find(file, index, b"mvhd")))
     media_rate = _time_scale(file, next(_find(file, track, b"mdia", b"mdhd")))
+    if not (movie_rate and media_rate):
+        return ()
     edits = []
     for _, start, end in _find(file, track, b"edts", b"elst"):
         version, count = struct.unpack(">B3xI", _read(file, start, 8))

@@ -104,9 +104,15 @@ def _walk(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[tu
             inner[:] = sorted(name for name in inner if not name.startswith("."))
             pending += [path for path in (os.path.join(place, name) for name in inner) if os.path.islink(path)]
             for name in names:
-                path = Path(place, name)
-                recording = name.lower().endswith(AUDIO_SUFFIXES) or (path.is_file() and holds_audio(path))
-                yield relative(path, folder), "hidden" if name.startswith(".") else "" if recording else "not audio"
+                yield relative(Path(place, name), folder), _reason_to_skip(Path(place, name))
+
+
+def _reason_to_skip(path: Path) -> str:
+    """Return why a file is not a recording; empty for one."""
+    if path.name.startswith("."):
+        return "hidden"
+    recording = path.name.lower().endswith(AUDIO_SUFFIXES) or (path.is_file() and holds_audio(path))
+    return "" if recording else "not audio"
 
 
 def fingerprint(path: Path) -> Fingerprint:

@@ -17,7 +17,7 @@ from popclass.synthesis import Label
 pytestmark = pytest.mark.slow
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "experiments"
-SEED = 3
+SEED = 7
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -79,6 +79,6 @@ def _forbidden(path: Path) -> None:
 
 
 def _link_to_good(path: Path) -> None:
-    target = path.with_suffix(".target")
+    target = path.with_name(".link.target")
     holding(good("flac"))(target)
     path.symlink_to(target)

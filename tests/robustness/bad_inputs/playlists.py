@@ -14,7 +14,7 @@ from bad_inputs.kinds import Kind, Make, accepted, holding, refused
 from bad_inputs.sources import good
 
 GROUP = "Playlists, and names like addresses"
-TARGET = "private/elsewhere"
+TARGET = "private/.elsewhere"  # hidden, so that no batch takes it for a recording
 PORT = 47_913
 REASONS = ("cannot be read as audio", "is not a usable", "contains no sound")
 
