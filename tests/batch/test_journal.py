@@ -260,6 +260,7 @@ def test_main_interrupted(archive, model, done, command, tmp_path):
         assert same_tables(results, done)
 
 
+@pytest.mark.slow
 def test_main_folder_in_use(archive, model, done, command, tmp_path):
     pytest.importorskip("fcntl")
     results = tmp_path / "results"

@@ -106,6 +106,7 @@ def test_save_failure_leaves_nothing(tmp_path, model, labelled, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_figures_leave_matplotlib_state(saved, tmp_path):
     _, out, _ = saved
     code = (

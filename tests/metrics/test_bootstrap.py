@@ -159,6 +159,7 @@ def test_spans_precision_unbiased():
     assert 0 < low < 5 / 7 < high
 
 
+@pytest.mark.slow
 def test_spans_coverage():
     def held(count, trials=300):
         hits = 0

@@ -72,6 +72,7 @@ def confirmed(last):
     return [last[number] for number in sorted(last) if not last[number].withdrawn]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -96,6 +97,7 @@ def test_feed_last_revisions_match_classify(model, seed, cuts, channels, site, r
         assert all(one != other for one, other in itertools.pairwise(plain))
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 12 * RATE), max_size=30))
 def test_feed_any_block_size(model, seed, cuts):
@@ -105,6 +107,7 @@ def test_feed_any_block_size(model, seed, cuts):
     assert in_parts == at_once
 
 
+@pytest.mark.slow
 def test_feed_latency(model):
     late = []
     for seed in range(6):
@@ -127,6 +130,7 @@ def test_feed_latency(model):
     assert np.quantile(late, 0.95) <= 0.150
 
 
+@pytest.mark.slow
 def test_pending_events_bounded(model):
     listener = Listener(RATE, model=model, site="mcp", refractory=1.0)
     most = 0

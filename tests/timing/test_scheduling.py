@@ -62,6 +62,7 @@ def test_schedule_heavy_interval():
     assert schedule([0, 4, 8], [3, 5, 3], length=5, machines=1) == [True, False, True]
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 1)), max_size=10).map(sorted), st.integers(2, 4))
 def test_schedule_ties(case, machines):

@@ -57,11 +57,13 @@ def gains(base, n, shift, seeds=8):
     return np.array(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [8, 20, 50])
 def test_choose_correction_same_distribution(base, n):
     assert gains(base, n, 0.0).mean() > -0.01
 
 
+@pytest.mark.slow
 def test_choose_correction_shifted_distribution(base):
     few, many = gains(base, 40, 0.7), gains(base, 400, 0.7)
     assert few.mean() > 0
@@ -88,6 +90,7 @@ def test_adapt_scores_and_card(base, tmp_path):
     assert adapted(base, X, [CLASSES[i] for i in y], groups, grouped_by="subject").to_bytes() == model.to_bytes()
 
 
+@pytest.mark.slow
 def test_adapt_correction_rejected(base, monkeypatch):
     X, y, groups = shifted_events(60, 12, seed=9)
     monkeypatch.setattr(module, "STRENGTH", 1e-3)  # hardly any shrinkage, so that it overfits

@@ -15,6 +15,7 @@ from popclass.training.fit import FitConfig, fit
 from popclass.training.folds import make_folds
 
 
+@pytest.mark.slow
 def test_cross_validate_workers(auto, monkeypatch):
     monkeypatch.setattr(cross_validation, "WORKERS", 1)
     assert fitted(classifier="auto", grouped_by="subject").to_bytes() == auto.to_bytes()

@@ -145,6 +145,7 @@ def test_cut_clips_at_end():
     assert not clips[-1, -500:].any()
 
 
+@pytest.mark.slow
 def test_mfcc_statistics_threads():
     """A matrix product of several threads rounds in another way, and a model would have other bytes."""
     code = (

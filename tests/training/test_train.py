@@ -144,6 +144,7 @@ def test_train_base_without_events(clips):
         train(clips, base=base)
 
 
+@pytest.mark.slow
 def test_train_base_precision(clips, tmp_path):
     train(clips, classifier="logistic").save(tmp_path / "base.onnx")
     base = Model.load(tmp_path / "base.onnx")
