@@ -17,24 +17,24 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def _beside_checkout(name: str, variable: str) -> Path:
+    """Return a folder of files that are not in the repository, or skip the test."""
+    folder = Path(os.environ.get(variable, Path(__file__).resolve().parents[2] / "shared" / name))
+    if not folder.is_dir():
+        pytest.skip(f"no such folder: {folder} ({variable})")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def realdata() -> Path:
     """Folder of real recordings: POPCLASS_REALDATA or ../shared/realdata beside the checkout; skips without it."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "realdata"
-    folder = Path(os.environ.get("POPCLASS_REALDATA", default))
-    if not folder.is_dir():
-        pytest.skip(f"no real recordings at {folder}")
-    return folder
+    return _beside_checkout("realdata", "POPCLASS_REALDATA")
 
 
 @pytest.fixture(scope="session")
 def cases() -> Path:
     """Folder of files that once failed: POPCLASS_CASES or ../shared/cases beside the checkout; skips without it."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "cases"
-    folder = Path(os.environ.get("POPCLASS_CASES", default))
-    if not folder.is_dir():
-        pytest.skip(f"no such recordings at {folder}")
-    return folder
+    return _beside_checkout("cases", "POPCLASS_CASES")
 
 
 @pytest.fixture(scope="session")

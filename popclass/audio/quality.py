@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from popclass.audio.timeline import Block
 from popclass.errors import AudioError
 
 SHORTEST_S = 0.010
@@ -42,8 +43,6 @@ SILENT_PEAK = 1e-10
 
 LARGEST = 2.0**32
 """Floats may be in units of a converter, up to 2^31 of them; larger values are damage."""
-
-Block = npt.NDArray[np.float32]
 
 
 class SampleCheck:

@@ -25,10 +25,11 @@ import numpy as np
 import numpy.typing as npt
 
 from popclass.audio.container import ContainerHeader
-from popclass.audio.decode import ArrayDecoder, Block, Decoder, open_file
+from popclass.audio.decode import ArrayDecoder, Decoder, open_file
 from popclass.audio.header import read_header
 from popclass.audio.paths import kind_of, open_pipe
 from popclass.audio.quality import SampleCheck
+from popclass.audio.timeline import Block
 from popclass.audio.timestamps import recording_time
 from popclass.errors import AudioError, UsageError
 from popclass.results import RecordingInfo

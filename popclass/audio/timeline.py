@@ -65,7 +65,7 @@ class FrameClock:
         self._steps = 0.0  # sum of all steps
         self._opening: list[float] = []
         self._behind: deque[float] = deque(maxlen=WINDOW)
-        self._recent: deque[float] = deque(maxlen=4 * WINDOW)
+        self._recent: deque[float] = deque(maxlen=WINDOW)
 
     def place(self, frames: Iterable[tuple[float | None, Block]], rate: int) -> Iterator[Block]:
         """Yield the samples of frames, with silence in gaps.
@@ -109,7 +109,7 @@ class FrameClock:
         steady = offsets[0] - self._steps
         self._recent.append(steady)
         self.ahead_s = steady + (self._start or 0.0)
-        if len(self._opening) < 4 * WINDOW:
+        if len(self._opening) < WINDOW:
             self._opening.append(steady)
         yield block
 
@@ -139,7 +139,7 @@ class FrameClock:
             jumps = counted(len(self._unfilled), "jump")
             found.append(f"{jumps} in the time stamps, first by {step:+.3f} s at {place:.3f} s: later times may be off")
         drift = float(np.median(self._recent) - np.median(self._opening)) if self._recent else 0.0
-        wobble = max(np.ptp(values) for values in (self._recent, self._opening)) / 2 if self._recent else 0.0
+        wobble = max(np.ptp(values) for values in (self._recent, self._opening)) if self._recent else 0.0
         if abs(drift) > max(DRIFT_S, wobble):
             found.append(
                 f"the recorder's clock drifts: at the end its time stamps differ by {drift:+.3f} s from the number of "

@@ -17,15 +17,14 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from popclass.audio.header import holds_audio
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import UsageError
-from popclass.utils.files import sha256_of
+from popclass.utils.files import equal_files
 from popclass.utils.text import one_line
 
 # Starts of spreadsheet formulas, wide forms of East Asian keyboards and the characters skipped before them included.
@@ -66,7 +65,7 @@ def find_recordings(folder: Path, *, exclude: Path) -> tuple[tuple[str, ...], di
     found = dict(_walk(folder, os.path.realpath(exclude), unreadable))
     recordings = tuple(sorted(name for name, reason in found.items() if not reason))
     if not recordings and not unreadable:
-        raise UsageError(f"{shown}: no recordings here; their names must end in {' '.join(AUDIO_SUFFIXES)}")
+        raise UsageError(f"{shown}: no recordings here, by content or by names ending in {' '.join(AUDIO_SUFFIXES)}")
     return recordings, unreadable, {name: found[name] for name in sorted(found) if found[name]}
 
 
@@ -145,14 +144,10 @@ def same_content(folder: Path, fingerprints: Mapping[str, Fingerprint]) -> dict[
         By the path of the recording relative to the folder.
     """
     shared = Counter(fingerprints.values())
-    same: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(fingerprints):
-        if shared[fingerprints[name]] > 1:
-            with suppress(OSError):  # it may be gone since it was processed
-                same[sha256_of(folder / name)].append(name)
+    names = {folder / name: name for name in sorted(fingerprints) if shared[fingerprints[name]] > 1}
     warnings = {}
-    for group in same.values():
-        for name in group if len(group) > 1 else ():
-            first, *more = (other for other in group if other != name)
+    for group in equal_files(names):
+        for name in (names[path] for path in group):
+            first, *more = (names[path] for path in group if names[path] != name)
             warnings[name] = f"same content as {one_line(first)}" + (f" and {len(more)} more" if more else "")
     return warnings

@@ -155,7 +155,8 @@ def classify_folder(
             if fresh:
                 results.remove_tables()
             lines = _notices(shown, summarize(stated), metadata, journal)
-            others = [name for name in skipped if manifest is None or not (source / name).samefile(manifest)]
+            own = None if manifest is None else os.path.realpath(manifest)
+            others = [name for name in skipped if os.path.realpath(source / name) != own]
             if others:
                 lines.append(f"{counted(len(others), 'file')} skipped, hidden or not audio: {abbreviated(others)}")
             for line in lines:

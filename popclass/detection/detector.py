@@ -27,7 +27,7 @@ REACH = 2  # frames on either side among which an onset must be the maximum; jus
 BEFORE_S, AFTER_S = 0.030, 0.160  # stretch of a clip around its onset
 LEVEL_S = 0.010  # stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # maximum length of an event
-PRECURSOR_S, PRECURSOR_GAIN = 0.008, 0.1  # a tenth of the amplitude (-20 dB) just before a click is a codec's pre-echo
+PRE_ECHO_S, PRE_ECHO_GAIN = 0.008, 0.1  # a tenth of the amplitude (-20 dB) just before a click is a codec's pre-echo
 ARRIVAL = 6  # frames by which a sound may reach one microphone before another: 8 ms, 2.7 m at 343 m/s
 ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that it may have at the later moment
 SILENCE_S, AFTER_SILENCE_S = 0.005, 0.060  # digital silence, and how long noise that begins after it is not an event
@@ -260,12 +260,12 @@ class Detector:
 
     def _is_pre_echo(self, onset: Onset, following: Onset | None) -> bool:
         """Return True for what a codec spreads out before a click: far weaker, and just before it."""
-        if following is None or following.sample - onset.sample >= PRECURSOR_S * self.sample_rate:
+        if following is None or following.sample - onset.sample >= PRE_ECHO_S * self.sample_rate:
             return False
         channel = self._samples[following.channel, onset.sample - self._samples_start :]
         split = following.sample - onset.sample
         before, after = channel[:split], channel[split:][: round(LEVEL_S * self.sample_rate)]
-        return bool(np.ptp(before) < PRECURSOR_GAIN * np.ptp(after))
+        return bool(np.ptp(before) < PRE_ECHO_GAIN * np.ptp(after))
 
     def _is_step(self, onset: Onset) -> bool:
         """Return True for noise that begins after digital silence, as where a gap was filled."""

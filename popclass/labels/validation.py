@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path, PurePosixPath
@@ -25,7 +24,7 @@ from popclass.formats.text import shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note
 from popclass.model.model import CLASS_NAME
 from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN
-from popclass.utils.files import Stamp, sha256_of
+from popclass.utils.files import equal_files
 from popclass.utils.text import abbreviated, counted, one_line
 
 STANDARD = (CAVITATION, SNAPPING, OTHER)
@@ -164,14 +163,9 @@ def sibling_clips(recordings: Iterable[LabelledRecording]) -> list[Note]:
 
 def same_content(recordings: Iterable[LabelledRecording]) -> list[Note]:
     """Return a warning of recordings with the same bytes but different classes; empty without any."""
-    sizes: dict[int, list[LabelledRecording]] = {}
-    for recording in recordings:
-        sizes.setdefault(Stamp.of(recording.path).size, []).append(recording)
-    same: dict[str, list[LabelledRecording]] = {}
-    for recording in (each for group in sizes.values() if len(group) > 1 for each in group):
-        with suppress(OSError):
-            same.setdefault(sha256_of(recording.path), []).append(recording)
-    pairs = [group for group in same.values() if len({tuple(sorted(each.classes)) for each in group}) > 1]
+    labelled = {recording.path: recording for recording in recordings}
+    groups = [[labelled[path] for path in group] for group in equal_files(labelled)]
+    pairs = [group for group in groups if len({tuple(sorted(each.classes)) for each in group}) > 1]
     if not pairs:
         return []
     names = [" and ".join(one_line(each.name) for each in group) for group in pairs]

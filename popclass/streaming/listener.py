@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.audio.decode import ArrayDecoder, Block
+from popclass.audio.decode import ArrayDecoder
 from popclass.audio.quality import SampleCheck
 from popclass.audio.recording import MAX_CHANNELS, MAX_RATE, MIN_RATE
+from popclass.audio.timeline import Block
 from popclass.detection import Detector, Sound
 from popclass.detection.detector import SEPARATION_S
 from popclass.errors import AudioError, UsageError

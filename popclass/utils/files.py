@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from popclass.errors import OutputError
@@ -50,6 +51,18 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def equal_files(paths: Iterable[Path]) -> list[list[Path]]:
+    """Return the groups of files with the same content, in their order; a file that cannot be read is in none."""
+    by_size: dict[int, list[Path]] = {}
+    for path in paths:
+        by_size.setdefault(Stamp.of(path).size, []).append(path)
+    by_content: dict[str, list[Path]] = {}
+    for path in chain.from_iterable(group for group in by_size.values() if len(group) > 1):
+        with suppress(OSError):  # it may be gone by now
+            by_content.setdefault(sha256_of(path), []).append(path)
+    return [group for group in by_content.values() if len(group) > 1]
 
 
 def existing(path: Path) -> Path:

@@ -455,3 +455,14 @@ def test_classify_folder_bad_parameters(two, model, tmp_path):
     with pytest.raises(UsageError, match="no such folder"):
         classify_folder(tmp_path / "nowhere", out, model=model)
     assert not out.exists()
+
+
+def test_classify_folder_broken_link_beside_manifest(model, tmp_path):
+    folder = tmp_path / "in"
+    recordings.write(folder / "1.wav", ["cavitation"], seed=1)
+    (folder / "gone.txt").symlink_to(tmp_path / "nowhere")
+    manifest = folder / "m.csv"
+    manifest.write_text("file,subject\n1.wav,P1\n")
+    lines = []
+    classify_folder(folder, tmp_path / "out", model=model, manifest=manifest, notice=lines.append)
+    assert lines == ["1 file skipped, hidden or not audio: gone.txt"]
