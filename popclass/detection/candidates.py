@@ -32,9 +32,9 @@ LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the window of 
 TRAILING = 75  # frames of the trailing level: 100 ms
 FEWEST_BLOCKS = 24  # long windows needed to measure the steadiness of the background
 UNKNOWN_STEADINESS = 0.5
-THRESHOLD = 25.0  # log-likelihood ratio (natural) of a candidate; stationary noise reaches about 15 in a minute
+THRESHOLD = 20.0  # log-likelihood ratio (natural) of a candidate; stationary noise reaches about 15 in a minute
 FLOOR_QUANTILE = 0.3  # of the band energy, used as the floor
-TRAILING_GAIN = 4.0  # minimum energy ratio of an onset to the mean of the last 100 ms
+TRAILING_GAIN = 0.25  # minimum energy ratio of an onset to the mean of the last 100 ms
 FADING_GAIN, FADING_PER_FRAME = 0.25, 0.87  # share of a recent peak's energy below which it masks onsets, and its decay
 LEAST_STEADINESS = 0.1  # minimum share of the independent values counted in an unsteady background
 QUIETEST_RMS = 1e-5  # minimum floor relative to full scale: about a third of a step of 16 bits
@@ -125,6 +125,42 @@ def log_likelihood(energies: Floats, against: Floats, counts: Doubles, freedom: 
     ratio = np.maximum(ahead / (against[usable, :valid] * np.float32(length)), 1)
     evidence[usable, :valid] = (ratio - 1 - np.log(ratio)) * (freedom[usable, :valid] * np.float32(length / 2))
     return evidence
+
+
+def contrast(
+    energies: Floats,
+    frames: NDArray[np.intp],
+    lengths: NDArray[np.intp],
+    span: tuple[int, int],
+    floor: Floats,
+    freedom: Floats,
+    counts: Doubles,
+) -> Floats:
+    """Return the log-likelihood ratio of candidates against the mean energy of a span of frames near each.
+
+    Parameters
+    ----------
+    energies : ndarray, shape (bands, frames)
+    frames, lengths : ndarray, shape (candidates,)
+        First frame and length of each candidate's window.
+    span : (int, int)
+        First and last-but-one frame of the reference, relative to the candidate. Frames that do not exist are
+        left out; the reference is at least the floor.
+    floor, freedom : ndarray, shape (candidates, bands)
+    counts : ndarray, shape (bands,)
+    """
+    begin, end = max(int(frames.min()) + min(span[0], 0), 0), int(frames.max()) + max(span[1], LONG)
+    sums = np.zeros((len(energies), min(end, energies.shape[1]) - begin + 1))
+    np.cumsum(energies[:, begin:end], axis=1, out=sums[:, 1:])
+
+    def mean(first: NDArray[np.intp], stop: NDArray[np.intp]) -> Doubles:
+        first, stop = (np.clip(each - begin, 0, sums.shape[1] - 1) for each in (first, stop))
+        return np.asarray((sums[:, stop] - sums[:, first]) / np.maximum(stop - first, 1)).T
+
+    against = np.maximum(mean(frames + span[0], frames + span[1]), floor)
+    ratio = np.maximum(mean(frames, frames + lengths) / against, 1)
+    usable = counts * lengths[:, None] >= 2
+    return np.asarray(((ratio - 1 - np.log(ratio)) * freedom * usable).sum(axis=1) * lengths / 2, np.float32)
 
 
 def possible_frames(

@@ -11,8 +11,9 @@ from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from popclass.detection import candidates
+from popclass.detection import candidates, verification
 from popclass.detection.bands import BandSplitter, Floats, coefficients, frame_length, octave_detail
 from popclass.detection.candidates import LONG, SHORT, THRESHOLD, Onset
 from popclass.errors import UsageError
@@ -20,7 +21,7 @@ from popclass.results import Event
 
 CHUNK = 1024  # frames decided at a time: 1.4 s
 CONTEXT = 128  # frames before them that the reference uses
-UNDECIDED = 16  # frames at the end of a chunk that need the next chunk
+UNDECIDED = 64  # frames at the end of a chunk that need the next chunk: 85 ms
 SEPARATION_S = 0.005  # onsets closer than this are one event
 CLOSEST_S, FARTHEST_S = 0.002, 0.050  # allowed separations
 REACH = 2  # frames on either side among which an onset must be the maximum; just under 3 ms
@@ -163,6 +164,7 @@ class Detector:
         # delete the samples that no later clip can need
         needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
         keep = max(needed - round(BEFORE_S * self.sample_rate) - 2 * UNDECIDED * self.frame, self._samples_start)
+        keep -= keep % self.frame
         self._samples = self._samples[:, keep - self._samples_start :].copy()
         self._samples_start = keep
         return sounds
@@ -194,12 +196,47 @@ class Detector:
         totals = scores.sum(axis=2)
         short, long = totals.max(axis=0)
         onsets = []
-        for frame, window in candidates.proposals(short, long, THRESHOLD, reach=self._reach):
-            if self._decided <= frame + begin < until:
-                at, channel = self._first_arrival(totals[:, window], frame)
-                evidence = scores[channel, window, :, at]
-                onsets.append(self._locate(at + begin, channel, evidence, (SHORT, LONG)[window]))
+        proposed = candidates.proposals(short, long, THRESHOLD, reach=self._reach)
+        proposed = [each for each in proposed if self._decided <= each[0] + begin < until]
+        for frame, window in self._verified(proposed, totals, begin):
+            at, channel = self._first_arrival(totals[:, window], frame)
+            evidence = scores[channel, window, :, at]
+            onsets.append(self._locate(at + begin, channel, evidence, (SHORT, LONG)[window]))
         return onsets
+
+    def _verified(self, proposed: list[tuple[int, int]], totals: Floats, begin: int) -> list[tuple[int, int]]:
+        """Return the proposals that are short sounds, each judged in the channel where its evidence is largest.
+
+        Parameters
+        ----------
+        proposed : list of (int, int)
+            Frame after `begin`, and window (0 short, 1 long).
+        totals : ndarray, shape (channels, windows, frames)
+            Evidence from frame `begin` on, all bands together.
+        begin : int
+        """
+        if not proposed:
+            return []
+        frames, windows = np.array(proposed).T
+        channels = totals[:, windows, frames].argmax(axis=0)
+        evidence = totals[channels, windows, frames]
+        lengths = np.array([SHORT, LONG])[windows]
+        first_held = self._frames - self._energies.shape[2]
+        newest = (frames + begin >= self._frames - self._newest).astype(int)
+        kept = np.zeros(len(frames), bool)
+        for channel in set(channels.tolist()):
+            here = channels == channel
+            floor, freedom = self._backgrounds[channel][:, :, newest[here]].transpose(0, 2, 1)
+            contrasts = [
+                candidates.contrast(
+                    self._energies[channel], frames[here] + begin - first_held, lengths[here], span, floor, freedom, self._counts
+                )
+                for span in (verification.AFTER, verification.BEFORE)
+            ]
+            first = begin - self._samples_start // self.frame
+            stretch = self._samples[channel, first * self.frame :]
+            kept[here] = verification.verify(evidence[here], *contrasts, stretch, frames[here], self.frame, self.sample_rate)
+        return [each for each, short_sound in zip(proposed, kept.tolist(), strict=True) if short_sound]
 
     def _first_arrival(self, totals: Floats, frame: int) -> tuple[int, int]:
         """Return frame and channel in which the sound of a candidate arrives first.

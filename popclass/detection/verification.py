@@ -1,0 +1,92 @@
+"""Verification of candidate onsets: short sounds stay, pulses of a voice and swells of noise are rejected.
+
+The threshold of a candidate is low enough for the later pops of a thrust, which stand only a few decibels over the
+reverberation of the earlier ones. In speech it is reached at every glottal pulse. Four quantities tell the two apart:
+
+- the evidence of the candidate;
+- the evidence against the mean level 13-67 ms after it: a short sound has faded by then, a voiced or noisy one has not;
+- the evidence against the mean level of the 13 ms before it: glottal pulses follow each other faster;
+- the periodicity of the 40 ms after it at 75-350 Hz, the range of voices.
+
+A logistic regression weighs them. Its coefficients were learnt by `experiments/onsets.py` on generated thrusts,
+sessions and speech.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.detection.bands import Floats
+
+AFTER = (10, 50)  # frames after a candidate with which it is compared: 13-67 ms
+BEFORE = (-10, -1)  # frames before it: 13 to 1 ms
+PITCH_HZ = (75.0, 350.0)  # of voices
+VOICED_S = 0.040  # stretch searched for a period: three of the longest
+SKIPPED_S = 0.001  # of the candidate itself
+PITCH_STEPS = 4  # values per frame to which that stretch is averaged: 3 kHz
+WEIGHTS = np.array([1.1, 0.3, 0.9, -4.8])  # of the logarithms of the three evidences, and of the periodicity
+BIAS = -5.2
+
+
+def verify(
+    evidence: Floats,
+    after: Floats,
+    before: Floats,
+    samples: Floats,
+    frames: NDArray[np.intp],
+    frame: int,
+    sample_rate: int,
+) -> NDArray[np.bool_]:
+    """Return True for the candidates that are short sounds.
+
+    Parameters
+    ----------
+    evidence, after, before : ndarray, shape (candidates,)
+        Log-likelihood ratios: as proposed, against the level after the candidate and against that before it.
+    samples : ndarray, shape (n,)
+        Of the channel, from frame 0 to 41 ms after the last candidate, or less at the end of a recording.
+    frames : ndarray, shape (candidates,)
+        Frame of each candidate, counted in `samples`.
+    frame : int
+        Samples in a frame.
+    sample_rate : int
+        In hertz.
+    """
+    score = np.log1p(np.stack([evidence, after, before], axis=1)) @ WEIGHTS[:3] + BIAS
+    kept = np.flatnonzero(score > 0)
+    short = np.zeros(len(frames), bool)
+    if len(kept):
+        step = max(frame // PITCH_STEPS, 1)
+        rate = sample_rate / step
+        size = round(VOICED_S * rate)
+        starts = frames[kept] * (frame // step) + round(SKIPPED_S * rate)
+        first, last = starts.min(), starts.max() + size
+        part = samples[first * step : last * step]
+        part = np.pad(part, (0, (last - first) * step - len(part))).reshape(-1, step).mean(axis=1)
+        stretches = part[(starts - first)[:, None] + np.arange(size)]
+        short[kept] = score[kept] + WEIGHTS[3] * periodicity(stretches, rate) > 0
+    return short
+
+
+def periodicity(stretches: Floats, rate: float) -> Floats:
+    """Return the largest peak of the normalized autocorrelation at the periods of voices, 0 without one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> time = np.arange(120) / 3000
+    >>> periodicity(np.stack([np.sin(2 * np.pi * 200 * time), np.exp(-time / 0.002)]), 3000).round(1).tolist()
+    [1.0, 0.0]
+    """
+    size = stretches.shape[1]
+    longest = min(math.ceil(rate / PITCH_HZ[0]), size - 2)
+    centered = stretches - stretches.mean(axis=1, keepdims=True)
+    spectrum = np.fft.rfft(centered, 2 ** math.ceil(math.log2(size + longest)), axis=1)
+    products = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, axis=1)[:, : longest + 1]
+    lags = np.arange(max(int(rate / PITCH_HZ[1]), 1), longest)
+    normalized = products / np.maximum(products[:, :1], 1e-30) * (size / (size - np.arange(longest + 1)))
+    here, left, right = (normalized[:, lags + step] for step in (0, -1, 1))
+    return np.asarray(np.where((here >= left) & (here >= right), here, 0).max(axis=1, initial=0), np.float32)
