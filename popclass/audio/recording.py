@@ -122,7 +122,7 @@ class Recording:
                 present = self.frames_read / self.sample_rate
                 lengths = f"{present + missing:.2f} s declared, {present:.2f} s present"
                 raise AudioError(f"cut short: {lengths}; copy the file again")
-            self.warnings += [*decoder.notes(), *check.finish()]
+            self.warnings += [*decoder.notes(), *check.finish(decoder.filled)]
         except AudioError as error:
             fault = error
         if self._changed():  # the samples may be from before and after the change
