@@ -9,6 +9,7 @@ All decoders have these attributes and methods:
 - `read(frames)` returns float32 (n, channels): exactly `frames` rows, fewer at the end, none after it;
 - `missing(frames_read)` returns the seconds of declared audio beyond those frames, None if nothing is missing;
 - `position`, the number of frames decoded so far; `close()` closes the file;
+- `lossy`, True for codecs that spread a click over their blocks;
 - `filled`, the places in seconds at which gaps were filled with silence;
 - `notes()` returns the warnings about the place of the sound in time; complete after the last frame.
 
@@ -82,6 +83,7 @@ class SoundFileDecoder:
             self.frames = header.frames
         self.rail: float = _RAILS.get(self._file.subtype, RAIL_16_BIT)
         self.unbounded: bool = self._file.subtype in ("FLOAT", "DOUBLE")
+        self.lossy: bool = self._file.subtype in ("VORBIS", "OPUS")
         self.tags: dict[str, str] = self._file.copy_metadata()
 
     def read(self, frames: int) -> Block:
@@ -120,6 +122,7 @@ class SoundFileDecoder:
 class ArrayDecoder:
     """Decoder for samples in memory, of shape (n,) or (n, channels)."""
 
+    lossy = False
     filled: Sequence[float] = ()
 
     def __init__(self, samples: npt.NDArray[Any], sample_rate: int) -> None:

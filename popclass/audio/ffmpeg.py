@@ -97,6 +97,7 @@ class PyAVDecoder:
         declared = self._declared_seconds()
         self.frames: int | None = None if declared is None else round(declared * self.sample_rate)
         self.unbounded: bool = (self._stream.codec_context.name or "").startswith("pcm_f")
+        self.lossy: bool = self._stream.codec_context.codec.lossy
         tags = {**self._container.metadata, **self._stream.metadata}
         self.tags: dict[str, str] = {name.lower(): value for name, value in tags.items()}
 
