@@ -29,7 +29,7 @@ LEVEL_S = 0.010  # stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # maximum length of an event
 PRE_ECHO_S, PRE_ECHO_GAIN = 0.008, 0.1  # a tenth of the amplitude (-20 dB) just before a click is a codec's pre-echo
 LONG_PRE_ECHO_S, LONG_PRE_ECHO_GAIN = 0.030, 0.03  # farther before it (-30 dB), where the codec is known to be lossy
-ARRIVAL = 6  # frames by which a sound may reach one microphone before another: 8 ms, 2.7 m at 343 m/s
+ARRIVAL_S = 0.008  # by which a sound may reach one microphone before another: 2.7 m at 343 m/s
 ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that it may have at the later moment
 SILENCE_S, AFTER_SILENCE_S = 0.005, 0.060  # digital silence, and how long noise that begins after it is not an event
 STEP_GAIN = 10.0  # of a sound over the noise that follows it, in power
@@ -98,6 +98,7 @@ class Detector:
         self.channels = channels
         self.frame = frame_length(sample_rate)
         self._lossy = lossy
+        self._arrival = round(ARRIVAL_S * sample_rate / self.frame)
         self.chunk = CHUNK * self.frame  # samples decided at a time
         self._separation = round(separation_s * sample_rate)
         self._reach = REACH if separation_s >= SEPARATION_S else 1
@@ -221,7 +222,7 @@ class Detector:
         """
         here = totals[:, frame]
         channel = int(np.argmax(here))
-        before = totals[:, max(frame - ARRIVAL, 0) : frame]
+        before = totals[:, max(frame - self._arrival, 0) : frame]
         if before.shape[1]:
             earlier = before.max(axis=1)
             first = (earlier >= max(candidates.THRESHOLD, ARRIVAL_GAIN * float(here[channel]))) & (

@@ -366,3 +366,16 @@ def test_short_recording(tmp_path, encode, sounds, codec, name):
     path = encode(tmp_path / name, codec, sounds[19_200:33_600], RATE)
     assert len(read(path)[0]) == 14_400
     assert assert_found(path, [0.1]) == ()
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 96_000])
+def test_microphones_apart_rates(rate):
+    """The same 7 ms at rates with other frames."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(0, 1e-4, (4 * rate, 2))
+    for onset in ONSETS:
+        sound = np.exp(-np.arange(rate // 20) / rate / 0.0008) * rng.uniform(-0.4, 0.4, rate // 20)
+        for channel, delay in enumerate((0.0, 0.007)):
+            x[round((onset + delay) * rate) :][: len(sound), channel] += sound
+    onsets = [event.start_s for event in popclass.classify(x, sample_rate=rate).events]
+    np.testing.assert_allclose(onsets, ONSETS, rtol=0, atol=0.001)
