@@ -261,6 +261,16 @@ def test_gsm_last_block(tmp_path, sounds, name, frames):
     assert len(read(tmp_path / name)[0]) == frames
 
 
+def test_rf64_fact(tmp_path, encode, sounds):
+    """The number of samples in `ds64`, where that of `fact` is unknown."""
+    path = encode(tmp_path / "a.wav", "adpcm_ima_wav", sounds, RATE, options={"rf64": "always"})
+    data = bytearray(path.read_bytes())
+    at = data.index(b"ds64") + 24
+    data[at : at + 8] = len(sounds).to_bytes(8, "little")
+    path.write_bytes(data)
+    assert len(read(path)[0]) == len(sounds)
+
+
 @pytest.mark.parametrize("codec", ["adpcm_ima_wav", "adpcm_ms"])
 def test_w64_fact(tmp_path, encode, sounds, codec):
     path = encode(tmp_path / "a.w64", codec, sounds, RATE)
