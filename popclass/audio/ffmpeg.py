@@ -77,9 +77,11 @@ class PyAVDecoder:
             raise
 
     def _open_stream(self, av: Any) -> None:
-        if not self._container.streams.audio:
-            raise AudioError("it has no audio stream")
-        self._stream = self._container.streams.audio[0]
+        streams = [stream for stream in self._container.streams.audio if stream.codec_context is not None]
+        if not streams:
+            raise AudioError("it has no audio stream of a known codec")
+        self._stream = streams[0]
+        self._more = len(streams) - 1
         self._resampler = av.AudioResampler(format="flt")
         self.position = 0
         self._delay = self._stream.codec_context.delay  # of the encoder by the header; decoders change it
@@ -107,7 +109,7 @@ class PyAVDecoder:
         More than that is sound, which a wrong declaration must not hide.
         """
         declared = self._declared_seconds() if self._container.format.name.startswith("mov") else None
-        end = None if declared is None else round(declared * self.sample_rate)
+        end = self._header.frames or (None if declared is None else round(declared * self.sample_rate))
         at, beyond = 0, list[Block]()
         for piece in pieces:
             inside = len(piece) if end is None else min(max(end - at, 0), len(piece))
@@ -175,9 +177,8 @@ class PyAVDecoder:
         if codec and not self._states_delay(codec):
             off = "off" if codec == "WMA" else "late"
             notes.append(f"the delay of the {codec} encoder is not in the file: all times may be up to 0.05 s {off}")
-        more = sum(stream.codec_context is not None for stream in self._container.streams.audio) - 1
-        if more:
-            notes.append(f"{counted(more, 'more audio track')} in the file; only the first was read")
+        if self._more:
+            notes.append(f"{counted(self._more, 'more audio track')} in the file; only the first was read")
         return notes
 
     def _states_delay(self, codec: str) -> bool:
