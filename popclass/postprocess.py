@@ -4,6 +4,8 @@ Each recording was analyzed by itself (`popclass.pipeline.analyze`). Recordings 
 timeline, along which the refractory period is checked. No event is dropped: one that contradicts the timing gets its
 next best label or a flag, one without a clear label is `uncertain`, and `acoustic_label` keeps the label by the sound
 alone.
+
+The posteriors hold all of that: a label is the likeliest class by them, and counts are sums of them.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.bursts import count_cavitations, find_bursts, in_bursts
 from popclass.errors import UsageError, require
 from popclass.metadata import Metadata
 from popclass.model.model import Model
@@ -29,6 +32,9 @@ from popclass.utils.duration import check_duration
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+NOVEL_SHARE = 0.5
+"""Weight of the class frequencies in the posterior of an event that is unlike the training data."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelRules:
@@ -39,6 +45,8 @@ class LabelRules:
     classes : tuple of str
     min_probability : ndarray, shape (classes,)
         Below it the class is not named.
+    frequencies : ndarray, shape (classes,)
+        Share of each class in the training data.
     novelty : float
         From this novelty on an event is `uncertain`.
     capacity : int or None
@@ -50,6 +58,7 @@ class LabelRules:
 
     classes: tuple[str, ...]
     min_probability: Array
+    frequencies: Array
     novelty: float
     capacity: int | None
     refractory_s: float
@@ -81,7 +90,13 @@ class LabelRules:
         if refractory_s is None:
             refractory_s = REFRACTORY_S if site is None else lookup(site).refractory_s
         check_duration(refractory_s, what="refractory")
-        return cls(model.classes, least, model.thresholds.novelty, capacity, refractory_s, price)
+        novelty = model.thresholds.novelty
+        return cls(model.classes, least, model.frequencies, novelty, capacity, refractory_s, price)
+
+    def include_novelty(self, probabilities: Array, novelty: Array) -> Array:
+        """Return the posteriors: those of novel events move half-way to the class frequencies."""
+        share = np.where(novelty >= self.novelty, NOVEL_SHARE, 0.0)[:, None]
+        return np.asarray((1 - share) * probabilities + share * self.frequencies)
 
     def unclear(self, probabilities: Array, novelty: Array) -> Flags:
         """Return the events that are `uncertain`, for probabilities of shape (n, classes)."""
@@ -96,7 +111,7 @@ class TimelineLabels:
     Attributes
     ----------
     posterior : ndarray, shape (n, classes)
-        Probabilities after context and timing.
+        Probabilities after context, timing and novelty; each row sums to 1.
     labels, timing, reasons : tuple of str, (n,)
     cavitation, takes_cavity : ndarray of bool, shape (n,)
         Events labelled cavitation, and events that occupy a joint cavity.
@@ -118,6 +133,7 @@ class TimelineLabels:
             acoustic_label=classes[int(acoustic.argmax())],
             label=self.labels[at],
             p_label=float(self.posterior[at].max()),
+            posteriors=dict(zip(classes, self.posterior[at].tolist(), strict=True)),
             novelty=float(novelty),
             timing=self.timing[at],
             since_cavitation_s=self.since_cavitation_s[at],
@@ -172,7 +188,9 @@ def postprocess(
             info = replace(infos[index], warnings=(*infos[index].warnings, *clock_warnings[index]))
             rows = zip(own.tolist(), analysis.events, analysis.acoustic, analysis.novelty, strict=True)
             events = tuple(labels.apply(at, event, model.classes, *sound) for at, event, *sound in rows)
-            results[index] = RecordingResult(info, events, model.classes, needed, session)
+            bursts = find_bursts(events, model.classes, partial(_needed, rules=rules))
+            number = count_cavitations(in_bursts(events, bursts), model.classes)
+            results[index] = RecordingResult(info, events, model.classes, needed, session, bursts, number)
     return [results[index] for index in range(len(analyses))]
 
 
@@ -184,7 +202,7 @@ def posteriors(
     refractory_s: float | None = None,
     price: float = refractory.PRICE,
 ) -> list[Array]:
-    """Return the class probabilities after context and timing, before any threshold.
+    """Return the class probabilities after context and timing, before novelty and any threshold.
 
     For timing without context, pass analyses whose `contextual` is their `acoustic`.
 
@@ -224,7 +242,8 @@ def assign_labels(
     last_cavitation_s : float, optional
         Start of the last burst with a cavitation before all these events.
     """
-    posterior, timing, takes_cavity = check_timing(placed, contextual, novelty, rules)
+    timed, timing, takes_cavity = check_timing(placed, contextual, novelty, rules)
+    posterior = rules.include_novelty(timed, novelty)
     likeliest = zip(posterior.argmax(axis=1), rules.unclear(posterior, novelty), strict=True)
     labels = tuple(UNCERTAIN if unclear else rules.classes[best] for best, unclear in likeliest)
     cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
@@ -262,6 +281,13 @@ def check_timing(
     if rules.capacity is not None:
         logits[np.array(timing) == REFRACTORY, column] -= rules.price
     return softmax(logits), timing, takes_cavity
+
+
+def _needed(events: Sequence[Event], rules: LabelRules) -> int:
+    """Return the joint cavities that events of one recording need by themselves."""
+    time_s = [event.start_s for event in events]
+    cavitation = [event.label == CAVITATION for event in events]
+    return refractory.cavities_needed(time_s, cavitation, refractory_s=rules.refractory_s)
 
 
 def _timelines(

@@ -16,7 +16,11 @@ from popclass.postprocess import posteriors, postprocess
 from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingInfo
 
 CLASSES = ("cavitation", "snapping", "other")
-MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99))
+MODEL = SimpleNamespace(
+    classes=CLASSES,
+    thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99),
+    frequencies=np.array([0.1, 0.1, 0.8]),
+)
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 POP, SNAP, TAP = (0.9, 0.08, 0.02), (0.1, 0.8, 0.1), (0.05, 0.05, 0.9)
 RATE = 48000
@@ -105,6 +109,29 @@ def test_novelty_threshold(novelty, label):
     assert (event.label, event.acoustic_label) == (label, "cavitation")
 
 
+def test_novel_posterior():
+    """Half of it are the class frequencies of the training data."""
+    event = one(analysis_of([1.0], [POP], novelty=[0.99])).events[0]
+    assert list(event.posteriors.values()) == pytest.approx([0.5, 0.09, 0.41])
+    assert event.p_label == pytest.approx(0.5)
+
+
+def test_posteriors_with_timing():
+    """A cavitation without a free cavity is less likely, in the posteriors as well."""
+    first, second = one(analysis_of([1.0, 61.0], [POP, (0.6, 0.35, 0.05)]), Metadata(site="mcp")).events
+    assert first.posteriors == pytest.approx(first.probabilities)
+    assert second.posteriors["cavitation"] < 0.3
+    assert second.p_label == second.posteriors["snapping"]
+
+
+def test_bursts_of_result():
+    result = one(analysis_of([1.0, 1.03, 5.0, 9.0], [POP, (0.4, 0.3, 0.3), TAP, SNAP]), Metadata(site="neck"))
+    assert [(burst.burst, burst.events, burst.cavities_needed) for burst in result.bursts] == [(1, 2, 1), (3, 1, 0)]
+    assert [burst.expected_cavitations for burst in result.bursts] == [1.3, 0.1]
+    assert result.expected_cavitations == pytest.approx(1.4)
+    assert result.cavitations_low <= result.expected_cavitations <= result.cavitations_high
+
+
 def test_novel_sound_takes_no_cavity():
     """A sound nobody knows must not cost the next cavitation its label."""
     metadata = Metadata(site="mcp")
@@ -130,6 +157,9 @@ def test_postprocess_keeps_events(seed, events, least, site):
         assert event.label in (*CLASSES, UNCERTAIN)
         assert 0 <= event.p_label <= 1
         assert (event.label == UNCERTAIN) == (event.novelty >= 0.99 or event.p_label < least)
+        assert sum(event.posteriors.values()) == pytest.approx(1)
+        assert event.p_label == max(event.posteriors.values())
+        assert event.label in (UNCERTAIN, max(event.posteriors, key=event.posteriors.get))
 
 
 # Timing
@@ -209,7 +239,7 @@ def test_context_changes_label():
 
 
 def test_model_without_cavitation():
-    model = SimpleNamespace(classes=("a", "b", "c"), thresholds=MODEL.thresholds)
+    model = SimpleNamespace(classes=("a", "b", "c"), thresholds=MODEL.thresholds, frequencies=MODEL.frequencies)
     result = postprocess([analysis_of([1.0, 2.0], [POP, POP])], [Metadata(site="mcp")], model)[0]
     assert labels(result) == ["a", "a"]
     assert timing(result) == [UNCHECKED, UNCHECKED]

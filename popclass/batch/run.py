@@ -1,8 +1,8 @@
-"""Classification of a folder of recordings into tables of events and recordings, and `run.json`.
+"""Classification of a folder of recordings into tables of events, bursts and recordings, and `run.json`.
 
 Every recording is analyzed by itself, in one or several processes or on a cluster, and noted in the journal. Then the
 recordings of each subject and site are labelled together. Every file found has a row in the table of recordings,
-whether it could be used or not. The three files are written at the end, each in one move; until then those of an
+whether it could be used or not. These files are written at the end, each in one move; until then those of an
 earlier run remain, unless the batch starts over. The tables depend on the recordings, the model and the options that
 change labels, and on nothing else: not on the number of processes, the cluster or interruptions.
 """
@@ -62,8 +62,8 @@ def classify_folder(
     folder : path
         Searched for audio files, see `popclass.batch.files`.
     results_dir : path
-        Folder for `events.csv`, `recordings.csv`, `run.json` and `journal.jsonl`; made if it does not exist. If it
-        holds a journal of the same batch, only new, changed and failed files are processed.
+        Folder for `events.csv`, `bursts.csv`, `recordings.csv`, `run.json` and `journal.jsonl`; made if it does not
+        exist. If it holds a journal of the same batch, only new, changed and failed files are processed.
     model : Model or path, optional
         Default: the bundled model.
     manifest : path, optional
@@ -80,7 +80,8 @@ def classify_folder(
     scheduler : str, optional
         Address of a Dask scheduler whose workers process the recordings, see `popclass.batch.cluster`.
     to : str
-        `csv`, or `parquet` for `events.parquet` and `recordings.parquet`, see `popclass.batch.parquet`.
+        `csv`, or `parquet` for `events.parquet`, `bursts.parquet` and `recordings.parquet`, see
+        `popclass.batch.parquet`.
     progress : callable, optional
         Called with a `popclass.batch.worker.BatchProgress` after each chunk of recordings.
     notice : callable, optional
@@ -189,7 +190,7 @@ def classify_folder(
                 },
             }
             with defer_signals():  # the tables belong together
-                results.write(result, labeler.event_lines(), json.dumps(run, indent=2) + "\n")
+                results.write(result, labeler, json.dumps(run, indent=2) + "\n")
     return result
 
 

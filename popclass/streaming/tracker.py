@@ -239,7 +239,7 @@ def shown_values(event: Event) -> tuple[object, ...]:
     return (
         *(event.onset, event.peak, event.end, event.channel, event.burst, event.label, event.acoustic_label),
         *(event.timing, event.timing_reason, rounded(event.since_cavitation_s, 6)),
-        *(rounded(value, 4) for value in (event.p_label, event.novelty, *event.probabilities.values())),
+        *(rounded(value, 4) for value in (event.novelty, *event.probabilities.values(), *event.posteriors.values())),
         *(rounded(event.snr_db, 2), rounded(event.peak_dbfs, 2)),
     )
 
@@ -266,8 +266,8 @@ def event_of(row: Any, sample_rate: int) -> tuple[Event, Array, float]:
 
 def fingerprints(labels: TimelineLabels) -> NDArray[np.int64]:
     """Return a number for the labels of each event, with the decimals that are written; never 0."""
-    p_label, since = labels.posterior.max(axis=1).round(4).tolist(), labels.since_cavitation_s
-    each = zip(labels.labels, labels.timing, labels.reasons, p_label, since, strict=True)
+    posterior, since = map(tuple, labels.posterior.round(4).tolist()), labels.since_cavitation_s
+    each = zip(labels.labels, labels.timing, labels.reasons, posterior, since, strict=True)
     return np.array([hash((*words, rounded(since_s, 6))) or 1 for *words, since_s in each], np.int64)
 
 

@@ -24,7 +24,7 @@ from popclass.model.model import Model
 from popclass.pipeline import analyze, classify
 from popclass.utils.files import Stamp
 
-TABLES = ("events.csv", "recordings.csv")
+TABLES = ("events.csv", "bursts.csv", "recordings.csv")
 NOT_UTF8 = os.fsdecode(b"caf\xe9.wav")
 
 

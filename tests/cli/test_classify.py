@@ -38,7 +38,7 @@ def test_classify_format_by_suffix(run, recording, model, tmp_path, name):
     code, out, err = run("classify", recording, "--model", model, "-o", target)
     assert (code, out, len(err)) == (0, "", name.endswith(".txt"))
     text = target.read_text()
-    start = {"csv": "recording,event,burst", "jsonl": '{"schema_version": 1', "txt": recording}[
+    start = {"csv": "recording,event,burst", "jsonl": '{"schema_version": 2', "txt": recording}[
         name.lower().split(".")[1]
     ]
     assert text.startswith(start)

@@ -33,7 +33,7 @@ from popclass.streaming.save import Saver
 from popclass.utils.files import check_writable, placing, write_text
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
-TABLES = ("events.csv", "recordings.csv")
+TABLES = ("events.csv", "bursts.csv", "recordings.csv")
 
 
 @pytest.fixture(scope="module")
