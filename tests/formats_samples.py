@@ -61,76 +61,73 @@ def named(result: RecordingResult, name: str, **info: object) -> RecordingResult
     return replace(result, info=replace(result.info, name=name, **info))
 
 
-FULL = counted(
-    RecordingResult(
-        RecordingInfo(
-            'hips/left, "first".m4a',
-            sample_rate=48000,
-            channels=1,
-            duration_s=1500.25,
-            recorded_at=datetime(2026, 3, 1, 10, 15, tzinfo=timezone(timedelta(hours=1))),
-            site="hip",
-            subject="S01",
-            warnings=("the signal is clipped in 3 places", "a DC offset of 0.2 was removed"),
+FULL = RecordingResult(
+    RecordingInfo(
+        'hips/left, "first".m4a',
+        sample_rate=48000,
+        channels=1,
+        duration_s=1500.25,
+        recorded_at=datetime(2026, 3, 1, 10, 15, tzinfo=timezone(timedelta(hours=1))),
+        site="hip",
+        subject="S01",
+        warnings=("the signal is clipped in 3 places", "a DC offset of 0.2 was removed"),
+    ),
+    events=(
+        event(1, 1, 0.0, "other", 0.99),
+        event(2, 2, 3.0191, "cavitation", 0.93, timing=CONSISTENT),
+        event(
+            *(3, 2, 3.0251, "cavitation", 0.88),
+            timing=CONSISTENT,
+            timing_reason="with it 2 of 3 joint cavities are in use",
         ),
-        events=(
-            event(1, 1, 0.0, "other", 0.99),
-            event(2, 2, 3.0191, "cavitation", 0.93, timing=CONSISTENT),
-            event(
-                *(3, 2, 3.0251, "cavitation", 0.88),
-                timing=CONSISTENT,
-                timing_reason="with it 2 of 3 joint cavities are in use",
-            ),
-            event(
-                *(4, 2, 3.07, "cavitation", 0.71),
-                timing=CONSISTENT,
-                timing_reason="with it 3 of 3 joint cavities are in use",
-            ),
-            event(
-                *(5, 3, 255.2, "snapping", 0.61),
-                acoustic_label="cavitation",
-                p_acoustic=0.83,
-                timing=REFRACTORY,
-                since_cavitation_s=252.1809,
-                timing_reason="all 3 joint cavities are held by cavitations of the last 20min; more likely soft tissue",
-            ),
-            event(6, 4, 300.0, UNCERTAIN, 0.45, acoustic_label="snapping", p_acoustic=0.5, novelty=0.9954, snr_db=8.0),
-            event(
-                *(7, 5, 301.0, "cavitation", 0.97),
-                timing=REFRACTORY,
-                since_cavitation_s=297.981,
-                timing_reason="all 3 joint cavities are held by cavitations of the last 20min; other evidence outweighs it",
-            ),
+        event(
+            *(4, 2, 3.07, "cavitation", 0.71),
+            timing=CONSISTENT,
+            timing_reason="with it 3 of 3 joint cavities are in use",
         ),
-        classes=CLASSES,
-        cavities_needed=4,
-        session=Session(('hips/left, "first".m4a',), cavities=3, refractory_s=1200.0, cavities_needed=4),
-    )
+        event(
+            *(5, 3, 255.2, "snapping", 0.61),
+            acoustic_label="cavitation",
+            p_acoustic=0.83,
+            timing=REFRACTORY,
+            since_cavitation_s=252.1809,
+            timing_reason="all 3 joint cavities are held by cavitations of the last 20min; more likely soft tissue",
+        ),
+        event(6, 4, 300.0, UNCERTAIN, 0.45, acoustic_label="snapping", p_acoustic=0.5, novelty=0.9954, snr_db=8.0),
+        event(
+            *(7, 5, 301.0, "cavitation", 0.97),
+            timing=REFRACTORY,
+            since_cavitation_s=297.981,
+            timing_reason="all 3 joint cavities are held by cavitations of the last 20min; other evidence outweighs it",
+        ),
+    ),
+    classes=CLASSES,
+    cavities_needed=4,
+    session=Session(('hips/left, "first".m4a',), cavities=3, refractory_s=1200.0, cavities_needed=4),
 )
 EMPTY = RecordingResult(
     RecordingInfo("quiet[1].wav", sample_rate=44100, channels=2, duration_s=42.0), events=(), classes=CLASSES
 )
-ODD = counted(
-    RecordingResult(
-        RecordingInfo("R\xfccken/caf\udce9\ttwo\nlines.flac", sample_rate=48000, channels=2, duration_s=7300.0),
-        events=(
-            event(
-                1,
-                1,
-                4000.5,
-                "cavitation",
-                0.97,
-                timing=CONSISTENT,
-                since_cavitation_s=1500.0,
-                channel=2,
-                timing_reason="25.0 min after the last",
-            ),
+ODD = RecordingResult(
+    RecordingInfo("R\xfccken/caf\udce9\ttwo\nlines.flac", sample_rate=48000, channels=2, duration_s=7300.0),
+    events=(
+        event(
+            1,
+            1,
+            4000.5,
+            "cavitation",
+            0.97,
+            timing=CONSISTENT,
+            since_cavitation_s=1500.0,
+            channel=2,
+            timing_reason="25.0 min after the last",
         ),
-        classes=CLASSES,
-        cavities_needed=1,
-    )
+    ),
+    classes=CLASSES,
+    cavities_needed=1,
 )
 
+FULL, ODD = counted(FULL), counted(ODD)
 SETS = {"full": [FULL], "zero": [EMPTY], "several": [FULL, EMPTY, ODD]}
 SUFFIXES = {"table": "txt", "csv": "csv", "jsonl": "jsonl", "audacity": "txt", "raven": "txt"}
 

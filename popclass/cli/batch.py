@@ -33,8 +33,8 @@ classified, and the exit code is 1.
   popclass batch /shared/recordings/ -o results/ --scheduler tcp://node1:8786 --to parquet
   popclass batch recordings/ -o results/ --report
 
-RESULTS_DIR gets events.csv, recordings.csv (one row for every file found), run.json and journal.jsonl;
-with --to parquet it gets events.parquet and recordings.parquet instead of the CSV files.
+RESULTS_DIR gets events.csv, bursts.csv (bursts with a joint event), recordings.csv (one row for every file found),
+run.json and journal.jsonl; with --to parquet it gets Parquet tables of the same names instead of the CSV files.
 The same command again continues after an interruption: it processes only new, changed and failed files.
 The manifest is a CSV with file (relative to it) and any of subject,site,cavities,recorded_at,symptoms.
 """
