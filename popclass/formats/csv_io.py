@@ -25,6 +25,7 @@ from popclass.formats.text import INTEGERS, decimals, fields, rounded, shortened
 from popclass.results import UNCERTAIN, HasInfo, RecordingInfo, RecordingResult, event_columns
 from popclass.utils.text import one_line, visible
 
+EMPTY_CELLS = ("nan", "NaN", "None", "none", "null", "NULL", "<NA>", "#N/A")
 OK = "ok"
 FAILED = "failed"
 
@@ -184,7 +185,12 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str]) -> I
 
 
 def check_text(where: str, column: str, text: str) -> None:
-    """Raise LabelError if a text from `read_columns` is not UTF-8: it would be another name than the one meant."""
+    """Raise LabelError if a text from `read_columns` is not UTF-8, or what programs write for an empty cell.
+
+    It would be another name than the one meant, or one that several people share.
+    """
+    if text in EMPTY_CELLS:
+        raise LabelError(f"{where}: {column} is '{text}', a missing value; leave the cell empty")
     if not text.isascii() and any("\udc80" <= each <= "\udcff" for each in text):
         raise LabelError(f"{where}: {column} '{one_line(text)}' is not UTF-8: save the table as UTF-8 (CSV UTF-8)")
 
