@@ -127,7 +127,9 @@ def _as_datetime(found: re.Match[str] | None, *, century: int = 0) -> datetime |
         hour = hour % 12 + 12 * half.upper().startswith("P")
     micro = int((part.get("fraction") or part.get("joined") or "").ljust(6, "0")[:6])
     try:
-        return datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(part.get("before") or part.get("zone")))
+        return datetime(
+            year, month, day, hour, minute, second, micro, tzinfo=_zone(part.get("before") or part.get("zone"))
+        )
     except ValueError:
         return None
 

@@ -1,9 +1,9 @@
 """Recordings of a folder tree, and recordings with the same content.
 
 A file is a recording if its name ends like one, in upper or lower case, or its content is audio. All other files are
-listed as skipped. Hidden folders (a leading dot) and the folder of results are not searched. Links to folders are
-followed, each folder is visited once, and a file inside the tree keeps its name there. Folders that cannot be read are
-reported. So are pipes, sockets and broken links that have the name of a recording.
+listed as skipped. So are hidden folders (a leading dot); they and the folder of results are not searched. Links to
+folders are followed, each folder is visited once, and a file inside the tree keeps its name there. Folders that cannot
+be read are reported. So are pipes, sockets and broken links that have the name of a recording.
 
 A path that begins like a formula (`=`, `+`, `-`, `@`, a tab or a line break) gets a leading `./`: it names the same
 file, and a spreadsheet that opens the tables reads it as text.
@@ -100,6 +100,9 @@ def _walk(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[tu
                 inner.clear()
                 continue
             seen.add(real)
+            for name in inner:
+                if name.startswith("."):
+                    yield f"{relative(Path(place, name), folder)}/", "a hidden folder"
             inner[:] = sorted(name for name in inner if not name.startswith("."))
             pending += [path for path in (os.path.join(place, name) for name in inner) if os.path.islink(path)]
             for name in names:

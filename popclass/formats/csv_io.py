@@ -19,9 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from popclass.errors import LabelError
-from popclass.formats.text import INTEGERS, decimals, fields, rounded, shortened
+from popclass.formats.text import INTEGERS, decimals, encoding_of, fields, rounded, shortened
 from popclass.results import UNCERTAIN, HasInfo, RecordingInfo, RecordingResult, event_columns
 from popclass.utils.text import one_line, visible
 
@@ -227,15 +228,18 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
             if any(cells[len(columns) :]):
                 raise LabelError(f"{where}: {len(cells)} fields, but the header names {len(columns)} columns")
             if any(cells):
-                yield where, dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
+                row_cells = dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
+                # one name for a subject; a file keeps its name, which the file system compares byte by byte
+                yield where, {key: each if key == "file" else normalize("NFC", each) for key, each in row_cells.items()}
 
 
 @contextmanager
 def _csv_reader(path: str | os.PathLike[str], errors: str = "strict") -> Iterator[Any]:
     """Open a CSV; an error in reading it becomes a LabelError with its name."""
     try:
-        with open(path, encoding="utf-8-sig", errors=errors, newline="") as file:
-            yield csv.reader(file, strict=True)
+        with open(path, "rb") as file:
+            encoding = encoding_of(file.peek(2))  # a pipe can be read only once
+            yield csv.reader(io.TextIOWrapper(file, encoding, errors, newline=""), strict=True)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise LabelError(f"{one_line(os.fspath(path))}: cannot be read as CSV: {reason}") from error

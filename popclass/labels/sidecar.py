@@ -112,8 +112,6 @@ def read_folder(folder: Path, sidecars: Sidecars) -> Labels:
     if unlabelled := [path.relative_to(folder).as_posix() for path in sidecars.recordings if path not in known]:
         brief = f"{counted(len(unlabelled), 'recording')} without a label track ignored"
         warnings.append(Note(brief, abbreviated(unlabelled)))
-    if strays := [path.relative_to(folder).as_posix() for path in sidecars.strays]:
-        warnings.append(Note(f"{counted(len(strays), 'label track')} without a recording ignored", abbreviated(strays)))
     return replace(labels, warnings=(*warnings, *labels.warnings))
 
 
@@ -217,8 +215,8 @@ def _named_recording(row: Row, label: TrackLabel, owners: list[Path], by_name: M
     file = label.file or ""
     candidates = by_name.get(_field(file), [])
     if len(candidates) > 1 and label.path is not None:
-        written = label.path.replace("\\", "/").split("/")[::-1]
-        found = [[single_field(part) for part in reversed(each.parts)] for each in candidates]
+        written = [_field(part).casefold() for part in re.split(r"[\\/]", label.path)[::-1]]
+        found = [[_field(part).casefold() for part in reversed(each.parts)] for each in candidates]
         shared = [sum(takewhile(bool, map(eq, written, parts))) for parts in found]  # counted from the file name up
         candidates = [each for each, parts in zip(candidates, shared, strict=True) if parts == max(shared)]
     if len(candidates) > 1:

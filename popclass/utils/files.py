@@ -66,7 +66,7 @@ def equal_files(paths: Iterable[Path]) -> list[list[Path]]:
 
 
 def existing(path: Path) -> Path:
-    """Return a path as the file system spells it, if only the Unicode form of its name (NFC, NFD) or its slashes differ.
+    """Return a path as the file system spells it, if only the Unicode form (NFC, NFD) or slashes differ.
 
     macOS and some archives write `o` and a combining mark where a table has one letter. A path without such a file, or
     with several, is returned as it is.

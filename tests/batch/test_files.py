@@ -9,6 +9,7 @@ import soundfile as sf
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.batch.files import find_recordings
 from popclass.batch.manifest import read_manifest
+from popclass.errors import LabelError
 
 SOUND = np.random.default_rng(0).normal(0, 0.01, 4800)
 
@@ -33,11 +34,36 @@ def test_find_recordings_every_file_listed(tmp_path):
     )
 
 
-@pytest.mark.parametrize("suffix", [".qta", ".QTA", ".avi", ".mts", ".m4b"])
+@pytest.mark.parametrize("suffix", [".qta", ".QTA", ".avi", ".mts", ".m4b", ".3ga", ".wv", ".dss"])
 def test_find_recordings_suffixes(tmp_path, suffix):
     (tmp_path / f"a{suffix}").touch()
     assert found(tmp_path) == ((f"a{suffix}",), {})
     assert suffix.lower() in AUDIO_SUFFIXES
+
+
+def test_find_recordings_hidden_folders(tmp_path):
+    for name in ("a.wav", ".Trash-1000/b.wav", "P1/.tmp/deep/c.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert found(tmp_path) == (("a.wav",), {".Trash-1000/": "a hidden folder", "P1/.tmp/": "a hidden folder"})
+
+
+def test_read_manifest_back_slashes(tmp_path):
+    (tmp_path / "P1").mkdir()
+    (tmp_path / "P1" / "a.wav").touch()
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_bytes("file,subject\r\nP1\\a.wav,Jo\u0308rg\r\n".encode("utf-16"))
+    metadata = read_manifest(manifest, tmp_path, ("P1/a.wav",), site=None)
+    assert metadata["P1/a.wav"].subject == "J\u00f6rg"
+
+
+@pytest.mark.parametrize("subject", ["nan", "None", "NULL", "#N/A"])
+def test_read_manifest_missing_value(tmp_path, subject):
+    (tmp_path / "a.wav").touch()
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(f"file,subject\na.wav,{subject}\n")
+    with pytest.raises(LabelError, match="a missing value; leave the cell empty"):
+        read_manifest(manifest, tmp_path, ("a.wav",), site=None)
 
 
 @pytest.mark.parametrize(("in_table", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
