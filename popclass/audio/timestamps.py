@@ -38,14 +38,15 @@ _DAY = r"(?P<year>(?:19|20)\d\d)(?P<s>[-_.:]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)
 # What stands between date and time; "at" in the languages of phones and messengers.
 _BETWEEN = r"(?:[ T_$-]|__|, | - | (?:at|um|à|a\u0300|a las|alle|às|a\u0300s|om|kl\.|o|klo|в) )?"
 _HALF = r"[AaPp]\.?\s?[Mm](?![0-9A-Za-z])"
-_HOUR = rf"(?P<hour>\d\d|\d(?=[.:-]\d\d[.:-]\d\d[\s_-]?{_HALF}))"  # a single digit in a clock of twelve hours only
+# a single digit in a clock of twelve hours only
+_HOUR = rf"(?P<hour>\d\d|\d(?=(?P<u>[.:-])\d\d(?P=u)\d\d(?:\s|(?P=u))?{_HALF}))"
 # JavaScript's milliseconds keep their Z where the name lost its dot: 10-15-00-123Z
-_FRACTION = r"(?:(?:[.,]|[-_](?=\d{3}Z))(?P<fraction>\d{1,9})|(?P<joined>\d{3}|\d{6}|\d{9}))?"
-_TIME = rf"{_HOUR}(?P<t>[-_.:]?|h)(?P<minute>\d\d)(?:(?P=t)|m)(?P<second>\d\d)s?{_FRACTION}"
+_FRACTION = r"(?:(?:[.,]|[-_](?=(?:\d{3}){1,3}Z))(?P<fraction>\d{1,9})|(?P<joined>\d{3}|\d{6}|\d{9}))?"
+_TIME = rf"{_HOUR}(?P<t>[-_.:]?|h)(?P<minute>\d\d)(?:(?P=t)|m)(?P<second>\d\d)(?:s(?!\d))?{_FRACTION}"
 _OFFSET = r"[+-]\d\d:?\d\d|\+\d\d(?P=t)\d\d"
 _ZONE = rf"(?:(?P<zone>Z|z|{_OFFSET}|[ _-]?(?:UTC|GMT)(?![ _]?[+-]\d))(?![0-9A-Za-z]))?"  # no UUID, no "-1400Hz"
 _TIMESTAMP = re.compile(
-    rf"(?<!\d)(?P<before>(?:UTC|GMT)(?=\d))?{_DAY}{_BETWEEN}{_TIME}(?!\d)(?:[\s_-]?(?P<half>{_HALF}))?{_ZONE}"
+    rf"(?<!\d)(?P<before>(?:UTC|GMT)(?=\d))?{_DAY}{_BETWEEN}{_TIME}(?!\d)(?:(?:\s|(?P=t))?(?P<half>{_HALF}))?{_ZONE}"
 )
 _HEXADECIMAL = re.compile(r"(?P<seconds>(?=\d*[A-F])[0-9A-F]{8})\.WAV")
 _SHORT_YEAR = re.compile(
