@@ -40,6 +40,7 @@ SPLITS = frozenset(
 )
 """Words in names of folders that divide data (`train`, `test_set`, `fold1`); below them lie folders of classes."""
 
+_OWN_TABLES = ("events.csv", "recordings.csv")
 _OTHER_LABELS = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".textgrid", ".eaf", ".svl", ".boris")
 
 
@@ -90,6 +91,10 @@ def _read_directory(folder: Path) -> Labels:
     sidecars = find_sidecars(files)
     if tables := tables_in(path for path in files if path.parent == folder):
         labels = read_tables(tables)
+        known = {recording.path for recording in labels.recordings}
+        if unnamed := [path.relative_to(folder).as_posix() for path in sidecars.recordings if path not in known]:
+            brief = f"{counted(len(unnamed), 'recording')} that no table of labels names ignored"
+            labels = replace(labels, warnings=(*labels.warnings, Note(brief, abbreviated(unnamed))))
         tracked = sorted({owner for owners in sidecars.tracks.values() for owner in owners})
         if not tracked:
             return labels
@@ -116,7 +121,7 @@ def _with_unread(folder: Path, files: list[Path], sidecars: Sidecars, labels: La
     unread = {
         f"{counted(len(sidecars.strays), 'label track')} without a recording ignored": sidecars.strays,
         f"files that may hold labels are ignored; read are {TABLE} in the folder itself, and REC.txt beside REC.wav": [
-            path for path in others if path.suffix.lower() in _OTHER_LABELS
+            path for path in others if path.suffix.lower() in _OTHER_LABELS and path.name not in _OWN_TABLES
         ],
         "files that hold sound are ignored, since their names do not end like those of recordings": [
             path for path in others if path.is_file() and holds_audio(path)

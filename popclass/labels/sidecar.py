@@ -83,7 +83,7 @@ def find_sidecars(paths: Sequence[Path]) -> Sidecars:
     for path in found.recordings:
         for name in (path.name, path.stem):
             named.setdefault(_composed(path.with_name(name)), []).append(path)
-    for path in (path for path in paths if path.suffix.lower() == ".txt"):
+    for path in (path for path in paths if path.suffix.lower() == ".txt" and path.is_file()):
         if owners := _owners(path, named):
             found.tracks[path] = owners
             continue

@@ -424,7 +424,7 @@ def test_main_failed_recordings(archive, model, tmp_path, capfd):
     assert main(command) == 1
     out, err = capfd.readouterr()
     skipped, summary, failure = err.splitlines()
-    assert skipped == "2 files skipped, hidden or not audio: .no.wav, notes.txt"
+    assert skipped == "3 files skipped, hidden or not audio: .hidden/, .no.wav, notes.txt"
     assert out == ""
     assert summary.startswith("11 of 12 recordings processed, 1 failed; ")
     assert failure.startswith("popclass: day 0/broken.wav: cannot be read as audio")

@@ -174,7 +174,9 @@ def test_read_table_points(tmp_path, head):
     ],
 )
 def test_read_table_unknown_column(tmp_path, column, message):
-    (warning,) = read_labels(table(tmp_path, f"file,start_s,end_s,label,{column}\na.wav,1,2,cavitation,x\n")).warnings
+    text = f"file,start_s,end_s,label,{column}\na.wav,1,2,cavitation,x\n"
+    warning, unnamed = read_labels(table(tmp_path, text)).warnings
+    assert unnamed == "1 recording that no table of labels names ignored: b.wav"
     assert warning.startswith(f"a column is ignored: '{column}' in ")
     assert warning.endswith(f"labels.csv; {message}" if message else "labels.csv")
     assert str(tmp_path) not in warning.brief
@@ -383,3 +385,9 @@ def test_read_table_utf16(tmp_path):
     (tmp_path / "labels.csv").write_bytes(text.encode("utf-16"))
     (only,) = read_labels(tmp_path).recordings
     assert (only.rows[0].start_s, only.subject) == (0.5, "J\u00f6rg")
+
+
+def test_read_labels_pipe(tmp_path):
+    touch(tmp_path, "a.wav", "a.txt")
+    os.mkfifo(tmp_path / "other.txt")
+    assert [each.verified for each in read_labels(tmp_path).recordings] == [True]
