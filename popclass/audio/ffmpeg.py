@@ -7,6 +7,7 @@ The interface is that of all decoders, see `popclass.audio.decode`.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -35,6 +36,20 @@ DURATION_TOLERANCE_S = 0.25
 PADDING = 4096  # samples per channel: two packets of HE-AAC
 _STATES_PRIMING = ("matroska", "asf", "caf")
 RAIL_16_BIT = 32767 / 32768
+
+
+def finds_sound(head: bytes) -> bool:
+    """Return True if the first bytes of a file are of a known format and can be decoded as sound."""
+    try:
+        import av
+    except ImportError:
+        return False
+    try:
+        opened: Any = av.open(io.BytesIO(head), options={"format_whitelist": CONTAINERS})
+        with opened as container:
+            return bool(container.streams.audio) and any(True for _ in container.decode(audio=0))
+    except (av.FFmpegError, ValueError):
+        return False
 
 
 class PyAVDecoder:

@@ -18,6 +18,7 @@ AUDIO_SUFFIXES = (
     *(".au", ".snd", ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".qta", ".3gp", ".3g2", ".3gpp", ".aac", ".amr", ".ac3"),
     *(".webm", ".mka", ".mkv", ".wma", ".wmv", ".asf", ".avi", ".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".ape"),
     *(".3ga", ".m4r", ".mp2", ".spx", ".awb", ".eac3", ".wv", ".tta", ".dss", ".voc"),
+    *(".m2t", ".vob", ".f4a", ".f4v", ".adts"),
 )
 """Suffixes of recordings, for searching folders. The content of a file alone decides how it is read."""
 

@@ -34,6 +34,8 @@ EARLIEST_YEAR = 1990
 MATROSKA_ZERO = datetime(2001, 1, 1, tzinfo=UTC)
 """Time that Matroska counts from; writers that do not know the time leave it there."""
 
+_TOLERANCE = timedelta(days=1)  # between metadata and name: any two time zones
+
 _DAY = r"(?P<year>(?:19|20)\d\d)(?P<s>[-_.:]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
 # What stands between date and time; "at" in the languages of phones and messengers.
 _BETWEEN = r"(?:[ T_$-]|__|, | - | (?:at|um|à|a\u0300|a las|alle|às|a\u0300s|om|kl\.|o|klo|в) )?"
@@ -93,6 +95,15 @@ def recording_time(
         or _from_tags(tags)
         or from_file_name(file_name)
     )
+
+
+def check_file_name(file_name: str, used: datetime | None) -> list[str]:
+    """Return a warning if the timestamp in a file name differs by more than a day from the time that is used."""
+    named = from_file_name(file_name) if used is not None else None
+    if named is None or used is None or abs(named.replace(tzinfo=None) - used.replace(tzinfo=None)) <= _TOLERANCE:
+        return []
+    both = f"the metadata gives {used.isoformat()} as the start, the file name {named.isoformat()}"
+    return [f"{both}; the metadata is used"]
 
 
 def from_file_name(file_name: str) -> datetime | None:

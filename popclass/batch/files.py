@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from popclass.audio.header import holds_audio
+from popclass.audio.decode import holds_audio
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import UsageError
 from popclass.utils.files import equal_files
@@ -113,8 +113,9 @@ def _reason_to_skip(path: Path) -> str:
     """Return why a file is not a recording; empty for one."""
     if path.name.startswith("."):
         return "hidden"
-    recording = path.name.lower().endswith(AUDIO_SUFFIXES) or (path.is_file() and holds_audio(path))
-    return "" if recording else "not audio"
+    name = path.name.lower().removesuffix(".part").removesuffix(".crdownload")  # of browsers, while they download
+    recording = name.endswith(AUDIO_SUFFIXES) or (path.is_file() and holds_audio(path))
+    return "" if recording else "not recognized as audio by name or content"
 
 
 def fingerprint(path: Path) -> Fingerprint:

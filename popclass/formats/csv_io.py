@@ -14,9 +14,11 @@ import csv
 import io
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -27,6 +29,7 @@ from popclass.results import UNCERTAIN, HasInfo, RecordingInfo, RecordingResult,
 from popclass.utils.text import one_line, visible
 
 EMPTY_CELLS = ("nan", "NaN", "None", "none", "null", "NULL", "<NA>", "#N/A")
+DELIMITERS = (",", ";", "\t")  # a spreadsheet writes ";" where the comma is the decimal sign, tabs in Unicode text
 OK = "ok"
 FAILED = "failed"
 
@@ -199,6 +202,8 @@ def check_text(where: str, column: str, text: str) -> None:
 def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the place of each row (for messages) and its cells by column; rows without text are skipped.
 
+    The header shows which of `DELIMITERS` separates the columns.
+
     Parameters
     ----------
     path : Path
@@ -208,16 +213,14 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
     Raises
     ------
     LabelError
-        If the file cannot be read, or a row has more fields than the header.
+        If the file cannot be read, the header has several delimiters, or a row has more fields than it.
     """
     shown = one_line(str(path))
     # bytes in an older encoding survive as surrogates, as they do in file names
-    with _csv_reader(path, errors="surrogateescape") as reader:
+    with _csv_reader(path, DELIMITERS, errors="surrogateescape") as reader:
         columns = [name.strip().lower() for name in next(reader, [])]
         while columns and not columns[-1]:  # spreadsheets write empty cells to the right of a table
             columns.pop()
-        if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
-            raise LabelError(f"{shown}: columns must be separated by commas")
         check(shown, columns)
         named = [name for name in columns if name]
         if len(set(named)) < len(named):
@@ -234,12 +237,22 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
 
 
 @contextmanager
-def _csv_reader(path: str | os.PathLike[str], errors: str = "strict") -> Iterator[Any]:
+def _csv_reader(path: str | os.PathLike[str], delimiters: Sequence[str] = ",", errors: str = "strict") -> Iterator[Any]:
     """Open a CSV; an error in reading it becomes a LabelError with its name."""
+    shown = one_line(os.fspath(path))
     try:
         with open(path, "rb") as file:
             encoding = encoding_of(file.peek(2))  # a pipe can be read only once
-            yield csv.reader(io.TextIOWrapper(file, encoding, errors, newline=""), strict=True)
+            text = io.TextIOWrapper(file, encoding, errors, newline="")
+            first = text.readline()
+            names = re.sub('"[^"]*"', "", first)
+            found = [each for each in delimiters if each in names]
+            if len(found) > 1:
+                both = " and ".join(f"'{one_line(each)}'" for each in found)
+                raise LabelError(f"{shown}: the header has {both}; separate the columns by one of them")
+            yield csv.reader(chain([first], text), strict=True, delimiter=found[0] if found else ",")
+    except FileNotFoundError as error:
+        raise LabelError(f"{shown}: no such file; check the path") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise LabelError(f"{one_line(os.fspath(path))}: cannot be read as CSV: {reason}") from error
+        raise LabelError(f"{shown}: cannot be read as CSV: {reason}") from error

@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from popclass.audio.header import holds_audio
+from popclass.audio.decode import holds_audio
 from popclass.errors import LabelError
 from popclass.labels.records import LabelledRecording, Labels, Note
 from popclass.labels.sidecar import (

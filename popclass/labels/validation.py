@@ -181,13 +181,16 @@ def check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
         return
     text, *others = refused
     count, first = found[text]
+    if refused == [""]:
+        raise LabelError(f"{first} has no label; write one or delete it")
     times = f" ({counted(count, 'time')})" if others or count > 1 else ""
     also = (
         f"'{shortened(name, 40)}' ({counted(found[name][0], 'time')}, first in {found[name][1]})" for name in others
     )
     nor = f", nor can {', '.join(also)}" if others else ""
-    similar = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY)
-    hint = f"; did you mean '{similar[0]}'?" if similar else ""
+    similar = [get_close_matches(name.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY) for name in refused]
+    meant = dict.fromkeys(f"'{close[0]}'" for close in similar if close)
+    hint = f"; did you mean {', '.join(meant)}?" if meant else ""
     raise LabelError(f"{first}: '{shortened(text, 40)}'{times} cannot be a class{nor}; {_ALLOWED}{hint}")
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from popclass.audio import open_recording
-from popclass.audio.timestamps import from_file_name, recording_time
+from popclass.audio.timestamps import check_file_name, from_file_name, recording_time
 
 MORNING = datetime(2026, 11, 22, 10, 15)
 SAMPLES = np.random.default_rng(0).uniform(-0.1, 0.1, 4800)
@@ -255,3 +255,12 @@ def test_matroska_date_zero():
     tags = {"creation_time": "2001-01-01T00:00:00.000000Z"}
     assert recording_time("20240909_094925.webm", tags, {}, 48_000) == datetime(2024, 9, 9, 9, 49, 25)
     assert recording_time("a.webm", tags, {}, 48_000) is None
+
+
+@pytest.mark.parametrize(("used", "warned"), [("2026-11-21T10:15:00", False), ("2026-11-21T10:14:00+00:00", True)])
+def test_check_file_name(used, warned):
+    both = f"the metadata gives {used} as the start, the file name 2026-11-22T10:15:00"
+    found = check_file_name("hip 2026-11-22 10.15.00.wav", datetime.fromisoformat(used))
+    assert found == ([f"{both}; the metadata is used"] if warned else [])
+    assert check_file_name("hip.wav", datetime.fromisoformat(used)) == []
+    assert check_file_name("hip 2026-11-22 10.15.00.wav", None) == []

@@ -144,7 +144,7 @@ def test_read_table_bad_row(tmp_path, rows, message):
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        ("file;start_s;end_s;label", "separated by commas"),
+        ("file;start_s,end_s;label", "separate the columns by one of them"),
         ("file,start,end_s,label", "column start_s is missing"),
         ("", "column file is missing"),
         ("file,start_s,end_s,label,label", "named twice"),
@@ -391,3 +391,22 @@ def test_read_labels_pipe(tmp_path):
     touch(tmp_path, "a.wav", "a.txt")
     os.mkfifo(tmp_path / "other.txt")
     assert [each.verified for each in read_labels(tmp_path).recordings] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("file;start_s;end_s;label\r\na.wav;0,5;0,75;other\r\n", "utf-8-sig"),
+        ("file\tstart_s\tend_s\tlabel\r\na.wav\t0,5\t0,75\tother\r\n", "utf-16"),
+        ('file;start_s;end_s;label;"a,b"\na.wav;0.5;0,75;other;"x;y"\n', "utf-8"),
+    ],
+)
+def test_read_table_spreadsheet_delimiters(tmp_path, text, encoding):
+    table(tmp_path, "")
+    (tmp_path / "labels.csv").write_bytes(text.encode(encoding))
+    assert read_labels(tmp_path).recordings[0].rows == (LabelRow(0.5, 0.75, "other"),)
+
+
+def test_read_table_several_capitals(tmp_path):
+    message = refusal(table(tmp_path, HEAD + "a.wav,1,2,Cavitation,,,\na.wav,3,4,SNAPPING,,,\n"))
+    assert message.endswith("did you mean 'cavitation', 'snapping'?")

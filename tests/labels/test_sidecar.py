@@ -159,10 +159,10 @@ def test_track_bad_class_names(tmp_path):
             {"a.wav": "", "a.selections.txt": HEAD + "1\tone\t2\tother\n"},
             "a.selections.txt, row 2: the begin and the end",
         ),
-        ({"a.wav": "", "x.txt": HEAD + "1\t1\t2\tother\n"}, "x.txt: no recording beside it has this name"),
+        ({"a.wav": "", "x.txt": HEAD + "1\t1\t2\tother\n"}, "expected a folder per class"),
         (
             {"a.wav": "", "x.txt": HEAD.replace("\n", "\tBegin File\n") + "1\t1\t2\tother\tz.wav\n"},
-            "x.txt, row 2: no recording 'z.wav' is in the folder",
+            "expected a folder per class",
         ),
         (
             {
@@ -318,3 +318,19 @@ def test_track_unicode_forms(tmp_path, recording, track, end):
         {unicodedata.normalize(recording, f"{name}.wav"): "", unicodedata.normalize(track, f"{name}{end}"): text},
     )
     assert [found.classes for found in read_labels(tmp_path).recordings] == [{"cavitation"}]
+
+
+@pytest.mark.parametrize("head", [HEAD, HEAD.replace("\n", "\tBegin File\n")])
+def test_raven_without_recording(tmp_path, head):
+    row = "1\t1\t2\tother" + ("\tz.wav\n" if "File" in head else "\n")
+    labels = read_labels(
+        put_all(tmp_path, {"a.wav": "", "a.txt": "1\t2\tother\n", "z.Table.1.selections.txt": head + row})
+    )
+    assert [each.name for each in labels.recordings] == ["a.wav"]
+    assert "1 label track without a recording ignored: z.Table.1.selections.txt" in labels.warnings
+    assert "has this name; z.wav or the like" in refusal(tmp_path / "z.Table.1.selections.txt") or "File" in head
+
+
+def test_track_row_without_label(tmp_path):
+    message = refusal(put_all(tmp_path, {"a.wav": "", "a.txt": "1\t2\tother\n3\t4\t\n"}))
+    assert message.endswith("a.txt, row 2 has no label; write one or delete it")
