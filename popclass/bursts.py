@@ -97,6 +97,8 @@ def count(posterior: ArrayLike, *, shared_error: float = SHARED_ERROR, missed: f
     Cavitations(expected=2.86, low=1, high=4)
     """
     p = np.asarray(posterior, dtype=np.float64)
+    if not len(p):  # most clips of an archive
+        return Cavitations(0.0, 0, 0)
     expected = round(float(p.sum()), PLACES)
     inside = np.clip(p, 1e-9, 1 - 1e-9)
     shifted = 1 / (1 + np.exp(-np.log(inside / (1 - inside)) - shared_error * _SHIFTS[:, None]))
