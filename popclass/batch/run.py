@@ -28,7 +28,7 @@ from popclass.errors import UsageError
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.results import SCHEMA_VERSION
+from popclass.results import PER_BURST, SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.utils.files import Stamp
 from popclass.utils.signals import defer_signals
@@ -48,6 +48,7 @@ def classify_folder(
     site: str | None = None,
     refractory: float | None = None,
     min_probability: float | None = None,
+    count_by: str = PER_BURST,
     jobs: int | None = 1,
     fresh: bool = False,
     scheduler: str | None = None,
@@ -71,6 +72,8 @@ def classify_folder(
     site : str, optional
         Site of the recordings for which the manifest has none.
     refractory, min_probability : float, optional
+        As `popclass.classify`.
+    count_by : str
         As `popclass.classify`.
     jobs : int or None
         Number of processes, 1 to 256; None for one per core. With more than one, a script must do its work below
@@ -120,7 +123,7 @@ def classify_folder(
     stated = {} if manifest is None else read_manifest(Path(manifest), source, recordings, site=site)
     metadata = {name: Metadata(site=site) for name in recordings} | stated
     chosen = load_model(model)
-    labeler = Labeler(metadata, chosen, refractory, min_probability)
+    labeler = Labeler(metadata, chosen, refractory, min_probability, count_by)
     labeler.fail(unreadable)
     made_by = {
         "popclass": __version__,
@@ -129,6 +132,7 @@ def classify_folder(
         "--site": site,
         "--refractory": None if refractory is None else f"{refractory:g}s",
         "--min-probability": min_probability,
+        "--count-by": count_by,
     }
     shown = None if manifest is None else one_line(os.fspath(manifest))
     parameters = {
@@ -137,6 +141,7 @@ def classify_folder(
         "site": site,
         "refractory_s": refractory,
         "min_probability": min_probability,
+        "count_by": count_by,
         "jobs": jobs if scheduler is None else None,
         "scheduler": scheduler,
         "to": to,
