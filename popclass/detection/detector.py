@@ -19,8 +19,8 @@ from popclass.detection.candidates import LONG, SHORT, THRESHOLD, Onset
 from popclass.errors import UsageError
 from popclass.results import Event
 
+Frames = NDArray[np.intp]
 CHUNK = 1024  # frames decided at a time: 1.4 s
-CONTEXT = 128  # frames before them that the reference uses
 UNDECIDED = 64  # frames at the end of a chunk that need the next chunk: 85 ms
 SEPARATION_S = 0.005  # onsets closer than this are one event
 CLOSEST_S, FARTHEST_S = 0.002, 0.050  # allowed separations
@@ -29,7 +29,8 @@ BEFORE_S, AFTER_S = 0.030, 0.160  # stretch of a clip around its onset
 LEVEL_S = 0.010  # stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # maximum length of an event
 PRE_ECHO_S, PRE_ECHO_GAIN = 0.008, 0.1  # a tenth of the amplitude (-20 dB) just before a click is a codec's pre-echo
-ARRIVAL = 6  # frames by which a sound may reach one microphone before another: 8 ms, 2.7 m at 343 m/s
+LONG_PRE_ECHO_S, LONG_PRE_ECHO_GAIN = 0.030, 0.03  # farther before it (-30 dB), where the codec is known to be lossy
+ARRIVAL_S = 0.008  # by which a sound may reach one microphone before another: 2.7 m at 343 m/s
 ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that it may have at the later moment
 SILENCE_S, AFTER_SILENCE_S = 0.005, 0.060  # digital silence, and how long noise that begins after it is not an event
 STEP_GAIN = 10.0  # of a sound over the noise that follows it, in power
@@ -70,6 +71,8 @@ class Detector:
         Minimum distance of two events in seconds, 0.002 to 0.050; of closer onsets the clearest is kept. Models are
         trained with the default, 0.005. Below it a second peak within one pop becomes an event of its own more often
         (see `docs/research/separation.md`).
+    lossy : bool
+        True if the samples come from a lossy codec, whose pre-echoes last up to 30 ms.
 
     Raises
     ------
@@ -87,12 +90,16 @@ class Detector:
     [0.5]
     """
 
-    def __init__(self, sample_rate: int, channels: int, *, separation_s: float = SEPARATION_S) -> None:
+    def __init__(
+        self, sample_rate: int, channels: int, *, separation_s: float = SEPARATION_S, lossy: bool = False
+    ) -> None:
         if not CLOSEST_S <= separation_s <= FARTHEST_S:
             raise UsageError(f"separation_s {separation_s} is out of range: allowed is {CLOSEST_S} to {FARTHEST_S} s")
         self.sample_rate = sample_rate
         self.channels = channels
         self.frame = frame_length(sample_rate)
+        self._lossy = lossy
+        self._arrival = round(ARRIVAL_S * sample_rate / self.frame)
         self.chunk = CHUNK * self.frame  # samples decided at a time
         self._separation = round(separation_s * sample_rate)
         self._reach = REACH if separation_s >= SEPARATION_S else 1
@@ -190,22 +197,21 @@ class Detector:
         possible = np.concatenate([candidates.possible_frames(*each, self._counts, THRESHOLD) for each in channels])
         if not len(possible):
             return []
-        begin = max(self._decided + int(possible.min()) - CONTEXT, first_held)
+        begin = max(self._decided + int(possible.min()) - self._arrival, first_held)
         span = slice(begin - first_held, self._decided - first_held + int(possible.max()) + 1 + LONG)
-        scores = np.array([self._score(channel, span) for channel in range(self.channels)])
-        totals = scores.sum(axis=2)
+        totals = np.array([self._score(channel, span) for channel in range(self.channels)])
         short, long = totals.max(axis=0)
-        onsets = []
         proposed = candidates.proposals(short, long, THRESHOLD, reach=self._reach)
-        proposed = [each for each in proposed if self._decided <= each[0] + begin < until]
-        for frame, window in self._verified(proposed, totals, begin):
+        onsets = []
+        for frame, window in self._verified(
+            [each for each in proposed if self._decided <= each[0] + begin < until], totals, begin
+        ):
             at, channel = self._first_arrival(totals[:, window], frame)
-            evidence = scores[channel, window, :, at]
-            onsets.append(self._locate(at + begin, channel, evidence, (SHORT, LONG)[window]))
+            onsets.append(self._locate(at + begin, channel, (SHORT, LONG)[window]))
         return onsets
 
     def _verified(self, proposed: list[tuple[int, int]], totals: Floats, begin: int) -> list[tuple[int, int]]:
-        """Return the proposals that are short sounds, each judged in the channel where its evidence is largest.
+        """Return the proposals that are short sounds, each verified in the channel where its evidence is largest.
 
         Parameters
         ----------
@@ -219,24 +225,26 @@ class Detector:
             return []
         frames, windows = np.array(proposed).T
         channels = totals[:, windows, frames].argmax(axis=0)
-        evidence = totals[channels, windows, frames]
-        lengths = np.array([SHORT, LONG])[windows]
-        first_held = self._frames - self._energies.shape[2]
-        newest = (frames + begin >= self._frames - self._newest).astype(int)
+        frames, lengths = frames + begin, np.array([SHORT, LONG])[windows]
         kept = np.zeros(len(frames), bool)
         for channel in set(channels.tolist()):
             here = channels == channel
-            floor, freedom = self._backgrounds[channel][:, :, newest[here]].transpose(0, 2, 1)
-            contrasts = [
-                candidates.contrast(
-                    self._energies[channel], frames[here] + begin - first_held, lengths[here], span, floor, freedom, self._counts
-                )
-                for span in (verification.AFTER, verification.BEFORE)
-            ]
-            first = begin - self._samples_start // self.frame
-            stretch = self._samples[channel, first * self.frame :]
-            kept[here] = verification.verify(evidence[here], *contrasts, stretch, frames[here], self.frame, self.sample_rate)
+            after, before = (
+                self._contrast(channel, frames[here], lengths[here], stretch).sum(axis=1)
+                for stretch in (verification.AFTER, verification.BEFORE)
+            )
+            first = self._samples_start // self.frame
+            kept[here] = verification.verify(
+                after, before, self._samples[channel], frames[here] - first, self.frame, self.sample_rate
+            )
         return [each for each, short_sound in zip(proposed, kept.tolist(), strict=True) if short_sound]
+
+    def _contrast(self, channel: int, frames: Frames, lengths: Frames, stretch: tuple[int, int]) -> Floats:
+        """Return the evidence of windows against the level in a stretch near each, shape (windows, bands)."""
+        chunks = (frames >= self._frames - self._newest).astype(int)
+        floor, freedom = self._backgrounds[channel][:, :, chunks].transpose(0, 2, 1)
+        held = frames - (self._frames - self._energies.shape[2])
+        return candidates.contrast(self._energies[channel], held, lengths, stretch, floor, freedom, self._counts)
 
     def _first_arrival(self, totals: Floats, frame: int) -> tuple[int, int]:
         """Return frame and channel in which the sound of a candidate arrives first.
@@ -252,7 +260,7 @@ class Detector:
         """
         here = totals[:, frame]
         channel = int(np.argmax(here))
-        before = totals[:, max(frame - ARRIVAL, 0) : frame]
+        before = totals[:, max(frame - self._arrival, 0) : frame]
         if before.shape[1]:
             earlier = before.max(axis=1)
             first = (earlier >= max(candidates.THRESHOLD, ARRIVAL_GAIN * float(here[channel]))) & (
@@ -263,16 +271,19 @@ class Detector:
                 return frame - before.shape[1] + int(np.argmax(before[channel])), channel
         return frame, channel
 
-    def _score(self, channel: int, frames: slice) -> list[Floats]:
-        """Return the evidence in the short and in the long window, shapes (bands, frames)."""
+    def _score(self, channel: int, frames: slice) -> Floats:
+        """Return the evidence in the short and in the long window, all bands together, shape (2, frames)."""
         chunks = [self._energies.shape[2] - self._newest, self._newest]
         floor, freedom = np.repeat(self._backgrounds[channel], chunks, axis=2)[:, :, frames]
         energies = self._energies[channel, :, frames]
-        against = candidates.reference(energies, floor)
-        return [candidates.log_likelihood(energies, against, self._counts, freedom, length) for length in (SHORT, LONG)]
+        evidence = (
+            candidates.log_likelihood(energies, floor, self._counts, freedom, length) for length in (SHORT, LONG)
+        )
+        return np.array([each.sum(axis=0) for each in evidence])
 
-    def _locate(self, frame: int, channel: int, evidence: Floats, reach: int) -> Onset:
+    def _locate(self, frame: int, channel: int, reach: int) -> Onset:
         """Locate the onset's sample in the highest octave with a quarter of the maximum evidence."""
+        evidence = self._contrast(channel, np.array([frame]), np.array([reach]), verification.BEFORE)[0]
         octave = int(np.flatnonzero(evidence >= 0.25 * evidence.max())[0]) + 1
         begin = max((frame - self._reach - 1) * self.frame - self._samples_start, 0)
         end = (frame + reach + 1) * self.frame - self._samples_start
@@ -287,22 +298,28 @@ class Detector:
         """Return the sounds whose clip and following onset are known."""
         onsets = candidates.merge_close(self._onsets, self._separation)
         ready = len(onsets) if last else sum(onset.sample < self.settled for onset in onsets)
-        pairs = zip(onsets[:ready], [*onsets[1:], None], strict=False)
         kept = [
-            onset for onset, following in pairs if not (self._is_pre_echo(onset, following) or self._is_step(onset))
+            onset
+            for index, onset in enumerate(onsets[:ready], start=1)
+            if not (self._is_pre_echo(onset, onsets[index:]) or self._is_step(onset))
         ]
         self._onsets = onsets[ready:]
         following = [onset.sample for onset in (*kept[1:], *self._onsets[:1])] + [None]
         return [self._sound(*each) for each in zip(kept, following, strict=False)]
 
-    def _is_pre_echo(self, onset: Onset, following: Onset | None) -> bool:
+    def _is_pre_echo(self, onset: Onset, later: list[Onset]) -> bool:
         """Return True for what a codec spreads out before a click: far weaker, and just before it."""
-        if following is None or following.sample - onset.sample >= PRE_ECHO_S * self.sample_rate:
-            return False
-        channel = self._samples[following.channel, onset.sample - self._samples_start :]
-        split = following.sample - onset.sample
-        before, after = channel[:split], channel[split:][: round(LEVEL_S * self.sample_rate)]
-        return bool(np.ptp(before) < PRE_ECHO_GAIN * np.ptp(after))
+        near = round(PRE_ECHO_S * self.sample_rate)
+        farthest = round(LONG_PRE_ECHO_S * self.sample_rate) if self._lossy else near
+        for following in later:
+            split = following.sample - onset.sample
+            if split >= farthest:
+                break
+            channel = self._samples[following.channel, onset.sample - self._samples_start :]
+            before, after = channel[:split], channel[split:][: round(LEVEL_S * self.sample_rate)]
+            if np.ptp(before) < (PRE_ECHO_GAIN if split < near else LONG_PRE_ECHO_GAIN) * np.ptp(after):
+                return True
+        return False
 
     def _is_step(self, onset: Onset) -> bool:
         """Return True for noise that begins after digital silence, as where a gap was filled."""
