@@ -18,8 +18,17 @@ from numpy.typing import NDArray
 from popclass.errors import UsageError, require
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.results import CAVITATION, PER_BURST, REFRACTORY, UNCERTAIN, UNCHECKED
-from popclass.results import Analysis, Event, RecordingResult, Session
+from popclass.results import (
+    CAVITATION,
+    PER_BURST,
+    REFRACTORY,
+    UNCERTAIN,
+    UNCHECKED,
+    Analysis,
+    Event,
+    RecordingResult,
+    Session,
+)
 from popclass.timing import refractory
 from popclass.timing.explanations import reasons
 from popclass.timing.sites import REFRACTORY_S, lookup
@@ -254,7 +263,8 @@ def check_timing(
     """Apply the refractory rule: a cavitation without a free cavity loses the price of an exception.
 
     A burst that counts as one cavitation pays once: its likeliest pop loses the price, and the probability of
-    cavitation of every other candidate changes by the same factor. So where a burst stays a clear cavitation, its pops do as well.
+    cavitation of every other candidate changes by the same factor. So the pops of a burst that clearly stays a
+    cavitation do as well.
 
     Returns
     -------

@@ -207,9 +207,9 @@ def shared_sessions(results: Sequence[RecordingResult]) -> list[Session]:
 
 
 def _needed(cavities: int, session: Session | None) -> str:
-    """Return the joints needed, with the assumption, and whether there are so many."""
+    """Return the joints needed, whether there are so many, and the assumption if it makes a difference."""
     text = f"at least {counted(cavities, 'joint')} must have popped"
-    if session is None:
+    if session is None or cavities == 1:
         return text
     if session.cavities is not None and cavities > session.cavities:
         text += f", more than the {session.cavities} there {'is' if session.cavities == 1 else 'are'}"

@@ -75,7 +75,8 @@ def save(path: str | os.PathLike[str], key: Key, history: History, began: dateti
     ----------
     path : path
     key : dict
-        Model, its classes, subject, site and `count_by`, as they are stored; another stream has another timeline if any differs.
+        Model, its classes, subject, site and `count_by`, as they are stored; a stream for which any of these differs
+        has another timeline.
     history : History
     began, ended : datetime
         Of the stream.

@@ -681,5 +681,5 @@ def test_timeline_bars_count_by(driver: Any, folder: Path, count_by: str, bars: 
     open_page(driver, folder / "bars.html")
     assert len(driver.find_elements("css selector", "#timelines svg .refractory")) == bars
     text = one(driver, "#timelines figcaption").text
-    joints = "1 joint" if bars == 1 else "3 joints"
-    assert text.endswith(f"at least {joints} must have popped, if each {count_by} is one joint cavity.")
+    joints = "1 joint must have popped" if bars == 1 else "3 joints must have popped, if each pop is one joint cavity"
+    assert text.endswith(f"at least {joints}.")

@@ -65,7 +65,7 @@ function captionOf(session, events, needed) {
   const began = session.began ? ", started " + session.began : "";
   const cavities = session.cavities === null ? "unknown number of joints" : count(session.cavities, "joint", "joints");
   const needs = needed ? "; at least " + count(needed, "joint", "joints") + " must have popped" +
-    (session.cavities !== null && needed > session.cavities ? ", more than there are" : "") + ", if each " + session.countBy + " is one joint cavity" : "";
+    (session.cavities !== null && needed > session.cavities ? ", more than there are" : "") + (needed > 1 ? ", if each " + session.countBy + " is one joint cavity" : "") : "";
   return [recordings, ...who.filter(Boolean)].join(", ") + began + ": " + count(events.length, "event", "events") + ", " + cavities +
     ", refractory period " + Math.round(session.period / 6) / 10 + " min" + needs + ".";
 }
