@@ -683,3 +683,15 @@ def test_timeline_bars_count_by(driver: Any, folder: Path, count_by: str, bars: 
     text = one(driver, "#timelines figcaption").text
     joints = "1 joint must have popped" if bars == 1 else "3 joints must have popped, if each pop is one joint cavity"
     assert text.endswith(f"at least {joints}.")
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_layout_long_note(mixed: Any, width: int) -> None:
+    with wide(mixed, width):
+        show_all(mixed)
+        cells = mixed.execute_script(BOXES, "#rows tr[data-id='2'] td")
+        frame = mixed.execute_script(BOXES, ".scroller")[0]
+    assert max(right for _, _, right, _, _ in cells) <= frame[2] + 1
+    note, novelty = cells[4], cells[5]
+    assert note[0] == "unlike the training data"
+    assert note[2] <= novelty[1] + 1
