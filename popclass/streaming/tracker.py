@@ -222,7 +222,8 @@ class EventTracker:
         complete_s = contextual_s
         if rules.count_by == PER_BURST:  # later pops may still change the weight of a burst
             last_burst = rows["burst"][time_s >= contextual_s - BURST_GAP_S][:1]
-            complete_s = min([contextual_s, *time_s[np.isin(rows["burst"], last_burst)][:1].tolist()])
+            candidates = rows["candidate"] & np.isin(rows["burst"], last_burst)
+            complete_s = min([contextual_s, *time_s[candidates][:1].tolist()])
         closed = (time_s < contextual_s) & (time_s + ahead_s <= conflicts.decided_s(complete_s))
         closed[len(rows) - len(self._features) :] = False
         closed |= rows["closed"]
