@@ -180,9 +180,9 @@ def check_bounds(scores: dict[tuple[str, int], Score], scenes: dict[tuple[str, i
         bounds.at_least(f"{name}, {level} dB: recall with contact pops among them", found.mean(), bound)
 
 
-def make_scene(background: str, level_db: float, seconds: int, spoken: np.ndarray) -> Scene:
+def make_scene(background: str, level_db: float, seconds: int, spoken: np.ndarray, seed: int = 0) -> Scene:
     """Generate a background with clicks at the level of a quiet recording."""
-    rng = np.random.default_rng([BACKGROUNDS.index(background), int(level_db)])
+    rng = np.random.default_rng([BACKGROUNDS.index(background), int(level_db), seed])
     samples = spoken.copy() if background == "speech" else coloured(rng, seconds, RATE, background)
     onsets = np.arange(EVERY_S, seconds - EVERY_S, EVERY_S)
     onsets = np.round((onsets + rng.uniform(-0.15, 0.15, len(onsets))) * RATE).astype(int)
