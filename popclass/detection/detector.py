@@ -229,13 +229,21 @@ class Detector:
             floor, freedom = self._backgrounds[channel][:, :, newest[here]].transpose(0, 2, 1)
             contrasts = [
                 candidates.contrast(
-                    self._energies[channel], frames[here] + begin - first_held, lengths[here], span, floor, freedom, self._counts
+                    self._energies[channel],
+                    frames[here] + begin - first_held,
+                    lengths[here],
+                    span,
+                    floor,
+                    freedom,
+                    self._counts,
                 )
                 for span in (verification.AFTER, verification.BEFORE)
             ]
             first = begin - self._samples_start // self.frame
             stretch = self._samples[channel, first * self.frame :]
-            kept[here] = verification.verify(evidence[here], *contrasts, stretch, frames[here], self.frame, self.sample_rate)
+            kept[here] = verification.verify(
+                evidence[here], *contrasts, stretch, frames[here], self.frame, self.sample_rate
+            )
         return [each for each, short_sound in zip(proposed, kept.tolist(), strict=True) if short_sound]
 
     def _first_arrival(self, totals: Floats, frame: int) -> tuple[int, int]:

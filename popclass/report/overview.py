@@ -143,9 +143,7 @@ class _Bands:
             self._pending = self._pending[len(views) * hop :]
 
     def _power(self, views: Array) -> Array:
-        from scipy import fft
-
-        spectrum = fft.rfft(views * self._taper, axis=1)
+        spectrum = np.fft.rfft(views * self._taper, axis=1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         # a band narrower than a bin uses the bin that contains it
         return np.asarray(np.add.reduceat(power[:, : self._end], self._starts, axis=1) / self._bins, dtype=np.float32)
@@ -207,6 +205,7 @@ class FoldedMaximum:
     def __init__(self, rows: int, *, limit: int) -> None:
         self.width = 1
         self._limit = limit
+        self._count = 0  # of the columns kept
         self._kept = [np.empty((0, rows), dtype=np.float32)]
         self._pending = np.empty((0, rows), dtype=np.float32)
 
@@ -216,13 +215,15 @@ class FoldedMaximum:
         count = len(waiting) // self.width
         self._kept.append(waiting[: count * self.width].reshape(count, self.width, columns.shape[1]).max(axis=1))
         self._pending = waiting[count * self.width :]
-        while sum(map(len, self._kept)) > self._limit:
+        self._count += count
+        while self._count > self._limit:
             kept = np.concatenate(self._kept)
             even = len(kept) // 2 * 2
             self._kept = [kept[:even].reshape(even // 2, 2, -1).max(axis=1)]
             # a last one without a neighbour waits for it
             self._pending = np.concatenate([np.repeat(kept[even:], self.width, axis=0), self._pending])
             self.width *= 2
+            self._count = even // 2
 
     def columns(self) -> Array:
         """Return the columns so far, shape (n, rows); the last may be incomplete."""
