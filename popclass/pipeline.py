@@ -120,7 +120,7 @@ class EventExtractor:
 
 def _detect(recording: Recording, progress: Progress | None, on_block: OnBlock | None) -> Iterator[list[Sound]]:
     """Yield the sounds that each block of a recording completes."""
-    detector = Detector(recording.sample_rate, recording.channels)
+    detector = Detector(recording.sample_rate, recording.channels, lossy=recording.lossy)
     for block in recording.blocks(BLOCK):
         if on_block is not None:
             on_block(block)

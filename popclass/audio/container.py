@@ -26,7 +26,10 @@ IGNORED_BYTES = 1 << 16
 
 
 class Edit(NamedTuple):
-    """Part of an edit list: seconds of the media from `start_s` on; silence if that is None."""
+    """Part of an edit list: seconds of the media from `start_s` on; silence if that is None.
+
+    An infinite duration lasts to the end of the media.
+    """
 
     duration_s: float
     start_s: float | None
@@ -50,10 +53,10 @@ class ContainerHeader:
         Bytes after the audio that are not read.
     needs_ffmpeg : bool
         True if libsndfile would read only a part, or misplace it.
-    frames : int or None
-        Number of samples per channel by a `fact` chunk, without the padding of the last block.
-    block_frames : int
-        Samples per channel in a block of a compressed WAV.
+    frames : int
+        Samples per channel of a compressed WAV without the padding of its last block; 0 if not declared.
+    block : tuple of int
+        Bytes of a block of a compressed WAV, and samples per channel in it.
     edits : tuple of Edit
         Edit list of an mp4 that is more than a single part.
     first_frame, last_frame : int
@@ -76,8 +79,8 @@ class ContainerHeader:
     length_unknown: bool = False
     ignored: int = 0
     needs_ffmpeg: bool = False
-    frames: int | None = None
-    block_frames: int = 0
+    frames: int = 0
+    block: tuple[int, int] = (0, 0)
     edits: tuple[Edit, ...] = ()
     first_frame: int = 0
     last_frame: int = 0
@@ -107,6 +110,12 @@ class ContainerHeader:
             self.length_lost = declared == 0 or wrapped
             padding = self.byte_rate * IGNORED_S if self.byte_rate else IGNORED_BYTES
             self.ignored = present - declared if present - declared > padding else 0
+
+    def set_frames(self, frames: int) -> None:
+        """Set the number of samples if it ends in the last block; another number is not that of the sound."""
+        size, length = self.block
+        if size and 0 <= (self.declared or 0) // size * length - frames < length:
+            self.frames = frames
 
     def shortfall(self) -> str:
         """Return declared and actual length in words, in seconds where the byte rate is known."""

@@ -9,6 +9,8 @@ All decoders have these attributes and methods:
 - `read(frames)` returns float32 (n, channels): exactly `frames` rows, fewer at the end, none after it;
 - `missing(frames_read)` returns the seconds of declared audio beyond those frames, None if nothing is missing;
 - `position`, the number of frames decoded so far; `close()` closes the file;
+- `lossy`, True for codecs that spread a click over their blocks;
+- `filled`, the places in seconds at which gaps were filled with silence;
 - `notes()` returns the warnings about the place of the sound in time; complete after the last frame.
 
 Sample n of a decoder is sample n of the recording: the priming of AAC and MP3 is removed by the container's own count,
@@ -25,7 +27,7 @@ converted.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -60,6 +62,8 @@ def _libsndfile_errors() -> Iterator[None]:
 class SoundFileDecoder:
     """Decoder for all formats of libsndfile."""
 
+    filled: Sequence[float] = ()
+
     def __init__(self, path: str, header: ContainerHeader | None = None) -> None:
         source: Any = os.fsencode(path) if os.name == "posix" else path
         if header is not None and header.kind == "FLAC":  # whose position tells how much was read
@@ -73,19 +77,21 @@ class SoundFileDecoder:
         self.sample_rate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.frames: int | None = self._file.frames if self._file.frames < _UNKNOWN_FRAMES else None
-        self._padded = False
-        if header is not None and header.frames and self.frames is not None:
-            self._padded = 0 < self.frames - header.frames < header.block_frames
-            self.frames = header.frames if self._padded else self.frames
+        self._read = 0
+        self._padded = header is not None and 0 < header.frames < (self.frames or 0)
+        if header is not None and self._padded:
+            self.frames = header.frames
         self.rail: float = _RAILS.get(self._file.subtype, RAIL_16_BIT)
         self.unbounded: bool = self._file.subtype in ("FLOAT", "DOUBLE")
+        self.lossy: bool = self._file.subtype in ("VORBIS", "OPUS")
         self.tags: dict[str, str] = self._file.copy_metadata()
 
     def read(self, frames: int) -> Block:
         if self._padded and self.frames is not None:
-            frames = min(frames, self.frames - self.position)
+            frames = min(frames, self.frames - self._read)
         with _libsndfile_errors():
             block: Block = self._file.read(frames, dtype="float32", always_2d=True)
+        self._read += len(block)
         return block
 
     def missing(self, frames_read: int) -> float | None:
@@ -96,7 +102,9 @@ class SoundFileDecoder:
 
     @property
     def position(self) -> int:
-        return max(int(self._file.tell()), 0)  # -1 where libsndfile lost it
+        with suppress(sf.LibsndfileError):  # GSM 6.10 cannot be positioned
+            return max(int(self._file.tell()), 0)  # -1 where libsndfile lost it
+        return self._read
 
     def notes(self) -> list[str]:
         if self._descriptor is None:
@@ -113,6 +121,9 @@ class SoundFileDecoder:
 
 class ArrayDecoder:
     """Decoder for samples in memory, of shape (n,) or (n, channels)."""
+
+    lossy = False
+    filled: Sequence[float] = ()
 
     def __init__(self, samples: npt.NDArray[Any], sample_rate: int) -> None:
         self._samples = samples if samples.ndim == 2 else samples[:, np.newaxis]

@@ -7,6 +7,7 @@ The interface is that of all decoders, see `popclass.audio.decode`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from popclass.audio.container import ContainerHeader
-from popclass.audio.timeline import Block, FrameClock, play_edits
+from popclass.audio.timeline import Block, FrameClock, play_edits, silence
 from popclass.errors import AudioError
+from popclass.utils.text import counted
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,amr,amrnb,amrwb,asf,asf_o,avi,flv,mpegts,mpeg,ac3,eac3,"
@@ -26,14 +28,19 @@ CONTAINERS = (
 TIMED_CONTAINERS = ("mov", "matroska", "asf")
 """Containers that store their duration; in others it is estimated from a bit rate."""
 
-STAMPED_CONTAINERS = (*TIMED_CONTAINERS, "mpegts", "mpeg", "avi", "flv")
-"""Containers with a time stamp for each packet; in others it is the number of samples so far."""
+STAMPED_CONTAINERS = (*TIMED_CONTAINERS, "mpegts", "mpeg", "flv")
+"""Containers with a time stamp for each packet; in others it is computed from the packets so far."""
 
 DURATION_TOLERANCE_S = 0.25
 """Allowed difference between a container's duration and its audio: priming, padding and rounding to milliseconds."""
 
 PADDING = 4096  # samples per channel: two packets of HE-AAC
-_STATES_PRIMING = ("matroska", "asf", "caf")
+_DELAYED = {
+    **{"mp2": "MP2", "mp3": "MP3", "aac": "AAC", "ac3": "AC-3", "eac3": "E-AC-3", "opus": "Opus"},
+    **{"amr_nb": "AMR", "amr_wb": "AMR", "wmav1": "WMA", "wmav2": "WMA", "wmapro": "WMA"},
+}
+"""Codecs whose encoder delays the sound by more than 5 ms."""
+
 RAIL_16_BIT = 32767 / 32768
 
 
@@ -70,11 +77,14 @@ class PyAVDecoder:
             raise
 
     def _open_stream(self, av: Any) -> None:
-        if not self._container.streams.audio:
-            raise AudioError("it has no audio stream")
-        self._stream = self._container.streams.audio[0]
+        streams = [stream for stream in self._container.streams.audio if stream.codec_context is not None]
+        if not streams:
+            raise AudioError("it has no audio stream of a known codec")
+        self._stream = streams[0]
+        self._more = len(streams) - 1
         self._resampler = av.AudioResampler(format="flt")
         self.position = 0
+        self._delay = self._stream.codec_context.delay  # of the encoder by the header; decoders change it
         self._clock = FrameClock(float(self._stream.time_base or 0))
         frames = self._decode()
         first = next(frames, None)
@@ -82,11 +92,14 @@ class PyAVDecoder:
             raise AudioError("its audio stream is empty")
         self._left = first[1][:0]
         pieces = self._clock.place(chain([first], frames), self.sample_rate)
-        pieces = play_edits(pieces, self._edits, self.sample_rate) if self._edits else pieces
+        if self._edits:  # media time begins with the priming, which FFmpeg may have removed
+            primed = silence(round((first[0] or 0.0) * self.sample_rate), self.channels)
+            pieces = play_edits(chain(primed, pieces), self._edits, self.sample_rate)
         self._pieces = self._without_padding(pieces)
         declared = self._declared_seconds()
         self.frames: int | None = None if declared is None else round(declared * self.sample_rate)
         self.unbounded: bool = (self._stream.codec_context.name or "").startswith("pcm_f")
+        self.lossy: bool = self._stream.codec_context.codec.lossy
         tags = {**self._container.metadata, **self._stream.metadata}
         self.tags: dict[str, str] = {name.lower(): value for name, value in tags.items()}
 
@@ -96,7 +109,7 @@ class PyAVDecoder:
         More than that is sound, which a wrong declaration must not hide.
         """
         declared = self._declared_seconds() if self._container.format.name.startswith("mov") else None
-        end = None if declared is None else round(declared * self.sample_rate)
+        end = self._header.frames or (None if declared is None else round(declared * self.sample_rate))
         at, beyond = 0, list[Block]()
         for piece in pieces:
             inside = len(piece) if end is None else min(max(end - at, 0), len(piece))
@@ -154,20 +167,31 @@ class PyAVDecoder:
         short = 0.0 if declared is None else declared - present
         return short if short > DURATION_TOLERANCE_S else None
 
+    @property
+    def filled(self) -> list[float]:
+        return self._clock.filled
+
     def notes(self) -> list[str]:
         notes = self._clock.warnings()
-        codec, container = self._stream.codec_context.name or "", self._container.format.name
-        primed = bool(self._header.edits) or "itunsmpb" in self.tags or container.startswith(_STATES_PRIMING)
-        if codec.startswith("mp3"):
-            primed = container == "mp3" and bool(self._stream.start_time)
-        if codec.startswith(("mp3", "aac")) and not primed:
-            name = "MP3" if codec.startswith("mp3") else "AAC"
-            notes.append(f"the delay of the {name} encoder is not in the file: all times may be up to 0.05 s late")
+        codec = _DELAYED.get(self._stream.codec_context.codec.canonical_name)
+        if codec and not self._states_delay(codec):
+            off = "off" if codec == "WMA" else "late"
+            notes.append(f"the delay of the {codec} encoder is not in the file: all times may be up to 0.05 s {off}")
+        if self._more:
+            notes.append(f"{counted(self._more, 'more audio track')} in the file; only the first was read")
         return notes
+
+    def _states_delay(self, codec: str) -> bool:
+        container = self._container.format.name
+        if codec == "MP3" and container == "mp3":
+            return bool(self._stream.start_time)
+        inherent = container == "caf" or (codec == "Opus" and container != "mpegts")
+        return bool(inherent or self._delay or self._header.edits or "itunsmpb" in self.tags)
 
     def _declared_seconds(self) -> float | None:
         if self._edits:
-            return sum(edit.duration_s for edit in self._edits)
+            total = sum(edit.duration_s for edit in self._edits)
+            return total if total < math.inf else None
         if not self._container.format.name.startswith(TIMED_CONTAINERS):
             return None
         stream = self._stream

@@ -150,6 +150,7 @@ def _read_riff(file: BinaryIO, size: int, header: ContainerHeader) -> None:
     file.seek(0)
     order = ">" if file.read(4) == b"RIFX" else "<"
     long_length: int | None = None
+    frames = long_frames = 0
     for name, length, position in _chunks(file, size, 12, f"{order}4sI", align=2):
         if not is_chunk(name):
             break
@@ -157,11 +158,11 @@ def _read_riff(file: BinaryIO, size: int, header: ContainerHeader) -> None:
             header.ignored = size - position + 8
             break
         if name == b"ds64" and header.kind == "RF64":
-            long_length = struct.unpack("<Q", file.read(24)[8:16])[0]
+            long_length, long_frames = struct.unpack("<8xQQ", file.read(24))
         elif name == b"fmt ":
             _read_wav_format(file.read(min(length, 40)), order, header)
         elif name == b"fact" and length >= 4:
-            header.frames = struct.unpack(f"{order}I", file.read(4))[0]
+            frames = struct.unpack(f"{order}I", file.read(4))[0]
         elif name == b"data" and header.present is None:
             declared = _declared(length, size - position)
             if length == _UNKNOWN_32 and long_length is not None:
@@ -173,6 +174,7 @@ def _read_riff(file: BinaryIO, size: int, header: ContainerHeader) -> None:
             header.chunks[name] = file.read(length)
     if header.present is None:
         header.fault = "it has no data chunk"
+    header.set_frames(long_frames if frames == _UNKNOWN_32 else frames)
 
 
 def _read_wav_format(chunk: bytes, order: str, header: ContainerHeader) -> None:
@@ -183,7 +185,7 @@ def _read_wav_format(chunk: bytes, order: str, header: ContainerHeader) -> None:
     header.byte_rate = parsed.byte_rate
     header.needs_ffmpeg = parsed.code == _MP3  # of which libsndfile reads a part
     if parsed.code not in (_PCM, _FLOAT) and len(chunk) >= 20:
-        header.block_frames = struct.unpack(f"{order}H", chunk[18:20])[0]
+        header.block = parsed.align, struct.unpack(f"{order}H", chunk[18:20])[0]
     if parsed.code in (_PCM, _FLOAT):
         header.byte_rate = parsed.rate * parsed.align
         if parsed.bits == 0 or parsed.align != parsed.channels * math.ceil(parsed.bits / 8):
@@ -192,15 +194,19 @@ def _read_wav_format(chunk: bytes, order: str, header: ContainerHeader) -> None:
 
 
 def _read_w64(file: BinaryIO, size: int, header: ContainerHeader) -> None:
+    frames = 0
     for name, length, position in _chunks(file, size, 40, "<4s12xQ", align=8, overhead=24):
         if name == b"fmt ":
             _read_wav_format(file.read(40), "<", header)
+        if name == b"fact":
+            frames = int.from_bytes(file.read(8), "little")
         if name == b"data":
             declared = None if length >= _UNKNOWN_64 - 24 else max(length, 0)
             file.seek(min(position + _padded(length, 8), size))
             header.check_length(declared, size - position, more_follows=file.read(16)[4:] == _W64_GUID)
             # libsndfile reads a W64 to the end of the file, whatever length it declares
             header.length_lost, header.ignored = header.length_lost or header.ignored > 0, 0
+            header.set_frames(frames)
             return
         if length < 0:
             break

@@ -8,6 +8,7 @@ Source: ISO/IEC 14496-12; 23001-7 for `enca`.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -89,7 +90,9 @@ def _edits(file: BinaryIO, index: Box, track: Box) -> tuple[Edit, ...]:
         entry = struct.Struct(">Qq4x" if version else ">Ii4x")
         content = _read(file, start + 8, min(end - start - 8, count * entry.size))
         for duration, media in entry.iter_unpack(content):
-            edits.append(Edit(duration / movie_rate, None if media < 0 else media / media_rate))
+            # in a fragmented file, whose length is not yet known, 0 means the whole rest
+            seconds = duration / movie_rate if duration or media < 0 else math.inf
+            edits.append(Edit(seconds, None if media < 0 else media / media_rate))
     return tuple(edits)
 
 

@@ -11,6 +11,8 @@ amplified signals have more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -103,8 +105,13 @@ class SampleCheck:
         self._find_dropouts(block)
         self._frames += len(block)
 
-    def finish(self) -> list[str]:
+    def finish(self, filled: Sequence[float] = ()) -> list[str]:
         """Return the warnings about the recording.
+
+        Parameters
+        ----------
+        filled : sequence of float
+            Places in seconds at which the decoder inserted silence, which is not reported again.
 
         Raises
         ------
@@ -126,6 +133,8 @@ class SampleCheck:
             warnings.append(f"samples up to {self._peak:.4g} times full scale, first at {first_s:.3f} s")
         if self._zeros_from is not None:
             self._add_dropouts(np.array([[self._zeros_from, self._frames]]))
+        inserted = [round(place * self._rate) for place in filled]
+        self._dropouts = [run for run in self._dropouts if not any(run[0] <= place < run[1] for place in inserted)]
         if self._dropouts:
             longest, start = max((end - start, -start) for start, end in self._dropouts)  # of equal ones the first
             total = sum(end - start for start, end in self._dropouts) / self._rate

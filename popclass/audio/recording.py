@@ -55,6 +55,8 @@ class Recording:
         Declared length in samples, where known; it may differ from the actual one.
     frames_read : int
         Samples per channel read so far; the length of the recording after the last block.
+    lossy : bool
+        True for codecs that spread a click over their blocks.
     recorded_at : datetime or None
         Start of the recording by its metadata or name (see `popclass.audio.timestamps`).
     warnings : list of str
@@ -73,6 +75,7 @@ class Recording:
         self.name = name
         self.sample_rate, self.channels, self.frames = decoder.sample_rate, decoder.channels, decoder.frames
         self.frames_read = 0
+        self.lossy = decoder.lossy
         self.recorded_at: datetime | None = None
         self.warnings: list[str] = []
         self._decoder = decoder
@@ -122,7 +125,7 @@ class Recording:
                 present = self.frames_read / self.sample_rate
                 lengths = f"{present + missing:.2f} s declared, {present:.2f} s present"
                 raise AudioError(f"cut short: {lengths}; copy the file again")
-            self.warnings += [*decoder.notes(), *check.finish()]
+            self.warnings += [*decoder.notes(), *check.finish(decoder.filled)]
         except AudioError as error:
             fault = error
         if self._changed():  # the samples may be from before and after the change

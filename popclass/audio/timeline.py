@@ -37,6 +37,9 @@ MIN_STEP_OF_FRAME = 0.05
 LONGEST_GAP_S = 3600.0
 """Longest gap that is filled; a longer one is more likely a clock that was set."""
 
+LONGEST_S = 1e9
+"""End of an edit without end."""
+
 DRIFT_S = 0.005
 """Difference between stamps and samples at the end that is reported."""
 
@@ -127,6 +130,11 @@ class FrameClock:
             return self._level - before
         return 0.0
 
+    @property
+    def filled(self) -> list[float]:
+        """Places in seconds at which silence was inserted."""
+        return [place for place, _ in self._gaps]
+
     def warnings(self) -> list[str]:
         """Return what is wrong with the time stamps; complete after the last frame."""
         found = []
@@ -156,7 +164,7 @@ def silence(frames: int, channels: int) -> Iterator[Block]:
         frames -= piece
 
 
-def play_edits(blocks: Iterable[Block], edits: Sequence[Edit], rate: int, start_s: float = 0.0) -> Iterator[Block]:
+def play_edits(blocks: Iterable[Block], edits: Sequence[Edit], rate: int) -> Iterator[Block]:
     """Yield the parts of a sound that an edit list plays.
 
     Parameters
@@ -167,8 +175,6 @@ def play_edits(blocks: Iterable[Block], edits: Sequence[Edit], rate: int, start_
         In order of media time.
     rate : int
         In hertz.
-    start_s : float
-        Media time of the first sample.
 
     Raises
     ------
@@ -181,13 +187,13 @@ def play_edits(blocks: Iterable[Block], edits: Sequence[Edit], rate: int, start_
     position = 0  # of the first held sample, from the start of the media
     played = 0.0
     for edit in edits:
-        played_to = played + edit.duration_s
+        played_to = min(played + edit.duration_s, LONGEST_S)
         frames = round(played_to * rate) - round(played * rate)
         played = played_to
         if edit.start_s is None:
             yield from silence(frames, channels)
             continue
-        begin = round((edit.start_s - start_s) * rate)
+        begin = round(edit.start_s * rate)
         if begin < position:
             raise AudioError("its edit list plays parts again or out of order; export it again")
         while held is not None and frames > 0:

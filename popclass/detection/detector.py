@@ -29,7 +29,8 @@ BEFORE_S, AFTER_S = 0.030, 0.160  # stretch of a clip around its onset
 LEVEL_S = 0.010  # stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # maximum length of an event
 PRE_ECHO_S, PRE_ECHO_GAIN = 0.008, 0.1  # a tenth of the amplitude (-20 dB) just before a click is a codec's pre-echo
-ARRIVAL = 6  # frames by which a sound may reach one microphone before another: 8 ms, 2.7 m at 343 m/s
+LONG_PRE_ECHO_S, LONG_PRE_ECHO_GAIN = 0.030, 0.03  # farther before it (-30 dB), where the codec is known to be lossy
+ARRIVAL_S = 0.008  # by which a sound may reach one microphone before another: 2.7 m at 343 m/s
 ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that it may have at the later moment
 SILENCE_S, AFTER_SILENCE_S = 0.005, 0.060  # digital silence, and how long noise that begins after it is not an event
 STEP_GAIN = 10.0  # of a sound over the noise that follows it, in power
@@ -70,6 +71,8 @@ class Detector:
         Minimum distance of two events in seconds, 0.002 to 0.050; of closer onsets the clearest is kept. Models are
         trained with the default, 0.005. Below it a second peak within one pop becomes an event of its own more often
         (see `docs/research/separation.md`).
+    lossy : bool
+        True if the samples come from a lossy codec, whose pre-echoes last up to 30 ms.
 
     Raises
     ------
@@ -87,12 +90,16 @@ class Detector:
     [0.5]
     """
 
-    def __init__(self, sample_rate: int, channels: int, *, separation_s: float = SEPARATION_S) -> None:
+    def __init__(
+        self, sample_rate: int, channels: int, *, separation_s: float = SEPARATION_S, lossy: bool = False
+    ) -> None:
         if not CLOSEST_S <= separation_s <= FARTHEST_S:
             raise UsageError(f"separation_s {separation_s} is out of range: allowed is {CLOSEST_S} to {FARTHEST_S} s")
         self.sample_rate = sample_rate
         self.channels = channels
         self.frame = frame_length(sample_rate)
+        self._lossy = lossy
+        self._arrival = round(ARRIVAL_S * sample_rate / self.frame)
         self.chunk = CHUNK * self.frame  # samples decided at a time
         self._separation = round(separation_s * sample_rate)
         self._reach = REACH if separation_s >= SEPARATION_S else 1
@@ -260,7 +267,7 @@ class Detector:
         """
         here = totals[:, frame]
         channel = int(np.argmax(here))
-        before = totals[:, max(frame - ARRIVAL, 0) : frame]
+        before = totals[:, max(frame - self._arrival, 0) : frame]
         if before.shape[1]:
             earlier = before.max(axis=1)
             first = (earlier >= max(candidates.THRESHOLD, ARRIVAL_GAIN * float(here[channel]))) & (
@@ -295,22 +302,28 @@ class Detector:
         """Return the sounds whose clip and following onset are known."""
         onsets = candidates.merge_close(self._onsets, self._separation)
         ready = len(onsets) if last else sum(onset.sample < self.settled for onset in onsets)
-        pairs = zip(onsets[:ready], [*onsets[1:], None], strict=False)
         kept = [
-            onset for onset, following in pairs if not (self._is_pre_echo(onset, following) or self._is_step(onset))
+            onset
+            for index, onset in enumerate(onsets[:ready], start=1)
+            if not (self._is_pre_echo(onset, onsets[index:]) or self._is_step(onset))
         ]
         self._onsets = onsets[ready:]
         following = [onset.sample for onset in (*kept[1:], *self._onsets[:1])] + [None]
         return [self._sound(*each) for each in zip(kept, following, strict=False)]
 
-    def _is_pre_echo(self, onset: Onset, following: Onset | None) -> bool:
+    def _is_pre_echo(self, onset: Onset, later: list[Onset]) -> bool:
         """Return True for what a codec spreads out before a click: far weaker, and just before it."""
-        if following is None or following.sample - onset.sample >= PRE_ECHO_S * self.sample_rate:
-            return False
-        channel = self._samples[following.channel, onset.sample - self._samples_start :]
-        split = following.sample - onset.sample
-        before, after = channel[:split], channel[split:][: round(LEVEL_S * self.sample_rate)]
-        return bool(np.ptp(before) < PRE_ECHO_GAIN * np.ptp(after))
+        near = round(PRE_ECHO_S * self.sample_rate)
+        farthest = round(LONG_PRE_ECHO_S * self.sample_rate) if self._lossy else near
+        for following in later:
+            split = following.sample - onset.sample
+            if split >= farthest:
+                break
+            channel = self._samples[following.channel, onset.sample - self._samples_start :]
+            before, after = channel[:split], channel[split:][: round(LEVEL_S * self.sample_rate)]
+            if np.ptp(before) < (PRE_ECHO_GAIN if split < near else LONG_PRE_ECHO_GAIN) * np.ptp(after):
+                return True
+        return False
 
     def _is_step(self, onset: Onset) -> bool:
         """Return True for noise that begins after digital silence, as where a gap was filled."""

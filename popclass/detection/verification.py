@@ -56,19 +56,24 @@ def verify(
         In hertz.
     """
     score = np.log1p(np.stack([evidence, after, before], axis=1)) @ WEIGHTS[:3] + BIAS
-    kept = np.flatnonzero(score > 0)
+    possible = np.flatnonzero(score > 0)  # the periodicity, which takes longest, can only lower it
     short = np.zeros(len(frames), bool)
-    if len(kept):
-        step = max(frame // PITCH_STEPS, 1)
-        rate = sample_rate / step
-        size = round(VOICED_S * rate)
-        starts = frames[kept] * (frame // step) + round(SKIPPED_S * rate)
-        first, last = starts.min(), starts.max() + size
-        part = samples[first * step : last * step]
-        part = np.pad(part, (0, (last - first) * step - len(part))).reshape(-1, step).mean(axis=1)
-        stretches = part[(starts - first)[:, None] + np.arange(size)]
-        short[kept] = score[kept] + WEIGHTS[3] * periodicity(stretches, rate) > 0
+    if len(possible):
+        voiced = periodicity(*stretches(samples, frames[possible], frame, sample_rate))
+        short[possible] = score[possible] + WEIGHTS[3] * voiced > 0
     return short
+
+
+def stretches(samples: Floats, frames: NDArray[np.intp], frame: int, sample_rate: int) -> tuple[Floats, float]:
+    """Return the 40 ms after each candidate, averaged to a low rate, and that rate in hertz; parameters as `verify`."""
+    step = max(frame // PITCH_STEPS, 1)
+    rate = sample_rate / step
+    size = round(VOICED_S * rate)
+    starts = frames * (frame // step) + round(SKIPPED_S * rate)
+    first, last = int(starts.min()), int(starts.max()) + size
+    part = samples[first * step : last * step]
+    part = np.pad(part, (0, (last - first) * step - len(part))).reshape(-1, step).mean(axis=1)
+    return part[(starts - first)[:, None] + np.arange(size)], rate
 
 
 def periodicity(stretches: Floats, rate: float) -> Floats:

@@ -49,9 +49,10 @@ def assert_found(path, expected, *, within=0.005):
     return warnings
 
 
-def remux(path, target, *, drop=(), shift=lambda pts: pts):
+def remux(path, target, *, drop=(), shift=lambda pts: pts, movflags=""):
     """Copy the packets of a file without those between two times; `shift` changes their stamps in seconds."""
-    with av.open(str(path)) as source, av.open(str(target), "w") as copy:
+    options = {"movflags": movflags} if movflags else {}
+    with av.open(str(path)) as source, av.open(str(target), "w", options=options) as copy:
         stream = copy.add_stream_from_template(source.streams.audio[0])
         for packet in source.demux(audio=0):
             if packet.pts is None:
@@ -250,3 +251,141 @@ def test_recorded_case(cases, name, expected, within):
 def test_clock_drift_case(cases):
     (warning,) = found(cases / "14_clock_drift" / "clock_1_percent_slow.m4a")[1]
     assert "clock drifts" in warning
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.w64", "a.aiff"])
+@pytest.mark.parametrize("frames", [30_984, 31_040, 31_200])
+def test_gsm_last_block(tmp_path, sounds, name, frames):
+    """An odd number of blocks of 65 bytes has a pad byte, of which libsndfile makes another block."""
+    sf.write(tmp_path / name, sounds[::6][:frames], 8_000, subtype="GSM610")
+    assert len(read(tmp_path / name)[0]) == frames
+
+
+def test_rf64_fact(tmp_path, encode, sounds):
+    """The number of samples in `ds64`, where that of `fact` is unknown."""
+    path = encode(tmp_path / "a.wav", "adpcm_ima_wav", sounds, RATE, options={"rf64": "always"})
+    data = bytearray(path.read_bytes())
+    at = data.index(b"ds64") + 24
+    data[at : at + 8] = len(sounds).to_bytes(8, "little")
+    path.write_bytes(data)
+    assert len(read(path)[0]) == len(sounds)
+
+
+@pytest.mark.parametrize("codec", ["adpcm_ima_wav", "adpcm_ms"])
+def test_w64_fact(tmp_path, encode, sounds, codec):
+    path = encode(tmp_path / "a.w64", codec, sounds, RATE)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"fact\xf3\xac\xd3\x11") + 24
+    data[at : at + 8] = len(sounds).to_bytes(8, "little")
+    path.write_bytes(data)
+    assert len(read(path)[0]) == len(sounds)
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "rate"),
+    [
+        *[("mp2", "a.mp2", RATE), ("mp2", "a.wav", RATE), ("ac3", "a.ac3", RATE), ("eac3", "a.eac3", RATE)],
+        *[("libopus", "a.ts", RATE), ("aac", "a.avi", RATE), ("aac", "a.flv", 44_100), ("libmp3lame", "a.avi", RATE)],
+        ("libopencore_amrnb", "a.amr", 8_000),
+    ],
+)
+def test_delay_unknown(tmp_path, encode, codec, name, rate):
+    if codec not in av.codecs_available:
+        pytest.skip("this PyAV does not write it")
+    path = encode(tmp_path / name, codec, np.random.default_rng(0).normal(0, 0.01, rate), rate)
+    (warning,) = read(path)[1]
+    assert "encoder is not in the file" in warning
+
+
+@pytest.mark.parametrize(("codec", "name"), [("aac", "a.mkv"), ("libmp3lame", "a.mka"), ("ac3", "a.mka")])
+def test_delay_matroska(tmp_path, encode, sounds, codec, name):
+    path = encode(tmp_path / name, codec, sounds, RATE)
+    assert assert_found(path, ONSETS) == ()
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x56\xaa") + 2  # CodecDelay; mkvmerge writes none
+    data[at + 1 : at + 1 + (data[at] & 0x7F)] = bytes(data[at] & 0x7F)
+    path.write_bytes(data)
+    (warning,) = read(path)[1]
+    assert "encoder is not in the file" in warning
+
+
+@pytest.mark.parametrize(("codec", "name"), [("libopus", "a.mp4"), ("aac", "a.m4a"), ("alac", "a.m4a")])
+@pytest.mark.parametrize("flags", ["", "empty_moov+delay_moov"])
+def test_late_start_mp4(tmp_path, encode, sounds, codec, name, flags):
+    """An empty edit before the sound; in a fragmented file the length of the second edit is 0."""
+    whole = encode(tmp_path / f"whole-{name}", codec, sounds, RATE)
+    path = remux(whole, tmp_path / name, shift=lambda seconds: seconds + 0.5, movflags=flags)
+    assert assert_found(path, [onset + 0.5 for onset in ONSETS]) == ()
+
+
+@pytest.mark.parametrize("codec", ["aac", "alac"])
+def test_gap_fragmented(tmp_path, encode, sounds, codec):
+    whole = encode(tmp_path / "whole.m4a", codec, sounds, RATE)
+    path = remux(whole, tmp_path / "a.m4a", drop=(1.9, 2.2), movflags="empty_moov+delay_moov")
+    (warning,) = assert_found(path, ONSETS)
+    assert "1 gap in the time stamps" in warning
+
+
+def test_long_gap_warned_once(tmp_path, encode, sounds):
+    whole = encode(tmp_path / "whole.mka", "flac", sounds, RATE)
+    (warning,) = read(remux(whole, tmp_path / "a.mka", drop=(1.2, 2.8)))[1]
+    assert "1 gap in the time stamps" in warning
+
+
+def test_avi_without_drift(tmp_path, encode, sounds):
+    """An AVI has no time stamps; FFmpeg computes nonsense for codecs with blocks."""
+    assert read(encode(tmp_path / "a.avi", "adpcm_ima_wav", sounds, RATE))[1] == []
+
+
+@pytest.mark.parametrize("name", ["a.qta", "a.mkv"])
+def test_two_audio_tracks(tmp_path, sounds, name):
+    with av.open(str(tmp_path / name), "w", format="mov" if name == "a.qta" else None) as container:
+        streams = [container.add_stream("aac", rate=RATE, layout="mono") for _ in range(2)]
+        for stream, samples in zip(streams, (sounds, sounds[::-1]), strict=True):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[np.newaxis]), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = RATE, 0
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+    warnings = assert_found(tmp_path / name, ONSETS)
+    assert warnings == ("1 more audio track in the file; only the first was read",)
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "rate", "bits"),
+    [("aac", "a.m4a", 44_100, "128k"), ("libmp3lame", "a.mp3", 32_000, "64k"), ("aac", "a.m4a", 8_000, "64k")],
+)
+def test_long_pre_echo(tmp_path, rate, bits, codec, name):
+    """One click is one event in codecs with long blocks."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, 3e-4, 4 * rate)
+    seconds = np.arange(round(0.03 * rate)) / rate
+    for onset in ONSETS:
+        wave = np.sin(2 * np.pi * rng.uniform(0.03, 0.08) * rate * seconds) * np.exp(-seconds * 900)
+        x[round(onset * rate) :][: len(wave)] += 0.4 * wave
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono", options={"b": bits})
+        frame = av.AudioFrame.from_ndarray(x[np.newaxis].astype(np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = rate, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    assert_found(tmp_path / name, ONSETS)
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"), [("aac", "a.m4a"), ("libmp3lame", "a.mp3"), ("libopus", "a.opus"), ("flac", "a.mka")]
+)
+def test_short_recording(tmp_path, encode, sounds, codec, name):
+    path = encode(tmp_path / name, codec, sounds[19_200:33_600], RATE)
+    assert len(read(path)[0]) == 14_400
+    assert assert_found(path, [0.1]) == ()
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 96_000])
+def test_microphones_apart_rates(rate):
+    """The same 7 ms at rates with other frames."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(0, 1e-4, (4 * rate, 2))
+    for onset in ONSETS:
+        sound = np.exp(-np.arange(rate // 20) / rate / 0.0008) * rng.uniform(-0.4, 0.4, rate // 20)
+        for channel, delay in enumerate((0.0, 0.007)):
+            x[round((onset + delay) * rate) :][: len(sound), channel] += sound
+    onsets = [event.start_s for event in popclass.classify(x, sample_rate=rate).events]
+    np.testing.assert_allclose(onsets, ONSETS, rtol=0, atol=0.001)

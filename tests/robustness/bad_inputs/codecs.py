@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from functools import cache
 
 from bad_inputs.kinds import Kind, accepted, either, holding, refused, warned
-from bad_inputs.sources import good
+from bad_inputs.sources import encoded, good, samples, written
 
 FLAC = "FLAC headers that lie"
 MP3 = "MP3 and its tags"
 OGG = "Ogg pages that lie"
 RAW = "AAC and AMR streams that lie"
+DEVICES = "Recordings that lack something"
 LATE = struct.pack("<q", 1 << 62)
 UNUSABLE = (
     "cannot be read as audio",
@@ -31,6 +32,7 @@ def kinds() -> Iterator[Kind]:
     yield from _mp3()
     yield from _ogg()
     yield from _raw()
+    yield from _devices()
 
 
 @cache
@@ -261,6 +263,18 @@ def _raw() -> Iterator[Kind]:
     yield refused(RAW, "amr-magic", "a header and no sound", magic, *UNUSABLE, ending=".amr", of="AMR")
     noise = holding(b"#!AMR\n" + bytes(range(256)) * 20)
     yield either(RAW, "amr-noise", "a header and noise", noise, ".amr", of="AMR")
+
+
+def _devices() -> Iterator[Kind]:
+    """Yield what recorders write that states its last sample or its first one badly or not at all."""
+    for frames in (7_990, 7_700):  # 25 blocks of 65 bytes have a pad byte
+        data = holding(lambda frames=frames: written(samples(8_000)[:frames], 8_000, "WAV", "GSM610"))
+        yield accepted(DEVICES, f"gsm-{frames}", "GSM in WAV whose last block is filled up", data)
+    unknown = (("mp2", "wav", ".wav"), ("eac3", "eac3", ".eac3"), ("libopus", "mpegts", ".ts"), ("aac", "avi", ".avi"))
+    for codec, form, end in unknown:
+        data = holding(lambda codec=codec, form=form: encoded(samples(48_000), 48_000, form, codec))
+        says, of = "encoder is not in the file", f"{codec.removeprefix('lib')} in {form}"
+        yield warned(DEVICES, f"delay-{form}", "no delay of the encoder", data, says, ending=end, of=of)
 
 
 def _adts_of(length: int) -> bytes:

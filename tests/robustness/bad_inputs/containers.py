@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from bad_inputs.kinds import Kind, Make, Outcome, accepted, either, holding, refused
+from bad_inputs.kinds import Kind, Make, Outcome, accepted, either, holding, refused, warned
 from bad_inputs.sources import CONTAINERS, Container, good
 
 CUT = "Recordings cut off"
@@ -46,13 +46,20 @@ def _cut(container: Container) -> Iterator[Kind]:
     if container.declares_length:
         yield refused(CUT, f"{name}-cut-in-middle", "in the middle", middle, *SHORT, ending=end, of=of)
     else:
-        yield accepted(CUT, f"{name}-cut-in-middle", "in the middle, where no length is written", middle, end, of=of)
+        yield _usable(container, "cut-in-middle", "in the middle, where no length is written", middle)
     last = _first(name, -1)
     if container.tail:
         yield refused(CUT, f"{name}-last-byte-lost", "the last byte lost", last, *SHORT, ending=end, of=of)
     else:
         what = "the last byte lost, which is no sound or is not missed"
-        yield accepted(CUT, f"{name}-last-byte-lost", what, last, end, of=of)
+        yield _usable(container, "last-byte-lost", what, last)
+
+
+def _usable(container: Container, suffix: str, what: str, make: Make) -> Kind:
+    name, end = f"{container.name}-{suffix}", container.ending
+    if container.states_delay:
+        return accepted(CUT, name, what, make, end, of=container.name)
+    return warned(CUT, name, what, make, "encoder is not in the file", ending=end, of=container.name)
 
 
 def _damaged(container: Container) -> Iterator[Kind]:

@@ -28,6 +28,8 @@ class Container:
         Whether it has checksums of the sound, so that a damaged byte can be noticed.
     tail : bool
         Whether its last byte belongs to the sound or to something without which the sound cannot be read.
+    states_delay : bool
+        False if a warning says that the delay of the encoder is unknown.
     rate : int
     """
 
@@ -38,6 +40,7 @@ class Container:
     declares_length: bool = True
     checks: bool = False
     tail: bool = True
+    states_delay: bool = True
     rate: int = RATE
 
 
@@ -62,10 +65,10 @@ CONTAINERS = (
     Container("3gp", ".3gp", ("av", "3gp", "libopencore_amrnb"), 40, rate=8000),
     Container("webm", ".webm", ("av", "webm", "libopus"), 300, tail=False),
     Container("matroska", ".mka", ("av", "matroska", "aac"), 300, tail=False),
-    Container("wma", ".wma", ("av", "asf", "wmav2"), 500, tail=False),
+    Container("wma", ".wma", ("av", "asf", "wmav2"), 500, tail=False, states_delay=False),
     Container("aac", ".aac", ("av", "adts", "aac"), 7),
     Container("amr", ".amr", ("av", "amr", "libopencore_amrnb"), 6, rate=8000),
-    Container("ac3", ".ac3", ("av", "ac3", "ac3"), 8, declares_length=False, tail=False),
+    Container("ac3", ".ac3", ("av", "ac3", "ac3"), 8, declares_length=False, tail=False, states_delay=False),
 )
 BY_NAME = {container.name: container for container in CONTAINERS}
 
