@@ -19,6 +19,7 @@ change: the release of a snap, not the rubbing before it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -131,36 +132,41 @@ def contrast(
     energies: Floats,
     frames: NDArray[np.intp],
     lengths: NDArray[np.intp],
-    span: tuple[int, int],
+    spans: Sequence[tuple[int, int]],
     floor: Floats,
     freedom: Floats,
     counts: Doubles,
-) -> Floats:
-    """Return the log-likelihood ratio of candidates against the mean energy of a span of frames near each.
+) -> list[Floats]:
+    """Return the log-likelihood ratios of candidates against the mean energy of each span of frames near them.
 
     Parameters
     ----------
     energies : ndarray, shape (bands, frames)
     frames, lengths : ndarray, shape (candidates,)
         First frame and length of each candidate's window.
-    span : (int, int)
-        First and last-but-one frame of the reference, relative to the candidate. Frames that do not exist are
-        left out; the reference is at least the floor.
+    spans : sequence of (int, int)
+        First and last-but-one frame of a reference, relative to the candidate. Frames that do not exist are left out;
+        the reference is at least the floor.
     floor, freedom : ndarray, shape (candidates, bands)
     counts : ndarray, shape (bands,)
     """
-    begin, end = max(int(frames.min()) + min(span[0], 0), 0), int(frames.max()) + max(span[1], LONG)
+    begin = max(int(frames.min()) + min(first for first, _ in spans), 0)
+    end = int(frames.max()) + max(LONG, *(stop for _, stop in spans))
     sums = np.zeros((len(energies), min(end, energies.shape[1]) - begin + 1))
     np.cumsum(energies[:, begin:end], axis=1, out=sums[:, 1:])
 
     def mean(first: NDArray[np.intp], stop: NDArray[np.intp]) -> Doubles:
-        first, stop = (np.clip(each - begin, 0, sums.shape[1] - 1) for each in (first, stop))
+        first, stop = (np.minimum(np.maximum(each - begin, 0), sums.shape[1] - 1) for each in (first, stop))
         return np.asarray((sums[:, stop] - sums[:, first]) / np.maximum(stop - first, 1)).T
 
-    against = np.maximum(mean(frames + span[0], frames + span[1]), floor)
-    ratio = np.maximum(mean(frames, frames + lengths) / against, 1)
-    usable = counts * lengths[:, None] >= 2
-    return np.asarray(((ratio - 1 - np.log(ratio)) * freedom * usable).sum(axis=1) * lengths / 2, np.float32)
+    own = mean(frames, frames + lengths)
+    weights = freedom * (counts * lengths[:, None] >= 2)
+    found = []
+    for span in spans:
+        ratio = np.maximum(own / np.maximum(mean(frames + span[0], frames + span[1]), floor), 1)
+        evidence = np.einsum("ij,ij->i", ratio - 1 - np.log(ratio), weights)
+        found.append(np.asarray(evidence * lengths / 2, np.float32))
+    return found
 
 
 def possible_frames(
