@@ -238,11 +238,11 @@ class Detector:
             floor, freedom = self._backgrounds[channel][:, :, newest[here]].transpose(0, 2, 1)
             held, spans = frames[here] + begin - first_held, (verification.AFTER, verification.BEFORE)
             energies = self._energies[channel]
-            contrasts = candidates.contrast(energies, held, lengths[here], spans, floor, freedom, self._counts)
+            after, before = candidates.contrast(energies, held, lengths[here], spans, floor, freedom, self._counts)
             first = begin - self._samples_start // self.frame
             stretch = self._samples[channel, first * self.frame :]
             kept[here] = verification.verify(
-                evidence[here], *contrasts, stretch, frames[here], self.frame, self.sample_rate
+                evidence[here], after, before, stretch, frames[here], self.frame, self.sample_rate
             )
         return [each for each, short_sound in zip(proposed, kept.tolist(), strict=True) if short_sound]
 

@@ -103,7 +103,8 @@ def write_report(
     texts = guidance(sites, symptoms)  # refuses a wrong symptom before recordings are read
     media, files = [], []
     paths = paths or [result.recording for result in results]
-    for result, path, known in zip(results, paths, features or [None] * len(results), strict=True):
+    for number, (result, path) in enumerate(zip(results, paths, strict=True)):
+        known = None if features is None else features[number]
         media.append(extract_media(result, path, model, progress, features=known))
         files.append(None if result.recording == STDOUT else relative(path, target))
     values = {
