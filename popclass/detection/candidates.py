@@ -228,7 +228,8 @@ def _peaks(values: Floats, threshold: float, reach: int) -> NDArray[np.intp]:
     above = np.flatnonzero(values > threshold)
     if not len(above):
         return above
-    windows = np.pad(values, reach, constant_values=-np.inf)[above[:, None] + np.arange(2 * reach + 1)]
+    edge = np.full(reach, -np.inf, values.dtype)  # np.pad takes longer than all the rest
+    windows = np.concatenate([edge, values, edge])[above[:, None] + np.arange(2 * reach + 1)]
     return np.asarray(above[np.argmax(windows, axis=1) == reach])
 
 
