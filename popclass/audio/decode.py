@@ -36,7 +36,9 @@ import numpy.typing as npt
 import soundfile as sf
 
 from popclass.audio.container import ContainerHeader, find_bytes, ignored_bytes
-from popclass.audio.ffmpeg import RAIL_16_BIT, PyAVDecoder
+from popclass.audio.ffmpeg import RAIL_16_BIT, PyAVDecoder, finds_sound
+from popclass.audio.header import read_header
+from popclass.audio.signatures import HEAD_BYTES, foreign_kind, lacks_beginning
 from popclass.audio.timeline import Block
 from popclass.errors import AudioError
 
@@ -44,6 +46,8 @@ READABLE = "WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm"
 
 FLAC_START = b"fLaC\x00\x00\x00\x22"  # and the head of STREAMINFO: where a second file was appended
 READ_AHEAD = 1 << 16  # bytes that libFLAC reads beyond what it has decoded, at most
+PROBE_BYTES = 1 << 18  # in which sound must begin, where a folder may hold any files
+_MAGIC = (b"\x1a\x45\xdf\xa3", b"#!AMR", b"\x30\x26\xb2\x75")  # Matroska and webm, AMR, ASF
 _UNKNOWN_FRAMES = 1 << 62
 _RAILS = {"PCM_U8": 127 / 128, "PCM_S8": 127 / 128, "ULAW": 32124 / 32768, "ALAW": 32256 / 32768}
 
@@ -186,7 +190,40 @@ def open_file(path: str, header: ContainerHeader | None = None) -> Decoder:
     except AudioError as error:
         if lost:
             raise AudioError(f"needs the right length in its {header.kind} header; export it again") from error
-        raise AudioError(f"cannot be read as audio ({error}); popclass reads {READABLE} and more") from error
+        raise AudioError(f"cannot be read as audio{_reason(path, header, str(error))}") from error
+
+
+def _reason(path: str, header: ContainerHeader, error: str) -> str:
+    with open(path, "rb") as file:
+        kind = foreign_kind(file.read(HEAD_BYTES))
+    if kind is None and header.kind == "unknown" and lacks_beginning(path):
+        kind = "an mp4 whose beginning is missing", "copy or download it again"
+    if kind is not None:
+        return ": it is {}; {}".format(*kind)
+    return f" ({error}); popclass reads {READABLE} and more"
+
+
+def holds_audio(path: str | os.PathLike[str]) -> bool:
+    """Return True if the content of a file, whatever its name, is that of a recording; False if it cannot be read.
+
+    A decoder tries what no signature tells, such as a video stream; a film without sound is not a recording.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD_BYTES)
+            if head.startswith(_MAGIC):
+                return True
+            if not head or foreign_kind(head) is not None:
+                return False
+            header = read_header(file)
+            file.seek(0)
+            if header is None:
+                return finds_sound(file.read(PROBE_BYTES))
+        if header.kind == "MP4" and not (header.cut_short or header.fault):  # it may hold pictures only
+            open_file(os.fspath(path), header).close()
+    except (OSError, AudioError):
+        return False
+    return True
 
 
 def _uses_mpg123(path: str) -> bool:

@@ -7,6 +7,7 @@ The interface is that of all decoders, see `popclass.audio.decode`.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from itertools import chain
@@ -42,6 +43,20 @@ _DELAYED = {
 """Codecs whose encoder delays the sound by more than 5 ms."""
 
 RAIL_16_BIT = 32767 / 32768
+
+
+def finds_sound(head: bytes) -> bool:
+    """Return True if the first bytes of a file are of a known format and can be decoded as sound."""
+    try:
+        import av
+    except ImportError:
+        return False
+    try:
+        opened: Any = av.open(io.BytesIO(head), options={"format_whitelist": CONTAINERS})
+        with opened as container:
+            return bool(container.streams.audio) and any(True for _ in container.decode(audio=0))
+    except (av.FFmpegError, ValueError):
+        return False
 
 
 class PyAVDecoder:

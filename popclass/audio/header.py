@@ -33,7 +33,6 @@ _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb"
 _W64_GUID = b"\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 _UNKNOWN_32, _UNKNOWN_64 = 0xFFFFFFFF, 1 << 62
 _STREAMINFO = 34
-_OTHER_MAGIC = (b"\x1a\x45\xdf\xa3", b"#!AM", b"\x30\x26\xb2\x75")  # Matroska and webm, AMR, ASF
 _PCM, _FLOAT, _MP3, _EXTENSIBLE = 1, 3, 0x55, 0xFFFE
 
 
@@ -72,20 +71,6 @@ def read_header(file: BinaryIO) -> ContainerHeader | None:
                 return None
             return header
     return None
-
-
-def holds_audio(path: str | os.PathLike[str]) -> bool:
-    """Return True if the content of a file, whatever its name, is that of a recording; False if it cannot be read.
-
-    Of mp4, whose boxes hold pictures as well, the name has to decide.
-    """
-    try:
-        with open(path, "rb") as file:
-            begins = file.read(4)
-            header = read_header(file)
-    except OSError:
-        return False
-    return begins in _OTHER_MAGIC or (header is not None and header.kind != "MP4")
 
 
 def parse_wav_format(chunk: bytes, order: str = "<") -> WavFormat:
@@ -270,7 +255,7 @@ _READERS: tuple[tuple[bytes, str, Callable[[BinaryIO, int, ContainerHeader], Non
     (rb"caff", "CAF", _read_caf),
     (rb"fLaC", "FLAC", _read_flac),
     (rb"\.snd", "AU", _read_au),
-    (rb"....ftyp", "MP4", read_mp4),
+    (rb"....(ftyp|mdat)|\0...(moov|wide|free|skip|pnot)", "MP4", read_mp4),
     (rb"OggS", "Ogg", read_ogg),
     (rb"ID3|\xff[\xe0-\xff]", "MP3", read_mp3),
 )

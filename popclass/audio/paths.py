@@ -17,7 +17,8 @@ AUDIO_SUFFIXES = (
     *(".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf"),
     *(".au", ".snd", ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".qta", ".3gp", ".3g2", ".3gpp", ".aac", ".amr", ".ac3"),
     *(".webm", ".mka", ".mkv", ".wma", ".wmv", ".asf", ".avi", ".flv", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".ape"),
-    *(".mp2", ".eac3", ".ec3", ".wv", ".tta", ".dsf"),
+    *(".3ga", ".m4r", ".mp2", ".spx", ".awb", ".eac3", ".ec3", ".dsf", ".wv", ".tta", ".dss", ".voc"),
+    *(".m2t", ".vob", ".f4a", ".f4v", ".adts"),
 )
 """Suffixes of recordings, for searching folders. The content of a file alone decides how it is read."""
 

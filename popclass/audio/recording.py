@@ -30,7 +30,7 @@ from popclass.audio.header import read_header
 from popclass.audio.paths import kind_of, open_pipe
 from popclass.audio.quality import SampleCheck
 from popclass.audio.timeline import Block
-from popclass.audio.timestamps import recording_time
+from popclass.audio.timestamps import check_file_name, recording_time
 from popclass.errors import AudioError, UsageError
 from popclass.results import RecordingInfo
 from popclass.utils.files import NO_FILE, Stamp
@@ -266,7 +266,8 @@ def _open_path(path: str, name: str) -> Recording:
         recording._changed = lambda: Stamp.of(path) not in (before, NO_FILE)
         return recording
     except FileNotFoundError as error:
-        raise AudioError("no such file; check the path") from error
+        missing = "is a link whose target is missing" if os.path.islink(path) else "no such file; check the path"
+        raise AudioError(missing) from error
     except (OSError, ValueError) as error:
         raise AudioError(f"cannot be read ({_cause(error)}); check the path and its permissions") from error
 
@@ -281,4 +282,5 @@ def _open_file(path: str, name: str) -> Recording:
     recording = Recording(name, decoder)
     recording.warnings += warnings
     recording.recorded_at = recording_time(Path(name).name, decoder.tags, header.chunks, decoder.sample_rate)
+    recording.warnings += check_file_name(Path(name).name, recording.recorded_at)
     return recording

@@ -12,6 +12,7 @@ The first of these sources that has a time is used:
    file distinguishes them, so such a time may be late by the length of the recording.
 4. a timestamp in the file name, as phones and field recorders write it: `20261122_101500`, `2026-11-22 10.15.00`,
    `2026-11-22T10-15-00Z`, `REC_20261122101500`, `2026-11-22 at 10.15.00`, `2026-11-22 at 3.15.00 PM`,
+   `2026-11-22 um 10.15.00`, `2026-11-22T10-15-00-123Z`, `GMT20261122-101500`, `20261122_101500UTC`,
    `261122-101500` (first, or after a space); `6745A0F4.WAV`, hexadecimal seconds since 1970 in UTC, of older
    AudioMoths.
 
@@ -33,13 +34,21 @@ EARLIEST_YEAR = 1990
 MATROSKA_ZERO = datetime(2001, 1, 1, tzinfo=UTC)
 """Time that Matroska counts from; writers that do not know the time leave it there."""
 
+_TOLERANCE = timedelta(days=1)  # between metadata and name: any two time zones
+
 _DAY = r"(?P<year>(?:19|20)\d\d)(?P<s>[-_.:]?)(?P<month>\d\d)(?P=s)(?P<day>\d\d)"
-_HOUR = r"(?P<hour>\d\d|\d(?=[.:-]\d\d[.:-]\d\d.?[AP]M))"  # a single digit in a clock of twelve hours only
-_FRACTION = r"(?:[.,](?P<fraction>\d{1,9})|(?P<joined>\d{3}|\d{6}|\d{9}))?"
-_TIME = rf"{_HOUR}(?P<t>[-_.:]?)(?P<minute>\d\d)(?P=t)(?P<second>\d\d){_FRACTION}"
-_ZONE = r"(?:(?P<zone>Z|z|[+-]\d\d:?\d\d)(?![0-9A-Za-z]))?"  # not the start of a UUID, nor of "-1400Hz"
+# What stands between date and time; "at" in the languages of phones and messengers.
+_BETWEEN = r"(?:[ T_$-]|__|, | - | (?:at|um|à|a\u0300|a las|alle|às|a\u0300s|om|kl\.|o|klo|в) )?"
+_HALF = r"[AaPp]\.?\s?[Mm](?![0-9A-Za-z])"
+# a single digit in a clock of twelve hours only
+_HOUR = rf"(?P<hour>\d\d|\d(?=(?P<u>[.:-])\d\d(?P=u)\d\d(?:\s|(?P=u))?{_HALF}))"
+# JavaScript's milliseconds keep their Z where the name lost its dot: 10-15-00-123Z
+_FRACTION = r"(?:(?:[.,]|[-_](?=(?:\d{3}){1,3}Z))(?P<fraction>\d{1,9})|(?P<joined>\d{3}|\d{6}|\d{9}))?"
+_TIME = rf"{_HOUR}(?P<t>[-_.:]?|h)(?P<minute>\d\d)(?:(?P=t)|m)(?P<second>\d\d)(?:s(?!\d))?{_FRACTION}"
+_OFFSET = r"[+-]\d\d:?\d\d|\+\d\d(?P=t)\d\d"
+_ZONE = rf"(?:(?P<zone>Z|z|{_OFFSET}|[ _-]?(?:UTC|GMT)(?![ _]?[+-]\d))(?![0-9A-Za-z]))?"  # no UUID, no "-1400Hz"
 _TIMESTAMP = re.compile(
-    rf"(?<!\d){_DAY}(?:[ T_-]| at |, )?{_TIME}(?!\d)(?:\s?(?P<half>[AaPp][Mm])(?![A-Za-z]))?{_ZONE}"
+    rf"(?<!\d)(?P<before>(?:UTC|GMT)(?=\d))?{_DAY}{_BETWEEN}{_TIME}(?!\d)(?:(?:\s|(?P=t))?(?P<half>{_HALF}))?{_ZONE}"
 )
 _HEXADECIMAL = re.compile(r"(?P<seconds>(?=\d*[A-F])[0-9A-F]{8})\.WAV")
 _SHORT_YEAR = re.compile(
@@ -50,7 +59,7 @@ _AUDIOMOTH = re.compile(
     r"(?P<day>\d\d)/(?P<month>\d\d)/(?P<year>\d{4}) \(UTC(?P<zone>[+-]\d{1,2}(?::?\d\d)?)?\)"
 )
 _HALF_OF_64_BITS = re.compile(r"\d{1,10}")
-_FIRST_AUDIOMOTH = 1_483_228_800  # 2017
+_HEX_AUDIOMOTH = range(1_483_228_800, 1 << 31)  # 2017 to 2038; half of all other numbers of eight digits lie above
 _DATE_TAGS = ("com.apple.quicktime.creationdate", "creation_time", "date", "recording_date", "date_recorded")
 
 
@@ -88,6 +97,15 @@ def recording_time(
     )
 
 
+def check_file_name(file_name: str, used: datetime | None) -> list[str]:
+    """Return a warning if the timestamp in a file name differs by more than a day from the time that is used."""
+    named = from_file_name(file_name) if used is not None else None
+    if named is None or used is None or abs(named.replace(tzinfo=None) - used.replace(tzinfo=None)) <= _TOLERANCE:
+        return []
+    both = f"the metadata gives {used.isoformat()} as the start, the file name {named.isoformat()}"
+    return [f"{both}; the metadata is used"]
+
+
 def from_file_name(file_name: str) -> datetime | None:
     """Return the timestamp in a file name, if any.
 
@@ -101,7 +119,7 @@ def from_file_name(file_name: str) -> datetime | None:
     for place in range(len(file_name)):  # a number before the timestamp may look like its beginning
         if (time := _as_datetime(_TIMESTAMP.match(file_name, place))) is not None:
             return time
-    if (found_hex := _HEXADECIMAL.fullmatch(file_name)) and int(found_hex["seconds"], 16) >= _FIRST_AUDIOMOTH:
+    if (found_hex := _HEXADECIMAL.fullmatch(file_name)) and int(found_hex["seconds"], 16) in _HEX_AUDIOMOTH:
         return datetime.fromtimestamp(int(found_hex["seconds"], 16), UTC)
     return _as_datetime(_SHORT_YEAR.search(file_name), century=2000)
 
@@ -118,10 +136,12 @@ def _as_datetime(found: re.Match[str] | None, *, century: int = 0) -> datetime |
     if (half := part.get("half")) is not None:
         if not 1 <= hour <= 12:
             return None
-        hour = hour % 12 + 12 * (half.upper() == "PM")
+        hour = hour % 12 + 12 * half.upper().startswith("P")
     micro = int((part.get("fraction") or part.get("joined") or "").ljust(6, "0")[:6])
     try:
-        return datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(part.get("zone")))
+        return datetime(
+            year, month, day, hour, minute, second, micro, tzinfo=_zone(part.get("before") or part.get("zone"))
+        )
     except ValueError:
         return None
 
@@ -130,9 +150,9 @@ def _zone(text: str | None) -> timezone | None:
     """Return the zone of an offset; None for one that no place has, such as the counter in `20260101_100000-0001`."""
     if text is None:
         return None
-    if text in ("Z", "z"):
+    if text[-1] in "ZzCT":  # Z, UTC, GMT
         return UTC
-    digits = text[1:].replace(":", "")
+    digits = re.sub(r"\D", "", text)
     hours, minutes = (int(digits[:-2]), int(digits[-2:])) if len(digits) > 2 else (int(digits), 0)
     offset = timedelta(hours=hours, minutes=minutes)
     east = text[0] == "+"
@@ -164,6 +184,7 @@ def _from_ixml(chunk: bytes, sample_rate: int) -> datetime | None:
 
 
 def _origination(day: str, clock: str, reference: int, sample_rate: int) -> datetime | None:
+    day = re.sub("[ /]", "-", day.strip())  # EBU Tech 3285 allows spaces
     time = _as_datetime(_TIMESTAMP.fullmatch(f"{day} {clock}".rstrip("\0 ")))
     if time is None or reference == 0:
         return time

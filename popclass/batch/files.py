@@ -1,9 +1,9 @@
 """Recordings of a folder tree, and recordings with the same content.
 
 A file is a recording if its name ends like one, in upper or lower case, or its content is audio. All other files are
-listed as skipped. Hidden folders (a leading dot) and the folder of results are not searched. Links to folders are
-followed, each folder is visited once, and a file inside the tree keeps its name there. Folders that cannot be read are
-reported. So are pipes, sockets and broken links that have the name of a recording.
+listed as skipped. So are hidden folders (a leading dot); they and the folder of results are not searched. Links to
+folders are followed, each folder is visited once, and a file inside the tree keeps its name there. Folders that cannot
+be read are reported. So are pipes, sockets and broken links that have the name of a recording.
 
 A path that begins like a formula (`=`, `+`, `-`, `@`, a tab or a line break) gets a leading `./`: it names the same
 file, and a spreadsheet that opens the tables reads it as text.
@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from popclass.audio.header import holds_audio
+from popclass.audio.decode import holds_audio
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import UsageError
 from popclass.utils.files import equal_files
@@ -100,6 +100,9 @@ def _walk(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[tu
                 inner.clear()
                 continue
             seen.add(real)
+            for name in inner:
+                if name.startswith("."):
+                    yield f"{relative(Path(place, name), folder)}/", "a hidden folder"
             inner[:] = sorted(name for name in inner if not name.startswith("."))
             pending += [path for path in (os.path.join(place, name) for name in inner) if os.path.islink(path)]
             for name in names:
@@ -110,8 +113,9 @@ def _reason_to_skip(path: Path) -> str:
     """Return why a file is not a recording; empty for one."""
     if path.name.startswith("."):
         return "hidden"
-    recording = path.name.lower().endswith(AUDIO_SUFFIXES) or (path.is_file() and holds_audio(path))
-    return "" if recording else "not audio"
+    name = path.name.lower().removesuffix(".part").removesuffix(".crdownload")  # of browsers, while they download
+    recording = name.endswith(AUDIO_SUFFIXES) or (path.is_file() and holds_audio(path))
+    return "" if recording else "not recognized as audio by name or content"
 
 
 def fingerprint(path: Path) -> Fingerprint:

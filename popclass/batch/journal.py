@@ -44,6 +44,7 @@ from popclass.utils.text import one_line
 NAME = "journal.jsonl"
 VERSION = 3
 
+_BEGINNING = b'{"journal":'
 _CRC = ',"crc":'
 _INFO = ("duration_s", "sample_rate", "channels")
 _EVENT = ("onset", "peak", "end", "channel", "snr_db", "peak_dbfs", "burst")
@@ -151,6 +152,8 @@ class Journal:
             self._file: BinaryIO = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed by `__exit__`
             try:
                 self._lock()
+                if os.fstat(self._file.fileno()).st_size and not is_journal(self._path):
+                    raise OutputError(f"{self._shown} is not the journal of a batch; use another folder")
                 if fresh:
                     self._file.truncate(0)
                 self._check_head(json.dumps({"journal": VERSION, **made_by}, separators=(",", ":")) + "\n")
@@ -221,6 +224,21 @@ class Journal:
             raise OutputError(f"{self._shown} is in use by another batch; wait or name another folder") from None
         except (ImportError, OSError):  # Windows, or a file system without locks: two batches at once are not noticed
             return
+
+
+def is_journal(path: Path) -> bool:
+    """Return whether a file begins like a journal, so that a batch wrote the files beside it; False if it is missing.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be read.
+    """
+    if not path.exists():
+        return False
+    with system_errors(path, "read"), path.open("rb") as file:
+        head = file.read(len(_BEGINNING))
+        return head != b"" and _BEGINNING.startswith(head)  # an interruption may leave a part of the first line
 
 
 def seal(content: Mapping[str, Any]) -> str:

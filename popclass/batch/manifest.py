@@ -21,6 +21,7 @@ from popclass.batch.files import FORMULA_STARTS
 from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import check_text, read_columns
 from popclass.formats.text import number
+from popclass.labels.table import meant_column
 from popclass.metadata import Metadata
 from popclass.utils.duration import parse_moment
 from popclass.utils.files import existing
@@ -118,7 +119,10 @@ def _check_columns(shown: str, columns: Sequence[str]) -> None:
     if "file" not in columns:
         raise LabelError(f"{shown}: column file is missing; a manifest has file and any of {', '.join(COLUMNS[1:])}")
     if unknown := [name for name in columns if name not in COLUMNS]:
-        raise LabelError(f"{shown}: unknown column '{one_line(unknown[0])}': allowed are {', '.join(COLUMNS)}")
+        meant = meant_column(unknown[0], columns, COLUMNS)
+        advice = "remove it" if meant is None else f"did you mean {meant}? Rename it, or remove it"
+        allowed = ", ".join(COLUMNS)
+        raise LabelError(f"{shown}: unknown column '{one_line(unknown[0])}': allowed are {allowed}; {advice}")
 
 
 def _metadata(where: str, cells: dict[str, str], site: str | None) -> Metadata:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from popclass.batch.files import Fingerprint
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Entry
+from popclass.batch.journal import Entry, is_journal
 from popclass.errors import OutputError, UsageError
 from popclass.formats.csv_io import FAILED, RecordingRow, csv_line, csv_rows, read_events_csv, recordings_csv
 from popclass.metadata import Metadata
@@ -188,13 +188,13 @@ class ResultsFolder:
         self._to = to
         self._files = [path / name for name in (*_tables(CSV), *_tables(PARQUET), RUN)]
 
-    def prepare(self, *, fresh: bool) -> None:
+    def prepare(self) -> None:
         """Make the folder.
 
         Raises
         ------
         OutputError
-            If it cannot be written, or holds tables without a journal, which some other program wrote.
+            If it cannot be written, or holds tables without a journal, which something else wrote.
         """
         shown = one_line(os.fspath(self._path))
         with system_errors(self._path):
@@ -204,8 +204,9 @@ class ResultsFolder:
         for name in (*_tables(self._to), RUN):
             check_writable(self._path / name)
         foreign = [path.name for path in self._files if path.exists()]
-        if foreign and not fresh and not (self._path / JOURNAL).exists():
-            raise OutputError(f"{shown} has a {foreign[0]} that no batch wrote; use another folder or --fresh")
+        if foreign and not is_journal(self._path / JOURNAL):
+            article = "an" if foreign[0].startswith("e") else "a"
+            raise OutputError(f"{shown} has {article} {foreign[0]} that no batch wrote; use another folder")
 
     def remove_tables(self) -> None:
         """Remove the tables of an earlier run, which do not belong to a journal that starts over."""

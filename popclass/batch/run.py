@@ -22,7 +22,7 @@ from pathlib import Path
 from popclass.batch.files import find_recordings, same_content
 from popclass.batch.journal import Journal
 from popclass.batch.manifest import Summary, notices, read_manifest, summarize
-from popclass.batch.result import CSV, BatchResult, Labeler, ResultsFolder
+from popclass.batch.result import CSV, RUN, BatchResult, Labeler, ResultsFolder
 from popclass.batch.worker import LIBRARIES, BatchProgress, OnProgress, Outcome, Process, ProgressCounter, process_here
 from popclass.errors import UsageError
 from popclass.metadata import Metadata
@@ -30,6 +30,7 @@ from popclass.model.model import Model
 from popclass.pipeline import load_model
 from popclass.results import SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
+from popclass.utils.duration import in_future
 from popclass.utils.files import Stamp
 from popclass.utils.signals import defer_signals
 from popclass.utils.text import abbreviated, counted, one_line
@@ -150,20 +151,28 @@ def classify_folder(
             raise UsageError("--scheduler needs Dask: pip install 'popclass[cluster]', also on the workers") from None
         connection = connected(scheduler, source, chosen, notice)
     with connection as process:
-        results.prepare(fresh=fresh)
+        results.prepare()
         with Journal(target, made_by, classes=len(chosen.classes), fresh=fresh) as journal:
             if fresh:
                 results.remove_tables()
             lines = _notices(shown, summarize(stated), metadata, journal)
             own = None if manifest is None else os.path.realpath(manifest)
-            others = [name for name in skipped if os.path.realpath(source / name) != own]
+            others = {name: skipped[name] for name in skipped if os.path.realpath(source / name) != own}
             if others:
-                lines.append(f"{counted(len(others), 'file')} skipped, hidden or not audio: {abbreviated(others)}")
+                lines.append(f"{_skipped(others)} (all in {one_line(os.fspath(target / RUN))})")
+            if os.path.realpath(source) == os.path.realpath(target):
+                lines.append("the results are written among the recordings; -o with another folder keeps them apart")
             for line in lines:
                 notice(line)
             stamps = {name: Stamp.of(source / name) for name in recordings}
             resumed, done = _process_all(stamps, process, journal, labeler, progress)
-            rows = labeler.finish(same_content(source, labeler.fingerprints))
+            copies = same_content(source, labeler.fingerprints)
+            if copies:
+                lines.append(
+                    f"{len(copies)} recordings have the same content as others; see warnings in recordings.{to}"
+                )
+                notice(lines[-1])
+            rows = labeler.finish(copies)
             result = BatchResult(rows, chosen.classes, target, resumed, to, done.audio_s, done.elapsed_s)
             run = {
                 "popclass": __version__,
@@ -199,7 +208,19 @@ def _notices(manifest: str | None, now: Summary, metadata: Mapping[str, Metadata
     journal.note_manifest(now)
     sites = sorted({each.site for each in metadata.values() if each.site is not None})
     assumptions = [line for site in sites if (line := assumption(site)) is not None]
-    return [*notices(tuple(metadata), manifest, now, before), *assumptions]
+    future = [name for name, each in metadata.items() if each.recorded_at is not None and in_future(each.recorded_at)]
+    dated = [f"recorded_at of {counted(len(future), 'recording')} lies in the future: {abbreviated(future)}"]
+    return [*notices(tuple(metadata), manifest, now, before), *(dated if future else ()), *assumptions]
+
+
+def _skipped(reasons: Mapping[str, str]) -> str:
+    """Return a line about skipped files, hidden ones last."""
+    hidden = [name for name, reason in reasons.items() if "hidden" in reason]
+    others = [name for name in reasons if name not in hidden]
+    parts = {"skipped, not recognized as audio": others, "skipped as hidden": hidden}
+    return "; ".join(
+        f"{counted(len(names), 'file')} {what}: {abbreviated(names)}" for what, names in parts.items() if names
+    )
 
 
 def _process_all(

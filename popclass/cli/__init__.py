@@ -23,6 +23,7 @@ from popclass.cli.console import open_closed_streams, print_error, system_failur
 from popclass.errors import PopclassError
 from popclass.utils.files import discard
 from popclass.utils.signals import SignalHandler, as_stopped, handle_signals
+from popclass.utils.text import one_line
 from popclass.version import __version__
 
 __all__ = ["main"]
@@ -99,7 +100,7 @@ def _run(arguments: list[str], stops: SignalHandler) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        line = _usage(error)
+        line = _usage(error, arguments)
     except Exception as error:
         if stops.received is not None:  # a library replaced the interruption, or a worker process was stopped first
             raise stops.received from error
@@ -117,7 +118,7 @@ def _run(arguments: list[str], stops: SignalHandler) -> int:
     return 2
 
 
-def _usage(error: click.ClickException) -> str:
+def _usage(error: click.ClickException, arguments: Sequence[str]) -> str:
     """Return the error that click found, and where to read about the right usage."""
     context = getattr(error, "ctx", None)
     if isinstance(error, click.NoSuchOption) and context is not None and context.info_name == "batch":
@@ -125,5 +126,8 @@ def _usage(error: click.ClickException) -> str:
         if column is not None:
             return f"batch has no {error.option_name}: give --manifest a CSV with the columns file and {column}"
     message = error.format_message().rstrip(".")
+    if message.startswith("No such command") and (os.path.exists(arguments[0]) or os.path.splitext(arguments[0])[1]):
+        example = "batch {} -o results/" if os.path.isdir(arguments[0]) else "classify {}"
+        return f"{one_line(arguments[0])} is not a command; try popclass {example.format(one_line(arguments[0]))}"
     where = context.command_path if context is not None else "popclass"
     return f"{message[:1].lower()}{message[1:]}; see {where} --help"

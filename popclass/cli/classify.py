@@ -13,7 +13,7 @@ import click
 from popclass.cli import options
 from popclass.cli.console import STDIN, check_paths, copied_stdin, exit_code, print_note, process_each, progress_bar
 from popclass.errors import UsageError
-from popclass.utils.duration import parse_moment
+from popclass.utils.duration import in_future, parse_moment
 from popclass.utils.files import STDOUT, check_writable, write_text
 from popclass.utils.text import one_line
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TABLE = "table"
 FORMATS = (TABLE, "csv", "jsonl", "audacity", "raven")
-_BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl"}
+_BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".txt": TABLE, "": TABLE}
 # formats that users expect in a file with this suffix
 _EXPECTED = {
     **{".csv": ["csv"], ".tsv": ["csv"], ".jsonl": ["jsonl"], ".json": ["jsonl"], ".ndjson": ["jsonl"]},
@@ -63,12 +63,13 @@ file name.
 @options.path("-o", "OUT", "Output file; - is stdout.", "output", default=STDOUT)
 def classify(recordings: tuple[str, ...], report: str | None, style: str | None, output: str, **settings: Any) -> int:
     """Run `popclass classify`."""
-    form = style or _BY_SUFFIX.get(PurePath(output).suffix.lower(), TABLE)
+    if settings["recorded_at"] is not None and in_future(settings["recorded_at"]):
+        print_note(f"warning: --recorded-at {settings['recorded_at'].isoformat()} lies in the future; check it")
     if settings["recorded_at"] is not None and len(recordings) > 1:
         raise UsageError("--recorded-at belongs to a single recording: classify them one by one, or use popclass batch")
     if settings["symptom"] and report is None:
         raise UsageError("--symptom is used in a report only: add --report OUT.html")
-    _check_targets(recordings, form, output, report)
+    form = _check_targets(recordings, style, output, report)
 
     from popclass.formats import write_results
     from popclass.metadata import Metadata
@@ -102,22 +103,34 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
     return exit_code(failures, len(found))
 
 
-def _check_targets(recordings: Sequence[str], form: str, output: str, report: str | None) -> None:
-    """Raise UsageError or OutputError if a result could not be written, before any recording is read."""
+def _form_of(output: str) -> str:
+    """Return the format of an output file by its suffix, or raise UsageError."""
+    suffix = PurePath(output).suffix.lower()
+    if suffix not in _BY_SUFFIX:
+        likely = "".join(f" (--format {name})" for name in _EXPECTED.get(suffix, ()))
+        known = f"end it in .csv, .jsonl or .txt, or choose with --format: {', '.join(FORMATS)}"
+        raise UsageError(f"{one_line(output)}: no format has the suffix {one_line(suffix)}{likely}; {known}")
+    return _BY_SUFFIX[suffix]
+
+
+def _check_targets(recordings: Sequence[str], style: str | None, output: str, report: str | None) -> str:
+    """Return the format; raise UsageError or OutputError if a result could not be written, before reading."""
     from popclass.formats.write import check_not_corrected
 
-    if form == "audacity" and len(recordings) > 1:
+    if style == "audacity" and len(recordings) > 1:
         raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
     for target in (output,) if report is None else (output, report):
         check_paths(recordings, target)
         check_writable(target)
+    form = style or _form_of(output)
     check_not_corrected(form, output)
     if report is None:
-        return
+        return form
     if report != STDOUT and PurePath(report).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--report {one_line(report)}: a report is an HTML page; end its name in .html or .htm")
     if os.path.realpath(report) == os.path.realpath(output):
         raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
+    return form
 
 
 def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, chosen: bool) -> None:

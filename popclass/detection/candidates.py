@@ -1,11 +1,8 @@
-"""Candidate frames for onsets, by a likelihood ratio against the noise floor and the recent past, and their samples.
+"""Candidate frames for onsets, by a likelihood ratio against the noise floor, and their samples.
 
-In every band the energy of the next frames is compared with a reference, the largest of
-
-- the floor: a low quantile of the band's energy over the last seconds, corrected to a mean;
-- the trailing level: the mean amplitude of the last 100 ms, so that speech or a rattle does not trigger at each of its
-  pulses, while a few clicks hardly raise it;
-- the fading peak: recent peaks of the band with an exponential decay, so that a ring or an echo is not a new onset.
+In every band the energy of the next frames is compared with the floor, a low quantile of the band's energy over the
+last seconds, corrected to a mean. The maxima are candidates; `popclass.detection.verification` decides which of them
+are short sounds.
 
 For Gaussian noise of known variance the log-likelihood ratio of a raised variance is n/2 (r - 1 - ln r), with r the
 energy ratio and n the number of independent coefficients; the ratios of the bands add up. One threshold therefore fits
@@ -19,7 +16,6 @@ change: the release of a snap, not the rubbing before it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -30,13 +26,10 @@ from popclass.detection.bands import Doubles, Floats
 
 SHORT = 2  # frames of the short window: 2.7 ms, about a click
 LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the window of an event's level
-TRAILING = 75  # frames of the trailing level: 100 ms
 FEWEST_BLOCKS = 24  # long windows needed to measure the steadiness of the background
 UNKNOWN_STEADINESS = 0.5
-THRESHOLD = 20.0  # log-likelihood ratio (natural) of a candidate; stationary noise reaches about 15 in a minute
+THRESHOLD = 22.0  # log-likelihood ratio (natural) of a candidate; stationary noise reaches about 15 in a minute
 FLOOR_QUANTILE = 0.3  # of the band energy, used as the floor
-TRAILING_GAIN = 0.25  # minimum energy ratio of an onset to the mean of the last 100 ms
-FADING_GAIN, FADING_PER_FRAME = 0.25, 0.87  # share of a recent peak's energy below which it masks onsets, and its decay
 LEAST_STEADINESS = 0.1  # minimum share of the independent values counted in an unsteady background
 QUIETEST_RMS = 1e-5  # minimum floor relative to full scale: about a third of a step of 16 bits
 QUIETEST_SHARE = 0.01  # minimum floor relative to all bands: above its cut-off a codec leaves residues, not silence
@@ -100,20 +93,6 @@ def background(energies: Floats, counts: Doubles) -> tuple[Floats, Floats]:
     return floor[:, None], (counts * steadiness).astype(np.float32)[:, None]
 
 
-def reference(energies: Floats, floor: Floats) -> Floats:
-    """Return the energy with which each frame is compared, from the frames before it; shapes (bands, frames)."""
-    running = np.cumsum(np.sqrt(energies), axis=1, dtype=np.float64)
-    running[:, TRAILING:] -= running[:, :-TRAILING].copy()
-    trailing = (running.astype(np.float32) / np.float32(TRAILING)) ** 2
-    trailing = np.maximum(trailing - floor, 0) * np.float32(TRAILING_GAIN) + floor
-    fade = np.arange(energies.shape[1], dtype=np.float32) * np.float32(-np.log(FADING_PER_FRAME))
-    smooth = moving_sum(energies, SHORT) * np.float32(0.5) + floor * np.float32(1e-6)
-    fading = np.exp(np.maximum.accumulate(np.log(smooth) + fade, axis=1) - fade) * np.float32(FADING_GAIN)
-    against = floor.copy()
-    against[:, 1:] = np.maximum(np.maximum(trailing, fading)[:, :-1], floor[:, 1:])
-    return against
-
-
 def log_likelihood(energies: Floats, against: Floats, counts: Doubles, freedom: Floats, length: int) -> Floats:
     """Return the log-likelihood ratio of an onset at each frame, by band, from the next `length` frames.
 
@@ -132,26 +111,29 @@ def contrast(
     energies: Floats,
     frames: NDArray[np.intp],
     lengths: NDArray[np.intp],
-    spans: Sequence[tuple[int, int]],
+    span: tuple[int, int],
     floor: Floats,
     freedom: Floats,
     counts: Doubles,
-) -> list[Floats]:
-    """Return the log-likelihood ratios of candidates against the mean energy of each span of frames near them.
+) -> Floats:
+    """Return the log-likelihood ratio of candidates by band against the mean energy of a span of frames near each.
 
     Parameters
     ----------
     energies : ndarray, shape (bands, frames)
     frames, lengths : ndarray, shape (candidates,)
         First frame and length of each candidate's window.
-    spans : sequence of (int, int)
-        First and last-but-one frame of a reference, relative to the candidate. Frames that do not exist are left out;
-        the reference is at least the floor.
+    span : (int, int)
+        First and last-but-one frame of the reference, relative to the candidate. Frames that do not exist are
+        left out; the reference is at least the floor.
     floor, freedom : ndarray, shape (candidates, bands)
     counts : ndarray, shape (bands,)
+
+    Returns
+    -------
+    ndarray, shape (candidates, bands)
     """
-    begin = max(int(frames.min()) + min(first for first, _ in spans), 0)
-    end = int(frames.max()) + max(LONG, *(stop for _, stop in spans))
+    begin, end = max(int(frames.min()) + min(span[0], 0), 0), int(frames.max()) + max(span[1], LONG)
     sums = np.zeros((len(energies), min(end, energies.shape[1]) - begin + 1))
     np.cumsum(energies[:, begin:end], axis=1, out=sums[:, 1:])
 
@@ -159,23 +141,18 @@ def contrast(
         first, stop = (np.minimum(np.maximum(each - begin, 0), sums.shape[1] - 1) for each in (first, stop))
         return np.asarray((sums[:, stop] - sums[:, first]) / np.maximum(stop - first, 1)).T
 
-    own = mean(frames, frames + lengths)
-    weights = freedom * (counts * lengths[:, None] >= 2)
-    found = []
-    for span in spans:
-        ratio = np.maximum(own / np.maximum(mean(frames + span[0], frames + span[1]), floor), 1)
-        evidence = np.einsum("ij,ij->i", ratio - 1 - np.log(ratio), weights)
-        found.append(np.asarray(evidence * lengths / 2, np.float32))
-    return found
+    against = np.maximum(mean(frames + span[0], frames + span[1]), floor)
+    ratio = np.maximum(mean(frames, frames + lengths) / against, 1)
+    usable = counts * lengths[:, None] >= 2
+    return np.asarray((ratio - 1 - np.log(ratio)) * freedom * usable * (lengths[:, None] / 2), np.float32)
 
 
 def possible_frames(
     energies: Floats, floor: Floats, freedom: Floats, counts: Doubles, threshold: float
 ) -> NDArray[np.intp]:
-    """Return the frames whose evidence against the floor alone can reach the threshold.
+    """Return the frames whose evidence can reach the threshold, by the least floor of all of them.
 
-    The reference is never below the floor, so all other frames fail against it, too. This spares most of a recording
-    the reference, which takes longer than everything else.
+    This spares most of a recording the evidence of every frame and band.
 
     Parameters
     ----------

@@ -1,9 +1,8 @@
 """Verification of candidate onsets: short sounds stay, pulses of a voice and swells of noise are rejected.
 
 The threshold of a candidate is low enough for the later pops of a thrust, which stand only a few decibels over the
-reverberation of the earlier ones. In speech it is reached at every glottal pulse. Four quantities tell the two apart:
+reverberation of the earlier ones. In speech it is reached at every glottal pulse. Three quantities tell the two apart:
 
-- the evidence of the candidate;
 - the evidence against the mean level 13-67 ms after it: a short sound has faded by then, a voiced or noisy one has not;
 - the evidence against the mean level of the 13 ms before it: glottal pulses follow each other faster;
 - the periodicity of the 40 ms after it at 75-350 Hz, the range of voices.
@@ -27,12 +26,12 @@ PITCH_HZ = (75.0, 350.0)  # of voices
 VOICED_S = 0.040  # stretch searched for a period: three of the longest
 SKIPPED_S = 0.001  # of the candidate itself
 PITCH_STEPS = 4  # values per frame to which that stretch is averaged: 3 kHz
-WEIGHTS = np.array([1.1, 0.3, 0.9, -4.8])  # of the logarithms of the three evidences, and of the periodicity
-BIAS = -5.2
+LEAST_BEFORE = 6.4  # evidence against the level before, without which a candidate is noise above a wrong floor
+WEIGHTS = np.array([0.55, 0.84, -3.42])  # of the logarithms of the two evidences, and of the periodicity
+BIAS = -2.14
 
 
 def verify(
-    evidence: Floats,
     after: Floats,
     before: Floats,
     samples: Floats,
@@ -44,8 +43,8 @@ def verify(
 
     Parameters
     ----------
-    evidence, after, before : ndarray, shape (candidates,)
-        Log-likelihood ratios: as proposed, against the level after the candidate and against that before it.
+    after, before : ndarray, shape (candidates,)
+        Log-likelihood ratios against the level after the candidate and against that before it.
     samples : ndarray, shape (n,)
         Of the channel, from frame 0 to 41 ms after the last candidate, or less at the end of a recording.
     frames : ndarray, shape (candidates,)
@@ -55,12 +54,14 @@ def verify(
     sample_rate : int
         In hertz.
     """
-    score = np.log1p(np.stack([evidence, after, before], axis=1)) @ WEIGHTS[:3] + BIAS
-    possible = np.flatnonzero(score > 0)  # the periodicity, which takes longest, can only lower it
+    score = np.log1p(np.stack([after, before], axis=1)) @ WEIGHTS[:2] + BIAS
+    possible = np.flatnonzero(
+        (score > 0) & (before > LEAST_BEFORE)
+    )  # the periodicity, which takes longest, can only lower it
     short = np.zeros(len(frames), bool)
     if len(possible):
         voiced = periodicity(*stretches(samples, frames[possible], frame, sample_rate))
-        short[possible] = score[possible] + WEIGHTS[3] * voiced > 0
+        short[possible] = score[possible] + WEIGHTS[2] * voiced > 0
     return short
 
 

@@ -14,17 +14,22 @@ import csv
 import io
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from popclass.errors import LabelError
-from popclass.formats.text import INTEGERS, decimals, fields, rounded, shortened
+from popclass.formats.text import INTEGERS, decimals, encoding_of, fields, rounded, shortened
 from popclass.results import UNCERTAIN, HasInfo, RecordingInfo, RecordingResult, event_columns
 from popclass.utils.text import one_line, visible
 
+EMPTY_CELLS = ("nan", "NaN", "None", "none", "null", "NULL", "<NA>", "#N/A")
+DELIMITERS = (",", ";", "\t")  # a spreadsheet writes ";" where the comma is the decimal sign, tabs in Unicode text
 OK = "ok"
 FAILED = "failed"
 
@@ -184,13 +189,20 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str]) -> I
 
 
 def check_text(where: str, column: str, text: str) -> None:
-    """Raise LabelError if a text from `read_columns` is not UTF-8: it would be another name than the one meant."""
+    """Raise LabelError if a text from `read_columns` is not UTF-8, or what programs write for an empty cell.
+
+    It would be another name than the one meant, or one that several people share.
+    """
+    if text in EMPTY_CELLS:
+        raise LabelError(f"{where}: {column} is '{text}', a missing value; leave the cell empty")
     if not text.isascii() and any("\udc80" <= each <= "\udcff" for each in text):
         raise LabelError(f"{where}: {column} '{one_line(text)}' is not UTF-8: save the table as UTF-8 (CSV UTF-8)")
 
 
 def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the place of each row (for messages) and its cells by column; rows without text are skipped.
+
+    The header shows which of `DELIMITERS` separates the columns.
 
     Parameters
     ----------
@@ -201,16 +213,14 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
     Raises
     ------
     LabelError
-        If the file cannot be read, or a row has more fields than the header.
+        If the file cannot be read, the header has several delimiters, or a row has more fields than it.
     """
     shown = one_line(str(path))
     # bytes in an older encoding survive as surrogates, as they do in file names
-    with _csv_reader(path, errors="surrogateescape") as reader:
+    with _csv_reader(path, DELIMITERS, errors="surrogateescape") as reader:
         columns = [name.strip().lower() for name in next(reader, [])]
         while columns and not columns[-1]:  # spreadsheets write empty cells to the right of a table
             columns.pop()
-        if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
-            raise LabelError(f"{shown}: columns must be separated by commas")
         check(shown, columns)
         named = [name for name in columns if name]
         if len(set(named)) < len(named):
@@ -221,15 +231,28 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
             if any(cells[len(columns) :]):
                 raise LabelError(f"{where}: {len(cells)} fields, but the header names {len(columns)} columns")
             if any(cells):
-                yield where, dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
+                row_cells = dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
+                # one name for a subject; a file keeps its name, which the file system compares byte by byte
+                yield where, {key: each if key == "file" else normalize("NFC", each) for key, each in row_cells.items()}
 
 
 @contextmanager
-def _csv_reader(path: str | os.PathLike[str], errors: str = "strict") -> Iterator[Any]:
+def _csv_reader(path: str | os.PathLike[str], delimiters: Sequence[str] = ",", errors: str = "strict") -> Iterator[Any]:
     """Open a CSV; an error in reading it becomes a LabelError with its name."""
+    shown = one_line(os.fspath(path))
     try:
-        with open(path, encoding="utf-8-sig", errors=errors, newline="") as file:
-            yield csv.reader(file, strict=True)
+        with open(path, "rb") as file:
+            encoding = encoding_of(file.peek(2))  # a pipe can be read only once
+            text = io.TextIOWrapper(file, encoding, errors, newline="")
+            first = text.readline()
+            names = re.sub('"[^"]*"', "", first)
+            found = [each for each in delimiters if each in names]
+            if len(found) > 1:
+                both = " and ".join(f"'{one_line(each)}'" for each in found)
+                raise LabelError(f"{shown}: the header has {both}; separate the columns by one of them")
+            yield csv.reader(chain([first], text), strict=True, delimiter=found[0] if found else ",")
+    except FileNotFoundError as error:
+        raise LabelError(f"{shown}: no such file; check the path") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise LabelError(f"{one_line(os.fspath(path))}: cannot be read as CSV: {reason}") from error
+        raise LabelError(f"{shown}: cannot be read as CSV: {reason}") from error

@@ -97,6 +97,11 @@ class TrackLabel(NamedTuple):
     path: str | None = None
 
 
+def encoding_of(data: bytes) -> str:
+    """Return the encoding of a text file by its first bytes."""
+    return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
 def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
     """Yield the rows of a tab-separated file; blank rows are skipped, but counted.
 
@@ -108,7 +113,7 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
     path = Path(path)
     try:
         data = path.read_bytes()
-        encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+        encoding = encoding_of(data)
         # Bytes in an older encoding survive as surrogates, as they do in file names.
         text = data.decode(encoding, "strict" if encoding == "utf-16" else "surrogateescape")
     except (OSError, UnicodeDecodeError) as error:

@@ -169,8 +169,7 @@ def read_raven(path: str | os.PathLike[str]) -> list[tuple[Row, TrackLabel]]:
         # A spreadsheet drops the empty values at the end of a row.
         values = dict(zip_longest(names, map(str.strip, row.cells), fillvalue=""))
         selection = _selection(row, values, values[label])
-        views = (values.get("selection", ""), values.get("begin file", ""), values[BEGIN], values[_END])
-        key = views if values.get("selection") else (*views, selection.text)
+        key = (*map(str, selection), values.get("selection", ""), values[BEGIN])
         selections.setdefault(key, (row, selection))
     return list(selections.values())
 

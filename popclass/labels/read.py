@@ -11,18 +11,37 @@ opened here; `matching` assigns labels to events.
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from popclass.audio.decode import holds_audio
 from popclass.errors import LabelError
 from popclass.labels.records import LabelledRecording, Labels, Note
-from popclass.labels.sidecar import find_sidecars, is_audio, list_files, read_folder, read_one_recording, read_one_track
+from popclass.labels.sidecar import (
+    Sidecars,
+    find_sidecars,
+    is_audio,
+    list_files,
+    read_folder,
+    read_one_recording,
+    read_one_track,
+)
 from popclass.labels.table import TABLE, read_tables, tables_in
 from popclass.labels.validation import STANDARD, check_class_names
-from popclass.utils.text import abbreviated, one_line
+from popclass.utils.text import abbreviated, counted, one_line
 
-SPLITS = frozenset(("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "holdout"))
-"""Names of folders that divide data, in lower case; below them lie folders of classes."""
+SPLITS = frozenset(
+    (
+        *("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "holdout"),
+        *("fold", "split", "set", "part", "data", "dataset"),
+    )
+)
+"""Words in names of folders that divide data (`train`, `test_set`, `fold1`); below them lie folders of classes."""
+
+_OWN_TABLES = ("events.csv", "recordings.csv")
+_OTHER_LABELS = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".textgrid", ".eaf", ".svl", ".boris")
 
 
 def read_labels(source: str | os.PathLike[str]) -> Labels:
@@ -72,6 +91,10 @@ def _read_directory(folder: Path) -> Labels:
     sidecars = find_sidecars(files)
     if tables := tables_in(path for path in files if path.parent == folder):
         labels = read_tables(tables)
+        known = {recording.path for recording in labels.recordings}
+        if unnamed := [path.relative_to(folder).as_posix() for path in sidecars.recordings if path not in known]:
+            brief = f"{counted(len(unnamed), 'recording')} that no table of labels names ignored"
+            labels = replace(labels, warnings=(*labels.warnings, Note(brief, abbreviated(unnamed))))
         tracked = sorted({owner for owners in sidecars.tracks.values() for owner in owners})
         if not tracked:
             return labels
@@ -80,14 +103,33 @@ def _read_directory(folder: Path) -> Labels:
         ignored = Note(brief, abbreviated([path.relative_to(folder).as_posix() for path in tracked]))
         return replace(labels, warnings=(ignored, *labels.warnings))
     if not sidecars.tracks:
-        return _read_class_folders(folder)
+        return _with_unread(folder, files, sidecars, _read_class_folders(folder))
     with_audio = {path.relative_to(folder).parts[0] for path in sidecars.recordings if path.parent != folder}
     if both := sorted(with_audio & set(STANDARD)):
         track = min(sidecars.tracks).relative_to(folder).as_posix()
         found = f"folders named like classes ({abbreviated(both)}) and label tracks ({one_line(track)})"
         shown = one_line(str(folder))
         raise LabelError(f"{shown}: labelled twice: {found}; move or rename one of them, or write a {TABLE}")
-    return read_folder(folder, sidecars)
+    return _with_unread(folder, files, sidecars, read_folder(folder, sidecars))
+
+
+def _with_unread(folder: Path, files: list[Path], sidecars: Sidecars, labels: Labels) -> Labels:
+    """Add warnings of files and folders that are not read, but may hold labels or recordings."""
+    others = [path for path in files if not is_audio(path) and path not in sidecars.tracks]
+    tops = {folder / recording.name.split("/")[0] for recording in labels.recordings}  # a linked class folder is read
+    linked = sorted(path for path in folder.rglob("*") if path.is_symlink() and path.is_dir() and path not in tops)
+    unread = {
+        f"{counted(len(sidecars.strays), 'label track')} without a recording ignored": sidecars.strays,
+        f"files that may hold labels are ignored; read are {TABLE} in the folder itself, and REC.txt beside REC.wav": [
+            path for path in others if path.suffix.lower() in _OTHER_LABELS and path.name not in _OWN_TABLES
+        ],
+        "files that hold sound are ignored, since their names do not end like those of recordings": [
+            path for path in others if path.is_file() and holds_audio(path)
+        ],
+        "links to folders are not followed": linked,
+    }
+    found = {brief: [path.relative_to(folder).as_posix() for path in paths] for brief, paths in unread.items() if paths}
+    return replace(labels, warnings=(*labels.warnings, *(Note(brief, abbreviated(found[brief])) for brief in found)))
 
 
 def _read_class_folders(folder: Path) -> Labels:
@@ -107,6 +149,11 @@ def _read_class_folders(folder: Path) -> Labels:
         found = f"only '{classes[0]}'" if classes else "none with audio"
         wanted = "a folder per class, at least two, or a labels.csv, or label tracks (REC.txt beside REC.wav)"
         raise LabelError(f"{shown}: expected {wanted}; class folders found: {found}")
+    inner_names = {(top, below) for top, below, *clip in (each.name.split("/") for each in recordings) if clip}
+    shared = [name for name, count in Counter(name for _, name in inner_names).items() if count > 1]
+    if shared and not set(classes) & set(STANDARD):
+        brief = f"folders of the same names lie in several class folders; if these are the classes, write a {TABLE}"
+        warnings.append(Note(brief, abbreviated(sorted(shared))))
     if loose := [path.name for path in list_files(folder, below=False) if is_audio(path)]:
         warnings.append(Note("recordings outside the class folders are ignored", abbreviated(loose)))
     return Labels(tuple(recordings), tuple(warnings))
@@ -116,8 +163,12 @@ def _check_class_folder(folder: Path, inner: Path, clips: list[Path]) -> None:
     """Raise LabelError if a folder cannot be a class: by its name, or since the classes lie one level below."""
     below = sorted({clip.relative_to(inner).parts[0] for clip in clips if clip.parent != inner})
     shown = one_line(str(folder))
-    if set(below) & set(STANDARD) or (below and inner.name.casefold() in SPLITS):
+    words = set(re.findall("[a-z]+", inner.name.casefold()))
+    if {name.casefold() for name in below} & set(STANDARD) or (below and words and words <= SPLITS):
         found = f"'{one_line(inner.name)}' holds folders ({abbreviated(below)}), which seem to be the classes"
         wanted = f"give {one_line(str(inner))} itself, or list the recordings in a {TABLE} with their subjects"
         raise LabelError(f"{shown}: {found}; {wanted}")
     check_class_names({inner.name: (1, shown)})
+    if tables := [path for path in list_files(inner) if path.name.lower().endswith(TABLE)]:
+        found = f"by folders of classes, and in {one_line(tables[0].relative_to(folder).as_posix())}"
+        raise LabelError(f"{shown}: labelled twice: {found}; move its rows into a {TABLE} in the folder itself")

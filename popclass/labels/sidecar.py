@@ -4,8 +4,8 @@ A track belongs to a recording by its name. `REC.txt` belongs to `REC.wav` (or a
 folder. So do `REC.wav.txt`, `REC.Table.1.selections.txt`, `REC.selections.txt` and other names that begin with `REC.`
 and end like a selection table. The content of a `.txt` decides its format: a Raven selection table has a header,
 anything else beside a recording is read as an Audacity track. A selection table beside no recording may name its
-recordings inside (`Begin File`, `Begin Path`). A text file beside no recording that looks like a track is reported, and
-any other text is ignored.
+recordings inside (`Begin File`, `Begin Path`). A track or table that belongs to no recording is reported, and any other
+text is ignored.
 
 A recording with a track counts as completely labelled, so an empty track, or a table with only a header, makes it a
 verified negative. A recording without one is ignored, with a warning. The probability that popclass writes after a
@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from operator import eq
@@ -36,6 +36,7 @@ from popclass.labels.validation import validated
 from popclass.utils.text import abbreviated, counted, one_line
 
 _TABLE_ENDS = (".selections", ".selection.table")
+_TABLE_NAME = re.compile(r"(\.Table\.\d+)?(\.selections|\.selection\.table)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Sidecars:
         Each track and the recordings it may belong to by its name: one as a rule, none for a selection table that names
         them inside, several where only the suffixes of the recordings differ.
     strays : list of Path
-        Files that look like an Audacity track and lie beside no recording.
+        Files that look like a track, lie beside no recording and name none of them.
     """
 
     recordings: list[Path]
@@ -83,7 +84,7 @@ def find_sidecars(paths: Sequence[Path]) -> Sidecars:
     for path in found.recordings:
         for name in (path.name, path.stem):
             named.setdefault(_composed(path.with_name(name)), []).append(path)
-    for path in (path for path in paths if path.suffix.lower() == ".txt"):
+    for path in (path for path in paths if path.suffix.lower() == ".txt" and path.is_file()):
         if owners := _owners(path, named):
             found.tracks[path] = owners
             continue
@@ -91,9 +92,9 @@ def find_sidecars(paths: Sequence[Path]) -> Sidecars:
             header = read_header(path)
         except LabelError:  # other text, in an encoding of its own
             continue
-        if BEGIN in header:
+        if BEGIN in header and _names_one(path, {_field(each.name) for each in found.recordings}):
             found.tracks[path] = []
-        elif len(header) > 1 and number(header[0]) is not None:
+        elif BEGIN in header or (len(header) > 1 and number(header[0]) is not None):
             found.strays.append(path)
     return found
 
@@ -112,8 +113,6 @@ def read_folder(folder: Path, sidecars: Sidecars) -> Labels:
     if unlabelled := [path.relative_to(folder).as_posix() for path in sidecars.recordings if path not in known]:
         brief = f"{counted(len(unlabelled), 'recording')} without a label track ignored"
         warnings.append(Note(brief, abbreviated(unlabelled)))
-    if strays := [path.relative_to(folder).as_posix() for path in sidecars.strays]:
-        warnings.append(Note(f"{counted(len(strays), 'label track')} without a recording ignored", abbreviated(strays)))
     return replace(labels, warnings=(*warnings, *labels.warnings))
 
 
@@ -144,6 +143,14 @@ def _composed(path: Path) -> Path:
 def _field(name: str) -> str:
     """Return the name of a file as a selection table writes it, in the same form."""
     return single_field(unicodedata.normalize("NFC", name))
+
+
+def _names_one(table: Path, names: Set[str]) -> bool:
+    """Return whether a selection table names one of some recordings, or is a damaged one, which is an error later."""
+    try:
+        return any(label.file is not None and _field(label.file) in names for _, label in read_raven(table))
+    except LabelError:
+        return True
 
 
 def _owners(track: Path, named: Mapping[Path, list[Path]]) -> list[Path]:
@@ -207,7 +214,8 @@ def _only_owner(track: Path, owners: list[Path]) -> Path:
         return owners[0]
     shown = one_line(str(track))
     if not owners:
-        raise LabelError(f"{shown}: no recording beside it has this name; {track.stem}.wav or the like is expected")
+        name = one_line(_TABLE_NAME.sub("", track.stem))
+        raise LabelError(f"{shown}: no recording beside it has this name; {name}.wav or the like is expected")
     first, names = one_line(owners[0].name), abbreviated([path.name for path in owners])
     raise LabelError(f"{shown}: it may belong to any of {names}; rename it {first}.txt if it belongs to {first}")
 
@@ -217,8 +225,8 @@ def _named_recording(row: Row, label: TrackLabel, owners: list[Path], by_name: M
     file = label.file or ""
     candidates = by_name.get(_field(file), [])
     if len(candidates) > 1 and label.path is not None:
-        written = label.path.replace("\\", "/").split("/")[::-1]
-        found = [[single_field(part) for part in reversed(each.parts)] for each in candidates]
+        written = [_field(part).casefold() for part in re.split(r"[\\/]", label.path)[::-1]]
+        found = [[_field(part).casefold() for part in reversed(each.parts)] for each in candidates]
         shared = [sum(takewhile(bool, map(eq, written, parts))) for parts in found]  # counted from the file name up
         candidates = [each for each, parts in zip(candidates, shared, strict=True) if parts == max(shared)]
     if len(candidates) > 1:

@@ -109,7 +109,7 @@ def _spelling(folder: Path, name: str) -> str:
 
 def _check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
     """Return warnings of ignored columns; raise LabelError if a needed column or one of times is missing."""
-    meant = {name: _meant(name, columns) for name in columns if name and name not in COLUMNS}
+    meant = {name: meant_column(name, columns, COLUMNS) for name in columns if name and name not in COLUMNS}
     for needed in (*NEEDED, "end_s"):
         instead = next((name for name, column in meant.items() if column == needed), None)
         if needed in columns or (needed == "end_s" and instead is None):
@@ -121,9 +121,15 @@ def _check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
     return [Note("a column is ignored", f"'{shortened(name, 40)}' in {shown}{hint}") for name, hint in hints.items()]
 
 
-def _meant(name: str, columns: Sequence[str]) -> str | None:
-    """Return the missing column that `name` may stand for."""
-    free = [column for column in COLUMNS if column not in columns]
+def meant_column(name: str, columns: Sequence[str], allowed: Sequence[str]) -> str | None:
+    """Return the column of those allowed, but not in the table, that the name of another may stand for.
+
+    Examples
+    --------
+    >>> meant_column("participant", ["file", "participant"], COLUMNS)
+    'subject'
+    """
+    free = [column for column in allowed if column not in columns]
     if _SYNONYMS.get(name) in free:
         return _SYNONYMS[name]
     return next(iter(get_close_matches(name, free, n=1, cutoff=_SIMILARITY)), None)

@@ -162,14 +162,15 @@ def sibling_clips(recordings: Iterable[LabelledRecording]) -> list[Note]:
 
 
 def same_content(recordings: Iterable[LabelledRecording]) -> list[Note]:
-    """Return a warning of recordings with the same bytes but different classes; empty without any."""
+    """Return warnings of recordings with the same bytes, in different classes or in one; empty without any."""
     labelled = {recording.path: recording for recording in recordings}
     groups = [[labelled[path] for path in group] for group in equal_files(labelled)]
-    pairs = [group for group in groups if len({tuple(sorted(each.classes)) for each in group}) > 1]
-    if not pairs:
-        return []
-    names = [" and ".join(one_line(each.name) for each in group) for group in pairs]
-    return [Note("recordings with the same content have different classes; correct one of them", abbreviated(names))]
+    names: dict[str, list[str]] = {}
+    for group in groups:
+        differ = len({tuple(sorted(each.classes)) for each in group}) > 1
+        what = "have different classes; correct one of them" if differ else "count more than once; keep one of them"
+        names.setdefault(what, []).append(" and ".join(one_line(each.name) for each in group))
+    return [Note(f"recordings with the same content {what}", abbreviated(names[what])) for what in sorted(names)]
 
 
 def check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
@@ -180,13 +181,16 @@ def check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
         return
     text, *others = refused
     count, first = found[text]
+    if refused == [""]:
+        raise LabelError(f"{first} has no label; write one or delete it")
     times = f" ({counted(count, 'time')})" if others or count > 1 else ""
     also = (
         f"'{shortened(name, 40)}' ({counted(found[name][0], 'time')}, first in {found[name][1]})" for name in others
     )
     nor = f", nor can {', '.join(also)}" if others else ""
-    similar = get_close_matches(text.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY)
-    hint = f"; did you mean '{similar[0]}'?" if similar else ""
+    similar = [get_close_matches(name.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY) for name in refused]
+    meant = dict.fromkeys(f"'{close[0]}'" for close in similar if close)
+    hint = f"; did you mean {', '.join(meant)}?" if meant else ""
     raise LabelError(f"{first}: '{shortened(text, 40)}'{times} cannot be a class{nor}; {_ALLOWED}{hint}")
 
 

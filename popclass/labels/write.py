@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from popclass.errors import LabelError, OutputError
-from popclass.formats.csv_io import csv_line
+from popclass.formats.csv_io import EMPTY_CELLS, csv_line
 from popclass.formats.tracks import RAVEN_STANDARD, VIEW, audacity_line, raven_line, single_field
 from popclass.labels.records import LabelledRecording, Labels
 from popclass.labels.table import COLUMNS, TABLE
@@ -74,6 +74,8 @@ def _table_lines(recording: LabelledRecording, folder: Path) -> Iterator[str]:
     for text in (name, recording.subject or "", recording.site or ""):
         if text != text.strip():
             raise LabelError(f"'{one_line(text)}': spaces at its ends would be lost in a CSV; rename it")
+    if recording.subject in EMPTY_CELLS:
+        raise LabelError(f"{one_line(name)}: a subject '{recording.subject}' would be a missing value; rename it")
     _check_known(recording)
     for row in recording.rows:
         yield csv_line((name, f"{row.start_s:.6f}", f"{row.end_s:.6f}", row.label, *known))

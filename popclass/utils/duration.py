@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from numbers import Real
 
 from popclass.errors import UsageError
@@ -17,6 +17,7 @@ from popclass.errors import UsageError
 UNITS = {"h": 3600.0, "min": 60.0, "s": 1.0, "ms": 0.001}
 SHORTEST_S = 0.001
 LONGEST_S = 86400.0
+EARLIEST_YEAR = 1900
 
 _DURATION = re.compile(r"\s*".join(rf"(?:(\d+(?:\.\d+)?|\.\d+)\s*{unit})?" for unit in UNITS), re.ASCII)
 
@@ -76,17 +77,33 @@ def check_duration(seconds: float, *, what: str = "duration", shown: str | None 
 
 
 def parse_moment(text: str, what: str = "moment") -> datetime:
-    """Return a date with a time; raise UsageError if the text is not ISO 8601.
+    """Return a date with a time; raise UsageError if the text is not ISO 8601, or lies before recordings of sound.
 
     Examples
     --------
     >>> parse_moment("2026-11-22T10:15:00")
     datetime.datetime(2026, 11, 22, 10, 15)
     """
+    moment = None
     with suppress(ValueError):
         if ":" in text:  # a date alone would silently become midnight
-            return datetime.fromisoformat(text)
-    raise UsageError(f"{what} {text!r} is not a date and time: write it like 2026-11-22T10:15:00+01:00")
+            moment = datetime.fromisoformat(text)
+    if moment is None:
+        raise UsageError(f"{what} {text!r} is not a date and time: write it like 2026-11-22T10:15:00+01:00")
+    if moment.year < EARLIEST_YEAR:
+        raise UsageError(f"{what} {text!r} lies before {EARLIEST_YEAR}; check the year")
+    return moment
+
+
+def in_future(moment: datetime) -> bool:
+    """Return whether a date with a time lies more than a day after now, so in no time zone in the past.
+
+    Examples
+    --------
+    >>> in_future(datetime(2000, 1, 1)), in_future(datetime(9000, 1, 1))
+    (False, True)
+    """
+    return moment.replace(tzinfo=None) - datetime.now() > timedelta(days=1)
 
 
 def format_duration(seconds: float) -> str:

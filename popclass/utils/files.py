@@ -66,13 +66,15 @@ def equal_files(paths: Iterable[Path]) -> list[list[Path]]:
 
 
 def existing(path: Path) -> Path:
-    """Return a path as the file system spells it, if only the Unicode form of its name differs (NFC, NFD).
+    """Return a path as the file system spells it, if only the Unicode form (NFC, NFD) or slashes differ.
 
     macOS and some archives write `o` and a combining mark where a table has one letter. A path without such a file, or
     with several, is returned as it is.
     """
     if os.path.lexists(path) or path.parent == path:
         return path
+    if "\\" in path.name:  # a table from Windows
+        return existing(path.parent / path.name.replace("\\", "/"))
     folder, wanted = existing(path.parent), unicodedata.normalize("NFC", path.name)
     with suppress(OSError, ValueError):
         found = [name for name in os.listdir(folder) if unicodedata.normalize("NFC", name) == wanted]

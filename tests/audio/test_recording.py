@@ -459,3 +459,30 @@ def test_damaged_bytes(kind, data):
         path.write_bytes(content)
         with contextlib.suppress(AudioError):
             read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<!doctype html><title>Sign in</title>", "it is a web page; download the recording again"),
+        (b"\xff\xd8\xff\xe0" + bytes(99), "it is a picture; give the recording itself"),
+        (b"Dear all,\n", "it is a text file"),
+        ("Dear all,\n".encode("utf-16"), "it is a text file"),
+        (b"recording,event,burst\n", "it is a table that popclass wrote"),
+        (bytes(5000), "it is nothing but zeros; copy or download it again"),
+    ],
+)
+def test_foreign_content(tmp_path, content, message):
+    (tmp_path / "a.wav").write_bytes(content)
+    assert f"a.wav: cannot be read as audio: {message}" in error_of(tmp_path / "a.wav")
+
+
+def test_mp4_without_beginning(tmp_path, encode):
+    whole = encode(tmp_path / "a.m4a", "aac", np.random.default_rng(0).normal(0, 0.1, 48_000), 48_000).read_bytes()
+    (tmp_path / "b.m4a").write_bytes(whole[1000:])
+    assert "it is an mp4 whose beginning is missing; copy" in error_of(tmp_path / "b.m4a")
+
+
+def test_broken_link(tmp_path):
+    (tmp_path / "a.wav").symlink_to(tmp_path / "nowhere.wav")
+    assert error_of(tmp_path / "a.wav") == f"{tmp_path}/a.wav: is a link whose target is missing"

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from popclass.audio import open_recording
-from popclass.audio.timestamps import from_file_name, recording_time
+from popclass.audio.timestamps import check_file_name, from_file_name, recording_time
 
 MORNING = datetime(2026, 11, 22, 10, 15)
 SAMPLES = np.random.default_rng(0).uniform(-0.1, 0.1, 4800)
@@ -139,8 +139,9 @@ def test_bext_unset_clock(day, clock):
     assert recording_time("a.wav", {}, {b"bext": bext(day, clock)}, 48_000) is None
 
 
-def test_bext_separators():
-    assert recording_time("a.wav", {}, {b"bext": bext("2026_11_22", "10-15-00")}, 48_000) == MORNING
+@pytest.mark.parametrize("day", ["2026_11_22", "2026 11 22", "2026/11/22"])
+def test_bext_separators(day):
+    assert recording_time("a.wav", {}, {b"bext": bext(day, "10-15-00")}, 48_000) == MORNING
 
 
 def test_ixml(tmp_path):
@@ -220,6 +221,26 @@ def test_folder_name_ignored(tmp_path):
         ("19580312_20240909_094925.wav", datetime(2024, 9, 9, 9, 49, 25)),
         ("Voice 250313_071502.m4a", datetime(2025, 3, 13, 7, 15, 2)),
         ("550e8400-e29b-41d4-a716-446655440000.wav", None),
+        ("WhatsApp Audio 2024-09-09 um 09.49.25.opus", datetime(2024, 9, 9, 9, 49, 25)),
+        ("Grabaci\u00f3n 2024-09-09 a las 10.49.25 p.\u00a0m..mov", datetime(2024, 9, 9, 22, 49, 25)),
+        ("2024-09-09 10_49_25_PM.wav", datetime(2024, 9, 9, 22, 49, 25)),
+        ("2024-09-09 3.15.00 PM2.wav", None),
+        ("2024-09-09 3.15.00_PM.wav", None),
+        ("20240909_214925_PM.wav", datetime(2024, 9, 9, 21, 49, 25)),
+        ("20240909_094925s001.wav", datetime(2024, 9, 9, 9, 49, 25)),
+        ("2024-09-09T09-49-25-123456Z.wav", datetime(2024, 9, 9, 9, 49, 25, 123_456, tzinfo=UTC)),
+        ("2024-09-09 \u4e0b\u534810.49.25.mov", None),
+        ("vlc-record-2024-09-09-09h49m25s-file.mp3", datetime(2024, 9, 9, 9, 49, 25)),
+        ("wav0001_2024_09_09__09_49_25.wav", datetime(2024, 9, 9, 9, 49, 25)),
+        ("SM4_20240909$094925.wav", datetime(2024, 9, 9, 9, 49, 25)),
+        ("GMT20240909-094925_Recording.m4a", datetime(2024, 9, 9, 9, 49, 25, tzinfo=UTC)),
+        ("Call-20240909_094925UTC-Meeting Recording.mp4", datetime(2024, 9, 9, 9, 49, 25, tzinfo=UTC)),
+        ("20240909_094925_UTC.wav", datetime(2024, 9, 9, 9, 49, 25, tzinfo=UTC)),
+        ("2024-09-09 09.49.25 UTC+2.wav", datetime(2024, 9, 9, 9, 49, 25)),
+        ("2024-09-09T09-49-25-123Z.webm", datetime(2024, 9, 9, 9, 49, 25, 123_000, tzinfo=UTC)),
+        ("2024-09-09T09_49_25_123Z.webm", datetime(2024, 9, 9, 9, 49, 25, 123_000, tzinfo=UTC)),
+        ("2024-09-09T09-49-25+02-00.wav", datetime(2024, 9, 9, 9, 49, 25, tzinfo=timezone(timedelta(hours=2)))),
+        ("DEADBEEF.WAV", None),
         (
             "20210205T035946676+1000_E20210205T040446501+1000_.wav",
             datetime(2021, 2, 5, 3, 59, 46, 676_000, tzinfo=timezone(timedelta(hours=10))),
@@ -234,3 +255,12 @@ def test_matroska_date_zero():
     tags = {"creation_time": "2001-01-01T00:00:00.000000Z"}
     assert recording_time("20240909_094925.webm", tags, {}, 48_000) == datetime(2024, 9, 9, 9, 49, 25)
     assert recording_time("a.webm", tags, {}, 48_000) is None
+
+
+@pytest.mark.parametrize(("used", "warned"), [("2026-11-21T10:15:00", False), ("2026-11-21T10:14:00+00:00", True)])
+def test_check_file_name(used, warned):
+    both = f"the metadata gives {used} as the start, the file name 2026-11-22T10:15:00"
+    found = check_file_name("hip 2026-11-22 10.15.00.wav", datetime.fromisoformat(used))
+    assert found == ([f"{both}; the metadata is used"] if warned else [])
+    assert check_file_name("hip.wav", datetime.fromisoformat(used)) == []
+    assert check_file_name("hip 2026-11-22 10.15.00.wav", None) == []

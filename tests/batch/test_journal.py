@@ -423,8 +423,8 @@ def test_main_manifest_changed(model, tmp_path, capfd):
     gone = (
         "no manifest, but an earlier run had one; labels follow; changed: subject of 2 recordings, site of 1 recording"
     )
-    assert notices() == [gone, "1 file skipped, hidden or not audio: m.csv"]
-    assert notices() == ["1 file skipped, hidden or not audio: m.csv"]
+    assert notices() == [gone, f"1 file skipped, not recognized as audio: m.csv (all in {tmp_path}/out/run.json)"]
+    assert notices() == [f"1 file skipped, not recognized as audio: m.csv (all in {tmp_path}/out/run.json)"]
     (new,) = notices(*given)
     assert new.startswith(f"{manifest} is new; earlier runs had none; labels follow; changed: ")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ rows = st.fixed_dictionaries(
         "site": st.sampled_from([None, "hip", "neck"]),
         "subject": st.none() | subjects,
         "cavities": st.none() | st.integers(1, 20),
-        "recorded_at": st.none() | st.datetimes(timezones=st.none() | st.just(UTC)),
+        "recorded_at": st.none() | st.datetimes(datetime(1900, 1, 2), timezones=st.none() | st.just(UTC)),
     }
 )
 

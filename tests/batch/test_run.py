@@ -274,9 +274,18 @@ def test_classify_folder_changed_parameters(archive, model, tmp_path, changed, m
 
 def test_classify_folder_foreign_results(archive, model, tmp_path):
     (tmp_path / "events.csv").write_text("mine")
-    with pytest.raises(OutputError, match=r"has a events\.csv that no batch wrote"):
+    with pytest.raises(OutputError, match=r"has an events\.csv that no batch wrote; use another folder$"):
         classify_folder(archive, tmp_path, model=model)
+    with pytest.raises(OutputError, match="that no batch wrote; use another folder"):
+        classify_folder(archive, tmp_path, model=model, fresh=True)
+    (tmp_path / JOURNAL).write_text('{"date": "2026"}\n')
+    with pytest.raises(OutputError, match="that no batch wrote"):
+        classify_folder(archive, tmp_path, model=model, fresh=True)
     assert (tmp_path / "events.csv").read_text() == "mine"
+    (tmp_path / "events.csv").unlink()
+    with pytest.raises(OutputError, match="is not the journal of a batch; use another folder"):
+        classify_folder(archive, tmp_path, model=model, fresh=True)
+    assert (tmp_path / JOURNAL).read_text() == '{"date": "2026"}\n'
     results = tmp_path / "results"
     classify_folder(archive, results, model=model)
     with pytest.raises(OutputError, match=r"of another folder.*--fresh"):
@@ -313,7 +322,7 @@ def test_classify_folder_links(model, tmp_path):
     (folder / "lost.wav").symlink_to(tmp_path / "nowhere.wav")
     result = classify_folder(folder, tmp_path / "results", model=model)
     assert [row.recording for row in result.recordings] == ["lost.wav", "out/far.wav", "real/take.wav"]
-    assert [row.reason for row in result.failed] == ["no such file; check the path"]
+    assert [row.reason for row in result.failed] == ["is a link whose target is missing"]
 
 
 def test_classify_folder_no_audio(model, tmp_path):
@@ -396,7 +405,10 @@ def test_classify_folder_unreliable_times(model, tmp_path):
     [
         (["file,subjct", "1.wav,P1"], "unknown column 'subjct': allowed are file, subject"),
         (["subject", "P1"], "column file is missing"),
-        (["file;subject", "1.wav;P1"], "separated by commas"),
+        (["file;subject,site", "1.wav;P1"], "separate the columns by one of them"),
+        (["file,participant", "1.wav,P1"], r"did you mean subject\? Rename it, or remove it"),
+        (["file,notes", "1.wav,x"], "unknown column 'notes'.*; remove it"),
+        (["file,recorded_at", "1.wav,1800-01-01T00:00"], "lies before 1900; check the year"),
         (["file,file", "1.wav,2.wav"], "named twice"),
         (["file", "3.wav"], "row 2: '3.wav' not found"),
         (["file", "1.wav", "./1.wav"], "row 3: './1.wav' is named before, in .*row 2"),
@@ -423,8 +435,11 @@ def test_main_failed_recordings(archive, model, tmp_path, capfd):
     command = ["batch", str(archive), "-o", str(tmp_path / "out"), "--model", str(tmp_path / "m.onnx")]
     assert main(command) == 1
     out, err = capfd.readouterr()
-    skipped, summary, failure = err.splitlines()
-    assert skipped == "2 files skipped, hidden or not audio: .no.wav, notes.txt"
+    skipped, *_copies, summary, failure = err.splitlines()
+    assert skipped == (
+        "1 file skipped, not recognized as audio: notes.txt; 2 files skipped as hidden: .hidden/, .no.wav"
+        f" (all in {tmp_path}/out/run.json)"
+    )
     assert out == ""
     assert summary.startswith("11 of 12 recordings processed, 1 failed; ")
     assert failure.startswith("popclass: day 0/broken.wav: cannot be read as audio")
@@ -465,4 +480,15 @@ def test_classify_folder_broken_link_beside_manifest(model, tmp_path):
     manifest.write_text("file,subject\n1.wav,P1\n")
     lines = []
     classify_folder(folder, tmp_path / "out", model=model, manifest=manifest, notice=lines.append)
-    assert lines == ["1 file skipped, hidden or not audio: gone.txt"]
+    assert lines == [f"1 file skipped, not recognized as audio: gone.txt (all in {tmp_path}/out/run.json)"]
+
+
+def test_classify_folder_notices(model, tmp_path):
+    for name in ("1.wav", "2.wav"):
+        recordings.write(tmp_path / name, ["cavitation"], seed=1)
+    (tmp_path / "m.csv").write_text("file;recorded_at\n1.wav;9000-01-01T00:00\n", encoding="utf-16")
+    lines = []
+    classify_folder(tmp_path, tmp_path, model=model, manifest=tmp_path / "m.csv", notice=lines.append)
+    assert "recorded_at of 1 recording lies in the future: 1.wav" in lines
+    assert any(line.startswith("the results are written among the recordings") for line in lines)
+    assert lines[-1] == "2 recordings have the same content as others; see warnings in recordings.csv"

@@ -48,20 +48,26 @@ def test_classify_format_by_suffix(run, recording, model, tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "options", "expected"),
     [
-        ("x.json", [], "written as table; for the format of its suffix use --format jsonl"),
         ("x.txt", [], "written as table; for the format of its suffix use --format audacity or --format raven"),
-        ("x.audacity", [], "written as table; for the format of its suffix use --format audacity"),
         ("x.csv", ["--format", "jsonl"], "written as jsonl; for the format of its suffix use --format csv"),
         ("x.txt", ["--format", "table"], None),
         ("x.txt", ["--format", "raven"], None),
         ("x.json", ["--format", "jsonl"], None),
-        ("x.dat", [], None),
     ],
 )
 def test_classify_note_unexpected_suffix(run, recording, model, tmp_path, name, options, expected):
     code, out, err = run("classify", recording, "--model", model, *options, "-o", tmp_path / name)
     assert (code, out) == (0, "")
     assert [line.split(name + " was ")[1] for line in err] == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "x.wav", "x.json", "x.tsv", "x.audacity", "x.dat"])
+def test_classify_unknown_suffix(run, recording, model, tmp_path, name):
+    code, out, err = run("classify", recording, "--model", model, "-o", tmp_path / name)
+    assert (code, out, len(err)) == (2, "", 1)
+    assert "no format has the suffix" in err[0]
+    assert "table, csv, jsonl, audacity, raven" in err[0]
+    assert not (tmp_path / name).exists()
 
 
 @pytest.mark.parametrize("style", ["audacity", "raven"])

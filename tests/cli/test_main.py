@@ -89,3 +89,18 @@ def test_main_bug(recording, model, monkeypatch):
     monkeypatch.setattr("popclass.pipeline.analyze", broken)
     with pytest.raises(ZeroDivisionError):
         main(["classify", recording, "--model", model])
+
+
+def test_main_path_as_command(tmp_path, capfd):
+    for name, hint in (("hip.flac", "classify hip.flac"), (str(tmp_path), f"batch {tmp_path} -o results/")):
+        assert main([name]) == 2
+        assert capfd.readouterr().err == f"popclass: {name} is not a command; try popclass {hint}\n"
+    assert main(["clasify"]) == 2
+    assert "No such command" in capfd.readouterr().err.replace("no such", "No such")
+
+
+def test_main_recorded_at_bounds(tmp_path, capfd):
+    assert main(["classify", "a.wav", "--recorded-at", "1800-01-01T00:00"]) == 2
+    assert "lies before 1900; check the year" in capfd.readouterr().err
+    assert main(["classify", "a.wav", "--recorded-at", "9000-01-01T00:00"]) == 2
+    assert "warning: --recorded-at 9000-01-01T00:00:00 lies in the future" in capfd.readouterr().err

@@ -114,7 +114,7 @@ def test_read_events_csv_damaged(tmp_path: Path, text: str, message: str) -> Non
 
 
 def test_read_events_csv_missing(tmp_path: Path) -> None:
-    with pytest.raises(LabelError, match=r"none\.csv: cannot be read"):
+    with pytest.raises(LabelError, match=r"none\.csv: no such file; check the path"):
         read_events_csv(tmp_path / "none.csv")
 
 

@@ -1,5 +1,6 @@
 """Reading of class folders and label tables."""
 
+import os
 import unicodedata
 from datetime import datetime
 from pathlib import Path
@@ -143,7 +144,7 @@ def test_read_table_bad_row(tmp_path, rows, message):
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        ("file;start_s;end_s;label", "separated by commas"),
+        ("file;start_s,end_s;label", "separate the columns by one of them"),
         ("file,start,end_s,label", "column start_s is missing"),
         ("", "column file is missing"),
         ("file,start_s,end_s,label,label", "named twice"),
@@ -173,7 +174,9 @@ def test_read_table_points(tmp_path, head):
     ],
 )
 def test_read_table_unknown_column(tmp_path, column, message):
-    (warning,) = read_labels(table(tmp_path, f"file,start_s,end_s,label,{column}\na.wav,1,2,cavitation,x\n")).warnings
+    text = f"file,start_s,end_s,label,{column}\na.wav,1,2,cavitation,x\n"
+    warning, unnamed = read_labels(table(tmp_path, text)).warnings
+    assert unnamed == "1 recording that no table of labels names ignored: b.wav"
     assert warning.startswith(f"a column is ignored: '{column}' in ")
     assert warning.endswith(f"labels.csv; {message}" if message else "labels.csv")
     assert str(tmp_path) not in warning.brief
@@ -325,6 +328,9 @@ def test_read_table_missing_value(tmp_path, name):
         ("train/cavitation/a.wav", "test/snapping/a.wav"),
         ("Train/click/a.wav", "Test/pop/a.wav"),
         ("P01/cavitation/a.wav", "P02/other/a.wav"),
+        ("a/Cavitation/a.wav", "b/Other/a.wav"),
+        ("fold1/click/a.wav", "fold2/pop/a.wav"),
+        ("train_set/click/a.wav", "test_set/pop/a.wav"),
     ],
 )
 def test_class_folders_one_level_below(tmp_path, first, second):
@@ -336,3 +342,71 @@ def test_class_folders_one_level_below(tmp_path, first, second):
 def test_class_folders_with_subjects_below(tmp_path):
     labels = read_labels(touch(tmp_path, "cavitation/P01/a.wav", "other/P01/b.wav"))
     assert [recording.whole for recording in labels.recordings] == ["cavitation", "other"]
+
+
+def test_class_folders_shared_names_below(tmp_path):
+    touch(tmp_path, "p1/click/a.wav", "p1/pop/b.wav", "p2/click/c.wav", "p2/pop/d.wav")
+    (warning,) = read_labels(tmp_path).warnings
+    assert warning.endswith("if these are the classes, write a labels.csv: click, pop")
+
+
+def test_class_folders_unread_files(tmp_path):
+    touch(tmp_path, "cavitation/a.wav", "other/b.wav", "label.csv", "other/b.TextGrid", "elsewhere.txt")
+    (tmp_path / "cavitation" / "c").write_bytes(b"#!AMR\n")
+    (tmp_path / "elsewhere.txt").write_text("0.5\t0.6\tsnapping\n")
+    (tmp_path / "other" / "more").symlink_to("../cavitation")
+    os.mkfifo(tmp_path / "pipe")
+    labels = read_labels(tmp_path)
+    assert [each.name for each in labels.recordings] == ["cavitation/a.wav", "other/b.wav"]
+    assert [warning.rpartition(": ")[2] for warning in labels.warnings] == [
+        "elsewhere.txt",
+        "label.csv, other/b.TextGrid",
+        "cavitation/c",
+        "other/more",
+    ]
+
+
+@pytest.mark.parametrize("name", ["p1/labels.csv", "p2/deep/Hip.Labels.csv"])
+def test_class_folders_with_table_below(tmp_path, name):
+    refused = refusal(touch(tmp_path, "p1/a.wav", "p2/b.wav", name))
+    assert f"labelled twice: by folders of classes, and in {name}" in refused
+
+
+@pytest.mark.parametrize("file", [r"sub\a.wav", r"sub\..\sub\a.wav", r".\sub\a.wav"])
+def test_read_table_back_slashes(tmp_path, file):
+    touch(tmp_path, "sub/a.wav")
+    (only,) = read_labels(table(tmp_path, f"file,start_s,label\n{file},0.5,cavitation\n")).recordings
+    assert only.name == "sub/a.wav"
+
+
+def test_read_table_utf16(tmp_path):
+    touch(tmp_path, "kn\u00f6chel.wav")
+    text = 'file,start_s,label,subject\r\nkn\u00f6chel.wav,"0,5",cavitation,Jo\u0308rg\r\n'
+    (tmp_path / "labels.csv").write_bytes(text.encode("utf-16"))
+    (only,) = read_labels(tmp_path).recordings
+    assert (only.rows[0].start_s, only.subject) == (0.5, "J\u00f6rg")
+
+
+def test_read_labels_pipe(tmp_path):
+    touch(tmp_path, "a.wav", "a.txt")
+    os.mkfifo(tmp_path / "other.txt")
+    assert [each.verified for each in read_labels(tmp_path).recordings] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("file;start_s;end_s;label\r\na.wav;0,5;0,75;other\r\n", "utf-8-sig"),
+        ("file\tstart_s\tend_s\tlabel\r\na.wav\t0,5\t0,75\tother\r\n", "utf-16"),
+        ('file;start_s;end_s;label;"a,b"\na.wav;0.5;0,75;other;"x;y"\n', "utf-8"),
+    ],
+)
+def test_read_table_spreadsheet_delimiters(tmp_path, text, encoding):
+    table(tmp_path, "")
+    (tmp_path / "labels.csv").write_bytes(text.encode(encoding))
+    assert read_labels(tmp_path).recordings[0].rows == (LabelRow(0.5, 0.75, "other"),)
+
+
+def test_read_table_several_capitals(tmp_path):
+    message = refusal(table(tmp_path, HEAD + "a.wav,1,2,Cavitation,,,\na.wav,3,4,SNAPPING,,,\n"))
+    assert message.endswith("did you mean 'cavitation', 'snapping'?")

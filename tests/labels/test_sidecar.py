@@ -159,10 +159,10 @@ def test_track_bad_class_names(tmp_path):
             {"a.wav": "", "a.selections.txt": HEAD + "1\tone\t2\tother\n"},
             "a.selections.txt, row 2: the begin and the end",
         ),
-        ({"a.wav": "", "x.txt": HEAD + "1\t1\t2\tother\n"}, "x.txt: no recording beside it has this name"),
+        ({"a.wav": "", "x.txt": HEAD + "1\t1\t2\tother\n"}, "expected a folder per class"),
         (
             {"a.wav": "", "x.txt": HEAD.replace("\n", "\tBegin File\n") + "1\t1\t2\tother\tz.wav\n"},
-            "x.txt, row 2: no recording 'z.wav' is in the folder",
+            "expected a folder per class",
         ),
         (
             {
@@ -288,6 +288,26 @@ def test_raven_path_without_file(tmp_path, path):
     assert [(row.start_s, row.label) for row in found["b.wav"]] == [(1.1, "snapping")]
 
 
+@pytest.mark.parametrize("folders", [("x", "y"), ("X", "Y"), ("x\u0308", "y\u0308")])
+def test_raven_equal_names_and_numbers(tmp_path, folders):
+    head = "Selection\tBegin Time (s)\tEnd Time (s)\tBegin Path\tFile Offset (s)\tAnnotation\n"
+    first, second = (f"1\t0.5\t0.6\tC:\\rec\\{name}\\a.wav\t0.5\t" for name in folders)
+    below = [unicodedata.normalize("NFC", name.lower()) for name in folders]
+    texts = {f"{name}/a.wav": "" for name in below} | {"all.txt": f"{head}{first}cavitation\n{second}snapping\n"}
+    found = read_labels(put_all(tmp_path, texts)).recordings
+    assert {each.name: each.classes for each in found} == {
+        f"{below[0]}/a.wav": {"cavitation"},
+        f"{below[1]}/a.wav": {"snapping"},
+    }
+
+
+def test_raven_equal_selections_other_label(tmp_path):
+    put_all(tmp_path, {"a.wav": "", "a.selections.txt": f"{HEAD}1\t1\t1.1\tcavitation\n1\t1\t1.1\tsnapping\n"})
+    labels = read_labels(tmp_path)
+    assert labels.recordings[0].classes == {"cavitation", "snapping"}
+    assert "overlap" in labels.warnings[0]
+
+
 @pytest.mark.parametrize(("recording", "track"), [("NFC", "NFD"), ("NFD", "NFC")])
 @pytest.mark.parametrize("end", [".txt", ".wav.txt", ".Table.1.selections.txt"])
 def test_track_unicode_forms(tmp_path, recording, track, end):
@@ -298,3 +318,19 @@ def test_track_unicode_forms(tmp_path, recording, track, end):
         {unicodedata.normalize(recording, f"{name}.wav"): "", unicodedata.normalize(track, f"{name}{end}"): text},
     )
     assert [found.classes for found in read_labels(tmp_path).recordings] == [{"cavitation"}]
+
+
+@pytest.mark.parametrize("head", [HEAD, HEAD.replace("\n", "\tBegin File\n")])
+def test_raven_without_recording(tmp_path, head):
+    row = "1\t1\t2\tother" + ("\tz.wav\n" if "File" in head else "\n")
+    labels = read_labels(
+        put_all(tmp_path, {"a.wav": "", "a.txt": "1\t2\tother\n", "z.Table.1.selections.txt": head + row})
+    )
+    assert [each.name for each in labels.recordings] == ["a.wav"]
+    assert "1 label track without a recording ignored: z.Table.1.selections.txt" in labels.warnings
+    assert "has this name; z.wav or the like" in refusal(tmp_path / "z.Table.1.selections.txt") or "File" in head
+
+
+def test_track_row_without_label(tmp_path):
+    message = refusal(put_all(tmp_path, {"a.wav": "", "a.txt": "1\t2\tother\n3\t4\t\n"}))
+    assert message.endswith("a.txt, row 2 has no label; write one or delete it")

@@ -6,12 +6,14 @@ The golden files in data/labels show each tool's own dialect.
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError, OutputError
+from popclass.formats.csv_io import EMPTY_CELLS
 from popclass.formats.tracks import single_field
 from popclass.labels import LabelledRecording, LabelRow, Labels, read_labels, write_raven, write_table, write_tracks
 
@@ -35,11 +37,16 @@ def rows(labels: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[LabelRow, ..
     )
 
 
+def subject_read_back(text: str) -> str | None:
+    text = normalize("NFC", text.strip())
+    return None if text in ("", *EMPTY_CELLS) else text
+
+
 known = st.fixed_dictionaries(
     {
-        "subject": st.none() | st.text(letters, max_size=8).map(str.strip).map(lambda text: text or None),
+        "subject": st.none() | st.text(letters, max_size=8).map(subject_read_back),
         "site": st.none() | st.sampled_from(("hip", 'left "hip", inner')),
-        "recorded_at": st.none() | st.datetimes(),
+        "recorded_at": st.none() | st.datetimes(datetime(1900, 1, 1)),
     }
 )
 
@@ -189,6 +196,8 @@ def test_write_tracks_refused(tmp_path, fields, message):
 
 
 def test_write_table_refused(tmp_path):
+    with pytest.raises(LabelError, match="would be a missing value"):
+        write_table(Labels((LabelledRecording(tmp_path / "a.wav", "a.wav", verified=True, subject="nan"),)), tmp_path)
     with pytest.raises(LabelError, match="spaces at its ends"):
         write_table(Labels((LabelledRecording(tmp_path / " a.wav", " a.wav", verified=True),)), tmp_path)
     with pytest.raises(LabelError, match="no labels and not verified"):
