@@ -205,13 +205,21 @@ class Detector:
         totals = np.array([self._score(channel, span) for channel in range(self.channels)])
         short, long = totals.max(axis=0)
         proposed = candidates.proposals(short, long, THRESHOLD, reach=self._reach)
-        onsets = []
-        for frame, window in self._verified(
-            [each for each in proposed if self._decided <= each[0] + begin < until], totals, begin
-        ):
-            at, channel = self._first_arrival(totals[:, window], frame)
-            onsets.append(self._locate(at + begin, channel, (SHORT, LONG)[window]))
-        return onsets
+        proposed = [each for each in proposed if self._decided <= each[0] + begin < until]
+        arrivals = [
+            (*self._first_arrival(totals[:, window], frame), (SHORT, LONG)[window])
+            for frame, window in self._verified(proposed, totals, begin)
+        ]
+        if not arrivals:
+            return []
+        frames, channels, lengths = np.array(arrivals).T
+        frames += begin
+        evidence = np.empty((len(frames), len(self._counts)), np.float32)
+        for channel in set(channels.tolist()):
+            here = channels == channel
+            evidence[here] = self._contrast(channel, frames[here], lengths[here], verification.BEFORE)
+        located = zip(frames.tolist(), channels.tolist(), lengths.tolist(), evidence, strict=True)
+        return [self._locate(*each) for each in located]
 
     def _verified(self, proposed: list[tuple[int, int]], totals: Floats, begin: int) -> list[tuple[int, int]]:
         """Return the proposals that are short sounds, each verified in the channel where its evidence is largest.
@@ -287,9 +295,8 @@ class Detector:
         )
         return np.array([each.sum(axis=0) for each in evidence])
 
-    def _locate(self, frame: int, channel: int, reach: int) -> Onset:
+    def _locate(self, frame: int, channel: int, reach: int, evidence: Floats) -> Onset:
         """Locate the onset's sample in the highest octave with a quarter of the maximum evidence."""
-        evidence = self._contrast(channel, np.array([frame]), np.array([reach]), verification.BEFORE)[0]
         octave = int(np.flatnonzero(evidence >= 0.25 * evidence.max())[0]) + 1
         begin = max((frame - self._reach - 1) * self.frame - self._samples_start, 0)
         end = (frame + reach + 1) * self.frame - self._samples_start
