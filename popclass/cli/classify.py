@@ -75,7 +75,7 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
 
     from popclass.formats import write_results
     from popclass.metadata import Metadata
-    from popclass.pipeline import analyze, load_model
+    from popclass.pipeline import apply_model, extract_events, load_model
     from popclass.postprocess import postprocess
 
     loaded = load_model(settings["model"])
@@ -83,14 +83,14 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
     with ExitStack() as stack:
         if report is not None and STDIN in paths:
             paths[STDIN] = stack.enter_context(copied_stdin())  # the report reads it once more
-        analyses, failures = process_each(
-            recordings, lambda name, progress: analyze(paths[name], loaded, name=name, progress=progress)
+        found, failures = process_each(
+            recordings, lambda name, bar: extract_events(paths[name], loaded.frontend, name=name, progress=bar)
         )
-        if analyses:
+        if found:
             given = Metadata(**{name: settings[name] for name in ("site", "subject", "cavities", "recorded_at")})
             rules = {name: settings[name] for name in ("min_probability", "count_by")}
             rules["refractory_s"] = settings["refractory"]
-            results = postprocess(analyses, [given] * len(analyses), loaded, **rules)
+            results = postprocess(apply_model(found, loaded), [given] * len(found), loaded, **rules)
             write_results(results, format=form, target=output, keep_corrected=True, show_all=settings["show_all"])
             _print_notes(results, form, output, chosen=style is not None)
             if report is not None:
@@ -98,11 +98,12 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
 
                 used = [paths[result.recording] for result in results]
                 page: dict[str, Any] = {"symptoms": settings["symptom"], "paths": used, "failures": failures}
+                page["features"] = [each.features for each in found]
                 with progress_bar("writing the report") as bar:
                     write_report(results, report, model=loaded, progress=bar, **page)
                 if report != STDOUT:
                     print_note(f"report: {one_line(report)}")
-    return exit_code(failures, len(analyses))
+    return exit_code(failures, len(found))
 
 
 def _form_of(output: str) -> str:

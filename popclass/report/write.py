@@ -26,7 +26,7 @@ from popclass.formats.table import description, repeated_warnings, summary, tota
 from popclass.labels.table import TABLE, TABLE_END
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.pipeline import Progress, load_model
+from popclass.pipeline import Array, Progress, load_model
 from popclass.postprocess import postprocess
 from popclass.report.guidance import all_symptoms, check_symptom, guidance
 from popclass.report.media import extract_media
@@ -53,6 +53,7 @@ def write_report(
     failures: Sequence[str] = (),
     timeline_results: Sequence[RecordingResult] | None = None,
     index: str | None = None,
+    features: Sequence[Array] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write one page about classified recordings.
@@ -76,6 +77,8 @@ def write_report(
         All recordings of the timelines, including `results` (default: `results`).
     index : str, optional
         Relative URL of an index page to link to.
+    features : sequence of ndarray, optional
+        Features of the events of each result, by `extract_events`; without them, events are detected again.
     progress : callable, optional
         Called with the frames read of a recording and the number of all its frames (None if unknown).
 
@@ -99,8 +102,10 @@ def write_report(
     sites = [result.site for result in results]
     texts = guidance(sites, symptoms)  # refuses a wrong symptom before recordings are read
     media, files = [], []
-    for result, path in zip(results, paths or [result.recording for result in results], strict=True):
-        media.append(extract_media(result, path, model, progress))
+    paths = paths or [result.recording for result in results]
+    for number, (result, path) in enumerate(zip(results, paths, strict=True)):
+        known = None if features is None else features[number]
+        media.append(extract_media(result, path, model, progress, features=known))
         files.append(None if result.recording == STDOUT else relative(path, target))
     values = {
         "title": shown_name(results[0].recording) if len(results) == 1 else f"{len(results)} recordings",
