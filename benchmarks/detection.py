@@ -111,13 +111,19 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if not options.write:
         return report(options.seconds, options.hours)
+    command = f"python benchmarks/detection.py --seconds {options.seconds} --hours {options.hours:g}"
+    return written(lambda: report(options.seconds, options.hours), command, MARK)
+
+
+def written(measure: Callable[[], int], command: str, mark: str) -> int:
+    """Run a measurement and put its output into the documentation, between a mark and the next heading."""
     printed = io.StringIO()
     with redirect_stdout(printed):
-        code = report(options.seconds, options.hours)
+        code = measure()
     print(printed.getvalue(), end="")
-    text = PAGE.read_text("utf-8").split(MARK)[0]
-    command = f"python benchmarks/detection.py --seconds {options.seconds} --hours {options.hours:g}"
-    PAGE.write_text(f"{text}{MARK}\n```text\n$ {command}\n{printed.getvalue()}```\n", "utf-8")
+    before, after = PAGE.read_text("utf-8").split(mark)
+    _, heading, rest = after.partition("\n## ")
+    PAGE.write_text(f"{before}{mark}\n```text\n$ {command}\n{printed.getvalue()}```\n{heading}{rest}", "utf-8")
     return code
 
 
@@ -174,9 +180,9 @@ def check_bounds(scores: dict[tuple[str, int], Score], scenes: dict[tuple[str, i
         bounds.at_least(f"{name}, {level} dB: recall with contact pops among them", found.mean(), bound)
 
 
-def make_scene(background: str, level_db: float, seconds: int, spoken: np.ndarray) -> Scene:
+def make_scene(background: str, level_db: float, seconds: int, spoken: np.ndarray, seed: int = 0) -> Scene:
     """Generate a background with clicks at the level of a quiet recording."""
-    rng = np.random.default_rng([BACKGROUNDS.index(background), int(level_db)])
+    rng = np.random.default_rng([BACKGROUNDS.index(background), int(level_db), seed])
     samples = spoken.copy() if background == "speech" else coloured(rng, seconds, RATE, background)
     onsets = np.arange(EVERY_S, seconds - EVERY_S, EVERY_S)
     onsets = np.round((onsets + rng.uniform(-0.15, 0.15, len(onsets))) * RATE).astype(int)

@@ -21,7 +21,17 @@ from popclass.bursts import count_cavitations, find_bursts, in_bursts
 from popclass.errors import UsageError, require
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingResult, Session
+from popclass.results import (
+    CAVITATION,
+    PER_BURST,
+    REFRACTORY,
+    UNCERTAIN,
+    UNCHECKED,
+    Analysis,
+    Event,
+    RecordingResult,
+    Session,
+)
 from popclass.timing import refractory
 from popclass.timing.explanations import reasons
 from popclass.timing.sites import REFRACTORY_S, lookup
@@ -54,6 +64,8 @@ class LabelRules:
     refractory_s : float
     price : float
         Log-odds against a cavitation without a free cavity, see `popclass.timing.refractory.check`.
+    count_by : str
+        `burst` or `pop`: what counts as one cavitation.
     """
 
     classes: tuple[str, ...]
@@ -63,6 +75,7 @@ class LabelRules:
     capacity: int | None
     refractory_s: float
     price: float = refractory.PRICE
+    count_by: str = PER_BURST
 
     @classmethod
     def of(
@@ -74,6 +87,7 @@ class LabelRules:
         refractory_s: float | None = None,
         min_probability: float | None = None,
         price: float = refractory.PRICE,
+        count_by: str = PER_BURST,
     ) -> LabelRules:
         """Return the rules of a model at a site; `refractory_s` and `min_probability` override their defaults.
 
@@ -90,8 +104,9 @@ class LabelRules:
         if refractory_s is None:
             refractory_s = REFRACTORY_S if site is None else lookup(site).refractory_s
         check_duration(refractory_s, what="refractory")
+        refractory.check_count_by(count_by)
         novelty = model.thresholds.novelty
-        return cls(model.classes, least, model.frequencies, novelty, capacity, refractory_s, price)
+        return cls(model.classes, least, model.frequencies, novelty, capacity, refractory_s, price, count_by)
 
     def include_novelty(self, probabilities: Array, novelty: Array) -> Array:
         """Return the posteriors: those of novel events move half-way to the class frequencies."""
@@ -148,6 +163,7 @@ def postprocess(
     *,
     refractory_s: float | None = None,
     min_probability: float | None = None,
+    count_by: str = PER_BURST,
 ) -> list[RecordingResult]:
     """Check the timing of recordings on their timelines and label their events.
 
@@ -160,6 +176,8 @@ def postprocess(
         Overrides the refractory period of the site.
     min_probability : float, optional
         Minimum probability for a label (default: set by the model, per class).
+    count_by : str
+        `burst` if the pops of a burst count as one cavitation of one joint, `pop` if each counts.
 
     Returns
     -------
@@ -171,20 +189,22 @@ def postprocess(
     UsageError
         If a parameter is out of range.
     """
-    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability)
+    rules_of = partial(
+        LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability, count_by=count_by
+    )
     rules_of()  # refuses a wrong value even where there is nothing to label
     infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     clock_warnings = timeline_warnings(infos)
     results: dict[int, RecordingResult] = {}
     for line, placed, rules, sounds in _timelines(analyses, metadata, rules_of):
         labels = assign_labels(placed, *sounds, rules)
-        total = refractory.cavities_needed(placed.time_s, labels.cavitation, refractory_s=rules.refractory_s)
+        needed_of = partial(refractory.cavities_needed, refractory_s=rules.refractory_s, count_by=count_by)
         names = tuple(analyses[index].info.name for index in line.recordings)
-        session = Session(names, rules.capacity, rules.refractory_s, total)
+        total = needed_of(placed.time_s, placed.burst, labels.cavitation)
+        session = Session(names, rules.capacity, rules.refractory_s, total, count_by)
         for index in line.recordings:
             own, analysis = np.flatnonzero(placed.recording == index), analyses[index]
-            time_s, cavitation = placed.time_s[own], labels.cavitation[own]
-            needed = refractory.cavities_needed(time_s, cavitation, refractory_s=rules.refractory_s)
+            needed = needed_of(placed.time_s[own], placed.burst[own], labels.cavitation[own])
             info = replace(infos[index], warnings=(*infos[index].warnings, *clock_warnings[index]))
             rows = zip(own.tolist(), analysis.events, analysis.acoustic, analysis.novelty, strict=True)
             events = tuple(labels.apply(at, event, model.classes, *sound) for at, event, *sound in rows)
@@ -252,7 +272,7 @@ def assign_labels(
         earlier = (placed.time_s - last_cavitation_s).tolist()
         since = tuple(before if span is None else span for before, span in zip(earlier, since, strict=True))
     columns = placed.time_s, placed.burst, timing, takes_cavity, labels, since
-    why = reasons(*columns, capacity=rules.capacity, refractory_s=rules.refractory_s)
+    why = reasons(*columns, capacity=rules.capacity, refractory_s=rules.refractory_s, count_by=rules.count_by)
     return TimelineLabels(posterior, labels, timing, why, cavitation, takes_cavity, since)
 
 
@@ -260,6 +280,10 @@ def check_timing(
     placed: Placed, contextual: Array, novelty: Array, rules: LabelRules
 ) -> tuple[Array, tuple[str, ...], Flags]:
     """Apply the refractory rule: a cavitation without a free cavity loses the price of an exception.
+
+    A burst that counts as one cavitation pays once: its likeliest pop loses the price, and the probability of
+    cavitation of every other candidate changes by the same factor. So the pops of a burst that clearly stays a
+    cavitation do as well.
 
     Returns
     -------
@@ -276,18 +300,36 @@ def check_timing(
     weight[novel] = np.minimum(weight[novel], 0.0)  # a sound unlike the training data occupies no cavity
     columns = placed.time_s, weight, placed.burst
     timing, takes_cavity = refractory.check(
-        *columns, capacity=rules.capacity, refractory_s=rules.refractory_s, price=rules.price
+        *columns, capacity=rules.capacity, refractory_s=rules.refractory_s, price=rules.price, count_by=rules.count_by
     )
     if rules.capacity is not None:
-        logits[np.array(timing) == REFRACTORY, column] -= rules.price
+        late = np.array(timing) == REFRACTORY
+        prices = np.full(int(late.sum()), rules.price)
+        if rules.count_by == PER_BURST:
+            prices = _shared_prices(softmax(logits[late]), placed.burst[late], column, rules.price)
+        logits[late, column] -= prices
     return softmax(logits), timing, takes_cavity
+
+
+def _shared_prices(probabilities: Array, burst: NDArray[np.int64], column: int, price: float) -> Array:
+    """Return the log-odds that each candidate loses if its burst pays the price of an exception once."""
+    p = probabilities[:, column]
+    against = np.maximum(1 - p, 1e-12)
+    bursts, which = np.unique(burst, return_inverse=True)
+    best = np.zeros(len(bursts))
+    np.maximum.at(best, which, p)
+    best = best[which]
+    shared = price - np.log(against) + np.log(np.maximum(1 - best, 1e-12) + (best - p) * np.exp(-price))
+    return np.where(p == best, price, shared)
 
 
 def _needed(events: Sequence[Event], rules: LabelRules) -> int:
     """Return the joint cavities that events of one recording need by themselves."""
     time_s = [event.start_s for event in events]
+    burst = [event.burst for event in events]
     cavitation = [event.label == CAVITATION for event in events]
-    return refractory.cavities_needed(time_s, cavitation, refractory_s=rules.refractory_s)
+    period_s, count_by = rules.refractory_s, rules.count_by
+    return refractory.cavities_needed(time_s, burst, cavitation, refractory_s=period_s, count_by=count_by)
 
 
 def _timelines(

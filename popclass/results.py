@@ -28,6 +28,11 @@ CONSISTENT = "consistent"
 REFRACTORY = "refractory"
 UNCHECKED = "unchecked"
 
+# what occupies one joint cavity
+PER_BURST = "burst"
+PER_POP = "pop"
+COUNT_BY = (PER_BURST, PER_POP)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -173,12 +178,15 @@ class Session:
     cavities_needed : int
         Least number of joint cavities that explains the cavitations without one cavitating again in its refractory
         period.
+    count_by : str
+        `burst` or `pop`: what was counted as one cavitation.
     """
 
     recordings: tuple[str, ...]
     cavities: int | None
     refractory_s: float
     cavities_needed: int
+    count_by: str = PER_BURST
 
 
 def _of(path: str) -> Any:

@@ -52,6 +52,8 @@ class Labeler:
     model : Model
     refractory, min_probability : float or None
         As `popclass.classify`.
+    count_by : str
+        As `popclass.classify`.
 
     Attributes
     ----------
@@ -60,10 +62,17 @@ class Labeler:
     """
 
     def __init__(
-        self, metadata: Mapping[str, Metadata], model: Model, refractory: float | None, min_probability: float | None
+        self,
+        metadata: Mapping[str, Metadata],
+        model: Model,
+        refractory: float | None,
+        min_probability: float | None,
+        count_by: str,
     ) -> None:
         self._metadata = metadata
-        self._postprocess = partial(postprocess, model=model, refractory_s=refractory, min_probability=min_probability)
+        self._postprocess = partial(
+            postprocess, model=model, refractory_s=refractory, min_probability=min_probability, count_by=count_by
+        )
         self._postprocess([], [])  # refuses wrong options before the work starts
         self._pending: list[Analysis] = []
         self._rows: dict[str, RecordingRow] = {}

@@ -28,7 +28,7 @@ from popclass.errors import UsageError
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.results import SCHEMA_VERSION
+from popclass.results import PER_BURST, SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.utils.duration import in_future
 from popclass.utils.files import Stamp
@@ -49,6 +49,7 @@ def classify_folder(
     site: str | None = None,
     refractory: float | None = None,
     min_probability: float | None = None,
+    count_by: str = PER_BURST,
     jobs: int | None = 1,
     fresh: bool = False,
     scheduler: str | None = None,
@@ -72,6 +73,8 @@ def classify_folder(
     site : str, optional
         Site of the recordings for which the manifest has none.
     refractory, min_probability : float, optional
+        As `popclass.classify`.
+    count_by : str
         As `popclass.classify`.
     jobs : int or None
         Number of processes, 1 to 256; None for one per core. With more than one, a script must do its work below
@@ -122,7 +125,7 @@ def classify_folder(
     stated = {} if manifest is None else read_manifest(Path(manifest), source, recordings, site=site)
     metadata = {name: Metadata(site=site) for name in recordings} | stated
     chosen = load_model(model)
-    labeler = Labeler(metadata, chosen, refractory, min_probability)
+    labeler = Labeler(metadata, chosen, refractory, min_probability, count_by)
     labeler.fail(unreadable)
     made_by = {
         "popclass": __version__,
@@ -131,6 +134,7 @@ def classify_folder(
         "--site": site,
         "--refractory": None if refractory is None else f"{refractory:g}s",
         "--min-probability": min_probability,
+        "--count-by": count_by,
     }
     shown = None if manifest is None else one_line(os.fspath(manifest))
     parameters = {
@@ -139,6 +143,7 @@ def classify_folder(
         "site": site,
         "refractory_s": refractory,
         "min_probability": min_probability,
+        "count_by": count_by,
         "jobs": jobs if scheduler is None else None,
         "scheduler": scheduler,
         "to": to,

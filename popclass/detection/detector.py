@@ -132,7 +132,9 @@ class Detector:
         list of Sound
             The sounds that became complete, in order of onset.
         """
-        samples = np.concatenate([self._waiting, np.asarray(block, np.float32)])
+        samples = np.asarray(block, np.float32)
+        if len(self._waiting):
+            samples = np.concatenate([self._waiting, samples])
         whole = len(samples) // self.chunk * self.chunk
         self._waiting = samples[whole:].copy()  # a view would keep the whole block
         sounds: list[Sound] = []
@@ -180,7 +182,8 @@ class Detector:
         """Add band energies and floors of new samples; an incomplete frame is filled with its last sample."""
         if not samples.shape[1]:
             return
-        samples = np.pad(samples, ((0, 0), (0, -samples.shape[1] % self.frame)), mode="edge")
+        if missing := -samples.shape[1] % self.frame:
+            samples = np.pad(samples, ((0, 0), (0, missing)), mode="edge")
         fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
         newest = [candidates.background(each, self._counts) for each in self._energies]
@@ -203,14 +206,17 @@ class Detector:
         short, long = totals.max(axis=0)
         proposed = candidates.proposals(short, long, THRESHOLD, reach=self._reach)
         onsets = []
-        for frame, window in self._verified(
+        for frame, window, evidence in self._verified(
             [each for each in proposed if self._decided <= each[0] + begin < until], totals, begin
         ):
+            length = (SHORT, LONG)[window]
             at, channel = self._first_arrival(totals[:, window], frame)
-            onsets.append(self._locate(at + begin, channel, (SHORT, LONG)[window]))
+            if at != frame:
+                evidence = self._contrast(channel, np.array([at + begin]), np.array([length]), verification.BEFORE)[0]
+            onsets.append(self._locate(at + begin, channel, length, evidence))
         return onsets
 
-    def _verified(self, proposed: list[tuple[int, int]], totals: Floats, begin: int) -> list[tuple[int, int]]:
+    def _verified(self, proposed: list[tuple[int, int]], totals: Floats, begin: int) -> list[tuple[int, int, Floats]]:
         """Return the proposals that are short sounds, each verified in the channel where its evidence is largest.
 
         Parameters
@@ -220,25 +226,31 @@ class Detector:
         totals : ndarray, shape (channels, windows, frames)
             Evidence from frame `begin` on, all bands together.
         begin : int
+
+        Returns
+        -------
+        list of (int, int, ndarray)
+            Frame, window, and the evidence against the level before by band.
         """
         if not proposed:
             return []
         frames, windows = np.array(proposed).T
         channels = totals[:, windows, frames].argmax(axis=0)
         frames, lengths = frames + begin, np.array([SHORT, LONG])[windows]
-        kept: list[int] = []
+        kept: dict[int, Floats] = {}
         for channel in set(channels.tolist()):
             here = np.flatnonzero(channels == channel)
-            before = self._contrast(channel, frames[here], lengths[here], verification.BEFORE).sum(axis=1)
-            rising = before > verification.LEAST_BEFORE  # spares three candidates in four the rest
-            here, before = here[rising], before[rising]
+            bands = self._contrast(channel, frames[here], lengths[here], verification.BEFORE)
+            rising = bands.sum(axis=1) > verification.LEAST_BEFORE  # spares three candidates in four the rest
+            here, bands = here[rising], bands[rising]
             if not len(here):
                 continue
+            before = bands.sum(axis=1)
             after = self._contrast(channel, frames[here], lengths[here], verification.AFTER).sum(axis=1)
             held = frames[here] - self._samples_start // self.frame
             short = verification.verify(after, before, self._samples[channel], held, self.frame, self.sample_rate)
-            kept += here[short].tolist()
-        return [proposed[each] for each in sorted(kept)]
+            kept.update(zip(here[short].tolist(), bands[short], strict=True))
+        return [(*proposed[each], kept[each]) for each in sorted(kept)]
 
     def _contrast(self, channel: int, frames: Frames, lengths: Frames, stretch: tuple[int, int]) -> Floats:
         """Return the evidence of windows against the level in a stretch near each, shape (windows, bands)."""
@@ -259,6 +271,8 @@ class Detector:
             Evidence of one window, all bands together.
         frame : int
         """
+        if len(totals) == 1:
+            return frame, 0
         here = totals[:, frame]
         channel = int(np.argmax(here))
         before = totals[:, max(frame - self._arrival, 0) : frame]
@@ -282,9 +296,8 @@ class Detector:
         )
         return np.array([each.sum(axis=0) for each in evidence])
 
-    def _locate(self, frame: int, channel: int, reach: int) -> Onset:
+    def _locate(self, frame: int, channel: int, reach: int, evidence: Floats) -> Onset:
         """Locate the onset's sample in the highest octave with a quarter of the maximum evidence."""
-        evidence = self._contrast(channel, np.array([frame]), np.array([reach]), verification.BEFORE)[0]
         octave = int(np.flatnonzero(evidence >= 0.25 * evidence.max())[0]) + 1
         begin = max((frame - self._reach - 1) * self.frame - self._samples_start, 0)
         end = (frame + reach + 1) * self.frame - self._samples_start
@@ -326,7 +339,9 @@ class Detector:
         """Return True for noise that begins after digital silence, as where a gap was filled."""
         at, rate = onset.sample - self._samples_start, self.sample_rate
         before = self._samples[:, max(at - round(AFTER_SILENCE_S * rate), 0) : at]
-        if np.count_nonzero(~before.any(axis=0)) < SILENCE_S * rate:
+        sounding = np.flatnonzero(before.any(axis=0))
+        # its longest run: single zeros are frequent in a quiet recording
+        if np.diff(sounding, prepend=-1, append=before.shape[1]).max() <= SILENCE_S * rate:
             return False
         window = round(LEVEL_S * rate)
         after = self._samples[onset.channel, at : at + round(AFTER_S * rate) // window * window]
@@ -354,8 +369,9 @@ class Detector:
         first = self._frames - self._energies.shape[2]
         frame = onset.sample // self.frame - first
         reach = round(LONGEST_S * self.sample_rate) // self.frame
-        energy = self._energies[onset.channel].sum(axis=0)[None]
-        power = candidates.moving_sum(energy, SHORT)[0, frame : frame + reach] / SHORT
+        begin = max(frame - SHORT + 1, 0)
+        energy = self._energies[onset.channel, :, begin : frame + reach].sum(axis=0)
+        power = candidates.moving_sum(energy, SHORT)[frame - begin :] / SHORT
         loudest = int(np.argmax(power[:LONG]))
         quiet = max(float(power[loudest]) * FALL, 2 * onset.floor_power * self.frame)
         below = np.flatnonzero(power[loudest:] <= quiet)

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from popclass.formats.text import rounded
 from popclass.model.model import Model
-from popclass.pipeline import number_events
+from popclass.pipeline import BURST_GAP_S, number_events
 from popclass.postprocess import LabelRules, TimelineLabels, assign_labels
-from popclass.results import UNCHECKED, Event
+from popclass.results import PER_BURST, UNCHECKED, Event
 from popclass.streaming.session import History
 from popclass.timing.refractory import Conflicts
 from popclass.timing.timeline import Placed
@@ -217,15 +217,19 @@ class EventTracker:
         contextual_s = known_s - self._reach_s  # the context of earlier events is complete
         which = np.flatnonzero(rows["candidate"])
         columns = (rows[name][which] for name in ("time_s", "burst", "takes_cavity"))
-        conflicts = Conflicts(*columns, capacity=rules.capacity, period_s=rules.refractory_s)
+        conflicts = Conflicts(*columns, capacity=rules.capacity, period_s=rules.refractory_s, count_by=rules.count_by)
         ahead_s = 0.0 if rules.capacity is None else rules.refractory_s  # reach of a reason
-        closed = (time_s < contextual_s) & (time_s + ahead_s <= conflicts.decided_s(contextual_s))
+        complete_s = contextual_s
+        if rules.count_by == PER_BURST:  # later pops may still change the weight of a burst
+            last_burst = rows["burst"][time_s >= contextual_s - BURST_GAP_S][:1]
+            candidates = rows["candidate"] & np.isin(rows["burst"], last_burst)
+            complete_s = min([contextual_s, *time_s[candidates][:1].tolist()])
+        closed = (time_s < contextual_s) & (time_s + ahead_s <= conflicts.decided_s(complete_s))
         closed[len(rows) - len(self._features) :] = False
         closed |= rows["closed"]
         rows["closed"] = closed
-        still_open = rows[~closed][:1]
-        oldest_s = min([contextual_s, *still_open["time_s"].tolist()])
-        burst = min([self.last.burst, *still_open["burst"].tolist()])
+        burst = min([self.last.burst, *rows["burst"][~closed][:1].tolist()])
+        oldest_s = min([contextual_s, *time_s[rows["burst"] >= burst][:1].tolist()])
         gone = closed & ~rows["candidate"]
         gone[which[: conflicts.forgettable(oldest_s, burst)]] = True
         past = rows[gone & rows["cavitation"]]

@@ -1,4 +1,4 @@
-"""Noise floor, reference and evidence of candidates; onset picking."""
+"""Noise floor, evidence and contrast of candidates; onset picking."""
 
 import numpy as np
 import pytest
@@ -12,12 +12,12 @@ from popclass.detection.candidates import (
     SHORT,
     THRESHOLD,
     background,
+    contrast,
     log_likelihood,
     moving_sum,
     pick_onset,
     possible_frames,
     proposals,
-    reference,
 )
 
 FRAME = 64
@@ -61,24 +61,55 @@ def test_background_quietest():
     np.testing.assert_allclose(floor[:, 0], COUNTS * QUIETEST_RMS**2, rtol=1e-5)
 
 
-def test_reference_floor_and_causality():
-    energies = noise_energies(400)
-    floor = np.repeat(background(energies, COUNTS)[0], 400, axis=1)
-    before = reference(energies, floor)
-    assert (before >= floor).all()
-    changed = energies.copy()
-    changed[:, 300:] *= 1e4
-    np.testing.assert_array_equal(reference(changed, floor)[:, :301], before[:, :301])
+def contrast_at(energies, frames, span, length=LONG):
+    frames = np.atleast_1d(frames)
+    floor, freedom = background(noise_energies(400), COUNTS)
+    repeat = [np.repeat(each.T, len(frames), axis=0) for each in (floor, freedom)]
+    return contrast(energies, frames, np.full(len(frames), length), span, *repeat, COUNTS)
 
 
-def test_reference_fading_peak():
+def test_contrast_formula():
+    energies = np.repeat(noise_energies(1)[:, :1] * 100, 400, axis=1)
+    energies[:, 200:208] *= 5
+    freedom = background(noise_energies(400), COUNTS)[1][:, 0]
+    expected = np.where(COUNTS * LONG >= 2, freedom * LONG / 2 * (5 - 1 - np.log(5)), 0)
+    np.testing.assert_allclose(contrast_at(energies, 200, (-10, -1))[0], expected, rtol=1e-4)
+    np.testing.assert_allclose(contrast_at(energies, 200, (10, 50))[0], expected, rtol=1e-4)
+
+
+def test_contrast_floor():
+    energies = np.repeat(background(noise_energies(400), COUNTS)[0], 400, axis=1)
+    energies[:, 150:198] = 0
+    np.testing.assert_allclose(contrast_at(energies, 200, (-10, -1)), 0, atol=1e-6)
+
+
+def test_contrast_span():
     energies = noise_energies(400)
-    energies[:, 200] *= 1e4
-    floor = np.repeat(background(energies, COUNTS)[0], 400, axis=1)
-    raised = (reference(energies, floor) / floor)[0]
-    assert raised[201] > 500
-    assert (np.diff(raised[202:220]) < 0).all()
-    assert raised[300] < 3
+    energies[:, 200:208] *= 50
+    expected = contrast_at(energies, 200, (-10, -1))
+    outside = energies.copy()
+    outside[:, [189, 199, 208, 260]] *= 1000
+    np.testing.assert_allclose(contrast_at(outside, 200, (-10, -1)), expected, rtol=1e-4)
+    inside = energies.copy()
+    inside[:, 190] *= 1000
+    assert contrast_at(inside, 200, (-10, -1)).sum() < 0.5 * expected.sum()
+
+
+@pytest.mark.parametrize("span", [(-10, -1), (10, 50)])
+@pytest.mark.parametrize("frame", [0, 1, 5, 300, 392, 399])
+def test_contrast_ends(frame, span):
+    energies = noise_energies(400)
+    found = contrast_at(energies, frame, span)
+    assert np.isfinite(found).all()
+    assert (found >= 0).all()
+
+
+def test_contrast_together():
+    energies = noise_energies(400)
+    energies[:, [100, 200, 300]] *= 100
+    frames = np.array([100, 200, 300])
+    each = [contrast_at(energies, frame, (-10, -1))[0] for frame in frames]
+    np.testing.assert_allclose(contrast_at(energies, frames, (-10, -1)), each, rtol=1e-4)
 
 
 def test_log_likelihood_monotonic():
@@ -113,9 +144,8 @@ def test_possible_frames_contain_candidates(seed):
     energies[:, rng.integers(0, 600, 4)] *= np.float32(10 ** rng.uniform(0, 1))
     floor, freedom = background(energies, COUNTS)
     floors, freedoms = (np.repeat(each, 600, axis=1) for each in (floor, freedom))
-    against = reference(energies, floors)
     evidence = np.max(
-        [log_likelihood(energies, against, COUNTS, freedoms, length).sum(axis=0) for length in (SHORT, LONG)], axis=0
+        [log_likelihood(energies, floors, COUNTS, freedoms, length).sum(axis=0) for length in (SHORT, LONG)], axis=0
     )
     for threshold in np.quantile(evidence, [0.5, 0.9, 0.99, 1]):
         possible = possible_frames(energies, floor[:, 0], freedom[:, 0], COUNTS, float(threshold))

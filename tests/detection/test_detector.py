@@ -55,11 +55,15 @@ def test_stationary_noise(colour):
     assert onsets(noise(np.random.default_rng(3), 120, colour=colour) * 0.01) == []
 
 
-@settings(max_examples=15, deadline=None)
-@given(blocks=st.lists(st.integers(1, 200_000), min_size=1, max_size=6), seed=st.integers(0, 3))
-def test_block_sizes(blocks, seed):
+@settings(max_examples=20, deadline=None)
+@given(
+    blocks=st.lists(st.integers(1, 200_000), min_size=1, max_size=6), seed=st.integers(0, 3), voice=st.floats(0, 100)
+)
+def test_block_sizes(blocks, seed, voice):
     rng = np.random.default_rng(seed)
-    signal = np.stack([with_clicks(noise(rng, 5), rng, snr)[0] for snr in (3, 12)], axis=1).astype(np.float32) * 0.01
+    background = [noise(rng, 5) + voiced(5) * gain * voice for gain in (1, 0.2)]
+    signal = np.stack([with_clicks(each, rng, snr)[0] for each, snr in zip(background, (3, 12), strict=True)], axis=1)
+    signal = signal.astype(np.float32) * 0.01
     detector, found, start, turn = Detector(48000, 2), [], 0, 0
     while start < len(signal):
         size = blocks[turn % len(blocks)]
@@ -100,6 +104,60 @@ def test_separation_default():
         for onset in (48000, 48000 + gap):
             signal[onset : onset + 1440] += click(rng, fall_ms=(1, 1.2)) * 0.1
         assert len(onsets(signal)) == number
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pops_six_milliseconds_apart(seed):
+    rng = np.random.default_rng(seed)
+    signal = noise(rng, 2) * 1e-3
+    pops = 48000 + 289 * np.arange(4)
+    for onset, level in zip(pops, (0.2, 0.1, 0.2, 0.1), strict=True):
+        signal[onset : onset + 1440] += click(rng, fall_ms=(0.5, 1)) * level
+    hit, right, _ = matched(onsets(signal), pops, 48)
+    assert hit == right == 4
+
+
+def thrust(rng, response):
+    """A second with six pops, each up to 9 dB weaker than the first, convolved with a response, and their onsets."""
+    pops = 24000 + np.cumsum(rng.integers(700, 2800, 6))
+    signal = np.zeros(48000)
+    for number, onset in enumerate(pops):
+        signal[onset : onset + 1440] += click(rng) * 10 ** (-(rng.uniform(0, 9) if number else 0) / 20)
+    return np.convolve(signal, response)[:48000], pops
+
+
+@pytest.mark.parametrize("place", ["room", "skin"])
+def test_later_pops(place):
+    rng = np.random.default_rng(21)
+    time = np.arange(14400) / 48000
+    found, number = 0, 0
+    for _ in range(10):
+        if place == "room":  # 0.3 s of reverberation, as strong as the direct sound
+            response = rng.standard_normal(len(time)) * np.exp(-time * np.log(1000) / 0.3) * (time > 0.003)
+            response /= np.sqrt(np.sum(response**2))
+        else:
+            response = 0.002 * np.sin(2 * np.pi * 150 * time) * np.exp(-time / 0.01)
+        response[0] = 1
+        signal, pops = thrust(rng, response)
+        found += matched(onsets(signal * 0.1 + noise(rng, 1) * 5e-4), pops, 144)[0]
+        number += len(pops)
+    assert found / number >= 0.95
+
+
+def voiced(seconds, hertz=120):
+    """Glottal pulses 1/120 s apart through two resonances, in syllables of a quarter second."""
+    time = np.arange(2400) / 48000
+    pulse = np.sin(2 * np.pi * 600 * time) * np.exp(-time * 300) + np.sin(2 * np.pi * 1800 * time) * np.exp(-time * 500)
+    signal = np.zeros(round(seconds * 48000))
+    signal[np.round(np.arange(0, len(signal), 48000 / hertz)).astype(int)] = 1
+    envelope = np.sin(np.pi * 4 * np.arange(len(signal)) / 48000) ** 2
+    return np.convolve(signal, pulse)[: len(signal)] * envelope
+
+
+def test_voiced_sound():
+    rng = np.random.default_rng(22)
+    signal = voiced(20) * 0.1 + noise(rng, 20) * 1e-4
+    assert len(onsets(signal)) <= 20  # of 2400 pulses
 
 
 def test_event_at_first_sample():
