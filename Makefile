@@ -28,6 +28,7 @@ bench:    ## run the benchmarks; each checks its bounds
 
 study:    ## rerun the studies of docs/research (an hour)
 	python experiments/border.py --write
+	python experiments/onsets.py --write
 	python experiments/evidence.py
 	python experiments/learning_curve.py
 

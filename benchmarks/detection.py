@@ -4,8 +4,8 @@
 
 Clicks of four kinds, one every half second, are laid over a background so that their rms over the first 10 ms stands at
 20 to 0 dB relative to the background's rms. popclass runs with its defaults. A click is found if an onset lies within
-10 ms of it; librosa, whose onsets are late, gets 50 ms. Then events per hour in stationary noise alone. `--write` puts
-the output into docs/detection.md.
+10 ms of it; librosa, whose onsets are late, gets 50 ms. Then events in continuous speech and in stationary noise alone.
+`--write` puts the output into docs/detection.md.
 """
 
 from __future__ import annotations
@@ -151,6 +151,8 @@ def report(seconds: int, hours: float) -> int:
         print(f"{kind:22s}" + "".join(f"{cell:>28s}" for cell in cells))
     print()
     check_bounds(scores, scenes, bounds)
+    events = len(popclass_onsets((spoken * QUIET).astype(np.float32)))
+    bounds.at_most("events a minute in continuous speech", events / seconds * 60, 150)
     print()
     noise_alone(hours, bounds)
     return bounds.exit_code
@@ -178,6 +180,8 @@ def check_bounds(scores: dict[tuple[str, int], Score], scenes: dict[tuple[str, i
         sharp = ~np.char.startswith(kinds, "contact")
         bounds.at_least(f"{name}, {level} dB: recall of clicks", found[sharp].mean(), bound)
         bounds.at_least(f"{name}, {level} dB: recall with contact pops among them", found.mean(), bound)
+    rings = scenes["speech", 6].kinds == "ring 0.9-6 kHz"
+    bounds.at_least("speech, 6 dB: recall of rings", scores["speech", 6].found[rings].mean(), 0.98)
 
 
 def make_scene(background: str, level_db: float, seconds: int, spoken: np.ndarray, seed: int = 0) -> Scene:
