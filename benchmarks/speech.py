@@ -41,6 +41,8 @@ def _spoken(seconds: float) -> tuple[np.ndarray, int, str]:
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     retrieve = 1  # AUDIO_OUTPUT_RETRIEVAL, from espeak's speak_lib.h: samples go to the callback only
     rate = int(library.espeak_Initialize(retrieve, 0, espeakng_loader.get_data_path().encode(), 0))
+    if hasattr(library, "espeak_ng_SetRandSeed"):  # of breath; otherwise it depends on the time
+        library.espeak_ng_SetRandSeed(ctypes.c_long(1))
     pieces: list[np.ndarray] = []
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)

@@ -241,7 +241,7 @@ class Detector:
         for channel in set(channels.tolist()):
             here = np.flatnonzero(channels == channel)
             bands = self._contrast(channel, frames[here], lengths[here], verification.BEFORE)
-            rising = bands.sum(axis=1) > verification.LEAST_BEFORE  # spares three candidates in four the rest
+            rising = bands.sum(axis=1) > verification.LEAST_BEFORE  # spares most candidates the rest
             here, bands = here[rising], bands[rising]
             if not len(here):
                 continue

@@ -7,8 +7,8 @@ reverberation of the earlier ones. In speech it is reached at every glottal puls
 - the evidence against the mean level of the 13 ms before it: glottal pulses follow each other faster;
 - the periodicity of the 40 ms after it at 75-350 Hz, the range of voices.
 
-A logistic regression weighs them. Its coefficients were learnt by `experiments/onsets.py` on generated thrusts,
-sessions and speech.
+A logistic regression weighs them. Its coefficients were learnt by `experiments/onsets.py` on generated thrusts, clicks,
+speech and changing noise.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ PITCH_HZ = (75.0, 350.0)  # of voices
 VOICED_S = 0.040  # stretch searched for a period: three of the longest
 SKIPPED_S = 0.001  # of the candidate itself
 PITCH_STEPS = 4  # values per frame to which that stretch is averaged: 3 kHz
-LEAST_BEFORE = 6.4  # evidence against the level before, without which a candidate is noise above a wrong floor
-WEIGHTS = np.array([0.55, 0.84, -3.42])  # of the logarithms of the two evidences, and of the periodicity
-BIAS = -2.14
+LEAST_BEFORE = 4.0  # evidence against the level before, without which a candidate is noise above a wrong floor
+WEIGHTS = np.array([0.57, 1.23, -5.52])  # of the logarithms of the two evidences, and of the periodicity
+BIAS = -2.33
 
 
 def verify(
@@ -44,7 +44,8 @@ def verify(
     Parameters
     ----------
     after, before : ndarray, shape (candidates,)
-        Log-likelihood ratios against the level after the candidate and against that before it.
+        Log-likelihood ratios against the level after the candidate and against that before it, the latter more than
+        `LEAST_BEFORE`.
     samples : ndarray, shape (n,)
         Of the channel, from frame 0 to 41 ms after the last candidate, or less at the end of a recording.
     frames : ndarray, shape (candidates,)
@@ -55,9 +56,7 @@ def verify(
         In hertz.
     """
     score = np.log1p(np.stack([after, before], axis=1)) @ WEIGHTS[:2] + BIAS
-    possible = np.flatnonzero(
-        (score > 0) & (before > LEAST_BEFORE)
-    )  # the periodicity, which takes longest, can only lower it
+    possible = np.flatnonzero(score > 0)  # the periodicity, which takes longest, can only lower it
     short = np.zeros(len(frames), bool)
     if len(possible):
         voiced = periodicity(*stretches(samples, frames[possible], frame, sample_rate))

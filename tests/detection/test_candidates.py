@@ -69,7 +69,7 @@ def contrast_at(energies, frames, span, length=LONG):
 
 
 def test_contrast_formula():
-    energies = np.repeat(noise_energies(1)[:, :1] * 100, 400, axis=1)
+    energies = np.repeat(background(noise_energies(400), COUNTS)[0] * 100, 400, axis=1)
     energies[:, 200:208] *= 5
     freedom = background(noise_energies(400), COUNTS)[1][:, 0]
     expected = np.where(COUNTS * LONG >= 2, freedom * LONG / 2 * (5 - 1 - np.log(5)), 0)

@@ -106,15 +106,16 @@ def test_separation_default():
         assert len(onsets(signal)) == number
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_pops_six_milliseconds_apart(seed):
-    rng = np.random.default_rng(seed)
-    signal = noise(rng, 2) * 1e-3
-    pops = 48000 + 289 * np.arange(4)
-    for onset, level in zip(pops, (0.2, 0.1, 0.2, 0.1), strict=True):
-        signal[onset : onset + 1440] += click(rng, fall_ms=(0.5, 1)) * level
-    hit, right, _ = matched(onsets(signal), pops, 48)
-    assert hit == right == 4
+@pytest.mark.parametrize("level", [0.002, 0.02, 0.2])
+def test_pops_six_milliseconds_apart(level):
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        signal = noise(rng, 2) * 2e-4
+        pops = 48000 + 289 * np.arange(4)
+        for onset in pops:
+            signal[onset : onset + 1440] += click(rng, fall_ms=(0.5, 1)) * level
+        hit, right, _ = matched(onsets(signal), pops, 48)
+        assert hit == right == 4
 
 
 def thrust(rng, response):
