@@ -3,7 +3,7 @@
     python benchmarks/report.py [--runs N]
 
 A minute with 30 sounds and an hour with 600, classified with a report as whole processes. Bounds: 2 MB for the minute;
-10 MB and 20 s for the hour; and the CPU of the hour with report over that without.
+10 MB and 8 s for the hour; and the CPU of the hour with report over that without.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     bounds = Bounds()
     bounds.at_most("size of a minute's report in MB", sizes["minute"], 2.0)
     bounds.at_most("size of an hour's report in MB", sizes["hour"], 10.0)
-    bounds.at_most("seconds for an hour with report", wall["hour"], 20.0)
-    bounds.at_most("CPU of an hour with report / without", cpu["hour"] / cpu["hour, no report"], 6.0)
+    bounds.at_most("seconds for an hour with report", wall["hour"], 8.0)
+    bounds.at_most("CPU of an hour with report / without", cpu["hour"] / cpu["hour, no report"], 3.0)
     return bounds.exit_code
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from popclass.model.model import Model as Model
     from popclass.pipeline import classify as classify
     from popclass.pipeline import extract_features as extract_features
+    from popclass.results import Burst as Burst
     from popclass.results import Event as Event
     from popclass.results import RecordingResult as RecordingResult
     from popclass.streaming import Listener as Listener
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     **dict.fromkeys(("classify", "extract_features"), "popclass.pipeline"),
     **dict.fromkeys(("Listener", "LiveEvent"), "popclass.streaming"),
-    **dict.fromkeys(("Event", "RecordingResult"), "popclass.results"),
+    **dict.fromkeys(("Burst", "Event", "RecordingResult"), "popclass.results"),
     **{"classify_folder": "popclass.batch", "train": "popclass.training", "evaluate": "popclass.evaluation"},
     **{"Model": "popclass.model.model", "Detector": "popclass.detection"},
 }

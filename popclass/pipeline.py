@@ -23,7 +23,7 @@ from popclass.features import FrontEnd, extract
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
-from popclass.results import Analysis, Event, RecordingInfo, RecordingResult
+from popclass.results import PER_BURST, Analysis, Event, RecordingInfo, RecordingResult
 
 Array = NDArray[np.float64]
 Source = str | os.PathLike[str] | BinaryIO | NDArray[Any]
@@ -232,6 +232,7 @@ def classify(
     subject: str | None = None,
     recorded_at: datetime | None = None,
     min_probability: float | None = None,
+    count_by: str = PER_BURST,
     sample_rate: int | None = None,
     progress: Progress | None = None,
 ) -> RecordingResult:
@@ -255,6 +256,8 @@ def classify(
         Start of the recording (default: read from the file or its name).
     min_probability : float, optional
         Minimum probability for a label, 0-1; below it the event is `uncertain` (default: set by the model).
+    count_by : str
+        `burst` if the pops of a burst count as one cavitation of one joint, `pop` if each counts.
     sample_rate : int, optional
         In hertz; for arrays only.
     progress : callable, optional
@@ -284,7 +287,8 @@ def classify(
     metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
     chosen = load_model(model)
     analysis = analyze(source, chosen, sample_rate=sample_rate, progress=progress)
-    return postprocess([analysis], [metadata], chosen, refractory_s=refractory, min_probability=min_probability)[0]
+    rules: dict[str, Any] = {"refractory_s": refractory, "min_probability": min_probability, "count_by": count_by}
+    return postprocess([analysis], [metadata], chosen, **rules)[0]
 
 
 def extract_features(

@@ -4,6 +4,8 @@ Each recording was analyzed by itself (`popclass.pipeline.analyze`). Recordings 
 timeline, along which the refractory period is checked. No event is dropped: one that contradicts the timing gets its
 next best label or a flag, one without a clear label is `uncertain`, and `acoustic_label` keeps the label by the sound
 alone.
+
+The posteriors hold all of that: a label is the likeliest class by them, and counts are sums of them.
 """
 
 from __future__ import annotations
@@ -15,10 +17,21 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.bursts import count_cavitations, find_bursts, in_bursts
 from popclass.errors import UsageError, require
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.results import CAVITATION, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingResult, Session
+from popclass.results import (
+    CAVITATION,
+    PER_BURST,
+    REFRACTORY,
+    UNCERTAIN,
+    UNCHECKED,
+    Analysis,
+    Event,
+    RecordingResult,
+    Session,
+)
 from popclass.timing import refractory
 from popclass.timing.explanations import reasons
 from popclass.timing.sites import REFRACTORY_S, lookup
@@ -28,6 +41,9 @@ from popclass.utils.duration import check_duration
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+NOVEL_SHARE = 0.5
+"""Weight of the class frequencies in the posterior of an event that is unlike the training data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,8 @@ class LabelRules:
     classes : tuple of str
     min_probability : ndarray, shape (classes,)
         Below it the class is not named.
+    frequencies : ndarray, shape (classes,)
+        Share of each class in the training data.
     novelty : float
         From this novelty on an event is `uncertain`.
     capacity : int or None
@@ -46,14 +64,18 @@ class LabelRules:
     refractory_s : float
     price : float
         Log-odds against a cavitation without a free cavity, see `popclass.timing.refractory.check`.
+    count_by : str
+        `burst` or `pop`: what counts as one cavitation.
     """
 
     classes: tuple[str, ...]
     min_probability: Array
+    frequencies: Array
     novelty: float
     capacity: int | None
     refractory_s: float
     price: float = refractory.PRICE
+    count_by: str = PER_BURST
 
     @classmethod
     def of(
@@ -65,6 +87,7 @@ class LabelRules:
         refractory_s: float | None = None,
         min_probability: float | None = None,
         price: float = refractory.PRICE,
+        count_by: str = PER_BURST,
     ) -> LabelRules:
         """Return the rules of a model at a site; `refractory_s` and `min_probability` override their defaults.
 
@@ -81,7 +104,14 @@ class LabelRules:
         if refractory_s is None:
             refractory_s = REFRACTORY_S if site is None else lookup(site).refractory_s
         check_duration(refractory_s, what="refractory")
-        return cls(model.classes, least, model.thresholds.novelty, capacity, refractory_s, price)
+        refractory.check_count_by(count_by)
+        novelty = model.thresholds.novelty
+        return cls(model.classes, least, model.frequencies, novelty, capacity, refractory_s, price, count_by)
+
+    def include_novelty(self, probabilities: Array, novelty: Array) -> Array:
+        """Return the posteriors: those of novel events move half-way to the class frequencies."""
+        share = np.where(novelty >= self.novelty, NOVEL_SHARE, 0.0)[:, None]
+        return np.asarray((1 - share) * probabilities + share * self.frequencies)
 
     def unclear(self, probabilities: Array, novelty: Array) -> Flags:
         """Return the events that are `uncertain`, for probabilities of shape (n, classes)."""
@@ -96,7 +126,7 @@ class TimelineLabels:
     Attributes
     ----------
     posterior : ndarray, shape (n, classes)
-        Probabilities after context and timing.
+        Probabilities after context, timing and novelty; each row sums to 1.
     labels, timing, reasons : tuple of str, (n,)
     cavitation, takes_cavity : ndarray of bool, shape (n,)
         Events labelled cavitation, and events that occupy a joint cavity.
@@ -118,6 +148,7 @@ class TimelineLabels:
             acoustic_label=classes[int(acoustic.argmax())],
             label=self.labels[at],
             p_label=float(self.posterior[at].max()),
+            posteriors=dict(zip(classes, self.posterior[at].tolist(), strict=True)),
             novelty=float(novelty),
             timing=self.timing[at],
             since_cavitation_s=self.since_cavitation_s[at],
@@ -132,6 +163,7 @@ def postprocess(
     *,
     refractory_s: float | None = None,
     min_probability: float | None = None,
+    count_by: str = PER_BURST,
 ) -> list[RecordingResult]:
     """Check the timing of recordings on their timelines and label their events.
 
@@ -144,6 +176,8 @@ def postprocess(
         Overrides the refractory period of the site.
     min_probability : float, optional
         Minimum probability for a label (default: set by the model, per class).
+    count_by : str
+        `burst` if the pops of a burst count as one cavitation of one joint, `pop` if each counts.
 
     Returns
     -------
@@ -155,24 +189,28 @@ def postprocess(
     UsageError
         If a parameter is out of range.
     """
-    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability)
+    rules_of = partial(
+        LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability, count_by=count_by
+    )
     rules_of()  # refuses a wrong value even where there is nothing to label
     infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     clock_warnings = timeline_warnings(infos)
     results: dict[int, RecordingResult] = {}
     for line, placed, rules, sounds in _timelines(analyses, metadata, rules_of):
         labels = assign_labels(placed, *sounds, rules)
-        total = refractory.cavities_needed(placed.time_s, labels.cavitation, refractory_s=rules.refractory_s)
+        needed_of = partial(refractory.cavities_needed, refractory_s=rules.refractory_s, count_by=count_by)
         names = tuple(analyses[index].info.name for index in line.recordings)
-        session = Session(names, rules.capacity, rules.refractory_s, total)
+        total = needed_of(placed.time_s, placed.burst, labels.cavitation)
+        session = Session(names, rules.capacity, rules.refractory_s, total, count_by)
         for index in line.recordings:
             own, analysis = np.flatnonzero(placed.recording == index), analyses[index]
-            time_s, cavitation = placed.time_s[own], labels.cavitation[own]
-            needed = refractory.cavities_needed(time_s, cavitation, refractory_s=rules.refractory_s)
+            needed = needed_of(placed.time_s[own], placed.burst[own], labels.cavitation[own])
             info = replace(infos[index], warnings=(*infos[index].warnings, *clock_warnings[index]))
             rows = zip(own.tolist(), analysis.events, analysis.acoustic, analysis.novelty, strict=True)
             events = tuple(labels.apply(at, event, model.classes, *sound) for at, event, *sound in rows)
-            results[index] = RecordingResult(info, events, model.classes, needed, session)
+            bursts = find_bursts(events, model.classes, partial(_needed, rules=rules))
+            number = count_cavitations(in_bursts(events, bursts), model.classes)
+            results[index] = RecordingResult(info, events, model.classes, needed, session, bursts, number)
     return [results[index] for index in range(len(analyses))]
 
 
@@ -184,7 +222,7 @@ def posteriors(
     refractory_s: float | None = None,
     price: float = refractory.PRICE,
 ) -> list[Array]:
-    """Return the class probabilities after context and timing, before any threshold.
+    """Return the class probabilities after context and timing, before novelty and any threshold.
 
     For timing without context, pass analyses whose `contextual` is their `acoustic`.
 
@@ -224,7 +262,8 @@ def assign_labels(
     last_cavitation_s : float, optional
         Start of the last burst with a cavitation before all these events.
     """
-    posterior, timing, takes_cavity = check_timing(placed, contextual, novelty, rules)
+    timed, timing, takes_cavity = check_timing(placed, contextual, novelty, rules)
+    posterior = rules.include_novelty(timed, novelty)
     likeliest = zip(posterior.argmax(axis=1), rules.unclear(posterior, novelty), strict=True)
     labels = tuple(UNCERTAIN if unclear else rules.classes[best] for best, unclear in likeliest)
     cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
@@ -233,7 +272,7 @@ def assign_labels(
         earlier = (placed.time_s - last_cavitation_s).tolist()
         since = tuple(before if span is None else span for before, span in zip(earlier, since, strict=True))
     columns = placed.time_s, placed.burst, timing, takes_cavity, labels, since
-    why = reasons(*columns, capacity=rules.capacity, refractory_s=rules.refractory_s)
+    why = reasons(*columns, capacity=rules.capacity, refractory_s=rules.refractory_s, count_by=rules.count_by)
     return TimelineLabels(posterior, labels, timing, why, cavitation, takes_cavity, since)
 
 
@@ -241,6 +280,10 @@ def check_timing(
     placed: Placed, contextual: Array, novelty: Array, rules: LabelRules
 ) -> tuple[Array, tuple[str, ...], Flags]:
     """Apply the refractory rule: a cavitation without a free cavity loses the price of an exception.
+
+    A burst that counts as one cavitation pays once: its likeliest pop loses the price, and the probability of
+    cavitation of every other candidate changes by the same factor. So the pops of a burst that clearly stays a
+    cavitation do as well.
 
     Returns
     -------
@@ -257,11 +300,36 @@ def check_timing(
     weight[novel] = np.minimum(weight[novel], 0.0)  # a sound unlike the training data occupies no cavity
     columns = placed.time_s, weight, placed.burst
     timing, takes_cavity = refractory.check(
-        *columns, capacity=rules.capacity, refractory_s=rules.refractory_s, price=rules.price
+        *columns, capacity=rules.capacity, refractory_s=rules.refractory_s, price=rules.price, count_by=rules.count_by
     )
     if rules.capacity is not None:
-        logits[np.array(timing) == REFRACTORY, column] -= rules.price
+        late = np.array(timing) == REFRACTORY
+        prices = np.full(int(late.sum()), rules.price)
+        if rules.count_by == PER_BURST:
+            prices = _shared_prices(softmax(logits[late]), placed.burst[late], column, rules.price)
+        logits[late, column] -= prices
     return softmax(logits), timing, takes_cavity
+
+
+def _shared_prices(probabilities: Array, burst: NDArray[np.int64], column: int, price: float) -> Array:
+    """Return the log-odds that each candidate loses if its burst pays the price of an exception once."""
+    p = probabilities[:, column]
+    against = np.maximum(1 - p, 1e-12)
+    bursts, which = np.unique(burst, return_inverse=True)
+    best = np.zeros(len(bursts))
+    np.maximum.at(best, which, p)
+    best = best[which]
+    shared = price - np.log(against) + np.log(np.maximum(1 - best, 1e-12) + (best - p) * np.exp(-price))
+    return np.where(p == best, price, shared)
+
+
+def _needed(events: Sequence[Event], rules: LabelRules) -> int:
+    """Return the joint cavities that events of one recording need by themselves."""
+    time_s = [event.start_s for event in events]
+    burst = [event.burst for event in events]
+    cavitation = [event.label == CAVITATION for event in events]
+    period_s, count_by = rules.refractory_s, rules.count_by
+    return refractory.cavities_needed(time_s, burst, cavitation, refractory_s=period_s, count_by=count_by)
 
 
 def _timelines(

@@ -7,7 +7,7 @@ rate; seconds are computed when they are read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import attrgetter
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 UNCERTAIN = "uncertain"
 CAVITATION = "cavitation"
 SNAPPING = "snapping"
@@ -27,6 +27,11 @@ OTHER = "other"
 CONSISTENT = "consistent"
 REFRACTORY = "refractory"
 UNCHECKED = "unchecked"
+
+# what occupies one joint cavity
+PER_BURST = "burst"
+PER_POP = "pop"
+COUNT_BY = (PER_BURST, PER_POP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,10 @@ class Event:
         Calibrated probability of each class by the sound alone.
     acoustic_label : str
         Class with the highest of `probabilities`.
+    posteriors : mapping of str to float
+        Probability of each class after context, timing and novelty; empty before they are assigned.
     label, p_label : str, float
-        Label after context and timing, and its probability.
+        Label after context and timing, and the highest of `posteriors`.
     novelty : float
         Share of held-out training events that lie closer to the training data, 0-1.
     timing : str
@@ -80,6 +87,7 @@ class Event:
     timing: str = UNCHECKED
     since_cavitation_s: float | None = None
     timing_reason: str = ""
+    posteriors: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def start_s(self) -> float:
@@ -117,6 +125,8 @@ class RecordingInfo:
     site, subject : str or None
     warnings : tuple of str
         One line for each oddity.
+    side : str or None
+        Side of the body.
     """
 
     name: str
@@ -127,6 +137,7 @@ class RecordingInfo:
     site: str | None = None
     subject: str | None = None
     warnings: tuple[str, ...] = ()
+    side: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,17 +178,20 @@ class Session:
     cavities_needed : int
         Least number of joint cavities that explains the cavitations without one cavitating again in its refractory
         period.
+    count_by : str
+        `burst` or `pop`: what was counted as one cavitation.
     """
 
     recordings: tuple[str, ...]
     cavities: int | None
     refractory_s: float
     cavities_needed: int
+    count_by: str = PER_BURST
 
 
-def _of_info(name: str) -> Any:
-    """Return a property that reads a field of `info`."""
-    return property(attrgetter(f"info.{name}"))
+def _of(path: str) -> Any:
+    """Return a property that reads an attribute of an attribute."""
+    return property(attrgetter(path))
 
 
 class HasInfo:
@@ -186,18 +200,77 @@ class HasInfo:
     __slots__ = ()
     info: RecordingInfo
 
-    recording: str = _of_info("name")
-    duration_s: float = _of_info("duration_s")
-    sample_rate: int = _of_info("sample_rate")
-    channels: int = _of_info("channels")
-    site: str | None = _of_info("site")
-    subject: str | None = _of_info("subject")
-    recorded_at: datetime | None = _of_info("recorded_at")
-    warnings: tuple[str, ...] = _of_info("warnings")
+    recording: str = _of("info.name")
+    duration_s: float = _of("info.duration_s")
+    sample_rate: int = _of("info.sample_rate")
+    channels: int = _of("info.channels")
+    site: str | None = _of("info.site")
+    subject: str | None = _of("info.subject")
+    recorded_at: datetime | None = _of("info.recorded_at")
+    side: str | None = _of("info.side")
+    warnings: tuple[str, ...] = _of("info.warnings")
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingResult(HasInfo):
+class Cavitations:
+    """Number of cavitations among some events.
+
+    Attributes
+    ----------
+    expected : float or None
+        Sum of the posteriors; None without a class `cavitation`.
+    low, high : int or None
+        Bounds of the true number at 90 %.
+    """
+
+    expected: float | None = None
+    low: int | None = None
+    high: int | None = None
+
+
+UNCOUNTED = Cavitations()
+
+
+class HasCavitations:
+    """Access to the fields of `cavitations` by the names of their columns."""
+
+    __slots__ = ()
+    cavitations: Cavitations
+
+    expected_cavitations: float | None = _of("cavitations.expected")
+    cavitations_low: int | None = _of("cavitations.low")
+    cavitations_high: int | None = _of("cavitations.high")
+
+
+@dataclass(frozen=True, slots=True)
+class Burst(HasCavitations):
+    """Burst that holds a joint event or an uncertain one.
+
+    Attributes
+    ----------
+    burst : int
+        Number, as in its events.
+    start_s, end_s : float
+        Onset of its first event and latest end, in seconds from the start of the recording.
+    events : int
+    counts : mapping of str to int
+        Number of events with each label, every class and `uncertain` included.
+    cavitations : Cavitations
+    cavities_needed : int
+        As `RecordingResult.cavities_needed`, of this burst alone.
+    """
+
+    burst: int
+    start_s: float
+    end_s: float
+    events: int
+    counts: Mapping[str, int]
+    cavitations: Cavitations
+    cavities_needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingResult(HasInfo, HasCavitations):
     """Labelled events of one recording.
 
     Attributes
@@ -212,6 +285,10 @@ class RecordingResult(HasInfo):
         As `Session.cavities_needed`, of this recording alone; None where timing was not checked.
     session : Session or None
         The timeline of the recording; None where timing was not checked.
+    bursts : tuple of Burst
+        Those that hold a joint event or an uncertain one.
+    cavitations : Cavitations
+        Number of cavitations in all of `bursts`; its values can be read from the result as well.
     """
 
     info: RecordingInfo
@@ -219,20 +296,22 @@ class RecordingResult(HasInfo):
     classes: tuple[str, ...]
     cavities_needed: int | None = None
     session: Session | None = None
+    bursts: tuple[Burst, ...] = ()
+    cavitations: Cavitations = UNCOUNTED
 
     def counts(self) -> dict[str, int]:
         """Return the number of events with each label, every class and `uncertain` included."""
-        found = Counter(event.label for event in self.events)
-        return {label: found.get(label, 0) for label in (*self.classes, UNCERTAIN)}
+        return count_labels(self.events, self.classes)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the events as flat records in the columns of `event_columns`."""
         started = self.recorded_at.isoformat() if self.recorded_at else None
+        about = (self.site, self.subject, started, self.side)
         columns = event_columns(self.classes)
         for event in self.events:
             own = [getattr(event, column) for column in _EVENT_FIELDS]
-            acoustic = [event.probabilities.get(name) for name in self.classes]
-            values = (self.recording, *own[:8], *acoustic, *own[8:], self.site, self.subject, started)
+            acoustic, final = (map(each.get, self.classes) for each in (event.probabilities, event.posteriors))
+            values = (self.recording, *own[:8], *acoustic, *own[8:], *about, *final)
             yield dict(zip(columns, values, strict=True))
 
     def to_dataframe(self) -> pd.DataFrame:
@@ -250,8 +329,15 @@ class RecordingResult(HasInfo):
 
 def event_columns(classes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of the columns of an events table, in order."""
-    acoustic = [f"p_{name}" for name in classes]
-    return ("recording", *_EVENT_FIELDS[:8], *acoustic, *_EVENT_FIELDS[8:], "site", "subject", "recorded_at")
+    acoustic, final = ([f"{kind}_{name}" for name in classes] for kind in ("p", "posterior"))
+    about = ("site", "subject", "recorded_at", "side")
+    return ("recording", *_EVENT_FIELDS[:8], *acoustic, *_EVENT_FIELDS[8:], *about, *final)
+
+
+def count_labels(events: Iterable[Event], classes: Sequence[str]) -> dict[str, int]:
+    """Return the number of events with each label, every class and `uncertain` included."""
+    found = Counter(event.label for event in events)
+    return {label: found.get(label, 0) for label in (*classes, UNCERTAIN)}
 
 
 _EVENT_FIELDS = (

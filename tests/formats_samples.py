@@ -9,9 +9,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from popclass.bursts import count_cavitations, find_bursts, in_bursts
 from popclass.formats import FORMATS
-from popclass.formats.csv_io import FAILED, RecordingRow, recordings_csv
-from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingInfo, RecordingResult, Session
+from popclass.formats.csv_io import FAILED, RecordingRow, burst_columns, burst_rows, csv_line, recordings_csv
+from popclass.results import (
+    CAVITATION,
+    CONSISTENT,
+    REFRACTORY,
+    UNCERTAIN,
+    Event,
+    RecordingInfo,
+    RecordingResult,
+    Session,
+)
 from popclass.utils.files import write_text
 
 GOLDEN = Path(__file__).parent / "data" / "formats"
@@ -24,6 +34,7 @@ def event(number: int, burst: int, seconds: float, label: str, p_label: float, *
     acoustic = str(fields.setdefault("acoustic_label", label if label != UNCERTAIN else "other"))
     p_acoustic = float(str(fields.pop("p_acoustic", p_label)))
     others = (1 - p_acoustic) / 2
+    likeliest = acoustic if label == UNCERTAIN else label
     return Event(
         onset=onset,
         peak=onset + 20,
@@ -33,8 +44,16 @@ def event(number: int, burst: int, seconds: float, label: str, p_label: float, *
         snr_db=float(str(fields.pop("snr_db", 24.567))),
         peak_dbfs=-3.25,
         probabilities={name: p_acoustic if name == acoustic else others for name in CLASSES},
+        posteriors={name: p_label if name == likeliest else (1 - p_label) / 2 for name in CLASSES},
         novelty=float(str(fields.pop("novelty", 0.3))),
     ).gain(event=number, burst=burst, label=label, p_label=p_label, **fields)
+
+
+def counted(result: RecordingResult) -> RecordingResult:
+    """Return the result with its bursts and its number of cavitations."""
+    bursts = find_bursts(result.events, CLASSES, lambda own: sum(event.label == CAVITATION for event in own))
+    number = count_cavitations(in_bursts(result.events, bursts), CLASSES)
+    return replace(result, bursts=bursts, cavitations=number)
 
 
 def named(result: RecordingResult, name: str, **info: object) -> RecordingResult:
@@ -108,6 +127,7 @@ ODD = RecordingResult(
     cavities_needed=1,
 )
 
+FULL, ODD = counted(FULL), counted(ODD)
 SETS = {"full": [FULL], "zero": [EMPTY], "several": [FULL, EMPTY, ODD]}
 SUFFIXES = {"table": "txt", "csv": "csv", "jsonl": "jsonl", "audacity": "txt", "raven": "txt"}
 
@@ -128,7 +148,12 @@ def recording_rows() -> list[RecordingRow]:
     return [*map(RecordingRow.from_result, SETS["several"]), failed]
 
 
+def burst_lines() -> list[str]:
+    return [csv_line(burst_columns(CLASSES)), *(line for result in SETS["several"] for line in burst_rows(result))]
+
+
 if __name__ == "__main__":
     for name, which in golden_names():
         write_text(golden_path(name, which), FORMATS[name](SETS[which]))
     write_text(GOLDEN / "recordings.csv", recordings_csv(recording_rows(), classes=CLASSES))
+    write_text(GOLDEN / "bursts.csv", burst_lines())

@@ -127,12 +127,14 @@ def test_reference_commands_complete() -> None:
 
 def test_reference_columns_and_errors_complete() -> None:
     from popclass import errors
-    from popclass.formats.csv_io import recording_columns
+    from popclass.formats.csv_io import burst_columns, recording_columns
     from popclass.formats.tracks import RAVEN_COLUMNS
     from popclass.results import event_columns
 
     text = (ROOT / "docs" / "reference-formats.md").read_text("utf-8")
-    missing = [name for name in {*event_columns(()), *recording_columns(())} if f"`{name}`" not in text]
+    missing = [
+        name for name in {*event_columns(()), *burst_columns(()), *recording_columns(())} if f"`{name}`" not in text
+    ]
     assert not missing
     assert not [name for name in RAVEN_COLUMNS if name not in text]
     python = (ROOT / "docs" / "reference-python.md").read_text("utf-8")

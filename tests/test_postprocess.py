@@ -13,10 +13,14 @@ from popclass.errors import UsageError
 from popclass.metadata import Metadata
 from popclass.pipeline import number_events
 from popclass.postprocess import posteriors, postprocess
-from popclass.results import CONSISTENT, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingInfo
+from popclass.results import CONSISTENT, COUNT_BY, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingInfo
 
 CLASSES = ("cavitation", "snapping", "other")
-MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99))
+MODEL = SimpleNamespace(
+    classes=CLASSES,
+    thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99),
+    frequencies=np.array([0.1, 0.1, 0.8]),
+)
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 POP, SNAP, TAP = (0.9, 0.08, 0.02), (0.1, 0.8, 0.1), (0.05, 0.05, 0.9)
 RATE = 48000
@@ -105,6 +109,29 @@ def test_novelty_threshold(novelty, label):
     assert (event.label, event.acoustic_label) == (label, "cavitation")
 
 
+def test_novel_posterior():
+    """Half of it are the class frequencies of the training data."""
+    event = one(analysis_of([1.0], [POP], novelty=[0.99])).events[0]
+    assert list(event.posteriors.values()) == pytest.approx([0.5, 0.09, 0.41])
+    assert event.p_label == pytest.approx(0.5)
+
+
+def test_posteriors_with_timing():
+    """A cavitation without a free cavity is less likely, in the posteriors as well."""
+    first, second = one(analysis_of([1.0, 61.0], [POP, (0.6, 0.35, 0.05)]), Metadata(site="mcp")).events
+    assert first.posteriors == pytest.approx(first.probabilities)
+    assert second.posteriors["cavitation"] < 0.3
+    assert second.p_label == second.posteriors["snapping"]
+
+
+def test_bursts_of_result():
+    result = one(analysis_of([1.0, 1.03, 5.0, 9.0], [POP, (0.4, 0.3, 0.3), TAP, SNAP]), Metadata(site="neck"))
+    assert [(burst.burst, burst.events, burst.cavities_needed) for burst in result.bursts] == [(1, 2, 1), (3, 1, 0)]
+    assert [burst.expected_cavitations for burst in result.bursts] == [1.3, 0.1]
+    assert result.expected_cavitations == pytest.approx(1.4)
+    assert result.cavitations_low <= result.expected_cavitations <= result.cavitations_high
+
+
 def test_novel_sound_takes_no_cavity():
     """A sound nobody knows must not cost the next cavitation its label."""
     metadata = Metadata(site="mcp")
@@ -130,6 +157,9 @@ def test_postprocess_keeps_events(seed, events, least, site):
         assert event.label in (*CLASSES, UNCERTAIN)
         assert 0 <= event.p_label <= 1
         assert (event.label == UNCERTAIN) == (event.novelty >= 0.99 or event.p_label < least)
+        assert sum(event.posteriors.values()) == pytest.approx(1)
+        assert event.p_label == max(event.posteriors.values())
+        assert event.label in (UNCERTAIN, max(event.posteriors, key=event.posteriors.get))
 
 
 # Timing
@@ -156,18 +186,40 @@ def test_unknown_site_keeps_labels():
     assert timing(result) == [CONSISTENT, REFRACTORY]
 
 
-def test_unknown_site_burst_as_one():
-    """That is what the check assumes; how many cavities three pops need does not depend on it."""
-    result = one(analysis_of([1.0, 1.03, 1.1], [POP] * 3))
+@pytest.mark.parametrize(("count_by", "needed"), [("burst", 1), ("pop", 3)])
+def test_unknown_site_burst_as_one(count_by, needed):
+    """The check always assumes that; only the joints needed depend on the way of counting."""
+    result = one(analysis_of([1.0, 1.03, 1.1], [POP] * 3), count_by=count_by)
     assert timing(result) == [CONSISTENT] * 3
-    assert result.cavities_needed == 3
+    assert result.cavities_needed == needed
 
 
+@pytest.mark.parametrize(("count_by", "needed"), [("burst", 1), ("pop", 4)])
 @pytest.mark.parametrize("metadata", [{}, {"site": "mcp"}, {"cavities": 2}, {"site": "neck"}], ids=str)
-def test_cavities_needed_any_site(metadata):
-    result = one(analysis_of([1.0, 1.006, 1.05, 1.09], [(0.98, 0.01, 0.01)] * 4), Metadata(**metadata))
+def test_cavities_needed_any_site(metadata, count_by, needed):
+    analysis = analysis_of([1.0, 1.006, 1.05, 1.09], [(0.98, 0.01, 0.01)] * 4)
+    result = one(analysis, Metadata(**metadata), count_by=count_by)
     assert labels(result) == ["cavitation"] * 4
-    assert result.cavities_needed == 4
+    assert result.cavities_needed == needed
+    assert result.session.count_by == count_by
+
+
+def test_count_by_burst_one_cavity():
+    """The pops of a burst are not relabelled one by one; a burst too early pays the price once."""
+    clear, weak = (0.9, 0.08, 0.02), (0.6, 0.35, 0.05)
+    analysis = analysis_of([1.0, 1.03, 1.06, 61.0, 61.03, 181.0], [clear, weak, weak, (0.98, 0.01, 0.01), weak, weak])
+    result = one(analysis, Metadata(site="mcp"))
+    assert timing(result) == [CONSISTENT] * 3 + [REFRACTORY] * 3
+    assert labels(result) == ["cavitation"] * 5 + ["snapping"]
+    by_pop = one(analysis, Metadata(site="mcp"), count_by="pop")
+    assert labels(by_pop)[1:3] == ["snapping"] * 2
+    single = one(analysis_of([1.0, 181.0], [clear, weak]), Metadata(site="mcp"), count_by="pop")
+    assert result.events[-1].p_label == single.events[-1].p_label
+
+
+def test_count_by_invalid():
+    with pytest.raises(UsageError, match="allowed are burst and pop"):
+        one(analysis_of([], []), count_by="thrust")
 
 
 def test_timing_reason():
@@ -181,9 +233,8 @@ def test_timing_reason():
 def test_capacity_of_site():
     times = [1.0, 1.03, 1.06, 1.1]
     assert timing(one(analysis_of(times, [POP] * 4), Metadata(site="neck"))) == [CONSISTENT] * 4
-    few = one(analysis_of(times, [POP] * 4), Metadata(site="neck", cavities=3))
+    few = one(analysis_of(times, [POP] * 4), Metadata(site="neck", cavities=3), count_by="pop")
     assert timing(few).count(REFRACTORY) == 1
-    assert one(analysis_of(times, [POP] * 4), Metadata(site="neck")).cavities_needed == 4
 
 
 def test_refractory_period_over():
@@ -209,7 +260,7 @@ def test_context_changes_label():
 
 
 def test_model_without_cavitation():
-    model = SimpleNamespace(classes=("a", "b", "c"), thresholds=MODEL.thresholds)
+    model = SimpleNamespace(classes=("a", "b", "c"), thresholds=MODEL.thresholds, frequencies=MODEL.frequencies)
     result = postprocess([analysis_of([1.0, 2.0], [POP, POP])], [Metadata(site="mcp")], model)[0]
     assert labels(result) == ["a", "a"]
     assert timing(result) == [UNCHECKED, UNCHECKED]
@@ -245,12 +296,12 @@ def test_session_cavities_needed():
         analysis_of([3.0], [POP], name="two.wav", recorded_at=START + timedelta(minutes=5)),
         analysis_of([3.0], [POP], name="late.wav", recorded_at=START + timedelta(minutes=50)),
     ]
-    results = postprocess(analyses, [Metadata(site="neck", subject="P1")] * 3, MODEL)
+    results = postprocess(analyses, [Metadata(site="neck", subject="P1")] * 3, MODEL, count_by="pop")
     assert [result.cavities_needed for result in results] == [2, 1, 1]
     (session,) = {result.session for result in results}
     assert (session.recordings, session.cavities) == (("one.wav", "two.wav", "late.wav"), 12)
     assert (session.refractory_s, session.cavities_needed) == (1200.0, 3)
-    alone = postprocess(analyses, [Metadata(site="neck")] * 3, MODEL)
+    alone = postprocess(analyses, [Metadata(site="neck")] * 3, MODEL, count_by="pop")
     assert [result.session.cavities_needed for result in alone] == [2, 1, 1]
 
 
@@ -343,20 +394,21 @@ def test_postprocess_silent_recordings(drawn, minutes):
 
 
 @settings(max_examples=200, deadline=None)
-@given(some_recordings, st.integers(1, 3))
-def test_postprocess_flags_beyond_capacity(drawn, cavities):
+@given(some_recordings, st.integers(1, 3), st.sampled_from(COUNT_BY))
+def test_postprocess_flags_beyond_capacity(drawn, cavities, count_by):
     """Of the cavitations within one period that bear no flag, across recordings, there are no more than cavities."""
     analyses, metadata = sessions(drawn, "anna")
-    results = postprocess(analyses, [replace(each, cavities=cavities) for each in metadata], MODEL)
+    metadata = [replace(each, cavities=cavities) for each in metadata]
+    results = postprocess(analyses, metadata, MODEL, count_by=count_by)
     assert [len(result.events) for result in results] == [len(analysis.events) for analysis in analyses]
-    unflagged = [
-        (analysis.info.recorded_at - START).total_seconds() + event.start_s
-        for analysis, result in zip(analyses, results, strict=True)
-        for event in result.events
-        if event.timing == CONSISTENT
-    ]
-    for at in unflagged:
-        assert sum(at <= other < at + 1200 for other in unflagged) <= cavities
+    items = {}
+    for place, (analysis, result) in enumerate(zip(analyses, results, strict=True)):
+        for event in result.events:
+            if event.timing == CONSISTENT:
+                item = place, event.burst if count_by == "burst" else event.event
+                items.setdefault(item, (analysis.info.recorded_at - START).total_seconds() + event.start_s)
+    for at in items.values():
+        assert sum(at <= other < at + 1200 for other in items.values()) <= cavities
     flagged = [event for result in results for event in result.events if event.timing == REFRACTORY]
     assert all(event.acoustic_label == "cavitation" and event.timing_reason for event in flagged)
 

@@ -18,10 +18,11 @@ class Outcome:
     cavities_needed: int
 
 
-def outcome(time_s, weight, burst, *, capacity, refractory_s, price=PRICE):
+def outcome(time_s, weight, burst, *, capacity, refractory_s, price=PRICE, count_by="pop"):
     """Return the outcome of `check`, a cavitation without a cavity losing its price where the site is known."""
-    timing, takes = check(time_s, weight, burst, capacity=capacity, refractory_s=refractory_s, price=price)
+    options = {"refractory_s": refractory_s, "count_by": count_by}
+    timing, takes = check(time_s, weight, burst, capacity=capacity, price=price, **options)
     odds = np.asarray(weight, dtype=float)
     cavitation = odds > 0 if capacity is None else takes | (odds > price)
     since = since_cavitation(time_s, burst, cavitation)
-    return Outcome(timing, takes, cavitation, since, cavities_needed(time_s, cavitation, refractory_s=refractory_s))
+    return Outcome(timing, takes, cavitation, since, cavities_needed(time_s, burst, cavitation, **options))

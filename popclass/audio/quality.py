@@ -66,6 +66,7 @@ class SampleCheck:
         self._unbounded = unbounded
         self._frames = 0
         self._sum = np.zeros(channels)
+        self._ones = np.ones(0, np.float32)
         self._first: Block | None = None
         self._constant = True
         self._peak = 0.0
@@ -93,7 +94,9 @@ class SampleCheck:
         peak = max(high, -low)
         if not peak <= LARGEST:  # true for NaN
             self._refuse_value(block)
-        self._sum += np.ones(len(block), np.float32) @ block  # 100 times faster than a sum along the first axis
+        if len(self._ones) < len(block):
+            self._ones = np.ones(len(block), np.float32)
+        self._sum += self._ones[: len(block)] @ block  # 100 times faster than a sum along the first axis
         if self._first is None:
             self._first = block[0].copy()
         for part in (block[:64], block):  # the first is nearly always enough
@@ -176,7 +179,8 @@ class SampleCheck:
             self._saturated_from = bounded * SATURATED_LEVEL
             self._saturated = 0
         if peak >= self._saturated_from > 0:
-            self._saturated += int(np.count_nonzero(np.abs(block) >= self._saturated_from))
+            level = self._saturated_from
+            self._saturated += int(np.count_nonzero(block >= level) + np.count_nonzero(block <= -level))
 
     def _count_clipped(self, block: Block, peak: float) -> None:
         if self._unbounded and self._beyond_at is None and peak > BEYOND_FULL_SCALE:

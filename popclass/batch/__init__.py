@@ -1,4 +1,4 @@
-"""Batches: every recording of a folder tree to tables of events and recordings."""
+"""Batches: every recording of a folder tree to tables of events, bursts and recordings."""
 
 from popclass.batch.result import BatchResult
 from popclass.batch.run import classify_folder

@@ -30,7 +30,10 @@ PART_CHARS = 4_000_000  # of CSV in a row group; bounds the memory and does not 
 OFFSET = "utc_offset_s"
 
 TEXT = frozenset(
-    ("recording", "status", "reason", "label", "acoustic_label", "timing", "site", "subject", "recorded_at", "warnings")
+    (
+        *("recording", "status", "reason", "label", "acoustic_label", "timing"),
+        *("site", "subject", "side", "recorded_at", "warnings"),
+    )
 )
 
 

@@ -15,7 +15,16 @@ from popclass.batch.files import Fingerprint
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Entry, is_journal
 from popclass.errors import OutputError, UsageError
-from popclass.formats.csv_io import FAILED, RecordingRow, csv_line, csv_rows, read_events_csv, recordings_csv
+from popclass.formats.csv_io import (
+    FAILED,
+    RecordingRow,
+    burst_columns,
+    burst_rows,
+    csv_line,
+    csv_rows,
+    read_events_csv,
+    recordings_csv,
+)
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
@@ -43,6 +52,8 @@ class Labeler:
     model : Model
     refractory, min_probability : float or None
         As `popclass.classify`.
+    count_by : str
+        As `popclass.classify`.
 
     Attributes
     ----------
@@ -51,14 +62,22 @@ class Labeler:
     """
 
     def __init__(
-        self, metadata: Mapping[str, Metadata], model: Model, refractory: float | None, min_probability: float | None
+        self,
+        metadata: Mapping[str, Metadata],
+        model: Model,
+        refractory: float | None,
+        min_probability: float | None,
+        count_by: str,
     ) -> None:
         self._metadata = metadata
-        self._postprocess = partial(postprocess, model=model, refractory_s=refractory, min_probability=min_probability)
+        self._postprocess = partial(
+            postprocess, model=model, refractory_s=refractory, min_probability=min_probability, count_by=count_by
+        )
         self._postprocess([], [])  # refuses wrong options before the work starts
         self._pending: list[Analysis] = []
         self._rows: dict[str, RecordingRow] = {}
         self._events: dict[str, str] = {}
+        self._bursts: dict[str, str] = {}
         self.fingerprints: dict[str, Fingerprint] = {}
 
     def add(self, entries: Iterable[Entry]) -> None:
@@ -94,11 +113,16 @@ class Labeler:
         """Yield the lines of the events table, in the order of the recordings' paths."""
         return (self._events[name] for name in sorted(self._events))
 
+    def burst_lines(self) -> Iterator[str]:
+        """Yield the lines of the table of bursts, in the order of the recordings' paths."""
+        return (self._bursts[name] for name in sorted(self._bursts))
+
     def _label(self, analyses: Iterable[Analysis]) -> None:
         ordered = sorted(analyses, key=lambda each: each.info.name)  # independent of the order of processing
         for result in self._postprocess(ordered, [self._metadata[each.info.name] for each in ordered]):
             self._rows[result.recording] = RecordingRow.from_result(result)
             self._events[result.recording] = "".join(csv_rows(result))
+            self._bursts[result.recording] = "".join(burst_rows(result))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +238,14 @@ class ResultsFolder:
             with system_errors(path, "remove"):
                 path.unlink(missing_ok=True)
 
-    def write(self, result: BatchResult, event_lines: Iterable[str], run: str) -> None:
-        """Write the three files, each in one move; `run.json` comes last.
+    def write(self, result: BatchResult, labeler: Labeler, run: str) -> None:
+        """Write the tables and `run.json`, each in one move; `run.json` comes last.
 
         Parameters
         ----------
         result : BatchResult
-        event_lines : iterable of str
-            Lines of `events.csv` without its header.
+        labeler : Labeler
+            Holds the lines of the tables of events and bursts.
         run : str
             Text of `run.json`.
 
@@ -233,11 +257,12 @@ class ResultsFolder:
         write: Callable[[Path, Iterator[str]], object] = write_text
         if self._to == PARQUET:
             from popclass.batch.parquet import write_parquet as write
-        events, recordings = (self._path / name for name in _tables(self._to))
-        write(events, chain([csv_line(event_columns(result.classes))], event_lines))
+        events, recordings, bursts = (self._path / name for name in _tables(self._to))
+        write(events, chain([csv_line(event_columns(result.classes))], labeler.event_lines()))
+        write(bursts, chain([csv_line(burst_columns(result.classes))], labeler.burst_lines()))
         write(recordings, recordings_csv(result.recordings, classes=result.classes))
         write_text(self._path / RUN, run)
 
 
-def _tables(to: str) -> tuple[str, str]:
-    return f"events.{to}", f"recordings.{to}"
+def _tables(to: str) -> tuple[str, str, str]:
+    return f"events.{to}", f"recordings.{to}", f"bursts.{to}"

@@ -1,8 +1,8 @@
-"""Classification of a folder of recordings into tables of events and recordings, and `run.json`.
+"""Classification of a folder of recordings into tables of events, bursts and recordings, and `run.json`.
 
 Every recording is analyzed by itself, in one or several processes or on a cluster, and noted in the journal. Then the
 recordings of each subject and site are labelled together. Every file found has a row in the table of recordings,
-whether it could be used or not. The three files are written at the end, each in one move; until then those of an
+whether it could be used or not. These files are written at the end, each in one move; until then those of an
 earlier run remain, unless the batch starts over. The tables depend on the recordings, the model and the options that
 change labels, and on nothing else: not on the number of processes, the cluster or interruptions.
 """
@@ -28,7 +28,7 @@ from popclass.errors import UsageError
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.results import SCHEMA_VERSION
+from popclass.results import PER_BURST, SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.utils.duration import in_future
 from popclass.utils.files import Stamp
@@ -49,6 +49,7 @@ def classify_folder(
     site: str | None = None,
     refractory: float | None = None,
     min_probability: float | None = None,
+    count_by: str = PER_BURST,
     jobs: int | None = 1,
     fresh: bool = False,
     scheduler: str | None = None,
@@ -63,8 +64,8 @@ def classify_folder(
     folder : path
         Searched for audio files, see `popclass.batch.files`.
     results_dir : path
-        Folder for `events.csv`, `recordings.csv`, `run.json` and `journal.jsonl`; made if it does not exist. If it
-        holds a journal of the same batch, only new, changed and failed files are processed.
+        Folder for `events.csv`, `bursts.csv`, `recordings.csv`, `run.json` and `journal.jsonl`; made if it does not
+        exist. If it holds a journal of the same batch, only new, changed and failed files are processed.
     model : Model or path, optional
         Default: the bundled model.
     manifest : path, optional
@@ -72,6 +73,8 @@ def classify_folder(
     site : str, optional
         Site of the recordings for which the manifest has none.
     refractory, min_probability : float, optional
+        As `popclass.classify`.
+    count_by : str
         As `popclass.classify`.
     jobs : int or None
         Number of processes, 1 to 256; None for one per core. With more than one, a script must do its work below
@@ -81,7 +84,8 @@ def classify_folder(
     scheduler : str, optional
         Address of a Dask scheduler whose workers process the recordings, see `popclass.batch.cluster`.
     to : str
-        `csv`, or `parquet` for `events.parquet` and `recordings.parquet`, see `popclass.batch.parquet`.
+        `csv`, or `parquet` for `events.parquet`, `bursts.parquet` and `recordings.parquet`, see
+        `popclass.batch.parquet`.
     progress : callable, optional
         Called with a `popclass.batch.worker.BatchProgress` after each chunk of recordings.
     notice : callable, optional
@@ -121,7 +125,7 @@ def classify_folder(
     stated = {} if manifest is None else read_manifest(Path(manifest), source, recordings, site=site)
     metadata = {name: Metadata(site=site) for name in recordings} | stated
     chosen = load_model(model)
-    labeler = Labeler(metadata, chosen, refractory, min_probability)
+    labeler = Labeler(metadata, chosen, refractory, min_probability, count_by)
     labeler.fail(unreadable)
     made_by = {
         "popclass": __version__,
@@ -130,6 +134,7 @@ def classify_folder(
         "--site": site,
         "--refractory": None if refractory is None else f"{refractory:g}s",
         "--min-probability": min_probability,
+        "--count-by": count_by,
     }
     shown = None if manifest is None else one_line(os.fspath(manifest))
     parameters = {
@@ -138,6 +143,7 @@ def classify_folder(
         "site": site,
         "refractory_s": refractory,
         "min_probability": min_probability,
+        "count_by": count_by,
         "jobs": jobs if scheduler is None else None,
         "scheduler": scheduler,
         "to": to,
@@ -198,7 +204,7 @@ def classify_folder(
                 },
             }
             with defer_signals():  # the tables belong together
-                results.write(result, labeler.event_lines(), json.dumps(run, indent=2) + "\n")
+                results.write(result, labeler, json.dumps(run, indent=2) + "\n")
     return result
 
 

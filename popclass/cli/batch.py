@@ -33,8 +33,8 @@ classified, and the exit code is 1.
   popclass batch /shared/recordings/ -o results/ --scheduler tcp://node1:8786 --to parquet
   popclass batch recordings/ -o results/ --report
 
-RESULTS_DIR gets events.csv, recordings.csv (one row for every file found), run.json and journal.jsonl;
-with --to parquet it gets events.parquet and recordings.parquet instead of the CSV files.
+RESULTS_DIR gets events.csv, bursts.csv (bursts with a joint event), recordings.csv (one row for every file found),
+run.json and journal.jsonl; with --to parquet it gets Parquet tables of the same names instead of the CSV files.
 The same command again continues after an interruption: it processes only new, changed and failed files.
 The manifest is a CSV with file (relative to it) and any of subject,site,cavities,recorded_at,symptoms.
 """
@@ -47,6 +47,7 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 @options.path("--manifest", "CSV", "Table with subject, site etc. of the recordings.")
 @options.site
 @options.refractory
+@options.count_by
 @options.min_probability
 @options.number("--jobs", "Processes (default: one per core).", 1, MOST_JOBS)
 @click.option("--report", is_flag=True, help="Also write report.html, with a page for each recording with events.")
@@ -99,7 +100,8 @@ def _write_pages(result: BatchResult, folder: str, quiet: bool, settings: dict[s
     """Write the report of a batch; return the number of recordings that could not be read again."""
     from popclass.report import write_batch_report
 
-    options = {name: settings[name] for name in ("model", "manifest", "site", "refractory", "min_probability")}
+    rules = ("refractory", "min_probability", "count_by")
+    options = {name: settings[name] for name in ("model", "manifest", "site", *rules)}
     with progress_bar("writing reports") as bar:
         index, failures = write_batch_report(result, folder, progress=None if quiet else bar, **options)
     for failure in failures:

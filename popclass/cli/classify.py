@@ -15,7 +15,7 @@ from popclass.cli.console import STDIN, check_paths, copied_stdin, exit_code, pr
 from popclass.errors import UsageError
 from popclass.utils.duration import in_future, parse_moment
 from popclass.utils.files import STDOUT, check_writable, write_text
-from popclass.utils.text import one_line
+from popclass.utils.text import abbreviated, one_line
 
 if TYPE_CHECKING:
     from popclass.results import RecordingResult
@@ -52,6 +52,7 @@ file name.
 @options.site
 @options.cavities
 @options.refractory
+@options.count_by
 @options.subject
 @options.checked("--recorded-at", parse_moment, "ISO", "Start, like 2026-11-22T10:15:00+01:00 (default: of the file).")
 @options.min_probability
@@ -61,6 +62,7 @@ file name.
 )
 @click.option("--format", "style", type=click.Choice(FORMATS), help="Format (default: by suffix, else table).")
 @options.path("-o", "OUT", "Output file; - is stdout.", "output", default=STDOUT)
+@click.option("--all", "show_all", is_flag=True, help="List the events labelled other on a terminal, too.")
 def classify(recordings: tuple[str, ...], report: str | None, style: str | None, output: str, **settings: Any) -> int:
     """Run `popclass classify`."""
     if settings["recorded_at"] is not None and in_future(settings["recorded_at"]):
@@ -73,7 +75,7 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
 
     from popclass.formats import write_results
     from popclass.metadata import Metadata
-    from popclass.pipeline import analyze, load_model
+    from popclass.pipeline import apply_model, extract_events, load_model
     from popclass.postprocess import postprocess
 
     loaded = load_model(settings["model"])
@@ -81,25 +83,27 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
     with ExitStack() as stack:
         if report is not None and STDIN in paths:
             paths[STDIN] = stack.enter_context(copied_stdin())  # the report reads it once more
-        analyses, failures = process_each(
-            recordings, lambda name, progress: analyze(paths[name], loaded, name=name, progress=progress)
+        found, failures = process_each(
+            recordings, lambda name, bar: extract_events(paths[name], loaded.frontend, name=name, progress=bar)
         )
-        if analyses:
+        if found:
             given = Metadata(**{name: settings[name] for name in ("site", "subject", "cavities", "recorded_at")})
-            rules = {"refractory_s": settings["refractory"], "min_probability": settings["min_probability"]}
-            results = postprocess(analyses, [given] * len(analyses), loaded, **rules)
-            write_results(results, format=form, target=output, keep_corrected=True)
+            rules = {name: settings[name] for name in ("min_probability", "count_by")}
+            rules["refractory_s"] = settings["refractory"]
+            results = postprocess(apply_model(found, loaded), [given] * len(found), loaded, **rules)
+            write_results(results, format=form, target=output, keep_corrected=True, show_all=settings["show_all"])
             _print_notes(results, form, output, chosen=style is not None)
             if report is not None:
                 from popclass.report import write_report
 
                 used = [paths[result.recording] for result in results]
                 page: dict[str, Any] = {"symptoms": settings["symptom"], "paths": used, "failures": failures}
+                page["features"] = [each.features for each in found]
                 with progress_bar("writing the report") as bar:
                     write_report(results, report, model=loaded, progress=bar, **page)
                 if report != STDOUT:
                     print_note(f"report: {one_line(report)}")
-    return exit_code(failures, len(analyses))
+    return exit_code(failures, len(found))
 
 
 def _form_of(output: str) -> str:
@@ -134,12 +138,17 @@ def _check_targets(recordings: Sequence[str], style: str | None, output: str, re
 
 def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, chosen: bool) -> None:
     """Print warnings that no table shows, and what the user may not have meant."""
+    from popclass.formats.table import repeated_warnings
     from popclass.timing.sites import assumption
 
     if form != TABLE or output != STDOUT:
+        repeated = repeated_warnings(results)
         for result in results:
-            for warning in result.warnings:
-                print_note(f"{one_line(result.recording)}: warning: {warning}")
+            for warning in dict.fromkeys(result.warnings):
+                if warning not in repeated:
+                    print_note(f"{one_line(result.recording)}: warning: {warning}")
+        for warning, names in repeated.items():
+            print_note(f"{len(names)} recordings ({abbreviated(names)}): warning: {warning}")
     expected = _EXPECTED.get(PurePath(output).suffix.lower(), ())
     if expected and form not in expected and not (chosen and form == TABLE and "audacity" in expected):
         wanted = " or ".join(f"--format {name}" for name in expected)

@@ -215,9 +215,9 @@ class ContextCounter:
     def _similarity(self, one: Integers, other: Integers, wanted: Flags) -> Floats:
         """Return the similarity of each event to the others of its row, 0 where not wanted."""
         result = np.zeros(other.shape)
-        for column in np.flatnonzero(wanted.any(axis=0)):  # one by one to save memory
-            rows = np.flatnonzero(wanted[:, column])
-            result[rows, column] = self.similarity.between(self.points[one[rows]], self.points[other[rows, column]])
+        for row in np.flatnonzero(wanted.any(axis=1)):  # one by one to save memory
+            columns = np.flatnonzero(wanted[row])
+            result[row, columns] = self.similarity.between(self.points[one[row]], self.points[other[row, columns]])
         return result
 
     def _pair_repeat(self, rows: Integers, index: Integers, elsewhere: Flags, similarity: Floats) -> Floats:

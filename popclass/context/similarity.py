@@ -60,7 +60,7 @@ class Similarity:
         require(spreads and others, f"{self} is out of range: allowed is {allowed}", UsageError)
 
     def between(self, one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the similarity of each row of `one` to the same row of `other`.
+        """Return the similarity of each row of `one` to the same row of `other`; `one` may be a single event.
 
         Examples
         --------

@@ -132,7 +132,9 @@ class Detector:
         list of Sound
             The sounds that became complete, in order of onset.
         """
-        samples = np.concatenate([self._waiting, np.asarray(block, np.float32)])
+        samples = np.asarray(block, np.float32)
+        if len(self._waiting):
+            samples = np.concatenate([self._waiting, samples])
         whole = len(samples) // self.chunk * self.chunk
         self._waiting = samples[whole:].copy()  # a view would keep the whole block
         sounds: list[Sound] = []
@@ -180,7 +182,8 @@ class Detector:
         """Add band energies and floors of new samples; an incomplete frame is filled with its last sample."""
         if not samples.shape[1]:
             return
-        samples = np.pad(samples, ((0, 0), (0, -samples.shape[1] % self.frame)), mode="edge")
+        if missing := -samples.shape[1] % self.frame:
+            samples = np.pad(samples, ((0, 0), (0, missing)), mode="edge")
         fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
         newest = [candidates.background(each, self._counts) for each in self._energies]
@@ -268,6 +271,8 @@ class Detector:
             Evidence of one window, all bands together.
         frame : int
         """
+        if len(totals) == 1:
+            return frame, 0
         here = totals[:, frame]
         channel = int(np.argmax(here))
         before = totals[:, max(frame - self._arrival, 0) : frame]
@@ -364,8 +369,9 @@ class Detector:
         first = self._frames - self._energies.shape[2]
         frame = onset.sample // self.frame - first
         reach = round(LONGEST_S * self.sample_rate) // self.frame
-        energy = self._energies[onset.channel].sum(axis=0)[None]
-        power = candidates.moving_sum(energy, SHORT)[0, frame : frame + reach] / SHORT
+        begin = max(frame - SHORT + 1, 0)
+        energy = self._energies[onset.channel, :, begin : frame + reach].sum(axis=0)
+        power = candidates.moving_sum(energy, SHORT)[frame - begin :] / SHORT
         loudest = int(np.argmax(power[:LONG]))
         quiet = max(float(power[loudest]) * FALL, 2 * onset.floor_power * self.frame)
         below = np.flatnonzero(power[loudest:] <= quiet)

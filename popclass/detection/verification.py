@@ -71,8 +71,10 @@ def stretches(samples: Floats, frames: NDArray[np.intp], frame: int, sample_rate
     size = round(VOICED_S * rate)
     starts = frames * (frame // step) + round(SKIPPED_S * rate)
     first, last = int(starts.min()), int(starts.max()) + size
-    part = samples[first * step : last * step]
-    part = np.pad(part, (0, (last - first) * step - len(part))).reshape(-1, step).mean(axis=1)
+    part = np.zeros((last - first) * step, np.float32)
+    inside = samples[first * step : last * step]
+    part[: len(inside)] = inside
+    part = part.reshape(-1, step) @ np.full(step, 1 / step, np.float32)
     return part[(starts - first)[:, None] + np.arange(size)], rate
 
 

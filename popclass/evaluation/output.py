@@ -121,7 +121,7 @@ def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[st
     columns = (
         *("recording", "status", "truth", "truth_start_s", "truth_end_s", "event", "start_s", "onset_error_s"),
         *("label", "p_label", "acoustic_label", *probabilities, "novelty", "timing", "since_cavitation_s", "snr_db"),
-        *("subject", "site", "recorded_at"),
+        *("subject", "site", "recorded_at", *(f"posterior_{name}" for name in classes)),
     )
     yield csv_line(columns)
     for case in cases:
@@ -137,6 +137,8 @@ def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[st
             "site": info.site,
             "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
         }
+        if case.event is not None:
+            known |= {f"posterior_{name}": p for name, p in case.event.posteriors.items()}
         for reading, table in case.probabilities.items():
             known |= {_column(reading, name): float(p) for name, p in zip(classes, table, strict=True)}
         # probabilities of all readings have the decimals of `p_<class>`

@@ -3,6 +3,7 @@ r"""CSV tables: events, recordings, and tables that users write.
 Written tables are UTF-8 with commas, ``\n`` line ends, always a header, and quotes only where a field needs them.
 
 - The events table has the columns of `popclass.results.event_columns`, one row an event.
+- The table of bursts has the columns of `burst_columns`, one row a burst that holds a joint event or an uncertain one.
 - The table of recordings has the columns of `recording_columns`, one row for every file that a batch found. A failed
   recording has a reason, and empty fields for what is unknown; zeros are counts.
 - Label tables (`popclass.labels`) and batch manifests (`popclass.batch.manifest`) are read with `read_columns`.
@@ -25,13 +26,23 @@ from unicodedata import normalize
 
 from popclass.errors import LabelError
 from popclass.formats.text import INTEGERS, decimals, encoding_of, fields, rounded, shortened
-from popclass.results import UNCERTAIN, HasInfo, RecordingInfo, RecordingResult, event_columns
+from popclass.results import (
+    UNCERTAIN,
+    UNCOUNTED,
+    Cavitations,
+    HasCavitations,
+    HasInfo,
+    RecordingInfo,
+    RecordingResult,
+    event_columns,
+)
 from popclass.utils.text import one_line, visible
 
 EMPTY_CELLS = ("nan", "NaN", "None", "none", "null", "NULL", "<NA>", "#N/A")
 DELIMITERS = (",", ";", "\t")  # a spreadsheet writes ";" where the comma is the decimal sign, tabs in Unicode text
 OK = "ok"
 FAILED = "failed"
+CAVITATIONS = ("expected_cavitations", "cavitations_low", "cavitations_high")
 
 
 def csv_line(cells: Iterable[Any]) -> str:
@@ -78,6 +89,29 @@ def events_csv(results: Sequence[RecordingResult]) -> Iterator[str]:
         yield from csv_rows(result)
 
 
+def burst_columns(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the columns of the table of bursts, in order."""
+    return (
+        *("recording", "burst", "start_s", "end_s", "events", *classes, UNCERTAIN),
+        *(*CAVITATIONS, "cavities_needed", "subject", "site", "side", "recorded_at"),
+    )
+
+
+def burst_rows(result: RecordingResult) -> Iterator[str]:
+    """Yield the lines of the bursts of one recording, without a header."""
+    info, started = result.info, result.recorded_at.isoformat() if result.recorded_at else None
+    about = [visible(text or "") for text in (info.subject, info.site, info.side)]
+    for burst in result.bursts:
+        times = (cell(name, getattr(burst, name)) for name in ("start_s", "end_s"))
+        counts = burst.counts.values()
+        cells = (*_count_cells(burst), burst.cavities_needed, *about, started)
+        yield csv_line((visible(info.name), burst.burst, *times, burst.events, *counts, *cells))
+
+
+def _count_cells(counted: HasCavitations) -> list[str | None]:
+    return [cell(name, getattr(counted, name)) for name in CAVITATIONS]
+
+
 def read_events_csv(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Read an events table.
 
@@ -122,7 +156,7 @@ def _value(column: str, text: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingRow(HasInfo):
+class RecordingRow(HasInfo, HasCavitations):
     """One row of the table of recordings.
 
     Attributes
@@ -138,6 +172,8 @@ class RecordingRow(HasInfo):
         Number of events with each label, every class and `uncertain` included.
     cavities_needed : int or None
         As in `RecordingResult`.
+    cavitations : Cavitations
+        As in `RecordingResult`.
     """
 
     info: RecordingInfo
@@ -146,11 +182,13 @@ class RecordingRow(HasInfo):
     events: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     cavities_needed: int | None = None
+    cavitations: Cavitations = UNCOUNTED
 
     @classmethod
     def from_result(cls, result: RecordingResult) -> RecordingRow:
         """Return the row of a classified recording."""
-        return cls(result.info, OK, None, len(result.events), result.counts(), result.cavities_needed)
+        counts, needed = result.counts(), result.cavities_needed
+        return cls(result.info, OK, None, len(result.events), counts, needed, result.cavitations)
 
 
 def recording_columns(classes: Sequence[str]) -> tuple[str, ...]:
@@ -159,6 +197,7 @@ def recording_columns(classes: Sequence[str]) -> tuple[str, ...]:
         *("recording", "status", "reason", "duration_s", "sample_rate", "channels", "events"),
         *classes,
         *(UNCERTAIN, "cavities_needed", "subject", "site", "recorded_at", "warnings"),
+        *CAVITATIONS,
     )
 
 
@@ -184,6 +223,7 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str]) -> I
             *(visible(info.subject or ""), visible(info.site or "")),
             info.recorded_at.isoformat() if info.recorded_at else None,
             "; ".join(one_line(warning) for warning in info.warnings),
+            *_count_cells(row),
         ]
         yield csv_line(cells)
 

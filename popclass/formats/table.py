@@ -1,7 +1,8 @@
 """Events as a plain table for people.
 
 Each recording has a description, its warnings, one line an event, and a summary. A bracket groups the events of one
-burst. Notes explain what weighs against a label: no free joint cavity, another label by the sound alone, novelty.
+burst. Notes explain what weighs against a label: no free joint cavity, another label by the sound alone, novelty. A
+warning of several recordings is printed once, with their number.
 `popclass.formats.terminal` lays out the same cells for a terminal.
 """
 
@@ -12,11 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from popclass.formats.text import rounded
-from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, Event, RecordingResult, Session
-from popclass.utils.text import counted, one_line
+from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingResult, Session
+from popclass.utils.text import abbreviated, counted, one_line
 
 # From here on the table mentions the novelty of an event; the model's own threshold lies at or above it.
 NOVELTY_SHOWN_FROM = 0.95
+NOVEL_FROM = 0.99  # default threshold of a model
+UNLIKE = "unlike the training data"
 
 RIGHT_ALIGNED = frozenset({"#", "time", "ch", "prob", "SNR"})
 
@@ -43,20 +46,33 @@ def table(results: Sequence[RecordingResult]) -> Iterator[str]:
 
 def outline(results: Sequence[RecordingResult]) -> Iterator[tuple[str, str | RecordingResult]]:
     """Yield the parts of a table in order: a kind and its line; of kind `events` the recording to be laid out."""
+    repeated = repeated_warnings(results)
     for index, result in enumerate(results):
         if index:
             yield "blank", ""
         yield "name", one_line(result.recording)
         yield "description", description(result)
         for warning in result.warnings:
-            yield "warning", f"warning: {one_line(warning)}"
+            if warning not in repeated:
+                yield "warning", f"warning: {one_line(warning)}"
         yield "blank", ""
         if result.events:
             yield "events", result
         yield "summary", summary(result)
     if len(results) > 1:
         yield "blank", ""
+        for warning, names in repeated.items():
+            yield "warning", f"{counted(len(names), 'recording')} ({abbreviated(names)}): warning: {one_line(warning)}"
         yield "total", total(results)
+
+
+def repeated_warnings(results: Sequence[RecordingResult]) -> dict[str, list[str]]:
+    """Return the warnings that several recordings have, each with the names of its recordings."""
+    found: dict[str, list[str]] = {}
+    for result in results:
+        for warning in dict.fromkeys(result.warnings):
+            found.setdefault(warning, []).append(result.recording)
+    return {warning: names for warning, names in found.items() if len(names) > 1}
 
 
 def _aligned(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
@@ -76,7 +92,7 @@ def cells(result: RecordingResult) -> list[dict[str, str]]:
             "time": clock(event.start_s),
             "ch": str(event.channel),
             "label": one_line(event.label),
-            "prob": "" if event.p_label is None else f"{event.p_label:.2f}",
+            "prob": "" if event.p_label is None or is_unlike(event) else f"{event.p_label:.2f}",
             "SNR": "" if rounded(event.snr_db, 1) is None else f"{event.snr_db:.0f} dB",
             "notes": notes(event),
         }
@@ -94,6 +110,11 @@ def _brackets(events: Sequence[Event]) -> list[str]:
     return found
 
 
+def is_unlike(event: Event) -> bool:
+    """Return True if an event is `uncertain` for its novelty; the probability of a label would mislead then."""
+    return event.label == UNCERTAIN and event.novelty is not None and event.novelty >= NOVEL_FROM
+
+
 def notes(event: Event) -> str:
     """Return what is known of an event besides its label.
 
@@ -109,7 +130,9 @@ def notes(event: Event) -> str:
         probability = event.probabilities.get(event.acoustic_label)
         shown = "" if probability is None else f" {probability:.2f}"
         parts.append(f"sounds like {one_line(event.acoustic_label)}{shown}")
-    if event.novelty is not None and event.novelty >= NOVELTY_SHOWN_FROM:
+    if is_unlike(event):
+        parts.append(UNLIKE)
+    elif event.novelty is not None and event.novelty >= NOVELTY_SHOWN_FROM:
         # Cut, not rounded: 0.9899 must not look as if it had reached 0.99.
         parts.append(f"novelty {int(event.novelty * 100 + 1e-9) / 100:.2f}")
     return ", ".join(parts)
@@ -184,10 +207,13 @@ def shared_sessions(results: Sequence[RecordingResult]) -> list[Session]:
 
 
 def _needed(cavities: int, session: Session | None) -> str:
+    """Return the joints needed, whether there are so many, and the assumption if it makes a difference."""
     text = f"at least {counted(cavities, 'joint')} must have popped"
-    if session is None or session.cavities is None or cavities <= session.cavities:
+    if session is None or cavities == 1:
         return text
-    return f"{text}, more than the {session.cavities} there {'is' if session.cavities == 1 else 'are'}"
+    if session.cavities is not None and cavities > session.cavities:
+        text += f", more than the {session.cavities} there {'is' if session.cavities == 1 else 'are'}"
+    return f"{text}, if each {session.count_by} is one joint cavity"
 
 
 def _counts(results: Sequence[RecordingResult]) -> str:

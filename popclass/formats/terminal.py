@@ -1,5 +1,8 @@
 """Results laid out by rich in the width of the terminal, with a line of bars over time.
 
+Events labelled `other` are counted in one line, so that joint sounds stand out; files and pipes get all events. A note
+that all pops of a burst share is printed once, with their number.
+
 rich would write to standard output itself, and ends the process if that is closed. It therefore writes to memory, and
 `popclass.utils.files` writes the text as it writes all other.
 """
@@ -10,11 +13,12 @@ import io
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from popclass.formats.table import RIGHT_ALIGNED, cells, length, outline, shared_sessions
-from popclass.results import CAVITATION, REFRACTORY, SNAPPING, UNCERTAIN, RecordingResult
+from popclass.results import CAVITATION, OTHER, REFRACTORY, SNAPPING, UNCERTAIN, RecordingResult
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -54,17 +58,21 @@ def render(parts: Iterable[RenderableType]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
-def terminal_table(results: Sequence[RecordingResult]) -> str:
-    """Return the events of several recordings laid out for the terminal."""
-    return render(_parts(results))
+def terminal_table(results: Sequence[RecordingResult], *, show_all: bool = False) -> str:
+    """Return the events of several recordings laid out for the terminal; only `show_all` lists those labelled other."""
+    return render(_parts(results, show_all))
 
 
-def _parts(results: Sequence[RecordingResult]) -> Iterator[RenderableType]:
+def _parts(results: Sequence[RecordingResult], show_all: bool) -> Iterator[RenderableType]:
     from rich.text import Text
 
     for kind, part in outline(results):
         if isinstance(part, RecordingResult):
-            yield _table(part)
+            listed = tuple(event for event in part.events if show_all or event.label != OTHER)
+            if listed:
+                yield _table(replace(part, events=listed))
+            if hidden := len(part.events) - len(listed):
+                yield Text(f"{'+ ' if listed else ''}{hidden} {OTHER} (--all shows them)", style="dim")
             yield ""
             yield from _sparkline([part])
             continue
@@ -86,6 +94,13 @@ def _table(result: RecordingResult) -> Table:
     from rich.text import Text
 
     rows, layout = cells(result), ruled_table("dim")
+    for _, burst in groupby(zip(result.events, rows, strict=True), key=lambda pair: pair[0].burst):
+        for note, same in groupby((row for _, row in burst), key=lambda row: row["notes"]):
+            first, *others = same
+            if note and others:
+                first["notes"] = f"{note} ({len(others) + 1} events)"
+                for row in others:
+                    row["notes"] = ""
     for name in rows[0]:
         layout.add_column(name, justify="right" if name in RIGHT_ALIGNED else "left", no_wrap=name != "notes")
     for event, row in zip(result.events, rows, strict=True):

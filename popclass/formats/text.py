@@ -1,7 +1,8 @@
 """Numbers and names as text: the rules that all formats share.
 
 Times have six decimals, which distinguishes neighbouring samples up to 192 kHz; probabilities and novelty have four,
-decibels two. An unknown or infinite value is None: an empty field in a table, null in JSON, never 0.
+decibels and expected numbers two. An unknown or infinite value is None: an empty field in a table, null in JSON, never
+0.
 
 Label files of other programs are read as UTF-8 (with or without a byte-order mark) or as UTF-16 with one, with any line
 end.
@@ -33,9 +34,9 @@ def decimals(column: str) -> int | None:
     """Return the number of decimals in a column of the events table; None if it holds no fractions."""
     if column.endswith("_s"):
         return 6
-    if column == "novelty" or column.startswith("p_"):
+    if column == "novelty" or column.startswith(("p_", "posterior_")):
         return 4
-    return 2 if column.endswith(("_db", "_dbfs")) else None
+    return 2 if column.endswith(("_db", "_dbfs")) or column == "expected_cavitations" else None
 
 
 def rounded(value: float | None, places: int) -> float | None:

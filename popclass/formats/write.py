@@ -46,9 +46,14 @@ _TRACK = re.compile(rb"(\d+\.\d{6}\t\d+\.\d{6}\t[^\t\n]+ (0\.\d\d|1\.00)\n)*[^\n
 
 
 def write_results(
-    results: Sequence[RecordingResult], *, format: str = "table", target: Target = STDOUT, keep_corrected: bool = False
+    results: Sequence[RecordingResult],
+    *,
+    format: str = "table",
+    target: Target = STDOUT,
+    keep_corrected: bool = False,
+    show_all: bool = False,
 ) -> bool:
-    """Write results in one of `FORMATS`; a table for a terminal is laid out in its width.
+    """Write results in one of `FORMATS`; a table for a terminal is laid out in its width, joint sounds first.
 
     Parameters
     ----------
@@ -59,6 +64,8 @@ def write_results(
         A file, which is written whole or not at all, or standard output.
     keep_corrected : bool
         Refuse to replace a label track or selection table that differs from these results.
+    show_all : bool
+        List events labelled `other` on a terminal as well.
 
     Returns
     -------
@@ -75,7 +82,7 @@ def write_results(
     if format not in FORMATS:
         raise UsageError(f"unknown format '{format}'; allowed are {', '.join(FORMATS)}")
     if format == "table" and os.fspath(target) == STDOUT and sys.stdout.isatty():
-        return write_text(target, terminal_table(results))
+        return write_text(target, terminal_table(results, show_all=show_all))
     text = FORMATS[format](results)
     if keep_corrected and format in _CORRECTABLE:
         text = "".join(text)

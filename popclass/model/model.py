@@ -194,6 +194,13 @@ class Model:
         return self._novelty.score(self._check(X))
 
     @property
+    def frequencies(self) -> np.ndarray:
+        """Share of each class in the training data, shape (k,); equal shares where the model does not state them."""
+        counted = self.info["training"].get("classes", {})
+        events = np.array([counted.get(name, {}).get("events", 0) for name in self.classes], dtype=np.float64)
+        return events / events.sum() if events.all() else np.full(len(events), 1 / len(events))
+
+    @property
     def ordinary(self) -> np.ndarray:
         """Mean of each feature in the training data, shape (f,)."""
         return self._novelty.mean

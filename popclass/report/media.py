@@ -1,6 +1,6 @@
 """Clips, pictures and feature contributions of a classified recording, for its page.
 
-`classify` keeps neither samples nor features, to stay fast and small. A report therefore reads the recording again.
+`classify` keeps no samples, to stay small. A report therefore reads the recording again.
 
 A clip holds the event's channel from 100 ms before the onset to 250 ms after it, faded at both ends. It is normalized
 to a peak of -3 dBFS; the gain is kept. Clips are lossless FLAC. If they would exceed the size limit of the page, all
@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.audio import open_recording
 from popclass.errors import AudioError
 from popclass.model.model import Model
-from popclass.pipeline import Progress, Source, extract_events
+from popclass.pipeline import OnBlock, Progress, Source, extract_events
 from popclass.report.overview import OverviewBuilder
-from popclass.results import Event, RecordingResult
+from popclass.results import Event, RecordingInfo, RecordingResult
 from popclass.utils.text import counted, one_line
 
 Array = NDArray[np.float32]
@@ -114,7 +115,9 @@ class RecordingMedia:
     evidence: tuple[tuple[Contribution, ...], ...]
 
 
-def extract_media(result: RecordingResult, path: Source, model: Model, progress: Progress | None) -> RecordingMedia:
+def extract_media(
+    result: RecordingResult, path: Source, model: Model, progress: Progress | None, *, features: Floats | None = None
+) -> RecordingMedia:
     """Read a classified recording again and collect what its page shows.
 
     Parameters
@@ -126,6 +129,8 @@ def extract_media(result: RecordingResult, path: Source, model: Model, progress:
         The model that classified it.
     progress : callable, optional
         Called with the frames read and the number of all frames (None if unknown).
+    features : ndarray, shape (events, features), optional
+        Features of the events; without them, events are detected again.
 
     Raises
     ------
@@ -140,13 +145,27 @@ def extract_media(result: RecordingResult, path: Source, model: Model, progress:
             overview.feed(block)
             clips.feed(block)
 
-    found = extract_events(path, model.frontend, name=result.recording, progress=progress, on_block=collect)
-    info, onsets = found.info, [event.onset for event in found.events]
-    described = (result.sample_rate, result.channels, result.duration_s, [event.onset for event in result.events])
+    known = onsets = [event.onset for event in result.events]
+    if features is None:
+        found = extract_events(path, model.frontend, name=result.recording, progress=progress, on_block=collect)
+        info, features, onsets = found.info, found.features, [event.onset for event in found.events]
+    else:
+        info = _read(path, result.recording, progress, collect)
+    described = (result.sample_rate, result.channels, result.duration_s, known)
     if (info.sample_rate, info.channels, info.duration_s, onsets) != described:
         raise AudioError(f"{one_line(result.recording)}: has changed since it was classified; classify it again")
-    evidence = contributions(found.features, [event.acoustic_label for event in result.events], model)
+    evidence = contributions(features, [event.acoustic_label for event in result.events], model)
     return RecordingMedia(result, overview.finish(), tuple(clips.finish()), tuple(evidence))
+
+
+def _read(path: Source, name: str, progress: Progress | None, on_block: OnBlock) -> RecordingInfo:
+    """Read a recording block by block."""
+    with open_recording(path, name=name) as recording:
+        for block in recording.blocks():
+            on_block(block)
+            if progress is not None:
+                progress(recording.frames_read, recording.frames)
+        return recording.info()
 
 
 class Cutter:

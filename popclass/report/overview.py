@@ -61,7 +61,7 @@ class OverviewBuilder:
         columns = waiting[: whole * self._column].reshape(whole, self._column, block.shape[1])
         self._pending = waiting[whole * self._column :]
         self._envelope.feed(_extremes(columns))
-        self._bands.feed(block.mean(axis=1, dtype=np.float32))
+        self._bands.feed(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32))
 
     def finish(self) -> dict[str, Any]:
         """Return the overview of all samples so far, as the page's data hold it.
@@ -123,7 +123,7 @@ class _Bands:
         self._starts = np.round(edges[:-1] * self._window / rate).astype(int)
         self._end = max(round(edges[-1] * self._window / rate), int(self._starts[-1]) + 1)
         self._bins = np.maximum(np.diff(self._starts, append=self._end), 1).astype(np.float32)
-        self._taper = np.hanning(self._window).astype(np.float32)
+        self._taper = np.hanning(self._window)
         self._folded = FoldedMaximum(ROWS, limit=SPECTROGRAM_COLUMNS)
         self._pending = np.zeros(self._window // 2, dtype=np.float32)  # so that a column is centered on its time
 
@@ -143,9 +143,7 @@ class _Bands:
             self._pending = self._pending[len(views) * hop :]
 
     def _power(self, views: Array) -> Array:
-        from scipy import fft
-
-        spectrum = fft.rfft(views * self._taper, axis=1)
+        spectrum = np.fft.rfft(views * self._taper, axis=1)  # numpy transforms float64 faster than float32
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         # a band narrower than a bin uses the bin that contains it
         return np.asarray(np.add.reduceat(power[:, : self._end], self._starts, axis=1) / self._bins, dtype=np.float32)
@@ -207,6 +205,7 @@ class FoldedMaximum:
     def __init__(self, rows: int, *, limit: int) -> None:
         self.width = 1
         self._limit = limit
+        self._count = 0  # of the columns kept
         self._kept = [np.empty((0, rows), dtype=np.float32)]
         self._pending = np.empty((0, rows), dtype=np.float32)
 
@@ -216,13 +215,15 @@ class FoldedMaximum:
         count = len(waiting) // self.width
         self._kept.append(waiting[: count * self.width].reshape(count, self.width, columns.shape[1]).max(axis=1))
         self._pending = waiting[count * self.width :]
-        while sum(map(len, self._kept)) > self._limit:
+        self._count += count
+        while self._count > self._limit:
             kept = np.concatenate(self._kept)
             even = len(kept) // 2 * 2
             self._kept = [kept[:even].reshape(even // 2, 2, -1).max(axis=1)]
             # a last one without a neighbour waits for it
             self._pending = np.concatenate([np.repeat(kept[even:], self.width, axis=0), self._pending])
             self.width *= 2
+            self._count = even // 2
 
     def columns(self) -> Array:
         """Return the columns so far, shape (n, rows); the last may be incomplete."""

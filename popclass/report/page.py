@@ -13,20 +13,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from popclass.formats.table import description, summary
+from popclass.formats.table import UNLIKE, description, is_unlike, repeated_warnings, summary
 from popclass.formats.text import rounded
 from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.report.media import Clip, Contribution, RecordingMedia
 from popclass.report.overview import data_url
-from popclass.results import Event, RecordingResult
+from popclass.results import PER_BURST, Event, RecordingResult
 from popclass.timing.sites import REFRACTORY_S, assumption
 from popclass.timing.timeline import Timeline, timelines
 from popclass.utils.files import STDOUT
@@ -111,10 +111,12 @@ def page_data(
     # The key of the browser storage depends on the events, so that two reports do not share corrections.
     found = [[result.recording, [[e.onset, e.label] for e in result.events]] for result in shown]
     places = {result.recording: index for index, result in enumerate(shown)}
+    repeated = repeated_warnings(shown)
     return {
         "labels": labels,
         "classes": list(shown[0].classes),
-        "recordings": [_recording(each, file) for each, file in zip(media, files, strict=True)],
+        "unlike": UNLIKE,
+        "recordings": [_recording(each, file, repeated) for each, file in zip(media, files, strict=True)],
         "sessions": [
             _session(line, [results[index] for index in line.recordings], places)
             for line in timelines([result.info for result in results])
@@ -134,7 +136,7 @@ def shown_name(recording: str) -> str:
     return "standard input" if recording == STDOUT else one_line(recording)
 
 
-def _recording(media: RecordingMedia, file: str | None) -> Data:
+def _recording(media: RecordingMedia, file: str | None, repeated: Collection[str]) -> Data:
     result = media.result
     events = zip(result.events, media.clips, media.evidence, strict=True)
     return {
@@ -147,7 +149,7 @@ def _recording(media: RecordingMedia, file: str | None) -> Data:
         "channels": result.channels,
         "description": description(result),
         "summary": summary(result),
-        "warnings": [one_line(warning) for warning in result.warnings],
+        "warnings": [one_line(warning) for warning in result.warnings if warning not in repeated],
         "overview": media.overview | {"peak": rounded(media.overview["peak"], 6)},
         "events": [_event(event, result.classes, clip, evidence) for event, clip, evidence in events],
     }
@@ -164,6 +166,7 @@ def _event(event: Event, classes: Sequence[str], clip: Clip | None, evidence: Se
         "acoustic": event.acoustic_label,
         "probabilities": [rounded(event.probabilities.get(name), 4) for name in classes],
         "novelty": rounded(event.novelty, 4),
+        "unlike": is_unlike(event),
         "timing": event.timing,
         "why": one_line(event.timing_reason),
         "snr": rounded(event.snr_db, 1),
@@ -185,7 +188,7 @@ def _session(line: Timeline, results: Sequence[RecordingResult], places: Mapping
     for result, offset in zip(results, line.offsets_s, strict=True):
         place = places.get(result.recording)
         # Events of the page are taken from its recordings, so that corrections show at once.
-        others = [[rounded(event.start_s, 3), event.label] for event in result.events] if place is None else []
+        others = [[rounded(e.start_s, 3), e.label, e.burst] for e in result.events] if place is None else []
         name, duration = shown_name(result.recording), result.duration_s
         recordings.append({"name": name, "offset": offset, "duration": duration, "place": place, "events": others})
     return {
@@ -194,5 +197,6 @@ def _session(line: Timeline, results: Sequence[RecordingResult], places: Mapping
         "began": None if line.started_at is None else line.started_at.isoformat(sep=" ", timespec="seconds"),
         "cavities": None if session is None else session.cavities,
         "period": REFRACTORY_S if session is None else session.refractory_s,
+        "countBy": PER_BURST if session is None else session.count_by,
         "recordings": recordings,
     }

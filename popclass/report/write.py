@@ -22,19 +22,19 @@ from popclass.batch.journal import read_entries
 from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.batch.result import BatchResult
 from popclass.errors import AudioError, OutputError, UsageError
-from popclass.formats.table import description, summary, total
+from popclass.formats.table import description, repeated_warnings, summary, total
 from popclass.labels.table import TABLE, TABLE_END
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.pipeline import Progress, load_model
+from popclass.pipeline import Array, Progress, load_model
 from popclass.postprocess import postprocess
 from popclass.report.guidance import all_symptoms, check_symptom, guidance
 from popclass.report.media import extract_media
 from popclass.report.page import page_data, page_script, render, shown_name
-from popclass.results import RecordingResult
+from popclass.results import PER_BURST, RecordingResult
 from popclass.timing.sites import lookup
 from popclass.utils.files import STDOUT, system_errors, write_text
-from popclass.utils.text import counted, one_line, visible
+from popclass.utils.text import abbreviated, counted, one_line, visible
 
 INDEX, PAGES = "report.html", "pages"
 
@@ -53,6 +53,7 @@ def write_report(
     failures: Sequence[str] = (),
     timeline_results: Sequence[RecordingResult] | None = None,
     index: str | None = None,
+    features: Sequence[Array] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write one page about classified recordings.
@@ -76,6 +77,8 @@ def write_report(
         All recordings of the timelines, including `results` (default: `results`).
     index : str, optional
         Relative URL of an index page to link to.
+    features : sequence of ndarray, optional
+        Features of the events of each result, by `extract_events`; without them, events are detected again.
     progress : callable, optional
         Called with the frames read of a recording and the number of all its frames (None if unknown).
 
@@ -99,13 +102,20 @@ def write_report(
     sites = [result.site for result in results]
     texts = guidance(sites, symptoms)  # refuses a wrong symptom before recordings are read
     media, files = [], []
-    for result, path in zip(results, paths or [result.recording for result in results], strict=True):
-        media.append(extract_media(result, path, model, progress))
+    paths = paths or [result.recording for result in results]
+    for number, (result, path) in enumerate(zip(results, paths, strict=True)):
+        known = None if features is None else features[number]
+        media.append(extract_media(result, path, model, progress, features=known))
         files.append(None if result.recording == STDOUT else relative(path, target))
     values = {
         "title": shown_name(results[0].recording) if len(results) == 1 else f"{len(results)} recordings",
         "total": total(results) if len(results) > 1 else None,
         "failures": [one_line(failure) for failure in failures],
+        "warnings": [
+            f"{counted(len(names), 'recording')} ({abbreviated(names)}): {one_line(warning)}"
+            for warning, names in repeated_warnings(results).items()
+        ],
+        "count_by": PER_BURST if results[0].session is None else results[0].session.count_by,
         "sounds": any(result.events for result in results),
         "recordings": [(shown_name(each.recording), description(each), summary(each)) for each in results],
         "data": page_data(media, files, labels_name(target), timeline_results or results),
@@ -125,6 +135,7 @@ def write_batch_report(
     site: str | None = None,
     refractory: float | None = None,
     min_probability: float | None = None,
+    count_by: str = PER_BURST,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, list[str]]:
     """Write `report.html` and `pages/` into the results folder of a batch.
@@ -133,7 +144,7 @@ def write_batch_report(
     ----------
     batch : BatchResult
         Returned by `popclass.classify_folder`.
-    folder, model, manifest, site, refractory, min_probability
+    folder, model, manifest, site, refractory, min_probability, count_by
         As passed to `popclass.classify_folder`.
     progress : callable, optional
         Called with the number of pages done and the number of all pages.
@@ -159,7 +170,8 @@ def write_batch_report(
     if manifest is not None:
         symptoms = read_symptoms(Path(manifest), root, names, check_symptom)
         metadata |= read_manifest(Path(manifest), root, names, site=site)
-    results = _results(batch, metadata, chosen, refractory_s=refractory, min_probability=min_probability)
+    rules = {"refractory_s": refractory, "min_probability": min_probability, "count_by": count_by}
+    results = _results(batch, metadata, chosen, rules)
     timelines: dict[int, list[RecordingResult]] = {}
     for result in results.values():
         timelines.setdefault(id(result.session), []).append(result)
@@ -188,7 +200,7 @@ def write_batch_report(
     return batch.results_dir / INDEX, failures
 
 
-def _results(batch: BatchResult, metadata: Mapping[str, Metadata], model: Model, **options: float | None) -> Results:
+def _results(batch: BatchResult, metadata: Mapping[str, Metadata], model: Model, rules: Mapping[str, Any]) -> Results:
     """Return the results of all processed recordings, by name, with the reasons that tables do not hold."""
     names = [row.recording for row in batch.recordings if row.status == "ok"]
     entries = read_entries(batch.results_dir, classes=len(model.classes))
@@ -196,7 +208,7 @@ def _results(batch: BatchResult, metadata: Mapping[str, Metadata], model: Model,
         shown = one_line(os.fspath(batch.results_dir / JOURNAL))
         raise OutputError(f"{shown} has no entry for {one_line(missing[0])}; run the batch again")
     analyses = [entries[name].analysis for name in names]
-    results = postprocess(analyses, [metadata[name] for name in names], model, **options)
+    results = postprocess(analyses, [metadata[name] for name in names], model, **rules)
     return dict(zip(names, results, strict=True))
 
 

@@ -34,6 +34,7 @@ from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
 from popclass.postprocess import LabelRules
+from popclass.results import PER_BURST
 from popclass.streaming import session
 from popclass.streaming.tracker import EventTracker, LiveEvent
 
@@ -51,7 +52,7 @@ class Listener:
         In Hz, 8000-192000.
     channels : int
         1-8.
-    model, site, cavities, refractory, subject, min_probability
+    model, site, cavities, refractory, subject, min_probability, count_by
         As `popclass.classify`.
     recorded_at : datetime, optional
         Start of the stream; needed to resume or save a session.
@@ -62,7 +63,7 @@ class Listener:
     Raises
     ------
     UsageError
-        If an option is out of range, or the session is damaged or of another model, subject or site.
+        If an option is out of range, or the session is damaged or of another model, subject, site or `count_by`.
 
     Examples
     --------
@@ -88,6 +89,7 @@ class Listener:
         subject: str | None = None,
         recorded_at: datetime | None = None,
         min_probability: float | None = None,
+        count_by: str = PER_BURST,
         resume: str | os.PathLike[str] | Listener | None = None,
     ) -> None:
         limits = ("sample_rate (Hz)", sample_rate, MIN_RATE, MAX_RATE), ("channels", channels, 1, MAX_CHANNELS)
@@ -99,10 +101,15 @@ class Listener:
         self.metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
         capacity = self.metadata.capacity
         rules = LabelRules.of(
-            self.model, site=site, capacity=capacity, refractory_s=refractory, min_probability=min_probability
+            self.model,
+            site=site,
+            capacity=capacity,
+            refractory_s=refractory,
+            min_probability=min_probability,
+            count_by=count_by,
         )
         self._key: session.Key = {"model": self.model.sha256, "classes": list(self.model.classes)}
-        self._key |= {"subject": subject, "site": self.metadata.site}
+        self._key |= {"subject": subject, "site": self.metadata.site, "count_by": count_by}
         history = session.History.empty(len(self.model.classes)) if resume is None else self._resumed(resume)
         self._tracker = EventTracker(self.model, sample_rate, rules, history)
         self._detector = Detector(sample_rate, channels)
@@ -242,7 +249,7 @@ class Listener:
         if not isinstance(before, Listener):
             return session.load(before, self._key, self._start("resume"))
         if before._key != self._key:
-            raise UsageError("the listener to resume has another model, subject or site")
+            raise UsageError("the listener to resume has another model, subject, site or count_by")
         gap = before.time_s
         began, earlier = self.metadata.recorded_at, before.metadata.recorded_at
         if began is not None and earlier is not None:

@@ -2,7 +2,8 @@
 
 A session file stores the candidates of cavitation that still occupy a joint cavity or compete for one: their times,
 class probabilities and novelty. It is JSON, written whole or not at all, with the SHA-256 of its content, which reveals
-damage. It belongs to one model, subject and site.
+damage. It belongs to one model, subject, site and way of counting (`count_by`, which older files do not have: they
+continue with any).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ Key = dict[str, Any]
 
 VERSION = 1
 _KEYS = ("popclass_session", "model", "classes", "subject", "site", "began_at", "ended_at", "last_cavitation_s")
+_COUNT_BY = "count_by"  # not in older files
 # attribute of History by its key in the file
 _COLUMNS = {"time_s": "time_s", "burst": "burst", "believed": "contextual", "novelty": "novelty"}
 _MAX_S = 1e9  # thirty years
@@ -73,7 +75,8 @@ def save(path: str | os.PathLike[str], key: Key, history: History, began: dateti
     ----------
     path : path
     key : dict
-        Model, its classes, subject and site, as they are stored; another stream has another timeline if any differs.
+        Model, its classes, subject, site and `count_by`, as they are stored; a stream for which any of these differs
+        has another timeline.
     history : History
     began, ended : datetime
         Of the stream.
@@ -100,7 +103,7 @@ def load(path: str | os.PathLike[str], key: Key, begins: datetime) -> History:
     Raises
     ------
     UsageError
-        If the file cannot be read, is damaged or of another model, subject or site, or ends after `begins`.
+        If the file cannot be read, is damaged or of another model, subject, site or `count_by`, or ends after `begins`.
     """
     shown = one_line(os.fspath(path))
     try:
@@ -111,9 +114,10 @@ def load(path: str | os.PathLike[str], key: Key, begins: datetime) -> History:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         reason = one_line(str(error))[:80]
         raise UsageError(f"{shown}: is damaged or not a session file ({reason}); {_START_NEW}") from None
-    for name in ("subject", "site", "model", "classes"):
-        if content[name] != key[name]:
-            kind, found = "set of classes" if name == "classes" else name, one_line(str(content[name]))[:80]
+    for name in ("subject", "site", "model", "classes", _COUNT_BY):
+        if content.get(name, key[name]) != key[name]:
+            kind = {"classes": "set of classes", _COUNT_BY: "--count-by"}.get(name, name)
+            found = one_line(str(content[name]))[:80]
             raise UsageError(f"{shown}: has another {kind} ({found}) than this session ({key[name]}); {_START_NEW}")
     if (ended.utcoffset() is None) != (begins.utcoffset() is None):
         raise UsageError(f"{shown}: only one of its times and {begins.isoformat()} has a time zone")
@@ -130,7 +134,7 @@ def _parse(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
     stored = dict(content)
     if stored.pop("sha256") != _digest(stored):
         raise ValueError("its checksum is wrong")
-    if set(stored) != {*_KEYS, *_COLUMNS} or stored["popclass_session"] != VERSION:
+    if set(stored) - {_COUNT_BY} != {*_KEYS, *_COLUMNS} or stored["popclass_session"] != VERSION:
         raise ValueError(f"its version is not {VERSION}")
     time_s, contextual, novelty = (np.array(stored[name], np.float64) for name in ("time_s", "believed", "novelty"))
     contextual = contextual.reshape(-1, len(stored["classes"]))

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from popclass.formats.text import rounded
 from popclass.model.model import Model
-from popclass.pipeline import number_events
+from popclass.pipeline import BURST_GAP_S, number_events
 from popclass.postprocess import LabelRules, TimelineLabels, assign_labels
-from popclass.results import UNCHECKED, Event
+from popclass.results import PER_BURST, UNCHECKED, Event
 from popclass.streaming.session import History
 from popclass.timing.refractory import Conflicts
 from popclass.timing.timeline import Placed
@@ -217,15 +217,19 @@ class EventTracker:
         contextual_s = known_s - self._reach_s  # the context of earlier events is complete
         which = np.flatnonzero(rows["candidate"])
         columns = (rows[name][which] for name in ("time_s", "burst", "takes_cavity"))
-        conflicts = Conflicts(*columns, capacity=rules.capacity, period_s=rules.refractory_s)
+        conflicts = Conflicts(*columns, capacity=rules.capacity, period_s=rules.refractory_s, count_by=rules.count_by)
         ahead_s = 0.0 if rules.capacity is None else rules.refractory_s  # reach of a reason
-        closed = (time_s < contextual_s) & (time_s + ahead_s <= conflicts.decided_s(contextual_s))
+        complete_s = contextual_s
+        if rules.count_by == PER_BURST:  # later pops may still change the weight of a burst
+            last_burst = rows["burst"][time_s >= contextual_s - BURST_GAP_S][:1]
+            candidates = rows["candidate"] & np.isin(rows["burst"], last_burst)
+            complete_s = min([contextual_s, *time_s[candidates][:1].tolist()])
+        closed = (time_s < contextual_s) & (time_s + ahead_s <= conflicts.decided_s(complete_s))
         closed[len(rows) - len(self._features) :] = False
         closed |= rows["closed"]
         rows["closed"] = closed
-        still_open = rows[~closed][:1]
-        oldest_s = min([contextual_s, *still_open["time_s"].tolist()])
-        burst = min([self.last.burst, *still_open["burst"].tolist()])
+        burst = min([self.last.burst, *rows["burst"][~closed][:1].tolist()])
+        oldest_s = min([contextual_s, *time_s[rows["burst"] >= burst][:1].tolist()])
         gone = closed & ~rows["candidate"]
         gone[which[: conflicts.forgettable(oldest_s, burst)]] = True
         past = rows[gone & rows["cavitation"]]
@@ -239,7 +243,7 @@ def shown_values(event: Event) -> tuple[object, ...]:
     return (
         *(event.onset, event.peak, event.end, event.channel, event.burst, event.label, event.acoustic_label),
         *(event.timing, event.timing_reason, rounded(event.since_cavitation_s, 6)),
-        *(rounded(value, 4) for value in (event.p_label, event.novelty, *event.probabilities.values())),
+        *(rounded(value, 4) for value in (event.novelty, *event.probabilities.values(), *event.posteriors.values())),
         *(rounded(event.snr_db, 2), rounded(event.peak_dbfs, 2)),
     )
 
@@ -266,8 +270,8 @@ def event_of(row: Any, sample_rate: int) -> tuple[Event, Array, float]:
 
 def fingerprints(labels: TimelineLabels) -> NDArray[np.int64]:
     """Return a number for the labels of each event, with the decimals that are written; never 0."""
-    p_label, since = labels.posterior.max(axis=1).round(4).tolist(), labels.since_cavitation_s
-    each = zip(labels.labels, labels.timing, labels.reasons, p_label, since, strict=True)
+    posterior, since = map(tuple, labels.posterior.round(4).tolist()), labels.since_cavitation_s
+    each = zip(labels.labels, labels.timing, labels.reasons, posterior, since, strict=True)
     return np.array([hash((*words, rounded(since_s, 6))) or 1 for *words, since_s in each], np.int64)
 
 

@@ -5,7 +5,8 @@ of the same burst, or assigned to a clearer cavitation that comes later. So each
 occupy the cavities (`Occupancy`), and its numbers are theirs.
 
 A candidate without a cavity either finds all of them occupied, or later events need those that are free; there is no
-third case, since the labelling chosen uses every cavity that it can. Times are cut, never rounded up, so that no
+third case, since the labelling chosen uses every cavity that it can. Where a burst counts as one cavitation, the
+sentence of each of its candidates is about the onset of the first. Times are cut, never rounded up, so that no
 sentence names 20.0 min within a period of 20 min.
 """
 
@@ -13,12 +14,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from popclass.results import CAVITATION, OTHER, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED
+from popclass.results import CAVITATION, OTHER, PER_BURST, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED
 from popclass.timing.refractory import MICROSECONDS, microseconds
 from popclass.utils.duration import format_duration, format_span
 
@@ -64,6 +65,7 @@ def reasons(
     *,
     capacity: int | None,
     refractory_s: float,
+    count_by: str = PER_BURST,
 ) -> tuple[str, ...]:
     """Return a sentence for each event of a timeline, empty where its flag needs no explanation.
 
@@ -79,6 +81,8 @@ def reasons(
     capacity : int or None
         Joint cavities of the site; None where the site is unknown.
     refractory_s : float
+    count_by : str
+        As `popclass.timing.refractory.check`.
 
     Examples
     --------
@@ -90,7 +94,10 @@ def reasons(
     columns = start, np.asarray(burst).tolist(), np.asarray(takes_cavity, dtype=bool).tolist()
     events = [_Event(*each) for each in zip(*columns, timing, labels, since_cavitation_s, strict=True)]
     period = round(refractory_s * MICROSECONDS)
-    found = _of_joint(events, period) if capacity is None else _of_cavities(events, capacity, period)
+    if capacity is None:
+        found = _of_joint(events, period)
+    else:
+        found = _of_cavities(events, capacity, period, by_burst=count_by == PER_BURST)
     return tuple(_sentence(*each, capacity, refractory_s) for each in zip(events, found, strict=True))
 
 
@@ -142,8 +149,11 @@ def _no_cavity(occupancy: Occupancy, capacity: int | None, refractory_s: float) 
     return f"all {capacity} joint cavities are refractory after {possible}cavitations in the last {period}"
 
 
-def _of_cavities(events: Sequence[_Event], capacity: int, period: int) -> Iterator[Occupancy]:
+def _of_cavities(events: Sequence[_Event], capacity: int, period: int, *, by_burst: bool) -> Iterator[Occupancy]:
     """Yield the occupancy of each event at a site with `capacity` cavities."""
+    if by_burst:
+        began = _first_candidates(events)
+        events = [replace(event, start=began.get(event.burst, event.start)) for event in events]
     takers = sorted((event for event in events if event.takes_cavity), key=lambda event: event.start)
     starts = [taker.start for taker in takers]
     for event in events:
@@ -153,18 +163,23 @@ def _of_cavities(events: Sequence[_Event], capacity: int, period: int) -> Iterat
         named = here if here - first >= capacity else last
         yield Occupancy(
             other_bursts=len(others),
-            own_burst=here - first - len(others) - event.takes_cavity,
+            own_burst=0 if by_burst else here - first - len(others) - event.takes_cavity,
             last_s=(event.start - others[-1]) / MICROSECONDS if others else None,
             next_s=(starts[here] - event.start) / MICROSECONDS if here < last else None,
             certain=all(taker.label == CAVITATION for taker in takers[first:named]),
         )
 
 
+def _first_candidates(events: Sequence[_Event]) -> dict[int, int]:
+    """Return the start of the first candidate of each burst."""
+    candidates = [event for event in events if event.timing != UNCHECKED]
+    return {event.burst: event.start for event in sorted(candidates, key=lambda event: event.start, reverse=True)}
+
+
 def _of_joint(events: Sequence[_Event], period: int) -> Iterator[Occupancy]:
     """Yield the burst that took the one joint of an unknown site before the burst of each refractory event."""
-    candidates = [event for event in events if event.timing != UNCHECKED]
-    began = {event.burst: event.start for event in sorted(candidates, key=lambda event: event.start, reverse=True)}
-    certain = {event.burst for event in candidates if event.label == CAVITATION}
+    began = _first_candidates(events)
+    certain = {event.burst for event in events if event.timing != UNCHECKED and event.label == CAVITATION}
     takers = sorted({(began[event.burst], event.burst) for event in events if event.takes_cavity})
     for event in events:
         occupancy = Occupancy()

@@ -26,7 +26,7 @@ cluster = pytest.importorskip("popclass.batch.cluster")
 
 pytestmark = pytest.mark.slow
 
-TABLES = ("events.csv", "recordings.csv")
+TABLES = ("events.csv", "bursts.csv", "recordings.csv")
 WAIT_S = 60.0
 
 # A worker slowed down by a pause, which exits at one given recording.

@@ -30,7 +30,7 @@ from popclass.model.model import Model
 from popclass.results import Analysis, Event, RecordingInfo
 from popclass.utils.files import Stamp
 
-TABLES = ("events.csv", "recordings.csv")
+TABLES = ("events.csv", "bursts.csv", "recordings.csv")
 
 # The command with slowed extraction, so that it can be interrupted.
 SLOW = """
@@ -208,6 +208,23 @@ def test_journal_round_trip(tmp_path_factory, many, draw):
         assert all(same(entry.analysis, known[name]) for name, entry in journal.entries.items())
         assert len(journal.entries) >= len(lines) - 2  # a line end that is damaged takes the next line with it
         assert journal.manifest in (None, {"a.wav": ["P1", "hip", 2, None]})
+
+
+def test_journal_older_line(tmp_path):
+    """A line written when the events table had schema 1."""
+    line = (
+        '{"recording":"hip.wav","size":240044,"mtime_ns":1700000000000000000,"piece":[240044,123],"duration_s":2.5,'
+        '"sample_rate":48000,"channels":1,"recorded_at":null,"warnings":["clipped"],'
+        '"events":[[48000,48020,48300,1,24.5,-6.0,1],[49440,49450,49700,1,18.25,-9.5,1]],'
+        '"acoustic":[[0.75,0.125,0.125],[0.5,0.25,0.25]],"believed":[[0.875,0.0625,0.0625],[0.5,0.25,0.25]],'
+        '"novelty":[0.25,0.5],"crc":1034451689}\n'
+    )
+    (tmp_path / JOURNAL).write_text('{"journal":3}\n' + line)
+    entry = read_entries(tmp_path, classes=3)["hip.wav"]
+    analysis, stamp = entry.analysis, entry.stamp
+    assert [event.onset for event in analysis.events] == [48_000, 49_440]
+    assert analysis.contextual.tolist() == [[0.875, 0.0625, 0.0625], [0.5, 0.25, 0.25]]
+    assert to_line("hip.wav", analysis, stamp, entry.fingerprint) == line
 
 
 def test_journal_foreign_line(tmp_path):

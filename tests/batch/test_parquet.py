@@ -17,7 +17,7 @@ from popclass.formats.csv_io import csv_line
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'popclass[parquet]'")
 pq = pytest.importorskip("pyarrow.parquet")
 
-TABLES = ("events", "recordings")
+TABLES = ("events", "bursts", "recordings")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_parquet_equals_csv(both, table):
     pandas = pytest.importorskip("pandas")
     csv = pandas.read_csv(both / f"{table}.csv")
     parquet = pandas.read_parquet(both / f"{table}.parquet")
-    assert len(csv) > 5
+    assert len(csv) > (0 if table == "bursts" else 5)
     assert [name for name in parquet.columns if name != "utc_offset_s"] == list(csv.columns)
     for name in csv.columns:
         if name == "recorded_at":
@@ -67,9 +67,13 @@ def test_parquet_types(both, table):
         expected |= dict.fromkeys(
             ("start_s", "p_label", "p_other", "novelty", "since_cavitation_s", "snr_db"), "double"
         )
+        expected |= {"side": "string", "posterior_other": "double"}
     else:
-        expected |= dict.fromkeys(("sample_rate", "events", "cavitation", "uncertain", "cavities_needed"), "int64")
+        counts = ("events", "cavitation", "uncertain", "cavities_needed", "cavitations_low", "cavitations_high")
+        expected |= dict.fromkeys(counts, "int64") | {"expected_cavitations": "double"}
+    if table == "recordings":
         expected |= {"duration_s": "double", "status": "string", "reason": "string", "warnings": "string"}
+        expected |= {"sample_rate": "int64"}
     assert {name: of[name] for name in expected} == expected
 
 
@@ -96,7 +100,7 @@ def test_parquet_events(both, archive, model):
 def test_parquet_reproducible(both, archive, model, tmp_path):
     classify_folder(archive, tmp_path, model=model, manifest=archive / "manifest.csv", to="parquet", jobs=2)
     assert sorted(path.name for path in tmp_path.glob("*.*")) == [
-        *("events.parquet", "journal.jsonl", "recordings.parquet", "run.json")
+        *("bursts.parquet", "events.parquet", "journal.jsonl", "recordings.parquet", "run.json")
     ]
     for table in TABLES:
         assert (tmp_path / f"{table}.parquet").read_bytes() == (both / f"{table}.parquet").read_bytes()

@@ -24,7 +24,7 @@ from popclass.model.model import Model
 from popclass.pipeline import analyze, classify
 from popclass.utils.files import Stamp
 
-TABLES = ("events.csv", "recordings.csv")
+TABLES = ("events.csv", "bursts.csv", "recordings.csv")
 NOT_UTF8 = os.fsdecode(b"caf\xe9.wav")
 
 
@@ -259,6 +259,10 @@ def test_journal_add_round_trip(archive, model, tmp_path):
             {"site": "hip"},
             "begun with --site knee and is now run with --site hip; use the same options as before",
         ),
+        (
+            {"count_by": "pop"},
+            "begun with --count-by burst and is now run with --count-by pop; use the same options as before",
+        ),
         ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*with --fresh"),
     ],
 )
@@ -270,6 +274,19 @@ def test_classify_folder_changed_parameters(archive, model, tmp_path, changed, m
     assert [(tmp_path / name).read_bytes() for name in TABLES] == before
     assert classify_folder(archive, tmp_path, model=model, site="knee").resumed == 11
     assert classify_folder(archive, tmp_path, model=model, fresh=True, **{"site": "knee", **changed}).resumed == 0
+
+
+def test_classify_folder_older_journal(archive, model, tmp_path):
+    """A journal without a way of counting was made when each pop counted."""
+    classify_folder(archive, tmp_path, model=model, count_by="pop")
+    assert json.loads((tmp_path / "run.json").read_text())["parameters"]["count_by"] == "pop"
+    journal = tmp_path / "journal.jsonl"
+    content = journal.read_bytes()
+    assert content.count(b',"--count-by":"pop"') == 1
+    journal.write_bytes(content.replace(b',"--count-by":"pop"', b""))
+    with pytest.raises(OutputError, match="begun with --count-by pop and is now run with --count-by burst"):
+        classify_folder(archive, tmp_path, model=model)
+    assert classify_folder(archive, tmp_path, model=model, count_by="pop").resumed == 11
 
 
 def test_classify_folder_foreign_results(archive, model, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_classify_format_by_suffix(run, recording, model, tmp_path, name):
     code, out, err = run("classify", recording, "--model", model, "-o", target)
     assert (code, out, len(err)) == (0, "", name.endswith(".txt"))
     text = target.read_text()
-    start = {"csv": "recording,event,burst", "jsonl": '{"schema_version": 1', "txt": recording}[
+    start = {"csv": "recording,event,burst", "jsonl": '{"schema_version": 2', "txt": recording}[
         name.lower().split(".")[1]
     ]
     assert text.startswith(start)
@@ -266,3 +267,40 @@ def test_features(run, recording, model, monkeypatch):
     assert head == ["recording", "event", "start_s", *names]
     assert np.array_equal(np.array([row[3:] for row in rows], float), X)
     assert [row[:2] for row in rows] == [[recording, "1"], [recording, "2"]]
+
+
+def test_classify_repeated_warnings(run, tmp_path, model):
+    paths = [tmp_path / name for name in ("a.wav", "b.wav")]
+    for path in paths:
+        sf.write(path, recordings.samples(["other"]) + 0.1, recordings.RATE)
+    _, _, err = run("classify", *paths, "--model", model, "--format", "csv")
+    (line,) = [line for line in err if "DC offset" in line]
+    assert line.startswith(f"2 recordings ({paths[0]}, {paths[1]}): warning: DC offset")
+
+
+def test_classify_count_by(run, tmp_path, model):
+    """Three pops 60 ms apart."""
+    path = tmp_path / "burst.wav"
+    one = recordings.samples(["cavitation"])
+    sf.write(path, one + sum(np.roll(one, round(gap * recordings.RATE)) for gap in (0.06, 0.12)), recordings.RATE)
+    counted = {}
+    for count_by in ("burst", "pop"):
+        _, out, _ = run("classify", path, "--model", model, "--cavities", "1", "--count-by", count_by)
+        counted[count_by] = out.splitlines()[-1]
+    assert run("classify", path, "--model", model, "--cavities", "1")[1].splitlines()[-1] == counted["burst"]
+    assert counted["burst"].endswith("at least 1 joint must have popped")
+    assert counted["pop"].endswith("if each pop is one joint cavity")
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_classify_terminal_all(run, tmp_path, model, monkeypatch, shown):
+    """On a terminal, events labelled other are counted in one line."""
+    path = recordings.write(tmp_path / "r.wav", ["cavitation", "other", "other"])
+    whole = run("classify", path, "--model", model, "--all")[1]
+    assert whole == run("classify", path, "--model", model)[1], "not a terminal"
+    assert "--all" not in whole
+    monkeypatch.setattr("popclass.formats.write.sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+    out = run("classify", path, "--model", model, *(["--all"] if shown else []))[1]
+    others = [line for line in out.splitlines() if "  other " in line]
+    assert bool(others) == shown
+    assert ("other (--all shows them)" in out) != shown

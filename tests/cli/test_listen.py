@@ -128,7 +128,7 @@ def test_listen_save_and_session(recording, tmp_path):
         with recording.open("rb") as stream:
             done = listen(
                 *("-", "--site", "mcp", "--subject", "P1", "--save", tmp_path / "saved"),
-                *("--session", tmp_path / "clock.json"),
+                *("--session", tmp_path / "clock.json", "--count-by", "pop"),
                 stdin=stream,
             )
         assert done.returncode == 0, done.stderr
@@ -136,6 +136,7 @@ def test_listen_save_and_session(recording, tmp_path):
     assert (tmp_path / "saved" / "labels.csv").read_text().count("P1,mcp") >= 2
     session = json.loads((tmp_path / "clock.json").read_text())
     assert session["subject"] == "P1"
+    assert session["count_by"] == "pop"
     assert session["classes"] == list(Model.default().classes)
 
 

@@ -83,7 +83,7 @@ def answered(monkeypatch):
             Case(LabelledRecording(Path(group), group), truth, LabelRow(0.0, 0.0, truth), event, {"sound": np.array(p)})
             for truth, group, p in zip(truths, groups, probabilities, strict=True)
         ]
-        rules = LabelRules(tuple(KINDS), np.zeros(3), 1.0, None, 0.0)
+        rules = LabelRules(tuple(KINDS), np.zeros(3), np.full(3, 1 / 3), 1.0, None, 0.0)
         return score_classification(cases, rules)["readings"]["sound"]
 
     return found

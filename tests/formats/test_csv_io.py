@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from formats_samples import CLASSES, EMPTY, FULL, GOLDEN, SETS, recording_rows
+from formats_samples import CLASSES, EMPTY, FULL, GOLDEN, SETS, burst_lines, recording_rows
 from formats_strategies import results
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +17,7 @@ from popclass.errors import LabelError
 from popclass.formats.csv_io import (
     FAILED,
     RecordingRow,
+    burst_columns,
     csv_line,
     csv_rows,
     events_csv,
@@ -127,10 +128,39 @@ def test_recordings_csv_golden() -> None:
     assert written == (GOLDEN / "recordings.csv").read_bytes()
 
 
+def test_burst_rows_golden() -> None:
+    assert "".join(burst_lines()).encode() == (GOLDEN / "bursts.csv").read_bytes()
+
+
+def test_burst_columns() -> None:
+    expected = (
+        "recording,burst,start_s,end_s,events,cavitation,snapping,other,uncertain,expected_cavitations,cavitations_low,"
+        "cavitations_high,cavities_needed,subject,site,side,recorded_at"
+    )
+    assert ",".join(burst_columns(CLASSES)) == expected
+
+
+def test_event_columns() -> None:
+    expected = (
+        "recording,event,burst,start_s,peak_s,end_s,label,p_label,acoustic_label,p_cavitation,p_snapping,p_other,"
+        "novelty,timing,since_cavitation_s,snr_db,peak_dbfs,channel,site,subject,recorded_at,side,"
+        "posterior_cavitation,posterior_snapping,posterior_other"
+    )
+    assert ",".join(event_columns(CLASSES)) == expected
+
+
+def test_read_events_csv_schema_1() -> None:
+    """A table of schema 1 has the same columns, except `side` and the posteriors."""
+    older = read_events_csv(GOLDEN / "csv_schema_1.csv")
+    now = [row for result in SETS["several"] for row in fields(result)]
+    new = ("side", "posterior_cavitation", "posterior_snapping", "posterior_other")
+    assert older == [{name: value for name, value in row.items() if name not in new} for row in now]
+
+
 def test_recording_columns() -> None:
     expected = (
         "recording,status,reason,duration_s,sample_rate,channels,events,cavitation,snapping,other,uncertain,"
-        "cavities_needed,subject,site,recorded_at,warnings"
+        "cavities_needed,subject,site,recorded_at,warnings,expected_cavitations,cavitations_low,cavitations_high"
     )
     assert ",".join(recording_columns(CLASSES)) == expected
 

@@ -9,7 +9,7 @@ from formats_samples import EMPTY, FULL, ODD, event, named
 from hypothesis import given
 from hypothesis import strategies as st
 
-from popclass.formats.table import clock, notes, summary, table, total
+from popclass.formats.table import cells, clock, notes, summary, table, total
 from popclass.results import CONSISTENT, REFRACTORY, Session
 
 
@@ -21,10 +21,12 @@ def test_total_shared_timeline() -> None:
     other = replace(named(ODD, "c.wav"), session=alone)
     assert total(shared) == (
         "2 recordings, 2 events: 2 cavitation; "
-        "in the recordings of one timeline at least 2 joints must have popped, more than the 1 there is"
+        "in the recordings of one timeline at least 2 joints must have popped, more than the 1 there is, "
+        "if each burst is one joint cavity"
     )
     assert total([*shared, other]).endswith(
-        "in the 2 recordings of one timeline at least 2 joints must have popped, more than the 1 there is"
+        "in the 2 recordings of one timeline at least 2 joints must have popped, more than the 1 there is, "
+        "if each burst is one joint cavity"
     )
     assert total([other, replace(other, session=None)]) == "2 recordings, 2 events: 2 cavitation"
 
@@ -62,11 +64,32 @@ def test_notes(fields: dict[str, object], expected: str) -> None:
     assert notes(event(1, 1, 1.0, "cavitation", 0.9, **fields)) == expected
 
 
+def test_cells_unlike_training_data() -> None:
+    novel = event(1, 1, 1.0, "uncertain", 1.0, novelty=0.99)
+    unsure = event(2, 2, 2.0, "uncertain", 0.4, novelty=0.98)
+    rows = cells(replace(ODD, events=(novel, unsure)))
+    assert [row["prob"] for row in rows] == ["", "0.40"]
+    assert [row["notes"].split(", ")[-1] for row in rows] == ["unlike the training data", "novelty 0.98"]
+
+
+def test_table_repeated_warnings() -> None:
+    results = [named(EMPTY, name, warnings=("DC offset", name)) for name in ("a.wav", "b.wav")]
+    lines = "".join(table(results)).splitlines()
+    assert [line for line in lines if "warning" in line] == [
+        "warning: a.wav",
+        "warning: b.wav",
+        "2 recordings (a.wav, b.wav): warning: DC offset",
+    ]
+
+
 def test_summary_joints() -> None:
     assert summary(FULL) == (
         "7 events: 4 cavitation, 1 snapping, 1 other, 1 uncertain; 2 within the refractory period; "
-        "at least 4 joints must have popped, more than the 3 there are"
+        "at least 4 joints must have popped, more than the 3 there are, if each burst is one joint cavity"
     )
+    assert FULL.session is not None
+    by_pop = replace(FULL.session, count_by="pop")
+    assert summary(replace(FULL, session=by_pop)).endswith("if each pop is one joint cavity")
     assert summary(ODD) == "1 event: 1 cavitation; at least 1 joint must have popped"
     assert summary(replace(ODD, cavities_needed=None)) == "1 event: 1 cavitation"
 

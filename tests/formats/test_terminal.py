@@ -36,7 +36,7 @@ def _columns() -> Iterator[None]:
 @pytest.mark.parametrize("width", [80, 120])
 def test_terminal_table_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    lines = terminal_table(SETS["several"]).splitlines()
+    lines = terminal_table(SETS["several"], show_all=True).splitlines()
     assert max(map(len, lines)) <= width
     (at,) = [at for at, line in enumerate(lines) if "▁" in line]  # a sparkline for more than one event, letters below
     rest = "\n".join(lines[:at] + lines[at + 2 :])
@@ -56,6 +56,24 @@ def test_terminal_table_long_notes() -> None:
 def test_terminal_table_any_result(many: list[RecordingResult]) -> None:
     shown = terminal_table(many) + "".join(table(many))
     assert not any(ord(character) < 32 and character != "\n" for character in shown)
+
+
+def test_terminal_table_joint_sounds_first() -> None:
+    lines = terminal_table([FULL]).splitlines()
+    assert not any("other       0.99" in line for line in lines)
+    (at,) = [at for at, line in enumerate(lines) if line.endswith("other (--all shows them)")]
+    assert lines[at] == "+ 1 other (--all shows them)"
+    assert lines[at + 1] == ""
+    others = replace(FULL, events=tuple(event.gain(label="other") for event in FULL.events))
+    assert "7 other (--all shows them)" in terminal_table([others]).splitlines()
+    assert "--all" not in terminal_table([FULL], show_all=True)
+
+
+def test_terminal_table_repeated_notes() -> None:
+    same = [replace(each, timing_reason="", burst=2) for each in FULL.events[1:4]]
+    shown = terminal_table([replace(FULL, events=(*same, FULL.events[4]))])
+    assert "consistent (3 events)" in shown
+    assert shown.count("consistent") == 1
 
 
 def test_terminal_table_odd_names() -> None:

@@ -94,7 +94,7 @@ def test_events_jsonl_round_trip(many: list[Any]) -> None:
     lines = "".join(events_jsonl(many)).split("\n")
     assert lines.pop() == ""
     back = [json.loads(line, parse_constant=_no_constants) for line in lines]
-    assert back == [{"schema_version": 1, **row} for result in many for row in fields(result)]
+    assert back == [{"schema_version": 2, **row} for result in many for row in fields(result)]
 
 
 def test_events_jsonl_keys() -> None:

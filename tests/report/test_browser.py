@@ -116,6 +116,12 @@ def one(driver: Any, selector: str) -> Any:
     return driver.find_element("css selector", selector)
 
 
+def show_all(driver: Any) -> None:
+    """Show the events labelled other as well."""
+    if one(driver, "#hidden").is_displayed():
+        click(driver, "#show-all")
+
+
 def column(driver: Any, number: int) -> list[str]:
     script = (
         "return [...document.querySelectorAll('#rows tr')].map(row => row.children[arguments[0]].textContent.trim())"
@@ -168,6 +174,7 @@ def test_page_no_errors_no_requests(driver: Any, folder: Path) -> None:
 
 def test_page_draws_all_events(page: Any, folder: Path) -> None:
     names = [HOSTILE, "b.wav", "c.wav", "d.wav"]
+    show_all(page)
     for place, name in enumerate(names):
         number = len(events_of(folder, name))
         assert number >= len(SOUNDS)
@@ -270,6 +277,7 @@ def test_add_and_remove_events(page: Any, folder: Path) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
 
     number = len(events_of(folder, HOSTILE))
+    show_all(page)
     press(page, ".", "n")
     assert len(column(page, 0)) == number + 1
     page.execute_script("document.getElementById('wave').scrollIntoView({block: 'center'})")
@@ -299,6 +307,7 @@ def test_add_event_unlabelled(page: Any) -> None:
 def test_add_event_near_existing(page: Any, folder: Path) -> None:
     """The cursor is at the selected event."""
     number = len(events_of(folder, HOSTILE))
+    show_all(page)
     press(page, "n")
     assert len(column(page, 0)) == number
     assert "Event 1 is 0 ms from the cursor" in one(page, "#message").text
@@ -327,6 +336,7 @@ def test_counts_found_and_corrected(page: Any, folder: Path) -> None:
 
 
 def test_download_all_removed(page: Any, folder: Path) -> None:
+    show_all(page)
     for _ in events_of(folder, HOSTILE):
         press(page, "x", "j")
     rows = [row for row in download(page, folder) if row["file"] == HOSTILE]
@@ -430,7 +440,7 @@ def test_layout_no_overflow(driver: Any, folder: Path, scheme: str, width: int) 
     try:
         open_page(driver, folder / "page.html")
         assert driver.execute_script("return document.documentElement.scrollWidth") <= width
-        colours = "return [...document.querySelectorAll('#legend .mark')].map(mark => mark.style.color)"
+        colours = "return [...document.querySelectorAll('#filters .mark')].map(mark => mark.style.color)"
         assert len(set(driver.execute_script(colours))) == len(recordings.KINDS) + 1
     finally:
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
@@ -575,3 +585,113 @@ def test_index_links(driver: Any, folder: Path, tmp_path: Path) -> None:
     one(driver, ".eyebrow a").click()
     assert driver.current_url == (out / "report.html").as_uri()
     assert complaints(driver) == []
+
+
+@pytest.fixture
+def mixed(driver: Any, folder: Path) -> Any:
+    """A page of two recordings: other, novel, other, cavitation; other, cavitation, snapping, uncertain."""
+    model = Model.load(folder / "small.onnx")
+    labels = ["other", "uncertain", "other", "cavitation"], ["other", "cavitation", "snapping", "uncertain"]
+    results = []
+    for name, wanted in zip(("b.wav", "c.wav"), labels, strict=True):
+        result = classify(folder / name, model=model)
+        events = [
+            each.gain(label=label, p_label=0.4, novelty=0.5) for each, label in zip(result.events, wanted, strict=False)
+        ]
+        if name == "b.wav":
+            events[1] = events[1].gain(p_label=1.0, novelty=0.995)
+        info = replace(result.info, warnings=("DC offset", name))
+        results.append(replace(result, info=info, events=tuple(events)))
+    write_report(results, folder / "mixed.html", model=model, paths=[folder / "b.wav", folder / "c.wav"])
+    open_page(driver, folder / "mixed.html")
+    driver.execute_script("localStorage.clear()")
+    open_page(driver, folder / "mixed.html")
+    return driver
+
+
+def test_page_opens_at_joint_event(mixed: Any) -> None:
+    assert one(mixed, "#detail-title").text.startswith("Event 4 at")
+    assert column(mixed, 0) == ["2", "4"]
+    assert one(mixed, "#hidden").text == "2 events are not shown: other. Show all"
+
+
+def test_filter_labels(mixed: Any) -> None:
+    texts = [each.text for each in mixed.find_elements("css selector", "#filters button")]
+    assert [text.split()[1:] for text in texts] == [
+        ["cavitation", "1"],
+        ["snapping", "0"],
+        ["other", "2"],
+        ["uncertain", "1"],
+    ]
+    until(mixed, "return document.getElementById('wave').dataset.drawn === '2'")
+    click(mixed, "[data-filter=other]")
+    assert column(mixed, 0) == ["1", "2", "3", "4"]
+    assert not one(mixed, "#hidden").is_displayed()
+    until(mixed, "return document.getElementById('wave').dataset.drawn === '4'")
+    for label in ("other", "uncertain", "cavitation"):
+        click(mixed, f"[data-filter={label}]")
+    assert column(mixed, 0) == ["4"], "the selected event stays"
+    click(mixed, "#show-all")
+    assert column(mixed, 0) == ["1", "2", "3", "4"]
+
+
+def test_filter_keeps_corrected(mixed: Any) -> None:
+    press(mixed, "3", "k")
+    assert column(mixed, 0) == ["2", "4"]
+    assert column(mixed, 2)[1].endswith("other")
+
+
+def test_next_joint_event(mixed: Any) -> None:
+    titles = []
+    for step in ("g", "g", "g", "G", "G"):
+        press(mixed, step)
+        titles.append((one(mixed, "#recording-title").text[-5:], one(mixed, "#detail-title").text.split(" at ")[0]))
+    assert titles == [
+        *[("c.wav", "Event 2"), ("c.wav", "Event 3"), ("c.wav", "Event 3")],
+        *[("c.wav", "Event 2"), ("b.wav", "Event 4")],
+    ]
+    press(mixed, "G")
+    assert one(mixed, "#message").text == "There is no earlier joint event."
+    click(mixed, "#next-joint")
+    assert one(mixed, "#detail-title").text.startswith("Event 2 at")
+    assert complaints(mixed) == []
+
+
+def test_unlike_training_data(mixed: Any) -> None:
+    row = column(mixed, 0).index("2")
+    assert (column(mixed, 3)[row], column(mixed, 4)[row]) == ("", "unlike the training data")
+    press(mixed, "k")
+    assert "Uncertain, since the sound is unlike the training data." in one(mixed, "#decision").text
+
+
+def test_repeated_warnings_once(mixed: Any) -> None:
+    text = one(mixed, "#repeated").text
+    assert text.startswith("2 recordings (")
+    assert text.endswith("c.wav): DC offset")
+    assert one(mixed, "#warnings").text == "b.wav"
+
+
+@pytest.mark.parametrize(("count_by", "bars"), [("burst", 1), ("pop", 3)])
+def test_timeline_bars_count_by(driver: Any, folder: Path, count_by: str, bars: int) -> None:
+    model = Model.load(folder / "small.onnx")
+    result = classify(folder / "b.wav", model=model, site="neck", count_by=count_by)
+    events = [each.gain(label="cavitation", burst=1) for each in result.events[:3]]
+    events += [each.gain(label="other") for each in result.events[3:]]
+    write_report([replace(result, events=tuple(events))], folder / "bars.html", model=model, paths=[folder / "b.wav"])
+    open_page(driver, folder / "bars.html")
+    assert len(driver.find_elements("css selector", "#timelines svg .refractory")) == bars
+    text = one(driver, "#timelines figcaption").text
+    joints = "1 joint must have popped" if bars == 1 else "3 joints must have popped, if each pop is one joint cavity"
+    assert text.endswith(f"at least {joints}.")
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_layout_long_note(mixed: Any, width: int) -> None:
+    with wide(mixed, width):
+        show_all(mixed)
+        cells = mixed.execute_script(BOXES, "#rows tr[data-id='2'] td")
+        frame = mixed.execute_script(BOXES, ".scroller")[0]
+    assert max(right for _, _, right, _, _ in cells) <= frame[2] + 1
+    note, novelty = cells[4], cells[5]
+    assert note[0] == "unlike the training data"
+    assert note[2] <= novelty[1] + 1

@@ -206,7 +206,9 @@ def test_report_invalid_options(run: Run, recording: Path, model: str, tmp_path:
         run("classify", recording, "--report", page, "--symptom", "panic"), "--symptom 'panic'", "allowed are", "pain"
     )
     refused(run("classify", recording, "--report", recording), "is a recording")
-    refused(run("classify", recording, "--report", page, "-o", page), "both the report and the table")
+    refused(
+        run("classify", recording, "--report", page, "-o", page, "--format", "table"), "both the report and the table"
+    )
     refused(run("classify", recording, "--report", tmp_path / "no" / "page.html"), "no folder")
     for name in ("page.pdf", "page", "page.html.txt"):
         refused(run("classify", recording, "--report", tmp_path / name), name, "end its name in .html or .htm")

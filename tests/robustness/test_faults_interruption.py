@@ -144,7 +144,7 @@ def test_interrupt_batch_resume(archive: Path, tmp_path: Path) -> None:
     for folder in (target, tmp_path / "whole"):
         done = [sys.executable, "-m", "popclass", "batch", str(archive), "-o", str(folder), "--quiet", "--jobs", "1"]
         assert subprocess.run(done, timeout=60, check=False).returncode == 0
-    for name in ("events.csv", "recordings.csv"):
+    for name in ("events.csv", "bursts.csv", "recordings.csv"):
         assert (target / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 

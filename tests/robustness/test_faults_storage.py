@@ -33,7 +33,7 @@ from popclass.streaming.save import Saver
 from popclass.utils.files import check_writable, placing, write_text
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
-TABLES = ("events.csv", "recordings.csv")
+TABLES = ("events.csv", "bursts.csv", "recordings.csv")
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_full_disk_batch_resume(
 def test_full_disk_keeps_old_result(
     what: str, archive: Path, tmp_path: Path, full_after: Callable[[int], FullDisk], run: Callable[..., Any]
 ) -> None:
-    target = tmp_path / "out.html"
+    target = tmp_path / f"out.{'html' if what == 'report' else 'csv'}"
     target.write_text("before")
     command = ("features", archive / "take1.wav", "-o", target)
     if what != "features":
@@ -153,7 +153,7 @@ def test_full_disk_keeps_old_result(
     code, said = run(*command)
     assert (code, len(said)) == (2, 1)
     assert said[0] == f"popclass: cannot write {target}: No space left on device"
-    assert names(tmp_path) == {"out.html"}
+    assert names(tmp_path) == {target.name}
     assert target.read_text() == "before"
 
 

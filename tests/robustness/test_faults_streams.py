@@ -141,7 +141,7 @@ def test_names_any_locale(take: Path, tmp_path: Path) -> None:
     command = "popclass batch '{}' -o '{}' --quiet"
     assert shell(command.format(folder, tmp_path / "c"), **old).returncode == 0
     assert shell(command.format(folder, tmp_path / "utf8"), PYTHONUTF8="1").returncode == 0
-    for name in ("events.csv", "recordings.csv"):
+    for name in ("events.csv", "bursts.csv", "recordings.csv"):
         assert (tmp_path / "c" / name).read_bytes() == (tmp_path / "utf8" / name).read_bytes()
     assert "жест.wav" in (tmp_path / "c" / "events.csv").read_text(encoding="utf-8")
 

@@ -19,7 +19,7 @@ from popclass.postprocess import postprocess
 from popclass.results import Analysis, Event, RecordingInfo
 
 RATE = recordings.RATE
-TABLES = ("events.csv", "recordings.csv")
+TABLES = ("events.csv", "bursts.csv", "recordings.csv")
 
 
 @pytest.fixture(scope="module")

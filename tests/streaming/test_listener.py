@@ -16,6 +16,7 @@ from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import analyze
 from popclass.postprocess import postprocess
+from popclass.results import COUNT_BY
 from popclass.streaming import Listener
 
 RATE = 12_000
@@ -142,13 +143,14 @@ def test_pending_events_bounded(model):
     assert most < 60
 
 
-def test_save_session_and_resume(model, tmp_path):
+@pytest.mark.parametrize("count_by", COUNT_BY)
+def test_save_session_and_resume(model, tmp_path, count_by):
     """A resumed stream gets the labels that a common timeline of both recordings gives it."""
     related = 0
-    for seed in range(8):
+    for seed in range(10, 18):
         streams = [stream(seed, bursts=4, seconds=6), stream(seed + 100, bursts=4, seconds=6)]
         starts = [BEGAN, BEGAN + timedelta(seconds=7)]
-        options = {"model": model, "site": "mcp", "subject": "P1", "refractory": 8.0}
+        options = {"model": model, "site": "mcp", "subject": "P1", "refractory": 8.0, "count_by": count_by}
         first = Listener(RATE, recorded_at=starts[0], **options)
         listen(first, streams[0], [5000])
         first.save_session(tmp_path / "session.json")
@@ -156,10 +158,11 @@ def test_save_session_and_resume(model, tmp_path):
         _, last = listen(second, streams[1], [20_000])
         metadata = [Metadata(site="mcp", subject="P1", recorded_at=start) for start in starts]
         extractions = [analyze(samples, model, sample_rate=RATE, name=str(at)) for at, samples in enumerate(streams)]
-        whole = postprocess(extractions, metadata, model, refractory_s=8.0)[1].events
+        rules = {"refractory_s": 8.0, "count_by": count_by}
+        whole = postprocess(extractions, metadata, model, **rules)[1].events
         for live, event in zip(confirmed(last), whole, strict=True):
             assert_same(live, event)
-        alone = popclass.classify(streams[1], sample_rate=RATE, model=model, site="mcp", refractory=8.0).events
+        alone = popclass.classify(streams[1], sample_rate=RATE, **(options | {"subject": None})).events
         related += [event.timing for event in alone] != [event.timing for event in whole]
     assert related > 0, "the first stream changed a label"
 

@@ -37,7 +37,7 @@ def test_event_lines_withdrawn(model):
     output.close()
     row = json.loads(text[0])
     assert {name: value for name, value in row.items() if value is not None} == {
-        **{"schema_version": 1, "revision": 2, "recording": "-", "event": 3}
+        **{"schema_version": 2, "revision": 2, "recording": "-", "event": 3}
     }
 
 

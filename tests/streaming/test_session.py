@@ -13,7 +13,7 @@ from popclass.streaming.session import History, _digest, load, save
 
 BEGAN = datetime(2026, 11, 24, 10, tzinfo=UTC)
 ENDED = BEGAN + timedelta(seconds=90)
-KEY = {"model": "abc", "classes": ["cavitation", "other"], "subject": "P1", "site": "mcp"}
+KEY = {"model": "abc", "classes": ["cavitation", "other"], "subject": "P1", "site": "mcp", "count_by": "burst"}
 HISTORY = History(
     np.array([1.5, 80.25]), np.array([3, 4]), np.array([[0.9, 0.1], [0.75, 0.25]]), np.array([0.5, 0.125]), -7.5
 )
@@ -87,6 +87,7 @@ def test_load_round_trip(tmp_path_factory, history, gap):
         ({"ended_at": "1999-11-24T09:00:00+00:00"}, "ends before it begins"),
         ({"classes": ["other", "cavitation"]}, "another set of classes"),
         ({"site": "m\ncp"}, r"another site \(m\\ncp\)"),
+        ({"count_by": "pop"}, r"another --count-by \(pop\) than this session \(burst\)"),
         ({"began_at": "1926-11-24T09:00:00+00:00"}, "15 years old"),
     ],
     ids=str,
@@ -98,6 +99,15 @@ def test_load_impossible_numbers(path, damage, problem):
     with pytest.raises(UsageError, match=problem) as error:
         load(path, KEY, ENDED)
     assert "\n" not in str(error.value)
+
+
+def test_load_older_file(path):
+    """Files without a way of counting continue with any."""
+    content = json.loads(path.read_text())
+    del content["sha256"], content["count_by"]
+    path.write_text(json.dumps({**content, "sha256": _digest(content)}))
+    for count_by in ("burst", "pop"):
+        assert len(load(path, {**KEY, "count_by": count_by}, ENDED).time_s) == len(HISTORY.time_s)
 
 
 def test_load_changed_byte(path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from popclass.model.model import Model
 from popclass.pipeline import extract_features, number_events
 from popclass.postprocess import LabelRules, assign_labels
-from popclass.results import Event
+from popclass.results import COUNT_BY, Event
 from popclass.streaming import tracker
 from popclass.streaming.session import History
 from popclass.streaming.tracker import EventTracker, shown_values
@@ -46,14 +46,13 @@ def random_events(seed, table, events=120):
     return found, table[rng.integers(0, len(table), events)]
 
 
-def label_at_once(model, events, features, capacity, period_s):
+def label_at_once(model, events, features, rules):
     """Return all events labelled at once, as `popclass.postprocess` does it for a recording."""
     events = number_events(events)
     acoustic, novelty = model.probabilities(features), model.novelty(features)
     columns = [np.array([getattr(event, name) for event in events]) for name in ("start_s", "burst", "snr_db")]
     contextual = model.context.probabilities(features, acoustic, *columns)
     placed = Placed(columns[0], columns[1], np.zeros_like(columns[1]))
-    rules = LabelRules.of(model, capacity=capacity, refractory_s=period_s)
     labels = assign_labels(placed, contextual, novelty, rules)
     return [labels.apply(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
 
@@ -64,15 +63,15 @@ def label_at_once(model, events, features, capacity, period_s):
     seed=st.integers(0, 10_000),
     capacity=st.sampled_from([None, 1, 2, 5]),
     period_s=st.sampled_from([0.1, 1.0, 5.0, 30.0]),
+    count_by=st.sampled_from(COUNT_BY),
 )
-def test_update_like_postprocess(model, table, share, seed, capacity, period_s):
+def test_update_like_postprocess(model, table, share, seed, capacity, period_s, count_by):
+    rules = LabelRules.of(model, capacity=capacity, refractory_s=period_s, count_by=count_by)
     before, tracker.UPDATE_SHARE = tracker.UPDATE_SHARE, share
     try:
         events, features = random_events(seed, table)
         history = History.empty(len(model.classes))
-        event_tracker = EventTracker(
-            model, RATE, LabelRules.of(model, capacity=capacity, refractory_s=period_s), history
-        )
+        event_tracker = EventTracker(model, RATE, rules, history)
         last, rng, at = {}, np.random.default_rng(seed), 0
         while at < len(events):
             some = int(rng.integers(1, 6))
@@ -86,7 +85,7 @@ def test_update_like_postprocess(model, table, share, seed, capacity, period_s):
             assert event_tracker.final_events <= max(last, default=0)
     finally:
         tracker.UPDATE_SHARE = before
-    whole = label_at_once(model, events, features, capacity, period_s)
+    whole = label_at_once(model, events, features, rules)
     # sums of arrays of other lengths may round differently
     wrong = [
         (one, other)

@@ -20,19 +20,18 @@ events = st.lists(
 capacities = st.none() | st.integers(1, 3)
 
 
-def explain(case, capacity, price=1.0, period=PERIOD):
+def explain(case, capacity, price=1.0, period=PERIOD, count_by="pop"):
     """Return outcome, labels, seconds and sentences of events (time, weight, burst, uncertain)."""
     columns = zip(*case, strict=True) if case else ([], [], [], [])
     time_s, weight, burst, uncertain = (list(column) for column in columns)
-    result = outcome(time_s, weight, burst, capacity=capacity, refractory_s=period, price=price)
+    options = {"capacity": capacity, "refractory_s": period, "count_by": count_by}
+    result = outcome(time_s, weight, burst, price=price, **options)
     labels = [
         UNCERTAIN if unclear else CAVITATION if is_one else SNAPPING
         for unclear, is_one in zip(uncertain, result.cavitation, strict=True)
     ]
     since = since_cavitation(time_s, burst, [label == CAVITATION for label in labels])
-    sentences = reasons(
-        *(time_s, burst, result.timing, result.takes_cavity, labels, since), capacity=capacity, refractory_s=period
-    )
+    sentences = reasons(time_s, burst, result.timing, result.takes_cavity, labels, since, **options)
     return result, labels, since, sentences
 
 
@@ -162,3 +161,16 @@ def test_reasons_more_likely_class(label, ending):
     )
     cavity = "which makes the one joint cavity refractory for 20min"
     assert text == f"1.0 min after a cavitation, {cavity}; {ending}"
+
+
+def test_reasons_by_burst():
+    """Every pop of a burst has the sentence of its first candidate; the burst itself uses one joint cavity."""
+    case = [(0.0, 3.0, 1, False), (0.03, 3.0, 1, False), (100.0, 3.0, 2, False), (100.03, 1.0, 2, False)]
+    result, _, _, sentences = explain(case, 2, period=180, count_by="burst")
+    assert result.takes_cavity.tolist() == [True, False, True, False]
+    assert sentences == ("", "", *["2 of 2 joint cavities in use, including this one"] * 2)
+    result, _, _, sentences = explain(case, 1, price=1.75, period=180, count_by="burst")
+    assert result.timing == (CONSISTENT, CONSISTENT, REFRACTORY, REFRACTORY)
+    assert all(
+        each.startswith("1.6 min after a cavitation, which makes the one joint cavity") for each in sentences[2:]
+    )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from timing_outcome import outcome
 
 from popclass.errors import UsageError
+from popclass.results import COUNT_BY
 from popclass.timing.refractory import PRICE, Conflicts, cavities_needed, check, since_cavitation
 
 # Times in whole and weights in quarter steps, so that ties and exact periods are common.
@@ -209,7 +210,7 @@ def test_check_no_events():
 
 def test_since_cavitation_at_zero():
     assert since_cavitation([0.0, 5.0], [1, 2], [True, False]) == (None, 5.0)
-    assert cavities_needed([0.0], [True], refractory_s=1200) == 1
+    assert cavities_needed([0.0], [1], [True], refractory_s=1200) == 1
 
 
 def test_price():
@@ -243,6 +244,7 @@ def test_check_many_events():
         ({"refractory_s": 0.0}, "refractory_s"),
         ({"refractory_s": 1e9}, "refractory_s"),
         ({"price": 0.0}, "price"),
+        ({"count_by": "thrust"}, "burst and pop"),
         ({"price": float("nan")}, "price"),
     ],
 )
@@ -252,15 +254,16 @@ def test_check_refuses(arguments, message):
         check(**(given_arguments | arguments))
 
 
-def checked(time_s, weight, burst, capacity):
-    timing, takes_cavity = check(time_s, weight, burst, capacity=capacity, refractory_s=PERIOD)
+def checked(time_s, weight, burst, capacity, count_by):
+    options = {"refractory_s": PERIOD, "count_by": count_by}
+    timing, takes_cavity = check(time_s, weight, burst, capacity=capacity, **options)
     return SimpleNamespace(timing=timing, takes_cavity=takes_cavity)
 
 
-def candidates(time_s, weight, burst, result, capacity):
+def candidates(time_s, weight, burst, result, capacity, count_by):
     which = np.flatnonzero(weight > 0)
     columns = time_s[which], burst[which], result.takes_cavity[which]
-    return which, Conflicts(*columns, capacity=capacity, period_s=PERIOD)
+    return which, Conflicts(*columns, capacity=capacity, period_s=PERIOD, count_by=count_by)
 
 
 @settings(max_examples=400, deadline=None)
@@ -269,21 +272,25 @@ def candidates(time_s, weight, burst, result, capacity):
     seed=st.integers(0, 10_000),
     until=st.floats(0, 1),
     capacity=st.sampled_from([None, 1, 2, 3]),
+    count_by=st.sampled_from(COUNT_BY),
 )
-def test_conflicts_decided_and_forgettable(times, seed, until, capacity):
+def test_conflicts_decided_and_forgettable(times, seed, until, capacity, count_by):
+    """A burst that counts as one cavitation is known as a whole."""
     rng = np.random.default_rng(seed)
     time_s, n = times.astype(float), len(times)
     weight, burst = rng.normal(0.5, 1.5, n).round(1), np.cumsum(rng.integers(0, 2, n)) + 1
     known = int(until * n)
+    if count_by == "burst" and known < n:
+        known = int(np.searchsorted(burst, burst[known]))
     decided_s = time_s[known] if known < n else time_s[-1] + 1
-    now = checked(time_s[:known], weight[:known], burst[:known], capacity)
-    whole = checked(time_s, weight, burst, capacity)
-    which, conflicts = candidates(time_s[:known], weight[:known], burst[:known], now, capacity)
+    now = checked(time_s[:known], weight[:known], burst[:known], capacity, count_by)
+    whole = checked(time_s, weight, burst, capacity, count_by)
+    which, conflicts = candidates(time_s[:known], weight[:known], burst[:known], now, capacity, count_by)
     decided = np.flatnonzero(time_s[:known] < conflicts.decided_s(decided_s))
     assert [now.timing[at] for at in decided] == [whole.timing[at] for at in decided]
     gone = which[: conflicts.forgettable(decided_s, int(burst[known]) if known < n else int(burst[-1]))]
     first = int(gone[-1]) + 1 if len(gone) else 0
-    remaining = checked(time_s[first:], weight[first:], burst[first:], capacity)
+    remaining = checked(time_s[first:], weight[first:], burst[first:], capacity, count_by)
     assert remaining.timing == whole.timing[first:]
     assert all(time_s[gone] + PERIOD <= decided_s)
 
@@ -297,3 +304,28 @@ def test_decided_s_complete_conflict():
     assert conflicts.decided_s(39.0) == 30.0
     assert conflicts.decided_s(41.0) == 41.0
     assert conflicts.forgettable(20.0, 9) == 3
+
+
+@given(events, st.integers(1, 3), prices)
+def test_check_by_burst_like_its_clearest_pop(case, capacity, price):
+    """A burst is one item: at its first candidate, with its clearest weight; its candidates share the timing."""
+    items = {}
+    for time, weight, burst in sorted(case):
+        if weight > 0:
+            first, most, _ = items.get(burst, (time, weight, burst))
+            items[burst] = (first, max(most, weight), burst)
+    columns = list(zip(*case, strict=True)) or [(), (), ()]
+    options = {"capacity": capacity, "price": price, "refractory_s": PERIOD}
+    by_burst = outcome(*map(list, columns), **options, count_by="burst")
+    single = run(list(items.values()), capacity, price)
+    timing = dict(zip(items, single.timing, strict=True))
+    for at, (_, weight, burst) in enumerate(case):
+        assert by_burst.timing[at] == (timing[burst] if weight > 0 else "unchecked")
+    assert by_burst.takes_cavity.sum() == single.takes_cavity.sum()
+
+
+def test_cavities_needed_by_burst():
+    time_s, burst, pops = [0.0, 0.03, 0.06, 300.0, 300.03], [1, 1, 1, 2, 2], [True] * 5
+    assert cavities_needed(time_s, burst, pops, refractory_s=1200) == 2
+    assert cavities_needed(time_s, burst, pops, refractory_s=1200, count_by="pop") == 5
+    assert cavities_needed(time_s, burst, [False] * 5, refractory_s=1200) == 0

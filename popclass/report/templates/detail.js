@@ -50,11 +50,13 @@ function decisionOf(item) {
   const event = item.event;
   const acoustic = event.probabilities[data.classes.indexOf(event.acoustic)];
   const sound = "By its sound alone: " + event.acoustic + " (" + acoustic.toFixed(2) + "). ";
-  const answer = event.label === UNCERTAIN
+  const answer = event.unlike
+    ? "Uncertain, since the sound is " + data.unlike + "."
+    : event.label === UNCERTAIN
     ? "With context and timing, no label reaches the minimum probability (" + event.p.toFixed(2) + "): uncertain."
     : "With context and timing: " + event.label + " (" + event.p.toFixed(2) + ").";
   const novelty = event.novelty === null ? "" : " Novelty " + truncated(event.novelty) + (event.novelty >= 0.99
-    ? ": unlike nearly all training data." : event.novelty >= 0.95 ? ": unlike most training data." : ".");
+    ? ": farther from the training data than nearly all of it." : event.novelty >= 0.95 ? ": farther from the training data than most of it." : ".");
   return sound + answer + novelty + (item.changed ? " Corrected to: " + item.label + "." : "");
 }
 

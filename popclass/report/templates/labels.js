@@ -21,6 +21,42 @@ function markOf(label) {
   return mark;
 }
 
+// Labels that the table and the picture show. Where there is any other event, those labelled `other` begin hidden.
+const hiddenLabels = new Set();
+
+function hideOther() {
+  const labels = new Set(data.recordings.flatMap((known, place) => eventsOf(place).map((item) => item.label)));
+  if (labels.has(OTHER) && labels.size > 1) hiddenLabels.add(OTHER);
+}
+
+// The selected and the corrected events are always shown.
+function isShown(item) {
+  return !hiddenLabels.has(item.label) || item.changed || item.removed || item.id === current.selected;
+}
+
+function shownEvents() {
+  return eventsOf(current.recording).filter(isShown);
+}
+
+function drawFilters() {
+  const items = eventsOf(current.recording).filter((item) => !item.removed);
+  const focused = document.activeElement && document.activeElement.dataset.filter;
+  byId("filters").replaceChildren(
+    make("span", "Show", { class: "small" }),
+    ...LABELS.map((label) => {
+      const number = items.filter((item) => item.label === label).length;
+      const button = make("button", null, { type: "button", "data-filter": label, "aria-pressed": String(!hiddenLabels.has(label)) });
+      button.append(markOf(label), " " + label + " " + number);
+      button.addEventListener("click", () => {
+        if (!hiddenLabels.delete(label)) hiddenLabels.add(label);
+        redrawAll();
+      });
+      return button;
+    })
+  );
+  if (focused) document.querySelector("[data-filter=" + CSS.escape(focused) + "]").focus();
+}
+
 // A CSV field, quoted if necessary.
 function field(value) {
   const text = value === null || value === undefined ? "" : String(value);

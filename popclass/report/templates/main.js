@@ -1,6 +1,7 @@
 // View state, keys and buttons.
 
 const TOO_NEAR_S = 0.015; // minimum distance of an added event from another
+const OPENING_S = 30; // longest part of a recording in view at first
 
 const current = { recording: 0, selected: null };
 const pictures = new Map();
@@ -27,6 +28,7 @@ function redraw() {
 function redrawAll() {
   showMessage("");
   drawCounts();
+  drawFilters();
   drawRows();
   drawDetail();
   drawChanges();
@@ -78,10 +80,17 @@ function drawRecording() {
   byId("warnings").hidden = !known.warnings.length;
   byId("warnings").replaceChildren(...known.warnings.map((warning) => make("li", warning)));
   sorting.shown = ROWS_AT_ONCE;
-  const first = eventsOf(current.recording)[0];
-  current.selected = first ? first.id : null;
-  if (first && !picture().cursor) picture().cursor = first.start;
+  current.selected = null;
+  const items = eventsOf(current.recording);
+  const first = items.find(isJoint) || items.find(isShown) || items[0];
+  if (first) current.selected = first.id;
+  if (first && !picture().cursor) {
+    const begin = Math.max(first.start - OPENING_S / 3, 0);
+    picture().cursor = first.start;
+    picture().setView(begin, begin + OPENING_S);
+  }
   redrawAll();
+  revealRow();
 }
 
 function drawChanges() {
@@ -131,7 +140,7 @@ const actions = {
   // An added event has no label at first; it is not added on top of an existing event.
   add() {
     const cursor = picture().cursor;
-    const near = nearest(cursor, TOO_NEAR_S);
+    const near = nearest(cursor, TOO_NEAR_S, eventsOf(current.recording));
     if (near) {
       const name = near.event ? "Event " + near.event.n : "An added event";
       return showMessage(name + " is " + Math.round(Math.abs(near.start - cursor) * 1000) + " ms from the cursor. " +
@@ -163,6 +172,8 @@ const actions = {
 const KEYS = [
   [["ArrowDown", "j"], "↓ j", "next event", () => step(1)],
   [["ArrowUp", "k"], "↑ k", "previous event", () => step(-1)],
+  [["g"], "g", "next joint event", () => stepJoint(1)],
+  [["G"], "G", "previous joint event", () => stepJoint(-1)],
   [[" ", "p"], "space p", "play the event", actions.play],
   ...data.classes.map((label, place) => [
     [String(place + 1)],
@@ -212,7 +223,7 @@ function onKey(event) {
   if (!known) return;
   event.preventDefault();
   known[3]();
-  if (["ArrowDown", "ArrowUp", "j", "k"].includes(event.key)) focusRow();
+  if (["ArrowDown", "ArrowUp", "j", "k", "g", "G"].includes(event.key)) focusRow();
 }
 
 // Pointer on a picture: a click selects the nearest event or sets the cursor, a drag scrolls, a double click adds.
@@ -258,14 +269,13 @@ function listen(canvas) {
 }
 
 // The event nearest to a time, null if none is within the distance.
-function nearest(time, within) {
+function nearest(time, within, items) {
   const away = (item) => Math.abs(item.start - time);
-  const items = eventsOf(current.recording).filter((item) => away(item) <= within);
-  return items.sort((a, b) => away(a) - away(b))[0] || null;
+  return items.filter((item) => away(item) <= within).sort((a, b) => away(a) - away(b))[0] || null;
 }
 
 function point(time, width) {
-  const near = nearest(time, (8 / width) * (picture().to - picture().from));
+  const near = nearest(time, (8 / width) * (picture().to - picture().from), shownEvents());
   if (near) return select(near.id);
   picture().cursor = Math.min(Math.max(time, 0), picture().known.duration);
   showMessage("");
@@ -287,20 +297,10 @@ function listenToStrip() {
   strip.addEventListener("pointermove", (event) => event.buttons && go(event));
 }
 
-function fillLegend() {
-  byId("legend").replaceChildren(
-    ...LABELS.map((label) => {
-      const part = make("span");
-      part.append(markOf(label), " " + label);
-      return part;
-    })
-  );
-}
-
 function begin() {
   store.load();
   store.watchers.push(redrawAll);
-  fillLegend();
+  hideOther();
   drawHead();
   byId("key-list").append(...KEYS.flatMap(([, shown, help]) => [make("dt", null), make("dd", help)].map((part, place) => {
     if (!place) part.append(...shown.split(" ").flatMap((key) => [make("kbd", key), " "]));
@@ -311,11 +311,15 @@ function begin() {
   byId("choose").addEventListener("change", () => open(Number(byId("choose").value)));
   const buttons = { add: actions.add, play: actions.play, remove: actions.remove, reset: actions.reset, fit: actions.fit,
     help: actions.help, download: actions.download, "to-event": actions.toEvent, "zoom-in": () => zoomAtCursor(2),
-    "zoom-out": () => zoomAtCursor(0.5), undo: () => store.undo(), forget: () => store.forget() };
+    "zoom-out": () => zoomAtCursor(0.5), "next-joint": () => stepJoint(1), undo: () => store.undo(), forget: () => store.forget() };
   for (const [id, action] of Object.entries(buttons)) byId(id).addEventListener("click", action);
   byId("more").addEventListener("click", () => {
     sorting.shown += ROWS_AT_ONCE;
     drawRows();
+  });
+  byId("show-all").addEventListener("click", () => {
+    hiddenLabels.clear();
+    redrawAll();
   });
   byId("only-checked").addEventListener("change", drawChanges);
   document.addEventListener("keydown", onKey);
@@ -323,12 +327,10 @@ function begin() {
   listen(byId("spectrum"));
   listenToStrip();
   window.addEventListener("resize", redrawAll);
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    fillLegend();
-    redrawAll();
-  });
-  const first = data.recordings.findIndex((known) => known.events.length);
-  open(Math.max(first, 0));
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
+  const places = data.recordings.map((known, place) => place);
+  const joint = places.find((place) => eventsOf(place).some(isJoint));
+  open(joint !== undefined ? joint : Math.max(data.recordings.findIndex((known) => known.events.length), 0));
   document.documentElement.setAttribute("data-ready", "true");
 }
 

@@ -96,7 +96,7 @@ class Picture {
   }
 
   draw(selected) {
-    const items = eventsOf(this.recording);
+    const items = eventsOf(this.recording).filter(isShown);
     this.drawStrip(items);
     this.drawWave(items, selected);
     this.drawSpectrum(items, selected);

@@ -5,6 +5,7 @@ document.documentElement.classList.add("scripted"); // shows the elements that n
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const UNCERTAIN = "uncertain";
+const OTHER = "other";
 const STORAGE = "popclass:" + data.key;
 const LONGEST_HISTORY = 200;
 
@@ -95,6 +96,11 @@ function eventsOf(recording) {
     removed: false,
   }));
   return found.concat(added).sort((a, b) => a.start - b.start);
+}
+
+// A joint event has any class but `other`; an `uncertain` event has none.
+function isJoint(item) {
+  return !item.removed && item.label !== UNCERTAIN && item.label !== OTHER;
 }
 
 function relabel(recording, item, label) {

@@ -5,8 +5,8 @@ const HEADINGS = [
   { name: "#", key: (item) => (item.event ? item.event.n : Infinity), number: true },
   { name: "Time", key: (item) => item.start, number: true },
   { name: "Label", key: (item) => item.label },
-  { name: "Prob.", key: (item) => (item.event ? item.event.p : null), number: true },
-  { name: "Timing", key: (item) => (item.event ? item.event.timing : null), minor: true },
+  { name: "Prob.", key: (item) => (item.event && !item.event.unlike ? item.event.p : null), number: true },
+  { name: "Note", key: (item) => noteOf(item) || null, minor: true },
   { name: "Novelty", key: (item) => (item.event ? item.event.novelty : null), number: true, minor: true },
   { name: "SNR", key: (item) => (item.event ? item.event.snr : null), number: true, minor: true },
   { name: "Checked", key: (item) => (item.checked ? 0 : 1) },
@@ -23,6 +23,13 @@ function sorted(items) {
     if (a === null || b === null) return a === null ? 1 : -1; // unknown values come last in both orders
     return (a < b ? -1 : 1) * sign;
   });
+}
+
+// The timing, or the reason why an uncertain event has no probability.
+function noteOf(item) {
+  if (!item.event) return "";
+  if (item.event.unlike && !item.changed) return data.unlike;
+  return item.event.timing === "unchecked" ? "" : item.event.timing;
 }
 
 function drawHead() {
@@ -49,13 +56,16 @@ function classes(heading) {
 }
 
 function drawRows() {
-  const items = sorted(eventsOf(current.recording));
+  const items = sorted(shownEvents());
+  const hidden = eventsOf(current.recording).length - items.length;
   const chosen = items.findIndex((item) => item.id === current.selected);
   if (chosen >= sorting.shown) sorting.shown = chosen + ROWS_AT_ONCE;
   const focused = document.activeElement && document.activeElement.closest("#rows");
   byId("rows").replaceChildren(...items.slice(0, sorting.shown).map(rowOf));
   byId("more").hidden = items.length <= sorting.shown;
-  byId("nothing").hidden = items.length > 0;
+  byId("nothing").hidden = items.length + hidden > 0;
+  byId("hidden").hidden = !hidden;
+  byId("hidden-count").textContent = count(hidden, "event is", "events are") + " not shown: " + [...hiddenLabels].join(", ") + ".";
   byId("table").hidden = !items.length;
   if (focused) focusRow();
 }
@@ -73,8 +83,8 @@ function rowOf(item) {
     event ? String(event.n) : "+",
     clock(item.start),
     item.label,
-    event && event.p !== null && !item.changed ? event.p.toFixed(2) : "",
-    event ? (event.timing === "unchecked" ? "" : event.timing) : "",
+    event && event.p !== null && !event.unlike && !item.changed ? event.p.toFixed(2) : "",
+    noteOf(item),
     event && event.novelty !== null ? truncated(event.novelty) : "",
     event && event.snr !== null ? event.snr.toFixed(0) + " dB" : "",
     item.checked ? "✓" : "",
@@ -103,11 +113,36 @@ function focusRow() {
 
 // Select the next row up or down.
 function step(by) {
-  const items = sorted(eventsOf(current.recording));
+  const items = sorted(shownEvents());
   if (!items.length) return;
   const at = items.findIndex((item) => item.id === current.selected);
   const next = at < 0 ? (by > 0 ? 0 : items.length - 1) : Math.min(Math.max(at + by, 0), items.length - 1);
   select(items[next].id);
   const row = document.querySelector('#rows tr[aria-selected="true"]');
   if (row) row.scrollIntoView({ block: "nearest" });
+}
+
+// Scroll the table, but not the page, to the selected row.
+function revealRow() {
+  const row = document.querySelector('#rows tr[aria-selected="true"]');
+  const scroller = document.querySelector(".scroller");
+  if (!row) return;
+  const [box, frame] = [row.getBoundingClientRect(), scroller.getBoundingClientRect()];
+  if (box.top < frame.top + row.offsetHeight || box.bottom > frame.bottom) scroller.scrollTop += box.top - frame.top - frame.height / 2;
+}
+
+// Select the next joint event, or the previous one (`by` -1), also in the other recordings.
+function stepJoint(by) {
+  const items = eventsOf(current.recording);
+  const at = items.findIndex((item) => item.id === current.selected);
+  for (let place = current.recording; place >= 0 && place < data.recordings.length; place += by) {
+    const here = place === current.recording;
+    const joint = eventsOf(place).filter((item, index) => isJoint(item) && (!here || (index - at) * by > 0));
+    const next = by > 0 ? joint[0] : joint[joint.length - 1];
+    if (!next) continue;
+    if (here) select(next.id);
+    else open(place, next.id);
+    return revealRow();
+  }
+  showMessage("There is no " + (by > 0 ? "further" : "earlier") + " joint event.");
 }

@@ -2,6 +2,7 @@
 
 const MANY = 1000;
 const MARGIN = 4;
+const BURST_GAP_S = 0.25;
 const SVG = "http://www.w3.org/2000/svg";
 
 function shape(tag, attributes, text) {
@@ -16,19 +17,28 @@ function eventsOfSession(session) {
   return session.recordings
     .flatMap((recording) =>
       recording.place === null
-        ? recording.events.map(([start, label]) => ({ time: recording.offset + start, label: label }))
+        ? recording.events.map(([start, label, burst]) => ({ time: recording.offset + start, label: label, burst: recording.name + burst }))
         : eventsOf(recording.place)
             .filter((item) => !item.removed)
-            .map((item) => ({ time: recording.offset + item.start, label: item.label, id: item.id, place: recording.place }))
+            .map((item) => ({ time: recording.offset + item.start, label: item.label, id: item.id, place: recording.place,
+              burst: item.event ? recording.name + item.event.burst : null }))
     )
     .sort((a, b) => a.time - b.time);
 }
 
 // Assign cavitations to the fewest rows: each to the first row that is no longer refractory. Returns the row count.
-function lanesOf(events, period) {
+// Where a burst is one joint cavity, only its first cavitation counts; an added event joins the burst just before it.
+function lanesOf(events, session) {
   const lanes = [];
+  const period = session.period;
+  const counted = new Set();
+  let before = null;
   for (const event of events) {
+    if (event.burst === null) event.burst = before && event.time - before.time <= BURST_GAP_S ? before.burst : "added" + event.time;
+    before = event;
     if (event.label !== "cavitation") continue;
+    if (session.countBy === "burst" && counted.has(event.burst)) continue;
+    counted.add(event.burst);
     let lane = lanes.findIndex((last) => event.time >= last + period - 1e-6);
     if (lane < 0) lane = lanes.length;
     lanes[lane] = event.time;
@@ -43,7 +53,7 @@ function drawTimelines() {
 
 function figureOf(session) {
   const events = eventsOfSession(session);
-  const needed = lanesOf(events, session.period);
+  const needed = lanesOf(events, session);
   const figure = make("figure");
   figure.append(make("figcaption", captionOf(session, events, needed)), pictureOf(session, events, needed));
   return figure;
@@ -55,7 +65,7 @@ function captionOf(session, events, needed) {
   const began = session.began ? ", started " + session.began : "";
   const cavities = session.cavities === null ? "unknown number of joints" : count(session.cavities, "joint", "joints");
   const needs = needed ? "; at least " + count(needed, "joint", "joints") + " must have popped" +
-    (session.cavities !== null && needed > session.cavities ? ", more than there are" : "") : "";
+    (session.cavities !== null && needed > session.cavities ? ", more than there are" : "") + (needed > 1 ? ", if each " + session.countBy + " is one joint cavity" : "") : "";
   return [recordings, ...who.filter(Boolean)].join(", ") + began + ": " + count(events.length, "event", "events") + ", " + cavities +
     ", refractory period " + Math.round(session.period / 6) / 10 + " min" + needs + ".";
 }
@@ -105,7 +115,8 @@ function refractoryBar(event, period, place) {
 function eventMarks(events, place) {
   const drawn = new Set();
   const marks = [];
-  for (const event of events) {
+  const ordered = events.slice().sort((a, b) => (a.label !== OTHER) - (b.label !== OTHER)); // joint sounds on top
+  for (const event of ordered) {
     // With many events, marks of one label at one position are drawn once.
     const spot = Math.round(place.at(event.time)) + event.label;
     if (events.length > MANY && drawn.has(spot)) continue;

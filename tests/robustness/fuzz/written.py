@@ -26,7 +26,11 @@ from popclass.results import Analysis, Event, RecordingInfo
 from .invariants import Refused, attempt, check, check_line, twice, workplace
 
 CLASSES = ("cavitation", "snapping", "other")
-MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99))
+MODEL = SimpleNamespace(
+    classes=CLASSES,
+    thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99),
+    frequencies=np.array([0.1, 0.1, 0.8]),
+)
 
 
 def labels_csv(data: bytes) -> None:

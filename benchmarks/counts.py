@@ -1,0 +1,208 @@
+"""Numbers of cavitations against the truth on generated thrusts: mean error, concordance, coverage of the bounds.
+
+    python benchmarks/counts.py [--scenes N] [--sessions N] [--measure]
+
+Series of 2-9 pops 14-60 ms apart, each up to 9 dB weaker than the first, in three rooms, in the open and on the skin,
+four to a recording; then the thrusts of generated sessions, which also hold snaps and other sounds. A thrust is counted
+by the rows of `bursts.csv` that overlap with it. One without a row counts 0 and lies outside the bounds.
+
+Coverage is the share of true numbers between `cavitations_low` and `cavitations_high`; the bounds are meant for 90 %.
+`--measure` prints the two constants of `popclass.bursts` that other scenes give: the share of pops that the detector
+misses, and the least shared error with which 90 % of the thrusts with a row are covered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from measure import Bounds
+
+from popclass.bursts import count
+from popclass.metadata import Metadata
+from popclass.model.model import Model
+from popclass.pipeline import BURST_GAP_S, analyze
+from popclass.postprocess import postprocess
+from popclass.results import CAVITATION, Burst, RecordingResult
+from popclass.synthesis import Session, draw_settings, session_of
+from popclass.synthesis.joints import Cavity
+from popclass.synthesis.recorder import GeneratedRecording, Recorder
+from popclass.synthesis.waves import Regime, SynthSound
+
+Recording = tuple[str, RecordingResult, list[np.ndarray]]  # place, result, onsets of each thrust
+
+PLACES = ("small", "medium", "large", "open", "skin")
+THRUSTS = 4
+NEAR_S = 0.010
+MARGIN_S = 0.05  # from a thrust to a burst that overlaps with it
+LEVEL, LEAST, MOST = 0.90, 0.85, 0.95
+SHARED_ERRORS = np.arange(0, 4.1, 0.25)
+SEEDS = {False: 1700, True: 2700}  # of the scenes that are checked, and of those that are measured
+
+
+@dataclass(frozen=True, slots=True)
+class Thrust:
+    """A thrust: its place, true number of pops, number found, and the number and posteriors of its bursts."""
+
+    place: str
+    pops: int
+    found: int
+    bursts: int
+    posterior: np.ndarray
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print; return 1 where a bound is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenes", type=int, default=15, help="recordings of four thrusts in each place")
+    parser.add_argument("--sessions", type=int, default=40, help="generated sessions")
+    parser.add_argument("--measure", action="store_true")
+    options = parser.parse_args(argv)
+    model, seed = Model.default(), SEEDS[options.measure]
+    recordings: list[Recording] = []
+    for place in PLACES:
+        for number in range(options.scenes):
+            samples, rate, series = scene(seed + number, place)
+            analysis = analyze(samples, model, sample_rate=rate)
+            (result,) = postprocess([analysis], [Metadata()], model)
+            recordings.append((place, result, series))
+    for number in range(options.sessions):
+        recordings += of_session(session_of(seed, number), model)
+    thrusts = [thrust for recording in recordings for thrust in thrusts_of(*recording)]
+    return measure(thrusts) if options.measure else report(recordings, thrusts)
+
+
+def scene(seed: int, place: str) -> tuple[np.ndarray, int, list[np.ndarray]]:
+    """Generate a recording of four thrusts; return samples, rate and the onsets of each thrust."""
+    rng = np.random.default_rng([seed, PLACES.index(place)])
+    contact = place == "skin"
+    settings = replace(
+        draw_settings(rng),
+        sensor=str(rng.choice(["contact", "contact air-coupled"] if contact else ["airborne near", "airborne far"])),
+        room="open" if contact else place,
+        device=str(rng.choice(["flat", "phone", "webcam", "laptop"])),
+        background=str(rng.choice(["white", "pink", "brown", "fan"])),
+        **{"processing": "none", "codec": "none", "sample_rate": 48_000, "bits": 16},
+    )
+    sounds, at = [], 0.7
+    for _ in range(THRUSTS):
+        level = rng.uniform(30, 50)
+        for number in range(int(rng.integers(2, 10))):
+            wave = Cavity(rng, settings.work_rate, Regime(), number, contact=contact).pop()
+            weaker = rng.uniform(0, 9) if number else 0.0
+            about = {"cavity": number, "label": CAVITATION, "kind": "pop", "place": "joint"}
+            sounds.append(SynthSound(wave, time_s=at, level_db=level - weaker, **about))
+            at += rng.uniform(0.014, 0.060)
+        at += rng.uniform(1.0, 1.6)
+    recorder = Recorder(rng, settings)
+    recorder.set_level([sound.level_db for sound in sounds])
+    recording = recorder.record(datetime(2024, 1, 1, tzinfo=UTC), at, sounds)
+    return recording.samples, recording.sample_rate, series_of(recording)
+
+
+def series_of(recording: GeneratedRecording) -> list[np.ndarray]:
+    """Return the onsets of the cavitations of each thrust."""
+    onsets = np.array([label.start_s for label in recording.labels if label.label == CAVITATION])
+    return np.split(onsets, np.flatnonzero(np.diff(onsets) > BURST_GAP_S) + 1) if len(onsets) else []
+
+
+def of_session(session: Session, model: Model) -> list[Recording]:
+    """Return the recordings of a generated session."""
+    each, settings = session.recordings, session.settings
+    analyses = [analyze(one.samples, model, sample_rate=settings.sample_rate) for one in each]
+    metadata = [Metadata(site=settings.site, subject=session.subject, recorded_at=one.recorded_at) for one in each]
+    results = postprocess(analyses, metadata, model)
+    return [("sessions", result, series_of(one)) for result, one in zip(results, each, strict=True)]
+
+
+def thrusts_of(place: str, result: RecordingResult, series: Sequence[np.ndarray]) -> Iterator[Thrust]:
+    """Yield the thrusts of a recording, given the onsets of each."""
+    onsets = np.array([event.start_s for event in result.events])
+    for pops in series:
+        own = {burst.burst for burst in result.bursts if overlaps(burst, pops)}
+        posterior = [event.posteriors[CAVITATION] for event in result.events if event.burst in own]
+        found = sum(bool((np.abs(onsets - pop) < NEAR_S).any()) for pop in pops)
+        yield Thrust(place, len(pops), found, len(own), np.array(posterior))
+
+
+def overlaps(burst: Burst, pops: np.ndarray) -> bool:
+    """Return True if a burst overlaps with a thrust."""
+    return burst.start_s <= pops[-1] + MARGIN_S and burst.end_s >= pops[0] - MARGIN_S
+
+
+def concordance(truth: np.ndarray, measured: np.ndarray) -> float:
+    """Return Lin's concordance correlation coefficient (Lin 1989, Biometrics 45:255)."""
+    together = ((truth - truth.mean()) * (measured - measured.mean())).mean()
+    return float(2 * together / (truth.var() + measured.var() + (truth.mean() - measured.mean()) ** 2))
+
+
+def covered(thrusts: Sequence[Thrust], **constants: float) -> np.ndarray:
+    """Return which true numbers lie between the bounds."""
+    counts = [count(thrust.posterior, **constants) for thrust in thrusts]
+    return np.array([one.low <= thrust.pops <= one.high for one, thrust in zip(counts, thrusts, strict=True)])
+
+
+def report(recordings: Sequence[Recording], thrusts: Sequence[Thrust]) -> int:
+    """Print the table and the bounds."""
+    print("place     thrusts   pops  found  without   expected   mean  concor-  coverage  coverage   width")
+    print("                    each           a row       each  error   dance    of rows    of all")
+    for place in (*PLACES, "sessions", "all"):
+        own = [thrust for thrust in thrusts if place in (thrust.place, "all")]
+        if own:
+            print(line(place, own))
+    false = [
+        burst.expected_cavitations
+        for _, result, series in recordings
+        for burst in result.bursts
+        if not any(overlaps(burst, pops) for pops in series)
+    ]
+    print(f"\nbursts without a thrust: {len(false)}, together {sum(false):.1f} cavitations expected\n")
+    right = [
+        result.cavitations_low <= sum(map(len, series)) <= result.cavitations_high
+        for _, result, series in recordings
+        if result.bursts
+    ]
+    with_row = covered([thrust for thrust in thrusts if thrust.bursts]).mean()
+    bounds = Bounds()
+    bounds.at_least("coverage of the bounds, thrusts with a row", with_row, LEAST)
+    bounds.at_most("coverage of the bounds, thrusts with a row", with_row, MOST)
+    bounds.at_least("coverage of the bounds, all thrusts", covered(thrusts).mean(), LEAST)
+    bounds.at_least("coverage of the bounds, recordings with a row", np.mean(right), LEAST)
+    return bounds.exit_code
+
+
+def line(place: str, thrusts: Sequence[Thrust]) -> str:
+    """Return a line of the table."""
+    truth = np.array([thrust.pops for thrust in thrusts])
+    counts = [count(thrust.posterior) for thrust in thrusts]
+    expected = np.array([one.expected for one in counts])
+    with_row = [thrust for thrust in thrusts if thrust.bursts]
+    found = sum(thrust.found for thrust in thrusts) / truth.sum()
+    width = np.mean([one.high - one.low for one in counts])
+    return (
+        f"{place:9s} {len(thrusts):7d} {truth.mean():6.2f} {found:6.3f} {1 - len(with_row) / len(thrusts):8.3f} "
+        f"{expected.mean():10.2f} {(expected - truth).mean():6.2f} {concordance(truth, expected):8.3f} "
+        f"{covered(with_row).mean():9.3f} {covered(thrusts).mean():9.3f} {width:7.2f}"
+    )
+
+
+def measure(thrusts: Sequence[Thrust]) -> int:
+    """Print the constants that these thrusts give."""
+    with_row = [thrust for thrust in thrusts if thrust.bursts]
+    found, pops = (sum(getattr(thrust, name) for thrust in with_row) for name in ("found", "pops"))
+    missed = (pops - found) / found
+    print(f"MISSED        {missed:.3f}   {pops - found} of {pops} pops of {len(with_row)} thrusts with a row")
+    for shared_error in SHARED_ERRORS:
+        share = covered(with_row, shared_error=shared_error, missed=missed).mean()
+        print(f"SHARED_ERROR  {shared_error:.2f}    covers {share:.3f}")
+        if share >= LEVEL:
+            break
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
