@@ -76,7 +76,7 @@ def test_main_interrupted(run, recording, model, tmp_path, monkeypatch):
     def interrupt(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("popclass.pipeline.analyze", interrupt)
+    monkeypatch.setattr("popclass.pipeline.extract_events", interrupt)
     code, out, err = run("classify", recording, "--model", model, "-o", tmp_path / "out.csv")
     assert (code, out, err) == (130, "", ["popclass: interrupted"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hip.wav"]
@@ -86,7 +86,7 @@ def test_main_bug(recording, model, monkeypatch):
     def broken(*_args, **_kwargs):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("popclass.pipeline.analyze", broken)
+    monkeypatch.setattr("popclass.pipeline.extract_events", broken)
     with pytest.raises(ZeroDivisionError):
         main(["classify", recording, "--model", model])
 

@@ -16,7 +16,7 @@ ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def kinds() -> Iterator[Kind]:
-    yield refused(GROUP, "link-dangling", "a link that leads nowhere", _link("nowhere.bin"), "no such file")
+    yield refused(GROUP, "link-dangling", "a link that leads nowhere", _link("nowhere.bin"), "is a link whose target is missing")
     loop = ("too many levels",)
     yield refused(GROUP, "link-loop", "a link to itself", _link("link-loop.wav"), *loop)
     yield refused(GROUP, "link-loop-of-two", "two links that lead to each other", _loop_of_two, *loop)
@@ -33,7 +33,7 @@ def kinds() -> Iterator[Kind]:
     yield Kind("pipe", GROUP, "a named pipe without a writer", os.mkfifo, Outcome.REFUSED, nobody, batch_says=in_batch)
     for name in ("zero", "null", "full", "random", "tty"):
         make = _link(f"/dev/{name}")
-        reasons = ("is a device", "cannot be read", "no such file")
+        reasons = ("is a device", "cannot be read", "no such file", "is a link")
         yield refused(GROUP, f"device-{name}", "a device, or a link to one", make, *reasons, of=f"/dev/{name}")
     yield refused(GROUP, "socket", "a socket", _socket, "is a socket")
     yield refused(GROUP, "sparse", "a file of 1 TiB without content", _sparse, "cannot be read as audio")
