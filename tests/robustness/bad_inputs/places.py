@@ -16,7 +16,9 @@ ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def kinds() -> Iterator[Kind]:
-    yield refused(GROUP, "link-dangling", "a link that leads nowhere", _link("nowhere.bin"), "is a link whose target is missing")
+    yield refused(
+        GROUP, "link-dangling", "a link that leads nowhere", _link("nowhere.bin"), "is a link whose target is missing"
+    )
     loop = ("too many levels",)
     yield refused(GROUP, "link-loop", "a link to itself", _link("link-loop.wav"), *loop)
     yield refused(GROUP, "link-loop-of-two", "two links that lead to each other", _loop_of_two, *loop)

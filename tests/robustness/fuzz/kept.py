@@ -71,7 +71,13 @@ def sessions(data: bytes) -> None:
     path = workplace("session") / "session.json"
     for content in (data, _resealed(data)):
         path.write_bytes(content)
-        belongs = {"model": "small", "classes": ["cavitation", "other"], "subject": None, "site": "mcp", "count_by": "burst"}
+        belongs = {
+            "model": "small",
+            "classes": ["cavitation", "other"],
+            "subject": None,
+            "site": "mcp",
+            "count_by": "burst",
+        }
         history = twice(lambda belongs=belongs: session.load(path, belongs, BEGINS), UsageError)
         if isinstance(history, Refused):
             continue
