@@ -30,7 +30,7 @@ from popclass.metrics.scores import LEAST
 from popclass.model.model import Model
 from popclass.pipeline import apply_model
 from popclass.postprocess import posteriors
-from popclass.results import OTHER, SNAPPING, Analysis
+from popclass.results import OTHER, PER_POP, SNAPPING, Analysis
 from popclass.timing.refractory import PRICE
 from popclass.training.default import UNKNOWN
 
@@ -146,15 +146,15 @@ def variants(
     metadata: Sequence[Metadata] | None = None,
     **options: float,
 ) -> dict[str, list[Array]]:
-    """Return the probabilities of every event: sound alone, with timing, with context, with both."""
+    """Return the probabilities of every event: sound alone, with timing (each pop counts), with context, with both."""
     analyses = classifier.of(recordings)
     known = [recording.metadata for recording in recordings] if metadata is None else metadata
     alone = [replace(analysis, contextual=analysis.acoustic) for analysis in analyses]
     return {
         "sound": [analysis.acoustic for analysis in analyses],
-        "timing": posteriors(alone, known, model, **options),
+        "timing": posteriors(alone, known, model, count_by=PER_POP, **options),
         "context": [analysis.contextual for analysis in analyses],
-        "both": posteriors(analyses, known, model, **options),
+        "both": posteriors(analyses, known, model, count_by=PER_POP, **options),
     }
 
 

@@ -221,6 +221,7 @@ def posteriors(
     *,
     refractory_s: float | None = None,
     price: float = refractory.PRICE,
+    count_by: str = PER_BURST,
 ) -> list[Array]:
     """Return the class probabilities after context and timing, before novelty and any threshold.
 
@@ -228,7 +229,7 @@ def posteriors(
 
     Parameters
     ----------
-    analyses, metadata, model, refractory_s
+    analyses, metadata, model, refractory_s, count_by
         As `postprocess`.
     price : float
         As `popclass.timing.refractory.check`.
@@ -239,7 +240,7 @@ def posteriors(
         One for each recording, in the order given.
     """
     found: dict[int, Array] = {}
-    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, price=price)
+    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, price=price, count_by=count_by)
     for line, placed, rules, sounds in _timelines(analyses, metadata, rules_of):
         probabilities, *_ = check_timing(placed, *sounds, rules)
         found.update({index: probabilities[placed.recording == index] for index in line.recordings})
