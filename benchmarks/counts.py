@@ -2,9 +2,9 @@
 
     python benchmarks/counts.py [--scenes N] [--sessions N] [--measure]
 
-Series of 2-9 pops 14-60 ms apart, each up to 9 dB weaker than the first, in three rooms, in the open and on the skin,
-four to a recording; then the thrusts of generated sessions, which also hold snaps and other sounds. A thrust is counted
-by the rows of `bursts.csv` that overlap with it. One without a row counts 0 and lies outside the bounds.
+The generated thrusts of `thrusts.py` in three rooms, in the open and on the skin, four to a recording; then those of
+generated sessions, which also hold snaps and other sounds. A thrust is counted by the rows of `bursts.csv` that overlap
+with it. One without a row counts 0 and lies outside the bounds.
 
 Coverage is the share of true numbers between `cavitations_low` and `cavitations_high`; the bounds are meant for 90 %.
 `--measure` prints the two constants of `popclass.bursts` that other scenes give: the share of pops that the detector
@@ -16,11 +16,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
 import numpy as np
 from measure import Bounds
+from thrusts import ROOMS, SKIN, generated
 
 from popclass.bursts import count
 from popclass.metadata import Metadata
@@ -28,15 +28,12 @@ from popclass.model.model import Model
 from popclass.pipeline import BURST_GAP_S, analyze
 from popclass.postprocess import postprocess
 from popclass.results import CAVITATION, Burst, RecordingResult
-from popclass.synthesis import Session, draw_settings, session_of
-from popclass.synthesis.joints import Cavity
-from popclass.synthesis.recorder import GeneratedRecording, Recorder
-from popclass.synthesis.waves import Regime, SynthSound
+from popclass.synthesis import Session, session_of
+from popclass.synthesis.recorder import GeneratedRecording
 
 Recording = tuple[str, RecordingResult, list[np.ndarray]]  # place, result, onsets of each thrust
 
-PLACES = ("small", "medium", "large", "open", "skin")
-THRUSTS = 4
+PLACES = (*ROOMS, "open", SKIN)
 NEAR_S = 0.010
 MARGIN_S = 0.05  # from a thrust to a burst that overlaps with it
 LEVEL, LEAST, MOST = 0.90, 0.85, 0.95
@@ -66,42 +63,14 @@ def main(argv: list[str] | None = None) -> int:
     recordings: list[Recording] = []
     for place in PLACES:
         for number in range(options.scenes):
-            samples, rate, series = scene(seed + number, place)
-            analysis = analyze(samples, model, sample_rate=rate)
-            (result,) = postprocess([analysis], [Metadata()], model)
-            recordings.append((place, result, series))
+            scene = generated(seed + number, place)
+            (result,) = postprocess([analyze(scene.samples, model, sample_rate=scene.rate)], [Metadata()], model)
+            onsets = [np.array([pop.onset_s for pop in thrust]) for thrust in scene.thrusts]
+            recordings.append((place, result, onsets))
     for number in range(options.sessions):
         recordings += of_session(session_of(seed, number), model)
     thrusts = [thrust for recording in recordings for thrust in thrusts_of(*recording)]
     return measure(thrusts) if options.measure else report(recordings, thrusts)
-
-
-def scene(seed: int, place: str) -> tuple[np.ndarray, int, list[np.ndarray]]:
-    """Generate a recording of four thrusts; return samples, rate and the onsets of each thrust."""
-    rng = np.random.default_rng([seed, PLACES.index(place)])
-    contact = place == "skin"
-    settings = replace(
-        draw_settings(rng),
-        sensor=str(rng.choice(["contact", "contact air-coupled"] if contact else ["airborne near", "airborne far"])),
-        room="open" if contact else place,
-        device=str(rng.choice(["flat", "phone", "webcam", "laptop"])),
-        background=str(rng.choice(["white", "pink", "brown", "fan"])),
-        **{"processing": "none", "codec": "none", "sample_rate": 48_000, "bits": 16},
-    )
-    sounds, at = [], 0.7
-    for _ in range(THRUSTS):
-        level = rng.uniform(30, 50)
-        for number in range(int(rng.integers(2, 10))):
-            wave = Cavity(rng, settings.work_rate, Regime(), number, contact=contact).pop()
-            weaker = rng.uniform(0, 9) if number else 0.0
-            about = {"cavity": number, "label": CAVITATION, "kind": "pop", "place": "joint"}
-            sounds.append(SynthSound(wave, time_s=at, level_db=level - weaker, **about))
-            at += rng.uniform(0.014, 0.060)
-        at += rng.uniform(1.0, 1.6)
-    recorder = Recorder(rng, settings)
-    recorder.set_level([sound.level_db for sound in sounds])
-    recording = recorder.record(datetime(2024, 1, 1, tzinfo=UTC), at, sounds)
-    return recording.samples, recording.sample_rate, series_of(recording)
 
 
 def series_of(recording: GeneratedRecording) -> list[np.ndarray]:

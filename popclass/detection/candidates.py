@@ -1,8 +1,8 @@
 """Candidate frames for onsets, by a likelihood ratio against the noise floor, and their samples.
 
 In every band the energy of the next frames is compared with the floor, a low quantile of the band's energy over the
-last seconds, corrected to a mean. The maxima are candidates; `popclass.detection.verification` decides which of them
-are short sounds.
+last seconds, corrected to a mean, or with a fading share of earlier peaks if that is larger. The maxima are candidates;
+`popclass.detection.verification` decides which of them are short sounds.
 
 For Gaussian noise of known variance the log-likelihood ratio of a raised variance is n/2 (r - 1 - ln r), with r the
 energy ratio and n the number of independent coefficients; the ratios of the bands add up. One threshold therefore fits
@@ -29,7 +29,9 @@ LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the window of 
 FEWEST_BLOCKS = 24  # long windows needed to measure the steadiness of the background
 UNKNOWN_STEADINESS = 0.5
 THRESHOLD = 22.0  # log-likelihood ratio (natural) of a candidate; stationary noise reaches about 15 in a minute
+FLOOR = (0, 0)  # an empty span: candidates are compared with the floor alone
 FLOOR_QUANTILE = 0.3  # of the band energy, used as the floor
+FADING_GAIN, FADING_PER_FRAME = 0.05, 0.87  # share of a recent peak's energy that masks onsets, and its decay
 LEAST_STEADINESS = 0.1  # minimum share of the independent values counted in an unsteady background
 QUIETEST_RMS = 1e-5  # minimum floor relative to full scale: about a third of a step of 16 bits
 QUIETEST_SHARE = 0.01  # minimum floor relative to all bands: above its cut-off a codec leaves residues, not silence
@@ -93,6 +95,20 @@ def background(energies: Floats, counts: Doubles) -> tuple[Floats, Floats]:
     return floor[:, None], (counts * steadiness).astype(np.float32)[:, None]
 
 
+def reference(energies: Floats, floor: Floats) -> Floats:
+    """Return the energy with which each frame is compared: the floor, or a fading share of earlier peaks if larger.
+
+    Without the peaks, a sound that grows within a few milliseconds would be a candidate at its loudest frame, not at
+    its onset. Both have shape (bands, frames).
+    """
+    fade = np.arange(energies.shape[1], dtype=np.float32) * np.float32(-np.log(FADING_PER_FRAME))
+    smooth = moving_sum(energies, SHORT) * np.float32(0.5) + floor * np.float32(1e-6)
+    fading = np.exp(np.maximum.accumulate(np.log(smooth) + fade, axis=1) - fade) * np.float32(FADING_GAIN)
+    against = floor.copy()
+    np.maximum(against[:, 1:], fading[:, :-1], out=against[:, 1:])
+    return against
+
+
 def log_likelihood(energies: Floats, against: Floats, counts: Doubles, freedom: Floats, length: int) -> Floats:
     """Return the log-likelihood ratio of an onset at each frame, by band, from the next `length` frames.
 
@@ -124,8 +140,8 @@ def contrast(
     frames, lengths : ndarray, shape (candidates,)
         First frame and length of each candidate's window.
     span : (int, int)
-        First and last-but-one frame of the reference, relative to the candidate. Frames that do not exist are
-        left out; the reference is at least the floor.
+        First frame of the reference and the one after its last, relative to the candidate. Frames that do not exist
+        are left out; the reference is at least the floor, and the floor alone for `FLOOR`.
     floor, freedom : ndarray, shape (candidates, bands)
     counts : ndarray, shape (bands,)
 

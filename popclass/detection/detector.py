@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.detection import candidates, verification
+from popclass.detection.artifacts import is_pre_echo, is_step
 from popclass.detection.bands import BandSplitter, Floats, coefficients, frame_length, octave_detail
 from popclass.detection.candidates import LONG, SHORT, THRESHOLD, Onset
 from popclass.errors import UsageError
@@ -21,6 +22,7 @@ from popclass.results import Event
 
 Frames = NDArray[np.intp]
 CHUNK = 1024  # frames decided at a time: 1.4 s
+CONTEXT = 32  # frames before them that the reference uses
 UNDECIDED = 64  # frames at the end of a chunk that need the next chunk: 85 ms
 SEPARATION_S = 0.005  # onsets closer than this are one event
 CLOSEST_S, FARTHEST_S = 0.002, 0.050  # allowed separations
@@ -28,12 +30,9 @@ REACH = 2  # frames on either side among which an onset must be the maximum; jus
 BEFORE_S, AFTER_S = 0.030, 0.160  # stretch of a clip around its onset
 LEVEL_S = 0.010  # stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # maximum length of an event
-PRE_ECHO_S, PRE_ECHO_GAIN = 0.010, 0.1  # a tenth of the amplitude (-20 dB) just before a click is a codec's pre-echo
-LONG_PRE_ECHO_S, LONG_PRE_ECHO_GAIN = 0.030, 0.03  # farther before it (-30 dB), where the codec is known to be lossy
 ARRIVAL_S = 0.008  # by which a sound may reach one microphone before another: 2.7 m at 343 m/s
 ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that it may have at the later moment
-SILENCE_S, AFTER_SILENCE_S = 0.005, 0.060  # digital silence, and how long noise that begins after it is not an event
-STEP_GAIN = 10.0  # of a sound over the noise that follows it, in power
+ALONE = 0.5  # share of the evidence against the floor from which no earlier sound disturbs
 FALL = 0.01  # an event ends where its energy has fallen by 20 dB
 
 
@@ -200,23 +199,19 @@ class Detector:
         possible = np.concatenate([candidates.possible_frames(*each, self._counts, THRESHOLD) for each in channels])
         if not len(possible):
             return []
-        begin = max(self._decided + int(possible.min()) - self._arrival, first_held)
+        begin = max(self._decided + int(possible.min()) - CONTEXT, first_held)
         span = slice(begin - first_held, self._decided - first_held + int(possible.max()) + 1 + LONG)
         totals = np.array([self._score(channel, span) for channel in range(self.channels)])
         short, long = totals.max(axis=0)
         proposed = candidates.proposals(short, long, THRESHOLD, reach=self._reach)
+        proposed = [each for each in proposed if self._decided <= each[0] + begin < until]
         onsets = []
-        for frame, window, evidence in self._verified(
-            [each for each in proposed if self._decided <= each[0] + begin < until], totals, begin
-        ):
-            length = (SHORT, LONG)[window]
+        for frame, window, evidence in self._verified(proposed, totals, begin):
             at, channel = self._first_arrival(totals[:, window], frame)
-            if at != frame:
-                evidence = self._contrast(channel, np.array([at + begin]), np.array([length]), verification.BEFORE)[0]
-            onsets.append(self._locate(at + begin, channel, length, evidence))
+            onsets.append(self._locate(at + begin, channel, (SHORT, LONG)[window], evidence))
         return onsets
 
-    def _verified(self, proposed: list[tuple[int, int]], totals: Floats, begin: int) -> list[tuple[int, int, Floats]]:
+    def _verified(self, proposed: list[tuple[int, int]], totals: Floats, begin: int) -> list[tuple[int, int, float]]:
         """Return the proposals that are short sounds, each verified in the channel where its evidence is largest.
 
         Parameters
@@ -229,27 +224,26 @@ class Detector:
 
         Returns
         -------
-        list of (int, int, ndarray)
-            Frame, window, and the evidence against the level before by band.
+        list of (int, int, float)
+            Frame, window, and the evidence against the level before.
         """
         if not proposed:
             return []
         frames, windows = np.array(proposed).T
         channels = totals[:, windows, frames].argmax(axis=0)
         frames, lengths = frames + begin, np.array([SHORT, LONG])[windows]
-        kept: dict[int, Floats] = {}
+        kept: dict[int, float] = {}
         for channel in set(channels.tolist()):
             here = np.flatnonzero(channels == channel)
-            bands = self._contrast(channel, frames[here], lengths[here], verification.BEFORE)
-            rising = bands.sum(axis=1) > verification.LEAST_BEFORE  # spares most candidates the rest
-            here, bands = here[rising], bands[rising]
+            before = self._contrast(channel, frames[here], lengths[here], verification.BEFORE).sum(axis=1)
+            rising = before > verification.LEAST_BEFORE  # spares most candidates the rest
+            here, before = here[rising], before[rising]
             if not len(here):
                 continue
-            before = bands.sum(axis=1)
             after = self._contrast(channel, frames[here], lengths[here], verification.AFTER).sum(axis=1)
             held = frames[here] - self._samples_start // self.frame
             short = verification.verify(after, before, self._samples[channel], held, self.frame, self.sample_rate)
-            kept.update(zip(here[short].tolist(), bands[short], strict=True))
+            kept.update(zip(here[short].tolist(), before[short].tolist(), strict=True))
         return [(*proposed[each], kept[each]) for each in sorted(kept)]
 
     def _contrast(self, channel: int, frames: Frames, lengths: Frames, stretch: tuple[int, int]) -> Floats:
@@ -291,14 +285,19 @@ class Detector:
         chunks = [self._energies.shape[2] - self._newest, self._newest]
         floor, freedom = np.repeat(self._backgrounds[channel], chunks, axis=2)[:, :, frames]
         energies = self._energies[channel, :, frames]
+        against = candidates.reference(energies, floor)
         evidence = (
-            candidates.log_likelihood(energies, floor, self._counts, freedom, length) for length in (SHORT, LONG)
+            candidates.log_likelihood(energies, against, self._counts, freedom, length) for length in (SHORT, LONG)
         )
         return np.array([each.sum(axis=0) for each in evidence])
 
-    def _locate(self, frame: int, channel: int, reach: int, evidence: Floats) -> Onset:
+    def _locate(self, frame: int, channel: int, reach: int, evidence: float) -> Onset:
         """Locate the onset's sample in the highest octave with a quarter of the maximum evidence."""
-        octave = int(np.flatnonzero(evidence >= 0.25 * evidence.max())[0]) + 1
+        place = channel, np.array([frame]), np.array([reach])
+        bands = self._contrast(*place, candidates.FLOOR)[0]
+        if evidence < ALONE * bands.sum():  # an earlier sound fills some octaves
+            bands = self._contrast(*place, verification.BEFORE)[0]
+        octave = int(np.flatnonzero(bands >= 0.25 * bands.max())[0]) + 1
         begin = max((frame - self._reach - 1) * self.frame - self._samples_start, 0)
         end = (frame + reach + 1) * self.frame - self._samples_start
         stretch = self._samples[channel, begin:end]
@@ -306,47 +305,25 @@ class Detector:
         sample = min(picked, self._samples.shape[1] - 1) + self._samples_start
         chunk = int(frame >= self._frames - self._newest)
         floor_power = float(self._backgrounds[channel, 0, :, chunk].sum()) / self.frame
-        return Onset(sample, channel, float(evidence.sum()), floor_power)
+        return Onset(sample, channel, evidence, floor_power)
 
     def _complete(self, *, last: bool) -> list[Sound]:
         """Return the sounds whose clip and following onset are known."""
         onsets = candidates.merge_close(self._onsets, self._separation)
         ready = len(onsets) if last else sum(onset.sample < self.settled for onset in onsets)
         kept = [
-            onset
-            for index, onset in enumerate(onsets[:ready], start=1)
-            if not (self._is_pre_echo(onset, onsets[index:]) or self._is_step(onset))
+            onset for index, onset in enumerate(onsets[:ready]) if not self._is_artifact(onset, onsets[index + 1 :])
         ]
         self._onsets = onsets[ready:]
         following = [onset.sample for onset in (*kept[1:], *self._onsets[:1])] + [None]
         return [self._sound(*each) for each in zip(kept, following, strict=False)]
 
-    def _is_pre_echo(self, onset: Onset, later: list[Onset]) -> bool:
-        """Return True for what a codec spreads out before a click: far weaker, and just before it."""
-        near = round(PRE_ECHO_S * self.sample_rate)
-        farthest = round(LONG_PRE_ECHO_S * self.sample_rate) if self._lossy else near
-        for following in later:
-            split = following.sample - onset.sample
-            if split >= farthest:
-                break
-            channel = self._samples[following.channel, onset.sample - self._samples_start :]
-            before, after = channel[:split], channel[split:][: round(LEVEL_S * self.sample_rate)]
-            if np.ptp(before) < (PRE_ECHO_GAIN if split < near else LONG_PRE_ECHO_GAIN) * np.ptp(after):
-                return True
-        return False
-
-    def _is_step(self, onset: Onset) -> bool:
-        """Return True for noise that begins after digital silence, as where a gap was filled."""
-        at, rate = onset.sample - self._samples_start, self.sample_rate
-        before = self._samples[:, max(at - round(AFTER_SILENCE_S * rate), 0) : at]
-        sounding = np.flatnonzero(before.any(axis=0))
-        # its longest run: single zeros are frequent in a quiet recording
-        if np.diff(sounding, prepend=-1, append=before.shape[1]).max() <= SILENCE_S * rate:
-            return False
-        window = round(LEVEL_S * rate)
-        after = self._samples[onset.channel, at : at + round(AFTER_S * rate) // window * window]
-        power = after[: len(after) // window * window].reshape(-1, window).var(axis=1)
-        return len(power) > 1 and bool(power[0] < STEP_GAIN * np.median(power[1:]))
+    def _is_artifact(self, onset: Onset, later: list[Onset]) -> bool:
+        """Return True for an onset that is no sound: the pre-echo of a later one, or a step after digital silence."""
+        places = [(each.sample - self._samples_start, each.channel) for each in (onset, *later)]
+        return is_step(self._samples, *places[0], self.sample_rate) or is_pre_echo(
+            self._samples, places[0][0], places[1:], self.sample_rate, lossy=self._lossy
+        )
 
     def _sound(self, onset: Onset, following: int | None) -> Sound:
         rate = self.sample_rate

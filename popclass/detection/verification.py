@@ -26,9 +26,9 @@ PITCH_HZ = (75.0, 350.0)  # of voices
 VOICED_S = 0.040  # stretch searched for a period: three of the longest
 SKIPPED_S = 0.001  # of the candidate itself
 PITCH_STEPS = 4  # values per frame to which that stretch is averaged: 3 kHz
-LEAST_BEFORE = 4.0  # evidence against the level before, without which a candidate is noise above a wrong floor
-WEIGHTS = np.array([0.57, 1.23, -5.53])  # of the logarithms of the two evidences, and of the periodicity
-BIAS = -2.29
+LEAST_BEFORE = 5.0  # evidence against the level before, without which a candidate is noise above a wrong floor
+WEIGHTS = np.array([0.58, 1.12, -5.57])  # of the logarithms of the two evidences, and of the periodicity
+BIAS = -2.02
 
 
 def verify(
