@@ -213,7 +213,7 @@ def apply_model(extractions: Sequence[Extraction], model: Model, *, acoustic: Ar
     analyses = []
     for each, end in zip(extractions, accumulate(len(each.events) for each in extractions), strict=True):
         rows = slice(end - len(each.events), end)
-        contextual = acoustic[rows]
+        contextual = model.include_novelty(acoustic[rows], novelty[rows])
         if model.context is not None and len(each.events) > 1:
             places = [(event.start_s, event.burst, event.snr_db) for event in each.events]
             columns = map(np.array, zip(*places, strict=True))

@@ -5,7 +5,7 @@ timeline, along which the refractory period is checked. No event is dropped: one
 next best label or a flag, one without a clear label is `uncertain`, and `acoustic_label` keeps the label by the sound
 alone.
 
-The posteriors hold all of that: a label is the likeliest class by them, and counts are sums of them.
+The posteriors hold novelty, context and timing: a label is the likeliest class by them, and counts are sums of them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.results import (
     CAVITATION,
+    OTHER,
     PER_BURST,
     REFRACTORY,
     UNCERTAIN,
@@ -42,9 +43,6 @@ from popclass.utils.duration import check_duration
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-NOVEL_SHARE = 0.5
-"""Weight of the class frequencies in the posterior of an event that is unlike the training data."""
-
 
 @dataclass(frozen=True, slots=True)
 class LabelRules:
@@ -55,10 +53,8 @@ class LabelRules:
     classes : tuple of str
     min_probability : ndarray, shape (classes,)
         Below it the class is not named.
-    frequencies : ndarray, shape (classes,)
-        Share of each class in the training data.
     novelty : float
-        From this novelty on an event is `uncertain`.
+        From this novelty on no joint class is named.
     capacity : int or None
         Joint cavities; None where the site is unknown.
     refractory_s : float
@@ -70,7 +66,6 @@ class LabelRules:
 
     classes: tuple[str, ...]
     min_probability: Array
-    frequencies: Array
     novelty: float
     capacity: int | None
     refractory_s: float
@@ -106,17 +101,13 @@ class LabelRules:
         check_duration(refractory_s, what="refractory")
         refractory.check_count_by(count_by)
         novelty = model.thresholds.novelty
-        return cls(model.classes, least, model.frequencies, novelty, capacity, refractory_s, price, count_by)
-
-    def include_novelty(self, probabilities: Array, novelty: Array) -> Array:
-        """Return the posteriors: those of novel events move half-way to the class frequencies."""
-        share = np.where(novelty >= self.novelty, NOVEL_SHARE, 0.0)[:, None]
-        return np.asarray((1 - share) * probabilities + share * self.frequencies)
+        return cls(model.classes, least, novelty, capacity, refractory_s, price, count_by)
 
     def unclear(self, probabilities: Array, novelty: Array) -> Flags:
         """Return the events that are `uncertain`, for probabilities of shape (n, classes)."""
-        least = self.min_probability[probabilities.argmax(axis=1)]
-        return np.asarray((novelty >= self.novelty) | (probabilities.max(axis=1) < least))
+        best = probabilities.argmax(axis=1)
+        joint = np.array([name != OTHER for name in self.classes])[best]
+        return np.asarray((probabilities.max(axis=1) < self.min_probability[best]) | joint & (novelty >= self.novelty))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +117,7 @@ class TimelineLabels:
     Attributes
     ----------
     posterior : ndarray, shape (n, classes)
-        Probabilities after context, timing and novelty; each row sums to 1.
+        Probabilities after novelty, context and timing; each row sums to 1.
     labels, timing, reasons : tuple of str, (n,)
     cavitation, takes_cavity : ndarray of bool, shape (n,)
         Events labelled cavitation, and events that occupy a joint cavity.
@@ -223,7 +214,7 @@ def posteriors(
     price: float = refractory.PRICE,
     count_by: str = PER_BURST,
 ) -> list[Array]:
-    """Return the class probabilities after context and timing, before novelty and any threshold.
+    """Return the class probabilities after context and timing, before any threshold.
 
     For timing without context, pass analyses whose `contextual` is their `acoustic`.
 
@@ -263,8 +254,7 @@ def assign_labels(
     last_cavitation_s : float, optional
         Start of the last burst with a cavitation before all these events.
     """
-    timed, timing, takes_cavity = check_timing(placed, contextual, novelty, rules)
-    posterior = rules.include_novelty(timed, novelty)
+    posterior, timing, takes_cavity = check_timing(placed, contextual, novelty, rules)
     likeliest = zip(posterior.argmax(axis=1), rules.unclear(posterior, novelty), strict=True)
     labels = tuple(UNCERTAIN if unclear else rules.classes[best] for best, unclear in likeliest)
     cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)

@@ -26,7 +26,7 @@ from popclass.errors import ModelError, require
 from popclass.utils.strict_json import read_json
 from popclass.utils.text import one_line
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no costs of novelty
 LARGEST_FILE = 32 * 2**20  # bytes; the default model has less than a tenth of it
 LARGEST_JSON = 16 * 2**20
 DEEPEST_JSON = 128  # objects and lists inside each other; each time a model is adapted adds two

@@ -27,7 +27,7 @@ from popclass.model import file as modelfile
 from popclass.model.calibration import Calibration
 from popclass.model.context import Context
 from popclass.model.graph import check_graph, open_session, run
-from popclass.model.novelty import Novelty
+from popclass.model.novelty import Novelty, weigh
 from popclass.results import UNCERTAIN
 from popclass.utils.files import write_bytes
 from popclass.utils.text import one_line
@@ -193,6 +193,10 @@ class Model:
         """
         return self._novelty.score(self._check(X))
 
+    def include_novelty(self, probabilities: np.ndarray, novelty: np.ndarray) -> np.ndarray:
+        """Return probabilities of sounds with their novelty as evidence; see `popclass.model.novelty.weigh`."""
+        return weigh(probabilities, novelty, self._novelty.costs)
+
     @property
     def frequencies(self) -> np.ndarray:
         """Share of each class in the training data, shape (k,); equal shares where the model does not state them."""
@@ -241,6 +245,8 @@ class Model:
         self._novelty = Novelty.from_json(info["novelty"])
         require(len(self._calibration.bias) == len(self.classes), "the calibration does not fit the classes")
         require(len(self._novelty.mean) == len(self.features), "the novelty measure does not fit the features")
+        fits = len(self._novelty.costs) in (0, len(self.classes))
+        require(fits, "the costs of novelty do not fit the classes")
         least = info["thresholds"]["min_probability"]
         require(sorted(least) == sorted(self.classes), "min_probability must name every class once")
         shares = tuple(_share(least, name) for name in self.classes)

@@ -3,6 +3,10 @@
 Features are centred and whitened with the covariance inside the classes. The distance of an event is the mean over its
 nearest reference events, and its novelty the share of held-out training events that lie closer. So 0.5 is an ordinary
 sound; at 0.99 one training sound in a hundred was as far out. `popclass.training.thresholds` fits the numbers.
+
+Novelty is evidence against the sounds of a joint: what lies far from the training data is more likely of another kind,
+which the model never met. The log-odds of a class fall in proportion to novelty. `popclass.training.open_set` learns the
+slopes from kinds of sound that were left out of training.
 """
 
 from __future__ import annotations
@@ -14,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from popclass.errors import require
-from popclass.utils.arrays import pack, unpack
+from popclass.utils.arrays import pack, softmax, unpack
 
+LARGEST_COST = 50.0  # beyond all probabilities that float64 tells apart
 _ROWS_AT_ONCE = 64  # bounds the memory that many events take
+Costs = tuple[float, ...]
 _ARRAYS = ("mean", "whitening", "references", "distances", "shares")
 
 
@@ -36,6 +42,8 @@ class Novelty:
         Number of nearest references over which the distance is averaged.
     distances, shares : numpy.ndarray, shape (q,)
         Rising distances of held-out events, and the share of held-out events closer than each.
+    costs : tuple of float
+        Log-odds that each class loses from novelty 0 to 1; empty if novelty is no evidence for this model.
     """
 
     mean: np.ndarray
@@ -44,6 +52,7 @@ class Novelty:
     neighbours: int
     distances: np.ndarray
     shares: np.ndarray
+    costs: Costs = ()
 
     def score(self, X: np.ndarray) -> np.ndarray:
         """Return the novelty of events.
@@ -74,7 +83,8 @@ class Novelty:
 
     def to_json(self) -> dict[str, Any]:
         """Return the parameters as values for JSON; the arrays as float32."""
-        return {"neighbours": self.neighbours, **{name: pack(getattr(self, name)) for name in _ARRAYS}}
+        arrays = {name: pack(getattr(self, name)) for name in _ARRAYS}
+        return {"neighbours": self.neighbours, "costs": list(self.costs), **arrays}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Novelty:
@@ -85,13 +95,39 @@ class Novelty:
         ValueError, KeyError, TypeError
             If the values are not usable.
         """
-        novelty = cls(neighbours=int(stored["neighbours"]), **{name: unpack(stored[name]) for name in _ARRAYS})
+        costs = tuple(float(cost) for cost in stored.get("costs", ()))  # models of schema version 1 have none
+        arrays = {name: unpack(stored[name]) for name in _ARRAYS}
+        novelty = cls(neighbours=int(stored["neighbours"]), costs=costs, **arrays)
         shapes = [getattr(novelty, name).shape for name in _ARRAYS]
         require(() not in shapes, "the novelty measure has a number where there must be an array")
         f, m, q = len(novelty.mean), len(novelty.references), len(novelty.distances)
         fits = shapes == [(f,), (f, f), (m, f), (q,), (q,)] and q > 0 and 1 <= novelty.neighbours <= m
         require(fits, "the arrays of the novelty measure do not fit together")
+        allowed = all(0 <= cost <= LARGEST_COST for cost in costs)  # false for NaN
+        require(allowed, f"the costs of novelty must be from 0 to {LARGEST_COST:g}")
         share = novelty.shares
         if (np.diff(novelty.distances) < 0).any() or (np.diff(share) < 0).any() or share[0] < 0 or share[-1] > 1:
             raise ValueError("the distances of the novelty measure must rise, and its shares from 0 to 1")
         return novelty
+
+
+def weigh(probabilities: np.ndarray, novelty: np.ndarray, costs: Costs) -> np.ndarray:
+    """Return probabilities with the novelty of the sounds as evidence: `softmax(log p - novelty costs)`.
+
+    Parameters
+    ----------
+    probabilities : numpy.ndarray, shape (n, k)
+    novelty : numpy.ndarray, shape (n,)
+        Result of `Novelty.score`.
+    costs : tuple of float
+        Log-odds that each class loses from novelty 0 to 1; where there are none nothing changes.
+
+    Examples
+    --------
+    >>> weigh(np.array([[0.5, 0.5], [0.5, 0.5]]), np.array([0.0, 1.0]), (np.log(3), 0.0))
+    array([[0.5 , 0.5 ],
+           [0.25, 0.75]])
+    """
+    if not costs:
+        return probabilities
+    return softmax(np.log(np.maximum(probabilities, 1e-12)) - novelty[:, None] * np.array(costs))

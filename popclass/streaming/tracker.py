@@ -110,8 +110,8 @@ class EventTracker:
         for name in _STORED:
             rows[name] = [getattr(event, name) for event in numbered]
         rows["time_s"] = [event.start_s for event in numbered]
-        rows["acoustic"] = rows["contextual"] = self._model.probabilities(features)
-        rows["novelty"], rows["revision"] = self._model.novelty(features), -1
+        rows["acoustic"], rows["novelty"] = self._model.probabilities(features), self._model.novelty(features)
+        rows["contextual"], rows["revision"] = self._model.include_novelty(rows["acoustic"], rows["novelty"]), -1
         self.rows = np.concatenate([self.rows, rows])
         self._features = np.concatenate([self._features, features])
         self.last = numbered[-1]
@@ -167,7 +167,9 @@ class EventTracker:
     def _report_by_sound(self, event: Event, acoustic: Array, novelty: float) -> Iterator[LiveEvent]:
         """Report an event labelled by its sound alone, where that changes anything."""
         placed = Placed(np.array([event.start_s]), np.array([event.burst]), np.zeros(1, np.int64))
-        labels = assign_labels(placed, acoustic[None], np.array([novelty]), replace(self._rules, capacity=None))
+        novelties = np.array([novelty])
+        known = self._model.include_novelty(acoustic[None], novelties)
+        labels = assign_labels(placed, known, novelties, replace(self._rules, capacity=None))
         event = labels.apply(0, event, self._model.classes, acoustic, novelty).gain(timing=UNCHECKED)
         revision, values = self._provisional.get(event.event, (-1, ()))
         if shown_values(event) != values:
@@ -203,8 +205,9 @@ class EventTracker:
         new_from = recent["time_s"][-self._new]
         first = int(np.searchsorted(recent["time_s"], new_from - 2 * self._reach_s))
         near = recent[first:]
-        columns = (near[name].copy() for name in ("acoustic", "time_s", "burst", "snr_db"))
-        contextual = context.probabilities(self._features[first:], *columns)
+        known = self._model.include_novelty(near["acoustic"], near["novelty"])
+        columns = (near[name].copy() for name in ("time_s", "burst", "snr_db"))
+        contextual = context.probabilities(self._features[first:], known, *columns)
         changed = near["time_s"] >= new_from - self._reach_s
         near["contextual"][changed] = contextual[changed]
 

@@ -2,13 +2,15 @@
 
 The weights are fitted as a multinomial regression whose offset is the logarithm of the acoustic probability. So they
 add only what the sound alone does not tell. The acoustic probabilities must be those of held-out groups; otherwise
-context would look less useful than it is for new recordings.
+context would look less useful than it is for new recordings. And they must be those of kinds of `other` that were left
+out (`popclass.training.open_set`); otherwise context would raise every unknown sound that comes in a burst.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise, starmap
 from typing import Any
 
@@ -19,14 +21,14 @@ from popclass.context.features import context_names
 from popclass.context.similarity import Similarity, similarity_scale
 from popclass.model.context import Context, ContextWeights, sound_logs
 from popclass.model.model import Model
+from popclass.model.novelty import Costs, weigh
 from popclass.results import OTHER
 from popclass.training.folds import Folds, Names
+from popclass.training.open_set import Learner, View, fit_costs, kinds_left_out, make_views
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-Predictor = Callable[[NDArray[np.intp], Array], Array]
-"""Takes indices of training events and features of others; returns calibrated probabilities of the others."""
 SHRINKAGE = 20.0  # of the squared standardized weights, in nats
 UNITS = 16  # hidden
 STEPS = 200
@@ -51,6 +53,8 @@ class ContextSamples:
     parts : ndarray of int, shape (k,)
         Indices of events that belong to the sound of a joint but are not events of their own: its echoes, the rub
         before a snap. The acoustic classifier is not trained on them, but context must not make joint events of them.
+    family : ndarray of str, shape (m,)
+        Family of kinds of each event of the class `other`, empty for others; not used where there is none.
     """
 
     X: Array
@@ -62,21 +66,52 @@ class ContextSamples:
     level_db: Array
     rows: Whole
     parts: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
+    family: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, np.str_))
 
-    def features(self, context: Context, acoustic: Array) -> Array:
-        """Return the context features of all events, recording by recording, shape (m, context features)."""
-        edges = [0, *(np.flatnonzero(np.diff(self.recording)) + 1).tolist(), len(self.X)]
-        out = np.zeros((len(self.X), len(context.names)))
+    def features(self, context: Context, events: Whole, acoustic: Array) -> Array:
+        """Return the context features of events of whole recordings, shape (e, context features).
+
+        Parameters
+        ----------
+        context : Context
+        events : ndarray of int, shape (e,)
+            Rising indices of all events of some recordings.
+        acoustic : ndarray, shape (e, classes)
+        """
+        edges = [0, *(np.flatnonzero(np.diff(self.recording[events])) + 1).tolist(), len(events)]
+        out = np.zeros((len(events), len(context.names)))
         for own in starmap(slice, pairwise(edges)):
-            timing = self.onset_s[own], self.burst[own], self.level_db[own]
-            out[own] = context.features(self.X[own], acoustic[own], *timing)
+            at = events[own]
+            timing = self.onset_s[at], self.burst[at], self.level_db[at]
+            out[own] = context.features(self.X[at], acoustic[own], *timing)
         return out
 
 
-def learn_context(
-    samples: ContextSamples, y: Whole, classes: Names, names: Names, folds: Folds, predict: Predictor, *, seed: int = 0
-) -> tuple[Context, Array]:
-    """Train the context stage.
+@dataclass(frozen=True, slots=True)
+class OpenSet:
+    """Costs of novelty and context stage, with what they do to held-out events.
+
+    Attributes
+    ----------
+    costs : tuple of float
+        See `popclass.model.novelty.weigh`.
+    context : Context
+    contextual : ndarray, shape (n, classes)
+        Probabilities of each training event by sound, novelty and context while its group was held out.
+    kinds : list of dict
+        See `popclass.training.open_set.kinds_left_out`.
+    """
+
+    costs: Costs
+    context: Context
+    contextual: Array
+    kinds: list[dict[str, object]]
+
+
+def learn_open_set(
+    samples: ContextSamples, y: Whole, classes: Names, names: Names, folds: Folds, learn: Learner, *, seed: int = 0
+) -> OpenSet:
+    """Learn the costs of novelty and the context stage from events to classifiers without some of their kinds.
 
     Parameters
     ----------
@@ -86,37 +121,84 @@ def learn_context(
     classes, names : sequences of str
         Names of the classes and of the features.
     folds : list of (training indices, held-out indices)
-    predict : callable
-        See `Predictor`; it must use nothing but the training events.
+    learn : callable
+        See `popclass.training.open_set.Learner`.
+    seed : int
+    """
+    family = samples.family if len(samples.family) else np.full(len(samples.X), "")
+    make = partial(make_views, samples.X, samples.group, family, samples.rows, folds, learn, seed=seed)
+    whole, halves = make(halves=False), make(halves=True) if family.any() else []
+    truth = np.full(len(samples.X), -1)
+    truth[samples.rows] = y
+    joint = np.array([name != OTHER for name in classes])
+    costs = fit_costs(halves, truth, joint) if halves else ()
+    context, found = learn_context(samples, y, classes, names, [*whole, *halves], costs, taught=halves, seed=seed)
+    contextual = np.zeros((len(samples.X), len(classes)))
+    for view, p in zip(whole, found, strict=False):
+        contextual[view.events] = p
+    stages = {
+        "sound": [view.acoustic for view in halves],
+        "novelty": [weigh(view.acoustic, view.novelty, costs) for view in halves],
+        "context": found[len(whole) :],
+    }
+    kinds = kinds_left_out(halves, stages, family, classes.index(OTHER)) if halves else []
+    return OpenSet(costs, context, contextual[samples.rows], kinds)
+
+
+def learn_context(
+    samples: ContextSamples,
+    y: Whole,
+    classes: Names,
+    names: Names,
+    views: Sequence[View],
+    costs: Costs = (),
+    *,
+    taught: Sequence[View] = (),
+    seed: int = 0,
+) -> tuple[Context, list[Array]]:
+    """Train the context stage.
+
+    Parameters
+    ----------
+    samples : ContextSamples
+    y : ndarray of int, shape (n,)
+        Classes of the training events.
+    classes, names : sequences of str
+        Names of the classes and of the features.
+    views : sequence of View
+        Events to classifiers that did not learn from them. The weights that predict a view come from the other folds.
+    costs : tuple of float
+        Costs of novelty, see `popclass.model.novelty.weigh`.
+    taught : sequence of View
+        Views to learn from (default: `views`).
     seed : int
 
     Returns
     -------
     context : Context
-    contextual : ndarray, shape (n, classes)
-        Probabilities of each training event by sound and context while its group was held out.
+    contextual : list of ndarray, shape (e, classes)
+        Probabilities of the events of each view by sound, novelty and context while their fold was held out.
     """
     from joblib import Parallel, delayed
 
-    groups = samples.group[samples.rows]
-    held_out = [np.isin(samples.group, np.unique(groups[test])) for _, test in folds]
-    acoustic = np.zeros((len(samples.X), len(classes)))
-    for (train, _), aside in zip(folds, held_out, strict=True):
-        acoustic[aside] = predict(train, samples.X[aside])
+    truth = np.full(len(samples.X), -1)
+    truth[samples.rows], truth[samples.parts] = y, classes.index(OTHER)
     untrained = _untrained(samples, names, classes, seed)
-    features = samples.features(untrained, acoustic)
-    used = np.concatenate([samples.rows, samples.parts])
-    truth = np.concatenate([y, np.full(len(samples.parts), classes.index(OTHER), y.dtype)])
-    chosen = [*(np.flatnonzero(~aside[used]) for aside in held_out), np.arange(len(used))]
-    *partial, final = Parallel(n_jobs=WORKERS, prefer="threads")(
-        delayed(fit_context_weights)(acoustic[used[each]], features[used[each]], truth[each], seed=seed)
-        for each in chosen
-    )
-    contextual = np.zeros((len(y), len(classes)))
-    for weights, (_, test) in zip(partial, folds, strict=True):
-        rows = samples.rows[test]
-        contextual[test] = replace(untrained, weighing=weights).apply(acoustic[rows], features[rows])
-    return replace(untrained, weighing=final), contextual
+    known = {id(view): weigh(view.acoustic, view.novelty, costs) for view in (*views, *taught)}
+    features = {id(view): samples.features(untrained, view.events, known[id(view)]) for view in (*views, *taught)}
+
+    def learn(fold: int | None) -> ContextWeights:
+        chosen = [(view, truth[view.events] >= 0) for view in taught or views if view.fold != fold]
+        columns = [(known[id(v)][c], features[id(v)][c], truth[v.events[c]]) for v, c in chosen]
+        return fit_context_weights(*map(np.concatenate, zip(*columns, strict=True)), seed=seed)
+
+    folds = sorted({view.fold for view in views})
+    found = Parallel(n_jobs=WORKERS, prefer="threads")(delayed(learn)(fold) for fold in (*folds, None))
+    weights = dict(zip((*folds, None), found, strict=True))
+    contextual = [
+        replace(untrained, weighing=weights[view.fold]).apply(known[id(view)], features[id(view)]) for view in views
+    ]
+    return replace(untrained, weighing=weights[None]), contextual
 
 
 def _untrained(samples: ContextSamples, names: Names, classes: Names, seed: int) -> Context:

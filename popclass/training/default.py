@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,17 @@ from numpy.typing import NDArray
 from popclass.features import FrontEnd
 from popclass.metrics.scores import score
 from popclass.model.calibration import Calibration
+from popclass.model.context import Context
 from popclass.model.model import Model
 from popclass.results import OTHER, SNAPPING
 from popclass.synthesis import Label, session_of
+from popclass.synthesis.other import GROUPS
 from popclass.training.classifiers import BOOSTING, predict_with
-from popclass.training.context import ContextSamples, learn_context
+from popclass.training.context import ContextSamples
 from popclass.training.cross_validation import Progress, tracked
 from popclass.training.dataset import MfccTable, extract_with_clips
 from popclass.training.fit import FitConfig, fit
-from popclass.training.folds import Folds, make_folds
+from popclass.training.folds import make_folds
 from popclass.training.model_card import card
 from popclass.training.thresholds import distribution, fit_novelty
 
@@ -50,6 +52,7 @@ MATCH_S = 0.006  # between the true onset and the detected one
 ECHO_S = 0.120  # after a labelled sound, an event without a label belongs to it
 LEAD_S = {SNAPPING: 0.250}  # before a snap, for the rub that leads to it
 UNKNOWN = ""
+MIXED = "mixed"  # family of a burst of several kinds
 MOST_OF_A_KIND = 10  # events of one kind from one recording: the hundred crackles of a fire are nearly the same
 
 
@@ -199,51 +202,63 @@ def _join(parts: list[tuple[Any, ...]], seed: int) -> GeneratedEvents:
         rows=np.sort(kept),
         parts=np.flatnonzero(label == UNKNOWN),
         factors=factors,
+        family=np.array([_family(*each) for each in zip(label.tolist(), kind.tolist(), strict=True)]),
         missed=sum(missed),
         mfcc=np.concatenate(mfcc),
         **columns,
     )
 
 
+def _family(label: str, kind: str) -> str:
+    """Return the family of the kind of an event that is `other` and no noise; empty for all others."""
+    return GROUPS.get(kind.removeprefix("after "), MIXED) if label == OTHER and kind else ""
+
+
 def leave_out(events: GeneratedEvents, model: Model, config: FitConfig) -> list[dict[str, Any]]:
-    """Return scores with context on every value of every setting while it is left out of training."""
+    """Return scores with context on every value of every setting while it is left out of training.
+
+    Classifier and novelty measure are trained without the value; calibration, costs of novelty and context stage are
+    those of the model.
+    """
     from joblib import Parallel, delayed
 
     X, seed = events.X[events.rows], config.seed
     y = np.array([model.classes.index(label) for label in events.label[events.rows]])
     calibration = Calibration.from_json(model.info["calibration"])
+    context = Context.from_json(model.info["context"], model.classes)
 
-    def predict(train: Any, new: Any) -> Any:
-        return calibration.apply(predict_with(BOOSTING, X[train], y[train], new, seed=seed))
+    def predict(train: Any, aside: Any) -> tuple[Any, Any]:
+        acoustic = calibration.apply(predict_with(BOOSTING, X[train], y[train], events.X[aside], seed=seed))
+        novelty = _novelty_left_out(X[train], y[train], events.X[aside], seed)
+        known = model.include_novelty(acoustic, novelty)
+        return context.apply(known, events.features(context, aside, known)), novelty
 
     def without(factor: str) -> list[dict[str, Any]]:
-        grouped = replace(events, group=events.factor(factor))
-        own = grouped.group[events.rows]
-        values = np.unique(own).tolist()
-        folds = [(np.flatnonzero(own != value), np.flatnonzero(own == value)) for value in values]
-        _, contextual = learn_context(grouped, y, model.classes, model.features, folds, predict, seed=seed)
-        novelty = _novelty_left_out(X, y, folds, seed)
-        parts = {**dict(zip(values, (test for _, test in folds), strict=True)), "all": np.arange(len(y))}
+        values = events.factor(factor)
+        contextual, novelty = np.zeros((len(values), len(model.classes))), np.zeros(len(values))
+        names = np.unique(values[events.rows]).tolist()
+        for name in names:
+            aside = np.flatnonzero(values == name)
+            contextual[aside], novelty[aside] = predict(np.flatnonzero(values[events.rows] != name), aside)
         rows = []
-        for name, part in parts.items():
-            figures = score(y[part], contextual[part], model.classes)
+        for name in (*names, "all"):
+            part = np.flatnonzero((values[events.rows] == name) | (name == "all"))
+            at = events.rows[part]
+            figures = score(y[part], contextual[at], model.classes)
             totals = {key: figures[key] for key in ("events", "balanced_accuracy", "log_loss", "ece")}
             totals["joint_events"] = int((y[part] != model.classes.index(OTHER)).sum())
-            rows.append({"setting": factor, "value": name, **totals, "novelty": distribution(novelty[part])})
+            rows.append({"setting": factor, "value": name, **totals, "novelty": distribution(novelty[at])})
         return rows
 
     found = Parallel(n_jobs=WORKERS, return_as="generator")(map(delayed(without), SETTINGS_LEFT_OUT))
     return [*chain.from_iterable(tracked(found, "leaving out settings", len(SETTINGS_LEFT_OUT), config.progress))]
 
 
-def _novelty_left_out(X: Any, y: Any, folds: Folds, seed: int) -> Any:
-    """Return the novelty of each event to a model without the setting that it comes from."""
-    novelty = np.zeros(len(y))
-    for train, test in folds:
-        some = np.random.default_rng(seed).permutation(train)[:NOVELTY_EVENTS]
-        halves = make_folds(y[some], np.arange(len(some)).astype(str).tolist(), folds=2, seed=seed)
-        novelty[test] = fit_novelty(X[some], y[some], halves, seed=seed)[0].score(X[test])
-    return novelty
+def _novelty_left_out(X: Any, y: Any, new: Any, seed: int) -> Any:
+    """Return the novelty of events to a model that was trained on others."""
+    some = np.random.default_rng(seed).permutation(len(X))[:NOVELTY_EVENTS]
+    halves = make_folds(y[some], np.arange(len(some)).astype(str).tolist(), folds=2, seed=seed)
+    return fit_novelty(X[some], y[some], halves, seed=seed)[0].score(new)
 
 
 def write_card(models: Path, model: Model) -> None:

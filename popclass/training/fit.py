@@ -22,10 +22,10 @@ from popclass.metrics.tables import MFCC_FOREST
 from popclass.model.file import SCHEMA_VERSION
 from popclass.model.model import Model
 from popclass.training import classifiers
-from popclass.training.context import ContextSamples, learn_context
+from popclass.training.context import ContextSamples, learn_open_set
 from popclass.training.cross_validation import Arrays, CrossValidation, Progress, cross_validate, fit_calibration
 from popclass.training.folds import Folds, Names, index_classes, make_folds
-from popclass.training.thresholds import NOVELTY, PRECISION, HeldOut, fit_novelty, joint_thresholds
+from popclass.training.thresholds import NOVELTY, PRECISION, HeldOut, fit_novelty, fit_space, joint_thresholds
 
 AUTO, KINDS = "auto", classifiers.KINDS
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "librosa", "soxr")
@@ -111,7 +111,7 @@ def fit(
         Stored in the model.
     config : FitConfig
     samples : ContextSamples, optional
-        The sessions of the events; with them the context stage is trained.
+        The sessions of the events; with them the costs of novelty and the context stage are learnt.
     mfcc : ndarray, shape (n, 40), optional
         MFCC statistics of the same events (`popclass.training.dataset.mfcc_statistics`). Without them the scores have
         no MFCC baseline, and a remark says so.
@@ -139,15 +139,17 @@ def fit(
         kind, held_out = tested.chosen, tested.held_out[tested.chosen]
         graph = classifiers.to_graph(classifiers.train_classifier(kind, X, y, seed=seed), X.shape[1])
         novelty, held_out_novelty = fit_novelty(X, y, splits, seed=seed)
-        context, contextual, with_context = config.context, held_out, None
+        context, contextual, with_context, left_out = config.context, held_out, None, None
         if samples is not None:
 
-            def predict(train: np.ndarray, new: np.ndarray) -> np.ndarray:
-                raw = classifiers.predict_with(kind, X[train], y[train], new, seed=seed)
-                return fit_calibration(tested.raw[train], y[train]).apply(raw)
+            def learn(train: np.ndarray, known: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+                raw = classifiers.predict_with(kind, X[known], y[known], new, seed=seed)
+                calibrated = fit_calibration(tested.raw[train], y[train]).apply(raw)
+                return calibrated, fit_space(X[known], y[known], seed).distance(new)
 
-            stage, contextual = learn_context(samples, y, classes, frontend.names, splits, predict, seed=seed)
-            context = stage.to_json()
+            taught = learn_open_set(samples, y, classes, frontend.names, splits, learn, seed=seed)
+            novelty, contextual, left_out = replace(novelty, costs=taught.costs), taught.contextual, taught.kinds
+            context = taught.context.to_json()
             with_context = score_with_intervals(y, contextual, classes, groups, seed=seed)
     confidence = HeldOut(contextual, held_out_novelty, y, classes)
     precision = PRECISION if config.precision is None else config.precision
@@ -174,6 +176,7 @@ def fit(
             "risk_coverage": risk_coverage(y, best),
             "candidates": {**config.base_candidates, **run["scores"]["candidates"]},
             "with_company": with_context,  # a stored name
+            "kinds_left_out": left_out,
             **confidence.scores(least, precision, bound=bound),
         },
     }

@@ -27,7 +27,7 @@ from popclass.training.folds import Folds
 PRECISION = 0.8  # wanted of joint labels by default
 LEAST = 0.5  # a less likely joint class is never the label, however often it would be right
 UNCERTAIN_SHARE = 0.1
-NOVELTY = 0.99  # of an event that is `uncertain` for it, and more
+NOVELTY = 0.99  # from it on no joint class is the label
 
 REFERENCES = 1000  # at 70 features 280 kB in the model file
 NEIGHBOURS = 3
@@ -65,7 +65,8 @@ class HeldOut:
         joint = is_joint(classes)
         self.classes = classes
         self.confidence, self.predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
-        self.right, self.familiar = self.predicted == y, novelty < NOVELTY
+        self.right = self.predicted == y
+        self.familiar = (novelty < NOVELTY) | ~joint[self.predicted]
         self.joint = joint[y]
         self.candidates = joint[self.predicted] & self.familiar  # joint labels, if no threshold is against it
 
@@ -153,9 +154,9 @@ def fit_novelty(X: np.ndarray, y: np.ndarray, folds: Folds, *, seed: int = 0) ->
     """
     distance = np.empty(len(X))
     for train, test in folds:
-        distance[test] = _fit_space(X[train], y[train], seed).distance(X[test])
+        distance[test] = fit_space(X[train], y[train], seed).distance(X[test])
     shares = _shares(len(X))
-    novelty = replace(_fit_space(X, y, seed), distances=np.quantile(distance, shares), shares=shares)
+    novelty = replace(fit_space(X, y, seed), distances=np.quantile(distance, shares), shares=shares)
     novelty = Novelty.from_json(novelty.to_json())  # rounded as in the model file
     return novelty, np.interp(distance, novelty.distances, novelty.shares, left=0.0, right=1.0)
 
@@ -168,8 +169,8 @@ def distribution(novelty: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _fit_space(X: np.ndarray, y: np.ndarray, seed: int) -> Novelty:
-    """Return whitening and references, as many of each class; distances are not scaled yet."""
+def fit_space(X: np.ndarray, y: np.ndarray, seed: int) -> Novelty:
+    """Return a measure without shares: whitening, and references of which each class has as many."""
     mean, whitening = X.mean(axis=0), _whitening(X, y)
     chosen = draw_balanced(y, max(1, REFERENCES // (int(y.max()) + 1)), seed)
     references = ((X - mean) @ whitening)[chosen]
