@@ -15,7 +15,7 @@ import math
 import numpy as np
 from scipy.fft import irfft, rfft
 
-from popclass.synthesis import other
+from popclass.synthesis import mouth
 from popclass.synthesis import parameters as p
 from popclass.synthesis.settings import Settings
 from popclass.synthesis.waves import FloatArray, Random, Regime, Signal, convolve, log_uniform
@@ -33,6 +33,8 @@ HIGH_PASSES = {"webcam": (10, 80, 1), "laptop": (60, 180, 2), "wearable": (15, 1
 SIZES = {"small": (1.8, 3.5, 9), "medium": (3.0, 7.0, 8), "large": (6.0, 18.0, 6)}
 # Slope in decibels per octave, by kind; 0 to -6 for all others: ASSUMPTION.
 SLOPES = {"white": (-1, 3), "pink": (-4.5, -1.5), "brown": (-9, -4.5), "webcam": (-9, -5), "traffic": (-7, -4)}
+WALLS = ("east", "west", "north", "south", "ceiling", "floor")
+FLUTTER = 0.4  # of rooms: two walls that face each other are bare: ASSUMPTION
 _BLOCK = 1 << 15
 
 
@@ -117,11 +119,12 @@ def _room_responses(rng: Random, settings: Settings) -> dict[str, FloatArray]:
 
 
 def _reflection(rng: Random, rate: int, distance: float) -> FloatArray:
-    """Return the response of one surface near by."""
-    detour = rng.uniform(0.05, 2.0)
-    response = np.zeros(2 + int(detour / 343.0 * rate))
-    response[0] = 1.0
-    response[-1] += rng.uniform(0.1, 0.8) * distance / (distance + detour)
+    """Return the response of one surface, near or far, or the flutter echo between two."""
+    detour, count = p.SLAP_DETOUR.draw(rng), int(rng.choice([1, 2, 4]))
+    response = np.zeros(2 + int(count * detour / 343.0 * rate))
+    response[0], reflected = 1.0, rng.uniform(0.1, 0.9)
+    for number in range(1, count + 1):
+        response[1 + int(number * detour / 343.0 * rate)] += reflected**number * distance / (distance + number * detour)
     return response
 
 
@@ -131,7 +134,11 @@ def _shoebox(rng: Random, settings: Settings, distances: dict[str, float]) -> di
     small, large, order = SIZES[settings.room]
     edges = np.array([*rng.uniform(small, large, 2), rng.uniform(2.3, 2.9 if settings.room == "small" else 4.0)])
     microphone = edges * rng.uniform(0.3, 0.7, 3)
-    walls = pra.Material(p.ABSORPTION.draw(rng))
+    absorption = dict.fromkeys(WALLS, p.ABSORPTION.draw(rng))
+    if rng.random() < FLUTTER:
+        first = 2 * int(rng.integers(3))
+        absorption |= dict.fromkeys(WALLS[first : first + 2], p.BARE_WALL.draw(rng))
+    walls = {name: pra.Material(share) for name, share in absorption.items()}
     room = pra.ShoeBox(edges, fs=settings.work_rate, materials=walls, max_order=order)
     room.add_microphone(microphone)
     for distance in distances.values():
@@ -185,7 +192,7 @@ class Background:
         self.filter = minimum_phase(colored / np.sqrt(np.mean(colored**2)) + hiss).astype(np.float32)
         self.tones = _draw_tones(rng, kind)
         self.sway = rng.uniform(0.0, 0.5) if kind in ("traffic", "fan", "webcam") else 0.0
-        voices = ([(other.voiced, 1)] * 3 + [(other.unvoiced, 0.3)]) * 3 if kind == "babble" else []
+        voices = ([(mouth.voiced, 1)] * 3 + [(mouth.unvoiced, 0.3)]) * 3 if kind == "babble" else []
         sounds = ((draw(rng, self.rate, Regime())()[0].wave, level) for draw, level in voices)
         self.syllables = [(wave * level).astype(np.float32) for wave, level in sounds]
         self.voice_gain = rng.uniform(0.3, 1.6)

@@ -9,8 +9,9 @@ millisecond or two. Each pop of a series comes from another cavity, so it is dis
 **Snapping.** The tissue catches and is loaded while the movement continues, sometimes with a faint rub. Then it lets
 go: a force step with a finite release time excites damped modes of the body. A tendon keeps its modes, so its snaps are
 similar, with small changes; the movement decides when they occur. There is no refractory period. No acoustics of a
-snapping tendon are published. The first mode and the damping come from knee clicks (Ozmen 2021). Everything else is
-drawn wide enough to overlap with cavitation in spectrum and in duration.
+snapping tendon are published. The first mode and its decay come from the knees of healthy and injured legs (Ozmen
+2021), the change between repeats from knees within one session (Kalo 2020). Everything else is drawn wide enough to
+overlap with cavitation in spectrum and in duration.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from popclass.synthesis import parameters as p
 from popclass.synthesis import waves
 from popclass.synthesis.waves import LN10, FloatArray, Modes, Random, Regime, Renderer, SynthSound, unit
 
-# Pops in one thrust, by number from 1: S mean 3.57 (C1-2), 1-5 and most often 2 (C3-4), mean 5.27 of 2-9 (L5-S1).
+# Pops in one thrust, by number from 1: S mean 3.57 (C1-2), counts of Reggars 1996 (neck), mean 5.27 of 2-9 (L5-S1).
 POPS_PER_THRUST = {
     "upper cervical": (0.09, 0.18, 0.25, 0.23, 0.14, 0.08, 0.03),
-    "neck": (0.25, 0.35, 0.2, 0.12, 0.08),
+    "neck": (9, 22, 10, 7, 2),
     "spine": (0.0, 0.07, 0.12, 0.18, 0.2, 0.18, 0.12, 0.08, 0.05),
     "limb": (0.5, 0.22, 0.14, 0.08, 0.04, 0.02),
 }
+# Thrusts whose pops are all on one side; 1 elsewhere. S C1-2: both sides in 34 of 37 (Dunning 2013), C3-4: the same in
+# 47 of 50 (Reggars & Pollard 1995), T1-2: one in 53 of 58 (Dunning 2017), L5-S1: both in 2 % (Mourad 2019).
+ONE_SIDED = {"upper cervical": 3 / 37, "neck": 47 / 50, "thoracic": 53 / 58, "lumbar": 0.98}
+NEARER_SIDE = 72 / 132  # S pops on the side of the thrust where both sides pop (Dunning 2013)
 MAX_PEAKS = 3  # of one pop: ASSUMPTION
 
 
@@ -108,13 +113,24 @@ def series(rng: Random, cavities: list[Cavity], *, spine: bool) -> list[SynthSou
     return sounds
 
 
-def pops_in_thrust(rng: Random, site: str) -> int:
-    """Return how many pops a thrust at a site has where enough cavities are free."""
-    kind = "spine" if site in ("thoracic", "lumbar") else "limb"
-    if site == "neck":
-        kind = "upper cervical" if rng.random() < 0.4 else "neck"
-    shares = POPS_PER_THRUST[kind]
+def region(rng: Random, site: str) -> str:
+    """Return the region of a thrust at a site: the site, or for a part of the neck its upper end."""
+    return "upper cervical" if site == "neck" and rng.random() < 0.4 else site
+
+
+def pops_in_thrust(rng: Random, region: str) -> int:
+    """Return how many pops a thrust in a region has where enough cavities are free."""
+    kind = "spine" if region in ("thoracic", "lumbar") else "limb"
+    shares = POPS_PER_THRUST.get(region, POPS_PER_THRUST[kind])
     return 1 + int(rng.choice(len(shares), p=np.array(shares) / sum(shares)))
+
+
+def sides(rng: Random, region: str, pops: int) -> list[int]:
+    """Return the side of each pop of a thrust, -1 or 1."""
+    near = int(rng.choice([-1, 1]))
+    if rng.random() < ONE_SIDED.get(region, 1.0):
+        return [near] * pops
+    return [near if rng.random() < NEARER_SIDE else -near for _ in range(pops)]
 
 
 def draw_tendon(rng: Random, rate: int, regime: Regime, *, contact: bool) -> Renderer:
@@ -122,23 +138,23 @@ def draw_tendon(rng: Random, rate: int, regime: Regime, *, contact: bool) -> Ren
     first = p.SNAP_FREQUENCY.draw(rng, regime.pitch)
     count = int(p.SNAP_MODES.draw(rng)) + (0 if contact else 1)
     part = (1.0 - regime.duration[1], 1.0 - regime.duration[0])
-    hz, damping = [first], [p.SNAP_DAMPING.draw(rng, part)]
+    ring = p.INJURED_RING if rng.random() < p.INJURED_SHARE.draw(rng) else p.SNAP_RING
+    hz, decays = [first], [ring.draw(rng, regime.duration)]
     for _ in range(count - 1):
         upper = p.SNAP_UPPER.draw(rng, regime.pitch)
         hz.append(math.sqrt(first * upper) if contact else upper)
-        damping.append(p.SNAP_UPPER_DAMPING.draw(rng, part))
-    decays = [LN10 / (2.0 * math.pi * f * ratio) for f, ratio in zip(hz, damping, strict=True)]
+        decays.append(LN10 / (2.0 * math.pi * hz[-1] * p.SNAP_UPPER_DAMPING.draw(rng, part)))
     tilt = p.SNAP_TILT.draw(rng) + (0.0 if contact else p.RADIATION.draw(rng))
     gains = [(f / first) ** tilt * math.exp(rng.normal(0.0, 0.6)) for f in hz]
     modes = Modes(hz, decays, gains, rng.uniform(-0.5, 1.2, len(hz)).tolist())
     release_s, click = p.SNAP_RELEASE.draw(rng), waves.exp_uniform(rng, -4.0, 0.0)
     rub = p.SNAP_RUB.draw(rng) if rng.random() < 0.25 else 0.0
-    rub_s, change = p.SNAP_RUB_LENGTH.draw(rng), p.SNAP_CHANGE.draw(rng)
+    rub_s, change, spread_db = p.SNAP_RUB_LENGTH.draw(rng), p.SNAP_CHANGE.draw(rng), p.SNAP_LEVEL.draw(rng)
 
     def snap() -> list[SynthSound]:
         body = modes.vary(rng, change).ring(rate)
         force = waves.pulse(rate, release_s * math.exp(change * rng.standard_normal()))
-        slip, level = unit(waves.excite(body, force, click)), rng.normal(0.0, 12.0 * change)
+        slip, level = unit(waves.excite(body, force, click)), rng.normal(0.0, spread_db)
         if rub == 0.0:
             return [SynthSound(slip, level_db=level)]
         length = max(8, int(rub_s * rate * math.exp(change * rng.standard_normal())))

@@ -1,12 +1,12 @@
-"""Short sounds that are neither cavitation nor snapping: impacts, rubs, clicks, drips, mouth sounds, faults.
+"""Short sounds that are neither cavitation nor snapping: the kinds, their groups, and the sounds of devices.
 
 A kind draws a source once, and the renderer then renders its sound as often as it is repeated. Taps, clocks, footsteps
-and buttons are similar each time, so that repetition alone proves nothing. Rummaging and crackling are dissimilar, so
-that a burst of dissimilar sounds proves nothing either. Some are as sharp, bright and loud as a close cavitation.
+and buttons are similar each time, so that repetition alone proves nothing. Rummaging, eating and crackling are
+dissimilar, so that a burst of dissimilar sounds proves nothing either. Some are as sharp, bright and loud as a close
+cavitation.
 
-Impacts are in `impacts`. Rubs are noise under an envelope, with or without grains. Sounds of a mouth are a source
-(glottal pulses or breath noise) through a few formants under an envelope. Faults of the recorder happen after the
-microphone and are marked `digital`.
+Impacts are in `impacts`, rubs and creaks in `rubs`, sounds of a mouth in `mouth`, sounds of the body at the skin in
+`body`. Faults of the recorder happen after the microphone and are marked `digital`.
 """
 
 from __future__ import annotations
@@ -16,38 +16,9 @@ from functools import partial
 
 import numpy as np
 
-from popclass.synthesis import impacts, waves
+from popclass.synthesis import body, impacts, mouth, rubs, waves
 from popclass.synthesis import parameters as p
-from popclass.synthesis.waves import FloatArray, Kind, Random, Range, Regime, Renderer, SynthSound, repeated, unit
-
-
-def _rub(length_s: Range, low: Range, high: Range, grains: float, rng: Random, rate: int, regime: Regime) -> Renderer:
-    """Return a rub: bursts of noise between two frequencies, rough to a degree up to `grains`."""
-    bottom, top = waves.log_uniform(rng, *low), waves.log_uniform(rng, *high)
-    length = waves.log_part(rng, length_s, regime.duration)
-    attack, tilt = waves.exp_uniform(rng, -8.0, -3.5), rng.uniform(-6, 3)
-    rough, change = grains * rng.random(), p.OTHER_CHANGE.draw(rng)
-
-    def burst() -> FloatArray:
-        now = length * math.exp(2.0 * change * rng.standard_normal())
-        shape = waves.envelope(rate, attack, 0.3 * now, 0.7 * now)
-        wave = shape * waves.band_noise(rng, rate, len(shape), bottom, top, tilt)
-        if rough > 0.0:
-            wave *= (1.0 - rough) + rough * _grains(rng, rate, len(wave), rng.uniform(15, 400))
-        return unit(wave)
-
-    return repeated(rng, 12.0 * change, burst)
-
-
-def _grains(rng: Random, rate: int, length: int, per_second: float) -> FloatArray:
-    """Return an envelope of short grains at random moments, the first at once."""
-    shape = np.zeros(length)
-    count = max(1, rng.poisson(per_second * length / rate))
-    decay = np.exp(-np.arange(max(4, int(0.004 * rate))) / (0.0012 * rate))
-    for start in (0, *rng.integers(0, length, count)):
-        part = shape[start : start + len(decay)]
-        np.maximum(part, rng.uniform(0.3, 1.0) * decay[: len(part)], out=part)
-    return shape
+from popclass.synthesis.waves import FloatArray, Kind, Random, Regime, Renderer, SynthSound, repeated, unit
 
 
 def _drip(rng: Random, rate: int, regime: Regime) -> Renderer:
@@ -64,7 +35,7 @@ def _drip(rng: Random, rate: int, regime: Regime) -> Renderer:
             bubble = waves.later(bubble, int(wait * rate))
         return waves.add(bubble, unit(waves.radiated(waves.pulse(rate, 0.0003))) * tick)
 
-    return repeated(rng, 12.0 * change, drop)
+    return repeated(rng, p.OTHER_LEVEL.draw(rng), drop)
 
 
 def _fault(rng: Random, rate: int, regime: Regime) -> Renderer:
@@ -92,168 +63,156 @@ def _fault(rng: Random, rate: int, regime: Regime) -> Renderer:
     return render
 
 
-# Sounds of a mouth: not speech, but the parts of it that an onset detector responds to.
+def _beep(rng: Random, rate: int, regime: Regime) -> Renderer:
+    """Return a beep of one or two notes with a sharp or soft attack, from a sine to a square wave."""
+    pitch = 250.0 * 24.0 ** rng.uniform(*regime.pitch)
+    attack, hold = waves.exp_uniform(rng, -9.0, -4.0), 0.002 * 100.0 ** rng.uniform(*regime.duration)
+    decay, square = waves.log_uniform(rng, 0.001, 0.25), rng.uniform(0.0, 1.0) ** 2
+    second, wait = float(np.exp(rng.uniform(-0.7, 0.7))), rng.uniform(0.04, 0.2)
+    two, spread_db = rng.random() < 0.35, 0.3 * p.OTHER_LEVEL.draw(rng)
 
-
-def _formants(rng: Random) -> list[float]:
-    """Return four resonances of a vocal tract, from the open to the closed vowels."""
-    return [rng.uniform(*limits) for limits in ((250, 900), (800, 2400), (2100, 3200), (3200, 4500))]
-
-
-def _filter(rate: int, source: FloatArray, formants: list[float], width_hz: float) -> FloatArray:
-    """Return a source filtered by formants, at its length."""
-    decays = [waves.LN10 / (math.pi * width_hz * (1.0 + 0.4 * i)) for i in range(4)]
-    return waves.convolve(source, waves.Modes(formants, decays, (1.0, 0.7, 0.4, 0.25)).ring(rate))[: len(source)]
-
-
-def voiced(rng: Random, rate: int, regime: Regime) -> Renderer:
-    """Return a vowel-like burst: glottal pulses with a gliding pitch through formants."""
-    pitch, formants = p.VOICE_PITCH.draw(rng, regime.pitch), _formants(rng)
-    length, attack = 0.03 * 12.0 ** rng.uniform(*regime.duration), rng.uniform(0.002, 0.03)
-    width, breath = rng.uniform(50, 140), rng.uniform(0.0, 0.1)
-
-    def wave() -> FloatArray:
-        shape = waves.envelope(rate, attack, 0.5 * length, 0.5 * length)
-        glide = pitch * np.exp(np.linspace(rng.uniform(-0.2, 0.2), rng.uniform(-0.3, 0.1), len(shape)))
-        cycles = np.floor(np.cumsum(glide) / rate)
-        source = np.diff(cycles, prepend=-1.0) + breath * rng.standard_normal(len(shape))
-        voice = _filter(rate, waves.convolve(source, waves.pulse(rate, 0.0006)), formants, width)
-        return unit(voice[: len(shape)] * shape)
-
-    return repeated(rng, 2.0, wave)
-
-
-def unvoiced(rng: Random, rate: int, regime: Regime) -> Renderer:
-    """Return a fricative-like burst: breath noise in a broad high band."""
-    low = 600.0 * 10.0 ** rng.uniform(*regime.pitch)
-    length, attack = 0.03 * 8.0 ** rng.uniform(*regime.duration), rng.uniform(0.001, 0.04)
-
-    def wave() -> FloatArray:
-        shape = waves.envelope(rate, attack, 0.4 * length, 0.6 * length)
-        return unit(shape * waves.band_noise(rng, rate, len(shape), low, 2.5 * low))
-
-    return repeated(rng, 2.0, wave)
-
-
-def plosive(rng: Random, rate: int, regime: Regime) -> Renderer:
-    """Return a released closure: a burst of a few milliseconds, then breath, then perhaps a vowel."""
-    front = 500.0 * 9.0 ** rng.uniform(*regime.pitch)
-    follow = voiced(rng, rate, regime) if rng.random() < 0.6 else None
-    burst_s, breath, wait = rng.uniform(0.0015, 0.012), rng.uniform(0.05, 0.4), rng.uniform(0.005, 0.05)
+    def note(hz: float) -> FloatArray:
+        shape = waves.envelope(rate, attack, hold, decay)
+        angle = 2.0 * np.pi * hz * np.arange(len(shape)) / rate
+        harmonics = [k for k in (1, 3, 5, 7) if k * hz < 0.45 * rate]
+        return unit(shape * sum((square ** (k // 2) / k * np.sin(k * angle) for k in harmonics), np.zeros(len(shape))))
 
     def render() -> list[SynthSound]:
-        shape = waves.envelope(rate, 0.0003, 0.0, burst_s)
-        burst = unit(shape * waves.band_noise(rng, rate, len(shape), 0.6 * front, 3.0 * front, -3.0))
-        airy = waves.envelope(rate, 0.002, 0.5 * wait, wait)
-        wave = waves.add(burst, breath * unit(airy * waves.band_noise(rng, rate, len(airy), front, 3.0 * front)))
-        if follow is not None:
-            vowel = follow()[0].wave
-            wave = waves.add(wave, waves.later(rng.uniform(0.3, 2.0) * vowel, int(wait * rate)))
-        return [SynthSound(wave)]
+        sounds = [SynthSound(note(pitch), level_db=rng.normal(0.0, spread_db))]
+        return [*sounds, SynthSound(note(pitch * second), time_s=wait)] if two else sounds
 
     return render
 
 
-def cough(rng: Random, rate: int, regime: Regime) -> Renderer:
-    """Return a cough: one to three bursts of noise through an open tract, some with a voiced tail."""
-    formants, count = _formants(rng), int(rng.integers(1, 4))
-    length, attack = 0.05 * 5.0 ** rng.uniform(*regime.duration), rng.uniform(0.001, 0.008)
-    gap, tail = rng.uniform(0.2, 0.5), rng.random() < 0.4
-    pitch = p.VOICE_PITCH.draw(rng, regime.pitch)
+def _interface_click(rng: Random, rate: int, regime: Regime) -> Renderer:
+    """Return the click of a user interface: a tone that falls or rises within milliseconds, a thump, noise."""
+    pitch = 150.0 * 60.0 ** rng.uniform(*regime.pitch)
+    decay, glide = 0.0006 * 40.0 ** rng.uniform(*regime.duration), rng.uniform(-2.0, 1.0)
+    hiss, thump = waves.exp_uniform(rng, -4.0, 0.5), waves.exp_uniform(rng, -4.0, 0.5)
+    low, thump_hz, attack = waves.log_uniform(rng, 300, 6000), rng.uniform(50, 250), waves.exp_uniform(rng, -10, -6.5)
+    again, wait, again_db = rng.random() < 0.4, waves.log_uniform(rng, 0.006, 0.15), rng.uniform(-15.0, 3.0)
+    change, spread_db = p.OTHER_CHANGE.draw(rng), 0.3 * p.OTHER_LEVEL.draw(rng)
 
-    def one() -> FloatArray:
-        shape = waves.envelope(rate, attack, 0.2 * length, 0.8 * length)
-        noise = waves.band_noise(rng, rate, len(shape), 200.0, 9000.0, -3.0)
-        wave = unit(_filter(rate, noise, formants, 250.0) * shape) + 0.15 * noise * shape
-        if tail:
-            time = np.arange(len(shape)) / rate
-            wave += 0.3 * shape * np.sin(2.0 * np.pi * pitch * time) * np.minimum(time / (0.5 * length), 1.0)
-        return wave
-
-    return lambda: [SynthSound(one(), time_s=i * gap, level_db=rng.normal(-2.0 * i, 1.5)) for i in range(count)]
-
-
-def call(rng: Random, rate: int, regime: Regime) -> Renderer:
-    """Return a cry, a bark or a crow: a loud harmonic voice that glides and is rough to a degree."""
-    pitch = 180.0 * 8.0 ** rng.uniform(*regime.pitch)
-    length, attack = 0.05 * 20.0 ** rng.uniform(*regime.duration), waves.exp_uniform(rng, -6.5, -3.0)
-    slope, rough, formants = rng.uniform(0.3, 1.6), rng.uniform(0.0, 0.6), _formants(rng)
-    arch, vibrato = rng.normal(0.0, 0.35), rng.uniform(0.0, 0.04)
-
-    def wave() -> FloatArray:
-        shape = waves.envelope(rate, attack, 0.6 * length, 0.4 * length)
+    def wave(higher: float) -> FloatArray:
+        shape = waves.envelope(rate, attack, 0.0, 2.0 * decay)
         time = np.arange(len(shape)) / rate
-        bend = arch * np.sin(np.pi * np.minimum(time / length, 1.0)) + vibrato * np.sin(2.0 * np.pi * 6.0 * time)
-        angle = 2.0 * np.pi * np.cumsum(pitch * np.exp(bend)) / rate
-        top = int(min(0.45 * rate, 9000.0) / (pitch * math.exp(abs(arch) + vibrato)))
-        source = sum((np.sin(k * angle) / k**slope for k in range(1, max(2, top))), np.zeros(len(shape)))
-        source = source * (1.0 + rough * waves.band_noise(rng, rate, len(shape), 20.0, 150.0))
-        return unit(_filter(rate, source, formants, 150.0) * shape)
+        angle = 2.0 * np.pi * pitch * higher * np.cumsum(np.exp(glide * np.minimum(time / decay, 1.5))) / rate
+        noise = waves.band_noise(rng, rate, len(shape), low, 4.0 * low)
+        deep = waves.Modes([thump_hz], [3.0 * decay], [thump]).ring(rate)
+        return unit(waves.add(shape * (np.sin(angle) + hiss * noise), deep))
 
-    return repeated(rng, 2.0, wave)
+    def render() -> list[SynthSound]:
+        sounds = [SynthSound(wave(math.exp(change * rng.standard_normal())), level_db=rng.normal(0.0, spread_db))]
+        return [*sounds, SynthSound(wave(1.3), time_s=wait, level_db=again_db)] if again else sounds
 
-
-def _mouth_pop(frequency: Range, decay_s: Range, width_s: Range, rng: Random, rate: int, regime: Regime) -> Renderer:
-    """Return a click of the tongue or a pop of the lips: a pulse into a resonance that rises, and three above it."""
-    main, decay = waves.log_part(rng, frequency, regime.pitch), waves.log_part(rng, decay_s, regime.duration)
-    width = waves.log_uniform(rng, *width_s)
-    ratios, gains = np.exp(rng.uniform(0.3, 1.6, 3)), np.exp(rng.uniform(-3.0, -0.3, 3))
-    rise, direct, change = rng.uniform(0.0, 0.6), waves.exp_uniform(rng, -3, 0), p.OTHER_CHANGE.draw(rng)
-
-    def wave() -> FloatArray:
-        f = main * math.exp(change * rng.standard_normal())
-        time = np.arange(max(16, int(2.5 * decay * rate))) / rate
-        glide = time + 0.5 * rise * np.minimum(time, decay) ** 2 / decay
-        tube = np.exp(-waves.LN10 * time / decay) * np.sin(2.0 * np.pi * f * glide)
-        upper = waves.Modes((f * ratios).tolist(), [0.5 * decay] * 3, gains.tolist()).ring(rate)
-        return unit(waves.excite(waves.add(tube, upper), waves.pulse(rate, width), direct))
-
-    return repeated(rng, 12.0 * change, wave)
+    return render
 
 
-# The names are written into labels.
-KINDS: dict[str, Kind] = {
-    "tap": partial(impacts.single, ((150, 3500), (0.002, 0.03), (0.0002, 0.004))),
-    "pad tap": partial(impacts.single, ((60, 600), (0.004, 0.04), (0.001, 0.008))),
-    "nail tap": partial(impacts.single, ((900, 7000), (0.001, 0.012), (0.00006, 0.0004))),
-    "mouse click": partial(impacts.button, ((1200, 6500), (0.0008, 0.008), (0.00006, 0.0004))),
-    "key": partial(impacts.button, ((500, 4500), (0.002, 0.02), (0.0001, 0.0012))),
-    "pen click": partial(impacts.button, ((1500, 8000), (0.001, 0.02), (0.00006, 0.0003))),
-    "switch": partial(impacts.button, ((600, 5000), (0.0008, 0.012), (0.00006, 0.0006))),
-    "latch": impacts.latch,
-    "finger snap": impacts.finger_snap,
-    "tongue click": partial(_mouth_pop, (700, 4500), (0.0012, 0.012), (0.0001, 0.0008)),
-    "lip pop": partial(_mouth_pop, (250, 1800), (0.002, 0.025), (0.0002, 0.0015)),
-    "teeth": partial(impacts.single, ((1000, 6000), (0.0008, 0.006), (0.00006, 0.0006))),
-    "footstep": impacts.footstep,
-    "wood knock": partial(impacts.single, ((150, 1500), (0.006, 0.05), (0.0003, 0.002))),
-    "table knock": partial(impacts.single, ((60, 700), (0.01, 0.08), (0.0004, 0.003))),
-    "stick crack": partial(impacts.single, ((700, 6000), (0.0008, 0.008), (0.00006, 0.0005)), noise=0.6),
-    "clack of things": partial(impacts.single, ((400, 6000), (0.002, 0.1), (0.0001, 0.001))),
-    "cloth rub": partial(_rub, (0.03, 0.5), (80, 800), (2000, 12000), 0.6),
-    "cable rub": partial(_rub, (0.02, 0.4), (30, 400), (600, 8000), 1.0),
-    "puff": partial(_rub, (0.005, 0.08), (20, 150), (200, 3000), 0.0),
-    "microphone bump": impacts.bump,
-    "voiced": voiced,
-    "unvoiced": unvoiced,
-    "plosive": plosive,
-    "call": call,
-    "cough": cough,
-    "fault": _fault,
-    "drip": _drip,
-    "crackle": impacts.crackle,
-    "clock": impacts.clock,
-    "zip": impacts.zip_teeth,
-    "crepitus": impacts.crepitus,
+# Probability that a thing which is struck strikes again: ASSUMPTION.
+HAND, LOOSE = 0.15, 0.45
+_hand, _loose = partial(impacts.single, bounce=HAND), partial(impacts.single, bounce=LOOSE)
+
+# Kinds by group; the names are written into labels. Frequency of the lowest mode (Hz), longest decay to -20 dB (s) and
+# contact time (s) of what is struck: ASSUMPTION.
+_GROUPED: dict[str, dict[str, Kind]] = {
+    "struck": {
+        "tap": partial(_hand, ((150, 3500), (0.002, 0.03), (0.0002, 0.004))),
+        "pad tap": partial(_hand, ((60, 600), (0.004, 0.04), (0.001, 0.008))),
+        "nail tap": partial(_hand, ((900, 7000), (0.001, 0.012), (0.00006, 0.0004))),
+        "wood knock": partial(_hand, ((150, 1500), (0.006, 0.05), (0.0003, 0.002))),
+        "table knock": partial(_hand, ((60, 700), (0.01, 0.08), (0.0004, 0.003))),
+        "stone knock": partial(_hand, ((400, 8000), (0.0008, 0.015), (0.00008, 0.001)), noise=0.5),
+        "ceramic": partial(_loose, ((600, 6000), (0.012, 0.3), (0.00008, 0.0008))),
+        "dead ceramic": partial(_loose, ((800, 7000), (0.0015, 0.02), (0.00008, 0.0008)), noise=0.5),
+        "glass": partial(_loose, ((1200, 9000), (0.02, 0.35), (0.00006, 0.0005))),
+        "metal": partial(_loose, ((250, 5000), (0.01, 0.35), (0.00008, 0.001))),
+        "cutlery": partial(_loose, ((1500, 10000), (0.005, 0.3), (0.00006, 0.0003))),
+        "keys": partial(
+            impacts.clatter, ((2500, 14000), (0.002, 0.1), (0.00006, 0.0002)), 14, (0.005, 0.01), (0.03, 0.15)
+        ),
+        "stick crack": partial(_hand, ((700, 6000), (0.0008, 0.008), (0.00006, 0.0005)), noise=0.6),
+        "clack of things": partial(_loose, ((400, 6000), (0.002, 0.1), (0.0001, 0.001))),
+        "drop": impacts.drop,
+        "handling": partial(
+            impacts.clatter, ((100, 5000), (0.001, 0.06), (0.0001, 0.003)), 9, (0.006, 0.02), (0.05, 0.4)
+        ),
+        "footstep": impacts.footstep,
+        "finger snap": impacts.finger_snap,
+        "clap": impacts.clap,
+        "drip": _drip,
+        "crackle": partial(
+            impacts.clatter, ((700, 8000), (0.0006, 0.008), (0.00006, 0.0006)), 7, (0.006, 0.02), (0.04, 0.3)
+        ),
+        "clock": impacts.clock,
+        "pen click": partial(impacts.button, ((1200, 9000), (0.001, 0.02), (0.00006, 0.0003))),
+        "latch": impacts.latch,
+        "lighter": impacts.lighter,
+    },
+    "rubbed": {
+        "cloth rub": partial(rubs.rub, (0.03, 0.5), (80, 800), (2000, 12000), 0.6),
+        "cable rub": partial(rubs.rub, (0.02, 0.4), (30, 400), (600, 8000), 1.0),
+        "puff": partial(rubs.rub, (0.005, 0.08), (20, 150), (200, 3000), 0.0),
+        "paper": partial(
+            impacts.clatter, ((400, 9000), (0.0004, 0.006), (0.00006, 0.0008)), 16, (0.004, 0.01), (0.02, 0.12)
+        ),
+        "tear": partial(rubs.rub, (0.02, 0.6), (300, 2500), (4000, 15000), 1.0),
+        "scrape": partial(rubs.creak, (150, 1500), (800, 9000)),
+        "strap creak": partial(rubs.creak, (12, 400), (100, 2500)),
+        "cable creak": partial(rubs.creak, (5, 120), (60, 5000)),
+        "zip": impacts.zip_teeth,
+        "microphone bump": impacts.bump,
+    },
+    "electronic": {
+        "mouse click": partial(impacts.button, ((1000, 6500), (0.0008, 0.01), (0.00006, 0.0005))),
+        "key": partial(impacts.button, ((400, 4500), (0.002, 0.02), (0.0001, 0.0012))),
+        "switch": partial(impacts.button, ((400, 6500), (0.0008, 0.02), (0.00006, 0.0006))),
+        "interface click": _interface_click,
+        "beep": _beep,
+        "fault": _fault,
+    },
+    "mouth": {
+        "tongue click": partial(mouth.click, (700, 7500), (0.001, 0.012), (0.00006, 0.0008)),
+        "lip pop": partial(mouth.click, (250, 2200), (0.002, 0.035), (0.0001, 0.002)),
+        "teeth": partial(_hand, ((900, 7000), (0.0008, 0.008), (0.00006, 0.0008))),
+        "lip smack": mouth.smack,
+        "soft chewing": partial(mouth.chewing, (0.3, 5.0), ((150, 5000), (0.0008, 0.02), (0.0001, 0.003))),
+        "crunchy chewing": partial(mouth.chewing, (3.0, 20.0), ((300, 8000), (0.0006, 0.01), (0.00006, 0.0008))),
+        "swallow": mouth.swallow,
+    },
+    "voiced": {
+        "voiced": mouth.voiced,
+        "unvoiced": mouth.unvoiced,
+        "plosive": mouth.plosive,
+        "call": mouth.call,
+        "cough": mouth.cough,
+    },
+    "body": {
+        "crepitus": impacts.crepitus,
+        "heart": body.heart,
+        "breathing": partial(rubs.swell, (0.15, 1.5), (40, 500), (500, 6000)),
+        "muscle": partial(rubs.swell, (0.05, 1.0), (5, 15), (25, 120)),
+    },
 }
+KINDS: dict[str, Kind] = {kind: draw for kinds in _GROUPED.values() for kind, draw in kinds.items()}
+# Group of each kind, for studies that leave one out.
+GROUPS: dict[str, str] = {kind: group for group, kinds in _GROUPED.items() for kind in kinds}
 # Relative frequency, 1 for all others: ASSUMPTION.
-FREQUENT = {"crackle": 3.0, "latch": 3.0, "call": 2.0, "voiced": 2.0}
+FREQUENT = {
+    **{"crackle": 3.0, "latch": 3.0, "call": 3.0, "voiced": 3.0, "cough": 2.0, "interface click": 2.0, "ceramic": 2.0},
+    **{"tongue click": 2.0, "lip pop": 2.0, "lip smack": 2.0, "clap": 2.0, "handling": 2.0, "footstep": 2.0},
+}
 # Kinds that a sensor at the skin, or the recorder itself, picks up by touch.
 CONTACT_KINDS = (
     *("tap", "pad tap", "nail tap", "cloth rub", "cable rub", "microphone bump", "crepitus", "footstep", "fault"),
+    *("strap creak", "cable creak", "heart", "breathing", "muscle", "swallow", "teeth"),
 )
-# Kinds that hands, feet and clocks repeat at a cadence.
+# Kinds that only a sensor at the skin picks up.
+SKIN_KINDS = ("heart", "muscle")
+# Kinds that last by themselves: the heart beats, a person eats.
+ONGOING_KINDS = ("heart", "soft chewing", "crunchy chewing")
+# Kinds that hands, feet, mouths and clocks repeat at a cadence.
 CADENCE_KINDS = (
-    *("tap", "pad tap", "nail tap", "footstep", "wood knock", "table knock"),
-    *("clock", "key", "mouse click", "pen click", "switch", "latch", "finger snap"),
+    *("tap", "pad tap", "nail tap", "footstep", "wood knock", "table knock", "stone knock", "ceramic", "metal"),
+    *("clock", "key", "mouse click", "pen click", "switch", "latch", "finger snap", "clap", "tongue click", "lip pop"),
+    *("interface click", "beep", "strap creak"),
 )

@@ -85,14 +85,31 @@ SECOND_PEAK_DELAY = log("second peak after the first", "s", 0.0004, 0.0045)
 SECOND_PEAK_LEVEL = log("second peak over the first", "1", 0.15, 1.2)
 GAP_SPINE = lognormal("gap between pops of a thrust", "s", 0.006, 0.12, "D mean 33-36 ms", 0.030, 0.55)
 GAP_AIR = log("gap between clicks of a series, finger and wrist", "s", 0.006, 0.095, "R 6-67 ms")
-SECOND_CAVITATION = uniform("pops that leave the cavity free", "1", 0.0, 0.06, "S Cramer 2011: 8 of 46 (two thrusts)")
+SECOND_CAVITATION = uniform(
+    "pops that leave the cavity free", "1", 0.0, 0.31, "S Cramer 2011: 8 of 46 (two quick thrusts); D 9-31 %"
+)
 REFRACTORY = uniform("refractory period of one cavity", "s", 900, 1800, "S about 20 min; 2 15-30 min")
 
 # --- snapping ---------------------------------------------------------------------------------------------------------
-SNAP_FREQUENCY = lognormal("first body mode, contact", "Hz", 45, 420, "S Ozmen 2021: 115 +- 44 Hz, widened", 125, 0.5)
-SNAP_DAMPING = lognormal(
-    "damping ratio of the body modes", "1", 0.03, 0.3, "S Ozmen 2021: 0.098 +- 0.022, widened", 0.1, 0.4
+SNAP_FREQUENCY = lognormal(
+    *("first body mode, contact", "Hz", 45, 420),
+    *("S Ozmen 2021, knees: 115 +- 44 Hz (healthy side of 9 injured), 67 +- 10 Hz (injured), widened", 120, 0.5),
 )
+SNAP_RING = lognormal(
+    *(
+        "first body mode, time to -20 dB",
+        "s",
+        0.004,
+        0.06,
+        "S Ozmen 2021, decay of 46 healthy legs; D about 15 ms, 5-44 ms",
+    ),
+    *(0.016, 0.66),
+)
+INJURED_RING = lognormal(
+    *("same, of an injured joint", "s", 0.04, 0.35, "S Ozmen 2021, decay of injured legs; D about 144 ms"),
+    *(0.13, 0.5),
+)
+INJURED_SHARE = uniform("tendons that ring as long as in an injured joint", "1", 0.0, 0.4)
 SNAP_RELEASE = log("release time of the slip", "s", 0.00008, 0.003)
 SNAP_MODES = uniform("body modes that ring", "1", 1, 5)
 SNAP_UPPER = log("upper body modes", "Hz", 250, 6000, "S jaw clicks: >1,200 Hz in 38% (Widmalm 1996); ASSUMPTION")
@@ -104,11 +121,20 @@ SNAP_RUB_LENGTH = log("rub before the slip", "s", 0.02, 0.25)
 CADENCE = log("movements per second", "Hz", 0.3, 1.5)
 CADENCE_JITTER = log("relative jitter of the cadence", "1", 0.01, 0.18)
 SNAP_CHANGE = log(
-    "relative change from repeat to repeat", "1", 0.005, 0.12, "S ICC 0.85-0.95 (Teague, Kalo); scale ASSUMPTION"
+    *("relative change from repeat to repeat; a third of it in frequency", "1", 0.01, 0.3),
+    "S Kalo 2020: frequency within 14 Hz, at most 7 %, of sets of five; ICC 0.85-0.95; widened",
 )
+SNAP_LEVEL = log("level from repeat to repeat", "dB", 0.7, 5.0, "S Kalo 2020: 1.4-2.4 dB of sets of five, widened")
 
 # --- other ------------------------------------------------------------------------------------------------------------
-OTHER_CHANGE = log("relative change from repeat to repeat of taps, clicks, clocks", "1", 0.003, 0.15)
+OTHER_CHANGE = log("relative change from repeat to repeat of taps, clicks, clocks", "1", 0.003, 0.3)
+OTHER_LEVEL = log("level from repeat to repeat of taps, clicks, clocks", "dB", 0.1, 5.0)
+REBOUND_GAP = log("first rebound after an impact", "s", 0.005, 0.12)
+RESTITUTION = uniform("speed after a rebound over that before it", "1", 0.25, 0.95)
+TOE_AFTER_HEEL = log("toe after heel", "s", 0.02, 0.25)
+MOUTH_STEP = log("second pulse of a click of tongue or lips", "s", 0.001, 0.03)
+CHEWING = log("bites per second", "Hz", 0.7, 3.0)
+HEART_RATE = uniform("beats per minute", "1/min", 45, 180)
 PRESS_RELEASE = log("press to release of a button", "s", 0.04, 0.25)
 VOICE_PITCH = log("voice pitch", "Hz", 75, 350)
 
@@ -117,8 +143,15 @@ SNR = uniform("level over the floor", "dB", -6.0, 58.0, "S Widmalm 2003: 62 dB; 
 PEAK_LEVEL = uniform("loudest sound of a session", "dBFS", -45, -0.5)
 HIGH_PASS = uniform("high-pass of phones", "Hz", 90, 200, "S some phones high-pass at 90-200 Hz")
 LOW_PASS = log("low-pass of a device", "Hz", 4000, 20000)
-TISSUE_CUTOFF = log("tissue and sensor low-pass, contact", "Hz", 350, 5000)
+TISSUE_CUTOFF = log(
+    *("tissue, sensor and mounting, low-pass, contact", "Hz", 350, 7000),
+    "S PMC8208483: mounting alone moves the centroid 0.8-1.35 kHz, roll-off 4.15-5.9 kHz (knee), widened",
+)
 HOUSING_CUTOFF = log("low-pass of the recorder's housing, touched", "Hz", 600, 12000)
 ABSORPTION = uniform("energy absorption of the walls", "1", 0.12, 0.7)
+BARE_WALL = uniform("energy absorption of a bare wall", "1", 0.02, 0.12)
+SLAP_DETOUR = log("detour of a reflection out of doors", "m", 0.05, 40.0)
+SENSOR_LAG = log("two sensors: arrival at the farther one", "s", 0.00003, 0.0015)
+SENSOR_LOSS = uniform("two sensors: level at the farther one, lower by", "dB", 1.0, 18.0)
 
 TABLE = [value for value in list(globals().values()) if isinstance(value, Parameter)]

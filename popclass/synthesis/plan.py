@@ -8,6 +8,7 @@ not depend on how it will be recorded.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +36,7 @@ PROGRAMS: dict[tuple[str, ...], float] = {
 AT_THE_RECORDER = 0.3  # of touches and bumps: on the recorder itself: ASSUMPTION
 CRACKLE_SWARMS = 0.5  # of crackles: part of a fire, a bag or gravel that continues, loud and faint: ASSUMPTION
 RUMMAGING = 0.5  # of quick bursts: dissimilar sounds, like the pops of a thrust: ASSUMPTION
+ONE_GROUP = 0.6  # of such bursts: sounds of one group, as of a mouth: ASSUMPTION
 STEADY_SHARE = 0.6  # of sounds at a cadence: replaced by those of hands, feet and clocks: ASSUMPTION
 PATTERNS = {"once": 0.17, "cadence": 0.36, "random": 0.18, "quick": 0.13, "swarm": 0.16}  # ASSUMPTION
 
@@ -68,7 +70,7 @@ class Planner:
         self.sources = [self._draw_source() for _ in range(int(rng.integers(1, 5)))]
 
     def plan(self, start_s: float, duration_s: float) -> list[SynthSound]:
-        """Return the sounds of one recording in order, those of different kinds at least `APART_S` apart.
+        """Return the sounds of one recording in order, those of different gestures at least `APART_S` apart.
 
         Parameters
         ----------
@@ -81,9 +83,9 @@ class Planner:
         first, last = (0.02, duration_s - 0.05) if clip else (0.05, duration_s - 0.3)
         kept: list[SynthSound] = []
         for _ in range(count):
+            times = [sound.time_s for sound in kept]
             begin = rng.uniform(first, 0.5 * duration_s) if clip else rng.uniform(0.3, duration_s - 1.0)
             for sound in self._gesture(start_s, begin, duration_s - begin):
-                times = [each.time_s for each in kept if each.kind != sound.kind]
                 if first < sound.time_s < last and all(abs(sound.time_s - time) > APART_S for time in times):
                     kept.append(sound)
         return sorted(kept, key=lambda sound: sound.time_s)
@@ -95,34 +97,39 @@ class Planner:
         low, high = LEVELS[self.settings.level]
         base = rng.uniform(p.SNR.at(low), p.SNR.at(high))
         if label == CAVITATION:
-            kind, sounds = "pop", self._thrusts(start + begin, left_s)
+            sounds = self._thrusts(start + begin, left_s)
         elif label == SNAPPING:
-            kind, sounds = "snap", self._movement(left_s)
+            sounds = self._movement(left_s)
         else:
-            kind, sounds = self._other(left_s)
+            sounds, side = self._other(left_s), int(rng.integers(-1, 2))
+            sounds = [replace(sound, side=side) for sound in sounds]
             place = str(rng.choice(["joint", "object", "elsewhere"], p=[0.6, 0.28, 0.12]))
-            if kind in other.CONTACT_KINDS and rng.random() < AT_THE_RECORDER:
+            if all(sound.kind in other.CONTACT_KINDS for sound in sounds) and rng.random() < AT_THE_RECORDER:
                 place = "recorder"
         sounds = _moved(sounds, begin, base)
         levels = np.clip([sound.level_db for sound in sounds], p.SNR.low, p.SNR.high).tolist()
         pairs = zip(sounds, levels, strict=True)
-        return [replace(x, level_db=level, label=label, kind=kind, place=place) for x, level in pairs]
+        return [replace(sound, level_db=level, label=label, place=place) for sound, level in pairs]
 
     def _thrusts(self, now: float, left_s: float) -> list[SynthSound]:
         """Return a thrust with its series of pops, or several thrusts in turn, from the cavities that are free."""
         rng, sounds, delay = self.rng, [], 0.0
         spine = self.settings.site in ("neck", "thoracic", "lumbar", "si")
         for _ in range(int(rng.choice([1, 2, 3, 5], p=[0.7, 0.14, 0.1, 0.06]))):
-            cavities = self._cavitate(now + delay)
-            sounds += _moved(joints.series(rng, cavities, spine=spine and rng.random() < 0.8), delay)
+            region = joints.region(rng, self.settings.site)
+            cavities = self._cavitate(now + delay, joints.pops_in_thrust(rng, region))
+            pops = joints.series(rng, cavities, spine=spine and rng.random() < 0.8)
+            sides = joints.sides(rng, region, len(pops))
+            pops = [replace(pop, kind="pop", side=side) for pop, side in zip(pops, sides, strict=True)]
+            sounds += _moved(pops, delay)
             delay += rng.uniform(0.4, 3.0)
             if delay > left_s:
                 break
         return sounds
 
-    def _cavitate(self, now: float) -> list[joints.Cavity]:
+    def _cavitate(self, now: float, wanted: int) -> list[joints.Cavity]:
         """Return the cavities that cavitate in one thrust, and start their refractory periods."""
-        rng, wanted = self.rng, joints.pops_in_thrust(self.rng, self.settings.site)
+        rng = self.rng
         order = [self.cavities[i] for i in rng.permutation(len(self.cavities))]
         chosen = [cavity for cavity in order if self.free_at_s[cavity.number] <= now][:wanted]
         for cavity in chosen:
@@ -136,36 +143,41 @@ class Planner:
         length = min(left_s, log_uniform(rng, 2.0, 20.0))
         count = 1 if rng.random() < 0.85 else 2
         tendons = [self.tendons[int(rng.integers(len(self.tendons)))] for _ in range(count)]
-        times = joints.snap_times(rng, length)
-        return [sound for i, time in enumerate(times) for sound in _moved(tendons[i % count](), time)]
+        times, side = joints.snap_times(rng, length), int(rng.choice([-1, 1]))
+        sounds = [sound for i, time in enumerate(times) for sound in _moved(tendons[i % count](), time)]
+        return [replace(sound, kind="snap", side=side) for sound in sounds]
 
-    def _draw_source(self) -> tuple[str, Renderer]:
-        """Return the kind and the renderer of another source."""
-        kinds = other.CONTACT_KINDS if self.contact and self.rng.random() < 0.6 else other.KINDS
+    def _draw_source(self, group: str = "") -> tuple[str, Renderer]:
+        """Return the kind and the renderer of another source, of one group if that has kinds for the sensor."""
+        kinds: Iterable[str] = other.CONTACT_KINDS if self.contact and self.rng.random() < 0.6 else other.KINDS
+        kinds = [kind for kind in kinds if self.contact or kind not in other.SKIN_KINDS]
+        kinds = [kind for kind in kinds if other.GROUPS[kind] == group] or kinds
         kind = choose(self.rng, {kind: other.FREQUENT.get(kind, 1.0) for kind in kinds})
         return kind, self._source_of(kind)
 
     def _source_of(self, kind: str) -> Renderer:
-        return other.KINDS[kind](self.rng, self.rate, self.regime)
+        render = other.KINDS[kind](self.rng, self.rate, self.regime)
+        return lambda: [replace(sound, kind=kind) for sound in render()]
 
-    def _other(self, left_s: float) -> tuple[str, list[SynthSound]]:
-        """Return the kind and the sounds of another gesture."""
+    def _other(self, left_s: float) -> list[SynthSound]:
+        """Return the sounds of another gesture."""
         rng = self.rng
         kind, render = self.sources[int(rng.integers(len(self.sources)))] if rng.random() < 0.7 else self._draw_source()
         pattern = choose(rng, PATTERNS)
+        if kind in other.ONGOING_KINDS:
+            return render()
         if kind == "crackle" and rng.random() < CRACKLE_SWARMS:
             pattern = "swarm"
         length = min(left_s, log_uniform(rng, 2.0, 20.0))
         if pattern == "swarm":
-            return kind, self._swarm(kind, left_s)
+            return self._swarm(kind, left_s)
         times = self._times(pattern, length)
         if pattern == "cadence" and kind not in other.CADENCE_KINDS and rng.random() < STEADY_SHARE:
             kinds = [each for each in other.CADENCE_KINDS if not self.contact or each in other.CONTACT_KINDS]
-            kind = kinds[int(rng.integers(len(kinds)))]
-            render = self._source_of(kind)
+            render = self._source_of(kinds[int(rng.integers(len(kinds)))])
         if pattern == "quick" and rng.random() < RUMMAGING:
-            return "rummage", self._rummage(times)
-        return kind, [sound for time in times for sound in _moved(render(), time)]
+            return self._rummage(times, other.GROUPS[kind] if rng.random() < ONE_GROUP else "")
+        return [sound for time in times for sound in _moved(render(), time)]
 
     def _times(self, pattern: str, length: float) -> list[float]:
         """Return when a source sounds; a cadence is that of movements or the faster one of clocks and hands."""
@@ -182,9 +194,9 @@ class Planner:
         beats = np.arange(0.0, length, period)
         return sorted(np.maximum(beats + rng.normal(0.0, jitter, len(beats)), 0.0).tolist())
 
-    def _rummage(self, times: list[float]) -> list[SynthSound]:
-        """Return the sounds of handling things: each of the burst comes from another source."""
-        renderers = [self._draw_source()[1] for _ in times]
+    def _rummage(self, times: list[float], group: str) -> list[SynthSound]:
+        """Return the sounds of handling things, or of a mouth: each of the burst comes from another source."""
+        renderers = [self._draw_source(group)[1] for _ in times]
         pairs = zip(renderers, times, strict=True)
         return [x for render, time in pairs for x in _moved(render()[:1], time, self.rng.normal(0.0, 4.0))]
 

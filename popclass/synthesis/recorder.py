@@ -21,6 +21,7 @@ from popclass.synthesis.settings import Settings
 from popclass.synthesis.waves import FloatArray, Random, Signal, SynthSound, convolve
 
 MERGE_S = 0.005
+SIDES = {1: (0,), 2: (-1, 1)}  # of the sensors, by their number
 LEVEL_WINDOW_S = 0.010
 
 
@@ -52,7 +53,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedRecording:
-    """One recording: float32 samples (n,) in -1 to 1, already rounded to the session's word length."""
+    """One recording: float32 samples (n,), or (n, 2) of two sensors, in -1 to 1, rounded to the word length."""
 
     samples: Signal
     sample_rate: int
@@ -73,6 +74,7 @@ class Recorder:
         self.rng, self.settings, self.rate = rng, settings, settings.work_rate
         self.responses = draw_acoustics(rng, settings)
         self.background = Background(rng, settings, self.responses["device"])
+        self.lag_s, self.loss_db = p.SENSOR_LAG.draw(rng), p.SENSOR_LOSS.draw(rng)
 
     def set_level(self, levels: list[float]) -> None:
         """Draw the gain from the background (rms 1) to full scale, and the quality of a codec.
@@ -94,10 +96,18 @@ class Recorder:
 
     def record(self, at: datetime, duration: float, plan: list[SynthSound]) -> GeneratedRecording:
         """Return one recording of a plan; `set_level` has been called."""
+        channels, labels = zip(
+            *(self._channel(duration, plan, side) for side in SIDES[self.settings.channels]), strict=True
+        )
+        samples = channels[0] if len(channels) == 1 else np.column_stack(channels)
+        return GeneratedRecording(samples, self.settings.sample_rate, at, merge(labels[0]))
+
+    def _channel(self, duration: float, plan: list[SynthSound], side: int) -> tuple[Signal, list[Label]]:
+        """Return the samples of the sensor on one side, and the labels, which are the same for both."""
         rng, settings, rate = self.rng, self.settings, self.rate
         signal = self.background.render(int(duration * rate))
         signal *= np.float32(10.0 ** (rng.normal(0.0, 1.5) / 20.0))
-        labels = [self._add_sound(signal, sound) for sound in plan if not sound.digital]
+        labels = [self._add_sound(signal, sound, side) for sound in plan if not sound.digital]
         signal *= np.float32(self.gain)
         if settings.processing in GAIN_CONTROLS:
             signal = GAIN_CONTROLS[settings.processing](rng, signal, rate)
@@ -107,16 +117,17 @@ class Recorder:
         signal = convert(rng, signal, settings.bits)
         if settings.codec != "none":
             signal = quantize(code(signal, settings.sample_rate, settings.codec, self.quality), settings.bits)
-        return GeneratedRecording(signal, settings.sample_rate, at, merge(labels))
+        return signal, labels
 
-    def _add_sound(self, signal: Signal, sound: SynthSound) -> Label:
-        """Add one sound at its level and return its label."""
-        rate = self.rate
+    def _add_sound(self, signal: Signal, sound: SynthSound, side: int) -> Label:
+        """Add one sound at its level and return its label; it is later and weaker at the farther of two sensors."""
+        rate, far = self.rate, side * sound.side < 0
         wave = convolve(sound.wave, self.responses[sound.place])
         start, end = extent(wave, sound.release, rate)
-        wave = wave * (10.0 ** (sound.level_db / 20.0) / max(loudness(wave[start:], rate), 1e-12))
+        level_db = sound.level_db - (self.loss_db if far else 0.0)
+        wave = wave * (10.0 ** (level_db / 20.0) / max(loudness(wave[start:], rate), 1e-12))
         onset = int(sound.time_s * rate)
-        at = onset - start
+        at = onset - start + (int(self.lag_s * rate) if far else 0)
         first, last = max(0, at), min(len(signal), at + len(wave))
         signal[first:last] += wave[first - at : last - at].astype(np.float32)
         stop = min(len(signal), onset + end - start)

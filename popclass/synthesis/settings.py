@@ -40,6 +40,7 @@ SAMPLE_RATES = {
     **{32000: 0.06, 24000: 0.03, 22050: 0.05, 16000: 0.06, 8000: 0.02},
 }
 BITS = {16: 0.75, 24: 0.2, 12: 0.05}
+TWO_SENSORS = 0.1  # of sessions, a sensor on the left and one on the right: ASSUMPTION
 CODEC_RATES = {"mp3": (8000, 16000, 22050, 24000, 32000, 44100, 48000), "opus": (8000, 16000, 24000, 48000)}
 
 
@@ -57,6 +58,8 @@ class Settings:
         Name of a built-in site.
     sample_rate, bits : int
         Of the files; rate in hertz.
+    channels : int
+        2 for a sensor on either side, each in a channel of its own; otherwise 1.
     """
 
     sensor: str
@@ -71,6 +74,7 @@ class Settings:
     site: str
     sample_rate: int
     bits: int
+    channels: int = 1
 
     def __post_init__(self) -> None:
         for name, value in self.factors().items():
@@ -114,4 +118,5 @@ def draw_settings(rng: Random) -> Settings:
         rate = 48000
     factors = {name: choose(rng, shares) for name, shares in FACTORS.items() if name != "codec"}
     site = choose(rng, {site.name: 3.0 if site.documented else 1.0 for site in SITES.values()})
-    return Settings(**factors, codec=codec, site=site, sample_rate=rate, bits=choose(rng, BITS))
+    bits, channels = choose(rng, BITS), 2 if rng.random() < TWO_SENSORS else 1
+    return Settings(**factors, codec=codec, site=site, sample_rate=rate, bits=bits, channels=channels)

@@ -40,6 +40,8 @@ class SynthSound:
         Number of the joint cavity it came from.
     digital : str
         Kind of a fault that happens after the microphone, otherwise empty.
+    side : int
+        -1 nearer to the left of two sensors, 1 to the right, 0 as near to both.
     label, kind, place : str
         Class, kind of source, and place in the acoustics; known in a plan.
     """
@@ -50,6 +52,7 @@ class SynthSound:
     level_db: float = 0.0
     cavity: int | None = None
     digital: str = ""
+    side: int = 0
     label: str = ""
     kind: str = ""
     place: str = ""

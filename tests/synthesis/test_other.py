@@ -24,6 +24,14 @@ def test_other_kinds_at_every_rate(kind: str, rate: int) -> None:
         assert math.isfinite(sound.level_db)
 
 
+def test_groups_cover_kinds() -> None:
+    """Each kind has a group, and no group is so small that leaving it out shows nothing."""
+    assert set(other.GROUPS) == set(other.KINDS)
+    assert set(other.GROUPS.values()) == {"mouth", "struck", "rubbed", "electronic", "voiced", "body"}
+    for kinds in (other.FREQUENT, other.CONTACT_KINDS, other.SKIN_KINDS, other.ONGOING_KINDS, other.CADENCE_KINDS):
+        assert set(kinds) <= set(other.KINDS)
+
+
 def test_similarity_of_taps_and_crackles() -> None:
     """Repetition and similarity alone prove nothing, and neither does a burst of unlike sounds."""
     rng, rate = np.random.default_rng(5), 48000

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from popclass.results import CAVITATION, OTHER, SNAPPING
-from popclass.synthesis import Settings, draw_settings
+from popclass.synthesis import Settings, draw_settings, other
 from popclass.synthesis import plan as planning
 from popclass.synthesis.waves import SynthSound
 
@@ -43,3 +43,19 @@ def test_levels_independent_of_class() -> None:
 def test_classes_on_both_sensor_paths() -> None:
     found = {(sound.label, settings.contact) for settings, sound in _planned(40)}
     assert found == {(label, contact) for label in (CAVITATION, SNAPPING, OTHER) for contact in (True, False)}
+
+
+def test_kinds_named() -> None:
+    """Each sound has the kind of its source, also in a burst of several kinds."""
+    kinds = {
+        sound.label: {each.kind for _, each in _planned(30) if each.label == sound.label} for _, sound in _planned(3)
+    }
+    assert kinds[CAVITATION] == {"pop"}
+    assert kinds[SNAPPING] == {"snap"}
+    assert kinds[OTHER] <= set(other.KINDS)
+    assert len(kinds[OTHER]) > 25
+
+
+def test_skin_kinds_need_contact() -> None:
+    found = {settings.contact for settings, sound in _planned(80) if sound.kind in other.SKIN_KINDS}
+    assert found == {True}

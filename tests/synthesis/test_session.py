@@ -6,6 +6,7 @@ import csv
 import json
 from collections import defaultdict
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Session, Settings, generate_session, recorder, session_of, write_sessions
 from popclass.synthesis import plan as planning
 from popclass.synthesis import session as module
+from popclass.synthesis.waves import SynthSound
 from popclass.timing.sites import SITES
 
 SEED = 7
@@ -38,8 +40,9 @@ PLAIN = Settings(
 
 # A rub or a swell has no sharp beginning, and a fault is not filtered.
 SWELLING = (
-    *("snap", "finger snap", "fault", "voiced", "unvoiced", "cloth rub", "cable rub", "puff", "cough", "call"),
-    "rummage",
+    *("snap", "finger snap", "fault", "voiced", "unvoiced", "cloth rub", "cable rub", "puff", "cough", "call", "clap"),
+    *("tear", "scrape", "strap creak", "cable creak", "breathing", "muscle", "heart", "beep", "lighter", "lip smack"),
+    *("soft chewing", "crunchy chewing", "swallow", "drop", "footstep"),
 )
 
 
@@ -150,6 +153,30 @@ def _gaps(settings: Settings, seed: int) -> list[float]:
         for label in recording.labels:
             moments[label.cavity].append(recording.recorded_at.timestamp() + label.start_s)
     return [b - a for times in moments.values() for a, b in pairwise(times)]
+
+
+def test_two_sensors_lag_and_level() -> None:
+    """The farther of two sensors has each sound later and weaker, on the side that the sound does not come from."""
+    settings = replace(PLAIN, channels=2)
+    sides = set()
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        device = recorder.Recorder(rng, settings)
+        device.set_level([30.0])
+        device.background.render = lambda length: np.zeros(length, dtype=np.float32)  # type: ignore[method-assign]
+        wave = np.hanning(9)
+        sound = SynthSound(
+            wave, time_s=0.2, level_db=30.0, label=OTHER, kind="tap", place="joint", side=[-1, 1][seed % 2]
+        )
+        found = device.record(datetime(2025, 1, 1, tzinfo=UTC), 0.5, [sound])
+        assert found.samples.shape == (int(0.5 * 44100), 2)
+        near, far = found.samples[:, :: -sound.side].T
+        peaks = np.abs(near).argmax(), np.abs(far).argmax()
+        assert peaks[1] - peaks[0] == pytest.approx(device.lag_s * 44100, abs=2)
+        assert np.abs(far).max() < 0.92 * np.abs(near).max()
+        assert len(found.labels) == 1
+        sides.add(sound.side)
+    assert sides == {-1, 1}
 
 
 def test_cavities_of_site(sample: list[Session]) -> None:
