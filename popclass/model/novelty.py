@@ -5,8 +5,8 @@ nearest reference events, and its novelty the share of held-out training events 
 sound; at 0.99 one training sound in a hundred was as far out. `popclass.training.thresholds` fits the numbers.
 
 Novelty is evidence against the sounds of a joint: what lies far from the training data is more likely of another kind,
-which the model never met. The log-odds of a class fall in proportion to novelty. `popclass.training.open_set` learns the
-slopes from kinds of sound that were left out of training.
+which the model never met. The log-odds of a class fall in proportion to novelty (`weigh`). How steeply is learnt from
+kinds of sound that were left out of training (`popclass.training.open_set`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_files import CLASSES, FEATURES, WEIGHTS, information, refused, resealed, softmax_graph
+from model_files import CLASSES, FEATURES, WEIGHTS, a_novelty, information, refused, resealed, softmax_graph
 from onnx import helper
 
 from popclass.errors import ModelError, OutputError, UsageError
@@ -199,3 +199,21 @@ def test_load_json_does_not_fit(changes, expected, tmp_path):
     with pytest.raises(ModelError, match=expected) as caught:
         Model.load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_include_novelty(graph):
+    """A joint class loses in proportion to novelty; a model without costs changes nothing."""
+    p = np.array([[0.6, 0.3, 0.1]] * 3)
+    novelty = np.array([0.0, 0.5, 1.0])
+    plain = Model(graph, information())
+    np.testing.assert_array_equal(plain.include_novelty(p, novelty), p)
+    costly = Model(graph, information(novelty={**a_novelty().to_json(), "costs": [2.0, 1.0, 0.0]}))
+    weighed = Model.from_bytes(costly.to_bytes()).include_novelty(p, novelty)
+    odds = np.log(weighed[:, :2] / weighed[:, 2:])
+    np.testing.assert_allclose(odds - odds[0], [[0, 0], [-1, -0.5], [-2, -1]], atol=1e-12)
+
+
+@pytest.mark.parametrize("costs", [[1.0], [1.0, 1.0, -0.1], [1.0, 1.0, 51.0]])
+def test_costs_refused(graph, costs):
+    with pytest.raises(ModelError, match="costs of novelty"):
+        Model(graph, information(novelty={**a_novelty().to_json(), "costs": costs}))

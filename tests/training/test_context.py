@@ -8,7 +8,14 @@ from popclass.context.features import context_names
 from popclass.context.similarity import Similarity
 from popclass.model.context import Context, ContextWeights
 from popclass.model.model import Model
-from popclass.training.context import ContextSamples, fit_context_weights, inherit_context, learn_context
+from popclass.training.context import (
+    ContextSamples,
+    fit_context_weights,
+    inherit_context,
+    learn_context,
+    learn_open_set,
+)
+from popclass.training.open_set import View
 
 NAMES = tuple(f"f{i}" for i in range(6))
 OLD, NEW = ("snapping", "cavitation", "other"), ("cavitation", "snapping", "other")
@@ -59,6 +66,16 @@ def sessions(rng):
     return np.array(X), np.array(y), np.array(recording), np.array(onset)
 
 
+def even_views(fold):
+    """Views of each fold in which every class is as probable."""
+    views = []
+    for k in range(fold.max() + 1):
+        events = np.flatnonzero(fold == k)
+        n = len(events)
+        views.append(View(k, events, np.full((n, 3), 1 / 3), np.zeros(n), np.zeros(n, dtype=bool)))
+    return views
+
+
 def test_learn_context_repetition():
     rng = np.random.default_rng(2)
     X, y, recording, onset = sessions(rng)
@@ -66,13 +83,11 @@ def test_learn_context_repetition():
     samples = ContextSamples(
         X, recording.astype(str), recording, recording, onset, np.arange(n), np.zeros(n), rows=np.arange(n)
     )
-    folds = [(np.flatnonzero(recording % 5 != k), np.flatnonzero(recording % 5 == k)) for k in range(5)]
-    context, contextual = learn_context(
-        samples, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
-    )
-    assert (contextual.argmax(axis=1) == y).mean() > 0.9
+    context, contextual = learn_context(samples, y, CLASSES, NAMES, even_views(recording % 5))
+    right = [p.argmax(axis=1) == y[recording % 5 == k] for k, p in enumerate(contextual)]
+    assert np.concatenate(right).mean() > 0.9
     assert Context.from_json(context.to_json(), CLASSES).names == context.names
-    assert contextual.sum(axis=1) == pytest.approx(np.ones(n))
+    assert np.concatenate(contextual).sum(axis=1) == pytest.approx(np.ones(n))
 
 
 def test_learn_context_echoes():
@@ -86,22 +101,65 @@ def test_learn_context_echoes():
     recording = np.arange(n) // 20
     rows = np.flatnonzero(~echo)
     y = np.where(np.arange(n) % 4 == 2, 0, rng.integers(1, 3, n))[rows]  # what an echo follows is a cavitation
-    folds = [(np.flatnonzero(recording[rows] % 2 != k), np.flatnonzero(recording[rows] % 2 == k)) for k in range(2)]
     even = np.full((n, 3), 1 / 3)
     found = {}
     for parts in (np.zeros(0, int), np.flatnonzero(echo)):
         samples = ContextSamples(
             X, recording.astype(str), recording, recording, onset, burst, -20.0 * echo, rows, parts
         )
-        context, _ = learn_context(
-            samples, y, CLASSES, NAMES, folds, lambda train, events: np.full((len(events), 3), 1 / 3)
-        )
+        context, _ = learn_context(samples, y, CLASSES, NAMES, even_views(recording % 2))
         own = slice(0, 20)
         found[len(parts)] = context.probabilities(X[own], even[own], onset[own], burst[own], -20.0 * echo[own])[:, 0]
     followed = np.arange(20) % 4 == 2
     without, aware = found[0], found[100]
     assert aware[echo[:20]].max() < 0.1 < without[echo[:20]].min()
     assert aware[followed].min() > 0.3
+
+
+def test_learn_open_set_unknown_kinds():
+    """A class that unknown sounds are taken for loses where they lie, and only there."""
+    rng = np.random.default_rng(7)
+    n = 1200
+    kind = rng.integers(0, 5, n)  # 0 a cavitation, the others four families of `other`
+    X = rng.normal(size=(n, 6)) * 0.3 + np.eye(6)[kind] * 4
+    y = np.where(kind == 0, 0, 2)
+    recording = np.arange(n) // 20
+    rows = np.arange(n)
+    family = np.where(kind == 0, "", kind.astype(str))
+    samples = ContextSamples(
+        X, recording.astype(str), recording, recording, rows * 5.0, rows, np.zeros(n), rows, family=family
+    )
+    folds = [(np.flatnonzero(recording % 5 != k), np.flatnonzero(recording % 5 == k)) for k in range(5)]
+
+    def learn(train, known, new):
+        """Nearest known class, and the distance from the nearest known sound; what is far passes for a cavitation."""
+        distance = np.linalg.norm(new[:, None] - X[known][None], axis=2)
+        other = (y[known][distance.argmin(axis=1)] == 2) & (distance.min(axis=1) < 1.5)
+        p = np.where(other[:, None], [0.05, 0.05, 0.9], [0.8, 0.1, 0.1])
+        return p, distance.min(axis=1)
+
+    found = learn_open_set(samples, y, CLASSES, NAMES, folds, learn)
+    assert found.costs[0] > 1
+    assert found.costs[2] == 0
+    by_sound = np.mean([row["sound"] for row in found.kinds])
+    assert by_sound > 0.9
+    assert np.mean([row["novelty"] for row in found.kinds]) < 0.5 * by_sound
+    assert sum(row["events"] for row in found.kinds) > n / 4
+    assert (found.contextual.argmax(axis=1) == y).mean() > 0.9, "the known kinds keep their classes"
+
+
+def test_learn_open_set_no_kinds():
+    rng = np.random.default_rng(2)
+    X, y, recording, onset = sessions(rng)
+    n = len(y)
+    samples = ContextSamples(
+        X, recording.astype(str), recording, recording, onset, np.arange(n), np.zeros(n), rows=np.arange(n)
+    )
+    folds = [(np.flatnonzero(recording % 5 != k), np.flatnonzero(recording % 5 == k)) for k in range(5)]
+    found = learn_open_set(
+        samples, y, CLASSES, NAMES, folds, lambda train, known, new: (np.full((len(new), 3), 1 / 3), np.ones(len(new)))
+    )
+    assert (found.costs, found.kinds) == ((), [])
 
 
 def stage(seed=0):
