@@ -78,6 +78,8 @@ def _sections(model: Model, real: Mapping[str, Any] | None) -> Iterator[tuple[st
     yield "Scores on held-out groups", _scores(info["scores"])
     if "left_out" in info["scores"]:
         yield "Scores on settings left out", _left_out(info["scores"]["left_out"])
+    if kinds := info["scores"].get("kinds_left_out"):
+        yield "Sounds of kinds left out", _kinds(kinds)
     if real and real["model_sha256"] == model.sha256:
         yield "Real recordings", _real(real)
     corrected, stored = info["classifier"]["kind"] == "corrected", info["calibration"]
@@ -147,6 +149,18 @@ def _left_out(left_out: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield _novelty_table([(f"{row['setting']} left out", row) for row in left_out if row["value"] == "all"])
 
 
+def _kinds(kinds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield (
+        "Half of the kinds of `other` were left out of training in turn, with a fold of groups. Share of the sounds of "
+        "these kinds whose most likely class is one of a joint, and the joint labels that context adds and removes:"
+    )
+    rows = [["kinds", "n", "by sound", "with novelty", "with context", "added", "removed"]]
+    for row in kinds:
+        shares = [f"{row[stage]:.1%}" for stage in ("sound", "novelty", "context")]
+        rows.append([row["kind"], str(row["events"]), *shares, str(row["added"]), str(row["removed"])])
+    yield markdown_table(rows)
+
+
 def _real(real: Mapping[str, Any]) -> Iterator[str]:
     labels = ("cavitation", "snapping", "other", "uncertain")
     yield "Counts on recordings of real cracks (onsets read off the waveform, not annotated by a panel):"
@@ -160,7 +174,7 @@ def _real(real: Mapping[str, Any]) -> Iterator[str]:
     head = ["recordings without a joint", *keys, "joint labels a minute", f"with p of {real['confident']:g} or more"]
     shown = ("kind", *keys, "joint_per_minute", "confident_per_minute")
     yield markdown_table([head, *([str(row[key]) for key in shown] for row in real["negatives"])])
-    yield f"Novelty, the share of training events closer to the training data (`uncertain` from {NOVELTY:g} on):"
+    yield f"Novelty, the share of training events closer to the training data (no joint label from {NOVELTY:g} on):"
     yield _novelty_table([(row["sounds"], row) for row in real["novelty"]])
     yield "None was used in training, but generator and features were chosen with them in view: others may score worse."
 
@@ -177,8 +191,14 @@ def _novelty_table(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
 def _uncertain(model: Model) -> Iterator[str]:
     novelty, named = model.thresholds.novelty, zip(model.classes, model.thresholds.min_probability, strict=True)
     bounds = ", ".join(f"`{name}` {bound:.2f}" for name, bound in named if bound > 0)
-    yield f"An event is `uncertain` below the minimum probability of its class ({bounds}) or from novelty {novelty:g}."
+    yield (
+        f"An event is `uncertain` below the minimum probability of its class ({bounds}), or where a joint class is the "
+        f"most likely and novelty is {novelty:g} or more."
+    )
     yield "Novelty is the share of held-out training events that were closer to the training data."
+    if costs := model.info["novelty"].get("costs"):
+        lost = ", ".join(f"`{name}` {cost:.2f}" for name, cost in zip(model.classes, costs, strict=True) if cost)
+        yield f"Log-odds that a class loses from novelty 0 to 1, learnt from kinds left out: {lost or 'none'}."
     if band := model.info["scores"].get("joint_labels", {}).get("band"):
         right = "" if band["right"] is None else f", the most likely class was right for {band['right']:.1%}"
         yield f"A joint class from {band['from']:.2f} to {band['to']:.2f} is not a label: n = {band['events']}{right}."
