@@ -145,8 +145,9 @@ def write_labelled(folder: Path) -> int:
 
 
 def usable(settings: Settings) -> bool:
-    """Return whether settings give sounds well above the floor and use no codec."""
-    return settings.level != "faint" and settings.codec == "none" and settings.processing in ("none", "automatic gain")
+    """Return whether settings give sounds well above the floor, with one sensor and no codec."""
+    plain = settings.codec == "none" and settings.channels == 1
+    return plain and settings.level != "faint" and settings.processing in ("none", "automatic gain")
 
 
 def clean(session: Session) -> Iterator[tuple[GeneratedRecording, Label]]:

@@ -31,7 +31,7 @@ class Impact:
     ranges : tuple of tuple of float
         As `Ranges`.
     more : tuple of int
-        Range of the number of further modes, the end excluded.
+        Range of the number of further modes, the end excluded; mostly few.
     noise : float
         Probability of a rustle.
 
@@ -44,18 +44,24 @@ class Impact:
     """
 
     def __init__(
-        self, rng: Random, rate: int, regime: Regime, ranges: Ranges, more: tuple[int, int] = (2, 7), noise: float = 0.3
+        self,
+        rng: Random,
+        rate: int,
+        regime: Regime,
+        ranges: Ranges,
+        more: tuple[int, int] = (2, 18),
+        noise: float = 0.3,
     ) -> None:
         self.rng, self.rate = rng, rate
         frequency, decay_s, contact_s = ranges
         first, longest = waves.log_part(rng, frequency, regime.pitch), waves.log_part(rng, decay_s, regime.duration)
-        ratios = np.sort(np.exp(rng.uniform(0.15, 2.2, int(rng.integers(*more)))))
+        ratios = np.sort(np.exp(rng.uniform(0.15, 2.2, int(waves.log_uniform(rng, *more)))))
         decays = longest * (rng.uniform(0.25, 1.0, len(ratios)) / ratios**0.3)
-        gains = np.exp(rng.normal(-0.3, 0.8, len(ratios)))
+        gains = np.exp(rng.normal(-0.3, 0.8, len(ratios))) * ratios ** p.BRIGHTNESS.draw(rng)
         self.modes = Modes((first, *(first * ratios)), (longest, *decays), (1.0, *gains))
         self.contact_s = waves.log_part(rng, contact_s)
         self.direct = waves.exp_uniform(rng, -4.0, 0.5)
-        self.noise = waves.exp_uniform(rng, -4.0, -1.0) if rng.random() < noise else 0.0
+        self.noise = waves.exp_uniform(rng, -4.0, 0.3) if rng.random() < noise else 0.0
         self.noise_s = waves.exp_uniform(rng, -5.5, -3.0)
         self.change, self.spread_db = p.OTHER_CHANGE.draw(rng), p.OTHER_LEVEL.draw(rng)
 
@@ -78,7 +84,7 @@ class Impact:
         wave = waves.excite(replace(modes, gains=gains.tolist()).ring(rate), force, self.direct)
         if self.noise > 0.0:
             shape = waves.envelope(rate, 0.0002, 0.0, self.noise_s)
-            wave = waves.add(wave, self.noise * shape * waves.band_noise(rng, rate, len(shape), 500.0, 14000.0))
+            wave = waves.add(wave, self.noise * shape * waves.band_noise(rng, rate, len(shape), 500.0, 18000.0))
         return unit(wave)
 
 
@@ -166,7 +172,7 @@ def button(ranges: Ranges, rng: Random, rate: int, regime: Regime) -> Renderer:
 
 def latch(rng: Random, rate: int, regime: Regime) -> Renderer:
     """Return a switch, a lock or a lighter: several parts that click in turn, the same way each time."""
-    ranges = ((500, 7000), (0.0008, 0.015), (0.00006, 0.0008))
+    ranges = ((500, 9000), (0.0008, 0.015), (0.00004, 0.0008))
     parts = [Impact(rng, rate, regime, ranges) for _ in range(int(rng.integers(2, 6)))]
     times = np.cumsum([0.0, *(waves.log_uniform(rng, 0.006, 0.12) for _ in parts[1:])])
     levels, change = rng.normal(0.0, 5.0, len(parts)), p.OTHER_CHANGE.draw(rng)
@@ -181,9 +187,13 @@ def latch(rng: Random, rate: int, regime: Regime) -> Renderer:
 
 def footstep(rng: Random, rate: int, regime: Regime) -> Renderer:
     """Return a footstep: the impact of the heel, soft or hard, the noise of the sole, and often the toe."""
-    heel = Impact(rng, rate, regime, ((50, 1800), (0.005, 0.08), (0.0003, 0.008)), noise=0.6)
+    heel = Impact(rng, rate, regime, ((50, 3500), (0.002, 0.07), (0.0001, 0.008)), noise=0.6)
     sole_s, roll_s = rng.uniform(0.01, 0.15), rng.uniform(0.02, 0.12)
-    sole, low, top = waves.exp_uniform(rng, -4.0, -0.3), rng.uniform(80, 800), waves.log_uniform(rng, 1500, 9000)
+    sole, low, top = (
+        waves.exp_uniform(rng, -4.0, -0.3),
+        waves.log_uniform(rng, 80, 1500),
+        waves.log_uniform(rng, 2500, 14000),
+    )
     toe_s, toe_db, has_toe = p.TOE_AFTER_HEEL.draw(rng), rng.uniform(-15.0, 2.0), rng.random() < 0.5
 
     def render() -> list[SynthSound]:

@@ -86,10 +86,10 @@ def _beep(rng: Random, rate: int, regime: Regime) -> Renderer:
 
 def _interface_click(rng: Random, rate: int, regime: Regime) -> Renderer:
     """Return the click of a user interface: a tone that falls or rises within milliseconds, a thump, noise."""
-    pitch = 150.0 * 60.0 ** rng.uniform(*regime.pitch)
+    pitch = 250.0 * 50.0 ** rng.uniform(*regime.pitch)
     decay, glide = 0.0006 * 40.0 ** rng.uniform(*regime.duration), rng.uniform(-2.0, 1.0)
-    hiss, thump = waves.exp_uniform(rng, -4.0, 0.5), waves.exp_uniform(rng, -4.0, 0.5)
-    low, thump_hz, attack = waves.log_uniform(rng, 300, 6000), rng.uniform(50, 250), waves.exp_uniform(rng, -10, -6.5)
+    hiss, thump = waves.exp_uniform(rng, -4.0, 1.5), waves.exp_uniform(rng, -5.0, 0.0)
+    low, thump_hz, attack = waves.log_uniform(rng, 500, 9000), rng.uniform(50, 250), waves.exp_uniform(rng, -10, -6.5)
     again, wait, again_db = rng.random() < 0.4, waves.log_uniform(rng, 0.006, 0.15), rng.uniform(-15.0, 3.0)
     change, spread_db = p.OTHER_CHANGE.draw(rng), 0.3 * p.OTHER_LEVEL.draw(rng)
 
@@ -122,7 +122,7 @@ _GROUPED: dict[str, dict[str, Kind]] = {
         "wood knock": partial(_hand, ((150, 1500), (0.006, 0.05), (0.0003, 0.002))),
         "table knock": partial(_hand, ((60, 700), (0.01, 0.08), (0.0004, 0.003))),
         "stone knock": partial(_hand, ((400, 8000), (0.0008, 0.015), (0.00008, 0.001)), noise=0.5),
-        "ceramic": partial(_loose, ((600, 6000), (0.012, 0.3), (0.00008, 0.0008))),
+        "ceramic": partial(_loose, ((600, 6000), (0.015, 0.4), (0.00006, 0.0008))),
         "dead ceramic": partial(_loose, ((800, 7000), (0.0015, 0.02), (0.00008, 0.0008)), noise=0.5),
         "glass": partial(_loose, ((1200, 9000), (0.02, 0.35), (0.00006, 0.0005))),
         "metal": partial(_loose, ((250, 5000), (0.01, 0.35), (0.00008, 0.001))),
@@ -134,7 +134,7 @@ _GROUPED: dict[str, dict[str, Kind]] = {
         "clack of things": partial(_loose, ((400, 6000), (0.002, 0.1), (0.0001, 0.001))),
         "drop": impacts.drop,
         "handling": partial(
-            impacts.clatter, ((100, 5000), (0.001, 0.06), (0.0001, 0.003)), 9, (0.006, 0.02), (0.05, 0.4)
+            impacts.clatter, ((150, 9000), (0.0008, 0.06), (0.00005, 0.002)), 9, (0.006, 0.02), (0.05, 0.4)
         ),
         "footstep": impacts.footstep,
         "finger snap": impacts.finger_snap,
@@ -144,7 +144,7 @@ _GROUPED: dict[str, dict[str, Kind]] = {
             impacts.clatter, ((700, 8000), (0.0006, 0.008), (0.00006, 0.0006)), 7, (0.006, 0.02), (0.04, 0.3)
         ),
         "clock": impacts.clock,
-        "pen click": partial(impacts.button, ((1200, 9000), (0.001, 0.02), (0.00006, 0.0003))),
+        "pen click": partial(impacts.button, ((1200, 11000), (0.0006, 0.015), (0.00003, 0.0003))),
         "latch": impacts.latch,
         "lighter": impacts.lighter,
     },
@@ -155,6 +155,7 @@ _GROUPED: dict[str, dict[str, Kind]] = {
         "paper": partial(
             impacts.clatter, ((400, 9000), (0.0004, 0.006), (0.00006, 0.0008)), 16, (0.004, 0.01), (0.02, 0.12)
         ),
+        "spatter": partial(rubs.rub, (0.001, 0.04), (200, 4000), (2500, 18000), 0.5),
         "tear": partial(rubs.rub, (0.02, 0.6), (300, 2500), (4000, 15000), 1.0),
         "scrape": partial(rubs.creak, (150, 1500), (800, 9000)),
         "strap creak": partial(rubs.creak, (12, 400), (100, 2500)),
@@ -163,19 +164,19 @@ _GROUPED: dict[str, dict[str, Kind]] = {
         "microphone bump": impacts.bump,
     },
     "electronic": {
-        "mouse click": partial(impacts.button, ((1000, 6500), (0.0008, 0.01), (0.00006, 0.0005))),
+        "mouse click": partial(impacts.button, ((1000, 9000), (0.0006, 0.01), (0.00004, 0.0005))),
         "key": partial(impacts.button, ((400, 4500), (0.002, 0.02), (0.0001, 0.0012))),
-        "switch": partial(impacts.button, ((400, 6500), (0.0008, 0.02), (0.00006, 0.0006))),
+        "switch": partial(impacts.button, ((400, 9000), (0.0008, 0.02), (0.00004, 0.0006))),
         "interface click": _interface_click,
         "beep": _beep,
         "fault": _fault,
     },
     "mouth": {
-        "tongue click": partial(mouth.click, (700, 7500), (0.001, 0.012), (0.00006, 0.0008)),
-        "lip pop": partial(mouth.click, (250, 2200), (0.002, 0.035), (0.0001, 0.002)),
+        "tongue click": partial(mouth.click, (800, 9000), (0.0008, 0.012), (0.00004, 0.0006)),
+        "lip pop": partial(mouth.click, (110, 2500), (0.002, 0.035), (0.0001, 0.002)),
         "teeth": partial(_hand, ((900, 7000), (0.0008, 0.008), (0.00006, 0.0008))),
         "lip smack": mouth.smack,
-        "soft chewing": partial(mouth.chewing, (0.3, 5.0), ((150, 5000), (0.0008, 0.02), (0.0001, 0.003))),
+        "soft chewing": partial(mouth.chewing, (0.3, 5.0), ((200, 9000), (0.0008, 0.02), (0.00006, 0.002))),
         "crunchy chewing": partial(mouth.chewing, (3.0, 20.0), ((300, 8000), (0.0006, 0.01), (0.00006, 0.0008))),
         "swallow": mouth.swallow,
     },
@@ -208,6 +209,8 @@ CONTACT_KINDS = (
 )
 # Kinds that only a sensor at the skin picks up.
 SKIN_KINDS = ("heart", "muscle")
+# Kinds of which many sources often sound at once: a fire, rain, applause.
+SWARM_KINDS = ("crackle", "spatter", "clap", "keys", "paper")
 # Kinds that last by themselves: the heart beats, a person eats.
 ONGOING_KINDS = ("heart", "soft chewing", "crunchy chewing")
 # Kinds that hands, feet, mouths and clocks repeat at a cadence.

@@ -129,6 +129,7 @@ SNAP_LEVEL = log("level from repeat to repeat", "dB", 0.7, 5.0, "S Kalo 2020: 1.
 # --- other ------------------------------------------------------------------------------------------------------------
 OTHER_CHANGE = log("relative change from repeat to repeat of taps, clicks, clocks", "1", 0.003, 0.3)
 OTHER_LEVEL = log("level from repeat to repeat of taps, clicks, clocks", "dB", 0.1, 5.0)
+BRIGHTNESS = uniform("exponent of a mode's level over its frequency, of what is struck", "1", -0.8, 1.0)
 REBOUND_GAP = log("first rebound after an impact", "s", 0.005, 0.12)
 RESTITUTION = uniform("speed after a rebound over that before it", "1", 0.25, 0.95)
 TOE_AFTER_HEEL = log("toe after heel", "s", 0.02, 0.25)

@@ -34,7 +34,7 @@ PROGRAMS: dict[tuple[str, ...], float] = {
     (CAVITATION, SNAPPING, OTHER): 0.14,
 }
 AT_THE_RECORDER = 0.3  # of touches and bumps: on the recorder itself: ASSUMPTION
-CRACKLE_SWARMS = 0.5  # of crackles: part of a fire, a bag or gravel that continues, loud and faint: ASSUMPTION
+SWARMS = 0.5  # of crackles, drops and the like: part of a fire, rain or applause, loud and faint: ASSUMPTION
 RUMMAGING = 0.5  # of quick bursts: dissimilar sounds, like the pops of a thrust: ASSUMPTION
 ONE_GROUP = 0.6  # of such bursts: sounds of one group, as of a mouth: ASSUMPTION
 STEADY_SHARE = 0.6  # of sounds at a cadence: replaced by those of hands, feet and clocks: ASSUMPTION
@@ -166,7 +166,7 @@ class Planner:
         pattern = choose(rng, PATTERNS)
         if kind in other.ONGOING_KINDS:
             return render()
-        if kind == "crackle" and rng.random() < CRACKLE_SWARMS:
+        if kind in other.SWARM_KINDS and rng.random() < SWARMS:
             pattern = "swarm"
         length = min(left_s, log_uniform(rng, 2.0, 20.0))
         if pattern == "swarm":

@@ -36,8 +36,8 @@ FACTORS: dict[str, dict[str, float]] = {
     "duration": _REGIME_SHARES,
 }
 SAMPLE_RATES = {
-    **{44100: 0.36, 48000: 0.36, 96000: 0.05, 88200: 0.01},
-    **{32000: 0.06, 24000: 0.03, 22050: 0.05, 16000: 0.06, 8000: 0.02},
+    **{44100: 0.32, 48000: 0.33, 96000: 0.04, 88200: 0.01},
+    **{32000: 0.05, 24000: 0.03, 22050: 0.05, 16000: 0.13, 8000: 0.04},
 }
 BITS = {16: 0.75, 24: 0.2, 12: 0.05}
 TWO_SENSORS = 0.1  # of sessions, a sensor on the left and one on the right: ASSUMPTION

@@ -28,7 +28,14 @@ def test_groups_cover_kinds() -> None:
     """Each kind has a group, and no group is so small that leaving it out shows nothing."""
     assert set(other.GROUPS) == set(other.KINDS)
     assert set(other.GROUPS.values()) == {"mouth", "struck", "rubbed", "electronic", "voiced", "body"}
-    for kinds in (other.FREQUENT, other.CONTACT_KINDS, other.SKIN_KINDS, other.ONGOING_KINDS, other.CADENCE_KINDS):
+    for kinds in (
+        other.FREQUENT,
+        other.CONTACT_KINDS,
+        other.SKIN_KINDS,
+        other.ONGOING_KINDS,
+        other.SWARM_KINDS,
+        other.CADENCE_KINDS,
+    ):
         assert set(kinds) <= set(other.KINDS)
 
 

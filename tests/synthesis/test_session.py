@@ -164,6 +164,7 @@ def test_two_sensors_lag_and_level() -> None:
         device = recorder.Recorder(rng, settings)
         device.set_level([30.0])
         device.background.render = lambda length: np.zeros(length, dtype=np.float32)  # type: ignore[method-assign]
+        device.background.offset = 0.0
         wave = np.hanning(9)
         sound = SynthSound(
             wave, time_s=0.2, level_db=30.0, label=OTHER, kind="tap", place="joint", side=[-1, 1][seed % 2]
