@@ -257,7 +257,7 @@ No acoustics of a snapping hip, scapula or ankle tendon are published; these fig
 ## Processing and codecs
 
 Two in three sessions pass through a lossy codec, one for the whole session: AAC at 32-192 kbit/s, Opus at 16-96, MP3 at
-64-192, AMR at its eight modes of 4.75-12.2. One in two is processed before: automatic gain, noise suppression (a Wiener
+64-192, AMR at its eight modes of 4.75-12.2. 55 % are processed before: automatic gain, noise suppression (a Wiener
 filter that leaves musical noise; with automatic gain in calls), a noise gate, or clipping. One in seven is resampled on
 the way. No step depends on the classes or moves the time axis: the delay of each encoder is removed to the sample.
 
@@ -268,8 +268,9 @@ the way. No step depends on the classes or moves the time axis: the delay of eac
 ## Assumptions
 
 Nothing published fixes these ranges. Also assumed: the shares of programs, sensors, rooms, devices, processing and
-codecs (`popclass/synthesis/settings.py`, `plan.py`), what phones do to a signal (`processing.py`), room sizes and distances (`acoustics.py`), the modes of the objects in
-`other.py` and `impacts.py`, and that a second peak within 5 ms belongs to its pop.
+codecs (`popclass/synthesis/settings.py`, `plan.py`), what phones do to a signal (`processing.py`), room sizes and
+distances (`acoustics.py`), the modes of the objects in `other.py` and `impacts.py`, and that a second peak within 5 ms
+belongs to its pop.
 
 {assumed}
 """
