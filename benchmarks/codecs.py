@@ -1,18 +1,24 @@
 """Events and labels of the same recordings as WAV, FLAC, AAC, MP3 and Opus.
 
     python benchmarks/codecs.py [RECORDING ...]
+    python benchmarks/codecs.py --cracks FOLDER
 
 Each recording (default: those of samples/demo) is written as 16-bit WAV and with each codec, and all are classified.
 An event of the WAV is kept if the other file has one within 2 ms (5 ms for AAC and MP3, which spread a click); it is
 doubled if there are two. A label is flipped if both files give the event a class and they differ. Recordings of
 another rate are resampled to 48 kHz, which all codecs know.
+
+With `--cracks`, FOLDER holds recordings of cracks and `truth.csv` (file, onset_s). The table counts the cracks that are
+labelled `cavitation` in each codec, with the probability by sound alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 
 import av
@@ -22,7 +28,7 @@ import soxr
 from measure import Bounds
 
 import popclass
-from popclass.results import UNCERTAIN
+from popclass.results import CAVITATION, UNCERTAIN
 
 DEMO = Path(__file__).resolve().parents[1] / "samples" / "demo"
 CODECS = {  # name of the file, codec, bit rate, tolerance in seconds
@@ -31,6 +37,14 @@ CODECS = {  # name of the file, codec, bit rate, tolerance in seconds
     "MP3 96k": ("a.mp3", "libmp3lame", 96_000, 0.005),
     "Opus 24k": ("a.webm", "libopus", 24_000, 0.002),
 }
+CRACK_CODECS = {  # name of the file, codec, bit rate
+    "AAC 128k": ("a.m4a", "aac", 128_000),
+    "AAC 64k": ("b.m4a", "aac", 64_000),
+    "MP3 96k": ("a.mp3", "libmp3lame", 96_000),
+    "Opus 24k": ("a.ogg", "libopus", 24_000),
+    "webm 64k": ("a.webm", "libopus", 64_000),
+}
+CRACK_WITHIN_S = 0.005
 RATE = 48_000  # that all of these codecs know
 LEAST_KEPT = 0.9
 LEAST_KEPT_OPUS = 0.6  # 24 kbit/s is made for speech and removes faint clicks
@@ -67,11 +81,49 @@ def compare(reference: list[popclass.Event], other: list[popclass.Event], within
     return np.array([kept, doubled, int((~near_any).sum()), flipped])
 
 
+def cracks(folder: Path) -> int:
+    """Print the cracks that keep their label in each codec; return 1 if a codec loses one that the WAV has."""
+    if not (folder / "truth.csv").is_file():
+        print(f"skipped: {folder} has no truth.csv")
+        return 0
+    truth: dict[str, list[float]] = defaultdict(list)
+    with (folder / "truth.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            truth[row["file"]].append(float(row["onset_s"]))
+    lost = False
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, onsets in sorted(truth.items()):
+            samples, rate = soundfile.read(folder / name, dtype="float32", always_2d=True)
+            called = {"WAV": _called(folder / name, onsets)}
+            for codec, (file, encoder, bit_rate) in CRACK_CODECS.items():
+                encode(Path(temporary, file), encoder, bit_rate, samples[:, 0], rate)
+                called[codec] = _called(Path(temporary, file), onsets)
+            print(f"{name}: {len(onsets)} cracks")
+            for codec, events in called.items():
+                kept = sum(event.label == CAVITATION for event in events)
+                by_sound = ", ".join(f"{event.probabilities[CAVITATION]:.2f}" for event in events)
+                print(f"  {codec:8}  {len(events)} found, {kept} cavitation; p by sound {by_sound or '-'}")
+                lost |= kept < sum(event.label == CAVITATION for event in called["WAV"])
+    return int(lost)
+
+
+def _called(path: Path, onsets: list[float]) -> list[popclass.Event]:
+    """Return the event nearest to each onset, if it is near enough."""
+    events = popclass.classify(path).events
+    nearest = [min(events, key=lambda event: abs(event.start_s - onset), default=None) for onset in onsets]
+    pairs = zip(nearest, onsets, strict=True)
+    return [event for event, onset in pairs if event and abs(event.start_s - onset) <= CRACK_WITHIN_S]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; return 1 if a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recordings", nargs="*", type=Path)
-    paths = parser.parse_args(arguments).recordings or sorted(DEMO.glob("*.flac"))
+    parser.add_argument("--cracks", type=Path, metavar="FOLDER")
+    options = parser.parse_args(arguments)
+    if options.cracks is not None:
+        return cracks(options.cracks)
+    paths = options.recordings or sorted(DEMO.glob("*.flac"))
     events = 0
     counts = {name: np.zeros(4, dtype=int) for name in CODECS}
     with tempfile.TemporaryDirectory() as folder:

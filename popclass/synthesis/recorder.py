@@ -1,4 +1,4 @@
-"""Recorder of a session: sounds and background at its levels, then gain control, resampling, faults, clipping, coding.
+"""Recorder of a session: sounds and background at its levels, then processing, resampling, faults, clipping, coding.
 
 Every step keeps the time axis to the sample, so that labels stay true: a label starts where the sound arrives at the
 microphone. No step depends on the classes.
@@ -6,23 +6,26 @@ microphone. No step depends on the classes.
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-import soundfile as sf
-import soxr
 
 from popclass.synthesis import parameters as p
 from popclass.synthesis.acoustics import Background, draw_acoustics
+from popclass.synthesis.codecs import Encoding, code, draw_encoding
+from popclass.synthesis.processing import PROCESSING, by_way_of, resample
 from popclass.synthesis.settings import Settings
-from popclass.synthesis.waves import FloatArray, Random, Signal, SynthSound, convolve
+from popclass.synthesis.waves import FloatArray, Random, Signal, SynthSound, choose, convolve
 
 MERGE_S = 0.005
 SIDES = {1: (0,), 2: (-1, 1)}  # of the sensors, by their number
 LEVEL_WINDOW_S = 0.010
+# Sessions that pass another rate before the file, that rate, and the quality of the resampler (soxr): ASSUMPTION.
+RESAMPLED = 0.15
+RATES_ON_THE_WAY = (16000, 22050, 24000, 32000, 44100, 48000)
+RESAMPLERS = {"QQ": 0.3, "LQ": 0.3, "HQ": 0.4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,11 @@ class Recorder:
         self.responses = draw_acoustics(rng, settings)
         self.background = Background(rng, settings, self.responses["device"])
         self.lag_s, self.loss_db = p.SENSOR_LAG.draw(rng), p.SENSOR_LOSS.draw(rng)
+        self.encoding: Encoding | None = None
+        self.way: tuple[int, str] | None = None
 
     def set_level(self, levels: list[float]) -> None:
-        """Draw the gain from the background (rms 1) to full scale, and the quality of a codec.
+        """Draw the gain from the background (rms 1) to full scale, the encoding, and a rate on the way to the file.
 
         Parameters
         ----------
@@ -92,7 +97,10 @@ class Recorder:
         if self.settings.codec != "none":
             lowest = max(lowest, -66.0)  # a codec would mute less
         self.gain = 10.0 ** (min(max(wanted - loudest, lowest), -18.0) / 20.0)
-        self.quality = self.rng.uniform(0.3, 1.0)
+        if self.settings.codec != "none":
+            self.encoding = draw_encoding(self.rng, self.settings.codec, self.settings.sample_rate)
+        if self.rng.random() < RESAMPLED:
+            self.way = RATES_ON_THE_WAY[int(self.rng.integers(len(RATES_ON_THE_WAY)))], choose(self.rng, RESAMPLERS)
 
     def record(self, at: datetime, duration: float, plan: list[SynthSound]) -> GeneratedRecording:
         """Return one recording of a plan; `set_level` has been called."""
@@ -109,14 +117,16 @@ class Recorder:
         signal *= np.float32(10.0 ** (rng.normal(0.0, 1.5) / 20.0))
         labels = [self._add_sound(signal, sound, side) for sound in plan if not sound.digital]
         signal *= np.float32(self.gain)
-        if settings.processing in GAIN_CONTROLS:
-            signal = GAIN_CONTROLS[settings.processing](rng, signal, rate)
+        if settings.processing in PROCESSING:
+            signal = PROCESSING[settings.processing](rng, signal, rate)
+        if self.way is not None:
+            signal = by_way_of(signal, rate, *self.way)
         signal = resample(signal, rate, settings.sample_rate)
         signal += np.float32(self.background.offset)  # not before: the edges of a raised signal ring in the resampler
         labels += [self._add_fault(signal, sound) for sound in plan if sound.digital]
         signal = convert(rng, signal, settings.bits)
-        if settings.codec != "none":
-            signal = quantize(code(signal, settings.sample_rate, settings.codec, self.quality), settings.bits)
+        if self.encoding is not None:
+            signal = quantize(code(signal, settings.sample_rate, self.encoding), settings.bits)
         return signal, labels
 
     def _add_sound(self, signal: Signal, sound: SynthSound, side: int) -> Label:
@@ -175,50 +185,6 @@ def merge(labels: list[Label]) -> tuple[Label, ...]:
     return tuple(replace(x, end_s=min(x.end_s, limit)) for x, limit in zip(merged, limits, strict=False))
 
 
-def automatic_gain(rng: Random, signal: Signal, rate: int) -> Signal:
-    """Apply automatic gain control: down fast, up slowly, within a limited range."""
-    attack, release = rng.uniform(0.005, 0.1), rng.uniform(0.3, 3.0)
-    reach, ratio = rng.uniform(6.0, 24.0), rng.uniform(0.3, 0.9)
-    levels = _levels(signal, rate)
-    wanted = np.clip(-ratio * (levels - np.mean(levels[1:])), -reach, reach)
-    return _follow(signal, rate, wanted, attack, release)
-
-
-def noise_gate(rng: Random, signal: Signal, rate: int) -> Signal:
-    """Attenuate the signal where it is near the noise floor; open within milliseconds."""
-    depth, threshold = rng.uniform(4.0, 18.0), rng.uniform(4.0, 14.0)
-    opening, closing = rng.uniform(0.001, 0.01), rng.uniform(0.05, 0.4)
-    levels = _levels(signal, rate)
-    return _follow(signal, rate, np.where(levels > levels[0] + threshold, 0.0, -depth), closing, opening)
-
-
-GAIN_CONTROLS = {"automatic gain": automatic_gain, "noise gate": noise_gate}
-
-
-def _levels(signal: Signal, rate: int) -> FloatArray:
-    """Return the median level in dB, at which a gain control starts, and the level of each 5 ms."""
-    block = max(1, rate // 200)
-    power = np.mean(np.pad(signal, (0, -len(signal) % block)).reshape(-1, block) ** 2, axis=1)
-    levels = np.asarray(10.0 * np.log10(power + 1e-12), dtype=np.float64)
-    return np.concatenate([[np.median(levels)], levels])
-
-
-def _follow(signal: Signal, rate: int, wanted: FloatArray, down_s: float, up_s: float) -> Signal:
-    """Move the gain towards the one wanted for each level, with a time constant down and one up."""
-    gains, gain = [], float(wanted[0])
-    down, up = 1.0 - np.exp(-0.005 / down_s), 1.0 - np.exp(-0.005 / up_s)
-    for target in wanted[1:].tolist():
-        gains.append(gain)
-        gain += (target - gain) * (down if target < gain else up)
-    curve = np.interp(np.arange(len(signal)), np.arange(len(gains)) * max(1, rate // 200), gains)
-    return (signal * 10.0 ** (curve / 20.0)).astype(np.float32)
-
-
-def resample(signal: Signal, rate: int, new_rate: int) -> Signal:
-    """Return the signal at another rate, without delay."""
-    return signal if rate == new_rate else soxr.resample(signal, rate, new_rate, quality="HQ")
-
-
 def fault(signal: Signal, at: int, kind: str, wave: FloatArray) -> int:
     """Add a fault of the recorder to the signal, in place; return the sample after its end."""
     stop = min(len(signal), at + len(wave))
@@ -233,7 +199,7 @@ def fault(signal: Signal, at: int, kind: str, wave: FloatArray) -> int:
 
 def convert(rng: Random, signal: Signal, bits: int) -> Signal:
     """Return the signal after a converter of this many bits: its own noise, clipping and rounding."""
-    noise = rng.standard_normal(len(signal), dtype=np.float32)
+    noise = rng.standard_normal(signal.shape, dtype=np.float32)
     return quantize(signal + noise * np.float32(0.7 / 2 ** (bits - 1)), bits)
 
 
@@ -241,33 +207,3 @@ def quantize(signal: Signal, bits: int) -> Signal:
     """Clip at full scale and round to a word length."""
     steps = np.float32(2 ** (bits - 1))
     return np.clip(np.round(signal * steps), -steps, steps - 1).astype(np.float32) / steps
-
-
-def code(signal: Signal, rate: int, codec: str, quality: float) -> Signal:
-    """Return the signal encoded and decoded by a lossy codec, at the same length; `quality` is 0-1."""
-    coded = _aac(signal, rate, quality) if codec == "aac" else _by_soundfile(signal, rate, codec, quality)
-    return np.pad(coded[: len(signal)], (0, max(0, len(signal) - len(coded))))
-
-
-def _by_soundfile(signal: Signal, rate: int, codec: str, quality: float) -> Signal:
-    form, subtype = ("MP3", "MPEG_LAYER_III") if codec == "mp3" else ("OGG", "OPUS")
-    memory = io.BytesIO()
-    with sf.SoundFile(memory, "w", rate, 1, subtype, format=form, compression_level=min(0.95, 1.0 - quality)) as stream:
-        stream.write(signal)
-    memory.seek(0)
-    return np.asarray(sf.read(memory, dtype="float32")[0])
-
-
-def _aac(signal: Signal, rate: int, quality: float) -> Signal:
-    import av
-
-    memory = io.BytesIO()
-    with av.open(memory, "w", format="mp4") as container:
-        stream = container.add_stream("aac", rate=rate, options={"aac_coder": "fast"}, layout="mono")
-        stream.bit_rate = int(min(6 * rate, 40_000 + quality * 120_000))
-        frame = av.AudioFrame.from_ndarray(signal[None], format="fltp", layout="mono")
-        frame.sample_rate, frame.pts = rate, 0
-        container.mux([*stream.encode(frame), *stream.encode(None)])
-    memory.seek(0)
-    with av.open(memory, "r") as coded:
-        return np.concatenate([frame.to_ndarray()[0] for frame in coded.decode(audio=0)]).astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from popclass.errors import UsageError
+from popclass.synthesis.codecs import CODECS
 from popclass.synthesis.waves import Random, Regime, choose
 from popclass.timing.sites import SITES
 
@@ -30,8 +31,10 @@ FACTORS: dict[str, dict[str, float]] = {
         **{"white": 0.17, "pink": 0.2, "brown": 0.13, "hum": 0.13, "fan": 0.13},
         **{"traffic": 0.09, "babble": 0.07, "webcam": 0.08},
     },
-    "processing": {"none": 0.55, "automatic gain": 0.18, "noise gate": 0.1, "clipping": 0.17},
-    "codec": {"none": 0.8, "mp3": 0.08, "aac": 0.09, "opus": 0.03},
+    "processing": {
+        **{"none": 0.45, "automatic gain": 0.16, "noise gate": 0.07, "noise suppression": 0.18, "clipping": 0.14},
+    },
+    "codec": {"none": 0.35, "mp3": 0.13, "aac": 0.25, "opus": 0.21, "amr": 0.06},
     "pitch": _REGIME_SHARES,
     "duration": _REGIME_SHARES,
 }
@@ -41,7 +44,7 @@ SAMPLE_RATES = {
 }
 BITS = {16: 0.75, 24: 0.2, 12: 0.05}
 TWO_SENSORS = 0.1  # of sessions, a sensor on the left and one on the right: ASSUMPTION
-CODEC_RATES = {"mp3": (8000, 16000, 22050, 24000, 32000, 44100, 48000), "opus": (8000, 16000, 24000, 48000)}
+CODEC_RATES = {name: codec.rates for name, codec in CODECS.items() if codec.rates}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def draw_settings(rng: Random) -> Settings:
     """
     codec, rate = choose(rng, FACTORS["codec"]), choose(rng, SAMPLE_RATES)
     if rate not in CODEC_RATES.get(codec, SAMPLE_RATES):
-        rate = 48000
+        rate = max(CODEC_RATES[codec])
     factors = {name: choose(rng, shares) for name, shares in FACTORS.items() if name != "codec"}
     site = choose(rng, {site.name: 3.0 if site.documented else 1.0 for site in SITES.values()})
     bits, channels = choose(rng, BITS), 2 if rng.random() < TWO_SENSORS else 1

@@ -43,7 +43,7 @@ from popclass.training.folds import make_folds
 from popclass.training.model_card import card
 from popclass.training.thresholds import distribution, fit_novelty
 
-SESSIONS, SEED = 1000, 20261122
+SESSIONS, SEED = 800, 20261122
 SETTINGS_LEFT_OUT = ("sensor", "room", "device", "background", "processing", "pitch", "duration")
 NOVELTY_EVENTS = 6000  # enough for the distances of ordinary sounds
 WORKERS = 2
