@@ -53,6 +53,7 @@ file name.
 @options.cavities
 @options.refractory
 @options.count_by
+@options.class_frequencies
 @options.subject
 @options.checked("--recorded-at", parse_moment, "ISO", "Start, like 2026-11-22T10:15:00+01:00 (default: of the file).")
 @options.min_probability
@@ -88,7 +89,7 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
         )
         if found:
             given = Metadata(**{name: settings[name] for name in ("site", "subject", "cavities", "recorded_at")})
-            rules = {name: settings[name] for name in ("min_probability", "count_by")}
+            rules = {name: settings[name] for name in ("min_probability", "count_by", "class_frequencies")}
             rules["refractory_s"] = settings["refractory"]
             results = postprocess(apply_model(found, loaded), [given] * len(found), loaded, **rules)
             write_results(results, format=form, target=output, keep_corrected=True, show_all=settings["show_all"])

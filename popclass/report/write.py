@@ -31,7 +31,7 @@ from popclass.postprocess import postprocess
 from popclass.report.guidance import all_symptoms, check_symptom, guidance
 from popclass.report.media import extract_media
 from popclass.report.page import page_data, page_script, render, shown_name
-from popclass.results import PER_BURST, RecordingResult
+from popclass.results import FROM_MODEL, PER_BURST, RecordingResult
 from popclass.timing.sites import lookup
 from popclass.utils.files import STDOUT, system_errors, write_text
 from popclass.utils.text import abbreviated, counted, one_line, visible
@@ -136,6 +136,7 @@ def write_batch_report(
     refractory: float | None = None,
     min_probability: float | None = None,
     count_by: str = PER_BURST,
+    class_frequencies: str = FROM_MODEL,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, list[str]]:
     """Write `report.html` and `pages/` into the results folder of a batch.
@@ -144,7 +145,7 @@ def write_batch_report(
     ----------
     batch : BatchResult
         Returned by `popclass.classify_folder`.
-    folder, model, manifest, site, refractory, min_probability, count_by
+    folder, model, manifest, site, refractory, min_probability, count_by, class_frequencies
         As passed to `popclass.classify_folder`.
     progress : callable, optional
         Called with the number of pages done and the number of all pages.
@@ -171,6 +172,7 @@ def write_batch_report(
         symptoms = read_symptoms(Path(manifest), root, names, check_symptom)
         metadata |= read_manifest(Path(manifest), root, names, site=site)
     rules = {"refractory_s": refractory, "min_probability": min_probability, "count_by": count_by}
+    rules["class_frequencies"] = class_frequencies
     results = _results(batch, metadata, chosen, rules)
     timelines: dict[int, list[RecordingResult]] = {}
     for result in results.values():
