@@ -19,8 +19,8 @@ from popclass.results import CLASS_FREQUENCIES
 
 Array = NDArray[np.float64]
 
-PRIOR_EVENTS = 30.0
-"""Events at the frequencies of the training data that the prior counts as; `experiments/frequencies.py` compares."""
+PRIOR_EVENTS = 100.0
+"""Events that the prior counts as; `experiments/frequencies.py` compares others."""
 _ITERATIONS = 1000
 _TOLERANCE = 1e-9
 
@@ -39,7 +39,6 @@ def estimate(
     trained: Array,
     *,
     prior_events: float = PRIOR_EVENTS,
-    weights: Array | None = None,
     earlier: Array | None = None,
 ) -> Array:
     """Return the class frequencies among events, shape (classes,).
@@ -52,22 +51,19 @@ def estimate(
         Frequencies in the training data, all above 0.
     prior_events : float
         Events at these frequencies that the prior counts as, above 0.
-    weights : ndarray, shape (n,), optional
-        Number of events that each counts as (default: 1).
     earlier : ndarray, shape (classes,), optional
         Number of events of each class that were found before these.
 
     Examples
     --------
-    >>> likely = np.full((70, 2), [0.9, 0.1])
-    >>> estimate(likely, np.array([0.5, 0.5])).round(2).tolist()
-    [0.85, 0.15]
+    >>> few, many = np.full((10, 2), [0.9, 0.1]), np.full((1000, 2), [0.9, 0.1])
+    >>> [estimate(each, np.array([0.5, 0.5])).round(2).tolist() for each in (few, many)]
+    [[0.54, 0.46], [0.95, 0.05]]
     """
-    counted = np.ones(len(probabilities)) if weights is None else weights
     known = prior_events * trained + (0.0 if earlier is None else earlier)
     frequencies = known / known.sum()
     for _ in range(_ITERATIONS):
-        sums = known + counted @ reweight(probabilities, trained, frequencies)
+        sums = known + reweight(probabilities, trained, frequencies).sum(axis=0)
         before, frequencies = frequencies, sums / sums.sum()
         if np.abs(frequencies - before).max() < _TOLERANCE:
             break
