@@ -173,7 +173,7 @@ def generated(recordings: Sequence[Recording], model: Model) -> str:
         variant: posteriors(reweighted(analyses, units[variant.unit], variant, model), metadata, model)
         for variant in GENERATED
     }
-    text = [f"## Generated sessions: {len(sessions)} of seed {SEED}"]
+    text = [f"## Generated sessions: {len(sessions)}"]
     head = ("class frequencies", "log loss", "Brier", "ECE", "balanced accuracy", "joint precision", "joint recall")
     for program in PROGRAMS:
         some = [i for i, each in enumerate(recordings) if program in ("all", programs[each.session])]
