@@ -111,7 +111,8 @@ def test_update_estimated_frequencies(model, table):
         list(trackers[1].update(event.onset + 1))
     assert len(trackers[1].rows) < 200
     assert trackers[1].history().class_counts.sum() == pytest.approx(400)
-    np.testing.assert_allclose(list(trackers[1].frequencies.values()), at_once, atol=0.02)
+    # events that are forgotten count by the estimate of their time
+    np.testing.assert_allclose(list(trackers[1].frequencies.values()), at_once, atol=0.1)
     assert [last[event.event].label for event in whole] == [event.label for event in whole]
 
 
