@@ -23,7 +23,7 @@ from popclass.features import FrontEnd, extract
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
-from popclass.results import PER_BURST, Analysis, Event, RecordingInfo, RecordingResult
+from popclass.results import FROM_MODEL, PER_BURST, Analysis, Event, RecordingInfo, RecordingResult
 
 Array = NDArray[np.float64]
 Source = str | os.PathLike[str] | BinaryIO | NDArray[Any]
@@ -233,6 +233,7 @@ def classify(
     recorded_at: datetime | None = None,
     min_probability: float | None = None,
     count_by: str = PER_BURST,
+    class_frequencies: str = FROM_MODEL,
     sample_rate: int | None = None,
     progress: Progress | None = None,
 ) -> RecordingResult:
@@ -258,6 +259,9 @@ def classify(
         Minimum probability for a label, 0-1; below it the event is `uncertain` (default: set by the model).
     count_by : str
         `burst` if the pops of a burst count as one cavitation of one joint, `pop` if each counts.
+    class_frequencies : str
+        `estimate` to estimate the class frequencies of the timeline from its events, `model` for those of the training
+        data.
     sample_rate : int, optional
         In hertz; for arrays only.
     progress : callable, optional
@@ -288,6 +292,7 @@ def classify(
     chosen = load_model(model)
     analysis = analyze(source, chosen, sample_rate=sample_rate, progress=progress)
     rules: dict[str, Any] = {"refractory_s": refractory, "min_probability": min_probability, "count_by": count_by}
+    rules["class_frequencies"] = class_frequencies
     return postprocess([analysis], [metadata], chosen, **rules)[0]
 
 

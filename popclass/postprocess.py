@@ -13,16 +13,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from popclass.bursts import count_cavitations, find_bursts, in_bursts
 from popclass.errors import UsageError, require
+from popclass.frequencies import check_class_frequencies, estimate, reweight
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.results import (
     CAVITATION,
+    FROM_MODEL,
     OTHER,
     PER_BURST,
     REFRACTORY,
@@ -53,6 +56,8 @@ class LabelRules:
     classes : tuple of str
     min_probability : ndarray, shape (classes,)
         Below it the class is not named.
+    frequencies : ndarray, shape (classes,)
+        Share of each class in the training data.
     novelty : float
         From this novelty on no joint class is named.
     capacity : int or None
@@ -62,15 +67,22 @@ class LabelRules:
         Log-odds against a cavitation without a free cavity, see `popclass.timing.refractory.check`.
     count_by : str
         `burst` or `pop`: what counts as one cavitation.
+    class_frequencies : str
+        `estimate` or `model`: from the events of the timeline, or those of the training data.
+    estimated : ndarray, shape (classes,), optional
+        Class frequencies of the timeline, see `with_frequencies_of`.
     """
 
     classes: tuple[str, ...]
     min_probability: Array
+    frequencies: Array
     novelty: float
     capacity: int | None
     refractory_s: float
     price: float = refractory.PRICE
     count_by: str = PER_BURST
+    class_frequencies: str = FROM_MODEL
+    estimated: Array | None = None
 
     @classmethod
     def of(
@@ -83,6 +95,7 @@ class LabelRules:
         min_probability: float | None = None,
         price: float = refractory.PRICE,
         count_by: str = PER_BURST,
+        class_frequencies: str = FROM_MODEL,
     ) -> LabelRules:
         """Return the rules of a model at a site; `refractory_s` and `min_probability` override their defaults.
 
@@ -100,8 +113,27 @@ class LabelRules:
             refractory_s = REFRACTORY_S if site is None else lookup(site).refractory_s
         check_duration(refractory_s, what="refractory")
         refractory.check_count_by(count_by)
-        novelty = model.thresholds.novelty
-        return cls(model.classes, least, novelty, capacity, refractory_s, price, count_by)
+        check_class_frequencies(class_frequencies)
+        limits = model.thresholds.novelty, capacity, refractory_s, price
+        return cls(model.classes, least, model.frequencies, *limits, count_by, class_frequencies)
+
+    def with_frequencies_of(self, contextual: Array, earlier: Array | None = None) -> LabelRules:
+        """Return the rules with the class frequencies of some events, where they are to be estimated.
+
+        Parameters
+        ----------
+        contextual : ndarray, shape (n, classes)
+            Probabilities after context of the events of the timeline.
+        earlier : ndarray, shape (classes,), optional
+            As `popclass.frequencies.estimate`.
+        """
+        if self.class_frequencies == FROM_MODEL:
+            return self
+        return replace(self, estimated=estimate(contextual, self.frequencies, earlier=earlier))
+
+    def at_frequencies(self, probabilities: Array) -> Array:
+        """Return probabilities at the class frequencies of the timeline; unchanged where these are not estimated."""
+        return probabilities if self.estimated is None else reweight(probabilities, self.frequencies, self.estimated)
 
     def unclear(self, probabilities: Array, novelty: Array) -> Flags:
         """Return the events that are `uncertain`, for probabilities of shape (n, classes)."""
@@ -155,6 +187,7 @@ def postprocess(
     refractory_s: float | None = None,
     min_probability: float | None = None,
     count_by: str = PER_BURST,
+    class_frequencies: str = FROM_MODEL,
 ) -> list[RecordingResult]:
     """Check the timing of recordings on their timelines and label their events.
 
@@ -169,6 +202,9 @@ def postprocess(
         Minimum probability for a label (default: set by the model, per class).
     count_by : str
         `burst` if the pops of a burst count as one cavitation of one joint, `pop` if each counts.
+    class_frequencies : str
+        `estimate` to estimate the class frequencies of each timeline from its events, `model` for those of the training
+        data.
 
     Returns
     -------
@@ -180,9 +216,8 @@ def postprocess(
     UsageError
         If a parameter is out of range.
     """
-    rules_of = partial(
-        LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability, count_by=count_by
-    )
+    options: dict[str, Any] = {"count_by": count_by, "class_frequencies": class_frequencies}
+    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability, **options)
     rules_of()  # refuses a wrong value even where there is nothing to label
     infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     clock_warnings = timeline_warnings(infos)
@@ -192,7 +227,10 @@ def postprocess(
         needed_of = partial(refractory.cavities_needed, refractory_s=rules.refractory_s, count_by=count_by)
         names = tuple(analyses[index].info.name for index in line.recordings)
         total = needed_of(placed.time_s, placed.burst, labels.cavitation)
-        session = Session(names, rules.capacity, rules.refractory_s, total, count_by)
+        frequencies = (
+            None if rules.estimated is None else dict(zip(model.classes, rules.estimated.tolist(), strict=True))
+        )
+        session = Session(names, rules.capacity, rules.refractory_s, total, count_by, frequencies)
         for index in line.recordings:
             own, analysis = np.flatnonzero(placed.recording == index), analyses[index]
             needed = needed_of(placed.time_s[own], placed.burst[own], labels.cavitation[own])
@@ -213,6 +251,7 @@ def posteriors(
     refractory_s: float | None = None,
     price: float = refractory.PRICE,
     count_by: str = PER_BURST,
+    class_frequencies: str = FROM_MODEL,
 ) -> list[Array]:
     """Return the class probabilities after context and timing, before any threshold.
 
@@ -220,7 +259,7 @@ def posteriors(
 
     Parameters
     ----------
-    analyses, metadata, model, refractory_s, count_by
+    analyses, metadata, model, refractory_s, count_by, class_frequencies
         As `postprocess`.
     price : float
         As `popclass.timing.refractory.check`.
@@ -231,7 +270,8 @@ def posteriors(
         One for each recording, in the order given.
     """
     found: dict[int, Array] = {}
-    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, price=price, count_by=count_by)
+    options: dict[str, Any] = {"count_by": count_by, "class_frequencies": class_frequencies}
+    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, price=price, **options)
     for line, placed, rules, sounds in _timelines(analyses, metadata, rules_of):
         probabilities, *_ = check_timing(placed, *sounds, rules)
         found.update({index: probabilities[placed.recording == index] for index in line.recordings})
@@ -270,7 +310,7 @@ def assign_labels(
 def check_timing(
     placed: Placed, contextual: Array, novelty: Array, rules: LabelRules
 ) -> tuple[Array, tuple[str, ...], Flags]:
-    """Apply the refractory rule: a cavitation without a free cavity loses the price of an exception.
+    """Apply class frequencies and the refractory rule: a cavitation without a free cavity loses a price.
 
     A burst that counts as one cavitation pays once: its likeliest pop loses the price, and the probability of
     cavitation of every other candidate changes by the same factor. So the pops of a burst that clearly stays a
@@ -282,6 +322,7 @@ def check_timing(
     timing : tuple of str, (n,)
     takes_cavity : ndarray of bool, shape (n,)
     """
+    contextual = rules.at_frequencies(contextual)
     if CAVITATION not in rules.classes or not len(contextual):
         return contextual, (UNCHECKED,) * len(contextual), np.zeros(len(contextual), dtype=bool)
     logits = np.log(np.maximum(contextual, 1e-12))
@@ -335,4 +376,5 @@ def _timelines(
         capacity = max((number for number in stated if number is not None), default=None)
         contextual = np.concatenate([analyses[index].contextual for index in line.recordings])
         novelty = np.concatenate([analyses[index].novelty for index in line.recordings])
-        yield line, line.place(onsets, bursts), rules_of(site=line.site, capacity=capacity), (contextual, novelty)
+        rules = rules_of(site=line.site, capacity=capacity).with_frequencies_of(contextual)
+        yield line, line.place(onsets, bursts), rules, (contextual, novelty)

@@ -33,6 +33,11 @@ PER_BURST = "burst"
 PER_POP = "pop"
 COUNT_BY = (PER_BURST, PER_POP)
 
+# class frequencies to which the probabilities apply
+ESTIMATE = "estimate"
+FROM_MODEL = "model"
+CLASS_FREQUENCIES = (ESTIMATE, FROM_MODEL)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -180,6 +185,9 @@ class Session:
         period.
     count_by : str
         `burst` or `pop`: what was counted as one cavitation.
+    frequencies : mapping of str to float, or None
+        Class frequencies that were estimated from the events of the timeline; None where those of the training data
+        apply.
     """
 
     recordings: tuple[str, ...]
@@ -187,6 +195,7 @@ class Session:
     refractory_s: float
     cavities_needed: int
     count_by: str = PER_BURST
+    frequencies: Mapping[str, float] | None = None
 
 
 def _of(path: str) -> Any:

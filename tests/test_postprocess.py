@@ -216,6 +216,39 @@ def test_count_by_burst_one_cavity():
     assert result.events[-1].p_label == single.events[-1].p_label
 
 
+def test_class_frequencies_estimated():
+    """Many taps make the same sound less likely a pop; the frequencies of two timelines are apart."""
+    doubtful = (0.5, 0.1, 0.4)
+    taps = analysis_of(np.arange(1.0, 301.0), [TAP] * 299 + [doubtful], name="taps.wav")
+    pops = analysis_of(np.arange(1.0, 301.0), [POP] * 299 + [doubtful], name="pops.wav")
+    kept = [postprocess([each], [Metadata()], MODEL)[0].events[-1] for each in (taps, pops)]
+    assert [event.posteriors["cavitation"] for event in kept] == [pytest.approx(0.5)] * 2
+    results = postprocess([taps, pops], [Metadata()] * 2, MODEL, class_frequencies="estimate")
+    few, many = (result.events[-1] for result in results)
+    assert few.posteriors["cavitation"] < 0.4 < 0.8 < many.posteriors["cavitation"]
+    assert few.label == "other"
+    assert few.probabilities["cavitation"] == many.probabilities["cavitation"] == 0.5
+    for event in (few, many):
+        assert sum(event.posteriors.values()) == pytest.approx(1)
+    alone = one(pops, class_frequencies="estimate")
+    assert results[1] == alone
+
+
+def test_class_frequencies_of_session():
+    analyses = [analysis_of([1.0], [POP], name=name, recorded_at=START) for name in ("a.wav", "b.wav")]
+    results = postprocess(analyses, [Metadata(subject="P1")] * 2, MODEL, class_frequencies="estimate")
+    first, second = (result.session.frequencies for result in results)
+    assert first == second
+    assert sum(first.values()) == pytest.approx(1)
+    assert first["cavitation"] > MODEL.frequencies[0]
+    assert one(analyses[0]).session.frequencies is None
+
+
+def test_class_frequencies_invalid():
+    with pytest.raises(UsageError, match="class frequencies 'mine'"):
+        one(analysis_of([], []), class_frequencies="mine")
+
+
 def test_count_by_invalid():
     with pytest.raises(UsageError, match="allowed are burst and pop"):
         one(analysis_of([], []), count_by="thrust")

@@ -12,8 +12,9 @@ can report changes. Each of these lines ends with its own CRC-32.
 - A line counts only while the file still has that size and time of modification. The last line of a file counts.
 - Recordings that failed are not in the journal: they are tried again.
 - Labels are not in the journal, since the manifest may change from one run to the next.
-- Another model, folder, version of popclass, site, refractory period, minimum probability or `--count-by` is refused;
-  `--fresh` starts over. A journal without `--count-by` is an older one, made when each pop counted.
+- Another model, folder, version of popclass, site, refractory period, minimum probability, `--count-by` or
+  `--class-frequencies` is refused; `--fresh` starts over. A journal without `--count-by` is an older one, made when
+  each pop counted; one without `--class-frequencies` was made with those of the model.
 - One batch at a time writes a journal.
 
 All results of a batch are made from journal lines, those of this run and those of an earlier one alike. So an
@@ -37,7 +38,7 @@ import numpy as np
 from popclass.batch.files import Fingerprint
 from popclass.batch.manifest import Summary, check_summary
 from popclass.errors import OutputError
-from popclass.results import PER_POP, Analysis, Event, RecordingInfo
+from popclass.results import FROM_MODEL, PER_POP, Analysis, Event, RecordingInfo
 from popclass.utils.files import Stamp, system_errors
 from popclass.utils.text import one_line
 
@@ -196,7 +197,7 @@ class Journal:
         """Raise OutputError unless the first line is that of an older journal of the same batch."""
         before, other = {}, None
         with suppress(*_MALFORMED):
-            before = {"--count-by": PER_POP, **json.loads(line)}
+            before = {"--count-by": PER_POP, "--class-frequencies": FROM_MODEL, **json.loads(line)}
             if before == now:
                 return
             other = next((key for key in now if before.get(key) != now[key]), None)

@@ -52,7 +52,7 @@ class Labeler:
     model : Model
     refractory, min_probability : float or None
         As `popclass.classify`.
-    count_by : str
+    count_by, class_frequencies : str
         As `popclass.classify`.
 
     Attributes
@@ -68,16 +68,23 @@ class Labeler:
         refractory: float | None,
         min_probability: float | None,
         count_by: str,
+        class_frequencies: str,
     ) -> None:
         self._metadata = metadata
         self._postprocess = partial(
-            postprocess, model=model, refractory_s=refractory, min_probability=min_probability, count_by=count_by
+            postprocess,
+            model=model,
+            refractory_s=refractory,
+            min_probability=min_probability,
+            count_by=count_by,
+            class_frequencies=class_frequencies,
         )
         self._postprocess([], [])  # refuses wrong options before the work starts
         self._pending: list[Analysis] = []
         self._rows: dict[str, RecordingRow] = {}
         self._events: dict[str, str] = {}
         self._bursts: dict[str, str] = {}
+        self._frequencies: dict[str, Mapping[str, float]] = {}
         self.fingerprints: dict[str, Fingerprint] = {}
 
     def add(self, entries: Iterable[Entry]) -> None:
@@ -117,10 +124,17 @@ class Labeler:
         """Yield the lines of the table of bursts, in the order of the recordings' paths."""
         return (self._bursts[name] for name in sorted(self._bursts))
 
+    def frequencies(self) -> dict[str, dict[str, float]]:
+        """Return the estimated class frequencies of each timeline by the name of its first recording."""
+        found = self._frequencies
+        return {name: {label: round(share, 4) for label, share in found[name].items()} for name in sorted(found)}
+
     def _label(self, analyses: Iterable[Analysis]) -> None:
         ordered = sorted(analyses, key=lambda each: each.info.name)  # independent of the order of processing
         for result in self._postprocess(ordered, [self._metadata[each.info.name] for each in ordered]):
             self._rows[result.recording] = RecordingRow.from_result(result)
+            if result.session is not None and result.session.frequencies is not None:
+                self._frequencies[result.session.recordings[0]] = result.session.frequencies
             self._events[result.recording] = "".join(csv_rows(result))
             self._bursts[result.recording] = "".join(burst_rows(result))
 

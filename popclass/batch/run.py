@@ -28,7 +28,7 @@ from popclass.errors import UsageError
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.results import PER_BURST, SCHEMA_VERSION
+from popclass.results import FROM_MODEL, PER_BURST, SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.utils.duration import in_future
 from popclass.utils.files import Stamp
@@ -50,6 +50,7 @@ def classify_folder(
     refractory: float | None = None,
     min_probability: float | None = None,
     count_by: str = PER_BURST,
+    class_frequencies: str = FROM_MODEL,
     jobs: int | None = 1,
     fresh: bool = False,
     scheduler: str | None = None,
@@ -74,7 +75,7 @@ def classify_folder(
         Site of the recordings for which the manifest has none.
     refractory, min_probability : float, optional
         As `popclass.classify`.
-    count_by : str
+    count_by, class_frequencies : str
         As `popclass.classify`.
     jobs : int or None
         Number of processes, 1 to 256; None for one per core. With more than one, a script must do its work below
@@ -125,7 +126,7 @@ def classify_folder(
     stated = {} if manifest is None else read_manifest(Path(manifest), source, recordings, site=site)
     metadata = {name: Metadata(site=site) for name in recordings} | stated
     chosen = load_model(model)
-    labeler = Labeler(metadata, chosen, refractory, min_probability, count_by)
+    labeler = Labeler(metadata, chosen, refractory, min_probability, count_by, class_frequencies)
     labeler.fail(unreadable)
     made_by = {
         "popclass": __version__,
@@ -135,6 +136,7 @@ def classify_folder(
         "--refractory": None if refractory is None else f"{refractory:g}s",
         "--min-probability": min_probability,
         "--count-by": count_by,
+        "--class-frequencies": class_frequencies,
     }
     shown = None if manifest is None else one_line(os.fspath(manifest))
     parameters = {
@@ -144,6 +146,7 @@ def classify_folder(
         "refractory_s": refractory,
         "min_probability": min_probability,
         "count_by": count_by,
+        "class_frequencies": class_frequencies,
         "jobs": jobs if scheduler is None else None,
         "scheduler": scheduler,
         "to": to,
@@ -180,12 +183,14 @@ def classify_folder(
                 notice(lines[-1])
             rows = labeler.finish(copies)
             result = BatchResult(rows, chosen.classes, target, resumed, to, done.audio_s, done.elapsed_s)
+            trained = dict(zip(chosen.classes, chosen.frequencies.round(4).tolist(), strict=True))
             run = {
                 "popclass": __version__,
                 "schema_version": SCHEMA_VERSION,
                 "libraries": {name: version(name) for name in LIBRARIES},
                 "model": {"name": chosen.name, "sha256": chosen.sha256},
                 "parameters": parameters,
+                "class_frequencies": {"training": trained, "estimated": labeler.frequencies()},
                 "counts": {
                     "recordings": len(result.recordings),
                     "failed": len(result.failed),

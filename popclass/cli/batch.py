@@ -48,6 +48,7 @@ The manifest is a CSV with file (relative to it) and any of subject,site,cavitie
 @options.site
 @options.refractory
 @options.count_by
+@options.class_frequencies
 @options.min_probability
 @options.number("--jobs", "Processes (default: one per core).", 1, MOST_JOBS)
 @click.option("--report", is_flag=True, help="Also write report.html, with a page for each recording with events.")
@@ -100,7 +101,7 @@ def _write_pages(result: BatchResult, folder: str, quiet: bool, settings: dict[s
     """Write the report of a batch; return the number of recordings that could not be read again."""
     from popclass.report import write_batch_report
 
-    rules = ("refractory", "min_probability", "count_by")
+    rules = ("refractory", "min_probability", "count_by", "class_frequencies")
     options = {name: settings[name] for name in ("model", "manifest", "site", *rules)}
     with progress_bar("writing reports") as bar:
         index, failures = write_batch_report(result, folder, progress=None if quiet else bar, **options)

@@ -53,6 +53,7 @@ file name.
 @options.cavities
 @options.refractory
 @options.count_by
+@options.class_frequencies
 @options.subject
 @options.checked("--recorded-at", parse_moment, "ISO", "Start, like 2026-11-22T10:15:00+01:00 (default: of the file).")
 @options.min_probability
@@ -88,7 +89,7 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
         )
         if found:
             given = Metadata(**{name: settings[name] for name in ("site", "subject", "cavities", "recorded_at")})
-            rules = {name: settings[name] for name in ("min_probability", "count_by")}
+            rules = {name: settings[name] for name in ("min_probability", "count_by", "class_frequencies")}
             rules["refractory_s"] = settings["refractory"]
             results = postprocess(apply_model(found, loaded), [given] * len(found), loaded, **rules)
             write_results(results, format=form, target=output, keep_corrected=True, show_all=settings["show_all"])
@@ -149,6 +150,7 @@ def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, 
                     print_note(f"{one_line(result.recording)}: warning: {warning}")
         for warning, names in repeated.items():
             print_note(f"{len(names)} recordings ({abbreviated(names)}): warning: {warning}")
+        _print_frequencies(results)
     expected = _EXPECTED.get(PurePath(output).suffix.lower(), ())
     if expected and form not in expected and not (chosen and form == TABLE and "audacity" in expected):
         wanted = " or ".join(f"--format {name}" for name in expected)
@@ -158,6 +160,18 @@ def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, 
         print_note("each recording was checked by itself; with --subject ID those of one person share a timeline")
     if (assumed := assumption(first.site)) is not None:
         print_note(assumed)
+
+
+def _print_frequencies(results: Sequence[RecordingResult]) -> None:
+    """Print the class frequencies that were estimated, or on how many timelines they were."""
+    from popclass.formats.text import shares
+
+    sessions = {id(result.session): result.session for result in results}.values()
+    found = [session.frequencies for session in sessions if session is not None and session.frequencies is not None]
+    if len(found) > 1:
+        print_note(f"class frequencies were estimated on each of {len(found)} timelines")
+    elif found:
+        print_note(f"class frequencies, estimated: {shares(found[0])}")
 
 
 _FEATURES_HELP = """Write the features of every short sound as CSV.

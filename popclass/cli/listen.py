@@ -66,6 +66,7 @@ when its label changes; the last revision is final. Ctrl-C ends the command.
 @options.cavities
 @options.refractory
 @options.count_by
+@options.class_frequencies
 @options.subject
 @options.number("--rate", "Rate of raw samples or device.", 8_000, 192_000, metavar="HZ")
 @options.number("--channels", "Channels of raw samples or device (default: 1).", 1, 8)

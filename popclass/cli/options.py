@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from popclass.errors import UsageError
-from popclass.results import COUNT_BY, PER_BURST
+from popclass.results import CLASS_FREQUENCIES, COUNT_BY, FROM_MODEL, PER_BURST
 from popclass.timing.sites import MOST_CAVITIES, lookup
 from popclass.utils.duration import LONGEST_S, SHORTEST_S, format_duration, parse_duration
 
@@ -93,6 +93,16 @@ _ALLOWED = f"{format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)} (defa
 refractory = checked("--refractory", parse_duration, "DURATION", f"Time before a cavity can pop again, {_ALLOWED}.")
 _COUNT = "Count cavitations, each of one joint cavity, by burst or by pop."
 count_by = click.option("--count-by", type=click.Choice(COUNT_BY), default=PER_BURST, show_default=True, help=_COUNT)
+_FREQUENCIES = (
+    "Class frequencies for the probabilities: estimated from the recordings, or of the model's training data."
+)
+class_frequencies = click.option(
+    "--class-frequencies",
+    type=click.Choice(CLASS_FREQUENCIES),
+    default=FROM_MODEL,
+    show_default=True,
+    help=_FREQUENCIES,
+)
 subject = checked("--subject", _subject, "ID", "Person; recordings of one subject and site share a timeline.")
 _BOUND = "Minimum probability for a label, 0-1; below it the event is 'uncertain' (default: set by the model)."
 min_probability = checked("--min-probability", _probability, "P", _BOUND)

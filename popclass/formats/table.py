@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from popclass.formats.text import rounded
+from popclass.formats.text import rounded, shares
 from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingResult, Session
 from popclass.utils.text import abbreviated, counted, one_line
 
@@ -187,6 +187,8 @@ def summary(result: RecordingResult) -> str:
         text += f"; {refractory} within the refractory period"
     if result.counts().get(CAVITATION) and result.cavities_needed is not None:
         text += f"; {_needed(result.cavities_needed, result.session)}"
+    if result.session is not None and len(result.session.recordings) == 1:
+        text += _frequencies(result.session)
     return text
 
 
@@ -197,7 +199,13 @@ def total(results: Sequence[RecordingResult]) -> str:
         if session.cavities_needed:
             these = "" if len(session.recordings) == len(results) else f"{len(session.recordings)} "
             text += f"; in the {these}recordings of one timeline {_needed(session.cavities_needed, session)}"
+        text += _frequencies(session)
     return text
+
+
+def _frequencies(session: Session) -> str:
+    """Return the class frequencies that were estimated; empty where those of the training data apply."""
+    return "" if session.frequencies is None else f"; class frequencies, estimated: {shares(session.frequencies)}"
 
 
 def shared_sessions(results: Sequence[RecordingResult]) -> list[Session]:

@@ -14,7 +14,7 @@ import codecs
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -50,6 +50,17 @@ def rounded(value: float | None, places: int) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     return round(float(value), places) + 0.0  # the sum turns -0.0 into 0.0
+
+
+def shares(frequencies: Mapping[str, float]) -> str:
+    """Return class frequencies in words.
+
+    Examples
+    --------
+    >>> shares({"cavitation": 0.034, "other": 0.966})
+    '3.4 % cavitation, 96.6 % other'
+    """
+    return ", ".join(f"{100 * share:.1f} % {one_line(name)}" for name, share in frequencies.items())
 
 
 def fields(result: RecordingResult) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,7 @@ from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.batch.result import BatchResult
 from popclass.errors import AudioError, OutputError, UsageError
 from popclass.formats.table import description, repeated_warnings, summary, total
+from popclass.formats.text import shares
 from popclass.labels.table import TABLE, TABLE_END
 from popclass.metadata import Metadata
 from popclass.model.model import Model
@@ -31,7 +32,7 @@ from popclass.postprocess import postprocess
 from popclass.report.guidance import all_symptoms, check_symptom, guidance
 from popclass.report.media import extract_media
 from popclass.report.page import page_data, page_script, render, shown_name
-from popclass.results import PER_BURST, RecordingResult
+from popclass.results import FROM_MODEL, PER_BURST, RecordingResult
 from popclass.timing.sites import lookup
 from popclass.utils.files import STDOUT, system_errors, write_text
 from popclass.utils.text import abbreviated, counted, one_line, visible
@@ -107,6 +108,7 @@ def write_report(
         known = None if features is None else features[number]
         media.append(extract_media(result, path, model, progress, features=known))
         files.append(None if result.recording == STDOUT else relative(path, target))
+    sessions = {id(result.session): result.session for result in results}.values()
     values = {
         "title": shown_name(results[0].recording) if len(results) == 1 else f"{len(results)} recordings",
         "total": total(results) if len(results) > 1 else None,
@@ -116,6 +118,7 @@ def write_report(
             for warning, names in repeated_warnings(results).items()
         ],
         "count_by": PER_BURST if results[0].session is None else results[0].session.count_by,
+        "frequencies": [shares(each.frequencies) for each in sessions if each is not None and each.frequencies],
         "sounds": any(result.events for result in results),
         "recordings": [(shown_name(each.recording), description(each), summary(each)) for each in results],
         "data": page_data(media, files, labels_name(target), timeline_results or results),
@@ -136,6 +139,7 @@ def write_batch_report(
     refractory: float | None = None,
     min_probability: float | None = None,
     count_by: str = PER_BURST,
+    class_frequencies: str = FROM_MODEL,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, list[str]]:
     """Write `report.html` and `pages/` into the results folder of a batch.
@@ -144,7 +148,7 @@ def write_batch_report(
     ----------
     batch : BatchResult
         Returned by `popclass.classify_folder`.
-    folder, model, manifest, site, refractory, min_probability, count_by
+    folder, model, manifest, site, refractory, min_probability, count_by, class_frequencies
         As passed to `popclass.classify_folder`.
     progress : callable, optional
         Called with the number of pages done and the number of all pages.
@@ -171,6 +175,7 @@ def write_batch_report(
         symptoms = read_symptoms(Path(manifest), root, names, check_symptom)
         metadata |= read_manifest(Path(manifest), root, names, site=site)
     rules = {"refractory_s": refractory, "min_probability": min_probability, "count_by": count_by}
+    rules["class_frequencies"] = class_frequencies
     results = _results(batch, metadata, chosen, rules)
     timelines: dict[int, list[RecordingResult]] = {}
     for result in results.values():

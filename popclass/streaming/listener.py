@@ -9,7 +9,8 @@ If the decision contains an event more or less, the numbers of the later events 
 number without an event is withdrawn.
 
 Reports depend on the samples only, not on the block size. The last revisions equal `popclass.classify` of the whole
-recording, to the decimals that are written.
+recording, to the decimals that are written. There is one exception: class frequencies are estimated from the events so
+far, and events that are final keep their labels.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
 from popclass.postprocess import LabelRules
-from popclass.results import PER_BURST
+from popclass.results import FROM_MODEL, PER_BURST
 from popclass.streaming import session
 from popclass.streaming.tracker import EventTracker, LiveEvent
 
@@ -52,7 +53,7 @@ class Listener:
         In Hz, 8000-192000.
     channels : int
         1-8.
-    model, site, cavities, refractory, subject, min_probability, count_by
+    model, site, cavities, refractory, subject, min_probability, count_by, class_frequencies
         As `popclass.classify`.
     recorded_at : datetime, optional
         Start of the stream; needed to resume or save a session.
@@ -63,7 +64,8 @@ class Listener:
     Raises
     ------
     UsageError
-        If an option is out of range, or the session is damaged or of another model, subject, site or `count_by`.
+        If an option is out of range, or the session does not belong to these options: model, subject, site,
+        `count_by`, `class_frequencies`.
 
     Examples
     --------
@@ -90,6 +92,7 @@ class Listener:
         recorded_at: datetime | None = None,
         min_probability: float | None = None,
         count_by: str = PER_BURST,
+        class_frequencies: str = FROM_MODEL,
         resume: str | os.PathLike[str] | Listener | None = None,
     ) -> None:
         limits = ("sample_rate (Hz)", sample_rate, MIN_RATE, MAX_RATE), ("channels", channels, 1, MAX_CHANNELS)
@@ -107,9 +110,11 @@ class Listener:
             refractory_s=refractory,
             min_probability=min_probability,
             count_by=count_by,
+            class_frequencies=class_frequencies,
         )
         self._key: session.Key = {"model": self.model.sha256, "classes": list(self.model.classes)}
         self._key |= {"subject": subject, "site": self.metadata.site, "count_by": count_by}
+        self._key["class_frequencies"] = class_frequencies
         history = session.History.empty(len(self.model.classes)) if resume is None else self._resumed(resume)
         self._tracker = EventTracker(self.model, sample_rate, rules, history)
         self._detector = Detector(sample_rate, channels)
@@ -130,6 +135,11 @@ class Listener:
     def rest_s(self) -> float:
         """Remaining refractory period in seconds, by the present labels; 0 if a joint cavity is free."""
         return self._tracker.wait_s(self.time_s)
+
+    @property
+    def frequencies(self) -> dict[str, float] | None:
+        """Class frequencies estimated from the events so far; None where those of the training data apply."""
+        return self._tracker.frequencies
 
     @property
     def confirmed_until(self) -> int:
@@ -249,7 +259,7 @@ class Listener:
         if not isinstance(before, Listener):
             return session.load(before, self._key, self._start("resume"))
         if before._key != self._key:
-            raise UsageError("the listener to resume has another model, subject, site or count_by")
+            raise UsageError("the listener to resume has another model, subject, site, count_by or class_frequencies")
         gap = before.time_s
         began, earlier = self.metadata.recorded_at, before.metadata.recorded_at
         if began is not None and earlier is not None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from popclass.errors import AudioError
+from popclass.formats.text import shares
 from popclass.streaming.listener import Listener
 from popclass.streaming.pcm import Samples
 from popclass.streaming.source import Begin, Source
@@ -158,6 +159,8 @@ class Runner:
         self.processed_s += listener.time_s
         for line in listener.warnings if listener.time_s else ():
             self.notify(f"{self.source.name}: warning: {line}")
+        if listener.frequencies is not None:
+            self.notify(f"{self.source.name}: class frequencies, estimated: {shares(listener.frequencies)}")
         for sink in self.sinks:
             sink.end()
         if self.session is not None:

@@ -2,8 +2,9 @@
 
 A session file stores the candidates of cavitation that still occupy a joint cavity or compete for one: their times,
 class probabilities and novelty. It is JSON, written whole or not at all, with the SHA-256 of its content, which reveals
-damage. It belongs to one model, subject, site and way of counting (`count_by`, which older files do not have: they
-continue with any).
+damage. It belongs to one model, subject, site, way of counting (`count_by`) and source of the class frequencies
+(`class_frequencies`); older files do not have the last two and continue with any. Where the class frequencies are
+estimated, it also stores how many events of each class there were (`class_counts`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ Key = dict[str, Any]
 
 VERSION = 1
 _KEYS = ("popclass_session", "model", "classes", "subject", "site", "began_at", "ended_at", "last_cavitation_s")
-_COUNT_BY = "count_by"  # not in older files
+_OPTIONS = {"count_by": "--count-by", "class_frequencies": "--class-frequencies"}  # not in older files
+_COUNTS = "class_counts"  # only where class frequencies are estimated
 # attribute of History by its key in the file
 _COLUMNS = {"time_s": "time_s", "burst": "burst", "believed": "contextual", "novelty": "novelty"}
 _MAX_S = 1e9  # thirty years
@@ -48,6 +50,8 @@ class History:
         Probabilities after the context model (stored as `believed`).
     last_cavitation_s : float or None
         Start of the last burst with a cavitation before all of these.
+    class_counts : ndarray, shape (classes,), or None
+        Expected number of all earlier events of each class; None where class frequencies are not estimated.
     """
 
     time_s: NDArray[np.float64]
@@ -55,6 +59,7 @@ class History:
     contextual: NDArray[np.float64]
     novelty: NDArray[np.float64]
     last_cavitation_s: float | None = None
+    class_counts: NDArray[np.float64] | None = None
 
     @classmethod
     def empty(cls, classes: int) -> History:
@@ -65,7 +70,7 @@ class History:
         """Return the history relative to a start that is later by `seconds`; bursts are numbered up to 0."""
         burst = self.burst - (self.burst.max() if len(self.burst) else 0)
         last = None if self.last_cavitation_s is None else self.last_cavitation_s - seconds
-        return History(self.time_s - seconds, burst, self.contextual, self.novelty, last)
+        return History(self.time_s - seconds, burst, self.contextual, self.novelty, last, self.class_counts)
 
 
 def save(path: str | os.PathLike[str], key: Key, history: History, began: datetime, ended: datetime) -> None:
@@ -75,8 +80,8 @@ def save(path: str | os.PathLike[str], key: Key, history: History, began: dateti
     ----------
     path : path
     key : dict
-        Model, its classes, subject, site and `count_by`, as they are stored; a stream for which any of these differs
-        has another timeline.
+        Model, its classes, subject, site, `count_by` and `class_frequencies`, as they are stored; a stream for which
+        any of these differs has another timeline.
     history : History
     began, ended : datetime
         Of the stream.
@@ -94,6 +99,8 @@ def save(path: str | os.PathLike[str], key: Key, history: History, began: dateti
         "last_cavitation_s": history.last_cavitation_s,
         **{stored: getattr(history, name).tolist() for stored, name in _COLUMNS.items()},
     }
+    if history.class_counts is not None:
+        content[_COUNTS] = history.class_counts.tolist()
     write_text(path, json.dumps({**content, "sha256": _digest(content)}, indent=1) + "\n")
 
 
@@ -103,7 +110,7 @@ def load(path: str | os.PathLike[str], key: Key, begins: datetime) -> History:
     Raises
     ------
     UsageError
-        If the file cannot be read, is damaged or of another model, subject, site or `count_by`, or ends after `begins`.
+        If the file cannot be read, is damaged, differs in one of the keys of `save`, or ends after `begins`.
     """
     shown = one_line(os.fspath(path))
     try:
@@ -114,9 +121,9 @@ def load(path: str | os.PathLike[str], key: Key, begins: datetime) -> History:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         reason = one_line(str(error))[:80]
         raise UsageError(f"{shown}: is damaged or not a session file ({reason}); {_START_NEW}") from None
-    for name in ("subject", "site", "model", "classes", _COUNT_BY):
+    for name in ("subject", "site", "model", "classes", *_OPTIONS):
         if content.get(name, key[name]) != key[name]:
-            kind = {"classes": "set of classes", _COUNT_BY: "--count-by"}.get(name, name)
+            kind = {"classes": "set of classes", **_OPTIONS}.get(name, name)
             found = one_line(str(content[name]))[:80]
             raise UsageError(f"{shown}: has another {kind} ({found}) than this session ({key[name]}); {_START_NEW}")
     if (ended.utcoffset() is None) != (begins.utcoffset() is None):
@@ -134,7 +141,7 @@ def _parse(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
     stored = dict(content)
     if stored.pop("sha256") != _digest(stored):
         raise ValueError("its checksum is wrong")
-    if set(stored) - {_COUNT_BY} != {*_KEYS, *_COLUMNS} or stored["popclass_session"] != VERSION:
+    if set(stored) - {*_OPTIONS, _COUNTS} != {*_KEYS, *_COLUMNS} or stored["popclass_session"] != VERSION:
         raise ValueError(f"its version is not {VERSION}")
     time_s, contextual, novelty = (np.array(stored[name], np.float64) for name in ("time_s", "believed", "novelty"))
     contextual = contextual.reshape(-1, len(stored["classes"]))
@@ -149,12 +156,17 @@ def _parse(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
         raise ValueError("its burst numbers are out of range")
     if not all(((each >= 0) & (each <= 1)).all() for each in (contextual, novelty)):  # also NaN
         raise ValueError("a probability is outside 0-1")
+    counts = None if _COUNTS not in stored else np.array(stored[_COUNTS], np.float64)
+    if counts is not None and not (
+        counts.shape == contextual.shape[1:] and (counts >= 0).all() and counts.max() < _MAX_S
+    ):
+        raise ValueError("its numbers of events are out of range")
     began, ended = (datetime.fromisoformat(stored[name]) for name in ("began_at", "ended_at"))
     if began > ended:  # TypeError if only one of them has a time zone
         raise ValueError("it ends before it begins")
     if max(times, default=-np.inf) > (ended - began) / timedelta(seconds=1) + _CLOCK_STEP_S:
         raise ValueError("it contains a time after its end")
-    return History(time_s, burst, contextual, novelty, last), began, ended
+    return History(time_s, burst, contextual, novelty, last, counts), began, ended
 
 
 def _digest(content: dict[str, Any]) -> str:

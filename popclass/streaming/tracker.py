@@ -28,7 +28,7 @@ from popclass.formats.text import rounded
 from popclass.model.model import Model
 from popclass.pipeline import BURST_GAP_S, number_events
 from popclass.postprocess import LabelRules, TimelineLabels, assign_labels
-from popclass.results import PER_BURST, UNCHECKED, Event
+from popclass.results import ESTIMATE, PER_BURST, UNCHECKED, Event
 from popclass.streaming.session import History
 from popclass.timing.refractory import Conflicts
 from popclass.timing.timeline import Placed
@@ -89,6 +89,9 @@ class EventTracker:
         for name in _HISTORY:
             self.rows[name] = getattr(history, name)
         self.rows["candidate"] = self.rows["closed"] = True
+        self._class_counts = history.class_counts  # of events without a row, and of those of earlier streams
+        if self._class_counts is None:
+            self._class_counts = np.zeros(len(model.classes))
         self._last_cavitation_s = history.last_cavitation_s
         self._features = np.zeros((0, len(model.features)))  # of the last rows, as long as they may be context
         self.last = Event(-sample_rate, 0, 0, sample_rate, 0, 0.0, 0.0)  # a second before the stream
@@ -102,6 +105,12 @@ class EventTracker:
         """Events up to this number will not be reported again."""
         still_open = self.rows["event"][~self.rows["closed"]]
         return int(still_open[0]) - 1 if len(still_open) else self.last.event
+
+    @property
+    def frequencies(self) -> dict[str, float] | None:
+        """Class frequencies estimated so far; None where they are not."""
+        estimated = self._rules.estimated
+        return None if estimated is None else dict(zip(self._model.classes, estimated.tolist(), strict=True))
 
     def add(self, events: Sequence[Event], features: Array) -> None:
         """Add confirmed events, in order, with the features of each."""
@@ -162,7 +171,13 @@ class EventTracker:
     def history(self) -> History:
         """Return the history for later streams of this timeline, in seconds from the start of this one."""
         time_s, burst, contextual, novelty = history_columns(self.rows[self.rows["candidate"]])
-        return History(time_s, burst, contextual, novelty, self._last_cavitation_s)
+        counts = self._count(self.rows) if self._rules.class_frequencies == ESTIMATE else None
+        return History(time_s, burst, contextual, novelty, self._last_cavitation_s, counts)
+
+    def _count(self, rows: Array) -> Array:
+        """Return the expected number of events of each class, these rows included."""
+        own = rows["contextual"][rows["event"] > 0]  # those of earlier streams are counted already
+        return np.asarray(self._class_counts + self._rules.at_frequencies(own).sum(axis=0))
 
     def _report_by_sound(self, event: Event, acoustic: Array, novelty: float) -> Iterator[LiveEvent]:
         """Report an event labelled by its sound alone, where that changes anything."""
@@ -181,6 +196,7 @@ class EventTracker:
         rows = self.rows
         time_s, burst, contextual, novelties = history_columns(rows)
         placed = Placed(time_s, burst, np.zeros_like(burst))
+        self._rules = self._rules.with_frequencies_of(contextual[rows["event"] > 0], self._class_counts)
         labels = assign_labels(placed, contextual, novelties, self._rules, last_cavitation_s=self._last_cavitation_s)
         values = fingerprints(labels)
         changed = np.flatnonzero((values != rows["fingerprint"]) & ~rows["closed"])  # part of their past is forgotten
@@ -238,6 +254,8 @@ class EventTracker:
         past = rows[gone & rows["cavitation"]]
         if len(past):
             self._last_cavitation_s = float(past["time_s"][past["burst"] == past["burst"][-1]][0])
+        if rules.class_frequencies == ESTIMATE:
+            self._class_counts = self._count(rows[gone])
         self.rows = rows[~gone]
 
 

@@ -152,6 +152,36 @@ def test_classify_folder_interrupted(done, archive, model, tmp_path, monkeypatch
     assert same_tables(tmp_path, done.results_dir)
 
 
+def test_classify_folder_class_frequencies(done, archive, model, tmp_path, monkeypatch):
+    """Estimated from each timeline alone: the same with two processes and after an interruption."""
+    manifest = tmp_path / "manifest.csv"
+    times = [f"{archive}/day 0/take{take}.wav,P1,2026-11-22T10:0{take}:00\n" for take in (0, 2, 4, 6)]
+    manifest.write_text("file,subject,recorded_at\n" + "".join(times))
+    options = {"model": model, "manifest": manifest, "class_frequencies": "estimate"}
+    one, two, resumed = (tmp_path / name for name in ("one", "two", "resumed"))
+    classify_folder(archive, one, **options)
+    classify_folder(archive, two, jobs=2, **options)
+
+    def interrupted(path, *rest, name, **more):
+        if name == "day 1/take3.wav":
+            raise KeyboardInterrupt
+        return extract_one(path, *rest, name=name, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "extract_one", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            classify_folder(archive, resumed, **options)
+    assert classify_folder(archive, resumed, **options).resumed >= 3
+    assert same_tables(one, two)
+    assert same_tables(one, resumed)
+    assert not same_tables(one, done.results_dir)
+    run = json.loads((one / "run.json").read_text())
+    assert run["parameters"]["class_frequencies"] == "estimate"
+    stated = run["class_frequencies"]["estimated"]
+    assert set(stated) & {f"day 0/take{take}.wav" for take in range(8)} == {"day 0/take0.wav"}
+    assert all(sum(shares.values()) == pytest.approx(1, abs=1e-3) for shares in stated.values())
+
+
 def test_classify_folder_killed(done, archive, model, tmp_path):
     model.save(tmp_path / "m.onnx")
     results = tmp_path / "results"
@@ -263,6 +293,7 @@ def test_journal_add_round_trip(archive, model, tmp_path):
             {"count_by": "pop"},
             "begun with --count-by burst and is now run with --count-by pop; use the same options as before",
         ),
+        ({"class_frequencies": "estimate"}, "begun with --class-frequencies model and is now run with"),
         ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*with --fresh"),
     ],
 )
@@ -277,13 +308,15 @@ def test_classify_folder_changed_parameters(archive, model, tmp_path, changed, m
 
 
 def test_classify_folder_older_journal(archive, model, tmp_path):
-    """A journal without a way of counting was made when each pop counted."""
+    """A journal without these options was made when each pop counted, at the class frequencies of the model."""
     classify_folder(archive, tmp_path, model=model, count_by="pop")
     assert json.loads((tmp_path / "run.json").read_text())["parameters"]["count_by"] == "pop"
     journal = tmp_path / "journal.jsonl"
     content = journal.read_bytes()
-    assert content.count(b',"--count-by":"pop"') == 1
-    journal.write_bytes(content.replace(b',"--count-by":"pop"', b""))
+    for option in (b',"--count-by":"pop"', b',"--class-frequencies":"model"'):
+        assert content.count(option) == 1
+        content = content.replace(option, b"")
+    journal.write_bytes(content)
     with pytest.raises(OutputError, match="begun with --count-by pop and is now run with --count-by burst"):
         classify_folder(archive, tmp_path, model=model)
     assert classify_folder(archive, tmp_path, model=model, count_by="pop").resumed == 11

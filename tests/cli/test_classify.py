@@ -278,6 +278,20 @@ def test_classify_repeated_warnings(run, tmp_path, model):
     assert line.startswith(f"2 recordings ({paths[0]}, {paths[1]}): warning: DC offset")
 
 
+def test_classify_class_frequencies(run, tmp_path, model):
+    """The estimate is stated beside a table, and on standard error where the output is a file."""
+    paths = [tmp_path / name for name in ("a.wav", "b.wav")]
+    for path in paths:
+        sf.write(path, recordings.samples(["cavitation", "other"]), recordings.RATE)
+    chosen = ("--model", model, "--class-frequencies", "estimate")
+    assert "; class frequencies, estimated: " in run("classify", paths[0], *chosen)[1].splitlines()[-1]
+    assert "class frequencies" not in run("classify", paths[0], "--model", model)[1]
+    _, _, err = run("classify", paths[0], *chosen, "-o", tmp_path / "a.csv")
+    assert [line for line in err if "% cavitation" in line and line.startswith("class frequencies, estimated: ")]
+    _, _, err = run("classify", *paths, *chosen, "-o", tmp_path / "b.csv")
+    assert "class frequencies were estimated on each of 2 timelines" in err
+
+
 def test_classify_count_by(run, tmp_path, model):
     """Three pops 60 ms apart."""
     path = tmp_path / "burst.wav"

@@ -13,6 +13,7 @@ from cli_runner import assert_refused
         (["--refractory", "20"], ["--refractory", "unit", "90s"]),
         (["--refractory", "48h"], ["--refractory", "1ms to 24h"]),
         (["--count-by", "thrust"], ["--count-by", "burst", "pop"]),
+        (["--class-frequencies", "mine"], ["--class-frequencies", "estimate", "model"]),
         (["--min-probability", "1.01"], ["--min-probability", "0 to 1"]),
         (["--min-probability", "nan"], ["--min-probability", "0 to 1"]),
         (["--recorded-at", "yesterday"], ["--recorded-at", "2026-11-22T10:15:00"]),

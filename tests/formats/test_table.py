@@ -90,6 +90,9 @@ def test_summary_joints() -> None:
     assert FULL.session is not None
     by_pop = replace(FULL.session, count_by="pop")
     assert summary(replace(FULL, session=by_pop)).endswith("if each pop is one joint cavity")
+    estimated = replace(FULL.session, recordings=("a.wav",), frequencies={"cavitation": 0.25, "other": 0.75})
+    text = summary(replace(FULL, session=estimated))
+    assert text.endswith("; class frequencies, estimated: 25.0 % cavitation, 75.0 % other")
     assert summary(ODD) == "1 event: 1 cavitation; at least 1 joint must have popped"
     assert summary(replace(ODD, cavities_needed=None)) == "1 event: 1 cavitation"
 

@@ -167,6 +167,24 @@ def test_save_session_and_resume(model, tmp_path, count_by):
     assert related > 0, "the first stream changed a label"
 
 
+def test_frequencies(model, tmp_path):
+    """Estimated from all events, those of earlier streams included."""
+    assert Listener(RATE, model=model).frequencies is None
+    options = {"model": model, "subject": "P1", "class_frequencies": "estimate"}
+    first = Listener(RATE, recorded_at=BEGAN, **options)
+    listen(first, stream(3), [5000])
+    first.save_session(tmp_path / "session.json")
+    assert sum(first.frequencies.values()) == pytest.approx(1)
+    whole = popclass.classify(stream(3), sample_rate=RATE, **options).session.frequencies
+    assert first.frequencies == pytest.approx(whole, abs=0.003)
+    second = Listener(RATE, recorded_at=BEGAN + timedelta(seconds=20), resume=tmp_path / "session.json", **options)
+    listen(second, stream(4), [5000])
+    metadata = [Metadata(subject="P1", recorded_at=BEGAN + timedelta(seconds=s)) for s in (0, 20)]
+    analyses = [analyze(stream(seed), model, sample_rate=RATE, name=str(seed)) for seed in (3, 4)]
+    session = postprocess(analyses, metadata, model, class_frequencies="estimate")[1].session
+    assert second.frequencies == pytest.approx(session.frequencies, abs=0.003)
+
+
 def test_feed_no_events(model):
     listener = Listener(RATE, model=model)
     assert listener.feed(np.random.default_rng(0).normal(0, 0.01, 5 * RATE)) == []

@@ -1,6 +1,7 @@
 """Tests of popclass.streaming.session."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -14,6 +15,7 @@ from popclass.streaming.session import History, _digest, load, save
 BEGAN = datetime(2026, 11, 24, 10, tzinfo=UTC)
 ENDED = BEGAN + timedelta(seconds=90)
 KEY = {"model": "abc", "classes": ["cavitation", "other"], "subject": "P1", "site": "mcp", "count_by": "burst"}
+KEY["class_frequencies"] = "model"
 HISTORY = History(
     np.array([1.5, 80.25]), np.array([3, 4]), np.array([[0.9, 0.1], [0.75, 0.25]]), np.array([0.5, 0.125]), -7.5
 )
@@ -88,6 +90,9 @@ def test_load_round_trip(tmp_path_factory, history, gap):
         ({"classes": ["other", "cavitation"]}, "another set of classes"),
         ({"site": "m\ncp"}, r"another site \(m\\ncp\)"),
         ({"count_by": "pop"}, r"another --count-by \(pop\) than this session \(burst\)"),
+        ({"class_frequencies": "estimate"}, r"another --class-frequencies \(estimate\) than this session \(model\)"),
+        ({"class_counts": [1.0]}, "numbers of events"),
+        ({"class_counts": [1.0, -1.0]}, "numbers of events"),
         ({"began_at": "1926-11-24T09:00:00+00:00"}, "15 years old"),
     ],
     ids=str,
@@ -102,12 +107,20 @@ def test_load_impossible_numbers(path, damage, problem):
 
 
 def test_load_older_file(path):
-    """Files without a way of counting continue with any."""
+    """Files without these options continue with any."""
     content = json.loads(path.read_text())
-    del content["sha256"], content["count_by"]
+    del content["sha256"], content["count_by"], content["class_frequencies"]
     path.write_text(json.dumps({**content, "sha256": _digest(content)}))
-    for count_by in ("burst", "pop"):
-        assert len(load(path, {**KEY, "count_by": count_by}, ENDED).time_s) == len(HISTORY.time_s)
+    for options in ({"count_by": "burst"}, {"count_by": "pop"}, {"class_frequencies": "estimate"}):
+        back = load(path, KEY | options, ENDED)
+        assert len(back.time_s) == len(HISTORY.time_s)
+        assert back.class_counts is None
+
+
+def test_load_class_counts(tmp_path):
+    history = replace(HISTORY, class_counts=np.array([2.5, 40.0]))
+    save(tmp_path / "session.json", KEY, history, BEGAN, ENDED)
+    np.testing.assert_array_equal(load(tmp_path / "session.json", KEY, ENDED).class_counts, [2.5, 40.0])
 
 
 def test_load_changed_byte(path):

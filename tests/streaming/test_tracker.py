@@ -53,7 +53,7 @@ def label_at_once(model, events, features, rules):
     columns = [np.array([getattr(event, name) for event in events]) for name in ("start_s", "burst", "snr_db")]
     contextual = model.context.probabilities(features, acoustic, *columns)
     placed = Placed(columns[0], columns[1], np.zeros_like(columns[1]))
-    labels = assign_labels(placed, contextual, novelty, rules)
+    labels = assign_labels(placed, contextual, novelty, rules.with_frequencies_of(contextual))
     return [labels.apply(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
 
 
@@ -95,6 +95,25 @@ def test_update_like_postprocess(model, table, share, seed, capacity, period_s, 
         or one.p_label != pytest.approx(other.p_label, abs=1e-4)
     ]
     assert not wrong
+
+
+def test_update_estimated_frequencies(model, table):
+    """While no event is final, labels are those of all events at once; counts of forgotten events are kept."""
+    rules = LabelRules.of(model, capacity=2, refractory_s=5.0, class_frequencies="estimate")
+    events, features = random_events(2, table, events=400)
+    trackers = [EventTracker(model, RATE, rules, History.empty(len(model.classes))) for _ in range(2)]
+    trackers[0].add(events, features)
+    last = {event.event: event for event in trackers[0].update(events[-1].onset + RATE, last=True)}
+    whole = label_at_once(model, events, features, rules)
+    at_once = np.array(list(trackers[0].frequencies.values()))
+    for at, event in enumerate(events):
+        trackers[1].add([event], features[at : at + 1])
+        list(trackers[1].update(event.onset + 1))
+    assert len(trackers[1].rows) < 200
+    assert trackers[1].history().class_counts.sum() == pytest.approx(400)
+    # events that are forgotten count by the estimate of their time
+    np.testing.assert_allclose(list(trackers[1].frequencies.values()), at_once, atol=0.1)
+    assert [last[event.event].label for event in whole] == [event.label for event in whole]
 
 
 def test_final_events(model, table):

@@ -77,6 +77,7 @@ def sessions(data: bytes) -> None:
             "subject": None,
             "site": "mcp",
             "count_by": "burst",
+            "class_frequencies": "model",
         }
         history = twice(lambda belongs=belongs: session.load(path, belongs, BEGINS), UsageError)
         if isinstance(history, Refused):
