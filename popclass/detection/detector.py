@@ -31,6 +31,7 @@ REACH = 2  # frames on either side among which an onset must be the maximum; jus
 BEFORE_S, AFTER_S = 0.030, 0.160  # stretch of a clip around its onset
 LEVEL_S = 0.010  # stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # maximum length of an event
+LATEST_S = 2.5  # by which a sound is returned after its onset, at every sample rate
 ARRIVAL_S = 0.008  # by which a sound may reach one microphone before another: 2.7 m at 343 m/s
 ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that it may have at the later moment
 ALONE = 0.5  # share of the evidence against the floor from which no earlier sound disturbs
