@@ -202,21 +202,26 @@ class Detector:
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
         self._energies_start = self._frames - self._energies.shape[2] + fresh.shape[2]
         ends = [*range(self._frames + CHUNK, self._frames + fresh.shape[2], CHUNK), self._frames + fresh.shape[2]]
-        backgrounds, possible = [self._backgrounds[..., -1:]], [True] * len(ends)
+        backgrounds = [self._backgrounds[..., -1:]]
         if not self._frames or fresh.shape[2] < CHUNK:  # the first chunk and the last have a length of their own
             first = self._energies[:, :, : self._energies.shape[2] - (len(ends) - 1) * CHUNK]
             backgrounds.append(self._background(first[:, None]))
-        if self._energies.shape[2] >= 2 * CHUNK:
+        pairs = None
+        if self._energies.shape[2] >= 2 * CHUNK:  # each chunk with the one before it
             pairs = np.lib.stride_tricks.sliding_window_view(self._energies, 2 * CHUNK, axis=2)[:, :, ::CHUNK]
             backgrounds.append(self._background(pairs.swapaxes(1, 2)))
         self._backgrounds = np.concatenate(backgrounds, axis=3)
-        if self._energies.shape[2] >= 2 * CHUNK:
-            undecided = pairs[..., CHUNK - UNDECIDED : 2 * CHUNK - UNDECIDED + LONG].swapaxes(1, 2)
-            both = np.lib.stride_tricks.sliding_window_view(self._backgrounds, 2, axis=3)[..., -pairs.shape[2] :, :]
-            floors, freedoms = both[:, 0].min(axis=3), both[:, 1].max(axis=3)
-            reached = candidates.may_reach(undecided, floors.swapaxes(1, 2), freedoms.swapaxes(1, 2), THRESHOLD)
-            possible[-pairs.shape[2] :] = np.any(reached, axis=0).tolist()
-        return list(zip(ends, possible, strict=True))
+        screened = [] if pairs is None else self._screen(pairs)
+        return list(zip(ends, [True] * (len(ends) - len(screened)) + screened, strict=True))
+
+    def _screen(self, pairs: Floats) -> list[bool]:
+        """Return False for the newest chunks that certainly hold no onset, of energies (channels, bands, chunks, n)."""
+        undecided = pairs[..., CHUNK - UNDECIDED : 2 * CHUNK - UNDECIDED + LONG].swapaxes(1, 2)
+        newest = self._backgrounds[..., -pairs.shape[2] - 1 :].swapaxes(2, 3)
+        floors = np.minimum(newest[:, 0, :-1], newest[:, 0, 1:])
+        freedoms = np.maximum(newest[:, 1, :-1], newest[:, 1, 1:])
+        reached: list[bool] = np.any(candidates.may_reach(undecided, floors, freedoms, THRESHOLD), axis=0).tolist()
+        return reached
 
     def _background(self, energies: Floats) -> Floats:
         """Return floor and degrees of freedom, shape (channels, 2, bands, chunks), of (channels, chunks, bands, n)."""
@@ -240,7 +245,8 @@ class Detector:
         proposed = [each for each in proposed if self._decided <= each[0] + begin < until]
         if not proposed:
             return []
-        held = self._energies[:, :, begin - self._energies_start : self._frames - self._energies_start]
+        end = min(begin + proposed[-1][0] + UNDECIDED, self._frames)  # beyond all that they are compared with
+        held = self._energies[:, :, begin - self._energies_start : end - self._energies_start]
         self._sums, self._sums_start = candidates.cumulative(held), begin
         found = []
         for frame, window, evidence in self._verified(proposed, totals, begin):
