@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from popclass.cli import options
-from popclass.cli.console import STDIN, check_paths, copied_stdin, exit_code, print_note, process_each, progress_bar
+from popclass.cli.console import check_paths, exit_code, print_note, process_each
 from popclass.errors import UsageError
 from popclass.utils.duration import in_future, parse_moment
 from popclass.utils.files import STDOUT, check_writable, write_text
 from popclass.utils.text import abbreviated, one_line
 
 if TYPE_CHECKING:
+    from popclass.pipeline import Extraction, Progress
+    from popclass.report.media import Gathered
     from popclass.results import RecordingResult
 
 TABLE = "table"
@@ -80,30 +81,31 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
     from popclass.postprocess import postprocess
 
     loaded = load_model(settings["model"])
-    paths = {recording: recording for recording in recordings}
-    with ExitStack() as stack:
-        if report is not None and STDIN in paths:
-            paths[STDIN] = stack.enter_context(copied_stdin())  # the report reads it once more
-        found, failures = process_each(
-            recordings, lambda name, bar: extract_events(paths[name], loaded.frontend, name=name, progress=bar)
-        )
-        if found:
-            given = Metadata(**{name: settings[name] for name in ("site", "subject", "cavities", "recorded_at")})
-            rules = {name: settings[name] for name in ("min_probability", "count_by", "class_frequencies")}
-            rules["refractory_s"] = settings["refractory"]
-            results = postprocess(apply_model(found, loaded), [given] * len(found), loaded, **rules)
-            write_results(results, format=form, target=output, keep_corrected=True, show_all=settings["show_all"])
-            _print_notes(results, form, output, chosen=style is not None)
-            if report is not None:
-                from popclass.report import write_report
+    gathered: list[Gathered] = []
 
-                used = [paths[result.recording] for result in results]
-                page: dict[str, Any] = {"symptoms": settings["symptom"], "paths": used, "failures": failures}
-                page["features"] = [each.features for each in found]
-                with progress_bar("writing the report") as bar:
-                    write_report(results, report, model=loaded, progress=bar, **page)
-                if report != STDOUT:
-                    print_note(f"report: {one_line(report)}")
+    def extract(recording: str, bar: Progress) -> Extraction:
+        if report is None:
+            return extract_events(recording, loaded.frontend, progress=bar)
+        from popclass.report.media import gather
+
+        gathered.append(gather(recording, loaded.frontend, progress=bar))
+        return gathered[-1].extraction
+
+    found, failures = process_each(recordings, extract)
+    if found:
+        given = Metadata(**{name: settings[name] for name in ("site", "subject", "cavities", "recorded_at")})
+        rules = {name: settings[name] for name in ("min_probability", "count_by", "class_frequencies")}
+        rules["refractory_s"] = settings["refractory"]
+        results = postprocess(apply_model(found, loaded), [given] * len(found), loaded, **rules)
+        write_results(results, format=form, target=output, keep_corrected=True, show_all=settings["show_all"])
+        _print_notes(results, form, output, chosen=style is not None)
+        if report is not None:
+            from popclass.report import write_report
+
+            page: dict[str, Any] = {"symptoms": settings["symptom"], "failures": failures, "gathered": gathered}
+            write_report(results, report, model=loaded, **page)
+            if report != STDOUT:
+                print_note(f"report: {one_line(report)}")
     return exit_code(failures, len(found))
 
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,20 +97,6 @@ def check_paths(recordings: Sequence[str], output: str) -> None:
         seen.add(place)
     if output != STDOUT and os.path.realpath(output) in seen:
         raise UsageError(f"{one_line(output)} is a recording: choose another name for the result")
-
-
-@contextmanager
-def copied_stdin() -> Iterator[str]:
-    """Copy standard input into a temporary file, which can be read more than once; yield its path."""
-    with tempfile.TemporaryDirectory(prefix="popclass-") as folder:
-        path = os.path.join(folder, "recording")
-        try:
-            with open(path, "wb") as copy:
-                shutil.copyfileobj(sys.stdin.buffer, copy, 1 << 20)
-        except OSError as error:
-            failure = f"cannot be copied into a temporary file ({(error.strerror or str(error)).lower()})"
-            raise AudioError(f"-: {failure}; set TMPDIR to a folder with room") from error
-        yield path
 
 
 def process_each(recordings: Sequence[str], process: Callable[[str, Progress], T]) -> tuple[list[T], list[str]]:

@@ -48,6 +48,8 @@ def is_pre_echo(samples: Floats, at: int, later: Sequence[tuple[int, int]], samp
 def is_step(samples: Floats, at: int, channel: int, sample_rate: int) -> bool:
     """Return True for noise that begins after digital silence, as where a gap was filled; parameters as above."""
     before = samples[:, max(at - round(AFTER_SILENCE_S * sample_rate), 0) : at]
+    if before[:, :: max(int(SILENCE_S * sample_rate), 1)].any(axis=0).all():  # every silence contains such a sample
+        return False
     sounding = np.flatnonzero(before.any(axis=0))
     # its longest run: single zeros are frequent in a quiet recording
     if np.diff(sounding, prepend=-1, append=before.shape[1]).max() <= SILENCE_S * sample_rate:

@@ -81,7 +81,7 @@ class BandSplitter:
                 slope = np.empty(len(sums) + 1, np.float32)  # filled in place, which is faster than np.diff
                 slope[:2] = past[octave][-1] - past[octave][-2], sums[0] - past[octave][-1]
                 np.subtract(sums[1:], sums[:-1], out=slope[2:])
-                past[octave] = np.concatenate([past[octave], sums[-REACH:]])[-REACH:]
+                past[octave] = sums[-2:].copy()
                 detail, scale = slope[1:] - slope[:-1], 0.5 / (6 * 2**octave)
             grouped = detail.reshape(frames, -1)
             np.einsum("ij,ij->i", grouped, grouped, out=energies[octave])

@@ -62,27 +62,28 @@ def background(energies: Floats, counts: Doubles) -> tuple[Floats, Floats]:
 
     Parameters
     ----------
-    energies : ndarray, shape (bands, frames)
+    energies : ndarray, shape (..., bands, frames)
     counts : ndarray, shape (bands,)
         Independent values in a frame of white noise.
 
     Returns
     -------
-    floor : ndarray, shape (bands, 1)
+    floor : ndarray, shape (..., bands, 1)
         A low quantile, corrected to the mean of a chi-square variable (Wilson and Hilferty's approximation).
-    freedom : ndarray, shape (bands, 1)
+    freedom : ndarray, shape (..., bands, 1)
         Degrees of freedom per frame by the scatter of the energy: fewer than in white noise where neighbouring values
         are correlated, as in noise without high frequencies, or where the background itself varies.
     """
-    length = LONG if energies.shape[1] >= 2 * LONG else 1
-    grouped = energies[:, : energies.shape[1] // length * length].reshape(len(energies), -1, length)
-    blocks = np.einsum("ijk->ij", grouped) / np.float32(length)  # four times faster than mean(axis=2)
-    ranks = [int(share * (blocks.shape[1] - 1)) for share in (FLOOR_QUANTILE, 1 - FLOOR_QUANTILE)]
-    low, high = np.sort(blocks, axis=1)[:, ranks].T
+    frames = energies.shape[-1]
+    length = LONG if frames >= 2 * LONG else 1
+    grouped = energies[..., : frames // length * length].reshape(*energies.shape[:-1], -1, length)
+    blocks = np.einsum("...k->...", grouped) / np.float32(length)  # four times faster than a mean
+    blocks.sort(axis=-1)
+    low, high = (blocks[..., int(share * (blocks.shape[-1] - 1))] for share in (FLOOR_QUANTILE, 1 - FLOOR_QUANTILE))
     deviate = NormalDist().inv_cdf(1 - FLOOR_QUANTILE)  # standard deviations from the median to the quantile
     white = 2 / (9 * np.maximum(counts * length, 2.0))
-    steadiness = np.full(len(counts), UNKNOWN_STEADINESS)
-    if blocks.shape[1] >= FEWEST_BLOCKS:
+    steadiness = np.full(low.shape, UNKNOWN_STEADINESS)
+    if blocks.shape[-1] >= FEWEST_BLOCKS:
         # the cube root of a chi-square variable over its mean is normal with variance 2 / (9 freedom)
         lower, upper = np.cbrt(low), np.cbrt(high)
         scatter = ((upper - lower) / np.maximum(upper + lower, 1e-30) / deviate) ** 2
@@ -90,9 +91,9 @@ def background(energies: Floats, counts: Doubles) -> tuple[Floats, Floats]:
     spread = white / steadiness
     to_mean = np.maximum(1 - spread - deviate * np.sqrt(spread), 0.3) ** 3
     floor = low / to_mean
-    quietest = np.maximum(counts * QUIETEST_RMS**2, floor.sum() * QUIETEST_SHARE)
+    quietest = np.maximum(counts * QUIETEST_RMS**2, floor.sum(axis=-1, keepdims=True) * QUIETEST_SHARE)
     floor = np.maximum(floor, quietest).astype(np.float32)
-    return floor[:, None], (counts * steadiness).astype(np.float32)[:, None]
+    return floor[..., None], (counts * steadiness).astype(np.float32)[..., None]
 
 
 def reference(energies: Floats, floor: Floats) -> Floats:
@@ -123,8 +124,15 @@ def log_likelihood(energies: Floats, against: Floats, counts: Doubles, freedom: 
     return evidence
 
 
+def cumulative(energies: Floats) -> Doubles:
+    """Return the sums of the energies before each frame and at the end, shape (..., frames + 1), for `contrast`."""
+    sums = np.zeros((*energies.shape[:-1], energies.shape[-1] + 1))
+    np.cumsum(energies, axis=-1, dtype=np.float64, out=sums[..., 1:])
+    return sums
+
+
 def contrast(
-    energies: Floats,
+    sums: Doubles,
     frames: NDArray[np.intp],
     lengths: NDArray[np.intp],
     span: tuple[int, int],
@@ -136,7 +144,8 @@ def contrast(
 
     Parameters
     ----------
-    energies : ndarray, shape (bands, frames)
+    sums : ndarray, shape (bands, frames + 1)
+        Of `cumulative`.
     frames, lengths : ndarray, shape (candidates,)
         First frame and length of each candidate's window.
     span : (int, int)
@@ -149,18 +158,39 @@ def contrast(
     -------
     ndarray, shape (candidates, bands)
     """
-    begin, end = max(int(frames.min()) + min(span[0], 0), 0), int(frames.max()) + max(span[1], LONG)
-    sums = np.zeros((len(energies), min(end, energies.shape[1]) - begin + 1))
-    np.cumsum(energies[:, begin:end], axis=1, out=sums[:, 1:])
 
     def mean(first: NDArray[np.intp], stop: NDArray[np.intp]) -> Doubles:
-        first, stop = (np.minimum(np.maximum(each - begin, 0), sums.shape[1] - 1) for each in (first, stop))
+        first, stop = (np.minimum(np.maximum(each, 0), sums.shape[1] - 1) for each in (first, stop))
         return np.asarray((sums[:, stop] - sums[:, first]) / np.maximum(stop - first, 1)).T
 
-    against = np.maximum(mean(frames + span[0], frames + span[1]), floor)
+    against = floor if span == FLOOR else np.maximum(mean(frames + span[0], frames + span[1]), floor)
     ratio = np.maximum(mean(frames, frames + lengths) / against, 1)
     usable = counts * lengths[:, None] >= 2
     return np.asarray((ratio - 1 - np.log(ratio)) * freedom * usable * (lengths[:, None] / 2), np.float32)
+
+
+def may_reach(energies: Floats, floor: Floats, freedom: Floats, threshold: float) -> NDArray[np.bool_]:
+    """Return False for stretches in which `possible_frames` certainly finds none.
+
+    This spares most of a recording anything but two passes over its energies.
+
+    Parameters
+    ----------
+    energies : ndarray, shape (..., bands, frames)
+        With `LONG` frames beyond the stretch.
+    floor, freedom : ndarray, shape (..., bands)
+        The least and the largest of these frames.
+    """
+    ratio = np.add(energies[..., 1:], energies[..., :-1], order="C")  # of the short window
+    ratio *= 1 / (floor[..., None] * np.float32(SHORT))
+    np.maximum(ratio, 1, out=ratio)
+    logarithm = np.log(ratio)
+    ratio -= 1
+    ratio -= logarithm
+    short = ((freedom * np.float32(SHORT / 2))[..., None, :] @ ratio)[..., 0, :]
+    frames = short.shape[-1] - LONG + SHORT
+    most = sum((short[..., start : start + frames] for start in range(SHORT, LONG, SHORT)), short[..., :frames])
+    return np.asarray(most.max(axis=-1) > threshold * 0.98)  # the margin is for rounding
 
 
 def possible_frames(

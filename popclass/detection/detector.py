@@ -1,8 +1,9 @@
 """Streaming detector: blocks of samples in, short sounds out, each with the samples around it.
 
 Samples are collected into chunks of a fixed number of frames, so that the same recording gives the same sounds, to the
-sample, whatever the size of the blocks. A sound is returned once its clip and the onset after it are known. Memory is
-bounded by two chunks.
+sample, whatever the size of the blocks. A sound is returned once its clip and the onset after it are known. All chunks
+of a block are analyzed together, which is faster than one by one; then only those that can hold an onset are searched.
+Memory is bounded by the block and two chunks.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ REACH = 2  # frames on either side among which an onset must be the maximum; jus
 BEFORE_S, AFTER_S = 0.030, 0.160  # stretch of a clip around its onset
 LEVEL_S = 0.010  # stretch after the onset over which snr_db is measured
 LONGEST_S = 0.250  # maximum length of an event
+LATEST_S = 2.5  # by which a sound is returned after its onset, at every sample rate
 ARRIVAL_S = 0.008  # by which a sound may reach one microphone before another: 2.7 m at 343 m/s
 ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that it may have at the later moment
 ALONE = 0.5  # share of the evidence against the floor from which no earlier sound disturbs
@@ -109,12 +111,13 @@ class Detector:
         self._waiting = np.zeros((0, channels), np.float32)  # less than a chunk
         self._samples = np.zeros((channels, 0), np.float32)  # may still be cut into clips
         self._samples_start = 0
-        # energies of the last two chunks, and for each of the two a floor and degrees of freedom
+        # energies of the chunks of the last block and the one before them; floor and degrees of freedom of each chunk
         self._energies = np.zeros((channels, len(self._counts), 0), np.float32)
-        unknown = np.array([np.inf, 0], np.float32)[:, None, None]
-        self._backgrounds = np.broadcast_to(unknown, (channels, 2, len(self._counts), 2))
-        self._newest = 0  # frames of the newest chunk
-        self._frames = 0  # frames analyzed
+        self._energies_start = 0  # frame
+        self._backgrounds = np.zeros((channels, 2, len(self._counts), 0), np.float32)
+        self._sums = np.zeros((channels, len(self._counts), 1))  # cumulative energies while onsets are decided
+        self._sums_start = 0  # frame
+        self._frames = 0  # frames that can be used to decide
         self._decided = 0  # frames decided
         self._onsets: list[Onset] = []
 
@@ -136,10 +139,7 @@ class Detector:
             samples = np.concatenate([self._waiting, samples])
         whole = len(samples) // self.chunk * self.chunk
         self._waiting = samples[whole:].copy()  # a view would keep the whole block
-        sounds: list[Sound] = []
-        for start in range(0, whole, self.chunk):
-            sounds += self._advance(samples[start : start + self.chunk], last=False)
-        return sounds
+        return self._advance(samples[:whole], last=False) if whole else []
 
     def flush(self) -> list[Sound]:
         """End the stream and return the remaining sounds."""
@@ -161,14 +161,23 @@ class Detector:
         return max(self._decided * self.frame - self._margin, 0)
 
     def _advance(self, samples: Floats, *, last: bool) -> list[Sound]:
-        """Process a chunk, shape (n, channels)."""
-        self._samples = np.concatenate([self._samples, samples.T], axis=1)
-        self._analyze(self._samples[:, self._samples.shape[1] - len(samples) :])
-        until = self._frames if last else self._frames - UNDECIDED
-        if until > self._decided:
-            self._onsets = self._onsets + self._decide(until)
-            self._decided = until
-        sounds = self._complete(last=last)
+        """Process whole chunks, or what is left of the stream, shape (n, channels)."""
+        fresh = np.ascontiguousarray(samples.T)
+        chunks = self._analyze(fresh)
+        if last or self._onsets or any(possible for _, possible in chunks):
+            self._samples = np.concatenate([self._samples, fresh], axis=1)
+        else:  # no earlier sample is needed: this spares most of a recording the copy
+            self._samples_start, self._samples = self._samples_start + self._samples.shape[1], fresh
+        sounds: list[Sound] = []
+        for frames, possible in chunks:
+            self._frames = frames
+            until = frames if last else frames - UNDECIDED
+            if until > self._decided:
+                if possible or last:
+                    self._onsets = self._onsets + self._decide(until)
+                self._decided = until
+            if self._onsets:
+                sounds += self._complete(last=last)
         # delete the samples that no later clip can need
         needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
         keep = max(needed - round(BEFORE_S * self.sample_rate) - 2 * UNDECIDED * self.frame, self._samples_start)
@@ -177,39 +186,73 @@ class Detector:
         self._samples_start = keep
         return sounds
 
-    def _analyze(self, samples: Floats) -> None:
-        """Add band energies and floors of new samples; an incomplete frame is filled with its last sample."""
+    def _analyze(self, samples: Floats) -> list[tuple[int, bool]]:
+        """Add band energies and backgrounds of new samples; an incomplete frame is filled with its last sample.
+
+        Returns
+        -------
+        list of (int, bool)
+            For each new chunk the frame at its end, and False if it certainly holds no onset.
+        """
         if not samples.shape[1]:
-            return
+            return [(self._frames, True)]
         if missing := -samples.shape[1] % self.frame:
             samples = np.pad(samples, ((0, 0), (0, missing)), mode="edge")
         fresh = np.array([splitter.split(each) for splitter, each in zip(self._splitters, samples, strict=True)])
         self._energies = np.concatenate([self._energies[:, :, -CHUNK:], fresh], axis=2)
-        newest = [candidates.background(each, self._counts) for each in self._energies]
-        self._backgrounds = np.concatenate([self._backgrounds[..., 1:], newest], axis=3)
-        self._newest = fresh.shape[2]
-        self._frames += self._newest
+        self._energies_start = self._frames - self._energies.shape[2] + fresh.shape[2]
+        ends = [*range(self._frames + CHUNK, self._frames + fresh.shape[2], CHUNK), self._frames + fresh.shape[2]]
+        backgrounds = [self._backgrounds[..., -1:]]
+        if not self._frames or fresh.shape[2] < CHUNK:  # the first chunk and the last have a length of their own
+            first = self._energies[:, :, : self._energies.shape[2] - (len(ends) - 1) * CHUNK]
+            backgrounds.append(self._background(first[:, None]))
+        pairs = None
+        if self._energies.shape[2] >= 2 * CHUNK:  # each chunk with the one before it
+            pairs = np.lib.stride_tricks.sliding_window_view(self._energies, 2 * CHUNK, axis=2)[:, :, ::CHUNK]
+            backgrounds.append(self._background(pairs.swapaxes(1, 2)))
+        self._backgrounds = np.concatenate(backgrounds, axis=3)
+        screened = [] if pairs is None else self._screen(pairs)
+        return list(zip(ends, [True] * (len(ends) - len(screened)) + screened, strict=True))
+
+    def _screen(self, pairs: Floats) -> list[bool]:
+        """Return False for the newest chunks that certainly hold no onset, of energies (channels, bands, chunks, n)."""
+        undecided = pairs[..., CHUNK - UNDECIDED : 2 * CHUNK - UNDECIDED + LONG].swapaxes(1, 2)
+        newest = self._backgrounds[..., -pairs.shape[2] - 1 :].swapaxes(2, 3)
+        floors = np.minimum(newest[:, 0, :-1], newest[:, 0, 1:])
+        freedoms = np.maximum(newest[:, 1, :-1], newest[:, 1, 1:])
+        reached: list[bool] = np.any(candidates.may_reach(undecided, floors, freedoms, THRESHOLD), axis=0).tolist()
+        return reached
+
+    def _background(self, energies: Floats) -> Floats:
+        """Return floor and degrees of freedom, shape (channels, 2, bands, chunks), of (channels, chunks, bands, n)."""
+        found = candidates.background(energies, self._counts)
+        return np.stack([each[..., 0].swapaxes(1, 2) for each in found], axis=1)
 
     def _decide(self, until: int) -> list[Onset]:
         """Return the onsets among the undecided frames before `until`."""
-        first_held = self._frames - self._energies.shape[2]
-        undecided = self._energies[:, :, self._decided - first_held :]
-        floors, freedoms = self._backgrounds[:, 0].min(axis=2), self._backgrounds[:, 1].max(axis=2)
-        channels = zip(undecided, floors, freedoms, strict=True)
+        undecided = self._energies[:, :, self._decided - self._energies_start : self._frames - self._energies_start]
+        chunk = (self._frames - 1 - self._energies_start) // CHUNK
+        pair = self._backgrounds[..., max(chunk - 1, 0) : chunk + 1]
+        channels = zip(undecided, pair[:, 0].min(axis=2), pair[:, 1].max(axis=2), strict=True)
         possible = np.concatenate([candidates.possible_frames(*each, self._counts, THRESHOLD) for each in channels])
         if not len(possible):
             return []
-        begin = max(self._decided + int(possible.min()) - CONTEXT, first_held)
-        span = slice(begin - first_held, self._decided - first_held + int(possible.max()) + 1 + LONG)
-        totals = np.array([self._score(channel, span) for channel in range(self.channels)])
+        begin = max(self._decided + int(possible.min()) - CONTEXT, self._energies_start)
+        end = min(self._decided + int(possible.max()) + 1 + LONG, self._frames)
+        totals = np.array([self._score(channel, begin, end) for channel in range(self.channels)])
         short, long = totals.max(axis=0)
         proposed = candidates.proposals(short, long, THRESHOLD, reach=self._reach)
         proposed = [each for each in proposed if self._decided <= each[0] + begin < until]
-        onsets = []
+        if not proposed:
+            return []
+        end = min(begin + proposed[-1][0] + UNDECIDED, self._frames)  # beyond all that they are compared with
+        held = self._energies[:, :, begin - self._energies_start : end - self._energies_start]
+        self._sums, self._sums_start = candidates.cumulative(held), begin
+        found = []
         for frame, window, evidence in self._verified(proposed, totals, begin):
             at, channel = self._first_arrival(totals[:, window], frame)
-            onsets.append(self._locate(at + begin, channel, (SHORT, LONG)[window], evidence))
-        return onsets
+            found.append((at + begin, channel, (SHORT, LONG)[window], evidence))
+        return self._locate(found)
 
     def _verified(self, proposed: list[tuple[int, int]], totals: Floats, begin: int) -> list[tuple[int, int, float]]:
         """Return the proposals that are short sounds, each verified in the channel where its evidence is largest.
@@ -227,8 +270,6 @@ class Detector:
         list of (int, int, float)
             Frame, window, and the evidence against the level before.
         """
-        if not proposed:
-            return []
         frames, windows = np.array(proposed).T
         channels = totals[:, windows, frames].argmax(axis=0)
         frames, lengths = frames + begin, np.array([SHORT, LONG])[windows]
@@ -248,10 +289,10 @@ class Detector:
 
     def _contrast(self, channel: int, frames: Frames, lengths: Frames, stretch: tuple[int, int]) -> Floats:
         """Return the evidence of windows against the level in a stretch near each, shape (windows, bands)."""
-        chunks = (frames >= self._frames - self._newest).astype(int)
+        chunks = (frames - self._energies_start) // CHUNK
         floor, freedom = self._backgrounds[channel][:, :, chunks].transpose(0, 2, 1)
-        held = frames - (self._frames - self._energies.shape[2])
-        return candidates.contrast(self._energies[channel], held, lengths, stretch, floor, freedom, self._counts)
+        held = frames - self._sums_start
+        return candidates.contrast(self._sums[channel], held, lengths, stretch, floor, freedom, self._counts)
 
     def _first_arrival(self, totals: Floats, frame: int) -> tuple[int, int]:
         """Return frame and channel in which the sound of a candidate arrives first.
@@ -280,32 +321,48 @@ class Detector:
                 return frame - before.shape[1] + int(np.argmax(before[channel])), channel
         return frame, channel
 
-    def _score(self, channel: int, frames: slice) -> Floats:
+    def _score(self, channel: int, begin: int, end: int) -> Floats:
         """Return the evidence in the short and in the long window, all bands together, shape (2, frames)."""
-        chunks = [self._energies.shape[2] - self._newest, self._newest]
-        floor, freedom = np.repeat(self._backgrounds[channel], chunks, axis=2)[:, :, frames]
-        energies = self._energies[channel, :, frames]
+        held = np.arange(begin - self._energies_start, end - self._energies_start)
+        floor, freedom = self._backgrounds[channel][:, :, held // CHUNK]
+        energies = self._energies[channel, :, held[0] : held[-1] + 1]
         against = candidates.reference(energies, floor)
         evidence = (
             candidates.log_likelihood(energies, against, self._counts, freedom, length) for length in (SHORT, LONG)
         )
         return np.array([each.sum(axis=0) for each in evidence])
 
-    def _locate(self, frame: int, channel: int, reach: int, evidence: float) -> Onset:
-        """Locate the onset's sample in the highest octave with a quarter of the maximum evidence."""
-        place = channel, np.array([frame]), np.array([reach])
-        bands = self._contrast(*place, candidates.FLOOR)[0]
-        if evidence < ALONE * bands.sum():  # an earlier sound fills some octaves
-            bands = self._contrast(*place, verification.BEFORE)[0]
-        octave = int(np.flatnonzero(bands >= 0.25 * bands.max())[0]) + 1
+    def _locate(self, found: list[tuple[int, int, int, float]]) -> list[Onset]:
+        """Return the onsets of short sounds, given by frame, channel, frames of the window, and evidence."""
+        octaves: dict[int, int] = {}
+        columns = np.array(found).reshape(-1, 4).T
+        frames, channels, lengths = columns[:3].astype(np.intp)
+        for channel in set(channels.tolist()):
+            here = np.flatnonzero(channels == channel)
+            bands = self._contrast(channel, frames[here], lengths[here], candidates.FLOOR)
+            disturbed = columns[3, here] < ALONE * bands.sum(axis=1)  # an earlier sound fills some octaves
+            if disturbed.any():
+                other = here[disturbed]
+                bands[disturbed] = self._contrast(channel, frames[other], lengths[other], verification.BEFORE)
+            clear = bands >= 0.25 * bands.max(axis=1, keepdims=True)
+            octaves.update(zip(here.tolist(), (clear.argmax(axis=1) + 1).tolist(), strict=True))
+        return [self._pick(*each, octaves[place]) for place, each in enumerate(found)]
+
+    def _pick(self, frame: int, channel: int, reach: int, evidence: float, octave: int) -> Onset:
+        """Return the onset at the sample where the variance of an octave changes.
+
+        The octave is the highest with a quarter of the maximum evidence.
+        """
         begin = max((frame - self._reach - 1) * self.frame - self._samples_start, 0)
         end = (frame + reach + 1) * self.frame - self._samples_start
         stretch = self._samples[channel, begin:end]
         picked = begin + candidates.pick_onset(octave_detail(stretch, octave)) + 2 ** (octave - 1) // 2
         sample = min(picked, self._samples.shape[1] - 1) + self._samples_start
-        chunk = int(frame >= self._frames - self._newest)
-        floor_power = float(self._backgrounds[channel, 0, :, chunk].sum()) / self.frame
-        return Onset(sample, channel, evidence, floor_power)
+        return Onset(sample, channel, evidence, self._floor_power(frame, channel))
+
+    def _floor_power(self, frame: int, channel: int) -> float:
+        """Return the power of the background in a frame, all bands together."""
+        return float(self._backgrounds[channel, 0, :, (frame - self._energies_start) // CHUNK].sum()) / self.frame
 
     def _complete(self, *, last: bool) -> list[Sound]:
         """Return the sounds whose clip and following onset are known."""
@@ -343,11 +400,11 @@ class Detector:
 
     def _end(self, onset: Onset, following: int | None) -> int:
         """Return the end: energy down by 20 dB or in the floor, the next event, or 250 ms after the onset."""
-        first = self._frames - self._energies.shape[2]
+        first = self._energies_start
         frame = onset.sample // self.frame - first
         reach = round(LONGEST_S * self.sample_rate) // self.frame
         begin = max(frame - SHORT + 1, 0)
-        energy = self._energies[onset.channel, :, begin : frame + reach].sum(axis=0)
+        energy = self._energies[onset.channel, :, begin : min(frame + reach, self._frames - first)].sum(axis=0)
         power = candidates.moving_sum(energy, SHORT)[frame - begin :] / SHORT
         loudest = int(np.argmax(power[:LONG]))
         quiet = max(float(power[loudest]) * FALL, 2 * onset.floor_power * self.frame)

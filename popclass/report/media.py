@@ -1,6 +1,6 @@
 """Clips, pictures and feature contributions of a classified recording, for its page.
 
-`classify` keeps no samples, to stay small. A report therefore reads the recording again.
+`gather` collects them while events are detected, so that a recording is read once.
 
 A clip holds the event's channel from 100 ms before the onset to 250 ms after it, faded at both ends. It is normalized
 to a peak of -3 dBFS; the gain is kept. Clips are lossless FLAC. If they would exceed the size limit of the page, all
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import io
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,20 +24,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.audio import open_recording
+from popclass.detection import LATEST_S, Sound
 from popclass.errors import AudioError
+from popclass.features import FrontEnd
 from popclass.model.model import Model
-from popclass.pipeline import OnBlock, Progress, Source, extract_events
+from popclass.pipeline import Extraction, Progress, Source, extract_events
 from popclass.report.overview import OverviewBuilder
-from popclass.results import Event, RecordingInfo, RecordingResult
+from popclass.results import Event, RecordingResult
 from popclass.utils.text import counted, one_line
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Encoder = Callable[[Array, int], tuple[bytes, str]]
 Contribution = tuple[str, float, str]  # feature group, its contribution to the log-odds, measured value in words
 
 BEFORE_S, AFTER_S = 0.100, 0.250
 FADE_S = 0.004
+OVERVIEW_FRAMES = 65_536  # samples that the overview gets at a time; the picture depends on it in the last bits
 PEAK_DBFS = -3.0
 # Size limit of all clips in bytes; base64 makes them a third larger.
 SIZE_LIMIT, SIZE_LIMIT_PER_S, MAX_SIZE_LIMIT = 550_000, 1_700, 3_700_000
@@ -115,10 +117,37 @@ class RecordingMedia:
     evidence: tuple[tuple[Contribution, ...], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Events of a recording with its overview and clips; attributes as `RecordingMedia`."""
+
+    extraction: Extraction
+    overview: dict[str, Any]
+    clips: tuple[Clip | None, ...]
+
+
+def gather(path: Source, frontend: FrontEnd, *, name: str | None = None, progress: Progress | None = None) -> Gathered:
+    """Detect the events of a recording and collect its overview and clips; parameters as `extract_events`."""
+    overview: list[OverviewBuilder] = []
+    clips = Cutter()
+
+    def collect(block: Array, sample_rate: int) -> None:
+        overview[:] = overview or [OverviewBuilder(sample_rate, block.shape[1])]
+        for start in range(0, len(block), OVERVIEW_FRAMES):
+            overview[0].feed(block[start : start + OVERVIEW_FRAMES])
+        clips.feed(block, sample_rate)
+
+    def cut(sounds: Sequence[Sound]) -> None:
+        clips.add([sound.event for sound in sounds])
+
+    extraction = extract_events(path, frontend, name=name, progress=progress, on_sounds=cut, on_block=collect)
+    return Gathered(extraction, overview[0].finish(), tuple(clips.finish(extraction.info.duration_s)))
+
+
 def extract_media(
-    result: RecordingResult, path: Source, model: Model, progress: Progress | None, *, features: Floats | None = None
+    result: RecordingResult, path: Source, model: Model, progress: Progress | None, *, gathered: Gathered | None = None
 ) -> RecordingMedia:
-    """Read a classified recording again and collect what its page shows.
+    """Return what the page of a classified recording shows.
 
     Parameters
     ----------
@@ -129,92 +158,93 @@ def extract_media(
         The model that classified it.
     progress : callable, optional
         Called with the frames read and the number of all frames (None if unknown).
-    features : ndarray, shape (events, features), optional
-        Features of the events; without them, events are detected again.
+    gathered : Gathered, optional
+        What `gather` collected when the recording was classified; without it, the recording is read again.
 
     Raises
     ------
     AudioError
         If the recording can no longer be read, or has changed since it was classified.
     """
-    overview = OverviewBuilder(result.sample_rate, result.channels)
-    clips = Cutter(result.events, result.duration_s, result.channels)
-
-    def collect(block: Array) -> None:
-        if block.shape[1] == result.channels:  # otherwise the recording has changed, which is reported below
-            overview.feed(block)
-            clips.feed(block)
-
-    known = onsets = [event.onset for event in result.events]
-    if features is None:
-        found = extract_events(path, model.frontend, name=result.recording, progress=progress, on_block=collect)
-        info, features, onsets = found.info, found.features, [event.onset for event in found.events]
-    else:
-        info = _read(path, result.recording, progress, collect)
-    described = (result.sample_rate, result.channels, result.duration_s, known)
-    if (info.sample_rate, info.channels, info.duration_s, onsets) != described:
+    if gathered is None:
+        gathered = gather(path, model.frontend, name=result.recording, progress=progress)
+    found, info = gathered.extraction, gathered.extraction.info
+    described = (result.sample_rate, result.channels, result.duration_s, [event.onset for event in result.events])
+    if (info.sample_rate, info.channels, info.duration_s, [event.onset for event in found.events]) != described:
         raise AudioError(f"{one_line(result.recording)}: has changed since it was classified; classify it again")
-    evidence = contributions(features, [event.acoustic_label for event in result.events], model)
-    return RecordingMedia(result, overview.finish(), tuple(clips.finish()), tuple(evidence))
-
-
-def _read(path: Source, name: str, progress: Progress | None, on_block: OnBlock) -> RecordingInfo:
-    """Read a recording block by block."""
-    with open_recording(path, name=name) as recording:
-        for block in recording.blocks():
-            on_block(block)
-            if progress is not None:
-                progress(recording.frames_read, recording.frames)
-        return recording.info()
+    evidence = contributions(found.features, [event.acoustic_label for event in result.events], model)
+    return RecordingMedia(result, gathered.overview, gathered.clips, tuple(evidence))
 
 
 class Cutter:
-    """Cut the clips of events from the blocks of a recording.
+    """Cut the clips of events from the blocks of a recording while its events are being detected.
 
-    Parameters
-    ----------
-    events : sequence of Event
-        Events of one recording, in order of onset.
-    duration_s : float
-        Length of the recording, which sets the size limit.
-    channels : int
+    Samples are kept as long as an event may still begin in them. Clips are encoded once it is certain that they exceed
+    the size limit as FLAC, or at the end.
     """
 
-    def __init__(self, events: Sequence[Event], duration_s: float, channels: int) -> None:
-        self._events = tuple(events)
-        self._ranges = [_clip_range(event) for event in events]
-        self._bytes_left = min(SIZE_LIMIT + round(SIZE_LIMIT_PER_S * duration_s), MAX_SIZE_LIMIT)
-        samples = sum(last - first for first, last in self._ranges)
-        self._encode = flac if 2 * samples * FLAC_SHARE <= self._bytes_left else opus
-        self._ranges.append((sys.maxsize, sys.maxsize))  # after the last event nothing is kept
-        self._recent, self._start = np.empty((0, channels), dtype=np.float32), 0
-        self._clips: list[Clip | None] = []
+    def __init__(self) -> None:
+        self._recent, self._start = np.empty((0, 1), dtype=np.float32), 0
+        self._pending: list[Event] = []
+        self._clips: list[tuple[Array, float] | Clip | None] = []  # until they are encoded, samples and gain
+        self._events: list[Event] = []  # of these clips
+        self._samples = 0  # in the clips of all events
+        self._bytes = 0  # of the encoded clips
 
-    def feed(self, block: Array) -> None:
+    def feed(self, block: Array, sample_rate: int) -> None:
         """Process the next samples, shape (n, channels)."""
-        self._recent = np.concatenate([self._recent, block])
         end = self._start + len(self._recent)
-        while self._ranges[len(self._clips)][1] <= end:
-            self._cut()
-        first = min(self._ranges[len(self._clips)][0], end)
-        self._recent, self._start = self._recent[first - self._start :], first
+        needed = [_clip_range(event)[0] for event in self._pending[:1]]
+        first = max(min(end - round((LATEST_S + BEFORE_S) * sample_rate), *needed, end), self._start)
+        self._recent = np.concatenate([self._recent[first - self._start :], block]) if end else block
+        self._start = first
+        self.add(())
 
-    def finish(self) -> list[Clip | None]:
-        """Return the clips, None where the size limit was reached; those at the end of the recording are shorter."""
-        while len(self._clips) < len(self._events):
+    def add(self, events: Sequence[Event]) -> None:
+        """Cut the clips of the next events, in order of onset; the samples after them may follow later."""
+        self._pending += events
+        self._samples += sum(last - first for first, last in map(_clip_range, events))
+        end = self._start + len(self._recent)
+        while self._pending and _clip_range(self._pending[0])[1] <= end:
             self._cut()
-        return self._clips
+        if 2 * self._samples * FLAC_SHARE > MAX_SIZE_LIMIT:
+            self._encode(opus, MAX_SIZE_LIMIT)
+
+    def finish(self, duration_s: float) -> list[Clip | None]:
+        """Return the clips, None where the size limit was reached; those at the end of the recording are shorter.
+
+        Parameters
+        ----------
+        duration_s : float
+            Length of the recording, which sets the size limit.
+        """
+        while self._pending:
+            self._cut()
+        limit = min(SIZE_LIMIT + round(SIZE_LIMIT_PER_S * duration_s), MAX_SIZE_LIMIT)
+        self._encode(flac if 2 * self._samples * FLAC_SHARE <= limit else opus, limit)
+        sizes = [len(clip.data) if isinstance(clip, Clip) else 0 for clip in self._clips]
+        fits = np.cumsum(sizes) <= limit
+        return [clip if fit and isinstance(clip, Clip) else None for clip, fit in zip(self._clips, fits, strict=True)]
 
     def _cut(self) -> None:
-        event, clip = self._events[len(self._clips)], None
-        first, last = self._ranges[len(self._clips)]
-        if self._bytes_left > 0:
-            samples = self._recent[first - self._start : last - self._start, event.channel - 1]
-            normalized, gain_db = normalize_clip(np.ascontiguousarray(samples), event.sample_rate)
-            data, mime = self._encode(normalized, event.sample_rate)
-            self._bytes_left -= len(data)
-            clip = Clip(data, mime, first / event.sample_rate, gain_db)
-        self._clips.append(clip if self._bytes_left >= 0 else None)
+        event = self._pending.pop(0)
+        first, last = _clip_range(event)
+        samples = self._recent[first - self._start : last - self._start, event.channel - 1]
+        self._clips.append(normalize_clip(np.ascontiguousarray(samples), event.sample_rate))
+        self._events.append(event)
+
+    def _encode(self, encode: Encoder, limit: int) -> None:
+        """Encode the clips that are not, until they exceed a limit in bytes."""
+        at = len(self._clips)
+        while at and isinstance(self._clips[at - 1], tuple):
+            at -= 1
+        for place in range(at, len(self._clips)):
+            clip, event = self._clips[place], self._events[place]
+            self._clips[place] = None
+            if isinstance(clip, tuple) and self._bytes < limit:
+                data, mime = encode(clip[0], event.sample_rate)
+                self._bytes += len(data)
+                self._clips[place] = Clip(data, mime, _clip_range(event)[0] / event.sample_rate, clip[1])
 
 
 def _clip_range(event: Event) -> tuple[int, int]:

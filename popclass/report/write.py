@@ -27,10 +27,10 @@ from popclass.formats.text import shares
 from popclass.labels.table import TABLE, TABLE_END
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.pipeline import Array, Progress, load_model
+from popclass.pipeline import Progress, load_model
 from popclass.postprocess import postprocess
 from popclass.report.guidance import all_symptoms, check_symptom, guidance
-from popclass.report.media import extract_media
+from popclass.report.media import Gathered, extract_media
 from popclass.report.page import page_data, page_script, render, shown_name
 from popclass.results import FROM_MODEL, PER_BURST, RecordingResult
 from popclass.timing.sites import lookup
@@ -54,7 +54,7 @@ def write_report(
     failures: Sequence[str] = (),
     timeline_results: Sequence[RecordingResult] | None = None,
     index: str | None = None,
-    features: Sequence[Array] | None = None,
+    gathered: Sequence[Gathered] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write one page about classified recordings.
@@ -78,8 +78,8 @@ def write_report(
         All recordings of the timelines, including `results` (default: `results`).
     index : str, optional
         Relative URL of an index page to link to.
-    features : sequence of ndarray, optional
-        Features of the events of each result, by `extract_events`; without them, events are detected again.
+    gathered : sequence of Gathered, optional
+        What `popclass.report.media.gather` collected from each recording; without it, they are read again.
     progress : callable, optional
         Called with the frames read of a recording and the number of all its frames (None if unknown).
 
@@ -105,8 +105,8 @@ def write_report(
     media, files = [], []
     paths = paths or [result.recording for result in results]
     for number, (result, path) in enumerate(zip(results, paths, strict=True)):
-        known = None if features is None else features[number]
-        media.append(extract_media(result, path, model, progress, features=known))
+        known = None if gathered is None else gathered[number]
+        media.append(extract_media(result, path, model, progress, gathered=known))
         files.append(None if result.recording == STDOUT else relative(path, target))
     sessions = {id(result.session): result.session for result in results}.values()
     values = {

@@ -13,6 +13,7 @@ from popclass.detection.candidates import (
     THRESHOLD,
     background,
     contrast,
+    cumulative,
     log_likelihood,
     moving_sum,
     pick_onset,
@@ -65,7 +66,7 @@ def contrast_at(energies, frames, span, length=LONG):
     frames = np.atleast_1d(frames)
     floor, freedom = background(noise_energies(400), COUNTS)
     repeat = [np.repeat(each.T, len(frames), axis=0) for each in (floor, freedom)]
-    return contrast(energies, frames, np.full(len(frames), length), span, *repeat, COUNTS)
+    return contrast(cumulative(energies), frames, np.full(len(frames), length), span, *repeat, COUNTS)
 
 
 def test_contrast_formula():
