@@ -132,7 +132,7 @@ def learn_open_set(
     truth[samples.rows] = y
     joint = np.array([name != OTHER for name in classes])
     costs = fit_costs(halves, truth, joint) if halves else ()
-    context, found = learn_context(samples, y, classes, names, [*whole, *halves], costs, taught=halves, seed=seed)
+    context, found = learn_context(samples, y, classes, names, [*whole, *halves], costs, seed=seed)
     contextual = np.zeros((len(samples.X), len(classes)))
     for view, p in zip(whole, found, strict=False):
         contextual[view.events] = p
@@ -153,7 +153,6 @@ def learn_context(
     views: Sequence[View],
     costs: Costs = (),
     *,
-    taught: Sequence[View] = (),
     seed: int = 0,
 ) -> tuple[Context, list[Array]]:
     """Train the context stage.
@@ -169,8 +168,6 @@ def learn_context(
         Events to classifiers that did not learn from them. The weights that predict a view come from the other folds.
     costs : tuple of float
         Costs of novelty, see `popclass.model.novelty.weigh`.
-    taught : sequence of View
-        Views to learn from (default: `views`).
     seed : int
 
     Returns
@@ -184,11 +181,11 @@ def learn_context(
     truth = np.full(len(samples.X), -1)
     truth[samples.rows], truth[samples.parts] = y, classes.index(OTHER)
     untrained = _untrained(samples, names, classes, seed)
-    known = {id(view): weigh(view.acoustic, view.novelty, costs) for view in (*views, *taught)}
-    features = {id(view): samples.features(untrained, view.events, known[id(view)]) for view in (*views, *taught)}
+    known = {id(view): weigh(view.acoustic, view.novelty, costs) for view in views}
+    features = {id(view): samples.features(untrained, view.events, known[id(view)]) for view in views}
 
     def learn(fold: int | None) -> ContextWeights:
-        chosen = [(view, truth[view.events] >= 0) for view in taught or views if view.fold != fold]
+        chosen = [(view, truth[view.events] >= 0) for view in views if view.fold != fold]
         columns = [(known[id(v)][c], features[id(v)][c], truth[v.events[c]]) for v, c in chosen]
         return fit_context_weights(*map(np.concatenate, zip(*columns, strict=True)), seed=seed)
 

@@ -5,7 +5,7 @@ trained again without half of the kinds of `other`, and without a fold of groups
 fold. Several such `View`s, each without other kinds, show how often the sounds of unknown kinds pass for those of a
 joint. Novelty's costs (`fit_costs`) and the weights of the context stage (`popclass.training.context`) are learnt from
 them. Leaving out classes of a training set to learn rejection follows Scheirer et al. (2013, IEEE TPAMI 35:1757), who
-call it openness; half of the kinds is a choice that recordings of everyday sounds confirmed (`models/default.md`).
+call it openness. To leave out half of the kinds is a choice, which recordings of everyday sounds confirmed (`models/real.json`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ Learner = Callable[[Whole, Whole, Array], tuple[Array, Array]]
 """Takes indices of training events, of those of known kinds, and features of other events; returns for the latter the
 probabilities of a classifier of the known kinds, calibrated on all, and the distances from the known ones.
 """
-VIEWS_OF_A_FOLD = 2
 WORKERS = 2  # threads; the result does not depend on how many
 
 
@@ -83,7 +82,7 @@ def make_views(
     learn : callable
         See `Learner`.
     halves : bool
-        True to leave out half of the kinds in turn, each fold twice; False for one view a fold that knows all kinds.
+        True to leave out other kinds in each fold, half of them; False for views that know all kinds.
     seed : int
         Decides which halves come first.
     progress : callable, optional
@@ -95,7 +94,7 @@ def make_views(
     if halves:
         every = [*combinations(names, len(names) // 2)]
         order = np.random.default_rng(seed).permutation(len(every)).tolist()
-        choices = [every[order[i % len(every)]] for i in range(VIEWS_OF_A_FOLD * len(folds))]
+        choices = [every[order[i % len(every)]] for i in range(len(folds))]
 
     def view(number: int, left_out: Sequence[str]) -> View:
         train, test = folds[number % len(folds)]
