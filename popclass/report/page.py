@@ -92,7 +92,12 @@ def _text(name: str) -> str:
 
 
 def page_data(
-    media: Sequence[RecordingMedia], files: Sequence[str | None], labels: str, results: Sequence[RecordingResult]
+    media: Sequence[RecordingMedia],
+    files: Sequence[str | None],
+    labels: str,
+    results: Sequence[RecordingResult],
+    *,
+    graded: bool,
 ) -> Data:
     """Return the data for the scripts of a page.
 
@@ -106,6 +111,8 @@ def page_data(
         File name of the downloaded labels.
     results : sequence of RecordingResult
         All recordings of the timelines, including those of the page.
+    graded : bool
+        True if novelty lowered the probabilities of joint classes.
     """
     shown = [each.result for each in media]
     # The key of the browser storage depends on the events, so that two reports do not share corrections.
@@ -116,6 +123,7 @@ def page_data(
         "labels": labels,
         "classes": list(shown[0].classes),
         "unlike": UNLIKE,
+        "graded": graded,
         "recordings": [_recording(each, file, repeated) for each, file in zip(media, files, strict=True)],
         "sessions": [
             _session(line, [results[index] for index in line.recordings], places)

@@ -121,7 +121,7 @@ def write_report(
         "frequencies": [shares(each.frequencies) for each in sessions if each is not None and each.frequencies],
         "sounds": any(result.events for result in results),
         "recordings": [(shown_name(each.recording), description(each), summary(each)) for each in results],
-        "data": page_data(media, files, labels_name(target), timeline_results or results),
+        "data": page_data(media, files, labels_name(target), timeline_results or results, graded=bool(model.costs)),
         "guidance": texts,
         "index": index,
         "script": page_script(),

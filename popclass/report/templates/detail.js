@@ -57,7 +57,7 @@ function decisionOf(item) {
     : "With context and timing: " + event.label + " (" + event.p.toFixed(2) + ").";
   const novelty = event.novelty === null ? "" : " Novelty " + truncated(event.novelty) + ": " +
     (event.novelty >= 0.95 ? "unlike the sounds the model knows" : "less like the sounds the model knows than " +
-    Math.floor(100 * event.novelty) + " % of them are") + ", which counts against a joint sound.";
+    Math.floor(100 * event.novelty) + " % of them are") + (data.graded ? ", which counts against a joint sound." : ".");
   return sound + answer + novelty + (item.changed ? " Corrected to: " + item.label + "." : "");
 }
 
