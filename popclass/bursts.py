@@ -9,7 +9,7 @@ follow the Poisson-binomial distribution. It is wider, for two reasons.
   another one, with probability `MISSED`.
 
 Both constants were measured by `python benchmarks/counts.py --measure` on generated thrusts: the detector missed 0.4 %
-of 1,538 pops, and with a shared error of 1.5 the bounds held 91 % of the true numbers. Without the option the
+of 1,145 pops, and with a shared error of 1.5 the bounds held 90 % of the true numbers. Without the option the
 benchmark shows how often they hold on other thrusts. A new detector or default model needs a new measurement.
 """
 

@@ -2,8 +2,8 @@
 
 The weights are fitted as a multinomial regression whose offset is the logarithm of the acoustic probability. So they
 add only what the sound alone does not tell. The acoustic probabilities must be those of held-out groups; otherwise
-context would look less useful than it is for new recordings. And they must be those of kinds of `other` that were left
-out (`popclass.training.open_set`); otherwise context would raise every unknown sound that comes in a burst.
+context would look less useful than it is for new recordings. They include the costs of novelty
+(`popclass.training.open_set`), so context starts from what the model believes of sounds that it does not know.
 """
 
 from __future__ import annotations
@@ -111,7 +111,10 @@ class OpenSet:
 def learn_open_set(
     samples: ContextSamples, y: Whole, classes: Names, names: Names, folds: Folds, learn: Learner, *, seed: int = 0
 ) -> OpenSet:
-    """Learn the costs of novelty and the context stage from events to classifiers without some of their kinds.
+    """Learn the costs of novelty from classifiers without some kinds, and the context stage from those with all.
+
+    A context stage that is learnt without some kinds as well gives half as many false joint labels on everyday sounds,
+    but no more than a higher threshold does at the same number of pops found, and it found fewer pops of thrusts.
 
     Parameters
     ----------
@@ -132,7 +135,7 @@ def learn_open_set(
     truth[samples.rows] = y
     joint = np.array([name != OTHER for name in classes])
     costs = fit_costs(halves, truth, joint) if halves else ()
-    context, found = learn_context(samples, y, classes, names, [*whole, *halves], costs, seed=seed)
+    context, found = learn_context(samples, y, classes, names, whole, costs, applied=halves, seed=seed)
     contextual = np.zeros((len(samples.X), len(classes)))
     for view, p in zip(whole, found, strict=False):
         contextual[view.events] = p
@@ -153,6 +156,7 @@ def learn_context(
     views: Sequence[View],
     costs: Costs = (),
     *,
+    applied: Sequence[View] = (),
     seed: int = 0,
 ) -> tuple[Context, list[Array]]:
     """Train the context stage.
@@ -165,24 +169,26 @@ def learn_context(
     classes, names : sequences of str
         Names of the classes and of the features.
     views : sequence of View
-        Events to classifiers that did not learn from them. The weights that predict a view come from the other folds.
+        Events to classifiers that did not learn from them.
     costs : tuple of float
         Costs of novelty, see `popclass.model.novelty.weigh`.
+    applied : sequence of View
+        More views to predict, from which nothing is learnt.
     seed : int
 
     Returns
     -------
     context : Context
     contextual : list of ndarray, shape (e, classes)
-        Probabilities of the events of each view by sound, novelty and context while their fold was held out.
+        Probabilities of the events of each view by sound, novelty and context, with weights from the other folds.
     """
     from joblib import Parallel, delayed
 
     truth = np.full(len(samples.X), -1)
     truth[samples.rows], truth[samples.parts] = y, classes.index(OTHER)
     untrained = _untrained(samples, names, classes, seed)
-    known = {id(view): weigh(view.acoustic, view.novelty, costs) for view in views}
-    features = {id(view): samples.features(untrained, view.events, known[id(view)]) for view in views}
+    known = {id(view): weigh(view.acoustic, view.novelty, costs) for view in (*views, *applied)}
+    features = {id(view): samples.features(untrained, view.events, known[id(view)]) for view in (*views, *applied)}
 
     def learn(fold: int | None) -> ContextWeights:
         chosen = [(view, truth[view.events] >= 0) for view in views if view.fold != fold]
@@ -193,7 +199,8 @@ def learn_context(
     found = Parallel(n_jobs=WORKERS, prefer="threads")(delayed(learn)(fold) for fold in (*folds, None))
     weights = dict(zip((*folds, None), found, strict=True))
     contextual = [
-        replace(untrained, weighing=weights[view.fold]).apply(known[id(view)], features[id(view)]) for view in views
+        replace(untrained, weighing=weights[view.fold]).apply(known[id(view)], features[id(view)])
+        for view in (*views, *applied)
     ]
     return replace(untrained, weighing=weights[None]), contextual
 

@@ -2,11 +2,10 @@
 
 A recording holds kinds of `other` that no training data have. To learn how far to trust a classifier there, it is
 trained again without half of the kinds of `other`, and without a fold of groups, and applied to all events of that
-fold. Several such `View`s, each without other kinds, show how often the sounds of unknown kinds pass for those of a
-joint. Novelty's costs (`fit_costs`) and the weights of the context stage (`popclass.training.context`) are learnt from
-them. Leaving out classes of a training set to learn rejection follows Scheirer et al. (2013, IEEE TPAMI 35:1757), who
-call it openness. To leave out half of the kinds is a choice, which recordings of everyday sounds confirmed
-(`models/real.json`).
+fold. Such a `View` shows how often the sounds of unknown kinds pass for those of a joint; each fold has one, without
+other kinds. The costs of novelty (`fit_costs`) are learnt from them. Leaving out classes of a training set to learn
+rejection follows Scheirer et al. (2013, IEEE TPAMI 35:1757), who call it openness. To leave out half of the kinds is a
+choice, which recordings of everyday sounds confirmed (`models/real.json`).
 """
 
 from __future__ import annotations

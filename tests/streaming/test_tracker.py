@@ -51,7 +51,7 @@ def label_at_once(model, events, features, rules):
     events = number_events(events)
     acoustic, novelty = model.probabilities(features), model.novelty(features)
     columns = [np.array([getattr(event, name) for event in events]) for name in ("start_s", "burst", "snr_db")]
-    contextual = model.context.probabilities(features, acoustic, *columns)
+    contextual = model.context.probabilities(features, model.include_novelty(acoustic, novelty), *columns)
     placed = Placed(columns[0], columns[1], np.zeros_like(columns[1]))
     labels = assign_labels(placed, contextual, novelty, rules.with_frequencies_of(contextual))
     return [labels.apply(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
