@@ -94,7 +94,7 @@ def count(posterior: ArrayLike, *, shared_error: float = SHARED_ERROR, missed: f
     Examples
     --------
     >>> count([0.98, 0.95, 0.9, 0.03])
-    Cavitations(expected=2.86, low=1, high=4)
+    Cavitations(expected=2.86, low=2, high=3)
     """
     p = np.asarray(posterior, dtype=np.float64)
     if not len(p):  # most clips of an archive
