@@ -55,9 +55,10 @@ function decisionOf(item) {
     : event.label === UNCERTAIN
     ? "With context and timing, no label reaches the minimum probability (" + event.p.toFixed(2) + "): uncertain."
     : "With context and timing: " + event.label + " (" + event.p.toFixed(2) + ").";
-  const novelty = event.novelty === null ? "" : " Novelty " + truncated(event.novelty) + ": " +
-    (event.novelty >= 0.95 ? "unlike the sounds the model knows" : "less like the sounds the model knows than " +
-    Math.floor(100 * event.novelty) + " % of them are") + (data.graded ? ", which counts against a joint sound." : ".");
+  const novelty = event.novelty === null ? "" : " Novelty " + truncated(event.novelty) + ": " + (event.novelty < 0.5
+    ? "like the sounds the model knows."
+    : (event.novelty < 0.95 ? "less like the sounds the model knows than " + Math.floor(100 * event.novelty) + " % of them are"
+      : "unlike the sounds the model knows") + (data.graded ? ", which counts against a joint sound." : "."));
   return sound + answer + novelty + (item.changed ? " Corrected to: " + item.label + "." : "");
 }
 
