@@ -72,7 +72,7 @@ def verdicts(results: Mapping[str, Any]) -> list[str]:
             halves,
         ),
         outcome("Without start times nothing gets worse: neither swaps, nor accuracy, nor log loss", untimed),
-        outcome("A recording with one event and no start time keeps its acoustic probabilities", single),
+        outcome("A recording with one event and no start time keeps its label by sound, but for its novelty", single),
         outcome(
             "Where cavitations recur in other joints, context labels no more of them snapping than the sound alone",
             recur,

@@ -98,26 +98,32 @@ def test_separation_error_out_of_range(evidence, error):
 
 def test_variants_timing_moves_only_cavitation(evidence, recordings, classifier, model):
     """`sound` does not depend on start times, periods or prices; `timing` never raises cavitation."""
-    untimed = [replace(recording.metadata, recorded_at=None) for recording in recordings]
-    right = evidence.variants(recordings, classifier, model)
+    timed = [replace(recording.metadata, site="mcp") for recording in recordings]  # one cavity, so that many are late
+    untimed = [replace(each, recorded_at=None) for each in timed]
+    right = evidence.variants(recordings, classifier, model, timed)
     other = evidence.variants(recordings, classifier, model, untimed, refractory_s=600.0, price=3.0)
     column = model.classes.index(CAVITATION)
     moved = 0
-    for sound, same, timed, also in zip(right["sound"], other["sound"], right["timing"], other["timing"], strict=True):
+    for sound, same, late, also in zip(right["sound"], other["sound"], right["timing"], other["timing"], strict=True):
         np.testing.assert_array_equal(sound, same)
-        assert (timed[:, column] <= sound[:, column] + 1e-9).all()
-        moved += int((np.abs(timed - also) > 1e-6).any(axis=1).sum())
+        assert (late[:, column] <= sound[:, column] + 1e-9).all()
+        moved += int((np.abs(late - also) > 1e-6).any(axis=1).sum())
     assert moved > 0  # or nothing here could fail
 
 
-def test_variants_single_event_unchanged(evidence, recordings, classifier, model):
+def test_variants_single_event(evidence, recordings, classifier, model):
+    """A single event without a start time keeps its probabilities, but for its novelty."""
     single = [recording for recording in recordings if len(recording.extraction.events) == 1]
     assert single
     metadata = [replace(recording.metadata, recorded_at=None, subject=None) for recording in single]
     found = evidence.variants(single, classifier, model, metadata)
-    for name in ("timing", "context", "both"):
-        for sound, read in zip(found["sound"], found[name], strict=True):
-            np.testing.assert_allclose(read, sound, atol=1e-9)
+    for analysis, timed, *others in zip(
+        classifier.of(single), found["timing"], found["context"], found["both"], strict=True
+    ):
+        np.testing.assert_allclose(timed, analysis.acoustic, atol=1e-9)
+        known = model.include_novelty(analysis.acoustic, analysis.novelty)
+        for contextual in others:
+            np.testing.assert_allclose(contextual, known, atol=1e-9)
 
 
 def test_score_perfect_classifier(evidence, recordings, model):
