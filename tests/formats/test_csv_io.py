@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from formats_samples import CLASSES, EMPTY, FULL, GOLDEN, SETS, burst_lines, recording_rows
 from formats_strategies import results
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
@@ -195,6 +195,7 @@ def test_recordings_csv_no_recordings() -> None:
     assert "".join(recordings_csv([], classes=CLASSES)).count("\n") == 1
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a loaded machine draws slowly
 @given(many=st.lists(results(), max_size=3), reason=st.text(min_size=1, max_size=20))
 def test_recordings_csv_round_trip(many: list[RecordingResult], reason: str) -> None:
     """Whatever is in names, subjects, warnings and reasons; a field that is unknown is empty."""
