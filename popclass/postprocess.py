@@ -131,6 +131,11 @@ class LabelRules:
             return self
         return replace(self, estimated=estimate(contextual, self.frequencies, earlier=earlier))
 
+    @property
+    def estimated_shares(self) -> dict[str, float] | None:
+        """Estimated class frequencies by class; None where they are not estimated."""
+        return None if self.estimated is None else dict(zip(self.classes, self.estimated.tolist(), strict=True))
+
     def at_frequencies(self, probabilities: Array) -> Array:
         """Return probabilities at the class frequencies of the timeline; unchanged where these are not estimated."""
         return probabilities if self.estimated is None else reweight(probabilities, self.frequencies, self.estimated)
@@ -227,10 +232,7 @@ def postprocess(
         needed_of = partial(refractory.cavities_needed, refractory_s=rules.refractory_s, count_by=count_by)
         names = tuple(analyses[index].info.name for index in line.recordings)
         total = needed_of(placed.time_s, placed.burst, labels.cavitation)
-        frequencies = (
-            None if rules.estimated is None else dict(zip(model.classes, rules.estimated.tolist(), strict=True))
-        )
-        session = Session(names, rules.capacity, rules.refractory_s, total, count_by, frequencies)
+        session = Session(names, rules.capacity, rules.refractory_s, total, count_by, rules.estimated_shares)
         for index in line.recordings:
             own, analysis = np.flatnonzero(placed.recording == index), analyses[index]
             needed = needed_of(placed.time_s[own], placed.burst[own], labels.cavitation[own])
@@ -251,7 +253,6 @@ def posteriors(
     refractory_s: float | None = None,
     price: float = refractory.PRICE,
     count_by: str = PER_BURST,
-    class_frequencies: str = FROM_MODEL,
 ) -> list[Array]:
     """Return the class probabilities after context and timing, before any threshold.
 
@@ -259,7 +260,7 @@ def posteriors(
 
     Parameters
     ----------
-    analyses, metadata, model, refractory_s, count_by, class_frequencies
+    analyses, metadata, model, refractory_s, count_by
         As `postprocess`.
     price : float
         As `popclass.timing.refractory.check`.
@@ -270,8 +271,7 @@ def posteriors(
         One for each recording, in the order given.
     """
     found: dict[int, Array] = {}
-    options: dict[str, Any] = {"count_by": count_by, "class_frequencies": class_frequencies}
-    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, price=price, **options)
+    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, price=price, count_by=count_by)
     for line, placed, rules, sounds in _timelines(analyses, metadata, rules_of):
         probabilities, *_ = check_timing(placed, *sounds, rules)
         found.update({index: probabilities[placed.recording == index] for index in line.recordings})

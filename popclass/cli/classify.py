@@ -166,14 +166,14 @@ def _print_notes(results: Sequence[RecordingResult], form: str, output: str, *, 
 
 def _print_frequencies(results: Sequence[RecordingResult]) -> None:
     """Print the class frequencies that were estimated, or on how many timelines they were."""
-    from popclass.formats.text import shares
+    from popclass.formats.table import distinct_sessions
+    from popclass.formats.text import stated_frequencies
 
-    sessions = {id(result.session): result.session for result in results}.values()
-    found = [session.frequencies for session in sessions if session is not None and session.frequencies is not None]
+    found = [each.frequencies for each in distinct_sessions(results) if each.frequencies is not None]
     if len(found) > 1:
         print_note(f"class frequencies were estimated on each of {len(found)} timelines")
     elif found:
-        print_note(f"class frequencies, estimated: {shares(found[0])}")
+        print_note(stated_frequencies(found[0]))
 
 
 _FEATURES_HELP = """Write the features of every short sound as CSV.

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from popclass.formats.text import rounded, shares
+from popclass.formats.text import rounded, stated_frequencies
 from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingResult, Session
 from popclass.utils.text import abbreviated, counted, one_line
 
@@ -205,13 +205,17 @@ def total(results: Sequence[RecordingResult]) -> str:
 
 def _frequencies(session: Session) -> str:
     """Return the class frequencies that were estimated; empty where those of the training data apply."""
-    return "" if session.frequencies is None else f"; class frequencies, estimated: {shares(session.frequencies)}"
+    return "" if session.frequencies is None else f"; {stated_frequencies(session.frequencies)}"
+
+
+def distinct_sessions(results: Sequence[RecordingResult]) -> list[Session]:
+    """Return the timelines of some recordings, each once."""
+    return [each for each in {id(result.session): result.session for result in results}.values() if each is not None]
 
 
 def shared_sessions(results: Sequence[RecordingResult]) -> list[Session]:
     """Return the timelines that have several recordings."""
-    sessions = {id(result.session): result.session for result in results}.values()
-    return [session for session in sessions if session is not None and len(session.recordings) > 1]
+    return [session for session in distinct_sessions(results) if len(session.recordings) > 1]
 
 
 def _needed(cavities: int, session: Session | None) -> str:

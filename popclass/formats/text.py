@@ -63,6 +63,11 @@ def shares(frequencies: Mapping[str, float]) -> str:
     return ", ".join(f"{100 * share:.1f} % {one_line(name)}" for name, share in frequencies.items())
 
 
+def stated_frequencies(estimated: Mapping[str, float]) -> str:
+    """Return estimated class frequencies in words, with what they are."""
+    return f"class frequencies, estimated: {shares(estimated)}"
+
+
 def fields(result: RecordingResult) -> Iterator[dict[str, Any]]:
     """Yield the events in the columns of `event_columns`, rounded and as valid Unicode; None is unknown."""
     for row in result.rows():

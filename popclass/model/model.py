@@ -205,7 +205,7 @@ class Model:
         return events / events.sum() if events.all() else np.full(len(events), 1 / len(events))
 
     @property
-    def costs(self) -> tuple[float, ...]:
+    def novelty_costs(self) -> tuple[float, ...]:
         """Log-odds that each class loses from novelty 0 to 1; empty where novelty is no evidence."""
         return self._novelty.costs
 

@@ -185,9 +185,9 @@ class Cutter:
 
     def __init__(self) -> None:
         self._recent, self._start = np.empty((0, 1), dtype=np.float32), 0
-        self._pending: list[Event] = []
-        self._clips: list[tuple[Array, float] | Clip | None] = []  # until they are encoded, samples and gain
-        self._events: list[Event] = []  # of these clips
+        self._pending: list[Event] = []  # whose samples are not complete
+        self._cut: list[tuple[Event, Array, float]] = []  # with samples and gain, not encoded yet
+        self._clips: list[Clip | None] = []
         self._samples = 0  # in the clips of all events
         self._bytes = 0  # of the encoded clips
 
@@ -204,9 +204,7 @@ class Cutter:
         """Cut the clips of the next events, in order of onset; the samples after them may follow later."""
         self._pending += events
         self._samples += sum(last - first for first, last in map(_clip_range, events))
-        end = self._start + len(self._recent)
-        while self._pending and _clip_range(self._pending[0])[1] <= end:
-            self._cut()
+        self._cut_until(self._start + len(self._recent))
         if 2 * self._samples * FLAC_SHARE > MAX_SIZE_LIMIT:
             self._encode(opus, MAX_SIZE_LIMIT)
 
@@ -218,33 +216,30 @@ class Cutter:
         duration_s : float
             Length of the recording, which sets the size limit.
         """
-        while self._pending:
-            self._cut()
+        self._cut_until(math.inf)
         limit = min(SIZE_LIMIT + round(SIZE_LIMIT_PER_S * duration_s), MAX_SIZE_LIMIT)
         self._encode(flac if 2 * self._samples * FLAC_SHARE <= limit else opus, limit)
-        sizes = [len(clip.data) if isinstance(clip, Clip) else 0 for clip in self._clips]
-        fits = np.cumsum(sizes) <= limit
-        return [clip if fit and isinstance(clip, Clip) else None for clip, fit in zip(self._clips, fits, strict=True)]
+        fits = np.cumsum([0 if clip is None else len(clip.data) for clip in self._clips]) <= limit
+        return [clip if fit else None for clip, fit in zip(self._clips, fits, strict=True)]
 
-    def _cut(self) -> None:
-        event = self._pending.pop(0)
-        first, last = _clip_range(event)
-        samples = self._recent[first - self._start : last - self._start, event.channel - 1]
-        self._clips.append(normalize_clip(np.ascontiguousarray(samples), event.sample_rate))
-        self._events.append(event)
+    def _cut_until(self, end: float) -> None:
+        """Cut the clips that end before a sample."""
+        while self._pending and _clip_range(self._pending[0])[1] <= end:
+            event = self._pending.pop(0)
+            first, last = _clip_range(event)
+            samples = self._recent[first - self._start : last - self._start, event.channel - 1]
+            self._cut.append((event, *normalize_clip(np.ascontiguousarray(samples), event.sample_rate)))
 
     def _encode(self, encode: Encoder, limit: int) -> None:
-        """Encode the clips that are not, until they exceed a limit in bytes."""
-        at = len(self._clips)
-        while at and isinstance(self._clips[at - 1], tuple):
-            at -= 1
-        for place in range(at, len(self._clips)):
-            clip, event = self._clips[place], self._events[place]
-            self._clips[place] = None
-            if isinstance(clip, tuple) and self._bytes < limit:
-                data, mime = encode(clip[0], event.sample_rate)
-                self._bytes += len(data)
-                self._clips[place] = Clip(data, mime, _clip_range(event)[0] / event.sample_rate, clip[1])
+        """Encode the clips that were cut, None for those after a limit in bytes."""
+        for event, samples, gain_db in self._cut:
+            if self._bytes >= limit:
+                self._clips.append(None)
+                continue
+            data, mime = encode(samples, event.sample_rate)
+            self._bytes += len(data)
+            self._clips.append(Clip(data, mime, _clip_range(event)[0] / event.sample_rate, gain_db))
+        self._cut.clear()
 
 
 def _clip_range(event: Event) -> tuple[int, int]:

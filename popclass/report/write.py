@@ -22,7 +22,7 @@ from popclass.batch.journal import read_entries
 from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.batch.result import BatchResult
 from popclass.errors import AudioError, OutputError, UsageError
-from popclass.formats.table import description, repeated_warnings, summary, total
+from popclass.formats.table import description, distinct_sessions, repeated_warnings, summary, total
 from popclass.formats.text import shares
 from popclass.labels.table import TABLE, TABLE_END
 from popclass.metadata import Metadata
@@ -108,7 +108,6 @@ def write_report(
         known = None if gathered is None else gathered[number]
         media.append(extract_media(result, path, model, progress, gathered=known))
         files.append(None if result.recording == STDOUT else relative(path, target))
-    sessions = {id(result.session): result.session for result in results}.values()
     values = {
         "title": shown_name(results[0].recording) if len(results) == 1 else f"{len(results)} recordings",
         "total": total(results) if len(results) > 1 else None,
@@ -118,10 +117,12 @@ def write_report(
             for warning, names in repeated_warnings(results).items()
         ],
         "count_by": PER_BURST if results[0].session is None else results[0].session.count_by,
-        "frequencies": [shares(each.frequencies) for each in sessions if each is not None and each.frequencies],
+        "frequencies": [shares(each.frequencies) for each in distinct_sessions(results) if each.frequencies],
         "sounds": any(result.events for result in results),
         "recordings": [(shown_name(each.recording), description(each), summary(each)) for each in results],
-        "data": page_data(media, files, labels_name(target), timeline_results or results, graded=bool(model.costs)),
+        "data": page_data(
+            media, files, labels_name(target), timeline_results or results, graded=bool(model.novelty_costs)
+        ),
         "guidance": texts,
         "index": index,
         "script": page_script(),

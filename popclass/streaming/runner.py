@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from popclass.errors import AudioError
-from popclass.formats.text import shares
+from popclass.formats.text import stated_frequencies
 from popclass.streaming.listener import Listener
 from popclass.streaming.pcm import Samples
 from popclass.streaming.source import Begin, Source
@@ -160,7 +160,7 @@ class Runner:
         for line in listener.warnings if listener.time_s else ():
             self.notify(f"{self.source.name}: warning: {line}")
         if listener.frequencies is not None:
-            self.notify(f"{self.source.name}: class frequencies, estimated: {shares(listener.frequencies)}")
+            self.notify(f"{self.source.name}: {stated_frequencies(listener.frequencies)}")
         for sink in self.sinks:
             sink.end()
         if self.session is not None:

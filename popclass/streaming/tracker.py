@@ -109,8 +109,7 @@ class EventTracker:
     @property
     def frequencies(self) -> dict[str, float] | None:
         """Class frequencies estimated so far; None where they are not."""
-        estimated = self._rules.estimated
-        return None if estimated is None else dict(zip(self._model.classes, estimated.tolist(), strict=True))
+        return self._rules.estimated_shares
 
     def add(self, events: Sequence[Event], features: Array) -> None:
         """Add confirmed events, in order, with the features of each."""

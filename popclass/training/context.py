@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import pairwise, starmap
 from typing import Any
 
@@ -23,8 +22,8 @@ from popclass.model.context import Context, ContextWeights, sound_logs
 from popclass.model.model import Model
 from popclass.model.novelty import Costs, weigh
 from popclass.results import OTHER
-from popclass.training.folds import Folds, Names
-from popclass.training.open_set import Learner, View, fit_costs, kinds_left_out, make_views
+from popclass.training.folds import Names
+from popclass.training.views import View
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -87,67 +86,6 @@ class ContextSamples:
         return out
 
 
-@dataclass(frozen=True, slots=True)
-class OpenSet:
-    """Costs of novelty and context stage, with what they do to held-out events.
-
-    Attributes
-    ----------
-    costs : tuple of float
-        See `popclass.model.novelty.weigh`.
-    context : Context
-    contextual : ndarray, shape (n, classes)
-        Probabilities of each training event by sound, novelty and context while its group was held out.
-    kinds : list of dict
-        See `popclass.training.open_set.kinds_left_out`.
-    """
-
-    costs: Costs
-    context: Context
-    contextual: Array
-    kinds: list[dict[str, object]]
-
-
-def learn_open_set(
-    samples: ContextSamples, y: Whole, classes: Names, names: Names, folds: Folds, learn: Learner, *, seed: int = 0
-) -> OpenSet:
-    """Learn the costs of novelty from classifiers without some kinds, and the context stage from those with all.
-
-    A context stage that is learnt without some kinds as well gives half as many false joint labels on everyday sounds,
-    but no more than a higher threshold does at the same number of pops found, and it found fewer pops of thrusts.
-
-    Parameters
-    ----------
-    samples : ContextSamples
-    y : ndarray of int, shape (n,)
-        Classes of the training events.
-    classes, names : sequences of str
-        Names of the classes and of the features.
-    folds : list of (training indices, held-out indices)
-    learn : callable
-        See `popclass.training.open_set.Learner`.
-    seed : int
-    """
-    family = samples.family if len(samples.family) else np.full(len(samples.X), "")
-    make = partial(make_views, samples.X, samples.group, family, samples.rows, folds, learn, seed=seed)
-    whole, halves = make(halves=False), make(halves=True) if family.any() else []
-    truth = np.full(len(samples.X), -1)
-    truth[samples.rows] = y
-    joint = np.array([name != OTHER for name in classes])
-    costs = fit_costs(halves, truth, joint) if halves else ()
-    context, found = learn_context(samples, y, classes, names, whole, costs, applied=halves, seed=seed)
-    contextual = np.zeros((len(samples.X), len(classes)))
-    for view, p in zip(whole, found, strict=False):
-        contextual[view.events] = p
-    stages = {
-        "sound": [view.acoustic for view in halves],
-        "novelty": [weigh(view.acoustic, view.novelty, costs) for view in halves],
-        "context": found[len(whole) :],
-    }
-    kinds = kinds_left_out(halves, stages, family, classes.index(OTHER)) if halves else []
-    return OpenSet(costs, context, contextual[samples.rows], kinds)
-
-
 def learn_context(
     samples: ContextSamples,
     y: Whole,
@@ -187,20 +125,20 @@ def learn_context(
     truth = np.full(len(samples.X), -1)
     truth[samples.rows], truth[samples.parts] = y, classes.index(OTHER)
     untrained = _untrained(samples, names, classes, seed)
-    known = {id(view): weigh(view.acoustic, view.novelty, costs) for view in (*views, *applied)}
-    features = {id(view): samples.features(untrained, view.events, known[id(view)]) for view in (*views, *applied)}
+    weighed = [weigh(view.acoustic, view.novelty, costs) for view in (*views, *applied)]
+    features = [samples.features(untrained, v.events, p) for v, p in zip((*views, *applied), weighed, strict=True)]
 
     def learn(fold: int | None) -> ContextWeights:
-        chosen = [(view, truth[view.events] >= 0) for view in views if view.fold != fold]
-        columns = [(known[id(v)][c], features[id(v)][c], truth[v.events[c]]) for v, c in chosen]
+        chosen = [(at, truth[view.events] >= 0) for at, view in enumerate(views) if view.fold != fold]
+        columns = [(weighed[at][c], features[at][c], truth[views[at].events[c]]) for at, c in chosen]
         return fit_context_weights(*map(np.concatenate, zip(*columns, strict=True)), seed=seed)
 
     folds = sorted({view.fold for view in views})
     found = Parallel(n_jobs=WORKERS, prefer="threads")(delayed(learn)(fold) for fold in (*folds, None))
     weights = dict(zip((*folds, None), found, strict=True))
     contextual = [
-        replace(untrained, weighing=weights[view.fold]).apply(known[id(view)], features[id(view)])
-        for view in (*views, *applied)
+        replace(untrained, weighing=weights[view.fold]).apply(p, measures)
+        for view, p, measures in zip((*views, *applied), weighed, features, strict=True)
     ]
     return replace(untrained, weighing=weights[None]), contextual
 

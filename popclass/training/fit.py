@@ -22,9 +22,10 @@ from popclass.metrics.tables import MFCC_FOREST
 from popclass.model.file import SCHEMA_VERSION
 from popclass.model.model import Model
 from popclass.training import classifiers
-from popclass.training.context import ContextSamples, learn_open_set
+from popclass.training.context import ContextSamples
 from popclass.training.cross_validation import Arrays, CrossValidation, Progress, cross_validate, fit_calibration
 from popclass.training.folds import Folds, Names, index_classes, make_folds
+from popclass.training.open_set import learn_open_set
 from popclass.training.thresholds import NOVELTY, PRECISION, HeldOut, fit_novelty, fit_space, joint_thresholds
 
 AUTO, KINDS = "auto", classifiers.KINDS
@@ -147,9 +148,10 @@ def fit(
                 calibrated = fit_calibration(tested.raw[train], y[train]).apply(raw)
                 return calibrated, fit_space(X[known], y[known], seed).distance(new)
 
-            taught = learn_open_set(samples, y, classes, frontend.names, splits, learn, seed=seed)
-            novelty, contextual, left_out = replace(novelty, costs=taught.costs), taught.contextual, taught.kinds
-            context = taught.context.to_json()
+            names, steps = frontend.names, config.progress
+            found = learn_open_set(samples, y, classes, names, splits, learn, seed=seed, progress=steps)
+            novelty, contextual, left_out = replace(novelty, costs=found.costs), found.contextual, found.kinds
+            context = found.context.to_json()
             with_context = score_with_intervals(y, contextual, classes, groups, seed=seed)
     confidence = HeldOut(contextual, held_out_novelty, y, classes)
     precision = PRECISION if config.precision is None else config.precision

@@ -1,117 +1,92 @@
-"""What novelty and context are worth for sounds that a model never met.
+"""Costs of novelty, learnt from kinds of sound that were left out of training.
 
-A recording holds kinds of `other` that no training data have. To learn how far to trust a classifier there, it is
-trained again without half of the kinds of `other`, and without a fold of groups, and applied to all events of that
-fold. Such a `View` shows how often the sounds of unknown kinds pass for those of a joint; each fold has one, without
-other kinds. The costs of novelty (`fit_costs`) are learnt from them. Leaving out classes of a training set to learn
-rejection follows Scheirer et al. (2013, IEEE TPAMI 35:1757), who call it openness. To leave out half of the kinds is a
-choice, which recordings of everyday sounds confirmed (`models/real.json`).
+Classifiers without half of the families of kinds (`popclass.training.views`) show how often the sounds of unknown kinds
+pass for those of a joint, and how far these lie from the training data. To leave out half is a choice, made with
+recordings of everyday sounds in view (`models/real.json`). The context stage is learnt with the costs, from classifiers
+of all kinds: learnt without some kinds, it lost more pops of thrusts than a higher threshold does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.model.novelty import LARGEST_COST
-from popclass.training.cross_validation import Progress, tracked
-from popclass.training.folds import Folds
-
-Array = NDArray[np.float64]
-Whole = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-
-Learner = Callable[[Whole, Whole, Array], tuple[Array, Array]]
-"""Takes indices of training events, of those of known kinds, and features of other events; returns for the latter the
-probabilities of a classifier of the known kinds, calibrated on all, and the distances from the known ones.
-"""
-WORKERS = 2  # threads; the result does not depend on how many
+from popclass.model.context import Context
+from popclass.model.novelty import LARGEST_COST, Costs, weigh
+from popclass.results import OTHER
+from popclass.training.context import ContextSamples, learn_context
+from popclass.training.cross_validation import Progress
+from popclass.training.folds import Folds, Names
+from popclass.training.thresholds import is_joint
+from popclass.training.views import Array, Flags, Learner, View, Whole, make_views
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """Events of one fold to a classifier that did not learn from the fold, nor from some kinds of `other`.
+class OpenSet:
+    """Costs of novelty and context stage, with what they do to held-out events.
 
     Attributes
     ----------
-    fold : int
-    events : ndarray of int, shape (e,)
-        Indices of all events of the groups of the fold.
-    acoustic : ndarray, shape (e, classes)
-        Calibrated probabilities.
-    novelty : ndarray, shape (e,)
-        Share of the events of known kinds that are closer to the training data.
-    unknown : ndarray of bool, shape (e,)
-        Events of a kind that was left out.
+    costs : tuple of float
+        See `popclass.model.novelty.weigh`.
+    context : Context
+    contextual : ndarray, shape (n, classes)
+        Probabilities of each training event by sound, novelty and context while its group was held out.
+    kinds : list of dict
+        See `kinds_left_out`.
     """
 
-    fold: int
-    events: Whole
-    acoustic: Array
-    novelty: Array
-    unknown: Flags
+    costs: Costs
+    context: Context
+    contextual: Array
+    kinds: list[dict[str, Any]]
 
 
-def make_views(
-    X: Array,
-    group: NDArray[np.str_],
-    kind: NDArray[np.str_],
-    rows: Whole,
+def learn_open_set(
+    samples: ContextSamples,
+    y: Whole,
+    classes: Names,
+    names: Names,
     folds: Folds,
     learn: Learner,
     *,
-    halves: bool,
     seed: int = 0,
     progress: Progress | None = None,
-) -> list[View]:
-    """Return the events of each fold to classifiers that did not learn from it.
+) -> OpenSet:
+    """Learn the costs of novelty from classifiers without some kinds, and the context stage from those of all.
 
     Parameters
     ----------
-    X : ndarray, shape (m, features)
-    group, kind : ndarray of str, shape (m,)
-        Group of each event, and family of kinds of `other`; empty for events of other classes and of no class.
-    rows : ndarray of int, shape (n,)
-        Indices of the training events.
+    samples : ContextSamples
+    y, classes, names
+        As `popclass.training.context.learn_context`.
     folds : list of (training indices, held-out indices)
-        Into `rows`.
     learn : callable
-        See `Learner`.
-    halves : bool
-        True to leave out other kinds in each fold, half of them; False for views that know all kinds.
+        See `popclass.training.views.Learner`.
     seed : int
-        Decides which halves come first.
     progress : callable, optional
     """
-    from joblib import Parallel, delayed
-
-    names = np.unique(kind[kind != ""]).tolist()
-    choices: list[tuple[str, ...]] = [()] * len(folds)
-    if halves:
-        every = [*combinations(names, len(names) // 2)]
-        order = np.random.default_rng(seed).permutation(len(every)).tolist()
-        choices = [every[order[i % len(every)]] for i in range(len(folds))]
-
-    def view(number: int, left_out: Sequence[str]) -> View:
-        train, test = folds[number % len(folds)]
-        events = np.flatnonzero(np.isin(group, np.unique(group[rows[test]])))
-        unknown = np.isin(kind, left_out)
-        acoustic, distance = learn(train, train[~unknown[rows[train]]], X[events])
-        known = np.sort(distance[np.isin(events, rows) & ~unknown[events]])
-        novelty = np.searchsorted(known, distance) / len(known)
-        return View(number % len(folds), events, acoustic, novelty, unknown[events])
-
-    made = Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(
-        delayed(view)(*each) for each in enumerate(choices)
-    )
-    return [*tracked(made, "leaving out kinds" if halves else "leaving out folds", len(choices), progress)]
+    family = samples.family if len(samples.family) else np.full(len(samples.X), "")
+    make = partial(make_views, samples.X, samples.group, family, samples.rows, folds, learn, seed=seed)
+    whole = make(halves=False, progress=progress)
+    halves = make(halves=True, progress=progress) if family.any() else []
+    truth = np.full(len(samples.X), -1)
+    truth[samples.rows] = y
+    costs = fit_costs(halves, truth, is_joint(classes)) if halves else ()
+    context, found = learn_context(samples, y, classes, names, whole, costs, applied=halves, seed=seed)
+    contextual = np.zeros((len(samples.X), len(classes)))
+    for view, p in zip(whole, found, strict=False):
+        contextual[view.events] = p
+    kinds = kinds_left_out(halves, costs, found[len(whole) :], family, classes.index(OTHER)) if halves else []
+    return OpenSet(costs, context, contextual[samples.rows], kinds)
 
 
-def fit_costs(views: Sequence[View], truth: Whole, joint: Flags) -> tuple[float, ...]:
+def fit_costs(views: Sequence[View], truth: Whole, joint: Flags) -> Costs:
     """Return the log-odds that each class loses from novelty 0 to 1, for `popclass.model.novelty.weigh`.
 
     They maximize the likelihood of the events of the views. There is no constant beside the slope: an event at
@@ -128,10 +103,11 @@ def fit_costs(views: Sequence[View], truth: Whole, joint: Flags) -> tuple[float,
     from scipy.optimize import minimize
     from scipy.special import log_softmax
 
-    counts = [truth[view.events] >= 0 for view in views]
-    logs = np.log(np.maximum(np.concatenate([v.acoustic[c] for v, c in zip(views, counts, strict=True)]), 1e-12))
-    novelty = np.concatenate([v.novelty[c] for v, c in zip(views, counts, strict=True)])[:, None]
-    right = np.eye(len(joint))[np.concatenate([truth[v.events[c]] for v, c in zip(views, counts, strict=True)])]
+    true = np.concatenate([truth[view.events] for view in views])
+    counts = true >= 0
+    logs = np.log(np.maximum(np.concatenate([view.acoustic for view in views]), 1e-12))[counts]
+    novelty = np.concatenate([view.novelty for view in views])[counts, None]
+    right = np.eye(len(joint))[true[counts]]
 
     def loss(costs: Array) -> tuple[float, Array]:
         log_p = log_softmax(logs - novelty * costs, axis=1)
@@ -144,20 +120,17 @@ def fit_costs(views: Sequence[View], truth: Whole, joint: Flags) -> tuple[float,
 
 
 def kinds_left_out(
-    views: Sequence[View],
-    stages: dict[str, list[Array]],
-    kind: NDArray[np.str_],
-    other: int,
-) -> list[dict[str, object]]:
-    """Return how many events of kinds that were left out get a joint label, by kind and by stage.
+    views: Sequence[View], costs: Costs, contextual: Sequence[Array], family: NDArray[np.str_], other: int
+) -> list[dict[str, Any]]:
+    """Return how many events of kinds that were left out get a joint label, by family and by stage.
 
     Parameters
     ----------
     views : sequence of View
-    stages : dict of list of ndarray, shape (e, classes)
-        Probabilities of the events of each view after each stage, by its name; the last two are without and with
-        context.
-    kind : ndarray of str, shape (m,)
+    costs : tuple of float
+    contextual : sequence of ndarray, shape (e, classes)
+        Probabilities of the events of each view by sound, novelty and context.
+    family : ndarray of str, shape (m,)
         Family of kinds of each event.
     other : int
         Index of the class `other`.
@@ -165,18 +138,23 @@ def kinds_left_out(
     Returns
     -------
     list of dict
-        `kind`, `events`, the share with a joint label after each stage, and `added` and `removed`: the number of joint
-        labels that context adds and removes.
+        `kind`, the family; `events`; the shares with a joint label by `sound`, with `novelty`, and with `context`; the
+        numbers of joint labels that context `added` and `removed`.
     """
-    of = np.concatenate([np.where(view.unknown, kind[view.events], "") for view in views])
-    joint = {name: np.concatenate([p.argmax(axis=1) for p in found]) != other for name, found in stages.items()}
-    without, with_context = [*joint.values()][-2:]
+
+    def joint(probabilities: Sequence[Array]) -> Flags:
+        return np.asarray(np.concatenate(probabilities).argmax(axis=1) != other)
+
+    of = np.concatenate([np.where(view.unknown, family[view.events], "") for view in views])
+    by_sound = joint([view.acoustic for view in views])
+    without = joint([weigh(view.acoustic, view.novelty, costs) for view in views])
+    with_context = joint(contextual)
     rows = []
     for name in np.unique(of[of != ""]).tolist():
         own = of == name
-        shares: dict[str, object] = {stage: float(called[own].mean()) for stage, called in joint.items()}
-        added, removed = (
-            int((own & now & ~before).sum()) for now, before in ((with_context, without), (without, with_context))
-        )
-        rows.append({"kind": name, "events": int(own.sum()), **shares, "added": added, "removed": removed})
+        shares = {"sound": by_sound, "novelty": without, "context": with_context}
+        numbers = {"added": with_context & ~without, "removed": without & ~with_context}
+        row: dict[str, Any] = {"kind": name, "events": int(own.sum())}
+        row |= {stage: float(called[own].mean()) for stage, called in shares.items()}
+        rows.append(row | {change: int(flags[own].sum()) for change, flags in numbers.items()})
     return rows

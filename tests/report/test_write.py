@@ -116,7 +116,7 @@ def test_page_data(recording: Path, model: str) -> None:
         (e.event, e.label, pytest.approx(e.start_s, abs=1e-6)) for e in result.events
     ]
     assert all(event["clip"].startswith("data:audio/flac;base64,") for event in known["events"])
-    assert data_of(page)["graded"] == bool(chosen.costs)
+    assert data_of(page)["graded"] == bool(chosen.novelty_costs)
     (session,) = data_of(page)["sessions"]
     assert (session["site"], session["cavities"], session["recordings"][0]["place"]) == ("hip", 1, 0)
 

@@ -13,9 +13,8 @@ from popclass.training.context import (
     fit_context_weights,
     inherit_context,
     learn_context,
-    learn_open_set,
 )
-from popclass.training.open_set import View
+from popclass.training.views import View
 
 NAMES = tuple(f"f{i}" for i in range(6))
 OLD, NEW = ("snapping", "cavitation", "other"), ("cavitation", "snapping", "other")
@@ -114,52 +113,6 @@ def test_learn_context_echoes():
     without, aware = found[0], found[100]
     assert aware[echo[:20]].max() < 0.1 < without[echo[:20]].min()
     assert aware[followed].min() > 0.3
-
-
-def test_learn_open_set_unknown_kinds():
-    """A class that unknown sounds are taken for loses where they lie, and only there."""
-    rng = np.random.default_rng(7)
-    n = 1200
-    kind = rng.integers(0, 5, n)  # 0 a cavitation, the others four families of `other`
-    X = rng.normal(size=(n, 6)) * 0.3 + np.eye(6)[kind] * 4
-    y = np.where(kind == 0, 0, 2)
-    recording = np.arange(n) // 20
-    rows = np.arange(n)
-    family = np.where(kind == 0, "", kind.astype(str))
-    samples = ContextSamples(
-        X, recording.astype(str), recording, recording, rows * 5.0, rows, np.zeros(n), rows, family=family
-    )
-    folds = [(np.flatnonzero(recording % 5 != k), np.flatnonzero(recording % 5 == k)) for k in range(5)]
-
-    def learn(train, known, new):
-        """Nearest known class, and the distance from the nearest known sound; what is far passes for a cavitation."""
-        distance = np.linalg.norm(new[:, None] - X[known][None], axis=2)
-        other = (y[known][distance.argmin(axis=1)] == 2) & (distance.min(axis=1) < 1.5)
-        p = np.where(other[:, None], [0.05, 0.05, 0.9], [0.8, 0.1, 0.1])
-        return p, distance.min(axis=1)
-
-    found = learn_open_set(samples, y, CLASSES, NAMES, folds, learn)
-    assert found.costs[0] > 1
-    assert found.costs[2] == 0
-    by_sound = np.mean([row["sound"] for row in found.kinds])
-    assert by_sound > 0.9
-    assert np.mean([row["novelty"] for row in found.kinds]) < 0.5 * by_sound
-    assert sum(row["events"] for row in found.kinds) > n / 4
-    assert (found.contextual.argmax(axis=1) == y).mean() > 0.9, "the known kinds keep their classes"
-
-
-def test_learn_open_set_no_kinds():
-    rng = np.random.default_rng(2)
-    X, y, recording, onset = sessions(rng)
-    n = len(y)
-    samples = ContextSamples(
-        X, recording.astype(str), recording, recording, onset, np.arange(n), np.zeros(n), rows=np.arange(n)
-    )
-    folds = [(np.flatnonzero(recording % 5 != k), np.flatnonzero(recording % 5 == k)) for k in range(5)]
-    found = learn_open_set(
-        samples, y, CLASSES, NAMES, folds, lambda train, known, new: (np.full((len(new), 3), 1 / 3), np.ones(len(new)))
-    )
-    assert (found.costs, found.kinds) == ((), [])
 
 
 def stage(seed=0):
