@@ -253,8 +253,8 @@ def parameter_rows(wanted: Callable[[p.Parameter], bool]) -> list[list[str]]:
 
 def group_rows() -> list[list[str]]:
     """Return the groups of other sounds with their kinds."""
-    groups = dict.fromkeys(other.GROUPS.values())
-    return [[name, ", ".join(kind for kind, group in other.GROUPS.items() if group == name)] for name in groups]
+    families = dict.fromkeys(other.FAMILIES.values())
+    return [[name, ", ".join(kind for kind, family in other.FAMILIES.items() if family == name)] for name in families]
 
 
 TEXT = """# Generated sounds
@@ -286,8 +286,8 @@ No acoustics of a snapping hip, scapula or ankle tendon are published; these fig
 
 ## Other sounds
 
-Three in four sounds are neither cavitation nor snapping. Their kinds are in six groups, so that studies can leave out
-one group at a time (`popclass.synthesis.other.GROUPS`):
+Three in four sounds are neither cavitation nor snapping. Their kinds are in six families, so that studies can leave out
+some of them (`popclass.synthesis.other.FAMILIES`):
 
 {groups}
 

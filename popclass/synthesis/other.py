@@ -1,4 +1,4 @@
-"""Short sounds that are neither cavitation nor snapping: the kinds, their groups, and the sounds of devices.
+"""Short sounds that are neither cavitation nor snapping: the kinds, their families, and the sounds of devices.
 
 A kind draws a source once, and the renderer then renders its sound as often as it is repeated. Taps, clocks, footsteps
 and buttons are similar each time, so that repetition alone proves nothing. Rummaging, eating and crackling are
@@ -112,9 +112,9 @@ def _interface_click(rng: Random, rate: int, regime: Regime) -> Renderer:
 HAND, LOOSE = 0.15, 0.45
 _hand, _loose = partial(impacts.single, bounce=HAND), partial(impacts.single, bounce=LOOSE)
 
-# Kinds by group; the names are written into labels. Frequency of the lowest mode (Hz), longest decay to -20 dB (s) and
+# Kinds by family; the names are written into labels. Frequency of the lowest mode (Hz), longest decay to -20 dB (s) and
 # contact time (s) of what is struck: ASSUMPTION.
-_GROUPED: dict[str, dict[str, Kind]] = {
+_BY_FAMILY: dict[str, dict[str, Kind]] = {
     "struck": {
         "tap": partial(_hand, ((150, 3500), (0.002, 0.03), (0.0002, 0.004))),
         "pad tap": partial(_hand, ((60, 600), (0.004, 0.04), (0.001, 0.008))),
@@ -194,9 +194,9 @@ _GROUPED: dict[str, dict[str, Kind]] = {
         "muscle": partial(rubs.swell, (0.05, 1.0), (5, 15), (25, 120)),
     },
 }
-KINDS: dict[str, Kind] = {kind: draw for kinds in _GROUPED.values() for kind, draw in kinds.items()}
-# Group of each kind, for studies that leave one out.
-GROUPS: dict[str, str] = {kind: group for group, kinds in _GROUPED.items() for kind in kinds}
+KINDS: dict[str, Kind] = {kind: draw for kinds in _BY_FAMILY.values() for kind, draw in kinds.items()}
+# Family of each kind, for studies that leave some out.
+FAMILIES: dict[str, str] = {kind: family for family, kinds in _BY_FAMILY.items() for kind in kinds}
 # Relative frequency, 1 for all others: ASSUMPTION.
 FREQUENT = {
     **{"crackle": 3.0, "latch": 3.0, "call": 3.0, "voiced": 3.0, "cough": 2.0, "interface click": 2.0, "ceramic": 2.0},

@@ -2,7 +2,7 @@
 
 A recording holds gestures, each a thrust with its pops, a movement with its snaps, or another sound. The latter occurs
 once, at a cadence, at random, in a quick burst, or as a swarm that continues like a fire, rain or typing. Cavities last
-as long as the session: one that has cavitated is silent for its refractory period, a few percent excepted. A plan does
+as long as the session: one that has cavitated is silent for its refractory period, some pops excepted. A plan does
 not depend on how it will be recorded.
 """
 
@@ -36,7 +36,7 @@ PROGRAMS: dict[tuple[str, ...], float] = {
 AT_THE_RECORDER = 0.3  # of touches and bumps: on the recorder itself: ASSUMPTION
 SWARMS = 0.5  # of crackles, drops and the like: part of a fire, rain or applause, loud and faint: ASSUMPTION
 RUMMAGING = 0.5  # of quick bursts: dissimilar sounds, like the pops of a thrust: ASSUMPTION
-ONE_GROUP = 0.6  # of such bursts: sounds of one group, as of a mouth: ASSUMPTION
+ONE_FAMILY = 0.6  # of such bursts: sounds of one family, as of a mouth: ASSUMPTION
 STEADY_SHARE = 0.6  # of sounds at a cadence: replaced by those of hands, feet and clocks: ASSUMPTION
 PATTERNS = {"once": 0.17, "cadence": 0.36, "random": 0.18, "quick": 0.13, "swarm": 0.16}  # ASSUMPTION
 
@@ -147,11 +147,11 @@ class Planner:
         sounds = [sound for i, time in enumerate(times) for sound in _moved(tendons[i % count](), time)]
         return [replace(sound, kind="snap", side=side) for sound in sounds]
 
-    def _draw_source(self, group: str = "") -> tuple[str, Renderer]:
-        """Return the kind and the renderer of another source, of one group if that has kinds for the sensor."""
+    def _draw_source(self, family: str = "") -> tuple[str, Renderer]:
+        """Return the kind and the renderer of another source, of one family if that has kinds for the sensor."""
         kinds: Iterable[str] = other.CONTACT_KINDS if self.contact and self.rng.random() < 0.6 else other.KINDS
         kinds = [kind for kind in kinds if self.contact or kind not in other.SKIN_KINDS]
-        kinds = [kind for kind in kinds if other.GROUPS[kind] == group] or kinds
+        kinds = [kind for kind in kinds if other.FAMILIES[kind] == family] or kinds
         kind = choose(self.rng, {kind: other.FREQUENT.get(kind, 1.0) for kind in kinds})
         return kind, self._source_of(kind)
 
@@ -176,7 +176,7 @@ class Planner:
             kinds = [each for each in other.CADENCE_KINDS if not self.contact or each in other.CONTACT_KINDS]
             render = self._source_of(kinds[int(rng.integers(len(kinds)))])
         if pattern == "quick" and rng.random() < RUMMAGING:
-            return self._rummage(times, other.GROUPS[kind] if rng.random() < ONE_GROUP else "")
+            return self._rummage(times, other.FAMILIES[kind] if rng.random() < ONE_FAMILY else "")
         return [sound for time in times for sound in _moved(render(), time)]
 
     def _times(self, pattern: str, length: float) -> list[float]:
@@ -194,9 +194,9 @@ class Planner:
         beats = np.arange(0.0, length, period)
         return sorted(np.maximum(beats + rng.normal(0.0, jitter, len(beats)), 0.0).tolist())
 
-    def _rummage(self, times: list[float], group: str) -> list[SynthSound]:
+    def _rummage(self, times: list[float], family: str) -> list[SynthSound]:
         """Return the sounds of handling things, or of a mouth: each of the burst comes from another source."""
-        renderers = [self._draw_source(group)[1] for _ in times]
+        renderers = [self._draw_source(family)[1] for _ in times]
         pairs = zip(renderers, times, strict=True)
         return [x for render, time in pairs for x in _moved(render()[:1], time, self.rng.normal(0.0, 4.0))]
 

@@ -33,7 +33,7 @@ from popclass.model.context import Context
 from popclass.model.model import Model
 from popclass.results import OTHER, SNAPPING
 from popclass.synthesis import Label, session_of
-from popclass.synthesis.other import GROUPS
+from popclass.synthesis.other import FAMILIES
 from popclass.training.classifiers import BOOSTING, predict_with
 from popclass.training.context import ContextSamples
 from popclass.training.cross_validation import Progress, tracked
@@ -52,7 +52,6 @@ MATCH_S = 0.006  # between the true onset and the detected one
 ECHO_S = 0.120  # after a labelled sound, an event without a label belongs to it
 LEAD_S = {SNAPPING: 0.250}  # before a snap, for the rub that leads to it
 UNKNOWN = ""
-MIXED = "mixed"  # family of a burst of several kinds
 MOST_OF_A_KIND = 10  # events of one kind from one recording: the hundred crackles of a fire are nearly the same
 
 
@@ -211,7 +210,7 @@ def _join(parts: list[tuple[Any, ...]], seed: int) -> GeneratedEvents:
 
 def _family(label: str, kind: str) -> str:
     """Return the family of the kind of an event that is `other` and no noise; empty for all others."""
-    return GROUPS.get(kind.removeprefix("after "), MIXED) if label == OTHER and kind else ""
+    return FAMILIES[kind.removeprefix("after ")] if label == OTHER and kind else ""
 
 
 def leave_out(events: GeneratedEvents, model: Model, config: FitConfig) -> list[dict[str, Any]]:

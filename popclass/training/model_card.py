@@ -151,10 +151,10 @@ def _left_out(left_out: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _kinds(kinds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield (
-        "Half of the kinds of `other` were left out of training in turn, with a fold of groups. Share of the sounds of "
-        "these kinds whose most likely class is one of a joint, and the joint labels that context adds and removes:"
+        "Half of the families of `other` were left out of training, other ones in each fold. Share of the sounds of "
+        "these whose most likely class is one of a joint, and the joint labels that context adds and removes:"
     )
-    rows = [["kinds", "n", "by sound", "with novelty", "with context", "added", "removed"]]
+    rows = [["family", "n", "by sound", "with novelty", "with context", "added", "removed"]]
     for row in kinds:
         shares = [f"{row[stage]:.1%}" for stage in ("sound", "novelty", "context")]
         rows.append([row["kind"], str(row["events"]), *shares, str(row["added"]), str(row["removed"])])

@@ -26,8 +26,8 @@ def test_other_kinds_at_every_rate(kind: str, rate: int) -> None:
 
 def test_groups_cover_kinds() -> None:
     """Each kind has a group, and no group is so small that leaving it out shows nothing."""
-    assert set(other.GROUPS) == set(other.KINDS)
-    assert set(other.GROUPS.values()) == {"mouth", "struck", "rubbed", "electronic", "voiced", "body"}
+    assert set(other.FAMILIES) == set(other.KINDS)
+    assert set(other.FAMILIES.values()) == {"mouth", "struck", "rubbed", "electronic", "voiced", "body"}
     for kinds in (
         other.FREQUENT,
         other.CONTACT_KINDS,
