@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from popclass.results import (
     UNCHECKED,
     Analysis,
     Event,
+    RecordingInfo,
     RecordingResult,
     Session,
 )
@@ -222,12 +223,14 @@ def postprocess(
         If a parameter is out of range.
     """
     options: dict[str, Any] = {"count_by": count_by, "class_frequencies": class_frequencies}
-    rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability, **options)
+    rules_of = cache(
+        partial(LabelRules.of, model, refractory_s=refractory_s, min_probability=min_probability, **options)
+    )
     rules_of()  # refuses a wrong value even where there is nothing to label
     infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     clock_warnings = timeline_warnings(infos)
     results: dict[int, RecordingResult] = {}
-    for line, placed, rules, sounds in _timelines(analyses, metadata, rules_of):
+    for line, placed, rules, sounds in _timelines(analyses, infos, metadata, rules_of):
         labels = assign_labels(placed, *sounds, rules)
         needed_of = partial(refractory.cavities_needed, refractory_s=rules.refractory_s, count_by=count_by)
         names = tuple(analyses[index].info.name for index in line.recordings)
@@ -272,7 +275,8 @@ def posteriors(
     """
     found: dict[int, Array] = {}
     rules_of = partial(LabelRules.of, model, refractory_s=refractory_s, price=price, count_by=count_by)
-    for line, placed, rules, sounds in _timelines(analyses, metadata, rules_of):
+    infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
+    for line, placed, rules, sounds in _timelines(analyses, infos, metadata, rules_of):
         probabilities, *_ = check_timing(placed, *sounds, rules)
         found.update({index: probabilities[placed.recording == index] for index in line.recordings})
     return [found[index] for index in range(len(analyses))]
@@ -365,12 +369,14 @@ def _needed(events: Sequence[Event], rules: LabelRules) -> int:
 
 
 def _timelines(
-    analyses: Sequence[Analysis], metadata: Sequence[Metadata], rules_of: Callable[..., LabelRules]
+    analyses: Sequence[Analysis],
+    infos: Sequence[RecordingInfo],
+    metadata: Sequence[Metadata],
+    rules_of: Callable[..., LabelRules],
 ) -> Iterator[tuple[Timeline, Placed, LabelRules, tuple[Array, Array]]]:
     """Yield each timeline with the places, rules, probabilities and novelty of its events."""
     onsets = [[event.start_s for event in analysis.events] for analysis in analyses]
     bursts = [[event.burst for event in analysis.events] for analysis in analyses]
-    infos = [each.apply(analysis.info) for analysis, each in zip(analyses, metadata, strict=True)]
     for line in timelines(infos):
         stated = (metadata[index].capacity for index in line.recordings)
         capacity = max((number for number in stated if number is not None), default=None)

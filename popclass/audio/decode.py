@@ -182,7 +182,7 @@ def open_file(path: str, header: ContainerHeader | None = None) -> Decoder:
     header = ContainerHeader("unknown") if header is None else header
     lost = header.length_lost and header.kind != "W64"
     unknown = header.length_unknown and header.kind in ("FLAC", "Ogg")
-    if not (lost or unknown or header.needs_ffmpeg or _uses_mpg123(path)):
+    if not (lost or unknown or header.needs_ffmpeg or _uses_mpg123(path, header)):
         with suppress(AudioError):
             return SoundFileDecoder(path, header)
     try:
@@ -226,9 +226,13 @@ def holds_audio(path: str | os.PathLike[str]) -> bool:
     return True
 
 
-def _uses_mpg123(path: str) -> bool:
+def _uses_mpg123(path: str, header: ContainerHeader) -> bool:
     """Return True if libsndfile would take a file for MP3, by its first bytes or its name."""
+    if path.lower().endswith(".mp3"):
+        return True
+    if header.kind not in ("MP3", "MP4", "unknown"):  # the other formats begin otherwise
+        return False
     with open(path, "rb") as file:
         head = file.read(3)
     sync = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
-    return sync or head == b"ID3" or path.lower().endswith(".mp3")
+    return sync or head == b"ID3"

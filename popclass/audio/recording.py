@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -281,6 +280,7 @@ def _open_file(path: str, name: str) -> Recording:
     decoder = open_file(path, header)
     recording = Recording(name, decoder)
     recording.warnings += warnings
-    recording.recorded_at = recording_time(Path(name).name, decoder.tags, header.chunks, decoder.sample_rate)
-    recording.warnings += check_file_name(Path(name).name, recording.recorded_at)
+    file_name = os.path.basename(name)
+    recording.recorded_at = recording_time(file_name, decoder.tags, header.chunks, decoder.sample_rate)
+    recording.warnings += check_file_name(file_name, recording.recorded_at)
     return recording

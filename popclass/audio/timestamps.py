@@ -170,6 +170,8 @@ def _from_bext(chunk: bytes, sample_rate: int) -> datetime | None:
 
 
 def _from_ixml(chunk: bytes, sample_rate: int) -> datetime | None:
+    if not chunk:
+        return None
     text = chunk.decode("utf-8", "replace")
 
     def field(name: str) -> str:

@@ -105,8 +105,8 @@ def _walk(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[tu
                     yield f"{relative(Path(place, name), folder)}/", "a hidden folder"
             inner[:] = sorted(name for name in inner if not name.startswith("."))
             pending += [path for path in (os.path.join(place, name) for name in inner) if os.path.islink(path)]
-            for name in names:
-                yield relative(Path(place, name), folder), _reason_to_skip(Path(place, name))
+            for path in (Path(place, name) for name in names):
+                yield relative(path, folder), _reason_to_skip(path)
 
 
 def _reason_to_skip(path: Path) -> str:

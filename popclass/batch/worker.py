@@ -30,7 +30,7 @@ from popclass.pipeline import EventExtractor, apply_model
 from popclass.utils.files import Stamp
 from popclass.utils.signals import defer_signals
 from popclass.utils.text import one_line
-from popclass.utils.workers import one_blas_thread, start_server
+from popclass.utils.workers import keep_freed_memory, one_blas_thread, start_server
 
 CHUNK_FILES = 32
 CHUNK_BYTES = 32 << 20
@@ -277,6 +277,7 @@ def _begin(folder: str, model: bytes, name: str) -> None:
     """Load the model once a process; signals are left to the parent."""
     global _folder, _model
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _folder, _model = Path(folder), Model.from_bytes(model, name=name)
 

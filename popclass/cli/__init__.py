@@ -24,6 +24,7 @@ from popclass.errors import PopclassError
 from popclass.utils.files import discard
 from popclass.utils.signals import SignalHandler, as_stopped, handle_signals
 from popclass.utils.text import one_line
+from popclass.utils.workers import keep_freed_memory
 from popclass.version import __version__
 
 __all__ = ["main"]
@@ -81,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Matrices here are small: a second BLAS thread costs more than it gains. Read when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    keep_freed_memory()
     open_closed_streams()
     with handle_signals() as stops:
         try:

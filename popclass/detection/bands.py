@@ -67,8 +67,8 @@ class BandSplitter:
             Highest octave first.
         """
         if not self._past:
-            mean = float(samples[: self.frame].mean())
-            self._past = tuple(np.full(REACH, mean * 2.0**octave, np.float32) for octave in range(self._octaves + 1))
+            levels = float(samples[: self.frame].mean()) * 2.0 ** np.arange(self._octaves + 1)
+            self._past = tuple(np.repeat(levels.astype(np.float32)[:, None], REACH, axis=1))
         frames = len(samples) // self.frame
         energies = np.empty((self._octaves + LOW_BANDS, frames), np.float32)
         past = list(self._past)

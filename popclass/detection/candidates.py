@@ -31,6 +31,7 @@ UNKNOWN_STEADINESS = 0.5
 THRESHOLD = 22.0  # log-likelihood ratio (natural) of a candidate; stationary noise reaches about 15 in a minute
 FLOOR = (0, 0)  # an empty span: candidates are compared with the floor alone
 FLOOR_QUANTILE = 0.3  # of the band energy, used as the floor
+DEVIATE = NormalDist().inv_cdf(1 - FLOOR_QUANTILE)  # standard deviations from the median to the quantile
 FADING_GAIN, FADING_PER_FRAME = 0.05, 0.87  # share of a recent peak's energy that masks onsets, and its decay
 LEAST_STEADINESS = 0.1  # minimum share of the independent values counted in an unsteady background
 QUIETEST_RMS = 1e-5  # minimum floor relative to full scale: about a third of a step of 16 bits
@@ -80,16 +81,15 @@ def background(energies: Floats, counts: Doubles) -> tuple[Floats, Floats]:
     blocks = np.einsum("...k->...", grouped) / np.float32(length)  # four times faster than a mean
     blocks.sort(axis=-1)
     low, high = (blocks[..., int(share * (blocks.shape[-1] - 1))] for share in (FLOOR_QUANTILE, 1 - FLOOR_QUANTILE))
-    deviate = NormalDist().inv_cdf(1 - FLOOR_QUANTILE)  # standard deviations from the median to the quantile
     white = 2 / (9 * np.maximum(counts * length, 2.0))
     steadiness = np.full(low.shape, UNKNOWN_STEADINESS)
     if blocks.shape[-1] >= FEWEST_BLOCKS:
         # the cube root of a chi-square variable over its mean is normal with variance 2 / (9 freedom)
         lower, upper = np.cbrt(low), np.cbrt(high)
-        scatter = ((upper - lower) / np.maximum(upper + lower, 1e-30) / deviate) ** 2
+        scatter = ((upper - lower) / np.maximum(upper + lower, 1e-30) / DEVIATE) ** 2
         steadiness = np.maximum(np.minimum(white / np.maximum(scatter, 1e-12), 1.0), LEAST_STEADINESS)
     spread = white / steadiness
-    to_mean = np.maximum(1 - spread - deviate * np.sqrt(spread), 0.3) ** 3
+    to_mean = np.maximum(1 - spread - DEVIATE * np.sqrt(spread), 0.3) ** 3
     floor = low / to_mean
     quietest = np.maximum(counts * QUIETEST_RMS**2, floor.sum(axis=-1, keepdims=True) * QUIETEST_SHARE)
     floor = np.maximum(floor, quietest).astype(np.float32)
@@ -150,7 +150,7 @@ def contrast(
         First frame and length of each candidate's window.
     span : (int, int)
         First frame of the reference and the one after its last, relative to the candidate. Frames that do not exist
-        are left out; the reference is at least the floor, and the floor alone for `FLOOR`.
+        are left out; the reference is at least the floor, and so the floor alone for `FLOOR`, which holds none.
     floor, freedom : ndarray, shape (candidates, bands)
     counts : ndarray, shape (bands,)
 
@@ -158,13 +158,11 @@ def contrast(
     -------
     ndarray, shape (candidates, bands)
     """
-
-    def mean(first: NDArray[np.intp], stop: NDArray[np.intp]) -> Doubles:
-        first, stop = (np.minimum(np.maximum(each, 0), sums.shape[1] - 1) for each in (first, stop))
-        return np.asarray((sums[:, stop] - sums[:, first]) / np.maximum(stop - first, 1)).T
-
-    against = floor if span == FLOOR else np.maximum(mean(frames + span[0], frames + span[1]), floor)
-    ratio = np.maximum(mean(frames, frames + lengths) / against, 1)
+    ends = np.array([frames, frames + lengths, frames + span[0], frames + span[1]])
+    ends = np.minimum(np.maximum(ends, 0), sums.shape[1] - 1)
+    held = sums[:, ends]
+    own, near = ((held[:, 1::2] - held[:, ::2]) / np.maximum(ends[1::2] - ends[::2], 1)).transpose(1, 2, 0)
+    ratio = np.maximum(own / np.maximum(near, floor), 1)
     usable = counts * lengths[:, None] >= 2
     return np.asarray((ratio - 1 - np.log(ratio)) * freedom * usable * (lengths[:, None] / 2), np.float32)
 

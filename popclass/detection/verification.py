@@ -93,7 +93,7 @@ def periodicity(stretches: Floats, rate: float) -> Floats:
     centered = stretches - stretches.mean(axis=1, keepdims=True)
     spectrum = np.fft.rfft(centered, 2 ** math.ceil(math.log2(size + longest)), axis=1)
     products = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, axis=1)[:, : longest + 1]
-    lags = np.arange(max(int(rate / PITCH_HZ[1]), 1), longest)
+    shortest = max(int(rate / PITCH_HZ[1]), 1)
     normalized = products / np.maximum(products[:, :1], 1e-30) * (size / (size - np.arange(longest + 1)))
-    here, left, right = (normalized[:, lags + step] for step in (0, -1, 1))
+    here, left, right = (normalized[:, shortest + step : longest + step] for step in (0, -1, 1))
     return np.asarray(np.where((here >= left) & (here >= right), here, 0).max(axis=1, initial=0), np.float32)

@@ -191,8 +191,8 @@ def falls(signal: Array, lead: int, rate: int) -> dict[str, Array]:
     """
     hop = SHORT_FRAME // 2
     framed = np.lib.stride_tricks.sliding_window_view(signal, SHORT_FRAME, axis=1)[:, lead % hop :: hop]
-    spectrum = np.fft.rfft(framed * np.hanning(SHORT_FRAME), axis=2)
-    powers = spectrum.real**2 + spectrum.imag**2
+    # a few at a time: spectra of all would not fit into the cache
+    powers = np.concatenate([_short_powers(each) for each in np.array_split(framed, len(framed) // 4 + 1)])
     hertz = np.arange(powers.shape[2]) * rate / SHORT_FRAME
     onset = lead // hop - 1
     values = {}
@@ -204,6 +204,11 @@ def falls(signal: Array, lead: int, rate: int) -> dict[str, Array]:
         spread = net.sum(axis=1) ** 2 / ((net**2).sum(axis=1) + 1e-30)
         values[f"fall_{name}"] = octaves(spread * hop * 1000 / rate)
     return values
+
+
+def _short_powers(framed: Array) -> Array:
+    spectrum = np.fft.rfft(framed * np.hanning(SHORT_FRAME), axis=2)
+    return np.asarray(spectrum.real**2 + spectrum.imag**2)
 
 
 def _stages(running: Array) -> dict[str, Array]:

@@ -273,21 +273,21 @@ def _take_one_joint(onset: Floats, burst: Integers, candidate: Flags, period: in
     """Return the candidates of the bursts that find the one joint free, going forward in time."""
     bursts, moments = _burst_starts(onset, burst, candidate)
     free_from = -math.inf
-    free = []
-    for each, moment in zip(bursts, microseconds(moments).tolist(), strict=True):
+    free = set()
+    for each, moment in zip(bursts.tolist(), microseconds(moments).tolist(), strict=True):
         if moment >= free_from:
-            free.append(each)
+            free.add(each)
             free_from = moment + period
-    return candidate & np.isin(burst, np.array(free, dtype=np.int64))
+    return candidate & np.array([each in free for each in burst.tolist()], dtype=np.bool_)
 
 
 def _burst_starts(onset: Floats, burst: Integers, counts: Flags) -> tuple[Integers, Floats]:
     """Return the bursts with an event that counts and the onset of the first such event, in order of time."""
-    bursts, which = np.unique(burst[counts], return_inverse=True)
-    start = np.full(len(bursts), np.inf)
-    np.minimum.at(start, which, onset[counts])
-    order = np.lexsort((bursts, start))
-    return bursts[order], start[order]
+    first: dict[int, float] = {}
+    for each, start in zip(burst[counts].tolist(), onset[counts].tolist(), strict=True):
+        first[each] = min(start, first.get(each, math.inf))
+    bursts = sorted(first, key=lambda each: (first[each], each))
+    return np.array(bursts, dtype=np.int64), np.array([first[each] for each in bursts], dtype=np.float64)
 
 
 def microseconds(seconds: Floats) -> Integers:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from popclass.results import RecordingInfo
 
@@ -76,23 +76,27 @@ class Timeline:
     offsets_s: tuple[float, ...]
     started_at: datetime | None
 
-    def place(self, onsets: Sequence[ArrayLike], bursts: Sequence[ArrayLike]) -> Placed:
+    def place(self, onsets: Sequence[Sequence[float]], bursts: Sequence[Sequence[int]]) -> Placed:
         """Return the events of this timeline's recordings.
 
         Parameters
         ----------
-        onsets : sequence of array_like of float
+        onsets : sequence of sequence of float
             Onsets in seconds of each recording given to `timelines`.
-        bursts : sequence of array_like of int
+        bursts : sequence of sequence of int
             Burst of each event of each recording.
         """
-        columns, used = [], 0
+        time_s: list[float] = []
+        burst: list[int] = []
+        recording: list[int] = []
+        used = 0
         for index, offset in zip(self.recordings, self.offsets_s, strict=True):
-            onset = np.asarray(onsets[index], dtype=np.float64)
-            names, number = np.unique(np.asarray(bursts[index], dtype=np.int64), return_inverse=True)
-            columns.append((onset + offset, number + (used + 1), np.full(len(onset), index)))
-            used += len(names)
-        return Placed(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+            numbers = {name: number for number, name in enumerate(sorted(set(bursts[index])), start=used + 1)}
+            used += len(numbers)
+            time_s += [onset + offset for onset in onsets[index]]
+            burst += [numbers[name] for name in bursts[index]]
+            recording += [index] * len(bursts[index])
+        return Placed(np.array(time_s, np.float64), np.array(burst, np.int64), np.array(recording, np.int64))
 
 
 def timelines(recordings: Sequence[RecordingInfo]) -> list[Timeline]:

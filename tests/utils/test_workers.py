@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,20 @@ if __name__ == "__main__":
     print(parent != os.getpid(), all(loaded), threads, heavy, os.environ.get("OPENBLAS_NUM_THREADS"))
 """
 
+PAGES = """
+import resource, sys
+import numpy as np
+from popclass.utils.workers import keep_freed_memory
+
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    arrays = [np.ones(1 << 17) for _ in range(3)]
+    del arrays
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
 
 @pytest.mark.skipif(
     "forkserver" not in multiprocessing.get_all_start_methods(), reason="this system has no fork server"
@@ -54,3 +69,12 @@ def test_one_blas_thread_environment(monkeypatch):
 
 def test_available_cores_range():
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other rules")
+def test_keep_freed_memory_pages():
+    pages = [
+        int(subprocess.run([sys.executable, "-c", PAGES, kept], capture_output=True, check=True).stdout)
+        for kept in ("no", "keep")
+    ]
+    assert pages[1] < pages[0] / 2
