@@ -197,6 +197,7 @@ class MergedColumns:
         self.width = width
         self._measure, self._limit, self._margin = measure, limit, margin
         self._pending = np.zeros((channels, margin), dtype=np.float32)
+        self._last = np.zeros((channels, 1), dtype=np.float32)
         self._kept: list[Array] = []
         self._count = 0  # of the columns kept
         self._frames = 0
@@ -204,6 +205,7 @@ class MergedColumns:
     def feed(self, samples: Array) -> None:
         """Process the next samples, shape (channels, n)."""
         self._frames += samples.shape[1]
+        self._last = np.concatenate([self._last, samples[:, -1:]], axis=1)[:, -1:]
         self._pending = np.concatenate([self._pending, samples], axis=1)
         while (whole := (self._pending.shape[1] - 2 * self._margin) // self.width) > 0:
             if self._count == self._limit:
@@ -220,7 +222,6 @@ class MergedColumns:
     def finish(self) -> Array:
         """Return all columns, shape (rows, columns), after the last sample is repeated to complete the last."""
         frames = self._frames
-        last = self._pending[:, -1:] if self._pending.size else np.zeros((len(self._pending), 1), dtype=np.float32)
-        self.feed(np.repeat(last, 2 * self.width + self._margin, axis=1))
+        self.feed(np.repeat(self._last, 2 * self.width + self._margin, axis=1))
         columns, self._kept = np.concatenate(self._kept, axis=1), []
         return columns[:, : -(-frames // self.width)]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from popclass.report import overview as module
@@ -53,6 +53,7 @@ def largest(samples: np.ndarray, width: int) -> np.ndarray:
 
 
 @settings(max_examples=60)
+@example(values=[0.0] * 6 + [-1.0], sizes=[1])  # the last column is complete when the columns merge
 @given(values=st.lists(st.floats(-1, 1, width=32), max_size=70), sizes=st.lists(st.integers(1, 9), min_size=1))
 def test_merged_columns(values: list[float], sizes: list[int]) -> None:
     merged = MergedColumns(largest, 1, width=1, limit=8)
