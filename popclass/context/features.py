@@ -33,11 +33,15 @@ _PLAIN_NAMES = (
     *("pair_repeat", "burst_rate", "crowd", "faint_crowd"),
 )
 _NAMES_PER_CLASS = ("alike_p_", "burst_p_")
+_SERIES_NAMES = ("earlier_level", "earlier_gap", "later_level", "later_gap")
+_ELSEWHERE_NAME = "elsewhere_p_"
 _PAIR_REPEAT = _PLAIN_NAMES.index("pair_repeat")
 
 _MICROSECONDS = 1_000_000
 _CLOSE_US = 5 * _MICROSECONDS
 _BEST = 3
+_LONGEST_GAP_US, _SHORTEST_GAP_US = 250_000, 5_000
+_LARGEST_LEVEL_DB = 20.0
 _POPS_IN_THRUST = 9  # at most: 2-9 at L5-S1, fewer elsewhere (Mourad 2019, Dunning 2013, Reggars 1996)
 _ROWS_OF_ONE_WIDTH = 512
 _ROWS_AT_ONCE = 64  # bounds the memory
@@ -62,9 +66,15 @@ def context_names(classes: Sequence[str]) -> tuple[str, ...]:
     - crowd, log(events / 9), 0-3.1: events within 5 s, its burst included, beyond the nine pops of a thrust;
     - faint_crowd, log(1 + events), 0-5.3: events within 5 s that are too weak to be neighbours;
     - alike_p_<class>, -1/k to 1-1/k: mean acoustic probability of the class over similar events, less 1/k;
-    - burst_p_<class>, -1/k to 1-1/k: the same over the other events of its burst.
+    - burst_p_<class>, -1/k to 1-1/k: the same over the other events of its burst;
+    - earlier_level, 10 dB, -2 to 2: level of the loudest earlier event of its burst, however weak, less its own;
+    - earlier_gap, log(250 ms / gap), 0-3.9: distance to the event of its burst before it, at least 5 ms;
+    - later_level, later_gap: the same for the events of its burst after it;
+    - elsewhere_p_<class>, -1/k to 1-1/k: mean acoustic probability of the class over all events elsewhere, less 1/k.
     """
-    return (*_PLAIN_NAMES, *(name + label for name in _NAMES_PER_CLASS for label in classes))
+    per_class = (name + label for name in _NAMES_PER_CLASS for label in classes)
+    elsewhere = (_ELSEWHERE_NAME + label for label in classes)
+    return (*_PLAIN_NAMES, *per_class, *_SERIES_NAMES, *elsewhere)
 
 
 def context_features(
@@ -94,7 +104,7 @@ def context_features(
 
     Returns
     -------
-    ndarray of float64, (n, 11 + 2 k)
+    ndarray of float64, (n, 15 + 3 k)
         Finite; the columns are `context_names`, which explains them.
 
     Raises
@@ -150,7 +160,7 @@ class ContextCounter:
 
     def features(self) -> Floats:
         """Return a row an event, with the columns of `context_names`."""
-        table = np.empty((self.n, len(_PLAIN_NAMES) + len(_NAMES_PER_CLASS) * self.k))
+        table = np.empty((self.n, len(_PLAIN_NAMES) + len(_SERIES_NAMES) + (len(_NAMES_PER_CLASS) + 1) * self.k))
         for start in range(0, self.n, _ROWS_OF_ONE_WIDTH):
             rows = np.arange(start, min(start + _ROWS_OF_ONE_WIDTH, self.n))
             before, behind = self._window(rows)
@@ -201,7 +211,11 @@ class ContextCounter:
             np.log(np.maximum(((near & close).sum(axis=1) + 1) / _POPS_IN_THRUST, 1)),
             np.log1p((faint & close).sum(axis=1)),
         )
-        return np.column_stack((*columns, self._mean_acoustic(index, similar), self._mean_acoustic(index, in_burst)))
+        acoustic = [self._mean_acoustic(index, where) for where in (similar, in_burst, elsewhere)]
+        same = (near | faint) & (burst == self.burst[rows, None])
+        earlier = self._series(rows, index, same & (index < rows[:, None]))
+        later = self._series(rows, index, same & (index > rows[:, None]))
+        return np.column_stack((*columns, *acoustic[:2], *earlier, *later, acoustic[2]))
 
     def _neighbors(self, rows: Integers, width: int) -> tuple[Integers, Flags, Flags]:
         """Return indices of the events around each row, flags of its neighbours, and flags of those too weak."""
@@ -211,6 +225,15 @@ class ContextCounter:
         index = np.clip(rows[:, None] + offset, 0, self.n - 1)
         loud = self.level[index] >= self.level[rows, None] - self.similarity.quieter_db
         return index, near & loud, near & ~loud
+
+    def _series(self, rows: Integers, index: Integers, where: Flags) -> tuple[Floats, Floats]:
+        """Return level of the loudest and closeness of the nearest of some events of each row, 0 without any."""
+        some = where.any(axis=1)
+        louder = np.where(where, self.level[index], -np.inf).max(axis=1, initial=-np.inf) - self.level[rows]
+        distance = np.abs(self.time[index] - self.time[rows, None])
+        gap = np.where(where, distance, _LONGEST_GAP_US).min(axis=1, initial=_LONGEST_GAP_US)
+        level = np.clip(louder, -_LARGEST_LEVEL_DB, _LARGEST_LEVEL_DB) / 10
+        return np.where(some, level, 0.0), np.log(_LONGEST_GAP_US / np.maximum(gap, _SHORTEST_GAP_US))
 
     def _similarity(self, one: Integers, other: Integers, wanted: Flags) -> Floats:
         """Return the similarity of each event to the others of its row, 0 where not wanted."""

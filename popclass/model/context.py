@@ -83,7 +83,7 @@ class Context:
         By which these features are standardized.
     similarity : Similarity
     names : tuple of str
-        Of the context features, see `popclass.context.features.context_names`.
+        Of the context features, see `popclass.context.features.context_names`; an older model has the first of them.
     weighing : ContextWeights
     """
 
@@ -107,7 +107,8 @@ class Context:
         embedding = X[:, self.columns]  # a copy, which is changed in place: there may be thousands of events
         embedding -= self.mean
         embedding /= self.spread
-        return context_features(onset_s, burst, embedding, acoustic, similarity=self.similarity, level_db=level_db)
+        table = context_features(onset_s, burst, embedding, acoustic, similarity=self.similarity, level_db=level_db)
+        return table[:, : len(self.names)]
 
     def probabilities(self, X: Array, acoustic: Array, onset_s: Array, burst: Ints, level_db: Array) -> Array:
         """Return probabilities by sound and context, shape (events, classes); parameters as `features`."""
@@ -142,7 +143,8 @@ class Context:
         columns = tuple(int(column) for column in stored["columns"])
         mean, spread = unpack(stored["mean"]), unpack(stored["spread"])
         names = tuple(stored["names"])
-        require(names == context_names(classes), "the context model was made for other context features or classes")
+        known = names == context_names(classes)[: len(names)]  # an older model has the first of them
+        require(known and len(names) > 0, "the context model was made for other context features or classes")
         c, m, k, h = len(columns), len(names), len(classes), weights["bias"].size
         shapes = [array.shape for array in (mean, spread, *weights.values())]
         fits = shapes == [(c,), (c,), (m, k), (m, h), (k, h), (h,), (h, k)]

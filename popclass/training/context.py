@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 SHRINKAGE = 20.0  # of the squared standardized weights, in nats
-UNITS = 16  # hidden
+UNITS = 32  # hidden
 STEPS = 200
 WORKERS = 2  # threads; the result does not depend on how many
 

@@ -75,7 +75,7 @@ def test_context_features_range(recording, similarity):
     for name in ("accompanied", "alike_share", "alike_best", "regularity", "burst_unlikeness", "pair_repeat"):
         assert ((found[name] >= 0) & (found[name] <= 1)).all(), name
     assert (found["alike_count"] <= np.log1p(2 * similarity.neighbours)).all()
-    for name in NAMES[10:]:
+    for name in (name for name in NAMES if "_p_" in name):
         assert ((found[name] >= -1 / 3 - 1e-12) & (found[name] <= 2 / 3 + 1e-12)).all(), name
 
 
@@ -100,6 +100,9 @@ def test_context_features_brute_force(recording, similarity):
         others = [j for j in near if burst[j] == burst[i]]
         assert found["burst_size"][i] == pytest.approx(np.log(1 + len(others)))
         assert found["alike_p_other"][i] == pytest.approx(np.mean([p[j, 2] for j in alike]) - 1 / 3 if alike else 0)
+        assert found["elsewhere_p_other"][i] == pytest.approx(
+            np.mean([p[j, 2] for j in elsewhere]) - 1 / 3 if elsewhere else 0
+        )
         assert found["burst_p_other"][i] == pytest.approx(np.mean([p[j, 2] for j in others]) - 1 / 3 if others else 0)
 
 
@@ -189,13 +192,30 @@ def test_neighbours_by_level():
     assert found["alike_count"].tolist() == pytest.approx(np.log1p([0, 1, 2]).tolist())
 
 
+def test_series_levels():
+    found = measure([0.0, 0.1, 0.2, 2.0], sounds(4), burst=[1, 1, 1, 2], level_db=[40.0, 28.0, 34.0, 60.0])
+    np.testing.assert_allclose(found["earlier_level"], [0, 1.2, 0.6, 0])
+    np.testing.assert_allclose(found["later_level"], [-0.6, 0.6, 0, 0])
+
+
+def test_series_gaps():
+    found = measure([0.0, 0.1, 0.104, 2.0], sounds(4), burst=[1, 1, 1, 2])
+    np.testing.assert_allclose(found["earlier_gap"], np.log([1, 2.5, 50, 1]))
+    np.testing.assert_allclose(found["later_gap"], np.log([2.5, 50, 1, 1]))
+
+
+def test_series_far_weaker_event():
+    found = measure([0.0, 0.1], sounds(2), burst=[1, 1], level_db=[50.0, 5.0])
+    assert (found["later_level"].tolist(), found["earlier_level"].tolist()) == ([-2, 0], [0, 2])
+
+
 def test_burst_rate():
     onset = np.array([0.0, 0.05, 3.0, 4.0, 20.0])
     np.testing.assert_allclose(measure(onset, sounds(5))["burst_rate"], np.log1p([2, 2, 2, 2, 0]))
 
 
 def test_measures_documented():
-    assert len(NAMES) == len(set(NAMES)) == 11 + 2 * len(CLASSES)
+    assert len(NAMES) == len(set(NAMES)) == 15 + 3 * len(CLASSES)
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,16 @@ def test_from_json_similarity_range():
     stored = context_model().to_json()
     with pytest.raises(ValueError, match="scale"):
         Context.from_json({**stored, "likeness": {**stored["likeness"], "scale": -1.0}}, CLASSES)
+
+
+def test_context_older_model():
+    X, acoustic, *where = session()
+    older = NAMES[: NAMES.index("earlier_level")]
+    weights = context_weights()
+    first = slice(0, len(older))
+    short = ContextWeights(weights.linear[first], weights.inner[first], weights.sound, weights.bias, weights.outer)
+    stored = replace(context_model(), names=older, weighing=short).to_json()
+    context = Context.from_json(json.loads(json.dumps(stored)), CLASSES)
+    full = context_model().features(X, acoustic, *where)
+    np.testing.assert_array_equal(context.features(X, acoustic, *where), full[:, first])
+    assert context.probabilities(X, acoustic, *where).shape == (12, 3)
