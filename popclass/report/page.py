@@ -24,7 +24,9 @@ from popclass.formats.table import UNLIKE, description, is_unlike, repeated_warn
 from popclass.formats.text import rounded
 from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
-from popclass.report.media import Clip, Contribution, RecordingMedia
+from popclass.report.clips import Clip
+from popclass.report.evidence import Contribution
+from popclass.report.media import RecordingMedia
 from popclass.report.overview import data_url
 from popclass.results import PER_BURST, Event, RecordingResult
 from popclass.timing.sites import REFRACTORY_S, assumption

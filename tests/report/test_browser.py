@@ -21,7 +21,7 @@ import recordings
 from popclass.cli import main
 from popclass.model.model import Model
 from popclass.pipeline import classify
-from popclass.report import media, write_report
+from popclass.report import clips, write_report
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
@@ -212,8 +212,8 @@ def test_page_escapes_labels(driver: Any, folder: Path) -> None:
 def test_detail_without_clip(driver: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model.load(folder / "small.onnx")
     result = classify(folder / "b.wav", model=model)
-    monkeypatch.setattr(media, "SIZE_LIMIT", 0)
-    monkeypatch.setattr(media, "SIZE_LIMIT_PER_S", 0)
+    monkeypatch.setattr(clips, "SIZE_LIMIT", 0)
+    monkeypatch.setattr(clips, "SIZE_LIMIT_PER_S", 0)
     write_report(
         [replace(result, info=replace(result.info, name="-"))],
         folder / "silent.html",

@@ -1,164 +1,74 @@
-"""Clips of events: samples, gain and size limit; contributions of feature groups."""
+"""Overview and clips collected by a second thread."""
 
 from __future__ import annotations
 
-import io
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import recordings
-import soundfile
 
-from popclass.features.definitions import NAMES
-from popclass.model.model import Model
-from popclass.pipeline import extract_events
-from popclass.report import media as module
-from popclass.report.media import (
-    AFTER_S,
-    BEFORE_S,
-    GROUPS,
-    MAX_SHOWN,
-    PEAK_DBFS,
-    Clip,
-    Cutter,
-    contributions,
-    groups_of,
-    opus,
-)
-from popclass.results import Event
+from popclass.features import FrontEnd
+from popclass.pipeline import BLOCK, extract_events
+from popclass.report import media
+from popclass.report.clips import Cutter
+from popclass.report.media import AHEAD, gather
+from popclass.report.overview import OverviewBuilder
 
-RATE = 48_000
+FRONTEND = FrontEnd.build()
 
 
-def event(seconds: float, channel: int = 1) -> Event:
-    at = round(seconds * RATE)
-    return Event(at, at + 10, at + 400, RATE, channel, 30.0, -10.0)
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A recording of six blocks with a sound in most of them."""
+    return recordings.write(tmp_path / "long.wav", ["cavitation"] * 100, seconds=6 * BLOCK / recordings.RATE)
 
 
-def cut(samples: np.ndarray, events: list[Event], block: int = 4096) -> list[Clip | None]:
-    """The clips of events that are found up to 2.4 s late, as the detector finds them."""
-    cutter, waiting = Cutter(), list(events)
-    for start in range(0, len(samples), block):
-        cutter.feed(samples[start : start + block].astype(np.float32), RATE)
-        found = [each for each in waiting if each.onset < start + block - 2.4 * RATE]
-        cutter.add(found)
-        del waiting[: len(found)]
-    cutter.add(waiting)
-    return cutter.finish(len(samples) / RATE)
+def test_gather_as_in_one_thread(path: Path) -> None:
+    overview, cutter = OverviewBuilder(recordings.RATE, 1), Cutter()
 
+    def collect(block: np.ndarray, sample_rate: int) -> None:
+        overview.feed(block)
+        cutter.feed(block, sample_rate)
 
-def recording(seconds: float, *, channels: int = 1) -> np.ndarray:
-    return np.random.default_rng(2).normal(0, 0.01, (round(seconds * RATE), channels))
-
-
-@pytest.mark.parametrize("block", [1000, 65_536])
-def test_cutter_samples(block: int) -> None:
-    x = recording(3.0, channels=2)
-    (clip,) = cut(x, [event(1.5, channel=2)], block)
-    assert clip is not None
-    decoded_samples, rate = soundfile.read(io.BytesIO(clip.data))
-    assert (rate, clip.mime) == (RATE, "audio/flac")
-    assert clip.start_s == 1.5 - BEFORE_S
-    assert len(decoded_samples) == round((BEFORE_S + AFTER_S) * RATE)
-    own = x[round(clip.start_s * RATE) :][: len(decoded_samples), 1]
-    inside = slice(200, -200)
-    assert np.allclose(decoded_samples[inside] * 10 ** (-clip.gain_db / 20), (own - own.mean())[inside], atol=1e-5)
-    assert 20 * np.log10(np.abs(decoded_samples).max()) == pytest.approx(PEAK_DBFS, abs=0.01)
-    assert decoded_samples[0] == decoded_samples[-1] == 0
-
-
-def test_cutter_overlap_and_ends() -> None:
-    found = cut(recording(1.0), [event(0.0), event(0.006), event(0.99)])
-    lengths = [soundfile.info(io.BytesIO(clip.data)).duration for clip in found if clip is not None]
-    assert lengths == pytest.approx([0.25, 0.256, 0.11])
-
-
-def test_cutter_size_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, events = recording(8.0), [event(0.2 + 0.15 * number) for number in range(50)]
-    packed = cut(x, events)
-    assert {clip.mime for clip in packed if clip is not None} == {"audio/ogg"}
-    assert None not in packed
-    monkeypatch.setattr(module, "SIZE_LIMIT", 20_000)
-    monkeypatch.setattr(module, "SIZE_LIMIT_PER_S", 0)
-    few = cut(x, events)
-    assert sum(len(clip.data) for clip in few if clip is not None) <= 20_000
-    assert few == [clip if clip is not None else None for clip in packed[: 50 - few.count(None)]] + [None] * few.count(
-        None
+    found = extract_events(
+        path, FRONTEND, on_block=collect, on_sounds=lambda sounds: cutter.add([sound.event for sound in sounds])
     )
-    assert 0 < few.count(None) < 50
+    gathered = gather(path, FRONTEND)
+    assert gathered.extraction.events == found.events
+    assert gathered.overview == overview.finish()
+    assert list(gathered.clips) == cutter.finish(found.info.duration_s)
+    assert None not in gathered.clips
 
 
-def test_cutter_certain_opus(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clips that cannot be FLAC are encoded early, and are the same."""
-    x, events = recording(8.0), [event(0.2 + 0.15 * number) for number in range(50)]
-    late = cut(x, events)
-    monkeypatch.setattr(module, "MAX_SIZE_LIMIT", 600_000)
-    assert cut(x, events) == late
+def test_gather_waits_for_thread(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow second thread delays the reading, so that few blocks are in memory."""
+    done, behind = 0, []
+
+    class Slow(OverviewBuilder):
+        def feed(self, block: np.ndarray) -> None:
+            nonlocal done
+            assert threading.current_thread() is not threading.main_thread()
+            time.sleep(0.1)
+            super().feed(block)
+            done += 1
+
+    monkeypatch.setattr(media, "OverviewBuilder", Slow)
+    gather(path, FRONTEND, progress=lambda read, _: behind.append(read // BLOCK - done))
+    assert len(behind) == 6
+    assert max(behind) <= AHEAD + 1
 
 
-@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 192_000])
-def test_opus_deterministic_and_similar(rate: int) -> None:
-    t = np.arange(round(0.35 * rate)) / rate
-    tone = (0.5 * np.sin(2 * np.pi * 700 * t)).astype(np.float32)
-    data, _ = opus(tone, rate)
-    assert data == opus(tone, rate)[0]
-    decoded_samples, decoded = soundfile.read(io.BytesIO(data))
-    assert decoded == 48_000
-    middle = decoded_samples[2400 : 2400 + 9600]
-    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
-    assert spectrum.argmax() * 48_000 / len(middle) == pytest.approx(700, abs=6)
+@pytest.mark.parametrize("block", [0, 5])
+def test_gather_error_in_thread(path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    def fail(self: Cutter, samples: np.ndarray, sample_rate: int) -> None:
+        if next(turns) == block:
+            raise MemoryError("no memory")
 
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return Model.load(recordings.make_model(Path(tmp_path_factory.mktemp("model"), "small.onnx")))
-
-
-@pytest.fixture(scope="module")
-def features(model: Model) -> np.ndarray:
-    kinds = list(recordings.KINDS) * 3
-    return extract_events(recordings.samples(kinds, seconds=4.0), model.frontend, sample_rate=recordings.RATE).features
-
-
-def test_groups_of_all_features() -> None:
-    groups = groups_of(NAMES)
-    assert [name for name, _ in groups] == [name for name, _ in GROUPS[:-1]]
-    assert sorted(column for _, members in groups for column in members) == list(range(len(NAMES)))
-
-
-def test_contributions_log_odds(model: Model, features: np.ndarray) -> None:
-    """Recomputed from the model with the replaced features of one event."""
-    answers = model.probabilities(features)
-    labels = [model.classes[column] for column in answers.argmax(axis=1)]
-    members = dict(groups_of(model.features))
-    found = contributions(features, labels, model)
-    assert len(found) == len(features)
-    assert any(found)
-    for event, parts in enumerate(found):
-        assert len(parts) <= MAX_SHOWN
-        assert [abs(part[1]) for part in parts] == sorted((abs(part[1]) for part in parts), reverse=True)
-        for group, log_odds, _ in parts:
-            changed = features[event : event + 1].copy()
-            changed[:, members[group]] = model.ordinary[members[group]]
-            column = model.classes.index(labels[event])
-            both = np.array([answers[event, column], model.probabilities(changed)[0, column]])
-            before, after = np.clip(both, 1e-9, 1 - 1e-9)
-            expected = np.log(before / (1 - before)) - np.log(after / (1 - after))
-            assert log_odds == pytest.approx(expected, abs=1e-3)
-
-
-def test_contributions_mean_features(model: Model) -> None:
-    assert contributions(model.ordinary[None], [model.classes[0]], model) == [()]
-
-
-def test_contributions_no_events(model: Model) -> None:
-    assert contributions(np.zeros((0, len(model.features))), [], model) == []
-
-
-def test_contributions_units(model: Model, features: np.ndarray) -> None:
-    answers = model.probabilities(features)
-    labels = [model.classes[column] for column in answers.argmax(axis=1)]
-    measured = {part[0]: part[2] for parts in contributions(features, labels, model) for part in parts}
-    assert measured["decay"].endswith(" ms")
-    assert measured.get("frequency", "Hz").endswith("Hz")
+    turns = iter(range(6))
+    monkeypatch.setattr(Cutter, "feed", fail)
+    monkeypatch.setattr(Cutter, "add", lambda self, events: None)
+    with pytest.raises(MemoryError, match="no memory"):
+        gather(path, FRONTEND)
