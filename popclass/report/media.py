@@ -1,7 +1,7 @@
 """Overview, clips and contributions of a classified recording, for its page.
 
-`gather` collects them while events are detected, so that a recording is read once. A second thread does the work,
-since most of it runs outside Python: spectra and the encoding of clips.
+`gather` collects them while events are detected, so that a recording is read once. Two more threads do the work, since
+most of it runs outside Python: spectra and the encoding of clips.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from popclass.report.overview import OverviewBuilder
 from popclass.results import RecordingResult
 from popclass.utils.text import one_line
 
-AHEAD = 2  # calls that may wait for the second thread, so that few blocks are in memory
+AHEAD = 2  # calls that may wait for a thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +64,46 @@ def gather(path: Source, frontend: FrontEnd, *, name: str | None = None, progres
     overview: list[OverviewBuilder] = []
     clips = Cutter()
 
-    def collect(block: NDArray[np.float32], sample_rate: int) -> None:
+    def draw(block: NDArray[np.float32], sample_rate: int) -> None:
         overview[:] = overview or [OverviewBuilder(sample_rate, block.shape[1])]
         overview[0].feed(block)
-        clips.feed(block, sample_rate)
 
-    def cut(sounds: Sequence[Sound]) -> None:
-        clips.add([sound.event for sound in sounds])
+    with _InOrder() as pictures, _InOrder() as sounds:
 
-    waiting: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(max_workers=1) as thread:
+        def collect(block: NDArray[np.float32], sample_rate: int) -> None:
+            pictures.call(draw, block, sample_rate)
+            sounds.call(clips.feed, block, sample_rate)
 
-        def defer(function: Callable[..., None], *arguments: Any) -> None:
-            waiting.append(thread.submit(function, *arguments))
-            if len(waiting) > AHEAD:
-                waiting.popleft().result()
+        def cut(found: Sequence[Sound]) -> None:
+            sounds.call(clips.add, [sound.event for sound in found])
 
-        on_sounds, on_block = partial(defer, cut), partial(defer, collect)
-        extraction = extract_events(
-            path, frontend, name=name, progress=progress, on_sounds=on_sounds, on_block=on_block
-        )
-        for call in waiting:
+        extraction = extract_events(path, frontend, name=name, progress=progress, on_sounds=cut, on_block=collect)
+        picture = pictures.call(lambda: overview[0].finish())
+        made = sounds.call(clips.finish, extraction.info.duration_s)
+        return Gathered(extraction, picture.result(), tuple(made.result()))
+
+
+class _InOrder:
+    """Calls made one after the other in a thread of their own; at most `AHEAD` wait, so that few blocks are kept."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Future[Any]] = deque()
+
+    def __enter__(self) -> _InOrder:
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self._thread.shutdown()
+        for call in () if kind else self._waiting:
             call.result()
-        picture = thread.submit(overview[0].finish)
-        return Gathered(extraction, clips=tuple(clips.finish(extraction.info.duration_s)), overview=picture.result())
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Add a call; raise what an earlier one has raised."""
+        self._waiting.append(self._thread.submit(function, *arguments))
+        if len(self._waiting) > AHEAD:
+            self._waiting.popleft().result()
+        return self._waiting[-1]
 
 
 def extract_media(
