@@ -29,13 +29,16 @@ import soundfile
 from numpy.typing import NDArray
 
 from popclass.audio.excerpts import read_excerpts
+from popclass.audio.quality import SHORTEST_S
 from popclass.audio.recording import open_recording
 from popclass.batch.files import fingerprint
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Source, read_sources
 from popclass.batch.result import read_events
+from popclass.detection import Detector
 from popclass.errors import AudioError, LabelError, UsageError
 from popclass.formats.csv_io import cell, csv_line
+from popclass.labels.matching import strongest
 from popclass.model.model import CLASS_NAME
 from popclass.results import UNCERTAIN
 from popclass.utils.files import write_text
@@ -43,7 +46,9 @@ from popclass.utils.folders import check_new_folder, filling
 from popclass.utils.text import counted, one_line
 
 BEFORE_S, AFTER_S = 0.100, 0.250
-GAP_S = 0.001  # between a clip and a louder event outside it; the error of an onset
+GAP_S = 0.001  # between a clip and an event that follows it; the error of an onset
+CLOSE_S = 0.005  # least before the onset, where a louder sound still decays
+ONSET_S = 0.005  # closer onsets are of one event
 SEED = 0
 INDEX = "clips.csv"
 WHAT = "clips are"  # in messages about their folder
@@ -66,7 +71,9 @@ class Clip(NamedTuple):
     onset_s : float
         Onset of the event in the clip, in seconds.
     cut : str
-        `start` or `end` where a louder event made the clip shorter there, `start end` for both, else empty.
+        `start` or `end` where other events made the clip shorter there, `start end` for both, else empty.
+    strongest : bool
+        Whether the event is the strongest onset in the clip, which takes the label in `popclass train`.
     """
 
     file: str
@@ -77,6 +84,7 @@ class Clip(NamedTuple):
     p_label: float | None
     onset_s: float
     cut: str
+    strongest: bool
     subject: str | None
 
 
@@ -115,6 +123,7 @@ class _Sound(NamedTuple):
     subject: str | None
 
 
+Range = tuple[int, int]  # first sample and the one after the last
 Sounds = dict[str, list[_Sound]]  # by recording
 
 
@@ -297,36 +306,69 @@ def _cut_recording(
 ) -> Iterator[Clip]:
     """Write the clips of one recording; raise AudioError if it cannot be read."""
     with open_recording(root / source.name, name=name) as recording:
-        if recording.sample_rate != source.sample_rate:
-            raise AudioError(CHANGED)
         rate = recording.sample_rate
-        stretches = sorted((_stretch(sound, events), sound) for sound in chosen)
-        ranges = [(round(first * rate), round(last * rate)) for (first, last, _), _ in stretches]
-        excerpts = read_excerpts(recording, ranges)
-        for ((_, _, cut), sound), (first, _), samples in zip(stretches, ranges, excerpts, strict=True):
-            onset = round(sound.start_s * rate)
-            if first + len(samples) <= onset or sound.channel > samples.shape[1]:
+        if rate != source.sample_rate or max(sound.channel for sound in chosen) > recording.channels:
+            raise AudioError(CHANGED)
+        stretches = sorted((_stretches(sound, events, rate), sound) for sound in chosen)
+        excerpts = read_excerpts(recording, [widest for (widest, *_), _ in stretches])
+        for (ranges, sound), samples in zip(stretches, excerpts, strict=True):
+            onset, mono = round(sound.start_s * rate), samples[:, sound.channel - 1]
+            if ranges[0][0] + len(mono) <= onset:
                 raise AudioError(CHANGED)
+            (first, last), own = _choose(mono, ranges, onset, rate)
             file = f"{sound.label}/{clip_name(name, sound.event, sound.start_s)}"
             (part / sound.label).mkdir(exist_ok=True)
-            (part / file).write_bytes(_wav(samples[:, sound.channel - 1], rate))
-            onset_s = (onset - first) / rate
+            (part / file).write_bytes(_wav(mono[first - ranges[0][0] : last - ranges[0][0]], rate))
+            full = _full(sound, rate)
+            cut = [end for end, moved in (("start", first > full[0]), ("end", last < full[1])) if moved]
             about = (name, sound.event, sound.start_s, sound.label, sound.p_label)
-            yield Clip(file, *about, onset_s, cut, sound.subject)
+            yield Clip(file, *about, (onset - first) / rate, " ".join(cut), own, sound.subject)
 
 
-def _stretch(sound: _Sound, events: Sequence[_Sound]) -> tuple[float, float, str]:
-    """Return start and end of the clip of an event in seconds, and which of them louder events have moved.
+def _full(sound: _Sound, rate: int) -> Range:
+    """Return the stretch of a clip without neighbours, in samples."""
+    return max(round((sound.start_s - BEFORE_S) * rate), 0), round((sound.end_s + AFTER_S) * rate)
+
+
+def _stretches(sound: _Sound, events: Sequence[_Sound], rate: int) -> list[Range]:
+    """Return the stretches that a clip may have, the widest first: without louder events, or without any other.
 
     An event ends at the latest where the next one begins, so neighbours are searched from the nearest on.
     """
-    first, last = max(sound.start_s - BEFORE_S, 0.0), sound.end_s + AFTER_S
-    before = takewhile(lambda each: each.end_s > first, reversed(events[: sound.event - 1]))
-    after = takewhile(lambda each: each.start_s - GAP_S < last, events[sound.event :])
-    start = next((each.end_s for each in before if each.snr_db >= sound.snr_db), None)
-    end = next((each.start_s - GAP_S for each in after if each.snr_db >= sound.snr_db), None)
-    cut = " ".join(name for name, moved in (("start", start), ("end", end)) if moved is not None)
-    return first if start is None else start, last if end is None else max(end, sound.end_s), cut
+    first, last = _full(sound, rate)
+    before = takewhile(lambda each: each.end_s * rate > first, reversed(events[: sound.event - 1]))
+    after = list(takewhile(lambda each: (each.start_s - GAP_S) * rate < last, events[sound.event :]))
+    starts = [each.end_s for each in before if each.snr_db >= sound.snr_db][:1]
+    louder = [each.start_s - GAP_S for each in after if each.snr_db >= sound.snr_db][:1]
+    first = max([first, *(round(each * rate) for each in starts)])
+    last = min([last, *(round(each * rate) for each in louder)])
+    near = max(first, round((sound.start_s - CLOSE_S) * rate))
+    alone = min([last, *(round((each.start_s - GAP_S) * rate) for each in after[:1])])
+    found = [(first, last), (near, last), (first, alone), (near, alone)]
+    least = round(SHORTEST_S * rate)  # of a recording that popclass reads
+    return [(begin, max(end, round(sound.end_s * rate), begin + least)) for begin, end in found]
+
+
+def _choose(samples: NDArray[np.float32], ranges: Sequence[Range], onset: int, rate: int) -> tuple[Range, bool]:
+    """Return the first stretch in which the strongest onset is that of the event, and True; else the first, and False.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n,)
+        Of the first stretch, which holds the others.
+    ranges : sequence of (int, int)
+    onset : int
+        Of the event in the recording, as are the stretches.
+    rate : int
+    """
+    for first, last in dict.fromkeys(ranges):
+        detector = Detector(rate, 1)
+        block = samples[first - ranges[0][0] : last - ranges[0][0], np.newaxis]
+        events = [sound.event for sound in (*detector.feed(np.ascontiguousarray(block)), *detector.flush())]
+        best = strongest(events)
+        if best is not None and abs(first + events[best].onset - onset) <= ONSET_S * rate:
+            return (first, last), True
+    return ranges[0], False
 
 
 def clip_name(recording: str, event: int, start_s: float) -> str:
@@ -360,4 +402,5 @@ def _wav(samples: NDArray[np.float32], rate: int) -> bytes:
 def _index(clips: Iterable[Clip]) -> Iterator[str]:
     yield csv_line(Clip._fields)
     for clip in clips:
-        yield csv_line(cell(column, value) for column, value in clip._asdict().items())
+        row = clip._asdict() | {"strongest": "yes" if clip.strongest else "no"}
+        yield csv_line(cell(column, value) for column, value in row.items())
