@@ -27,7 +27,9 @@ from popclass.timing.scheduling import schedule
 
 RATE = 48_000
 CLASSES = ("cavitation", "snapping", "other")
-MODEL = SimpleNamespace(classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99))
+MODEL = SimpleNamespace(
+    classes=CLASSES, thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99, weights=(1.0,) * 3)
+)
 START = datetime(2026, 11, 22, 8, tzinfo=UTC)
 SITES = ("mcp", "si", "lumbar", "thoracic", None)
 BOUND_S = 5.0

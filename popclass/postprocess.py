@@ -72,6 +72,8 @@ class LabelRules:
         `estimate` or `model`: from the events of the timeline, or those of the training data.
     estimated : ndarray, shape (classes,), optional
         Class frequencies of the timeline, see `with_frequencies_of`.
+    weights : ndarray, shape (classes,), optional
+        See `popclass.model.model.Thresholds` (default: 1 each).
     """
 
     classes: tuple[str, ...]
@@ -84,6 +86,7 @@ class LabelRules:
     count_by: str = PER_BURST
     class_frequencies: str = FROM_MODEL
     estimated: Array | None = None
+    weights: Array | float = 1.0
 
     @classmethod
     def of(
@@ -116,7 +119,8 @@ class LabelRules:
         refractory.check_count_by(count_by)
         check_class_frequencies(class_frequencies)
         limits = model.thresholds.novelty, capacity, refractory_s, price
-        return cls(model.classes, least, model.frequencies, *limits, count_by, class_frequencies)
+        weights = np.array(model.thresholds.weights)
+        return cls(model.classes, least, model.frequencies, *limits, count_by, class_frequencies, weights=weights)
 
     def with_frequencies_of(self, contextual: Array, earlier: Array | None = None) -> LabelRules:
         """Return the rules with the class frequencies of some events, where they are to be estimated.
@@ -141,11 +145,16 @@ class LabelRules:
         """Return probabilities at the class frequencies of the timeline; unchanged where these are not estimated."""
         return probabilities if self.estimated is None else reweight(probabilities, self.frequencies, self.estimated)
 
+    def answers(self, probabilities: Array) -> NDArray[np.int64]:
+        """Return the index of the class that each event is called, for probabilities of shape (n, classes)."""
+        return np.asarray((probabilities * self.weights).argmax(axis=1))
+
     def unclear(self, probabilities: Array, novelty: Array) -> Flags:
         """Return the events that are `uncertain`, for probabilities of shape (n, classes)."""
-        best = probabilities.argmax(axis=1)
+        best = self.answers(probabilities)
         joint = np.array([name != OTHER for name in self.classes])[best]
-        return np.asarray((probabilities.max(axis=1) < self.min_probability[best]) | joint & (novelty >= self.novelty))
+        own = probabilities[np.arange(len(best)), best]
+        return np.asarray((own < self.min_probability[best]) | joint & (novelty >= self.novelty))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +181,13 @@ class TimelineLabels:
 
     def apply(self, at: int, event: Event, classes: Sequence[str], acoustic: Array, novelty: float) -> Event:
         """Return the event with its labels, `at` being its index."""
+        posteriors = dict(zip(classes, self.posterior[at].tolist(), strict=True))
         return event.gain(
             probabilities=dict(zip(classes, acoustic.tolist(), strict=True)),
             acoustic_label=classes[int(acoustic.argmax())],
             label=self.labels[at],
-            p_label=float(self.posterior[at].max()),
-            posteriors=dict(zip(classes, self.posterior[at].tolist(), strict=True)),
+            p_label=posteriors.get(self.labels[at], max(posteriors.values())),
+            posteriors=posteriors,
             novelty=float(novelty),
             timing=self.timing[at],
             since_cavitation_s=self.since_cavitation_s[at],
@@ -299,8 +309,8 @@ def assign_labels(
         Start of the last burst with a cavitation before all these events.
     """
     posterior, timing, takes_cavity = check_timing(placed, contextual, novelty, rules)
-    likeliest = zip(posterior.argmax(axis=1), rules.unclear(posterior, novelty), strict=True)
-    labels = tuple(UNCERTAIN if unclear else rules.classes[best] for best, unclear in likeliest)
+    answers = zip(rules.answers(posterior), rules.unclear(posterior, novelty), strict=True)
+    labels = tuple(UNCERTAIN if unclear else rules.classes[answer] for answer, unclear in answers)
     cavitation = np.array([label == CAVITATION for label in labels], dtype=bool)
     since = refractory.since_cavitation(placed.time_s, placed.burst, cavitation)
     if last_cavitation_s is not None:
@@ -331,7 +341,8 @@ def check_timing(
         return contextual, (UNCHECKED,) * len(contextual), np.zeros(len(contextual), dtype=bool)
     logits = np.log(np.maximum(contextual, 1e-12))
     column = rules.classes.index(CAVITATION)
-    weight = logits[:, column] - np.delete(logits, column, axis=1).max(axis=1)
+    scores = logits + np.log(rules.weights)
+    weight = scores[:, column] - np.delete(scores, column, axis=1).max(axis=1)
     novel = novelty >= rules.novelty
     weight[novel] = np.minimum(weight[novel], 0.0)  # a sound unlike the training data occupies no cavity
     columns = placed.time_s, weight, placed.burst

@@ -18,7 +18,7 @@ from popclass.results import CONSISTENT, COUNT_BY, REFRACTORY, UNCERTAIN, UNCHEC
 CLASSES = ("cavitation", "snapping", "other")
 MODEL = SimpleNamespace(
     classes=CLASSES,
-    thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99),
+    thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99, weights=(1.0,) * 3),
     frequencies=np.array([0.1, 0.1, 0.8]),
 )
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -48,6 +48,22 @@ def analysis_of(
         contextual=acoustic if contextual is None else np.array(contextual, dtype=float).reshape(len(events), 3),
         novelty=np.full(len(events), 0.5) if novelty is None else np.array(novelty),
     )
+
+
+def labelled_with(weights, probabilities, novelty=0.5):
+    thresholds = SimpleNamespace(min_probability=(0.0,) * 3, novelty=0.99, weights=weights)
+    model = SimpleNamespace(classes=CLASSES, thresholds=thresholds, frequencies=MODEL.frequencies)
+    (result,) = postprocess([analysis_of([1.0], [probabilities], novelty=[novelty])], [Metadata()], model)
+    return result.events[0]
+
+
+def test_postprocess_weights():
+    faint = (0.15, 0.1, 0.75)
+    event = labelled_with((4.0, 4.0, 0.5), faint)
+    assert (event.label, event.timing) == ("cavitation", CONSISTENT)
+    assert event.p_label == event.posteriors["cavitation"] == pytest.approx(0.15)
+    assert labelled_with((1.0, 1.0, 1.0), faint).label == "other"
+    assert labelled_with((4.0, 4.0, 0.5), faint, novelty=0.995).label == UNCERTAIN
 
 
 def labels(result):

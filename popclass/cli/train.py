@@ -14,6 +14,7 @@ from popclass.utils.files import STDOUT, check_writable, placing, write_text
 from popclass.utils.text import counted, one_line
 
 CLASSIFIERS = ("auto", "logistic", "svm", "forest")
+TARGETS = ("balanced", "precision")
 MOST_SESSIONS = 100_000
 
 
@@ -48,6 +49,9 @@ hold nothing but 'other'. Recordings that are labelled only in part need --parti
 @click.option("--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto: best in cross-validation.")
 @options.path("--base", "MODEL.onnx", "Model that the labels correct: a file, 'default', or 'none'.", default="default")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of taking them for 'other'.")
+@click.option(
+    "--target", type=click.Choice(TARGETS), default="precision", help="What labels aim at; balanced finds more."
+)
 @options.number("--folds", "Folds of cross-validation.", least=2, default=5)
 @options.number("--seed", "Seed of the random numbers.", least=0, most=2**32 - 1, default=0)
 @click.option("--own-class", "own_classes", multiple=True, metavar="NAME", help="Class named like another; repeatable.")

@@ -126,8 +126,10 @@ def describe(scores: Mapping[str, Any], render: Callable[[Rows], str] = table) -
         parts += ["with context (neighbouring events):", *_describe_score(with_context, render)]
     joint = scores.get("joint_labels")
     if joint is not None and scores["uncertain_joint"] is not None:
+        wanted = "for classes of equal frequency" if joint["wanted"] is None else f"wanted {joint['wanted']:.0%}"
+        found = "" if joint.get("recall") is None else f"{joint['recall']:.1%} of the joint events found; "
         parts.append(
-            f"joint labels: {joint['precision']:.1%} of {joint['labels']} right (wanted {joint['wanted']:.0%}); "
+            f"joint labels: {joint['precision']:.1%} of {joint['labels']} right ({wanted}); {found}"
             f"uncertain: {scores['uncertain_joint']:.1%} of joint events, {scores['uncertain']:.1%} of all"
         )
     return "\n\n".join(parts) + "\n"

@@ -24,7 +24,7 @@ from popclass.errors import ModelError, UsageError, require
 from popclass.features.definitions import FEATURES
 from popclass.features.frontend import FrontEnd
 from popclass.model import file as modelfile
-from popclass.model.calibration import Calibration
+from popclass.model.calibration import LARGEST, Calibration
 from popclass.model.context import Context
 from popclass.model.graph import check_graph, open_session, run
 from popclass.model.novelty import Novelty, weigh
@@ -48,10 +48,13 @@ class Thresholds:
         Of each class, in the order of the model's classes: below it the class is not named.
     novelty : float
         From this novelty on the sound is too unlike the training data.
+    weights : tuple of float
+        The answer is the class with the largest product of probability and weight; 1 each for the most likely one.
     """
 
     min_probability: tuple[float, ...]
     novelty: float
+    weights: tuple[float, ...]
 
 
 class Model:
@@ -255,7 +258,12 @@ class Model:
         least = info["thresholds"]["min_probability"]
         require(sorted(least) == sorted(self.classes), "min_probability must name every class once")
         shares = tuple(_share(least, name) for name in self.classes)
-        self.thresholds = Thresholds(shares, _share(info["thresholds"], "novelty"))
+        weights = info["thresholds"].get("weights") or dict.fromkeys(self.classes, 1.0)
+        require(sorted(weights) == sorted(self.classes), "weights must name every class once")
+        usable = all(type(each) in (int, float) and 0 < each <= LARGEST for each in weights.values())
+        require(usable, f"weights must be numbers above 0, at most {LARGEST:g}")
+        factors = tuple(float(weights[name]) for name in self.classes)
+        self.thresholds = Thresholds(shares, _share(info["thresholds"], "novelty"), factors)
 
     def _check(self, X: np.ndarray) -> np.ndarray:
         X = np.asarray(X, dtype=np.float64)

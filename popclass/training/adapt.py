@@ -19,7 +19,7 @@ lucky a few labels are.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,9 +42,9 @@ from popclass.training.correction import (
     fit_correction,
 )
 from popclass.training.cross_validation import Arrays, cross_validate, tracked
-from popclass.training.fit import AUTO, FitConfig, run_info
+from popclass.training.fit import AUTO, FitConfig, choose_thresholds, run_info
 from popclass.training.folds import EVENT, SUBJECT, Folds, Names, make_folds
-from popclass.training.thresholds import PRECISION, HeldOut, is_joint, joint_thresholds
+from popclass.training.thresholds import BALANCED, PRECISION, HeldOut, is_joint, joint_thresholds
 from popclass.utils.text import counted
 
 BASE, CORRECTED = "base", "corrected"  # stored names
@@ -98,11 +98,11 @@ def adapt(base: Model, X: np.ndarray, labels: Names, groups: Names, config: FitC
     replaces, comparison = compare(losses, log_losses(y, corrected), groups, config.grouped_by, seed=config.seed)
     correction = adapter.choose(np.arange(len(y))) if adapter.splits else None
     novelty, held_out_novelty = adapter.extend_novelty()
-    least, uncertain = adapter.thresholds(HeldOut(corrected, held_out_novelty, y, base.classes))
+    frequencies = None if correction else base.frequencies.tolist()
+    thresholds, uncertain = adapter.thresholds(corrected, held_out_novelty, frequencies)
     config = replace(config, remarks=adapter.remarks(correction) + ([comparison] if comparison else []))
     kind, strength = (CORRECTED, STRENGTH) if correction else (BASE, None)
     run = run_info(config, base.classes, labels, groups, adapter.splits, held_out, corrected)
-    minimum = dict(zip(base.classes, least.tolist(), strict=True))
     # hashes of single recordings are left out
     data = {key: value for key, value in base.info["training"].items() if key not in ("sha256", "remarks")}
     ancestry = {"sha256": base.sha256, "created_by": base.info["created_by"], "training": data}
@@ -111,7 +111,7 @@ def adapt(base: Model, X: np.ndarray, labels: Names, groups: Names, config: FitC
         **run,
         "training": {**run["training"], "base": ancestry},
         "classifier": {"kind": kind, "asked_for": AUTO, "settings": {"strength": strength}},
-        "thresholds": {**base.info["thresholds"], "min_probability": minimum},
+        "thresholds": thresholds,
         "novelty": novelty.to_json(),
         "scores": {**run["scores"], **uncertain, "chosen": kind, "with_company": None},  # a stored name
     }
@@ -275,19 +275,26 @@ class _Adapter:
             novelty[test] = extended(train).score(self.X[test])
         return extended(np.arange(len(self.X))), novelty
 
-    def thresholds(self, held_out: HeldOut) -> tuple[np.ndarray, dict[str, Any]]:
-        """Return the minimum probability of each class, and what these do to held-out events."""
+    def thresholds(
+        self, held_out: np.ndarray, novelty: np.ndarray, frequencies: Sequence[float] | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the thresholds as a model file stores them, and what they do to held-out events."""
         classes, precision = self.base.classes, self.config.precision
-        least = np.array(self.base.thresholds.min_probability)
+        if self.config.target == BALANCED:
+            return choose_thresholds(self.config, held_out, novelty, self.y, classes, frequencies)
+        stored = self.base.thresholds
+        predicted = HeldOut(held_out, novelty, self.y, classes, None if precision else stored.weights)
+        least = np.array(stored.min_probability)
         # older models lack the precision they were made for
-        wanted = float(self.base.info["scores"].get("joint_labels", {}).get("wanted", PRECISION))
+        wanted = self.base.info["scores"].get("joint_labels", {}).get("wanted", PRECISION)
         if precision is None:
-            return least, held_out.scores(least, wanted)
-        bound = held_out.choose_bound(precision)
-        if precision >= wanted:
+            return dict(self.base.info["thresholds"]), predicted.scores(least, wanted)
+        bound = predicted.choose_bound(precision)
+        if wanted is not None and precision >= wanted:
             bound = max(bound, float(least[is_joint(classes)].max(initial=0.0)))
         least = joint_thresholds(classes, bound)
-        return least, held_out.scores(least, precision, bound=bound)
+        minimum = dict(zip(classes, least.tolist(), strict=True))
+        return {"min_probability": minimum, "novelty": stored.novelty}, predicted.scores(least, precision, bound=bound)
 
     def remarks(self, correction: Correction | None) -> list[str]:
         """Return the remarks of the configuration, and one on the correction."""

@@ -26,7 +26,17 @@ from popclass.training.context import ContextSamples
 from popclass.training.cross_validation import Arrays, CrossValidation, Progress, cross_validate, fit_calibration
 from popclass.training.folds import Folds, Names, index_classes, make_folds
 from popclass.training.open_set import learn_open_set
-from popclass.training.thresholds import NOVELTY, PRECISION, HeldOut, fit_novelty, fit_space, joint_thresholds
+from popclass.training.thresholds import (
+    BALANCED,
+    NOVELTY,
+    PRECISE,
+    PRECISION,
+    HeldOut,
+    balanced_weights,
+    fit_novelty,
+    fit_space,
+    joint_thresholds,
+)
 
 AUTO, KINDS = "auto", classifiers.KINDS
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "librosa", "soxr")
@@ -49,6 +59,8 @@ class FitConfig:
     precision : float, optional
         Share of the joint labels that should be right, 0.5 to 1 (default: 0.8 for `fit`, the thresholds of the base
         model for `adapt`).
+    target : str
+        `precision`, or `balanced` for answers as though classes were equally frequent, without thresholds.
     context : mapping, optional
         Context stage to take over, as `popclass.model.context.Context.to_json` returns it; for `fit`.
     base_candidates : mapping
@@ -64,7 +76,7 @@ class FitConfig:
     Raises
     ------
     UsageError
-        If `classifier`, `folds` or `precision` is out of range.
+        If `classifier`, `folds`, `precision` or `target` is out of range.
     """
 
     classifier: str = AUTO
@@ -72,6 +84,7 @@ class FitConfig:
     seed: int = 0
     grouped_by: str = "group"
     precision: float | None = None
+    target: str = PRECISE
     context: Mapping[str, Any] | None = None
     base_candidates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -86,6 +99,10 @@ class FitConfig:
             raise UsageError(f"folds {self.folds}: at least 2 are needed to hold anything out")
         if self.precision is not None and not 0.5 <= self.precision <= 1:
             raise UsageError(f"precision {self.precision:g}: allowed is 0.5 to 1, the share of right joint labels")
+        if self.target not in (BALANCED, PRECISE):
+            raise UsageError(f"target {self.target!r}: allowed are {BALANCED} and {PRECISE}")
+        if self.target == BALANCED and self.precision is not None:
+            raise UsageError(f"target {BALANCED}: a precision of {self.precision:g} cannot be wanted as well")
 
 
 def fit(
@@ -153,10 +170,7 @@ def fit(
             novelty, contextual, left_out = replace(novelty, costs=found.costs), found.contextual, found.kinds
             context = found.context.to_json()
             with_context = score_with_intervals(y, contextual, classes, groups, seed=seed)
-    confidence = HeldOut(contextual, held_out_novelty, y, classes)
-    precision = PRECISION if config.precision is None else config.precision
-    bound = confidence.choose_bound(precision)
-    least = joint_thresholds(classes, bound)
+    thresholds, of_thresholds = choose_thresholds(config, contextual, held_out_novelty, y, classes)
     best = held_out if tested.nested is None else tested.nested
     config = replace(config, remarks=_remarks(config, kinds, splits, tested))
     run = run_info(config, classes, labels, groups, splits, tested.held_out, best)
@@ -168,7 +182,7 @@ def fit(
         "frontend": frontend.to_json(),
         "classifier": {"kind": kind, "asked_for": config.classifier, "settings": classifiers.SETTINGS[kind]},
         "calibration": fit_calibration(tested.raw, y).to_json(),
-        "thresholds": {"min_probability": dict(zip(classes, least.tolist(), strict=True)), "novelty": NOVELTY},
+        "thresholds": thresholds,
         "novelty": novelty.to_json(),
         "context": context,
         "scores": {
@@ -179,10 +193,44 @@ def fit(
             "candidates": {**config.base_candidates, **run["scores"]["candidates"]},
             "with_company": with_context,  # a stored name
             "kinds_left_out": left_out,
-            **confidence.scores(least, precision, bound=bound),
+            **of_thresholds,
         },
     }
     return Model(graph, info)
+
+
+def choose_thresholds(
+    config: FitConfig,
+    probabilities: np.ndarray,
+    novelty: np.ndarray,
+    y: np.ndarray,
+    classes: Names,
+    frequencies: Sequence[float] | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the thresholds of the target, as a model file stores them, and what they do to held-out events.
+
+    Parameters
+    ----------
+    config : FitConfig
+    probabilities, novelty, y, classes
+        As `popclass.training.thresholds.HeldOut`.
+    frequencies : sequence of float, length k, optional
+        Share of each class for which the probabilities are calibrated (default: that in `y`).
+    """
+    least: np.ndarray = np.zeros(len(classes))
+    if config.target == BALANCED:
+        if frequencies is None:
+            frequencies = (np.bincount(y, minlength=len(classes)) / len(y)).tolist()
+        weights = balanced_weights(classes, frequencies)
+        held_out = HeldOut(probabilities, novelty, y, classes, [*weights.values()])
+        stored = {"min_probability": dict(zip(classes, least.tolist(), strict=True)), "novelty": NOVELTY}
+        return {**stored, "weights": weights}, held_out.scores(least, None)
+    held_out = HeldOut(probabilities, novelty, y, classes)
+    precision = PRECISION if config.precision is None else config.precision
+    bound = held_out.choose_bound(precision)
+    least = joint_thresholds(classes, bound)
+    stored = {"min_probability": dict(zip(classes, least.tolist(), strict=True)), "novelty": NOVELTY}
+    return stored, held_out.scores(least, precision, bound=bound)
 
 
 def run_info(

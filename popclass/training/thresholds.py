@@ -24,6 +24,7 @@ from popclass.results import OTHER
 from popclass.training.classifiers import draw_balanced
 from popclass.training.folds import Folds
 
+BALANCED, PRECISE = "balanced", "precision"  # targets
 PRECISION = 0.8  # wanted of joint labels by default
 LEAST = 0.5  # a less likely joint class is never the label, however often it would be right
 UNCERTAIN_SHARE = 0.1
@@ -47,6 +48,25 @@ def joint_thresholds(classes: Sequence[str], bound: float) -> np.ndarray:
     return np.where(is_joint(classes), bound, 0.0)
 
 
+def balanced_weights(classes: Sequence[str], frequencies: Sequence[float]) -> dict[str, float]:
+    """Return the weight of each class with which answers are those for classes that are equally frequent.
+
+    Parameters
+    ----------
+    classes : sequence of str, length k
+    frequencies : sequence of float, length k
+        Share of each class for which the probabilities are calibrated; a class with 0 gets the weight 1.
+
+    Examples
+    --------
+    >>> balanced_weights(("cavitation", "other"), (0.25, 0.75))
+    {'cavitation': 2.0, 'other': 0.6667}
+    """
+    present = sum(share > 0 for share in frequencies)
+    weights = [1 / (present * share) if share > 0 else 1.0 for share in frequencies]
+    return {name: round(float(weight), 4) for name, weight in zip(classes, weights, strict=True)}
+
+
 class HeldOut:
     """Held-out predictions on which thresholds are chosen and scored.
 
@@ -59,12 +79,22 @@ class HeldOut:
     y : ndarray of int, shape (n,)
         Their true classes.
     classes : sequence of str, length k
+    weights : sequence of float, length k, optional
+        See `popclass.model.model.Thresholds` (default: 1 each).
     """
 
-    def __init__(self, probabilities: np.ndarray, novelty: np.ndarray, y: np.ndarray, classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        probabilities: np.ndarray,
+        novelty: np.ndarray,
+        y: np.ndarray,
+        classes: Sequence[str],
+        weights: Sequence[float] | None = None,
+    ) -> None:
         joint = is_joint(classes)
         self.classes = classes
-        self.confidence, self.predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
+        self.predicted = (probabilities if weights is None else probabilities * weights).argmax(axis=1)
+        self.confidence = probabilities[np.arange(len(y)), self.predicted]
         self.right = self.predicted == y
         self.familiar = (novelty < NOVELTY) | ~joint[self.predicted]
         self.joint = joint[y]
@@ -97,15 +127,15 @@ class HeldOut:
         """Return which events are `uncertain` under the minimum probabilities of the classes, shape (n,)."""
         return np.asarray((self.confidence < least[self.predicted]) | ~self.familiar)
 
-    def scores(self, least: np.ndarray, wanted: float, *, bound: float | None = None) -> dict[str, Any]:
+    def scores(self, least: np.ndarray, wanted: float | None, *, bound: float | None = None) -> dict[str, Any]:
         """Return what thresholds do to these events, as a model file stores it.
 
         Parameters
         ----------
         least : ndarray, shape (k,)
             Minimum probability of each class.
-        wanted : float
-            Share of the joint labels that should be right.
+        wanted : float or None
+            Share of the joint labels that should be right; None where that was not the target.
         bound : float, optional
             Minimum probability of a joint label, for `band`.
 
@@ -113,13 +143,15 @@ class HeldOut:
         -------
         dict
             `joint_labels`: the share `wanted`, the number of joint `labels`, the share of them that is right
-            (`precision`), and the `band` of events below the bound; `uncertain`: the share of all events that are;
-            `uncertain_joint`: that of the joint events, None without any.
+            (`precision`), the share of the joint events that got their label (`recall`), and the `band` of events
+            below the bound; `uncertain`: the share of all events that are; `uncertain_joint`: that of the joint events,
+            None without any.
         """
         uncertain = self.uncertain(least)
-        labelled = (least[self.predicted] > 0) & ~uncertain
+        labelled = is_joint(self.classes)[self.predicted] & ~uncertain
         precision = _mean(self.right[labelled]) or 0.0
         joint_labels: dict[str, Any] = {"wanted": wanted, "labels": int(labelled.sum()), "precision": precision}
+        joint_labels["recall"] = _mean((self.right & labelled)[self.joint])
         if bound is not None:
             inside = self.candidates & (self.confidence < bound)  # they would have a joint label but for the bound
             events, right = int(inside.sum()), _mean(self.right[inside])

@@ -22,6 +22,7 @@ from popclass.training.dataset import collect
 from popclass.training.fit import AUTO, FitConfig, fit
 from popclass.training.folds import choose_groups, index_classes
 from popclass.training.model_card import card
+from popclass.training.thresholds import PRECISE
 
 DEFAULT, NONE = "default", "none"  # bases that are no file
 
@@ -35,6 +36,7 @@ def train(
     base: Model | str | Path | None = DEFAULT,
     partial: bool = False,
     precision: float | None = None,
+    target: str = PRECISE,
     own_classes: Sequence[str] = (),
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
@@ -61,6 +63,9 @@ def train(
     precision : float, optional
         Share of the joint labels that should be right, 0.5 to 1; it sets the minimum probability of a joint label
         (default: 0.8; an adapted model keeps the thresholds of its base).
+    target : str
+        `precision`: joint labels are as often right as `precision` says. `balanced`: answers as though classes were
+        equally frequent, for balanced accuracy and for finding more; there are no minimum probabilities then.
     own_classes : sequence of str
         Labels that are spelt nearly like a standard class or a more frequent label but are classes of their own.
         Without it they are an error or a warning. Classes of the base need not be named.
@@ -87,7 +92,9 @@ def train(
     >>> model = popclass.train("labelled/")                                  # doctest: +SKIP
     >>> model.save("mine.onnx")                                              # doctest: +SKIP
     """
-    config = FitConfig(classifier=classifier, folds=folds, seed=seed, precision=precision, progress=progress)
+    config = FitConfig(
+        classifier=classifier, folds=folds, seed=seed, precision=precision, target=target, progress=progress
+    )
     labels = read_labels(labelled)
     declared = {name for recording in labels.recordings for name in recording.classes}
     base, without = _load_base(base, classifier, declared)

@@ -104,7 +104,7 @@ def test_scores_uncertain():
     y, novelty = np.array([0, 0, 2, 2]), np.array([0.0, 0.0, 0.0, 1.0])
     least = joint_thresholds(CLASSES, 0.5)
     found = HeldOut(p, novelty, y, CLASSES).scores(least, 0.9)
-    assert found["joint_labels"] == {"wanted": 0.9, "labels": 1, "precision": 1.0}
+    assert found["joint_labels"] == {"wanted": 0.9, "labels": 1, "precision": 1.0, "recall": 0.5}
     assert (found["uncertain"], found["uncertain_joint"]) == (0.25, 0.5)  # the novel one is `other`
     assert HeldOut(p[2:], novelty[2:], y[2:], CLASSES).scores(least, 0.9)["uncertain_joint"] is None
 

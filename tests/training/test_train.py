@@ -172,3 +172,25 @@ def test_train_base_precision(clips, tmp_path):
     assert kept.thresholds == base.thresholds
     with pytest.raises(UsageError, match=r"precision 0\.3"):
         train(clips, base=base, precision=0.3)
+
+
+def test_train_target_balanced(clips):
+    balanced, precise = train(clips, target="balanced"), train(clips)
+    assert balanced.thresholds.min_probability == (0.0, 0.0, 0.0)
+    assert precise.thresholds.weights == (1.0, 1.0, 1.0)
+    counts = balanced.info["training"]["classes"]
+    events = np.array([counts[name]["events"] for name in balanced.classes])
+    shares = (
+        events / events.sum() if balanced.info["classifier"]["kind"] == "corrected" else Model.default().frequencies
+    )
+    np.testing.assert_allclose(balanced.thresholds.weights * shares, [1 / 3] * 3, rtol=1e-3)
+    assert balanced.info["scores"]["joint_labels"]["wanted"] is None
+    alone = train(clips, base=None, classifier="logistic", target="balanced")
+    np.testing.assert_allclose(alone.thresholds.weights * events / events.sum(), [1 / 3] * 3, rtol=1e-3)
+
+
+def test_train_target_refuses(clips):
+    with pytest.raises(UsageError, match="target 'best': allowed are balanced and precision"):
+        train(clips, target="best")
+    with pytest.raises(UsageError, match=r"a precision of 0\.9 cannot be wanted as well"):
+        train(clips, target="balanced", precision=0.9)

@@ -28,7 +28,7 @@ from .invariants import Refused, attempt, check, check_line, twice, workplace
 CLASSES = ("cavitation", "snapping", "other")
 MODEL = SimpleNamespace(
     classes=CLASSES,
-    thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99),
+    thresholds=SimpleNamespace(min_probability=(0.5,) * 3, novelty=0.99, weights=(1.0,) * 3),
     frequencies=np.array([0.1, 0.1, 0.8]),
 )
 
