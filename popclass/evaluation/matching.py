@@ -2,7 +2,8 @@
 
 A point marks an onset, and so does an interval of at most 10 ms: an event matches if its onset lies at most 10 ms away.
 In a longer interval any onset from 10 ms before its start to its end may match, and the strongest event does, as in
-training (`popclass.labels.matching`). A maximum matching (Raffel et al. 2014, ISMIR: `mir_eval`) is not unique and may
+training (`popclass.labels.matching`). An interval that starts exactly at an onset was exported and matches that onset
+before all others. A maximum matching (Raffel et al. 2014, ISMIR: `mir_eval`) is not unique and may
 give a label its neighbour's event. Among the maximum matchings the one with the least total distance is taken, by
 linear assignment (Crouse 2016, IEEE Trans. Aerosp. Electron. Syst. 52(4), as scipy solves it).
 
@@ -20,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.labels import LabelledRecording, LabelRow
-from popclass.labels.matching import strongest
-from popclass.labels.records import ONSET_S, ROUNDING_S
+from popclass.labels.matching import match_starts, strongest
+from popclass.labels.records import EXACT_S, ONSET_S, ROUNDING_S
 from popclass.results import Event
 
 WINDOW_S = ONSET_S  # largest distance of an onset from the label that marks it
@@ -58,8 +59,12 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event]) -> list[tuple[int, i
 
     onsets = np.array([event.start_s for event in events], dtype=float)
     levels = np.array([event.snr_db for event in events], dtype=float)
-    reach = _reach(rows, onsets)
-    pairs: list[tuple[int, int]] = []
+    starts = match_starts(onsets, rows, [EXACT_S] * len(rows))
+    exported = {i: j for i, j in starts.items() if not rows[i].names_onset}
+    free = np.ones(len(events), dtype=bool)
+    free[list(exported.values())] = False
+    reach = [near[free[near] & (i not in exported)] for i, near in enumerate(_reach(rows, onsets))]
+    pairs = list(exported.items())
     for some, candidates in _apart(reach, len(events)):
         cost = np.full((len(some), len(candidates)), np.inf)
         for at, i in enumerate(some):

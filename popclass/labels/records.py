@@ -9,6 +9,11 @@ from pathlib import Path
 ONSET_S = 0.010
 """Longest label that marks an onset; a longer one contains its sound."""
 ROUNDING_S = 1e-9  # times with six decimals may differ from each other by a rounding
+EXACT_S = 1e-6
+"""Largest distance of an exported label from its onset, by rounding: times are written with six decimals or more.
+
+The start of a label drawn by hand is farther from every onset, also if another sound precedes the labelled one.
+"""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -117,6 +117,16 @@ def test_pair_point_inside_interval():
     assert pair(rows, events(0.1, 0.301, snr_db=(10, 40))) == [(0, 0), (1, 1)]
 
 
+def test_pair_exported_interval():
+    rows = [LabelRow(1.0, 1.1, "cavitation"), LabelRow(1.006, 1.1, "snapping")]
+    assert pair(rows, events(1.0, 1.006, 1.02, snr_db=(10, 10, 30))) == [(0, 0), (1, 1)]
+
+
+def test_pair_exported_interval_and_point():
+    rows = [LabelRow(1.0, 1.5, "other"), LabelRow(1.0, 1.0, "cavitation")]
+    assert pair(rows, events(1.0, 1.2)) == [(0, 1), (1, 0)]
+
+
 def test_pair_many_labels():
     starts = np.arange(2000) * 0.05
     rows = [*points(*starts), LabelRow(0.0, 100.0, "other")]
