@@ -8,7 +8,7 @@ give a label its neighbour's event. Among the maximum matchings the one with the
 linear assignment (Crouse 2016, IEEE Trans. Aerosp. Electron. Syst. 52(4), as scipy solves it).
 
 There is one `Case` for each labelled sound and each detected one, paired where they match. In a clip with one label
-the strongest event is the labelled sound, as in training.
+the strongest event is the labelled sound, as in training. Sounds labelled `unsure` and events in them have none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from popclass.labels import LabelledRecording, LabelRow
 from popclass.labels.matching import match_starts, strongest
-from popclass.labels.records import EXACT_S, ONSET_S, ROUNDING_S
+from popclass.labels.records import EXACT_S, ONSET_S, ROUNDING_S, UNSURE
 from popclass.results import Event
 
 WINDOW_S = ONSET_S  # largest distance of an onset from the label that marks it
@@ -162,6 +162,8 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilitie
         Of each reading.
     """
     own = [{name: table[i] for name, table in probabilities.items()} for i in range(len(events))]
+    if recording.whole == UNSURE:
+        return []
     labels: list[tuple[str, LabelRow | None]]
     if recording.whole is not None:
         best = strongest(events)
@@ -169,11 +171,19 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilitie
     else:
         rows = [row for row in recording.rows if row.label]
         labels, taken = [(row.label, row) for row in rows], dict(pair(rows, events))
-    missed = [Case(recording, truth, row, None, {}) for i, (truth, row) in enumerate(labels) if i not in taken]
+    unsure = [row for truth, row in labels if truth == UNSURE and row is not None]
+    missed = [
+        Case(recording, truth, row, None, {})
+        for i, (truth, row) in enumerate(labels)
+        if i not in taken and truth != UNSURE
+    ]
     truths = {at: labels[i] for i, at in taken.items()}
+    covered = {int(i) for near in _reach(unsure, np.array([event.start_s for event in events])) for i in near}
     detected = []
     for i, event in enumerate(events):
         truth, label = truths.get(i, (None, None))
+        if truth == UNSURE or (truth is None and i in covered):
+            continue
         detected.append(Case(recording, truth, label, event, own[i]))
     return sorted([*detected, *missed], key=lambda case: case.time_s)
 

@@ -14,6 +14,8 @@ label if its onset lies in the labelled interval or at most 15 ms outside, to th
 The other events that belong to a label (echoes, the rub before a snap) are not used for training. Events that no label
 covers are `other` where a recording is fully labelled, and are not used where it is not.
 
+Events of an `unsure` label are not used for training, and are not `other`.
+
 Scoring matches differently, see `popclass.evaluation.matching`.
 """
 
@@ -25,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.labels.records import EXACT_S, ROUNDING_S, LabelledRecording, LabelRow
+from popclass.labels.records import EXACT_S, ROUNDING_S, UNSURE, LabelledRecording, LabelRow
 from popclass.results import OTHER, Event
 
 TOLERANCE_S = 0.015  # chosen, not measured: wider than the error of a label set by hand, narrower than most gaps
@@ -43,14 +45,14 @@ class Matched:
     Attributes
     ----------
     labels : tuple of (str or None)
-        One an event; None where its class is unknown.
+        One an event; None where its class is unknown, also by an `unsure` label.
     missed : tuple of LabelRow
-        Labels without an event in reach.
+        Labels without an event in reach, without `unsure`.
     uncovered : tuple of int
         Indices of the events that no label covers: `other`, or None where labels are partial. The label of a whole clip
         covers all its events.
     lost : tuple of LabelRow
-        Labels whose events in reach were all given to other labels.
+        Labels whose events in reach were all given to other labels, without `unsure`.
     """
 
     labels: tuple[str | None, ...]
@@ -71,7 +73,7 @@ def match(events: Sequence[Event], recording: LabelledRecording, *, partial: boo
         Whether events without a label are unknown instead of `other`.
     """
     if recording.whole is not None:
-        best = strongest(events)
+        best = None if recording.whole == UNSURE else strongest(events)
         return Matched(tuple(recording.whole if i == best else None for i in range(len(events))))
     rows = recording.rows
     onsets = np.array([event.start_s for event in events])
@@ -85,10 +87,10 @@ def match(events: Sequence[Event], recording: LabelledRecording, *, partial: boo
         if not marks_onset[at]:
             by_row[at] = max(members, key=lambda i: events[i].snr_db)
     for at, i in by_row.items():
-        labels[i] = rows[at].label or OTHER
+        labels[i] = None if rows[at].label == UNSURE else rows[at].label or OTHER
     missed, lost = list[LabelRow](), list[LabelRow]()
     for at, row in enumerate(rows):
-        if row.label and at not in by_row:
+        if row.label not in ("", UNSURE) and at not in by_row:
             near = (onsets >= row.start_s - _REACH_S) & (onsets <= row.end_s + _REACH_S)
             (lost if near.any() else missed).append(row)
     return Matched(tuple(labels), tuple(missed), tuple(uncovered), tuple(lost))

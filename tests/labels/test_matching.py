@@ -132,6 +132,23 @@ def test_match_uncovered():
     assert match(events, recording(whole="snapping")).uncovered == ()
 
 
+def test_match_unsure_point():
+    labelled = recording((1.0, 1.0, "unsure"), (2.0, 2.0, "cavitation"), (3.0, 3.0, "unsure"))
+    matched = match([event(1.002), event(1.01), event(2.0), event(4.0)], labelled)
+    assert matched.labels == (None, None, "cavitation", "other")
+    assert (matched.missed, matched.lost, matched.uncovered) == ((), (), (3,))
+
+
+def test_match_unsure_interval():
+    labelled = recording((0.5, 5.0, "unsure"), (2.0, 2.1, "cavitation"), (6.0, 7.0, ""))
+    matched = match([event(1.0, 10), event(1.5, 30), event(2.01), event(4.0), event(6.5)], labelled)
+    assert matched.labels == (None, None, "cavitation", None, "other")
+
+
+def test_match_unsure_clip():
+    assert match([event(0, 10), event(1, 30)], recording(whole="unsure")).labels == (None, None)
+
+
 def test_match_points_before_interval():
     sounds = [event(0.0312, 10), event(0.0371, 30)]
     labelled = recording((0.0300, 0.0400, "snapping"), (0.0310, 0.0310, "cavitation"), (0.0372, 0.0372, "cavitation"))
