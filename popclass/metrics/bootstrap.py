@@ -4,15 +4,14 @@ Events of one subject are not independent. So whole groups are drawn with replac
 their events (cluster bootstrap; Davison & Hinkley 1997, Bootstrap Methods and their Application, 3.8). The intervals
 describe the events that were scored; they leave out the variation of training again.
 
-`spans` and `score_with_intervals` give no interval where too few groups are behind a score.
-A ratio depends on the groups that are counted in it:
-the recall of a class on those with a sound of the class, its precision also on those in which the class is called.
-Fewer than five of them allow no conclusion about another one, however many others there are, and the score goes without
-an interval; so does balanced accuracy if one class is that rare, as it is the mean of recalls. Draws without any event
-of a kind that a figure rests on are not counted for it: its precision would be 0 there, and its mean recall one of
-fewer classes. Where five of n groups hold the kind they are at most one in 148 ((1 - 5/n)^n < e^-5), too few for
-leaving them out to matter. Where every draw gives the same figure, as when nothing is wrong at all, the draws do not
-show how far it may be off, and there is no interval either.
+`spans` and `score_with_intervals` give no interval where too few groups are behind a score. A ratio depends on the
+groups that are counted in it: the recall of a class on those with a sound of the class, its precision also on those in
+which the class is called. Fewer than five of them allow no conclusion about another one, however many others there are,
+and the score goes without an interval; so does balanced accuracy if one class is that rare, as it is the mean of
+recalls. Draws without any event of a kind that a figure rests on are not counted for it: its precision would be 0
+there, and its mean recall one of fewer classes. Where five of n groups hold the kind they are at most one in 148 ((1 -
+5/n)^n < e^-5), too few for leaving them out to matter. Where every draw gives the same figure, as when nothing is wrong
+at all, the draws do not show how far it may be off, and there is no interval either.
 
 Even so such intervals are too narrow where groups are few: of the mean of normal group means, with 5 groups 84 % hold
 the truth, with 10 groups 91 %, with 30 groups 93 % (`tests/metrics/test_bootstrap.py` holds the first and the last).
