@@ -103,9 +103,7 @@ def test_learn_context_echoes():
     even = np.full((n, 3), 1 / 3)
     found = {}
     for parts in (np.zeros(0, int), np.flatnonzero(echo)):
-        samples = ContextSamples(
-            X, recording.astype(str), recording, recording, onset, burst, -5.0 * echo, rows, parts
-        )
+        samples = ContextSamples(X, recording.astype(str), recording, recording, onset, burst, -5.0 * echo, rows, parts)
         context, _ = learn_context(samples, y, CLASSES, NAMES, even_views(recording % 2))
         own = slice(0, 20)
         found[len(parts)] = context.probabilities(X[own], even[own], onset[own], burst[own], -5.0 * echo[own])[:, 0]
