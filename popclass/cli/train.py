@@ -39,7 +39,8 @@ LABELLED is one of
   a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
     (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
 In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
-hold nothing but 'other'. Recordings that are labelled only in part need --partial.
+hold nothing but 'other'. Recordings that are labelled only in part need --partial. Sounds labelled 'unsure', or
+in a folder of that name, are left out.
 """
 
 

@@ -2,12 +2,13 @@
 
 A point marks an onset, and so does an interval of at most 10 ms: an event matches if its onset lies at most 10 ms away.
 In a longer interval any onset from 10 ms before its start to its end may match, and the strongest event does, as in
-training (`popclass.labels.matching`). A maximum matching (Raffel et al. 2014, ISMIR: `mir_eval`) is not unique and may
+training (`popclass.labels.matching`). An interval that starts exactly at an onset was exported and matches that onset
+before all others. A maximum matching (Raffel et al. 2014, ISMIR: `mir_eval`) is not unique and may
 give a label its neighbour's event. Among the maximum matchings the one with the least total distance is taken, by
 linear assignment (Crouse 2016, IEEE Trans. Aerosp. Electron. Syst. 52(4), as scipy solves it).
 
 There is one `Case` for each labelled sound and each detected one, paired where they match. In a clip with one label
-the strongest event is the labelled sound, as in training.
+the strongest event is the labelled sound, as in training. Sounds labelled `unsure` and events in them have none.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.labels import LabelledRecording, LabelRow
-from popclass.labels.matching import strongest
-from popclass.labels.records import ONSET_S, ROUNDING_S
+from popclass.labels.matching import match_starts, strongest
+from popclass.labels.records import EXACT_S, ONSET_S, ROUNDING_S, UNSURE
 from popclass.results import Event
 
 WINDOW_S = ONSET_S  # largest distance of an onset from the label that marks it
@@ -58,8 +59,12 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event]) -> list[tuple[int, i
 
     onsets = np.array([event.start_s for event in events], dtype=float)
     levels = np.array([event.snr_db for event in events], dtype=float)
-    reach = _reach(rows, onsets)
-    pairs: list[tuple[int, int]] = []
+    starts = match_starts(onsets, rows, [EXACT_S] * len(rows))
+    exported = {i: j for i, j in starts.items() if not rows[i].names_onset}
+    free = np.ones(len(events), dtype=bool)
+    free[list(exported.values())] = False
+    reach = [near[free[near] & (i not in exported)] for i, near in enumerate(_reach(rows, onsets))]
+    pairs = list(exported.items())
     for some, candidates in _apart(reach, len(events)):
         cost = np.full((len(some), len(candidates)), np.inf)
         for at, i in enumerate(some):
@@ -157,6 +162,8 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilitie
         Of each reading.
     """
     own = [{name: table[i] for name, table in probabilities.items()} for i in range(len(events))]
+    if recording.whole == UNSURE:
+        return []
     labels: list[tuple[str, LabelRow | None]]
     if recording.whole is not None:
         best = strongest(events)
@@ -164,11 +171,19 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilitie
     else:
         rows = [row for row in recording.rows if row.label]
         labels, taken = [(row.label, row) for row in rows], dict(pair(rows, events))
-    missed = [Case(recording, truth, row, None, {}) for i, (truth, row) in enumerate(labels) if i not in taken]
+    unsure = [row for truth, row in labels if truth == UNSURE and row is not None]
+    missed = [
+        Case(recording, truth, row, None, {})
+        for i, (truth, row) in enumerate(labels)
+        if i not in taken and truth != UNSURE
+    ]
     truths = {at: labels[i] for i, at in taken.items()}
+    covered = {int(i) for near in _reach(unsure, np.array([event.start_s for event in events])) for i in near}
     detected = []
     for i, event in enumerate(events):
         truth, label = truths.get(i, (None, None))
+        if truth == UNSURE or (truth is None and i in covered):
+            continue
         detected.append(Case(recording, truth, label, event, own[i]))
     return sorted([*detected, *missed], key=lambda case: case.time_s)
 

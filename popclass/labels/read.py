@@ -4,6 +4,8 @@
 - A folder of recordings with label tracks beside them, a single such recording, or a track: `sidecar`.
 - Any other folder: a folder per class, `LABELLED/cavitation/*.wav`, `LABELLED/snapping/...`, `LABELLED/other/...`.
 
+`unsure`, in any case, is a label in all of them, but not a class.
+
 Tracks inside folders named like popclass's own classes may mean either kind, and are an error. Only label files are
 opened here; `matching` assigns labels to events.
 """
@@ -18,7 +20,7 @@ from pathlib import Path
 
 from popclass.audio.decode import holds_audio
 from popclass.errors import LabelError
-from popclass.labels.records import LabelledRecording, Labels, Note
+from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note, read_name
 from popclass.labels.sidecar import (
     Sidecars,
     find_sidecars,
@@ -56,7 +58,7 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
     Returns
     -------
     Labels
-        With warnings of ignored files, overlaps and duplicates.
+        With warnings of ignored files, overlaps and duplicates, and the number of sounds labelled `unsure`.
 
     Raises
     ------
@@ -72,7 +74,16 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
     ...     read_labels(folder).recordings[0].rows
     (LabelRow(start_s=1.5, end_s=1.5, label='cavitation'),)
     """
-    path = Path(source)
+    labels = _read(Path(source))
+    counts = {one_line(each.name): each.unsure for each in labels.recordings if each.unsure}
+    if not counts:
+        return labels
+    brief = f"{counted(sum(counts.values()), 'sound')} labelled '{UNSURE}' left out"
+    note = Note(brief, abbreviated([f"{name} {count}" for name, count in counts.items()]))
+    return replace(labels, warnings=(*labels.warnings, note))
+
+
+def _read(path: Path) -> Labels:
     suffix = path.suffix.lower()
     if path.is_dir():
         return _read_directory(path)
@@ -149,8 +160,9 @@ def _read_class_folders(folder: Path) -> Labels:
             )
             continue
         _check_class_folder(folder, inner, clips)
-        recordings += [LabelledRecording(clip, clip.relative_to(folder).as_posix(), whole=inner.name) for clip in clips]
-    classes = sorted({recording.whole or "" for recording in recordings})
+        label = read_name(inner.name)
+        recordings += [LabelledRecording(clip, clip.relative_to(folder).as_posix(), whole=label) for clip in clips]
+    classes = sorted({name for recording in recordings for name in recording.classes})
     if len(classes) < 2:
         found = f"only '{classes[0]}'" if classes else "none with audio"
         wanted = "a folder per class, at least two, or a labels.csv, or label tracks (REC.txt beside REC.wav)"
@@ -174,7 +186,7 @@ def _check_class_folder(folder: Path, inner: Path, clips: list[Path]) -> None:
         found = f"'{one_line(inner.name)}' holds folders ({abbreviated(below)}), which seem to be the classes"
         wanted = f"give {one_line(str(inner))} itself, or list the recordings in a {TABLE} with their subjects"
         raise LabelError(f"{shown}: {found}; {wanted}")
-    check_class_names({inner.name: (1, shown)})
+    check_class_names({read_name(inner.name): (1, shown)})
     if tables := [path for path in list_files(inner) if path.name.lower().endswith(TABLE)]:
         found = f"by folders of classes, and in {one_line(tables[0].relative_to(folder).as_posix())}"
         raise LabelError(f"{shown}: labelled twice: {found}; move its rows into a {TABLE} in the folder itself")

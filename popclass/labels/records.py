@@ -6,9 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+UNSURE = "unsure"
+"""Label of a sound that its labeller could not name: it is neither a class nor `other`."""
 ONSET_S = 0.010
 """Longest label that marks an onset; a longer one contains its sound."""
 ROUNDING_S = 1e-9  # times with six decimals may differ from each other by a rounding
+EXACT_S = 1e-6
+"""Largest distance of an exported label from its onset, by rounding: times are written with six decimals or more.
+
+The start of a label drawn by hand is farther from every onset, also if another sound precedes the labelled one.
+"""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,7 +27,7 @@ class LabelRow:
     start_s, end_s : float
         Seconds from the start of the recording.
     label : str
-        A class; empty where the interval contains nothing but `other`.
+        A class or `UNSURE`; empty where the interval contains nothing but `other`.
     where : str
         File and row it was read from, for messages; ignored in comparisons.
     """
@@ -66,7 +73,7 @@ class LabelledRecording:
     rows : tuple of LabelRow
         Sorted by start, end and label.
     whole : str or None
-        Class of the strongest onset, where the recording is a labelled clip.
+        Class of the strongest onset, or `UNSURE`, where the recording is a labelled clip.
     verified : bool
         Whether the recording was checked to contain nothing else, even when other labels are partial.
     subject, site : str or None
@@ -88,7 +95,12 @@ class LabelledRecording:
     @property
     def classes(self) -> set[str]:
         """The classes it was labelled with."""
-        return {row.label for row in self.rows if row.label} | ({self.whole} if self.whole is not None else set())
+        return {*(row.label for row in self.rows), self.whole or ""} - {"", UNSURE}
+
+    @property
+    def unsure(self) -> int:
+        """Number of its sounds labelled `UNSURE`."""
+        return [*(row.label for row in self.rows), self.whole].count(UNSURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,17 @@ class Labels:
     recordings: tuple[LabelledRecording, ...]
     warnings: tuple[str, ...] = ()
     files: tuple[Path, ...] = field(default=(), compare=False)
+
+
+def read_name(text: str) -> str:
+    """Return the label that a text stands for: `UNSURE` in any case, else the text itself.
+
+    Examples
+    --------
+    >>> read_name("Unsure"), read_name("my-pop")
+    ('unsure', 'my-pop')
+    """
+    return UNSURE if text.strip().casefold() == UNSURE else text
 
 
 class Note(str):

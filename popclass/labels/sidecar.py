@@ -31,7 +31,7 @@ from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import LabelError
 from popclass.formats.text import Row, TrackLabel, number, read_header
 from popclass.formats.tracks import BEGIN, OFFSET, label_name, read_audacity, read_raven, single_field
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, read_name
 from popclass.labels.validation import validated
 from popclass.utils.text import abbreviated, counted, one_line
 
@@ -206,7 +206,7 @@ def _label_row(row: Row, label: TrackLabel) -> LabelRow:
     if label.start_s < 0:
         start = f"'{one_line(label.text)}' starts at {label.start_s:g} s, before the recording does"
         raise LabelError(f"{row.where}: {start}; move the label, or export again with the recording at 0 s")
-    return LabelRow(label.start_s, label.end_s, label_name(label.text), row.where)
+    return LabelRow(label.start_s, label.end_s, read_name(label_name(label.text)), row.where)
 
 
 def _only_owner(track: Path, owners: list[Path]) -> Path:

@@ -22,7 +22,7 @@ from pathlib import Path
 from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import check_text, read_columns
 from popclass.formats.text import number, shortened
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note
+from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, read_name
 from popclass.labels.validation import validated
 from popclass.utils.duration import parse_moment
 from popclass.utils.files import existing
@@ -141,14 +141,14 @@ def _recording(folder: Path, name: str, rows: Rows) -> LabelledRecording:
     for where, cells in rows:
         start, end = _seconds(where, cells, "start_s"), _seconds(where, cells, "end_s")
         if start is None and end is None:
-            whole.add(cells["label"])
+            whole.add(read_name(cells["label"]))
             continue
         if start is None:
             raise LabelError(f"{where}: an end without a start; give start_s in seconds")
         end = start if end is None else end
         if end < start:
             raise LabelError(f"{where}: ends at {end:g} s, before it starts at {start:g} s")
-        labelled.append(LabelRow(start, end, cells["label"], where))
+        labelled.append(LabelRow(start, end, read_name(cells["label"]), where))
     clip = whole - {""}
     if len(clip) > 1 or (clip and (labelled or "" in whole)):
         raise LabelError(f"{first}: '{one_line(name)}' is labelled as a whole and has other labels, too; give times")

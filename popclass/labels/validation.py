@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from popclass.errors import LabelError
 from popclass.formats.text import shortened
-from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note
+from popclass.labels.records import UNSURE, LabelledRecording, LabelRow, Labels, Note
 from popclass.model.model import CLASS_NAME
 from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN
 from popclass.utils.files import equal_files
@@ -126,12 +126,13 @@ def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collect
     """
     check_class_names(dict.fromkeys(own_classes, (1, "own class")))
     found = _count_labels(recordings)
-    found.pop("", None)
+    for name in ("", UNSURE):
+        found.pop(name, None)
     doubtful = {name: found[name] for name in found if name not in STANDARD and name not in own_classes}
     warnings: list[Note] = []
     for name, (count, where) in doubtful.items():
         shown = f"'{name}' ({counted(count, 'label')})"
-        if meant := _similar(name, STANDARD):
+        if meant := _similar(name, (*STANDARD, UNSURE)):
             raise LabelError(f"{where}: {shown}; did you mean '{meant}'? Otherwise use --own-class {name}")
         if frequent := _similar(name, [other for other, (n, _) in found.items() if n > count]):
             beside = f"'{frequent}' ({counted(found[frequent][0], 'label')})"
@@ -191,6 +192,8 @@ def check_class_names(found: Mapping[str, tuple[int, str]]) -> None:
     similar = [get_close_matches(name.strip().casefold(), STANDARD, n=1, cutoff=SIMILARITY) for name in refused]
     meant = dict.fromkeys(f"'{close[0]}'" for close in similar if close)
     hint = f"; did you mean {', '.join(meant)}?" if meant else ""
+    if UNCERTAIN in refused:
+        hint += f"; a sound that you cannot name is '{UNSURE}'"
     raise LabelError(f"{first}: '{shortened(text, 40)}'{times} cannot be a class{nor}; {_ALLOWED}{hint}")
 
 

@@ -4,14 +4,14 @@ Events of one subject are not independent. So whole groups are drawn with replac
 their events (cluster bootstrap; Davison & Hinkley 1997, Bootstrap Methods and their Application, 3.8). The intervals
 describe the events that were scored; they leave out the variation of training again.
 
-`spans` gives no interval where too few groups are behind a score. A ratio depends on the groups that are counted in it:
-the recall of a class on those with a sound of the class, its precision also on those in which the class is called.
-Fewer than five of them allow no conclusion about another one, however many others there are, and the score goes without
-an interval; so does balanced accuracy if one class is that rare, as it is the mean of recalls. Draws without any event
-of a kind that a figure rests on are not counted for it: its precision would be 0 there, and its mean recall one of
-fewer classes. Where five of n groups hold the kind they are at most one in 148 ((1 - 5/n)^n < e^-5), too few for
-leaving them out to matter. Where every draw gives the same figure, as when nothing is wrong at all, the draws do not
-show how far it may be off, and there is no interval either.
+`spans` and `score_with_intervals` give no interval where too few groups are behind a score. A ratio depends on the
+groups that are counted in it: the recall of a class on those with a sound of the class, its precision also on those in
+which the class is called. Fewer than five of them allow no conclusion about another one, however many others there are,
+and the score goes without an interval; so does balanced accuracy if one class is that rare, as it is the mean of
+recalls. Draws without any event of a kind that a figure rests on are not counted for it: its precision would be 0
+there, and its mean recall one of fewer classes. Where five of n groups hold the kind they are at most one in 148 ((1 -
+5/n)^n < e^-5), too few for leaving them out to matter. Where every draw gives the same figure, as when nothing is wrong
+at all, the draws do not show how far it may be off, and there is no interval either.
 
 Even so such intervals are too narrow where groups are few: of the mean of normal group means, with 5 groups 84 % hold
 the truth, with 10 groups 91 %, with 30 groups 93 % (`tests/metrics/test_bootstrap.py` holds the first and the last).
@@ -21,6 +21,7 @@ Stat. 90:414-427).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -98,26 +99,40 @@ def score_with_intervals(
     Returns
     -------
     dict
-        `intervals` has `level`, `draws`, `groups`, log loss, balanced accuracy, ECE and Brier score as (low, high) or
-        None, and `classes`, with precision and recall of each class. It is None with fewer than five groups.
+        `intervals` has `level`, `draws`, `groups`, log loss, balanced accuracy, ECE and Brier score as [low, high] or
+        None, as `spans` gives them, and `classes`, with precision and recall of each class. It is None with fewer than
+        five groups.
 
     Examples
     --------
     >>> y, groups = np.tile([0, 1], 10), [str(i // 4) for i in range(20)]
     >>> p = np.where(y[:, None] == [0, 1], 0.9, 0.1)
-    >>> score_with_intervals(y, p, ["cavitation", "other"], groups)["intervals"]["balanced_accuracy"]
-    (1.0, 1.0)
+    >>> score_with_intervals(y, p, ["cavitation", "other"], groups)["intervals"]["balanced_accuracy"] is None
+    True
     """
     whole, count = scores.score(y, probabilities, classes), len(set(groups))
     if count < FEWEST_GROUPS:
         return {**whole, "intervals": None}
-    spans = bootstrap(_score_figures(y, probabilities), groups, seed=seed)
+    answer = probabilities.argmax(axis=1)
+    behind: dict[str, list[NDArray[np.bool_]]] = {
+        name: [] for name in ("log_loss", "balanced_accuracy", "ece", "brier")
+    }
+    behind["balanced_accuracy"] = [y == i for i in np.unique(y)]
+    totals = list(behind)
+    for i in range(len(classes)):
+        behind |= {f"recall {i}": [y == i], f"precision {i}": [y == i, answer == i]}
+    found = spans(_score_figures(y, probabilities), groups, behind, seed=seed)
     of_classes = [
-        {"class": name, **{figure: spans[f"{figure} {i}"] for figure in ("precision", "recall")}}
+        {"class": name, **{figure: found[f"{figure} {i}"] for figure in ("precision", "recall")}}
         for i, name in enumerate(classes)
     ]
-    totals = {name: spans[name] for name in ("log_loss", "balanced_accuracy", "ece", "brier")}
-    intervals = {"level": LEVEL, "draws": DRAWS, "groups": count, **totals, "classes": of_classes}
+    intervals = {
+        "level": LEVEL,
+        "draws": DRAWS,
+        "groups": count,
+        **{name: found[name] for name in totals},
+        "classes": of_classes,
+    }
     return {**whole, "intervals": intervals}
 
 
@@ -146,7 +161,9 @@ def mean_interval(values: Floats, groups: Sequence[str], *, seed: int = 0) -> In
     return bootstrap(lambda chosen: {"mean": float(values[chosen].mean())}, groups, seed=seed)["mean"]
 
 
-def spans(figures: Figures, groups: Sequence[str], behind: Mapping[str, Sequence[NDArray[np.bool_]]]) -> Intervals:
+def spans(
+    figures: Figures, groups: Sequence[str], behind: Mapping[str, Sequence[NDArray[np.bool_]]], *, seed: int = 0
+) -> Intervals:
     """Return the 95 % interval of each figure, low and high, or None.
 
     Parameters
@@ -157,6 +174,7 @@ def spans(figures: Figures, groups: Sequence[str], behind: Mapping[str, Sequence
         Of each event.
     behind : mapping of str to sequence of ndarray of bool, shape (n,)
         For each figure, kinds of events of which each must be found in five groups; it may be empty.
+    seed : int
 
     Examples
     --------
@@ -176,8 +194,10 @@ def spans(figures: Figures, groups: Sequence[str], behind: Mapping[str, Sequence
         return {name: drawn[name] if all(kind[at].any() for kind in behind[name]) else None for name in behind}
 
     known = {name for name, kinds in behind.items() if all(map(enough, (everything, *kinds)))}
-    found = bootstrap(counted, groups) if known else {}
-    varied = {name: span for name, span in found.items() if name in known and span is not None and span[0] != span[1]}
+    found = bootstrap(counted, groups, seed=seed) if known else {}
+    varied = {
+        name: span for name, span in found.items() if name in known and span is not None and not math.isclose(*span)
+    }
     return {name: list(varied[name]) if name in varied else None for name in behind}
 
 

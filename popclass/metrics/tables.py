@@ -5,6 +5,7 @@ A table is a list of rows of text; the first row is the head. `scores` is what a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -92,14 +93,16 @@ def figure(value: float | None) -> str:
 
 
 def with_interval(value: float | None, span: Sequence[float] | None) -> str:
-    """Return a figure and its interval.
+    """Return a figure and its interval; without an interval of no width, as models of earlier versions store them.
 
     Examples
     --------
     >>> with_interval(0.5, [0.25, 0.75]), with_interval(None, None)
     ('0.500 (0.250-0.750)', '-')
+    >>> with_interval(1.0, [1.0, 1.0])
+    '1.000'
     """
-    return figure(value) if span is None else f"{figure(value)} ({span[0]:.3f}-{span[1]:.3f})"
+    return figure(value) if span is None or math.isclose(*span) else f"{figure(value)} ({span[0]:.3f}-{span[1]:.3f})"
 
 
 def describe(scores: Mapping[str, Any], render: Callable[[Rows], str] = table) -> str:
@@ -161,7 +164,10 @@ def _describe_selection(scores: Mapping[str, Any]) -> str:
 def _describe_score(figures: Mapping[str, Any], render: Callable[[Rows], str]) -> Iterator[str]:
     yield from (render(rows) for rows in (class_rows(figures), confusion_rows(figures), total_rows(figures)))
     if spans := figures.get("intervals"):
-        yield f"Intervals: {spans['level']:.0%}, bootstrap over {spans['groups']} groups, {spans['draws']} draws."
+        yield (
+            f"Intervals: {spans['level']:.0%}, bootstrap over {spans['groups']} groups, {spans['draws']} draws; none "
+            "where a figure is based on fewer than five groups, or all draws agree."
+        )
     elif "intervals" in figures:
         yield "No intervals: at least five groups are needed."
     yield render(reliability_rows(figures))

@@ -19,6 +19,7 @@ lucky a few labels are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -204,6 +205,8 @@ def compare(losses: Arrays, corrected: np.ndarray, groups: Names, grouped_by: st
     gain = corrected - losses[kind]
     span = mean_interval(gain, groups, seed=seed)
     interval = "too few groups for an interval" if span is None else f"95 % interval {-span[1]:+.3f} to {-span[0]:+.3f}"
+    if span is not None and math.isclose(*span):
+        interval = "no interval, as all bootstrap draws agree"
     found = (
         f"{kind}, trained on these labels alone, had a log loss {abs(gain.mean()):.3f} ({interval}) "
         f"{'below' if gain.mean() > 0 else 'above'} that of the base with a correction, on held-out {grouped_by}s"

@@ -23,7 +23,7 @@ from popclass.detection.detector import AFTER_S, BEFORE_S
 from popclass.errors import AudioError, LabelError
 from popclass.features import FrontEnd
 from popclass.labels.matching import TOLERANCE_S, Matched, match
-from popclass.labels.records import LabelledRecording, Labels, Note
+from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note
 from popclass.pipeline import Extraction, extract_events
 from popclass.results import OTHER
 from popclass.training.cross_validation import Progress, tracked
@@ -112,11 +112,12 @@ def collect(labels: Labels, frontend: FrontEnd, *, partial: bool = False, progre
     from joblib import Parallel, delayed
 
     table, rows, matches, broken, silent, late = MfccTable(), [np.empty((0, len(frontend.names)))], [], [], [], []
-    total = len(labels.recordings)
-    tasks = (delayed(extract_with_clips)(recording.path, frontend) for recording in labels.recordings)
+    recordings = [recording for recording in labels.recordings if recording.whole != UNSURE]
+    total = len(recordings)
+    tasks = (delayed(extract_with_clips)(recording.path, frontend) for recording in recordings)
     extracted = Parallel(n_jobs=WORKERS if total >= PARALLEL_FROM else 1, return_as="generator")(tasks)
     extracted = tracked(extracted, "extracting events", total, progress)
-    for recording, (found, clips) in zip(labels.recordings, extracted, strict=True):
+    for recording, (found, clips) in zip(recordings, extracted, strict=True):
         if isinstance(found, str):
             broken.append(found)
             continue

@@ -1,14 +1,15 @@
 """Matching of events to labels."""
 
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.evaluation.matching import WINDOW_S, pair
-from popclass.labels import LabelRow
+from popclass.evaluation.matching import WINDOW_S, cases_of, pair
+from popclass.labels import LabelledRecording, LabelRow
 from popclass.labels.records import ROUNDING_S
 from popclass.results import Event
 
@@ -117,8 +118,32 @@ def test_pair_point_inside_interval():
     assert pair(rows, events(0.1, 0.301, snr_db=(10, 40))) == [(0, 0), (1, 1)]
 
 
+def test_pair_exported_interval():
+    rows = [LabelRow(1.0, 1.1, "cavitation"), LabelRow(1.006, 1.1, "snapping")]
+    assert pair(rows, events(1.0, 1.006, 1.02, snr_db=(10, 10, 30))) == [(0, 0), (1, 1)]
+
+
+def test_pair_exported_interval_and_point():
+    rows = [LabelRow(1.0, 1.5, "other"), LabelRow(1.0, 1.0, "cavitation")]
+    assert pair(rows, events(1.0, 1.2)) == [(0, 1), (1, 0)]
+
+
 def test_pair_many_labels():
     starts = np.arange(2000) * 0.05
     rows = [*points(*starts), LabelRow(0.0, 100.0, "other")]
     assert pair(rows[:-1], events(*(starts + 0.002))) == [(i, i) for i in range(2000)]
     assert len(pair(rows, events(*(starts + 0.002), 99.98))) == 2001
+
+
+def test_cases_unsure():
+    """The sound of an unsure label and the events in it are neither labelled nor unlabelled."""
+    rows = (LabelRow(1.0, 2.0, "unsure"), LabelRow(3.0, 3.0, "cavitation"), LabelRow(5.0, 5.0, "unsure"))
+    found = cases_of(LabelledRecording(Path("a.wav"), "a.wav", rows), events(1.1, 1.5, 3.001, 4.0), {})
+    assert [(case.time_s, case.truth, case.status) for case in found] == [
+        (3.001, "cavitation", "matched"),
+        (4.0, None, "unlabelled"),
+    ]
+
+
+def test_cases_unsure_clip():
+    assert cases_of(LabelledRecording(Path("a.wav"), "a.wav", whole="unsure"), events(1.0), {}) == []

@@ -47,6 +47,30 @@ def test_match_overlapping_intervals():
     assert match([event(0.5), event(1.02)], labelled).labels == ("other", "cavitation")
 
 
+def test_match_exported_interval():
+    labelled = recording((1.0, 1.1, "cavitation"), (1.006, 1.1, "snapping"))
+    sounds = [event(1.0, 10), event(1.006, 10), event(1.02, 30)]
+    assert match(sounds, labelled).labels == ("cavitation", "snapping", None)
+
+
+def test_match_interval_not_exported():
+    """A start 2 us from an onset is not the rounding of a written one."""
+    labelled = recording((1.000002, 1.1, "cavitation"))
+    assert match([event(1.0, 10), event(1.02, 30)], labelled).labels == (None, "cavitation")
+
+
+def test_match_interval_point_same_start():
+    labelled = recording((1.0, 1.0, "cavitation"), (1.0, 1.1, "snapping"))
+    assert match([event(1.0), event(1.05)], labelled).labels == ("cavitation", "snapping")
+
+
+def test_match_adjacent_intervals():
+    """An onset 0.5 ms before the second interval belongs to that one, and one 2 ms before it to the first."""
+    labelled = recording((0.98, 1.05, "cavitation"), (1.05, 1.2, "snapping"))
+    assert match([event(1.0, 10), event(1.0495, 30)], labelled).labels == ("cavitation", "snapping")
+    assert match([event(1.0, 10), event(1.048, 30)], labelled).labels == (None, "cavitation")
+
+
 def test_match_echoes_excluded():
     labelled = recording((1.0, 1.2, "snapping"))
     assert match([event(1.01, 5), event(1.05, 25), event(1.1, 15)], labelled).labels == (None, "snapping", None)
@@ -76,7 +100,7 @@ def test_match_point_and_interval():
     """The same three sounds, labelled by a point at the first and by a stretch around all of them."""
     sounds = [event(1.000, 10), event(1.008, 30), event(1.012, 20)]
     assert match(sounds, recording((1.001, 1.001, "snapping"))).labels == ("snapping", None, None)
-    assert match(sounds, recording((1.000, 1.014, "snapping"))).labels == (None, "snapping", None)
+    assert match(sounds, recording((0.999, 1.014, "snapping"))).labels == (None, "snapping", None)
 
 
 def test_match_point_tolerance():
@@ -106,6 +130,23 @@ def test_match_uncovered():
     assert match(events, labelled).uncovered == (0, 4)
     assert match(events, labelled, partial=True).uncovered == (0, 4)
     assert match(events, recording(whole="snapping")).uncovered == ()
+
+
+def test_match_unsure_point():
+    labelled = recording((1.0, 1.0, "unsure"), (2.0, 2.0, "cavitation"), (3.0, 3.0, "unsure"))
+    matched = match([event(1.002), event(1.01), event(2.0), event(4.0)], labelled)
+    assert matched.labels == (None, None, "cavitation", "other")
+    assert (matched.missed, matched.lost, matched.uncovered) == ((), (), (3,))
+
+
+def test_match_unsure_interval():
+    labelled = recording((0.5, 5.0, "unsure"), (2.0, 2.1, "cavitation"), (6.0, 7.0, ""))
+    matched = match([event(1.0, 10), event(1.5, 30), event(2.01), event(4.0), event(6.5)], labelled)
+    assert matched.labels == (None, None, "cavitation", None, "other")
+
+
+def test_match_unsure_clip():
+    assert match([event(0, 10), event(1, 30)], recording(whole="unsure")).labels == (None, None)
 
 
 def test_match_points_before_interval():

@@ -142,7 +142,8 @@ def test_track_bad_class_names(tmp_path):
     assert refusal(tmp_path) == (
         f"{a}, row 1: 'Crack?' (2 times) cannot be a class, nor can '' (1 time, first in {a}, row 3), "
         f"'uncertain' (1 time, first in {b}, row 1); allowed are "
-        "lower-case letters, digits, _ and -, but not uncertain, nan, none, null, na"
+        "lower-case letters, digits, _ and -, but not uncertain, nan, none, null, na; "
+        "a sound that you cannot name is 'unsure'"
     )
 
 
@@ -334,3 +335,9 @@ def test_raven_without_recording(tmp_path, head):
 def test_track_row_without_label(tmp_path):
     message = refusal(put_all(tmp_path, {"a.wav": "", "a.txt": "1\t2\tother\n3\t4\t\n"}))
     assert message.endswith("a.txt, row 2 has no label; write one or delete it")
+
+
+@pytest.mark.parametrize("text", ["1\t2\tUnsure\n", "1\t2\tunsure 0.40\n", HEAD + "1\t1\t2\tUNSURE\n"])
+def test_track_unsure(tmp_path, text):
+    put_all(tmp_path, {"a.wav": "", "a.txt": text})
+    assert rows(tmp_path) == {"a.wav": (LabelRow(1, 2, "unsure"),)}

@@ -109,7 +109,26 @@ def test_score_with_intervals_class_never_predicted():
     y, p, groups = predictions()
     p[:, 1] = 0.0
     found = score_with_intervals(y, p / p.sum(axis=1, keepdims=True), CLASSES, groups)["intervals"]
-    assert found["classes"][1] == {"class": "snapping", "precision": None, "recall": (0.0, 0.0)}
+    assert found["classes"][1] == {"class": "snapping", "precision": None, "recall": None}
+
+
+def test_score_with_intervals_class_of_one_group():
+    """Ten events of one recording, all right, among many of others."""
+    y, p, groups = predictions()
+    ten, sure = np.full(10, 3), np.tile([0.0, 0, 0, 1], (10, 1))
+    p = np.concatenate([np.column_stack([p, np.zeros(len(p))]), sure])
+    found = score_with_intervals(np.append(y, ten), p, (*CLASSES, "hip"), [*groups, *["one"] * 10])["intervals"]
+    assert found["classes"][3] == {"class": "hip", "precision": None, "recall": None}
+    assert found["balanced_accuracy"] is None
+    assert found["log_loss"] is not None
+    assert found["classes"][0]["recall"] is not None
+
+
+def test_score_with_intervals_all_right():
+    y = np.arange(60) % 3
+    found = score_with_intervals(y, np.eye(3)[y], CLASSES, [str(i // 6) for i in range(60)])["intervals"]
+    assert [found[key] for key in TOTALS] == [None] * 4
+    assert all(one["precision"] is one["recall"] is None for one in found["classes"])
 
 
 def test_spans_five_groups():

@@ -258,7 +258,7 @@ def test_compare_better_for_every_subject():
     ("change", "message"),
     [
         ({"gain": [0.9, -0.4, -0.4]}, "not clear enough"),
-        ({"gain": [-0.2]}, "0.200 (95 % interval +0.200 to +0.200) above"),
+        ({"gain": [-0.2]}, "0.200 (no interval, as all bootstrap draws agree) above"),
         ({"gain": [0.3], "groups": PEOPLE[:80]}, "too few groups for an interval"),
         ({"gain": [0.3], "grouped_by": "recording"}, "does not apply to a new person"),
         ({"gain": [0.3], "grouped_by": "event"}, "name the subjects in a labels.csv"),

@@ -39,6 +39,13 @@ def test_collect_broken_and_silent_clips(clips, frontend):
     assert silent.endswith("snapping/nothing.wav")
 
 
+def test_collect_unsure_clips(clips, frontend):
+    (clips / "snapping").rename(clips / "Unsure")
+    samples = collect(read_labels(clips), frontend)
+    assert sorted(samples.labels) == ["cavitation"] * 6 + ["other"] * 6
+    assert samples.provenance()["recordings"] == 12
+
+
 def test_collect_processes(clips, frontend, monkeypatch):
     (clips / "other" / "broken.wav").write_text("this is no audio")
     alone = collect(read_labels(clips), frontend)
