@@ -39,6 +39,7 @@ from popclass.detection import Detector
 from popclass.errors import AudioError, LabelError, UsageError
 from popclass.formats.csv_io import cell, csv_line
 from popclass.labels.matching import strongest
+from popclass.labels.read import CLIPS
 from popclass.model.model import CLASS_NAME
 from popclass.results import UNCERTAIN
 from popclass.utils.files import write_text
@@ -50,7 +51,6 @@ GAP_S = 0.001  # between a clip and an event that follows it; the error of an on
 CLOSE_S = 0.005  # least before the onset, where a louder sound still decays
 ONSET_S = 0.005  # closer onsets are of one event
 SEED = 0
-INDEX = "clips.csv"
 WHAT = "clips are"  # in messages about their folder
 MISSING = "is no longer there"
 CHANGED = "has changed since the batch; run the batch again"
@@ -212,7 +212,7 @@ def cut_clips(
             if progress is not None:
                 progress(number, len(usable))
         clips.sort()
-        write_text(part / INDEX, _index(clips))
+        write_text(part / CLIPS, _index(clips))
     made = Counter(clip.label for clip in clips)
     failed = tuple(f"{one_line(name)}: {fault}" for name, fault in faults.items() if fault)
     numbers = {label: made[label] for label in known if label in wanted}
