@@ -42,7 +42,7 @@ from popclass.labels.matching import strongest
 from popclass.labels.read import CLIPS
 from popclass.model.model import CLASS_NAME
 from popclass.results import UNCERTAIN
-from popclass.utils.files import write_text
+from popclass.utils.files import existing, write_text
 from popclass.utils.folders import check_new_folder, filling
 from popclass.utils.text import counted, one_line
 
@@ -272,12 +272,15 @@ def _fault(root: Path, source: Source | None, events: Sequence[_Sound]) -> str:
     """Return why a recording cannot be used, empty if it can."""
     if source is None:
         return "is not in the journal of the batch; run the batch again"
-    path = root / source.name
+    path = existing(root / source.name)
     if not path.is_file():
         return f"{MISSING}; put it back, or run the batch again"
+    found = fingerprint(path)
+    if found[0] < 0:
+        return "cannot be read; check its permissions"
     onsets = tuple(round(event.start_s * source.sample_rate) for event in events)
     # the journal may be of a later run that was interrupted
-    return CHANGED if fingerprint(path) != source.fingerprint or onsets != source.onsets else ""
+    return CHANGED if found != source.fingerprint or onsets != source.onsets else ""
 
 
 def _draw(chosen: Sounds, count: int | None) -> Sounds:
@@ -305,7 +308,7 @@ def _cut_recording(
     root: Path, source: Source, name: str, chosen: Sequence[_Sound], events: Sequence[_Sound], part: Path
 ) -> Iterator[Clip]:
     """Write the clips of one recording; raise AudioError if it cannot be read."""
-    with open_recording(root / source.name, name=name) as recording:
+    with open_recording(existing(root / source.name), name=name) as recording:
         rate = recording.sample_rate
         if rate != source.sample_rate or max(sound.channel for sound in chosen) > recording.channels:
             raise AudioError(CHANGED)
@@ -377,7 +380,7 @@ def clip_name(recording: str, event: int, start_s: float) -> str:
     Examples
     --------
     >>> clip_name("day 1/left hip?.wav", 7, 12.3456)
-    'left_hip-93a52e17-00007-00012.346s.wav'
+    'left_hip-c9dadaf3-00007-00012.346s.wav'
     """
     stem = unicodedata.normalize("NFC", PurePosixPath(recording).stem)
     readable = re.sub(r"[^\w.-]+", "_", stem)[:40].strip("._-") or "recording"
