@@ -93,7 +93,7 @@ class SoundFileDecoder:
 
     def read(self, frames: int) -> Block:
         if self._padded and self.frames is not None:
-            frames = min(frames, self.frames - self._read)
+            frames = max(min(frames, self.frames - self._read), 0)
         with _libsndfile_errors():
             block: Block = self._file.read(frames, dtype="float32", always_2d=True)
         self._read += len(block)
@@ -104,7 +104,7 @@ class SoundFileDecoder:
         if self._file.subtype not in _SEEKABLE:
             return False
         with _libsndfile_errors():
-            self._file.seek(frame)
+            self._file.seek(min(frame, self._file.frames))
         self._read = frame
         return True
 

@@ -19,7 +19,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from random import Random
 from typing import NamedTuple
@@ -29,28 +28,22 @@ import soundfile
 from numpy.typing import NDArray
 
 from popclass.audio.excerpts import read_excerpts
-from popclass.audio.quality import SHORTEST_S
 from popclass.audio.recording import open_recording
 from popclass.batch.files import fingerprint
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Source, read_sources
 from popclass.batch.result import read_events
-from popclass.detection import Detector
+from popclass.batch.stretches import Sound, choose, full_stretch, stretches_of
 from popclass.errors import AudioError, LabelError, UsageError
 from popclass.formats.csv_io import cell, csv_line
-from popclass.labels.matching import strongest
+from popclass.labels.read import CLIPS
 from popclass.model.model import CLASS_NAME
 from popclass.results import UNCERTAIN
-from popclass.utils.files import write_text
+from popclass.utils.files import existing, write_text
 from popclass.utils.folders import check_new_folder, filling
 from popclass.utils.text import counted, one_line
 
-BEFORE_S, AFTER_S = 0.100, 0.250
-GAP_S = 0.001  # between a clip and an event that follows it; the error of an onset
-CLOSE_S = 0.005  # least before the onset, where a louder sound still decays
-ONSET_S = 0.005  # closer onsets are of one event
 SEED = 0
-INDEX = "clips.csv"
 WHAT = "clips are"  # in messages about their folder
 MISSING = "is no longer there"
 CHANGED = "has changed since the batch; run the batch again"
@@ -112,19 +105,7 @@ class Clips:
     recordings: int
 
 
-class _Sound(NamedTuple):
-    event: int
-    start_s: float
-    end_s: float
-    channel: int
-    snr_db: float
-    label: str
-    p_label: float | None
-    subject: str | None
-
-
-Range = tuple[int, int]  # first sample and the one after the last
-Sounds = dict[str, list[_Sound]]  # by recording
+Sounds = dict[str, list[Sound]]  # by recording
 
 
 def cut_clips(
@@ -194,7 +175,7 @@ def cut_clips(
     low, high = (0.0, 1.0) if between is None else between
     wanted = set(known if labels is None else labels)
 
-    def selected(sound: _Sound) -> bool:
+    def selected(sound: Sound) -> bool:
         inside = between is None or (sound.p_label is not None and low <= sound.p_label <= high)
         return inside and sound.label in wanted
 
@@ -212,7 +193,7 @@ def cut_clips(
             if progress is not None:
                 progress(number, len(usable))
         clips.sort()
-        write_text(part / INDEX, _index(clips))
+        write_text(part / CLIPS, _index(clips))
     made = Counter(clip.label for clip in clips)
     failed = tuple(f"{one_line(name)}: {fault}" for name, fault in faults.items() if fault)
     numbers = {label: made[label] for label in known if label in wanted}
@@ -240,11 +221,11 @@ def _read_sounds(results: Path, labels: Sequence[str] | None) -> tuple[Sounds, l
         if not known:  # a probability by the sound alone for each class
             names = [column.removeprefix("p_") for column in row if column.startswith("p_") and column != "p_label"]
             known = dict.fromkeys((*names, UNCERTAIN), 0)
-        if missing := [name for name in ("recording", *_Sound._fields) if name not in row]:
+        if missing := [name for name in ("recording", *Sound._fields) if name not in row]:
             raise LabelError(f"{one_line(str(results))}: the table of events has no column {missing[0]}")
         if row["label"] != UNCERTAIN and not CLASS_NAME.fullmatch(row["label"] or ""):  # it names a folder
             raise LabelError(f"{one_line(str(results))}: the table of events has a label that cannot be a class")
-        sound = _Sound(*(row[field] for field in _Sound._fields))
+        sound = Sound(*(row[field] for field in Sound._fields))
         known[sound.label] = known.get(sound.label, 0) + 1
         sounds.setdefault(row["recording"], []).append(sound)
     if not known:
@@ -268,16 +249,19 @@ def _find_sources(results: Path, recordings: PathLike | None) -> tuple[Path, dic
     return folder, sources
 
 
-def _fault(root: Path, source: Source | None, events: Sequence[_Sound]) -> str:
+def _fault(root: Path, source: Source | None, events: Sequence[Sound]) -> str:
     """Return why a recording cannot be used, empty if it can."""
     if source is None:
         return "is not in the journal of the batch; run the batch again"
-    path = root / source.name
+    path = existing(root / source.name)
     if not path.is_file():
         return f"{MISSING}; put it back, or run the batch again"
+    found = fingerprint(path)
+    if found[0] < 0:
+        return "cannot be read; check its permissions"
     onsets = tuple(round(event.start_s * source.sample_rate) for event in events)
     # the journal may be of a later run that was interrupted
-    return CHANGED if fingerprint(path) != source.fingerprint or onsets != source.onsets else ""
+    return CHANGED if found != source.fingerprint or onsets != source.onsets else ""
 
 
 def _draw(chosen: Sounds, count: int | None) -> Sounds:
@@ -302,73 +286,27 @@ def _draw(chosen: Sounds, count: int | None) -> Sounds:
 
 
 def _cut_recording(
-    root: Path, source: Source, name: str, chosen: Sequence[_Sound], events: Sequence[_Sound], part: Path
+    root: Path, source: Source, name: str, chosen: Sequence[Sound], events: Sequence[Sound], part: Path
 ) -> Iterator[Clip]:
     """Write the clips of one recording; raise AudioError if it cannot be read."""
-    with open_recording(root / source.name, name=name) as recording:
+    with open_recording(existing(root / source.name), name=name) as recording:
         rate = recording.sample_rate
         if rate != source.sample_rate or max(sound.channel for sound in chosen) > recording.channels:
             raise AudioError(CHANGED)
-        stretches = sorted((_stretches(sound, events, rate), sound) for sound in chosen)
+        stretches = sorted((stretches_of(sound, events, rate), sound) for sound in chosen)
         excerpts = read_excerpts(recording, [widest for (widest, *_), _ in stretches])
         for (ranges, sound), samples in zip(stretches, excerpts, strict=True):
             onset, mono = round(sound.start_s * rate), samples[:, sound.channel - 1]
             if ranges[0][0] + len(mono) <= onset:
                 raise AudioError(CHANGED)
-            (first, last), own = _choose(mono, ranges, onset, rate)
+            (first, last), own = choose(mono, ranges, onset, rate)
             file = f"{sound.label}/{clip_name(name, sound.event, sound.start_s)}"
             (part / sound.label).mkdir(exist_ok=True)
             (part / file).write_bytes(_wav(mono[first - ranges[0][0] : last - ranges[0][0]], rate))
-            full = _full(sound, rate)
+            full = full_stretch(sound, rate)
             cut = [end for end, moved in (("start", first > full[0]), ("end", last < full[1])) if moved]
             about = (name, sound.event, sound.start_s, sound.label, sound.p_label)
             yield Clip(file, *about, (onset - first) / rate, " ".join(cut), own, sound.subject)
-
-
-def _full(sound: _Sound, rate: int) -> Range:
-    """Return the stretch of a clip without neighbours, in samples."""
-    return max(round((sound.start_s - BEFORE_S) * rate), 0), round((sound.end_s + AFTER_S) * rate)
-
-
-def _stretches(sound: _Sound, events: Sequence[_Sound], rate: int) -> list[Range]:
-    """Return the stretches that a clip may have, the widest first: without louder events, or without any other.
-
-    An event ends at the latest where the next one begins, so neighbours are searched from the nearest on.
-    """
-    first, last = _full(sound, rate)
-    before = takewhile(lambda each: each.end_s * rate > first, reversed(events[: sound.event - 1]))
-    after = list(takewhile(lambda each: (each.start_s - GAP_S) * rate < last, events[sound.event :]))
-    starts = [each.end_s for each in before if each.snr_db >= sound.snr_db][:1]
-    louder = [each.start_s - GAP_S for each in after if each.snr_db >= sound.snr_db][:1]
-    first = max([first, *(round(each * rate) for each in starts)])
-    last = min([last, *(round(each * rate) for each in louder)])
-    near = max(first, round((sound.start_s - CLOSE_S) * rate))
-    alone = min([last, *(round((each.start_s - GAP_S) * rate) for each in after[:1])])
-    found = [(first, last), (near, last), (first, alone), (near, alone)]
-    least = round(SHORTEST_S * rate)  # of a recording that popclass reads
-    return [(begin, max(end, round(sound.end_s * rate), begin + least)) for begin, end in found]
-
-
-def _choose(samples: NDArray[np.float32], ranges: Sequence[Range], onset: int, rate: int) -> tuple[Range, bool]:
-    """Return the first stretch in which the strongest onset is that of the event, and True; else the first, and False.
-
-    Parameters
-    ----------
-    samples : ndarray, shape (n,)
-        Of the first stretch, which holds the others.
-    ranges : sequence of (int, int)
-    onset : int
-        Of the event in the recording, as are the stretches.
-    rate : int
-    """
-    for first, last in dict.fromkeys(ranges):
-        detector = Detector(rate, 1)
-        block = samples[first - ranges[0][0] : last - ranges[0][0], np.newaxis]
-        events = [sound.event for sound in (*detector.feed(np.ascontiguousarray(block)), *detector.flush())]
-        best = strongest(events)
-        if best is not None and abs(first + events[best].onset - onset) <= ONSET_S * rate:
-            return (first, last), True
-    return ranges[0], False
 
 
 def clip_name(recording: str, event: int, start_s: float) -> str:
@@ -377,7 +315,7 @@ def clip_name(recording: str, event: int, start_s: float) -> str:
     Examples
     --------
     >>> clip_name("day 1/left hip?.wav", 7, 12.3456)
-    'left_hip-93a52e17-00007-00012.346s.wav'
+    'left_hip-c9dadaf3-00007-00012.346s.wav'
     """
     stem = unicodedata.normalize("NFC", PurePosixPath(recording).stem)
     readable = re.sub(r"[^\w.-]+", "_", stem)[:40].strip("._-") or "recording"

@@ -63,6 +63,8 @@ def clips(
             progress=bar,
         )
     print_note(_summary(out_dir, made.labels))
+    if weaker := sum(not clip.strongest for clip in made.clips):
+        print_note(f"warning: {counted(weaker, 'clip')} with a stronger onset than that of the event (see clips.csv)")
     return exit_code(made.failed, made.recordings)
 
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from popclass.audio.decode import holds_audio
 from popclass.errors import LabelError
+from popclass.formats.csv_io import read_columns
 from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note, read_name
 from popclass.labels.sidecar import (
     Sidecars,
@@ -43,7 +45,9 @@ SPLITS = frozenset(
 )
 """Words in names of folders that divide data (`train`, `test_set`, `fold1`); below them lie folders of classes."""
 
-_OWN_TABLES = ("events.csv", "recordings.csv", "clips.csv")
+CLIPS = "clips.csv"
+"""Index that `popclass clips` writes beside class folders."""
+_OWN_TABLES = ("events.csv", "recordings.csv", CLIPS)
 _OTHER_LABELS = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".textgrid", ".eaf", ".svl", ".boris")
 
 
@@ -149,6 +153,7 @@ def _read_class_folders(folder: Path) -> Labels:
     shown = one_line(str(folder))
     recordings: list[LabelledRecording] = []
     warnings: list[str] = []
+    sources = _read_sources(folder / CLIPS)
     for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         clips = [path for path in list_files(inner) if is_audio(path)]
         if not clips:
@@ -161,7 +166,10 @@ def _read_class_folders(folder: Path) -> Labels:
             continue
         _check_class_folder(folder, inner, clips)
         label = read_name(inner.name)
-        recordings += [LabelledRecording(clip, clip.relative_to(folder).as_posix(), whole=label) for clip in clips]
+        for clip in clips:
+            subject, source = sources.get(clip.name, (None, None))
+            name = clip.relative_to(folder).as_posix()
+            recordings.append(LabelledRecording(clip, name, whole=label, subject=subject, source=source))
     classes = sorted({name for recording in recordings for name in recording.classes})
     if len(classes) < 2:
         found = f"only '{classes[0]}'" if classes else "none with audio"
@@ -175,6 +183,15 @@ def _read_class_folders(folder: Path) -> Labels:
     if loose := [path.name for path in list_files(folder, below=False) if is_audio(path)]:
         warnings.append(Note("recordings outside the class folders are ignored", abbreviated(loose)))
     return Labels(tuple(recordings), tuple(warnings))
+
+
+def _read_sources(index: Path) -> dict[str, tuple[str | None, str | None]]:
+    """Return subject and recording of each clip by the name of its file; empty without an index of popclass."""
+    found: dict[str, tuple[str | None, str | None]] = {}
+    with suppress(LabelError):  # a table of the user's own, with other columns
+        for _, row in read_columns(index, lambda *_: None):
+            found[PurePosixPath(row.get("file", "")).name] = row.get("subject") or None, row.get("recording") or None
+    return found
 
 
 def _check_class_folder(folder: Path, inner: Path, clips: list[Path]) -> None:

@@ -78,6 +78,8 @@ class LabelledRecording:
         Whether the recording was checked to contain nothing else, even when other labels are partial.
     subject, site : str or None
     recorded_at : datetime or None
+    source : str or None
+        Recording that the clip was cut from, if known; clips of one recording resemble each other.
     where : str
         File and row of its first label, for messages.
     """
@@ -90,6 +92,7 @@ class LabelledRecording:
     subject: str | None = None
     site: str | None = None
     recorded_at: datetime | None = None
+    source: str | None = None
     where: str = field(default="", compare=False, repr=False)
 
     @property

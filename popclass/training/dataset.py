@@ -49,7 +49,7 @@ class Samples:
     mfcc : ndarray, shape (n, 40)
         MFCC statistics of the same events (`popclass.training.dataset.mfcc_statistics`).
     labels, subjects, recordings : list, length n
-        Label of each event, subject and name of its recording.
+        Label of each event, subject and name of its recording, or of the one that its clip was cut from.
     matches : list of (LabelledRecording, Matched)
         Each recording that could be read, and the match of its labels with its events.
     unreadable : int
@@ -132,7 +132,11 @@ def collect(labels: Labels, frontend: FrontEnd, *, partial: bool = False, progre
         rows.append(found.features[kept])
         table.add(clips[kept])
     owners = [(recording, label) for recording, matched in matches for label in matched.labels if label is not None]
-    owned = [label for _, label in owners], [each.subject for each, _ in owners], [each.name for each, _ in owners]
+    owned = (
+        [label for _, label in owners],
+        [each.subject for each, _ in owners],
+        [each.source or each.name for each, _ in owners],
+    )
     samples = Samples(np.concatenate(rows), table.finish(), *owned, matches, len(broken))
     samples.warnings.extend(_warnings(samples, broken, silent, late))
     return samples

@@ -15,6 +15,7 @@ COMMANDS = (
     ["train"],
     ["evaluate"],
     ["batch"],
+    ["clips"],
     ["features"],
     ["model"],
     ["model", "show"],

@@ -75,10 +75,39 @@ def test_class_folders_no_audio(tmp_path):
     assert "none with audio" in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["Cavitation", "hip snap", "höft"])
+@pytest.mark.parametrize("name", ["nan", "Cavitation", "hip snap", "höft"])
 def test_class_folders_bad_name(tmp_path, name):
     touch(tmp_path, f"{name}/a.wav", "other/b.wav")
     assert f"'{name}' cannot be a class" in refusal(tmp_path)
+
+
+def test_class_folders_uncertain(tmp_path):
+    touch(tmp_path, "uncertain/a.wav", "other/b.wav", "snapping/c.wav")
+    labels = read_labels(tmp_path)
+    assert [recording.whole for recording in labels.recordings] == ["other", "snapping"]
+    assert [warning.brief for warning in labels.warnings] == [
+        "clips without a class are ignored; move them into class folders"
+    ]
+
+
+def test_class_folders_clips_index(tmp_path):
+    touch(tmp_path, "other/a-1.wav", "snapping/b-1.wav", "snapping/c.wav")
+    rows = "snapping/a-1.wav,day 1/a.wav,P1\nsnapping/b-1.wav,b.wav,\n"  # a-1.wav was moved since
+    (tmp_path / "clips.csv").write_text("file,recording,subject\n" + rows)
+    labels = read_labels(tmp_path)
+    assert [(each.source, each.subject) for each in labels.recordings] == [
+        ("day 1/a.wav", "P1"),
+        ("b.wav", None),
+        (None, None),
+    ]
+    assert labels.warnings == ()
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "file,recording\n1,2,3\n", ""])
+def test_class_folders_other_clips_table(tmp_path, text):
+    touch(tmp_path, "other/a.wav", "snapping/b.wav")
+    (tmp_path / "clips.csv").write_text(text)
+    assert [each.source for each in read_labels(tmp_path).recordings] == [None, None]
 
 
 def test_read_labels_missing_source(tmp_path):
