@@ -26,7 +26,7 @@ from popclass.postprocess import postprocess
 from popclass.results import FROM_MODEL, PER_BURST, Analysis, Event, RecordingInfo, RecordingResult
 
 Array = NDArray[np.float64]
-Source = str | os.PathLike[str] | BinaryIO | NDArray[Any]
+Source = str | os.PathLike[str] | BinaryIO | NDArray[Any] | list[Any] | tuple[Any, ...]
 Progress = Callable[[int, int | None], None]
 OnSounds = Callable[[Sequence[Sound]], None]
 OnBlock = Callable[[NDArray[np.float32], int], None]
@@ -321,4 +321,4 @@ def load_model(model: Model | str | os.PathLike[str] | None) -> Model:
     """Return the model given, loaded from its path, or the bundled one."""
     if isinstance(model, Model):
         return model
-    return Model.default() if model is None else Model.load(os.fspath(model))
+    return Model.default() if model is None else Model.load(model)

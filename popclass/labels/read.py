@@ -30,6 +30,7 @@ from popclass.labels.sidecar import (
 )
 from popclass.labels.table import TABLE, read_tables, tables_in
 from popclass.labels.validation import STANDARD, check_class_names
+from popclass.utils.checks import check_path
 from popclass.utils.text import abbreviated, counted, one_line
 
 SPLITS = frozenset(
@@ -71,7 +72,7 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
     ...     read_labels(folder).recordings[0].rows
     (LabelRow(start_s=1.5, end_s=1.5, label='cavitation'),)
     """
-    path = Path(source)
+    path = Path(check_path(source, "labelled recordings"))
     suffix = path.suffix.lower()
     if path.is_dir():
         return _read_directory(path)
