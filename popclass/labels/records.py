@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from popclass.utils.files import sha256_of
 
 ONSET_S = 0.010
 """Longest label that marks an onset; a longer one contains its sound."""
@@ -73,6 +79,8 @@ class LabelledRecording:
     recorded_at : datetime or None
     where : str
         File and row of its first label, for messages.
+    samples : (ndarray, int) or None
+        Samples and sample rate, where the recording is not a file.
     """
 
     path: Path
@@ -84,6 +92,16 @@ class LabelledRecording:
     site: str | None = None
     recorded_at: datetime | None = None
     where: str = field(default="", compare=False, repr=False)
+    samples: tuple[NDArray[Any], int] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the bytes of its file, or of its samples with their type, shape and rate."""
+        if self.samples is None:
+            return sha256_of(self.path)
+        array, rate = self.samples
+        header = f"{array.dtype.str} {array.shape} {rate}\n".encode()
+        return hashlib.sha256(header + array.tobytes()).hexdigest()
 
     @property
     def classes(self) -> set[str]:
