@@ -128,7 +128,7 @@ class Model:
         Examples
         --------
         >>> Model.default().classes
-        ('cavitation', 'other', 'snapping')
+        ('cavitation', 'snapping', 'other')
         """
         with _LOADING:
             loaded = _bundled()

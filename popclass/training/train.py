@@ -48,8 +48,8 @@ def train(
     ----------
     labelled : path, or mapping of str to path or (ndarray, int)
         Without `labels`, a folder per class of short clips, a CSV of labels or a folder with a `labels.csv`, or
-        recordings with label tracks beside them; see `popclass.labels.read`. With `labels`, recordings by name, as a path or samples with
-        their sample rate, or the folder to which the names in the table are relative.
+        recordings with label tracks beside them; see `popclass.labels.read`. With `labels`, recordings by name, as a
+        path or samples with their sample rate, or the folder to which the names in the table are relative.
     labels : DataFrame or sequence of mapping, optional
         A table with the columns of a CSV of labels: `file`, `start_s`, `label` and, where known, `end_s`, `subject`,
         `site`, `recorded_at`; see `popclass.labels.table.read_records`.
@@ -93,7 +93,7 @@ def train(
     >>> model = popclass.train("labelled/")                                  # doctest: +SKIP
     >>> model.save("mine.onnx")                                              # doctest: +SKIP
     >>> table = [{"file": "hip", "start_s": 1.5, "label": "snapping", "subject": "P1"}]
-    >>> model = popclass.train({"hip": (samples, 48_000)}, labels=table)     # doctest: +SKIP
+    >>> model = popclass.train({"hip": (samples, 48_000)}, labels=table)      # doctest: +SKIP
     """
     check_number(folds, "folds", 2, float("inf"), whole=True)
     check_number(seed, "seed", 0, 2**32 - 1, whole=True)
