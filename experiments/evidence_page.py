@@ -225,7 +225,7 @@ are written by `python experiments/evidence.py`.
 **Simulated**: {sessions} [generated sessions](../synthesis.md) (seed {seed}) that the default model was not trained on.
 In their {recordings} recordings popclass detects {cavitation} cavitations, {snapping} snaps and {other} other sounds;
 {unnamed} echoes and rubs have no class and serve as context only. A joint cavity is refractory for 15 to 30 minutes,
-and up to 6 % of its pops leave it free at once. Most snaps repeat, some come once or irregularly; taps, clocks and
+and up to 31 % of its pops leave it free at once. Most snaps repeat, some come once or irregularly; taps, clocks and
 clicks repeat as well. These frequencies are assumed, so the figures hold for sessions like these, not for real joints.
 
 **Simulated** as well: acoustic classifiers with a chosen error rate (mean over the three classes), calibrated by

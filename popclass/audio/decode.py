@@ -49,6 +49,7 @@ READ_AHEAD = 1 << 16  # bytes that libFLAC reads beyond what it has decoded, at 
 PROBE_BYTES = 1 << 18  # in which sound must begin, where a folder may hold any files
 _MAGIC = (b"\x1a\x45\xdf\xa3", b"#!AMR", b"\x30\x26\xb2\x75")  # Matroska and webm, AMR, ASF
 _UNKNOWN_FRAMES = 1 << 62
+_SEEKABLE = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _RAILS = {"PCM_U8": 127 / 128, "PCM_S8": 127 / 128, "ULAW": 32124 / 32768, "ALAW": 32256 / 32768}
 
 
@@ -97,6 +98,15 @@ class SoundFileDecoder:
             block: Block = self._file.read(frames, dtype="float32", always_2d=True)
         self._read += len(block)
         return block
+
+    def seek(self, frame: int) -> bool:
+        """Continue at a frame; return False, and do nothing, where a codec may not find it to the sample."""
+        if self._file.subtype not in _SEEKABLE:
+            return False
+        with _libsndfile_errors():
+            self._file.seek(frame)
+        self._read = frame
+        return True
 
     def missing(self, frames_read: int) -> float | None:
         # libsndfile only estimates the length of an MP3 without a table of contents.

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from popclass.audio.container import ContainerHeader
-from popclass.audio.decode import ArrayDecoder, Decoder, open_file
+from popclass.audio.decode import ArrayDecoder, Decoder, SoundFileDecoder, open_file
 from popclass.audio.header import read_header
 from popclass.audio.paths import kind_of, open_pipe
 from popclass.audio.quality import SampleCheck
@@ -111,6 +111,28 @@ class Recording:
             raise RuntimeError(f"{self.name}: the blocks of a recording can be read once; open it again")
         self._started = True
         return self._blocks(frames)
+
+    def read_at(self, first: int, frames: int) -> Block | None:
+        """Return samples from any place, without the checks of `blocks`, or None where seeking is not exact.
+
+        Parameters
+        ----------
+        first : int
+            Position of the first sample.
+        frames : int
+            Number of samples; fewer are returned at the end of the recording.
+
+        Raises
+        ------
+        AudioError
+            If they cannot be read.
+        """
+        try:
+            if isinstance(self._decoder, SoundFileDecoder) and self._decoder.seek(first):
+                return self._decoder.read(frames)
+        except AudioError as error:
+            raise AudioError(f"{one_line(self.name)}: {error}") from error
+        return None
 
     def _blocks(self, frames: int) -> Iterator[Block]:
         decoder = self._decoder

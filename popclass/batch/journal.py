@@ -31,7 +31,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -40,7 +40,7 @@ from popclass.batch.manifest import Summary, check_summary
 from popclass.errors import OutputError
 from popclass.results import FROM_MODEL, PER_POP, Analysis, Event, RecordingInfo
 from popclass.utils.files import Stamp, system_errors
-from popclass.utils.text import one_line
+from popclass.utils.text import one_line, visible
 
 NAME = "journal.jsonl"
 VERSION = 3
@@ -102,6 +102,37 @@ def read_entries(results_dir: Path, *, classes: int) -> dict[str, Entry]:
     path = results_dir / NAME
     with system_errors(path, "read"), path.open("rb") as file:
         return _parse(file, classes)[0]
+
+
+class Source(NamedTuple):
+    """File of a processed recording, to find it again and to detect that it has changed."""
+
+    name: str
+    fingerprint: Fingerprint
+    sample_rate: int
+    onsets: tuple[int, ...]
+
+
+def read_sources(results_dir: Path) -> tuple[Path | None, dict[str, Source]]:
+    """Return the folder of the recordings, None if its line is damaged, and the source of each by its name in tables.
+
+    Raises
+    ------
+    OutputError
+        If the journal cannot be read.
+    """
+    folder, found = None, dict[str, Source]()
+    path = results_dir / NAME
+    with system_errors(path, "read"), path.open("rb") as file:
+        with suppress(*_MALFORMED):
+            folder = Path(json.loads(file.readline())["folder"])
+        for line in file:
+            with suppress(*_MALFORMED):
+                content = _unseal(line.decode("ascii"))
+                name, (size, checksum) = content["recording"], content["piece"]
+                onsets = tuple(event[0] for event in content["events"])
+                found[visible(name)] = Source(name, (size, checksum), content["sample_rate"], onsets)
+    return folder, found
 
 
 def _parse(lines: Iterable[bytes], classes: int) -> tuple[dict[str, Entry], Summary | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +23,7 @@ from popclass.formats.csv_io import (
     burst_rows,
     csv_line,
     csv_rows,
-    read_events_csv,
+    iter_events_csv,
     recordings_csv,
 )
 from popclass.metadata import Metadata
@@ -185,12 +186,7 @@ class BatchResult:
     @property
     def events(self) -> list[dict[str, Any]]:
         """Events as read from the events table: one dict an event, in the columns of `events.csv`."""
-        path = self.results_dir / _tables(self.to)[0]
-        if self.to == PARQUET:
-            from popclass.batch.parquet import read_rows
-
-            return read_rows(path)
-        return read_events_csv(path)
+        return list(_read_events(self.results_dir, self.to))
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the events as a table, one row an event, with the types of `RecordingResult.to_dataframe`.
@@ -286,6 +282,37 @@ class ResultsFolder:
         write(bursts, chain([csv_line(burst_columns(result.classes))], labeler.burst_lines()))
         write(recordings, recordings_csv(result.recordings, classes=result.classes))
         write_text(self._path / RUN, run)
+
+
+def read_events(results_dir: Path) -> Iterable[dict[str, Any]]:
+    """Yield the events of a finished batch, from the table that its `run.json` names.
+
+    Raises
+    ------
+    UsageError
+        If the folder does not hold the results of a batch.
+    LabelError, OutputError
+        If the table cannot be read.
+    """
+    shown = one_line(os.fspath(results_dir))
+    try:
+        to = json.loads((results_dir / RUN).read_bytes())["parameters"].get("to", CSV)
+    except OSError:
+        wanted = f"name the folder that popclass batch -o wrote; it has a {RUN} once the batch has ended"
+        raise UsageError(f"{shown}: no results of a batch here; {wanted}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UsageError(f"{shown}: {RUN} is damaged; run the batch again") from None
+    ResultsFolder(results_dir, to)  # refuses what cannot be read here
+    return _read_events(results_dir, to)
+
+
+def _read_events(results_dir: Path, to: str) -> Iterable[dict[str, Any]]:
+    path = results_dir / _tables(to)[0]
+    if to == PARQUET:
+        from popclass.batch.parquet import read_rows
+
+        return read_rows(path)
+    return iter_events_csv(path)
 
 
 def _tables(to: str) -> tuple[str, str, str]:

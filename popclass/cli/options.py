@@ -79,7 +79,8 @@ def _subject(text: str, option: str) -> str:
     return text.strip()
 
 
-def _probability(text: str, option: str) -> float:
+def probability(text: str, option: str) -> float:
+    """Return the number that a text holds, or raise UsageError unless it is from 0 to 1."""
     with suppress(ValueError):
         if 0 <= (value := float(text)) <= 1:
             return value
@@ -105,4 +106,4 @@ class_frequencies = click.option(
 )
 subject = checked("--subject", _subject, "ID", "Person; recordings of one subject and site share a timeline.")
 _BOUND = "Minimum probability for a label, 0-1; below it the event is 'uncertain' (default: set by the model)."
-min_probability = checked("--min-probability", _probability, "P", _BOUND)
+min_probability = checked("--min-probability", probability, "P", _BOUND)

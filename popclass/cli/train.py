@@ -19,13 +19,17 @@ MOST_SESSIONS = 100_000
 
 _TRAIN_HELP = """Train a model on labelled recordings.
 
+The labels correct the predictions of the bundled model if it has all their classes; a model of the labels alone takes
+its place where it is clearly better for new subjects. With other classes or a --classifier there is no base.
+
 Prints scores of cross-validation on recordings that were held out; the model card contains them as well. Recordings
 that cannot be read are skipped and reported, and the exit code is 1.
 
   popclass train labelled/
   popclass train labels.csv -o mine.onnx --classifier forest
   popclass train recordings/ -o mine.onnx               # recordings/REC.wav with recordings/REC.txt
-  popclass train labels.csv --base models/default.onnx --partial
+  popclass train labels.csv --base mine.onnx --partial
+  popclass train labels.csv --base none                 # a model of these labels alone
 
 LABELLED is one of
   a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
@@ -42,7 +46,7 @@ hold nothing but 'other'. Recordings that are labelled only in part need --parti
 @click.argument("labelled", type=options.PATH)
 @options.path("-o", "MODEL.onnx", "Model file; its card (.md) is written beside it.", "output", default="model.onnx")
 @click.option("--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto: best in cross-validation.")
-@options.path("--base", "MODEL.onnx", "Model to adapt; the labels correct its predictions.")
+@options.path("--base", "MODEL.onnx", "Model that the labels correct: a file, 'default', or 'none'.", default="default")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of taking them for 'other'.")
 @options.number("--folds", "Folds of cross-validation.", least=2, default=5)
 @options.number("--seed", "Seed of the random numbers.", least=0, most=2**32 - 1, default=0)
@@ -58,6 +62,7 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
     check_writable(card_path, force=force)
 
     from popclass.metrics import tables
+    from popclass.model.limitations import guesses
     from popclass.training import train as train_model
     from popclass.training.model_card import card
 
@@ -76,8 +81,12 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
     for note in (*warnings, *others):
         print_note(f"note: {note}")
     print_note(f"wrote {one_line(str(path))} and {one_line(str(card_path))}")
+    if (reason := guesses(model)) is not None:
+        print_note(f"warning: {reason} {_REMEDY}")
     return 1 if training["unreadable"] else 0
 
+
+_REMEDY = "Label sounds of each class from more subjects, check the labels, or start from a base model (--base)."
 
 _EVALUATE_HELP = """Evaluate a model on labelled recordings.
 

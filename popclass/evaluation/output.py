@@ -9,22 +9,20 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from popclass.errors import OutputError
 from popclass.evaluation.matching import MATCHED, Case
 from popclass.evaluation.report import markdown, text
 from popclass.evaluation.scores import READINGS, worst
 from popclass.formats.csv_io import cell, csv_line
 from popclass.utils.files import write_text
-from popclass.utils.signals import defer_signals
+from popclass.utils.folders import check_new_folder, filling
 from popclass.utils.text import visible
 
+WHAT = "an evaluation is"  # in messages about its folder
 MOST_ERRORS = 12  # that are shown as pictures
 _OF_READING = re.compile(f"^({'|'.join(READINGS)})_(?=p_)")
 
@@ -67,28 +65,8 @@ class Evaluation:
         OutputError
             If the folder is in use or cannot be written.
         """
-        check_folder(folder)
-        path, shown = Path(folder), visible(os.fspath(folder))
-        # the folder for parts has one name, so that two evaluations cannot fill one folder
-        part, made, own = path / ".popclass-evaluation.part", not path.exists(), False
-        try:
-            path.mkdir(exist_ok=True)
-            part.mkdir()
-            own = True
+        with filling(folder, WHAT) as part:
             self._fill(part)
-            with defer_signals():
-                for file in sorted(part.iterdir()):
-                    os.replace(file, path / file.name)
-        except FileExistsError:
-            raise OutputError(f"{shown} is being written by another evaluation") from None
-        except OSError as error:
-            raise OutputError(f"cannot write {shown}: {error.strerror or error}") from error
-        finally:
-            if own:
-                shutil.rmtree(part, ignore_errors=True)
-            if made:
-                with suppress(OSError):
-                    path.rmdir()  # goes only where it is empty, since something went wrong
 
     def _fill(self, folder: Path) -> None:
         from popclass.evaluation.figures import save_figures, save_pictures
@@ -103,16 +81,7 @@ class Evaluation:
 
 def check_folder(folder: str | os.PathLike[str]) -> None:
     """Raise OutputError if an evaluation may not be written into `folder`; called before the work starts."""
-    path, shown = Path(folder), visible(os.fspath(folder))
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"{shown} is a file; an evaluation is written into a new or empty folder")
-    try:
-        if path.is_dir() and any(path.iterdir()):
-            raise OutputError(f"{shown} is not empty; an evaluation is written into a new or empty folder only")
-    except OSError as error:
-        raise OutputError(f"{shown} cannot be read: {error.strerror}") from error
-    if not path.exists() and not path.absolute().parent.is_dir():
-        raise OutputError(f"cannot make {shown}: there is no folder {visible(str(path.parent))}; create it first")
+    check_new_folder(folder, WHAT)
 
 
 def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[str]:

@@ -113,11 +113,16 @@ def _count_cells(counted: HasCavitations) -> list[str | None]:
 
 
 def read_events_csv(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Read an events table.
+    """Return the rows of an events table; parameters and errors as `iter_events_csv`."""
+    return list(iter_events_csv(path))
 
-    Returns
-    -------
-    list of dict
+
+def iter_events_csv(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of an events table one by one.
+
+    Yields
+    ------
+    dict
         One for each event, in the columns of the file. Numbers are int or float; an empty field is None.
 
     Raises
@@ -131,7 +136,8 @@ def read_events_csv(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         header: list[str] = next(rows, [])
         if tuple(header[:4]) != expected:
             raise LabelError(f"{shown}: not an events table: its first line must begin '{','.join(expected)}'")
-        return [_parsed(f"{shown}, row {number}", header, row) for number, row in enumerate(rows, start=2)]
+        for number, row in enumerate(rows, start=2):
+            yield _parsed(f"{shown}, row {number}", header, row)
 
 
 def _parsed(where: str, header: list[str], row: list[str]) -> dict[str, Any]:

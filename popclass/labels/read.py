@@ -30,6 +30,7 @@ from popclass.labels.sidecar import (
 )
 from popclass.labels.table import TABLE, read_tables, tables_in
 from popclass.labels.validation import STANDARD, check_class_names
+from popclass.results import UNCERTAIN
 from popclass.utils.checks import check_path
 from popclass.utils.text import abbreviated, counted, one_line
 
@@ -41,7 +42,7 @@ SPLITS = frozenset(
 )
 """Words in names of folders that divide data (`train`, `test_set`, `fold1`); below them lie folders of classes."""
 
-_OWN_TABLES = ("events.csv", "recordings.csv")
+_OWN_TABLES = ("events.csv", "recordings.csv", "clips.csv")
 _OTHER_LABELS = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".textgrid", ".eaf", ".svl", ".boris")
 
 
@@ -142,6 +143,11 @@ def _read_class_folders(folder: Path) -> Labels:
         clips = [path for path in list_files(inner) if is_audio(path)]
         if not clips:
             warnings.append(Note("a folder without audio is ignored", one_line(str(inner))))
+            continue
+        if inner.name == UNCERTAIN:  # popclass clips writes it
+            warnings.append(
+                Note("clips without a class are ignored; move them into class folders", one_line(str(inner)))
+            )
             continue
         _check_class_folder(folder, inner, clips)
         recordings += [LabelledRecording(clip, clip.relative_to(folder).as_posix(), whole=inner.name) for clip in clips]

@@ -2,8 +2,9 @@
 
 A classifier trained on few people is over- or underconfident. Held-out people show by how much: calibrated
 probabilities are `softmax(W log(p) + b)`, p being the output of the classifier. With W = identity and b = 0 nothing
-changes; W = identity / T is temperature scaling (Guo et al. 2017, ICML); a full W is Dirichlet calibration (Kull et al.
-2019, NeurIPS). `popclass.training.cross_validation` fits the numbers.
+changes; W = identity / T is temperature scaling (Guo et al. 2017, ICML), with b bias-corrected (Alexandari, Kundaje &
+Shrikumar 2020, ICML); a full W is Dirichlet calibration (Kull et al. 2019, NeurIPS).
+`popclass.training.cross_validation` fits the numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Calibration:
     Attributes
     ----------
     method : str
-        `identity`, `temperature` or `dirichlet`.
+        `identity`, `temperature and bias` or `dirichlet`; `temperature` in older models.
     weights : numpy.ndarray, shape (k, k)
         W.
     bias : numpy.ndarray, shape (k,)

@@ -32,6 +32,38 @@ _ALWAYS = (
 )
 
 
+def guesses(model: Model) -> str | None:
+    """Return why nobody should use a model: on held-out data it does no better than guessing; None for any other.
+
+    That is so if it never names a class that occurs, or if the 95 % interval of its balanced accuracy (where there is
+    none, the accuracy) does not lie above that of guessing, one over the number of classes.
+
+    Parameters
+    ----------
+    model : Model
+
+    Examples
+    --------
+    >>> guesses(Model.default()) is None
+    True
+    """
+    scores = model.info.get("scores", {})
+    held_out = scores.get("held_out")
+    if not held_out or not scores.get("folds"):
+        return None
+    present = [row for row in held_out["classes"] if row["events"]]
+    never = [f"'{row['class']}' (0 of {row['events']})" for row in present if row["recall"] == 0]
+    accuracy, chance = held_out["balanced_accuracy"], 1 / max(len(present), 1)
+    interval = (held_out.get("intervals") or {}).get("balanced_accuracy")
+    reasons = [f"it never finds {' or '.join(never)}"] if never else []
+    if (interval[0] if interval else accuracy) <= chance:
+        span = f", {interval[0]:.2f}-{interval[1]:.2f}" if interval else ""
+        reasons.append(f"its balanced accuracy is {accuracy:.2f}{span}; guessing gives {chance:.2f}")
+    if not reasons:
+        return None
+    return f"Do not use this model: on held-out {scores['grouped_by']}s {', and '.join(reasons)}."
+
+
 def limits(model: Model) -> list[str]:
     """Return all limitations of a model, one or two sentences each.
 
@@ -40,7 +72,7 @@ def limits(model: Model) -> list[str]:
     model : Model
     """
     training = model.info["training"]
-    limitations = []
+    limitations = [reason] if (reason := guesses(model)) else []
     if training.get("source") == "generated":
         limitations.append(f"It was trained on generated sounds only. {_ASSUMED}")
     elif _is_generated(training):
@@ -63,11 +95,12 @@ def brief_limits(model: Model) -> list[str]:
     'The model was trained on generated sounds only: how well it recognises real snapping is not known.'
     """
     training, limitations = model.info["training"], [*_repeated(model), _FREQUENT]
+    worthless = [reason] if (reason := guesses(model)) else []
     if not _is_generated(training):
-        return limitations
+        return [*worthless, *limitations]
     trained = "was" if training.get("source") == "generated" else "corrects one that was"
     unknown = "how well it recognises real snapping is not known."
-    return [f"The model {trained} trained on generated sounds only: {unknown}", *limitations]
+    return [*worthless, f"The model {trained} trained on generated sounds only: {unknown}", *limitations]
 
 
 def _repeated(model: Model) -> list[str]:

@@ -8,9 +8,10 @@ The inner folds of an outer fold are the other outer folds. A classifier trained
 predicts b where a is held out, and a where b is held out. Ten trainings a candidate are enough for five folds. None of
 them has seen the outer fold, and neither have the selection and the calibration made from them.
 
-With many events of every class a full Dirichlet calibration is fitted, shrunk towards temperature scaling. With fewer
-events only the temperature is fitted, and with very few nothing is changed: a calibration that fits noise is worse than
-none.
+With very many events of every class a full Dirichlet calibration is fitted, shrunk towards temperature scaling. With
+fewer only a temperature and a bias of each class are (Alexandari, Kundaje & Shrikumar 2020, ICML): on the events of a
+dozen people, one of whom has most of a class, a full matrix learns to reverse the classifier. With very few events
+nothing is changed: a calibration that fits noise is worse than none.
 """
 
 from __future__ import annotations
@@ -35,10 +36,11 @@ Job = tuple[str, tuple[int, ...]]  # a classifier, and the numbers of the folds 
 Arrays = dict[str, np.ndarray]
 
 WORKERS = 2  # threads; the result does not depend on how many
-EVENTS_FOR_DIRICHLET = 30  # of each class
+EVENTS_FOR_DIRICHLET = 1000  # of each class
 EVENTS_FOR_TEMPERATURE = 30  # in all
 EVENTS_OF_EACH_CLASS = 3  # for any calibration
 SHRINKAGE = 10.0  # towards temperature scaling: as strong as some ten events a number
+BIAS_SHRINKAGE = 1.0  # towards 0, of the bias of a class beside a temperature
 INVERSE_TEMPERATURES = (0.1, 4.0)  # least and largest
 
 
@@ -167,10 +169,9 @@ def fit_calibration(raw: np.ndarray, y: np.ndarray) -> Calibration:
     if n < EVENTS_FOR_TEMPERATURE or fewest < EVENTS_OF_EACH_CLASS:
         return Calibration.identity(k)
     logs, truth = log_probabilities(raw), np.eye(k)[y]
-    inverse = _inverse_temperature(logs, truth)
     if fewest < EVENTS_FOR_DIRICHLET:
-        return Calibration("temperature", np.eye(k) * inverse, np.zeros(k), n)
-    return Calibration("dirichlet", *_dirichlet(logs, truth, inverse), n)
+        return Calibration("temperature and bias", *_temperature_and_bias(logs, truth), n)
+    return Calibration("dirichlet", *_dirichlet(logs, truth, _inverse_temperature(logs, truth)), n)
 
 
 def cross_calibrated(raw: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray]) -> np.ndarray:
@@ -190,6 +191,24 @@ def _inverse_temperature(logs: np.ndarray, truth: np.ndarray) -> float:
         return float(-(truth * log_softmax(np.exp(log_inverse) * logs, axis=1)).sum())
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log(INVERSE_TEMPERATURES), method="bounded").x))
+
+
+def _temperature_and_bias(logs: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    k = logs.shape[1]
+
+    def loss(numbers: np.ndarray) -> tuple[float, np.ndarray]:
+        inverse, bias = np.exp(numbers[0]), numbers[1:]
+        log_p = log_softmax(inverse * logs + bias, axis=1)
+        off = np.exp(log_p) - truth
+        value = -(truth * log_p).sum() + BIAS_SHRINKAGE / 2 * (bias**2).sum()
+        return float(value), np.append(inverse * (off * logs).sum(), off.sum(axis=0) + BIAS_SHRINKAGE * bias)
+
+    bounds = [tuple(np.log(INVERSE_TEMPERATURES)), *[(None, None)] * k]
+    found = minimize(loss, np.zeros(k + 1), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return np.eye(k) * np.exp(found[0]), found[1:]
 
 
 def _dirichlet(logs: np.ndarray, truth: np.ndarray, inverse_temperature: float) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,7 @@ _CALIBRATIONS = {
     "identity": f"None: it needs {EVENTS_FOR_TEMPERATURE} or more held-out events with some of each class. The "
     "probabilities are those of the classifier, for classes that are equally frequent.",
     "temperature": "Temperature scaling on {events} held-out events (Guo et al. 2017).",
+    "temperature and bias": "Temperature and a bias of each class, on {events} held-out events (Alexandari 2020).",
     "dirichlet": "Dirichlet calibration on {events} held-out events (Kull et al. 2019), shrunk towards temperature "
     "scaling.",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from popclass.training.model_card import card
 from popclass.utils.checks import check_number, check_texts
 from popclass.utils.log import log_warnings
 
+DEFAULT, NONE = "default", "none"  # bases that are no file
+
 
 def train(
     labelled: Any,
@@ -35,7 +37,7 @@ def train(
     classifier: str = AUTO,
     folds: int = 5,
     seed: int = 0,
-    base: Model | str | Path | None = None,
+    base: Model | str | Path | None = DEFAULT,
     partial: bool = False,
     precision: float | None = None,
     own_classes: Sequence[str] = (),
@@ -59,9 +61,10 @@ def train(
         At least 2; fewer are made where a class has fewer subjects or recordings.
     seed : int
         Seed of everything random.
-    base : Model or path, optional
+    base : Model, path, `default` or `none`
         A model whose front end and context weights are used. With `auto` its predictions are corrected by the labels,
         unless a model of the labels alone is clearly better for new subjects; see `popclass.training.adapt`.
+        `default` is the bundled model, unless `classifier` is given or it lacks a class of the labels.
     partial : bool
         Whether the recordings are labelled only in part: events between labels are then left out instead of `other`.
     precision : float, optional
@@ -95,19 +98,17 @@ def train(
     >>> table = [{"file": "hip", "start_s": 1.5, "label": "snapping", "subject": "P1"}]
     >>> model = popclass.train({"hip": (samples, 48_000)}, labels=table)      # doctest: +SKIP
     """
-    check_number(folds, "folds", 2, float("inf"), whole=True)
+    check_number(folds, "folds", 2, 10**6, whole=True)
     check_number(seed, "seed", 0, 2**32 - 1, whole=True)
     check_number(0.8 if precision is None else precision, "precision", 0.5, 1)
     check_texts(own_classes, "own_classes")
     config = FitConfig(classifier=classifier, folds=folds, seed=seed, precision=precision, progress=progress)
     found = read_labels(labelled) if labels is None else read_records(labelled, labels)
-    if base is not None and not isinstance(base, Model):
-        base = Model.load(base)
-        card(base)  # the new card repeats parts of the base's JSON: refuse it before training, not after
+    declared = {name for recording in found.recordings for name in recording.classes}
+    base, without = _load_base(base, classifier, declared)
     known, frontend = ((), FrontEnd.build()) if base is None else (base.classes, base.frontend)
     doubts = [*check_spelling(found.recordings, [*own_classes, *known]), *sibling_clips(found.recordings)]
     doubts += same_content(found.recordings)
-    declared = {name for recording in found.recordings for name in recording.classes}
     samples = collect(found, frontend, partial=partial, progress=progress)
     missing = declared - {OTHER} - set(samples.labels)
     if missing and (base is None or classifier != AUTO or not can_adapt(base, declared)):  # a correction needs none
@@ -121,7 +122,7 @@ def train(
             notice(warning)
     _, y = np.unique(samples.labels, return_inverse=True)
     kind, groups, limits = choose_groups(y, samples.subjects, samples.recordings)
-    remarks = list(dict.fromkeys(each.brief if isinstance(each, Note) else each for each in warnings))
+    remarks = list(dict.fromkeys(each.brief if isinstance(each, Note) else each for each in warnings)) + without
     provenance = {**samples.provenance(), "partial": partial}
     config = replace(config, grouped_by=kind, provenance=provenance, remarks=tuple(remarks), fold_remarks=limits)
     candidates = {}
@@ -139,3 +140,23 @@ def train(
     more = [*limits, *more]
     config = replace(config, base_candidates=candidates, context=context, remarks=remarks, fold_remarks=more)
     return fit(samples.X, samples.labels, groups, frontend, config, mfcc=samples.mfcc)
+
+
+def _load_base(
+    base: Model | str | Path | None, classifier: str, declared: Collection[str]
+) -> tuple[Model | None, list[str]]:
+    """Return the base model, and a remark if the labels do not allow the bundled one."""
+    if base == DEFAULT:
+        default = Model.default()
+        if classifier != AUTO:
+            return None, []
+        if not can_adapt(default, declared):
+            unknown = class_differences(default.classes, sorted({*declared, *default.classes}))
+            return None, [f"trained on these labels alone, since the bundled model cannot be corrected: {unknown}"]
+        return default, []
+    if base is None or base == NONE:
+        return None, []
+    if not isinstance(base, Model):
+        base = Model.load(base)
+        card(base)  # the new card repeats parts of the base's JSON: refuse it before training, not after
+    return base, []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from popclass.model.limitations import UNCHANGED, brief_limits, limits
+from popclass.model.limitations import UNCHANGED, brief_limits, guesses, limits
 from popclass.model.model import Model
 from popclass.training.adapt import BASE
 
@@ -61,3 +61,29 @@ def test_import_without_training() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def scored(accuracy: float, recalls: tuple[float, ...], interval: tuple[float, float] | None, folds: int = 5) -> Any:
+    rows = [{"class": name, "events": 20, "recall": each} for name, each in zip("ab", recalls, strict=True)]
+    intervals = {"balanced_accuracy": interval} if interval else None
+    held_out = {"classes": rows, "balanced_accuracy": accuracy, "intervals": intervals}
+    scores = {"folds": folds, "grouped_by": "subject", "held_out": held_out}
+    return _Model({**OWN, "scores": scores}, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (scored(0.5, (0.0, 1.0), None), "never finds 'a' (0 of 20), and its balanced accuracy is 0.50"),
+        (scored(0.6, (0.5, 0.7), (0.45, 0.75)), "is 0.60, 0.45-0.75; guessing gives 0.50"),
+        (scored(0.52, (0.4, 0.64), None), None),
+        (scored(0.9, (0.9, 0.9), (0.8, 0.95)), None),
+        (scored(0.4, (0.4, 0.4), None, folds=0), None),
+    ],
+)
+def test_guesses(model: Any, reason: str | None) -> None:
+    found = guesses(model)
+    assert (found is None) == (reason is None)
+    if found and reason:
+        assert reason in found
+        assert limits(model)[0] == brief_limits(model)[0] == found

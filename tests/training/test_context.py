@@ -103,12 +103,10 @@ def test_learn_context_echoes():
     even = np.full((n, 3), 1 / 3)
     found = {}
     for parts in (np.zeros(0, int), np.flatnonzero(echo)):
-        samples = ContextSamples(
-            X, recording.astype(str), recording, recording, onset, burst, -20.0 * echo, rows, parts
-        )
+        samples = ContextSamples(X, recording.astype(str), recording, recording, onset, burst, -5.0 * echo, rows, parts)
         context, _ = learn_context(samples, y, CLASSES, NAMES, even_views(recording % 2))
         own = slice(0, 20)
-        found[len(parts)] = context.probabilities(X[own], even[own], onset[own], burst[own], -20.0 * echo[own])[:, 0]
+        found[len(parts)] = context.probabilities(X[own], even[own], onset[own], burst[own], -5.0 * echo[own])[:, 0]
     followed = np.arange(20) % 4 == 2
     without, aware = found[0], found[100]
     assert aware[echo[:20]].max() < 0.1 < without[echo[:20]].min()

@@ -121,9 +121,9 @@ def overconfident(n=3000, power=3.0):
 
 
 def test_fit_calibration_dirichlet():
-    raw, y, true = overconfident()
+    raw, y, true = overconfident(4000)
     found = fit_calibration(raw, y)
-    assert (found.method, found.events) == ("dirichlet", 3000)
+    assert (found.method, found.events) == ("dirichlet", 4000)
     assert np.abs(found.apply(raw) - true).mean() < 0.03 < np.abs(raw - true).mean()
 
 
@@ -131,11 +131,19 @@ def test_fit_calibration_little_data():
     raw, y, _ = overconfident(60)
     few = np.concatenate([np.flatnonzero(y == c)[:10] for c in range(3)])
     found = fit_calibration(raw[few], y[few])
-    assert found.method == "temperature"
+    assert found.method == "temperature and bias"
     assert np.array_equal(found.weights, np.eye(3) * found.weights[0, 0])
     assert found.weights[0, 0] < 1
     assert fit_calibration(raw[few[:20]], y[few[:20]]).method == "identity"
     assert fit_calibration(raw[y < 2][:30], y[y < 2][:30]).method == "identity", "a class is missing"
+
+
+def test_fit_calibration_keeps_order():
+    raw, y, _ = overconfident(600, power=1.0)
+    wrong = (y + 1) % 3  # a classifier that is wrong on every held-out group
+    found = fit_calibration(raw, wrong)
+    assert (np.diag(found.weights) > 0).all()
+    assert np.array_equal(found.weights, np.eye(3) * found.weights[0, 0])
 
 
 def test_cross_calibrated_ignores_own_fold():

@@ -115,6 +115,24 @@ def test_train_base(clips):
     assert {"base", "corrected", "logistic"} <= set(named.info["scores"]["candidates"])
 
 
+def test_train_default_base(clips):
+    default = Model.default()
+    assert train(clips).info["training"]["base"]["sha256"] == default.sha256
+    assert "base" not in train(clips, classifier="logistic").info["training"]
+    (clips / "snapping").rename(clips / "tendon")
+    other = train(clips)
+    assert "base" not in other.info["training"]
+    expected = "trained on these labels alone, since the bundled model cannot be corrected: it does not have 'tendon'"
+    assert expected in other.info["training"]["remarks"]
+
+
+def test_train_no_base(clips):
+    for base in ("none", None):
+        model = train(clips, base=base)
+        assert "base" not in model.info["training"]
+        assert model.context is None
+
+
 def test_train_base_class_without_events(clips):
     base = train(clips, classifier="logistic")
     for path in (clips / "snapping").iterdir():
@@ -123,7 +141,7 @@ def test_train_base_class_without_events(clips):
     adapted = train(clips, base=base, notice=warnings.append)
     assert adapted.info["training"]["classes"]["snapping"] == {"events": 0, "groups": 0}
     assert any(warning.startswith("6 clips skipped because no event was detected") for warning in warnings)
-    for options in ({}, {"base": base, "classifier": "logistic"}):
+    for options in ({"base": None}, {"base": base, "classifier": "logistic"}):
         with pytest.raises(LabelError, match="class 'snapping' has no event"):
             train(clips, **options)
 
@@ -132,7 +150,7 @@ def test_train_class_without_events(clips):
     for path in (clips / "snapping").iterdir():
         path.write_bytes(b"")
     with pytest.raises(LabelError, match="class 'snapping' has no event") as caught:
-        train(clips)
+        train(clips, base="none")
     assert "\n" not in str(caught.value)
 
 
