@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from popclass.evaluation import evaluate as evaluate
     from popclass.model.model import Model as Model
     from popclass.pipeline import classify as classify
+    from popclass.pipeline import classify_session as classify_session
     from popclass.pipeline import extract_features as extract_features
     from popclass.results import Burst as Burst
     from popclass.results import Event as Event
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from popclass.training import train as train
 
 _HOMES = {
-    **dict.fromkeys(("classify", "extract_features"), "popclass.pipeline"),
+    **dict.fromkeys(("classify", "classify_session", "extract_features"), "popclass.pipeline"),
     **dict.fromkeys(("Listener", "LiveEvent"), "popclass.streaming"),
     **dict.fromkeys(("Burst", "Event", "RecordingResult"), "popclass.results"),
     **{"classify_folder": "popclass.batch", "cut_clips": "popclass.batch"},

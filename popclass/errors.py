@@ -25,6 +25,10 @@ class ModelError(PopclassError):
     """A model file is damaged, too new, or not a popclass model."""
 
 
+class MissingLibraryError(PopclassError, ImportError):
+    """An optional library is not installed; the message says how to install it."""
+
+
 class OutputError(PopclassError):
     """A result cannot be written to its target."""
 

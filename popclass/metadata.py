@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from popclass.errors import UsageError
 from popclass.results import RecordingInfo
 from popclass.timing.sites import check_cavities, lookup
+from popclass.utils.checks import check_text
+from popclass.utils.duration import parse_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,12 @@ class Metadata:
     cavities : int or None
         Number of joint cavities; overrides that of the site.
     recorded_at : datetime or None
-        Start of the recording; overrides that of the file.
+        Start of the recording; overrides that of the file. An ISO 8601 text with a time is converted.
+
+    Raises
+    ------
+    UsageError
+        If the site is unknown, or a value of another type or out of range.
     """
 
     site: str | None = None
@@ -30,6 +38,12 @@ class Metadata:
     recorded_at: datetime | None = None
 
     def __post_init__(self) -> None:
+        check_text(self.subject, "subject")
+        if isinstance(self.recorded_at, str):
+            object.__setattr__(self, "recorded_at", parse_moment(self.recorded_at, "recorded_at"))
+        elif self.recorded_at is not None and not isinstance(self.recorded_at, datetime):
+            given = f"recorded_at cannot be of type {type(self.recorded_at).__name__}"
+            raise UsageError(f"{given}: give a datetime, or a text like 2026-11-22T10:15:00+01:00")
         if self.site is not None:
             object.__setattr__(self, "site", lookup(self.site).name)
         if self.cavities is not None:

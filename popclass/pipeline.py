@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from popclass.audio import Recording, open_recording
 from popclass.detection import Detector, Sound
+from popclass.errors import UsageError
 from popclass.features import FrontEnd, extract
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
 from popclass.results import FROM_MODEL, PER_BURST, Analysis, Event, RecordingInfo, RecordingResult
+from popclass.utils.checks import check_texts
+from popclass.utils.log import log_warnings
 
 Array = NDArray[np.float64]
-Source = str | os.PathLike[str] | BinaryIO | NDArray[Any]
+Source = str | os.PathLike[str] | BinaryIO | NDArray[Any] | list[Any] | tuple[Any, ...]
 Progress = Callable[[int, int | None], None]
 OnSounds = Callable[[Sequence[Sound]], None]
 OnBlock = Callable[[NDArray[np.float32], int], None]
@@ -293,12 +296,119 @@ def classify(
     analysis = analyze(source, chosen, sample_rate=sample_rate, progress=progress)
     rules: dict[str, Any] = {"refractory_s": refractory, "min_probability": min_probability, "count_by": count_by}
     rules["class_frequencies"] = class_frequencies
-    return postprocess([analysis], [metadata], chosen, **rules)[0]
+    return _logged(postprocess([analysis], [metadata], chosen, **rules))[0]
+
+
+def classify_session(
+    sources: Sequence[Source] | Mapping[str, Source],
+    *,
+    subject: str,
+    recorded_at: Sequence[datetime | str | None] | None = None,
+    model: Model | str | os.PathLike[str] | None = None,
+    site: str | None = None,
+    cavities: int | None = None,
+    refractory: float | None = None,
+    min_probability: float | None = None,
+    count_by: str = PER_BURST,
+    class_frequencies: str = FROM_MODEL,
+) -> list[RecordingResult]:
+    """Classify several recordings of one subject and site, whose events share a timeline.
+
+    Parameters
+    ----------
+    sources : sequence, or mapping of name to source
+        Paths, binary files, or pairs of samples and sample rate.
+    subject : str
+        Identifier of the person.
+    recorded_at : sequence of datetime, optional
+        Start of each recording (default, and for None: read from the file or its name). Timing is checked across
+        recordings only where it is known.
+    model, site, cavities, refractory, min_probability, count_by, class_frequencies
+        As `classify`.
+
+    Returns
+    -------
+    list of RecordingResult
+        In the order given; `session` is the same for all of one timeline.
+
+    Raises
+    ------
+    AudioError
+        If a recording is unusable.
+    ModelError
+        If the model is.
+    UsageError
+        If an option is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> samples = np.random.default_rng(0).normal(0, 0.001, 48_000)
+    >>> samples[24_000:24_048] += np.sin(np.arange(48)) * 0.5
+    >>> starts = ["2026-11-22T10:00:00", "2026-11-22T10:05:00"]
+    >>> recordings = {"before": (samples, 48_000), "after": (samples, 48_000)}
+    >>> results = classify_session(recordings, subject="P1", site="mcp", recorded_at=starts)
+    >>> [(result.recording, result.session.recordings) for result in results]
+    [('before', ('before', 'after')), ('after', ('before', 'after'))]
+    """
+    if isinstance(sources, str | os.PathLike | np.ndarray) or not isinstance(sources, Sequence | Mapping):
+        raise UsageError("recordings of a session are a list of sources, or a mapping of names to them")
+    check_texts([subject], "subject")
+    named = list(sources.items() if isinstance(sources, Mapping) else ((None, each) for each in sources))
+    starts: list[Any] = [None] * len(named) if recorded_at is None else list(recorded_at)
+    if isinstance(recorded_at, str) or len(starts) != len(named):
+        raise UsageError(f"recorded_at needs {len(named)} entries, one for each recording; None where it is unknown")
+    metadata = [Metadata(site=site, subject=subject, cavities=cavities, recorded_at=each) for each in starts]
+    chosen = load_model(model)
+    rules: dict[str, Any] = {"refractory_s": refractory, "min_probability": min_probability, "count_by": count_by}
+    rules["class_frequencies"] = class_frequencies
+    postprocess([], [], chosen, **rules)  # refuses wrong options before the work starts
+    extractor = EventExtractor(chosen.frontend)
+    for number, (name, given) in enumerate(named, start=1):
+        source, sample_rate = source_and_rate(given)
+        if name is None and sample_rate is not None:
+            name = f"array {number}"
+        extractor.add(source, sample_rate=sample_rate, name=name)
+    return _logged(postprocess(apply_model(extractor.finish(), chosen), metadata, chosen, **rules))
+
+
+def source_and_rate(source: Any) -> tuple[Any, int | None]:
+    """Return the samples and the sample rate of a pair of them, or any other source and None."""
+    if isinstance(source, tuple) and len(source) == 2 and np.ndim(source[1]) == 0:
+        return source
+    return source, None
+
+
+def _logged(results: list[RecordingResult]) -> list[RecordingResult]:
+    """Return results after their warnings went to the logger `popclass`."""
+    for result in results:
+        log_warnings(result.recording, result.warnings)
+    return results
+
+
+@overload
+def extract_features(
+    source: Source, *, model: Model | str | os.PathLike[str] | None = ..., sample_rate: int | None = ...
+) -> tuple[Array, tuple[str, ...]]: ...
+
+
+@overload
+def extract_features(
+    source: Source,
+    *,
+    model: Model | str | os.PathLike[str] | None = ...,
+    sample_rate: int | None = ...,
+    with_times: Literal[True],
+) -> tuple[Array, tuple[str, ...], Array]: ...
 
 
 def extract_features(
-    source: Source, *, model: Model | str | os.PathLike[str] | None = None, sample_rate: int | None = None
-) -> tuple[Array, tuple[str, ...]]:
+    source: Source,
+    *,
+    model: Model | str | os.PathLike[str] | None = None,
+    sample_rate: int | None = None,
+    with_times: bool = False,
+) -> tuple[Array, tuple[str, ...]] | tuple[Array, tuple[str, ...], Array]:
     """Compute the features of the short sounds of a recording.
 
     Parameters
@@ -307,18 +417,35 @@ def extract_features(
         As `classify`.
     model : Model or path, optional
         Model whose front end is used (default: the bundled model).
+    with_times : bool
+        Whether the onsets are returned as well.
 
     Returns
     -------
     X : ndarray of float64, shape (events, features)
     names : tuple of str
+    times : ndarray of float64, shape (events,)
+        Onsets in seconds from the start of the recording; only with `with_times`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> samples = np.random.default_rng(0).normal(0, 0.001, 48_000)
+    >>> samples[24_000:24_048] += np.sin(np.arange(48)) * 0.5
+    >>> X, names, times = extract_features(samples, sample_rate=48_000, with_times=True)
+    >>> X.shape == (1, len(names)), times.round(3)
+    (True, array([0.5]))
     """
     frontend = load_model(model).frontend
-    return extract_events(source, frontend, sample_rate=sample_rate).features, frontend.names
+    found = extract_events(source, frontend, sample_rate=sample_rate)
+    log_warnings(found.info.name, found.info.warnings)
+    if not with_times:
+        return found.features, frontend.names
+    return found.features, frontend.names, np.array([event.start_s for event in found.events], np.float64)
 
 
 def load_model(model: Model | str | os.PathLike[str] | None) -> Model:
     """Return the model given, loaded from its path, or the bundled one."""
     if isinstance(model, Model):
         return model
-    return Model.default() if model is None else Model.load(os.fspath(model))
+    return Model.default() if model is None else Model.load(model)

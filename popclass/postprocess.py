@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.bursts import count_cavitations, find_bursts, in_bursts
-from popclass.errors import UsageError, require
 from popclass.frequencies import check_class_frequencies, estimate, reweight
 from popclass.metadata import Metadata
 from popclass.model.model import Model
@@ -42,6 +41,7 @@ from popclass.timing.explanations import reasons
 from popclass.timing.sites import REFRACTORY_S, lookup
 from popclass.timing.timeline import Placed, Timeline, timeline_warnings, timelines
 from popclass.utils.arrays import softmax
+from popclass.utils.checks import check_number
 from popclass.utils.duration import check_duration
 
 Array = NDArray[np.float64]
@@ -110,8 +110,7 @@ class LabelRules:
         """
         least = np.array(model.thresholds.min_probability)
         if min_probability is not None:
-            allowed = 0 <= min_probability <= 1
-            require(allowed, f"min probability {min_probability} is out of range: allowed is 0 to 1", UsageError)
+            check_number(min_probability, "min probability", 0, 1)
             least = np.full(len(model.classes), min_probability)
         if refractory_s is None:
             refractory_s = REFRACTORY_S if site is None else lookup(site).refractory_s

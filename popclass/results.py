@@ -13,12 +13,16 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from popclass.utils.dataframe import import_pandas, typed
+from popclass.utils.notebook import html_table
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 2
+_HTML_ROWS = 30
 UNCERTAIN = "uncertain"
 CAVITATION = "cavitation"
 SNAPPING = "snapping"
@@ -39,7 +43,7 @@ FROM_MODEL = "model"
 CLASS_FREQUENCIES = (ESTIMATE, FROM_MODEL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Event:
     """One short sound.
 
@@ -108,6 +112,10 @@ class Event:
     def end_s(self) -> float:
         """End in seconds."""
         return self.end / self.sample_rate
+
+    def __repr__(self) -> str:
+        where = f"{type(self).__name__} {self.event} at {self.start_s:.3f} s"
+        return f"<{where}: {self.label} {self.p_label:.2f}>" if self.p_label is not None else f"<{where}>"
 
     def gain(self, **fields: Any) -> Event:
         """Return a copy with more fields set."""
@@ -278,7 +286,7 @@ class Burst(HasCavitations):
     cavities_needed: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RecordingResult(HasInfo, HasCavitations):
     """Labelled events of one recording.
 
@@ -308,6 +316,20 @@ class RecordingResult(HasInfo, HasCavitations):
     bursts: tuple[Burst, ...] = ()
     cavitations: Cavitations = UNCOUNTED
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {label}" for label, count in self.counts().items() if count)
+        return f"<RecordingResult {self.recording!r}, {self.duration_s:.1f} s: {counts or 'no events'}>"
+
+    def _repr_html_(self) -> str:
+        """Return the events as a small table for notebooks."""
+        shown = self.events[:_HTML_ROWS]
+        rows: list[tuple[object, ...]] = [
+            (e.event, f"{e.start_s:.3f}", e.label, f"{e.p_label or 0:.2f}", e.timing) for e in shown
+        ]
+        if len(self.events) > len(shown):
+            rows.append((f"and {len(self.events) - len(shown)} more", "", "", "", ""))
+        return html_table(repr(self).strip("<>"), ("event", "start_s", "label", "p_label", "timing"), rows)
+
     def counts(self) -> dict[str, int]:
         """Return the number of events with each label, every class and `uncertain` included."""
         return count_labels(self.events, self.classes)
@@ -326,14 +348,16 @@ class RecordingResult(HasInfo, HasCavitations):
     def to_dataframe(self) -> pd.DataFrame:
         """Return the events as a table, one row an event.
 
+        The types of the columns depend on the columns only, also without events: numbers are `Int64` or `float64`,
+        labels and timing categories, other texts `string`. `recorded_at` is in UTC, or without a zone if it has none.
+
         Raises
         ------
-        ImportError
+        MissingLibraryError
             If pandas is not installed; `list(result.rows())` gives the same without it.
         """
-        import pandas as pd
-
-        return pd.DataFrame(list(self.rows()), columns=list(event_columns(self.classes)))
+        frame = import_pandas().DataFrame(list(self.rows()), columns=list(event_columns(self.classes)))
+        return typed(frame, event_types(self.classes))
 
 
 def event_columns(classes: tuple[str, ...]) -> tuple[str, ...]:
@@ -341,6 +365,16 @@ def event_columns(classes: tuple[str, ...]) -> tuple[str, ...]:
     acoustic, final = ([f"{kind}_{name}" for name in classes] for kind in ("p", "posterior"))
     about = ("site", "subject", "recorded_at", "side")
     return ("recording", *_EVENT_FIELDS[:8], *acoustic, *_EVENT_FIELDS[8:], *about, *final)
+
+
+def event_types(classes: tuple[str, ...]) -> dict[str, str | tuple[str, ...]]:
+    """Return the types of the columns of an events table for `popclass.utils.dataframe.typed`."""
+    types: dict[str, str | tuple[str, ...]] = dict.fromkeys(event_columns(classes), "float64")
+    types |= dict.fromkeys(("event", "burst", "channel"), "Int64")
+    types |= dict.fromkeys(("recording", "site", "subject", "side"), "string")
+    labels = (*classes, *(() if UNCERTAIN in classes else (UNCERTAIN,)))
+    types |= {"label": labels, "acoustic_label": classes, "timing": (CONSISTENT, REFRACTORY, UNCHECKED)}
+    return types | {"recorded_at": "moment"}
 
 
 def count_labels(events: Iterable[Event], classes: Sequence[str]) -> dict[str, int]:

@@ -1,5 +1,8 @@
 """Pipeline of one recording: extraction, analysis, labels."""
 
+from dataclasses import replace
+from datetime import date
+
 import numpy as np
 import pytest
 import recordings
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from sounds import detected
 
 import popclass
-from popclass.errors import AudioError, ModelError, UsageError
+from popclass.errors import AudioError, ModelError, PopclassError, UsageError
 from popclass.features import FrontEnd
 from popclass.model.model import Model
 from popclass.pipeline import (
@@ -18,6 +21,7 @@ from popclass.pipeline import (
     EventExtractor,
     analyze,
     classify,
+    classify_session,
     extract_events,
     extract_features,
     load_model,
@@ -255,7 +259,99 @@ def test_extract_features(model):
     np.testing.assert_array_equal(X, extract_events(samples, model.frontend, sample_rate=RATE).features)
 
 
+def test_extract_features_with_times(model):
+    samples = recordings.samples(["cavitation", "snapping"])
+    X, _, times = extract_features(samples, model=model, sample_rate=RATE, with_times=True)
+    np.testing.assert_array_equal(X, extract_features(samples, model=model, sample_rate=RATE)[0])
+    assert times.tolist() == [event.start_s for event in classify(samples, model=model, sample_rate=RATE).events]
+
+
+def test_extract_features_with_times_no_events(model):
+    quiet = np.random.default_rng(0).normal(0, 0.01, RATE)
+    assert extract_features(quiet, model=model, sample_rate=RATE, with_times=True)[2].shape == (0,)
+
+
+def test_classify_list(model):
+    samples = recordings.samples(["cavitation"])
+    expected = classify(samples.astype(np.float64), model=model, sample_rate=RATE)
+    assert classify(samples.tolist(), model=model, sample_rate=RATE) == expected
+
+
+def test_classify_session_order(model, tmp_path):
+    samples = recordings.samples(["cavitation"])
+    path = recordings.write(tmp_path / "a.wav", ["cavitation"])
+    starts = ["2026-01-01T10:05:00", "2026-01-01T10:00:00"]
+    later, earlier = classify_session([path, (samples, RATE)], subject="P", site="mcp", recorded_at=starts, model=model)
+    assert (later.recording, earlier.recording) == (str(path), "array 2")
+    assert later.session is earlier.session
+    assert later.session.recordings == ("array 2", str(path))
+    assert {event.timing for event in classify(path, site="mcp", model=model).events} == {"consistent"}
+    assert {event.timing for event in later.events} == {"refractory"}
+
+
+def test_classify_session_refused(model):
+    pair = (np.zeros(RATE), RATE)
+    for sources, options in (("a.wav", {}), ([pair], {"recorded_at": []}), ([pair], {"site": "tail"})):
+        with pytest.raises(UsageError):
+            classify_session(sources, subject="P", model=model, **options)
+    with pytest.raises(AudioError, match="array 1"):
+        classify_session([pair], subject="P", model=model)
+
+
+def test_classify_logs_warnings(model, caplog):
+    samples = recordings.samples(["cavitation"]) + 0.1
+    result = classify(samples, model=model, sample_rate=RATE)
+    assert result.warnings
+    assert caplog.messages == [f"array: {warning}" for warning in result.warnings]
+    assert {record.name for record in caplog.records} == {"popclass"}
+
+
+def test_to_dataframe_types(model):
+    found = classify(recordings.samples(["cavitation"]), model=model, sample_rate=RATE)
+    none = classify(np.random.default_rng(0).normal(0, 0.01, RATE), model=model, sample_rate=RATE)
+    types = found.to_dataframe().dtypes.astype(str)
+    assert types.equals(none.to_dataframe().dtypes.astype(str))
+    assert types[["event", "start_s", "label", "subject", "recorded_at"]].tolist() == [
+        *("Int64", "float64", "category", "string", "datetime64[ns, UTC]")
+    ]
+
+
+def test_recording_result_repr(model):
+    result = classify(recordings.samples(["cavitation"] * 2), model=model, sample_rate=RATE, site="mcp")
+    assert all(len(repr(each)) < 100 and "\n" not in repr(each) for each in (result, *result.events))
+    named = replace(result, info=replace(result.info, name="<b>.wav"))
+    assert "<b>" not in named._repr_html_()
+    assert named._repr_html_().count("<tr>") == 1 + len(result.events)
+
+
 # Errors
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"recorded_at": value} for value in ("yesterday", 5, date(2026, 1, 1))),
+        *({"model": b"junk"}, {"model": 3}, {"site": 3}, {"subject": 7}, {"cavities": "2"}, {"refractory": "20min"}),
+        *({"min_probability": value} for value in ("0.5", [0.5], float("nan"))),
+        *(
+            {"sample_rate": value}
+            for value in (float("nan"), float("inf"), -RATE, 0, "48000", 1j, np.array([RATE, RATE]))
+        ),
+    ],
+    ids=str,
+)
+def test_classify_wrong_option(options):
+    samples = recordings.samples(["cavitation"])
+    with pytest.raises(PopclassError):
+        classify(samples, **{"sample_rate": RATE, **options})
+
+
+@pytest.mark.parametrize(
+    "source", [np.zeros((9, 2, 2)), np.array(1.0), [[1, 2], [3]], ["a"], np.zeros(9, complex)], ids=str
+)
+def test_classify_wrong_samples(source, model):
+    with pytest.raises(PopclassError, match=r"samples|array"):
+        classify(source, sample_rate=RATE, model=model)
 
 
 def test_classify_array_without_sample_rate(model):

@@ -10,6 +10,7 @@ recording. `Recording.warnings` lists oddities of usable recordings.
 from __future__ import annotations
 
 import io
+import math
 import os
 import shutil
 import sys
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
+from numbers import Real
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -32,6 +34,7 @@ from popclass.audio.timeline import Block
 from popclass.audio.timestamps import check_file_name, recording_time
 from popclass.errors import AudioError, UsageError
 from popclass.results import RecordingInfo
+from popclass.utils.checks import as_array
 from popclass.utils.files import NO_FILE, Stamp
 from popclass.utils.text import one_line, visible
 
@@ -39,7 +42,7 @@ BLOCK_FRAMES = 65_536
 MIN_RATE, MAX_RATE = 8_000, 192_000
 MAX_CHANNELS = 8
 
-Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any]
+Source = str | os.PathLike[str] | BinaryIO | npt.NDArray[Any] | list[Any] | tuple[Any, ...]
 
 
 class Recording:
@@ -189,9 +192,9 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
     source : path, `-`, binary file or ndarray
         A path to any format of libsndfile or FFmpeg (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, webm and more; the
         first of several audio streams); `-` for standard input; an open binary file, which is read to its end; or
-        samples of shape (n,) or (n, channels). Full scale is 1 for floats and that of the type for integers (int16 is
-        divided by 32,768; of uint8, 128 is subtracted before division by 128). A stream is copied into a temporary
-        file, which is deleted with the recording.
+        samples of shape (n,) or (n, channels), as an array or a list. Full scale is 1 for floats and lists, and that
+        of the type for integers (int16 is divided by 32,768; of uint8, 128 is subtracted before division by 128). A
+        stream is copied into a temporary file, which is deleted with the recording.
     sample_rate : int, optional
         In hertz; required for an array and not allowed otherwise.
     name : str, optional
@@ -218,6 +221,9 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
     48000
     """
     opened: Callable[[str], Recording]
+    if isinstance(source, list | tuple):
+        source = as_array(source, "samples", AudioError)
+        source = source.astype(np.float64) if source.dtype.kind in "iu" else source
     if isinstance(source, np.ndarray) and sample_rate is not None:
         name, opened = "array" if name is None else name, partial(_open_array, source, sample_rate)
     elif isinstance(source, np.ndarray) or sample_rate is not None:
@@ -243,8 +249,8 @@ def _open_array(samples: npt.NDArray[Any], sample_rate: int, name: str) -> Recor
     if samples.dtype.kind not in "fiu" or samples.ndim not in (1, 2):
         given = f"samples of type {samples.dtype} and shape {samples.shape}"
         raise AudioError(f"{given}; allowed are floats and integers, (n,) or (n, channels)")
-    if sample_rate != int(sample_rate):
-        raise AudioError(f"a sample rate of {sample_rate} Hz; allowed are whole numbers of hertz")
+    if not isinstance(sample_rate, Real) or not math.isfinite(sample_rate) or sample_rate != int(sample_rate):
+        raise AudioError(f"a sample rate of {one_line(repr(sample_rate))} Hz; allowed are whole numbers of hertz")
     return Recording(name, ArrayDecoder(samples, int(sample_rate)))
 
 

@@ -29,7 +29,8 @@ from popclass.formats.csv_io import (
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
-from popclass.results import Analysis, RecordingInfo, event_columns
+from popclass.results import Analysis, RecordingInfo, event_columns, event_types
+from popclass.utils.dataframe import import_pandas, typed
 from popclass.utils.files import check_writable, system_errors, write_text
 from popclass.utils.text import one_line
 
@@ -188,11 +189,20 @@ class BatchResult:
         return list(_read_events(self.results_dir, self.to))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return the events as a table, one row an event (needs pandas)."""
-        import pandas as pd
+        """Return the events as a table, one row an event, with the types of `RecordingResult.to_dataframe`.
 
-        path = self.results_dir / _tables(self.to)[0]
-        return pd.read_parquet(path) if self.to == PARQUET else pd.read_csv(path)
+        Raises
+        ------
+        MissingLibraryError
+            If pandas is not installed.
+        """
+        pandas = import_pandas()
+        path, types = self.results_dir / _tables(self.to)[0], event_types(self.classes)
+        if self.to == PARQUET:
+            return typed(pandas.DataFrame(self.events, columns=list(types)), types)
+        # a text such as `NA` is not a missing value
+        texts = {name: str for name, kind in types.items() if kind not in ("float64", "Int64")}
+        return typed(pandas.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""]), types)
 
 
 class ResultsFolder:

@@ -30,6 +30,7 @@ from popclass.model.model import Model
 from popclass.pipeline import load_model
 from popclass.results import FROM_MODEL, PER_BURST, SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
+from popclass.utils.checks import check_number, check_path
 from popclass.utils.duration import in_future
 from popclass.utils.files import Stamp
 from popclass.utils.signals import defer_signals
@@ -115,15 +116,15 @@ def classify_folder(
     >>> [row.reason for row in table.failed]                                          # doctest: +SKIP
     """
     began, clock = datetime.now(UTC), time.monotonic()
-    source, target = Path(folder), Path(results_dir)
+    source, target = Path(check_path(folder, "a folder")), Path(check_path(results_dir, "results_dir"))
     notice = notice or (lambda line: None)
     jobs = available_cores() if jobs is None else jobs
-    if not 1 <= jobs <= MOST_JOBS:
-        raise UsageError(f"jobs {jobs} is out of range: allowed is 1 to {MOST_JOBS}")
+    check_number(jobs, "jobs", 1, MOST_JOBS, whole=True)
     results = ResultsFolder(target, to)
     site = None if site is None else lookup(site).name
     recordings, unreadable, skipped = find_recordings(source, exclude=target)
-    stated = {} if manifest is None else read_manifest(Path(manifest), source, recordings, site=site)
+    table = None if manifest is None else Path(check_path(manifest, "a manifest"))
+    stated = {} if table is None else read_manifest(table, source, recordings, site=site)
     metadata = {name: Metadata(site=site) for name in recordings} | stated
     chosen = load_model(model)
     labeler = Labeler(metadata, chosen, refractory, min_probability, count_by, class_frequencies)

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.audio.recording import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from popclass.detection import candidates, verification
 from popclass.detection.artifacts import is_pre_echo, is_step
 from popclass.detection.bands import BandSplitter, Floats, coefficients, frame_length, octave_detail
 from popclass.detection.candidates import LONG, SHORT, THRESHOLD, Onset
 from popclass.errors import UsageError
 from popclass.results import Event
+from popclass.utils.checks import as_array, check_number
 
 Frames = NDArray[np.intp]
 CHUNK = 1024  # frames decided at a time: 1.4 s
@@ -78,7 +80,7 @@ class Detector:
     Raises
     ------
     UsageError
-        If `separation_s` is out of range.
+        If a parameter is out of range.
 
     Examples
     --------
@@ -94,8 +96,9 @@ class Detector:
     def __init__(
         self, sample_rate: int, channels: int, *, separation_s: float = SEPARATION_S, lossy: bool = False
     ) -> None:
-        if not CLOSEST_S <= separation_s <= FARTHEST_S:
-            raise UsageError(f"separation_s {separation_s} is out of range: allowed is {CLOSEST_S} to {FARTHEST_S} s")
+        check_number(sample_rate, "sample_rate (Hz)", MIN_RATE, MAX_RATE, whole=True)
+        check_number(channels, "channels", 1, MAX_CHANNELS, whole=True)
+        check_number(separation_s, "separation_s", CLOSEST_S, FARTHEST_S)
         self.sample_rate = sample_rate
         self.channels = channels
         self.frame = frame_length(sample_rate)
@@ -133,8 +136,15 @@ class Detector:
         -------
         list of Sound
             The sounds that became complete, in order of onset.
+
+        Raises
+        ------
+        UsageError
+            If the block has another shape or type.
         """
-        samples = np.asarray(block, np.float32)
+        samples = as_array(block, "the samples of a block").astype(np.float32, copy=False)
+        if samples.shape[1:] != (self.channels,):
+            raise UsageError(f"a block has shape {samples.shape}: allowed is (n, {self.channels})")
         if len(self._waiting):
             samples = np.concatenate([self._waiting, samples])
         whole = len(samples) // self.chunk * self.chunk

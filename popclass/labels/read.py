@@ -35,6 +35,7 @@ from popclass.labels.sidecar import (
 from popclass.labels.table import TABLE, read_tables, tables_in
 from popclass.labels.validation import STANDARD, check_class_names
 from popclass.results import UNCERTAIN
+from popclass.utils.checks import check_path
 from popclass.utils.text import abbreviated, counted, one_line
 
 SPLITS = frozenset(
@@ -78,7 +79,11 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
     ...     read_labels(folder).recordings[0].rows
     (LabelRow(start_s=1.5, end_s=1.5, label='cavitation'),)
     """
-    labels = _read(Path(source))
+    return note_unsure(_read(Path(check_path(source, "labelled recordings"))))
+
+
+def note_unsure(labels: Labels) -> Labels:
+    """Return labels with a note on those that are left out as `unsure`."""
     counts = {one_line(each.name): each.unsure for each in labels.recordings if each.unsure}
     if not counts:
         return labels

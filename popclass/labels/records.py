@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from popclass.utils.files import sha256_of
 
 UNSURE = "unsure"
 """Label of a sound that its labeller could not name: it is neither a class nor `other`."""
@@ -82,6 +88,8 @@ class LabelledRecording:
         Recording that the clip was cut from, if known; clips of one recording resemble each other.
     where : str
         File and row of its first label, for messages.
+    samples : (ndarray, int) or None
+        Samples and sample rate, where the recording is not a file.
     """
 
     path: Path
@@ -94,6 +102,16 @@ class LabelledRecording:
     recorded_at: datetime | None = None
     source: str | None = None
     where: str = field(default="", compare=False, repr=False)
+    samples: tuple[NDArray[Any], int] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the bytes of its file, or of its samples with their type, shape and rate."""
+        if self.samples is None:
+            return sha256_of(self.path)
+        array, rate = self.samples
+        header = f"{array.dtype.str} {array.shape} {rate}\n".encode()
+        return hashlib.sha256(header + array.tobytes()).hexdigest()
 
     @property
     def classes(self) -> set[str]:

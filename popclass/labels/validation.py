@@ -164,8 +164,14 @@ def sibling_clips(recordings: Iterable[LabelledRecording]) -> list[Note]:
 
 def same_content(recordings: Iterable[LabelledRecording]) -> list[Note]:
     """Return warnings of recordings with the same bytes, in different classes or in one; empty without any."""
-    labelled = {recording.path: recording for recording in recordings}
+    recordings = tuple(recordings)
+    labelled = {recording.path: recording for recording in recordings if recording.samples is None}
     groups = [[labelled[path] for path in group] for group in equal_files(labelled)]
+    by_content: dict[str, list[LabelledRecording]] = {}
+    for recording in recordings:
+        if recording.samples is not None:
+            by_content.setdefault(recording.sha256, []).append(recording)
+    groups += [group for group in by_content.values() if len(group) > 1]
     names: dict[str, list[str]] = {}
     for group in groups:
         differ = len({tuple(sorted(each.classes)) for each in group}) > 1

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -29,12 +32,15 @@ from popclass.model.context import Context
 from popclass.model.graph import check_graph, open_session, run
 from popclass.model.novelty import Novelty, weigh
 from popclass.results import UNCERTAIN
+from popclass.utils.checks import as_array, check_path
 from popclass.utils.files import write_bytes
+from popclass.utils.notebook import html_table
 from popclass.utils.text import one_line
 
 _MAPPINGS = ("frontend", "classifier", "calibration", "thresholds", "novelty", "training", "versions", "scores")
 KEYS = frozenset({"schema_version", "created_by", "classes", "features", "context", *_MAPPINGS})
 """Keys of the JSON; docs/reference-formats.md describes them."""
+_LOADING = Lock()
 CLASS_NAME = re.compile(r"[a-z0-9_-]+")
 
 
@@ -84,6 +90,7 @@ class Model:
     def __init__(self, graph: bytes, info: Mapping[str, Any], *, name: str = "unsaved model") -> None:
         self.name = name
         self.graph = graph
+        self._open = cache(partial(open_session, graph, name))
         # through JSON and back, so that a fresh model and the same one loaded are equal to the last bit
         try:
             self.info: dict[str, Any] = json.loads(json.dumps(info, sort_keys=True, allow_nan=False))
@@ -96,7 +103,7 @@ class Model:
             raise ModelError(f"{name}: its graph is refused: {_short(error)}; use a model made by popclass") from None
 
     @classmethod
-    def load(cls, path: str | Path) -> Model:
+    def load(cls, path: str | os.PathLike[str]) -> Model:
         """Read a model file and test it (`verify`).
 
         Raises
@@ -104,7 +111,7 @@ class Model:
         ModelError
             If it is missing, damaged, newer than this popclass, not a popclass model, or does not work.
         """
-        path = Path(path)
+        path = Path(check_path(path, "a model"))
         model = cls.from_bytes(modelfile.read(path), name=one_line(str(path)))
         model.verify()
         return model
@@ -116,12 +123,21 @@ class Model:
 
     @classmethod
     def default(cls) -> Model:
-        """Return the bundled model."""
-        package = Path(__file__).resolve().parents[1]
-        for folder in (package / "models", package.parent / "models"):  # in a wheel; in a checkout
-            if (folder / "default.onnx").is_file():
-                return cls.from_bytes(modelfile.read(folder / "default.onnx"), name="default")
-        raise ModelError("the default model is missing from this installation: reinstall popclass, or name a model")
+        """Return the bundled model.
+
+        It is read once per process. Each call returns an object of its own, with `info` and `name` that may be
+        changed; the rest is read-only and shared.
+
+        Examples
+        --------
+        >>> Model.default().classes
+        ('cavitation', 'snapping', 'other')
+        """
+        with _LOADING:
+            loaded = _bundled()
+        model = cls.__new__(cls)
+        vars(model).update(vars(loaded), info=deepcopy(loaded.info))
+        return model
 
     def to_bytes(self) -> bytes:
         """Return the bytes of the model file."""
@@ -184,7 +200,7 @@ class Model:
         values = self._check(X).astype(np.float32)
         if not len(values):
             return np.zeros((0, len(self.classes)))
-        return run(self._session, values, len(self.classes), self.name)
+        return run(self._open(), values, len(self.classes), self.name)
 
     def novelty(self, X: np.ndarray) -> np.ndarray:
         """Return the share of held-out training events closer to the training data than each event, shape (n,).
@@ -266,17 +282,41 @@ class Model:
         self.thresholds = Thresholds(shares, _share(info["thresholds"], "novelty"), factors)
 
     def _check(self, X: np.ndarray) -> np.ndarray:
-        X = np.asarray(X, dtype=np.float64)
+        X = as_array(X, "features")
         f = len(self.features)
         require(X.ndim == 2 and X.shape[1] == f, f"expected features of shape (events, {f}), got {X.shape}", UsageError)
+        X = X.astype(np.float64, copy=False)
         with np.errstate(over="ignore"):
             finite = np.isfinite(X.astype(np.float32)).all()
         require(finite, "features must be finite and within the range of float32", UsageError)
         return X
 
-    @cached_property
-    def _session(self) -> Any:
-        return open_session(self.graph, self.name)
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r}: {', '.join(self.classes)}; {len(self.features)} features>"
+
+    def _repr_html_(self) -> str:
+        """Return a short summary for notebooks."""
+        training = self.info["training"]
+        rows = {
+            "classes": ", ".join(self.classes),
+            "features": len(self.features),
+            "training recordings": training.get("recordings", "unknown"),
+            "training subjects": training.get("subjects", "unknown"),
+            "made by": self.info["created_by"],
+        }
+        return html_table(f"Model {self.name}", (), rows.items())
+
+
+@cache
+def _bundled() -> Model:
+    """Return the bundled model, which all others made by `Model.default` share."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "models", package.parent / "models"):  # in a wheel; in a checkout
+        if (folder / "default.onnx").is_file():
+            model = Model.from_bytes(modelfile.read(folder / "default.onnx"), name="default")
+            _ = model.frontend
+            return model
+    raise ModelError("the default model is missing from this installation: reinstall popclass, or name a model")
 
 
 def _short(error: Exception) -> str:

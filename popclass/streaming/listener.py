@@ -38,6 +38,8 @@ from popclass.postprocess import LabelRules
 from popclass.results import FROM_MODEL, PER_BURST
 from popclass.streaming import session
 from popclass.streaming.tracker import EventTracker, LiveEvent
+from popclass.utils.checks import as_array, check_number, check_path
+from popclass.utils.log import log_warnings
 
 PEEK_FRAMES = 24  # frames of the detector between two searches for provisional events: 32 ms
 MIN_RECEIVED_S = 0.080  # from the onset of a provisional event
@@ -95,10 +97,8 @@ class Listener:
         class_frequencies: str = FROM_MODEL,
         resume: str | os.PathLike[str] | Listener | None = None,
     ) -> None:
-        limits = ("sample_rate (Hz)", sample_rate, MIN_RATE, MAX_RATE), ("channels", channels, 1, MAX_CHANNELS)
-        for name, value, low, high in limits:
-            if not low <= value <= high or int(value) != value:
-                raise UsageError(f"{value} is out of range for {name}: allowed are {low}-{high}")
+        check_number(sample_rate, "sample_rate (Hz)", MIN_RATE, MAX_RATE, whole=True)
+        check_number(channels, "channels", 1, MAX_CHANNELS, whole=True)
         self.sample_rate, self.channels = sample_rate, channels
         self.model = load_model(model)
         self.metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
@@ -125,6 +125,11 @@ class Listener:
         self._provisional: list[tuple[Sound, NDArray[np.float64]]] = []
         self._received, self._closed = 0, False
         self.warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        found = f"{self._tracker.last.event} confirmed events"
+        return f"<Listener {self.sample_rate} Hz, {state} at {self.time_s:.1f} s: {found}, model {self.model.name!r}>"
 
     @property
     def time_s(self) -> float:
@@ -192,6 +197,8 @@ class Listener:
             self.warnings = tuple(self._check.finish())
         except AudioError as error:
             self.warnings = (str(error),)
+        if self._received:
+            log_warnings("stream", self.warnings)
         return events
 
     def save_session(self, path: str | os.PathLike[str]) -> None:
@@ -246,7 +253,7 @@ class Listener:
     def _samples(self, block: NDArray[Any]) -> Block:
         if self._closed:
             raise UsageError("this listener is closed: create a new one")
-        block = np.asarray(block)
+        block = as_array(block, "the samples of a block")
         columns = block.shape[1:] if block.ndim > 1 else (1,)
         if block.dtype.kind not in "fiu" or block.ndim == 0 or columns != (self.channels,):
             raise UsageError(
@@ -257,7 +264,7 @@ class Listener:
 
     def _resumed(self, before: str | os.PathLike[str] | Listener) -> session.History:
         if not isinstance(before, Listener):
-            return session.load(before, self._key, self._start("resume"))
+            return session.load(check_path(before, "a session to resume"), self._key, self._start("resume"))
         if before._key != self._key:
             raise UsageError("the listener to resume has another model, subject, site, count_by or class_frequencies")
         gap = before.time_s

@@ -42,7 +42,7 @@ _STORED = ("onset", "peak", "end", "channel", "snr_db", "peak_dbfs", "event", "b
 _HISTORY = ("time_s", "burst", "contextual", "novelty")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class LiveEvent(Event):
     """Present state of one short sound in a stream.
 
@@ -53,6 +53,10 @@ class LiveEvent(Event):
     """
 
     revision: int = 0
+
+    def __repr__(self) -> str:
+        state = "withdrawn" if self.withdrawn else f"revision {self.revision}"
+        return f"{Event.__repr__(self)[:-1]}, {state}>"
 
     @property
     def withdrawn(self) -> bool:

@@ -106,6 +106,8 @@ def lookup(name: str) -> Site:
         If there is none; the message lists the names and suggests the nearest.
     """
     known = all_sites()
+    if not isinstance(name, str):
+        raise UsageError(f"site {name!r} is not a text: allowed are {', '.join(known)} (see popclass sites)")
     wanted = name.strip().lower()
     if wanted in known:
         return known[wanted]

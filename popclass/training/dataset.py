@@ -27,7 +27,6 @@ from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note
 from popclass.pipeline import Extraction, extract_events
 from popclass.results import OTHER
 from popclass.training.cross_validation import Progress, tracked
-from popclass.utils.files import sha256_of
 from popclass.utils.text import counted, one_line
 
 WORKERS = 2  # processes; the result does not depend on how many
@@ -81,7 +80,7 @@ class Samples:
         return {
             "recordings": len(self.matches),
             "subjects": len(set(self.subjects) - {None}),
-            "sha256": sorted(sha256_of(recording.path) for recording, _ in self.matches),
+            "sha256": sorted(recording.sha256 for recording, _ in self.matches),
             "labels_without_event": sum(missed.values()),
             "labels_without_event_by_class": missed,
             "labels_overridden": sum(self.by_class("lost").values()),
@@ -114,7 +113,12 @@ def collect(labels: Labels, frontend: FrontEnd, *, partial: bool = False, progre
     table, rows, matches, broken, silent, late = MfccTable(), [np.empty((0, len(frontend.names)))], [], [], [], []
     recordings = [recording for recording in labels.recordings if recording.whole != UNSURE]
     total = len(recordings)
-    tasks = (delayed(extract_with_clips)(recording.path, frontend) for recording in recordings)
+    tasks = (
+        delayed(extract_with_clips)(recording.path, frontend)
+        if recording.samples is None
+        else delayed(extract_with_clips)(recording.samples[0], frontend, recording.samples[1], recording.name)
+        for recording in recordings
+    )
     extracted = Parallel(n_jobs=WORKERS if total >= PARALLEL_FROM else 1, return_as="generator")(tasks)
     extracted = tracked(extracted, "extracting events", total, progress)
     for recording, (found, clips) in zip(recordings, extracted, strict=True):
@@ -143,13 +147,13 @@ def collect(labels: Labels, frontend: FrontEnd, *, partial: bool = False, progre
 
 
 def extract_with_clips(
-    source: Path | np.ndarray, frontend: FrontEnd, sample_rate: int | None = None
+    source: Path | np.ndarray, frontend: FrontEnd, sample_rate: int | None = None, name: str | None = None
 ) -> tuple[Extraction | str, np.ndarray]:
     """Return the events of a recording with their clips, or the reason why it cannot be used."""
     clips = [cut_clips([])]
     try:
         found = extract_events(
-            source, frontend, sample_rate=sample_rate, on_sounds=lambda sounds: clips.append(cut_clips(sounds))
+            source, frontend, sample_rate=sample_rate, name=name, on_sounds=lambda some: clips.append(cut_clips(some))
         )
     except AudioError as error:
         return str(error), clips[0]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from popclass.errors import LabelError
 from popclass.features import FrontEnd
-from popclass.labels.read import read_labels
+from popclass.labels.read import note_unsure, read_labels
 from popclass.labels.records import Note
+from popclass.labels.table import read_records
 from popclass.labels.validation import check_spelling, same_content, sibling_clips
 from popclass.model.model import Model
 from popclass.results import OTHER
@@ -23,13 +25,16 @@ from popclass.training.fit import AUTO, FitConfig, fit
 from popclass.training.folds import choose_groups, index_classes
 from popclass.training.model_card import card
 from popclass.training.thresholds import PRECISE
+from popclass.utils.checks import check_number, check_texts
+from popclass.utils.log import log_warnings
 
 DEFAULT, NONE = "default", "none"  # bases that are no file
 
 
 def train(
-    labelled: str | Path,
+    labelled: Any,
     *,
+    labels: Any = None,
     classifier: str = AUTO,
     folds: int = 5,
     seed: int = 0,
@@ -45,9 +50,13 @@ def train(
 
     Parameters
     ----------
-    labelled : path
-        A folder per class of short clips, a CSV of labels or a folder with a `labels.csv`, or recordings with label
-        tracks beside them; see `popclass.labels.read`.
+    labelled : path, or mapping of str to path or (ndarray, int)
+        Without `labels`, a folder per class of short clips, a CSV of labels or a folder with a `labels.csv`, or
+        recordings with label tracks beside them; see `popclass.labels.read`. With `labels`, recordings by name, as a
+        path or samples with their sample rate, or the folder to which the names in the table are relative.
+    labels : DataFrame or sequence of mapping, optional
+        A table with the columns of a CSV of labels: `file`, `start_s`, `label` and, where known, `end_s`, `subject`,
+        `site`, `recorded_at`; see `popclass.labels.table.read_records`.
     classifier : str
         `logistic`, `svm`, `forest`, or `auto`: the one with the least log loss on held-out groups.
     folds : int
@@ -91,23 +100,31 @@ def train(
     --------
     >>> model = popclass.train("labelled/")                                  # doctest: +SKIP
     >>> model.save("mine.onnx")                                              # doctest: +SKIP
+    >>> table = [{"file": "hip", "start_s": 1.5, "label": "snapping", "subject": "P1"}]
+    >>> model = popclass.train({"hip": (samples, 48_000)}, labels=table)      # doctest: +SKIP
     """
+    check_number(folds, "folds", 2, 10**6, whole=True)
+    check_number(seed, "seed", 0, 2**32 - 1, whole=True)
+    check_number(0.8 if precision is None else precision, "precision", 0.5, 1)
+    check_texts(own_classes, "own_classes")
     config = FitConfig(
         classifier=classifier, folds=folds, seed=seed, precision=precision, target=target, progress=progress
     )
-    labels = read_labels(labelled)
-    declared = {name for recording in labels.recordings for name in recording.classes}
+    found = read_labels(labelled) if labels is None else note_unsure(read_records(labelled, labels))
+    declared = {name for recording in found.recordings for name in recording.classes}
     base, without = _load_base(base, classifier, declared)
     known, frontend = ((), FrontEnd.build()) if base is None else (base.classes, base.frontend)
-    doubts = [*check_spelling(labels.recordings, [*own_classes, *known]), *sibling_clips(labels.recordings)]
-    doubts += same_content(labels.recordings)
-    samples = collect(labels, frontend, partial=partial, progress=progress)
+    doubts = [*check_spelling(found.recordings, [*own_classes, *known]), *sibling_clips(found.recordings)]
+    doubts += same_content(found.recordings)
+    samples = collect(found, frontend, partial=partial, progress=progress)
     missing = declared - {OTHER} - set(samples.labels)
     if missing and (base is None or classifier != AUTO or not can_adapt(base, declared)):  # a correction needs none
         why = "; ".join(samples.warnings) or "another label took the event of each of its labels"
         raise LabelError(f"class '{min(missing)}' has no event to train on: {why}")
-    warnings = [*labels.warnings, *doubts, *samples.warnings]
-    if notice is not None:
+    warnings = [*found.warnings, *doubts, *samples.warnings]
+    if notice is None:
+        log_warnings("", warnings)
+    else:
         for warning in warnings:
             notice(warning)
     _, y = np.unique(samples.labels, return_inverse=True)
@@ -120,8 +137,8 @@ def train(
         adapted, replaced = adapt(base, samples.X, samples.labels, groups, config)
         if classifier == AUTO and replaced is None:
             return adapted
-        found = adapted.info["scores"]["candidates"]
-        candidates = {name: found[name] for name in (BASE, CORRECTED) if name in found}
+        scored = adapted.info["scores"]["candidates"]
+        candidates = {name: scored[name] for name in (BASE, CORRECTED) if name in scored}
         remarks += [replaced] if replaced else []
     elif base is not None:
         unknown = class_differences(base.classes, sorted({*samples.labels, *base.classes}))

@@ -25,7 +25,7 @@ def pack(array: np.ndarray) -> dict[str, Any]:
 
 
 def unpack(packed: Mapping[str, Any]) -> np.ndarray:
-    """Return the float64 array of packed float32 values.
+    """Return the read-only float64 array of packed float32 values.
 
     Raises
     ------
@@ -44,6 +44,7 @@ def unpack(packed: Mapping[str, Any]) -> np.ndarray:
         raise ValueError(f"broken packed array: {error}") from None
     if not np.isfinite(array).all():
         raise ValueError("a packed array holds NaN or infinity")
+    array.flags.writeable = False  # models share it
     return array
 
 

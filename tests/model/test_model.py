@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ from model_files import CLASSES, FEATURES, WEIGHTS, a_novelty, information, refu
 from onnx import helper
 
 from popclass.errors import ModelError, OutputError, UsageError
-from popclass.model.model import Model
+from popclass.model.model import Model, _bundled
 
 
 @pytest.fixture(scope="module")
@@ -217,3 +218,38 @@ def test_include_novelty(graph):
 def test_costs_refused(graph, costs):
     with pytest.raises(ModelError, match="costs of novelty"):
         Model(graph, information(novelty={**a_novelty().to_json(), "costs": costs}))
+
+
+def test_default_own_info():
+    first = Model.default()
+    first.info["training"].clear()
+    first.name = "spoilt"
+    with pytest.raises(ValueError, match="read-only"):
+        first.ordinary[0] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        first.frontend.mel[0, 0] = 0
+    second = Model.default()
+    assert (second.name, "recordings" in second.info["training"]) == ("default", True)
+
+
+def test_default_loaded_once(monkeypatch):
+    read = []
+    _bundled.cache_clear()
+    original = Model.from_bytes
+    monkeypatch.setattr(Model, "from_bytes", lambda data, name: read.append(name) or original(data, name=name))
+    with ThreadPoolExecutor(4) as pool:
+        models = [each.result() for each in [pool.submit(Model.default) for _ in range(8)]]
+    assert read == ["default"]
+    assert len({id(each) for each in models}) == 8
+    assert len({id(each._open()) for each in models}) == 1
+
+
+def test_repr(model):
+    assert repr(model) == "<Model 'unsaved model': " + f"{', '.join(CLASSES)}; {len(FEATURES)} features>"
+    assert model._repr_html_().startswith("<table><caption>Model unsaved model</caption>")
+
+
+@pytest.mark.parametrize("path", [b"model", 3, None])
+def test_load_not_a_path(path):
+    with pytest.raises(UsageError, match="give its path"):
+        Model.load(path)
