@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from popclass.cli import options
-from popclass.cli.console import print_error, print_note, progress_bar
+from popclass.cli.console import print_error, print_note, progress_bar, warn_of
 from popclass.errors import UsageError
 from popclass.utils.signals import as_stopped
 from popclass.utils.text import counted, one_line
@@ -65,6 +65,7 @@ def batch(folder: str, results_dir: str, report: bool, quiet: bool, **settings: 
         start_server("popclass.batch.worker")  # before the imports, which take as long as it does
     from popclass.batch import classify_folder
     from popclass.batch.manifest import read_symptoms
+    from popclass.pipeline import load_model
 
     if manifest is not None:  # an unknown symptom is found before hours of work, even without a report
         read_symptoms(Path(manifest), Path(folder), (), options.check_symptom)
@@ -92,6 +93,7 @@ def batch(folder: str, results_dir: str, report: bool, quiet: bool, **settings: 
         print_error(f"{one_line(row.recording)}: {row.reason}")
     failed = len(result.failed)
     pages_failed = _write_pages(result, folder, quiet, settings) if report else 0
+    warn_of(load_model(settings["model"]))
     if not failed + pages_failed:
         return 0
     return 1 if failed < len(result.recordings) else 2

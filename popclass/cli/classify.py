@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from popclass.cli import options
-from popclass.cli.console import check_paths, exit_code, print_note, process_each
+from popclass.cli.console import check_paths, exit_code, print_note, process_each, warn_of
 from popclass.errors import UsageError
 from popclass.utils.duration import in_future, parse_moment
 from popclass.utils.files import STDOUT, check_writable, write_text
@@ -106,6 +106,7 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
             write_report(results, report, model=loaded, **page)
             if report != STDOUT:
                 print_note(f"report: {one_line(report)}")
+        warn_of(loaded)
     return exit_code(failures, len(found))
 
 

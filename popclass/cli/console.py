@@ -12,13 +12,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from popclass.errors import AudioError, UsageError
 from popclass.utils.files import STDOUT, discard
 from popclass.utils.text import one_line
+
+if TYPE_CHECKING:
+    from popclass.model.model import Model
 
 SHOWN_AFTER_S = 2.0
 _MEMORY = ("bad_alloc", "failed to map segment", "cannot allocate memory", "can't start new thread")
@@ -88,15 +91,26 @@ def _start_bar() -> Any:
 
 
 def check_paths(recordings: Sequence[str], output: str) -> None:
-    """Raise UsageError if a recording is named twice, or the output would replace a recording."""
+    """Raise UsageError if a recording is named twice, or the output would replace one, or a file named like one."""
+    from popclass.audio.paths import AUDIO_SUFFIXES
+
     seen: set[str] = set()
     for recording in recordings:
         place = recording if recording == STDIN else os.path.realpath(recording)
         if place in seen:
             raise UsageError(f"{one_line(recording)} is given twice, so its events would count twice: name it once")
         seen.add(place)
-    if output != STDOUT and os.path.realpath(output) in seen:
+    other = output.lower().endswith(AUDIO_SUFFIXES) and os.path.isfile(output)
+    if output != STDOUT and (other or os.path.realpath(output) in seen):
         raise UsageError(f"{one_line(output)} is a recording: choose another name for the result")
+
+
+def warn_of(model: Model) -> None:
+    """Print a warning if a model is no better than guessing."""
+    from popclass.model.limitations import guesses
+
+    if (reason := guesses(model)) is not None:
+        print_note(f"warning: {model.name}: {reason}")
 
 
 def process_each(recordings: Sequence[str], process: Callable[[str, Progress], T]) -> tuple[list[T], list[str]]:

@@ -87,11 +87,12 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
         print_note(f"note: {note}")
     print_note(f"wrote {one_line(str(path))} and {one_line(str(card_path))}")
     if (reason := guesses(model)) is not None:
-        print_note(f"warning: {reason} {_REMEDY}")
+        print_note(f"warning: {reason} {_REMEDY}{'' if 'base' in training else _BASE}.")
     return 1 if training["unreadable"] else 0
 
 
-_REMEDY = "Label sounds of each class from more subjects, check the labels, or start from a base model (--base)."
+_REMEDY = "Check the labels, and label sounds of each class from more subjects"
+_BASE = ", or start from a model that has these classes (--base)"
 
 _EVALUATE_HELP = """Evaluate a model on labelled recordings.
 

@@ -12,6 +12,7 @@ import soundfile as sf
 from cli_runner import assert_refused, process
 
 from popclass.cli import classify as classify_command
+from popclass.model.model import Model
 
 
 def test_classify_imports(recording, model):
@@ -318,3 +319,25 @@ def test_classify_terminal_all(run, tmp_path, model, monkeypatch, shown):
     others = [line for line in out.splitlines() if "  other " in line]
     assert bool(others) == shown
     assert ("other (--all shows them)" in out) != shown
+
+
+@pytest.mark.parametrize("options", [(), ("--format", "csv")])
+def test_classify_output_named_like_a_recording(run, recording, tmp_path, options):
+    other = tmp_path / "other.WAV"
+    other.write_bytes(b"kept")
+    code, _, err = run("classify", recording, "-o", other, *options)
+    assert (code, len(err)) == (2, 1)
+    assert other.read_bytes() == b"kept"
+
+
+def test_classify_model_that_guesses(run, recording, tmp_path):
+    good = Model.default()
+    held_out = good.info["scores"]["held_out"]
+    rows = [{**row, "recall": 0.0 if row["class"] == "snapping" else row["recall"]} for row in held_out["classes"]]
+    scores = {**good.info["scores"], "held_out": {**held_out, "classes": rows}}
+    path = tmp_path / "guessing.onnx"
+    Model(good.graph, {**good.info, "scores": scores}).save(path)
+    _, _, err = run("classify", recording, "--model", path)
+    assert "warning:" in err[-1]
+    assert "Do not use this model" in err[-1]
+    assert not any("Do not use" in line for line in run("classify", recording)[2])
