@@ -467,7 +467,7 @@ def test_postprocess_flags_beyond_capacity(drawn, cavities, count_by):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"min_probability": 1.01}, "min probability 1.01 is out of range: allowed is a number from 0 to 1"),
+        ({"min_probability": 1.01}, "min probability 1.01 is out of range: allowed is 0 to 1"),
         ({"min_probability": -0.1}, "allowed is 0 to 1"),
         ({"min_probability": float("nan")}, "allowed is 0 to 1"),
         ({"refractory_s": -1.0}, "refractory"),

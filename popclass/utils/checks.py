@@ -49,13 +49,13 @@ def check_number(value: Any, what: str, low: float, high: float, *, whole: bool 
     --------
     >>> check_number("0.5", "min_probability", 0, 1)
     Traceback (most recent call last):
-    popclass.errors.UsageError: min_probability '0.5' is out of range: allowed is a number from 0 to 1
+    popclass.errors.UsageError: min_probability '0.5' is out of range: allowed is 0 to 1
     """
     number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
     if not number or not low <= value <= high or (whole and value != int(value)):
-        kind = "a whole number" if whole else "a number"
+        kind = "a whole number from " if whole else ""
         shown = one_line(repr(value))[:60]
-        raise UsageError(f"{what} {shown} is out of range: allowed is {kind} from {low:g} to {high:g}")
+        raise UsageError(f"{what} {shown} is out of range: allowed is {kind}{low:g} to {high:g}")
     return value  # type: ignore[no-any-return]
 
 

@@ -93,7 +93,7 @@ def test_separation(gap_ms, separation_ms, number):
 
 @pytest.mark.parametrize("separation_s", [0.0, 0.0019, 0.051, float("nan")])
 def test_separation_out_of_range(separation_s):
-    with pytest.raises(UsageError, match=r"separation_s .* is out of range: allowed is a number from 0\.002 to 0\.05"):
+    with pytest.raises(UsageError, match=r"separation_s .* is out of range: allowed is 0\.002 to 0\.05"):
         Detector(48000, 1, separation_s=separation_s)
 
 

@@ -244,7 +244,8 @@ def test_default_loaded_once(monkeypatch):
     assert len({id(each._open()) for each in models}) == 1
 
 
-def test_repr(model):
+def test_repr(graph):
+    model = Model(graph, information())
     assert repr(model) == "<Model 'unsaved model': " + f"{', '.join(CLASSES)}; {len(FEATURES)} features>"
     assert model._repr_html_().startswith("<table><caption>Model unsaved model</caption>")
 

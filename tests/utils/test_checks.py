@@ -9,7 +9,7 @@ from popclass.utils.checks import as_array, check_number, check_path, check_text
 
 @pytest.mark.parametrize("value", ["1", None, True, float("nan"), 1j, [1], -1, 11])
 def test_check_number_refuses(value):
-    with pytest.raises(UsageError, match="allowed is a number from 0 to 10"):
+    with pytest.raises(UsageError, match="allowed is 0 to 10"):
         check_number(value, "x", 0, 10)
 
 
