@@ -269,11 +269,16 @@ def test_classify_names_like_options(
 
 
 @pytest.mark.parametrize(
-    "source", [None, 3, 2.5, [0.0, 1.0], object(), io.StringIO("text")], ids=lambda source: type(source).__name__
+    "source", [None, 3, 2.5, {"left": 1.0}, object(), io.StringIO("text")], ids=lambda source: type(source).__name__
 )
 def test_classify_wrong_source_type(source: Any) -> None:
     with pytest.raises(UsageError, match="a recording cannot be of type"):
         popclass.classify(source)
+
+
+def test_classify_list_without_rate() -> None:
+    with pytest.raises(UsageError, match="needs its sample_rate"):
+        popclass.classify([0.0, 1.0])
 
 
 @pytest.mark.parametrize("path", ["\ud800.wav", "a\0b.wav", "", "x" * 300 + ".wav", "a/" * 3000, b"nowhere.wav"])
