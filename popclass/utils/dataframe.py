@@ -44,13 +44,12 @@ def typed(frame: pd.DataFrame, types: Mapping[str, str | Sequence[str]]) -> pd.D
 
 
 def _moments(column: pd.Series, pandas: Any) -> pd.Series:
-    """Return times in UTC, or without a zone if none has one; a column with both kinds keeps them as objects."""
+    """Return times in UTC, or without a zone if none has one; as objects if there are both, or years beyond 2261."""
     moments = [datetime.fromisoformat(text) if isinstance(text, str) else None for text in column]
     known = [each for each in moments if each is not None]
     zones = {each.utcoffset() is not None for each in known}
-    if len(zones) > 1:
+    if len(zones) > 1 or any(each.year > LAST_YEAR_IN_NS for each in known):
         return pandas.Series(moments, column.index, dtype=object)
-    unit = "ns" if all(each.year <= LAST_YEAR_IN_NS for each in known) else "us"
     if zones == {False}:
-        return pandas.Series(moments, column.index, dtype=f"datetime64[{unit}]")
-    return pandas.Series(pandas.to_datetime(moments, utc=True), column.index, dtype=f"datetime64[{unit}, UTC]")
+        return pandas.Series(moments, column.index, dtype="datetime64[ns]")
+    return pandas.Series(pandas.to_datetime(moments, utc=True), column.index, dtype="datetime64[ns, UTC]")
