@@ -23,9 +23,10 @@ from measure import Bounds
 from thrusts import ROOMS, SKIN, generated
 
 from popclass.bursts import count
+from popclass.extraction import BURST_GAP_S
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.pipeline import BURST_GAP_S, analyze
+from popclass.pipeline import analyze
 from popclass.postprocess import postprocess
 from popclass.results import CAVITATION, Burst, RecordingResult
 from popclass.synthesis import Session, session_of

@@ -22,9 +22,9 @@ import numpy as np
 from measure import Bounds, popclass, python, run
 from throughput import RATE, noisy_minute
 
+from popclass.label_rules import LabelRules
 from popclass.model.model import Model
 from popclass.pipeline import extract_features
-from popclass.postprocess import LabelRules
 from popclass.results import Event
 from popclass.streaming import Listener
 from popclass.streaming.session import History

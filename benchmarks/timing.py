@@ -19,8 +19,8 @@ from types import SimpleNamespace
 import numpy as np
 from measure import Bounds
 
+from popclass.extraction import number_events
 from popclass.metadata import Metadata
-from popclass.pipeline import number_events
 from popclass.postprocess import postprocess
 from popclass.results import REFRACTORY, Analysis, Event, RecordingInfo
 from popclass.timing.scheduling import schedule

@@ -26,11 +26,12 @@ from numpy.typing import NDArray
 from real import AUDIO, CONFIDENT, NEAR_S
 from sessions import Recording, extract_sessions
 
+from popclass.extraction import Extraction, extract_events
 from popclass.frequencies import PRIOR_EVENTS, estimate, reweight
 from popclass.metadata import Metadata
 from popclass.metrics.scores import score
 from popclass.model.model import Model
-from popclass.pipeline import Extraction, apply_model, extract_events
+from popclass.pipeline import apply_model
 from popclass.postprocess import posteriors, postprocess
 from popclass.results import CAVITATION, OTHER, SNAPPING, Analysis, Event, RecordingResult
 from popclass.training.default import UNKNOWN

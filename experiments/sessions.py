@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.errors import AudioError
+from popclass.extraction import Extraction, extract_events
 from popclass.features import FrontEnd
 from popclass.metadata import Metadata
-from popclass.pipeline import Extraction, extract_events
 from popclass.results import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Label, session_of
 from popclass.synthesis.recorder import GeneratedRecording

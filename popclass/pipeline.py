@@ -1,188 +1,30 @@
-"""One recording to labelled events.
+"""One recording, or several of one timeline, to labelled events.
 
-`analyze` extracts the events of one recording and estimates their probabilities; it needs no other recording.
-`popclass.postprocess` then assigns labels along the timeline. `classify` does both.
+`popclass.extraction` finds the events, `apply_model` estimates their probabilities, and `popclass.postprocess` labels
+them along the timeline. `classify` does all of it.
 """
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
-from typing import Any, BinaryIO, Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.audio import Recording, open_recording
-from popclass.detection import Detector, Sound
 from popclass.errors import UsageError
-from popclass.features import FrontEnd, extract
+from popclass.extraction import EventExtractor, Extraction, Progress, Source, extract_events
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
-from popclass.results import FROM_MODEL, PER_BURST, Analysis, Event, RecordingInfo, RecordingResult
-from popclass.utils.checks import check_texts
+from popclass.results import FROM_MODEL, PER_BURST, Analysis, RecordingResult
 from popclass.utils.log import log_warnings
+from popclass.utils.text import one_line
 
 Array = NDArray[np.float64]
-Source = str | os.PathLike[str] | BinaryIO | NDArray[Any] | list[Any] | tuple[Any, ...]
-Progress = Callable[[int, int | None], None]
-OnSounds = Callable[[Sequence[Sound]], None]
-OnBlock = Callable[[NDArray[np.float32], int], None]
-
-BURST_GAP_S = 0.250
-BLOCK = 524288  # samples per channel: a fifth faster than half of it, for 4 MiB more memory a channel
-SOUNDS_AT_ONCE = 32
-"""Sounds whose features are computed together: three times faster than one by one, in bounded memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """Events of one recording with their features, before a model is applied.
-
-    Attributes
-    ----------
-    info : RecordingInfo
-    events : tuple of Event
-    features : ndarray, shape (events, features)
-    """
-
-    info: RecordingInfo
-    events: tuple[Event, ...]
-    features: Array
-
-
-class EventExtractor:
-    """Detector and feature extraction for many recordings.
-
-    Features of sounds from several recordings are computed together, which is faster where each has few. The result of
-    a recording does not depend on the others.
-
-    Parameters
-    ----------
-    frontend : FrontEnd
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> extractor = EventExtractor(Model.default().frontend)
-    >>> extractor.add(np.random.default_rng(0).normal(0, 0.01, 8000), sample_rate=8000)
-    >>> [len(each.events) for each in extractor.finish()]
-    [0]
-    """
-
-    def __init__(self, frontend: FrontEnd) -> None:
-        self._frontend = frontend
-        self._found: list[tuple[int, RecordingInfo, tuple[Event, ...]]] = []  # with the row of the first event
-        self._tables: list[Array] = []
-        self._extracted = 0
-        self._pending: list[Sound] = []
-
-    def add(
-        self,
-        source: Source,
-        *,
-        sample_rate: int | None = None,
-        name: str | None = None,
-        progress: Progress | None = None,
-        on_sounds: OnSounds | None = None,
-        on_block: OnBlock | None = None,
-    ) -> None:
-        """Detect the events of one recording; parameters and errors as `extract_events`.
-
-        A recording that turns out to be unusable leaves nothing behind.
-        """
-        first = self._extracted + len(self._pending)
-        events: list[Event] = []
-        try:
-            with open_recording(source, sample_rate=sample_rate, name=name) as recording:
-                for sounds in _detect(recording, progress, on_block):
-                    events += [sound.event for sound in sounds]
-                    if on_sounds is not None:
-                        for start in range(0, len(sounds), SOUNDS_AT_ONCE):
-                            on_sounds(sounds[start : start + SOUNDS_AT_ONCE])
-                    self._pending += sounds
-                    while len(self._pending) >= SOUNDS_AT_ONCE:
-                        self._tables.append(extract(self._pending[:SOUNDS_AT_ONCE], self._frontend))
-                        self._extracted += SOUNDS_AT_ONCE
-                        del self._pending[:SOUNDS_AT_ONCE]
-                self._found.append((first, recording.info(), number_events(events)))
-        except BaseException:
-            del self._pending[max(first - self._extracted, 0) :]
-            raise
-
-    def finish(self) -> list[Extraction]:
-        """Return the extraction of each recording, in the order of `add`."""
-        features = np.concatenate([*self._tables, extract(self._pending, self._frontend)])
-        return [Extraction(info, events, features[at : at + len(events)]) for at, info, events in self._found]
-
-
-def _detect(recording: Recording, progress: Progress | None, on_block: OnBlock | None) -> Iterator[list[Sound]]:
-    """Yield the sounds that each block of a recording completes."""
-    detector = Detector(recording.sample_rate, recording.channels, lossy=recording.lossy)
-    for block in recording.blocks(BLOCK):
-        if on_block is not None:
-            on_block(block, recording.sample_rate)
-        yield detector.feed(block)
-        if progress is not None:
-            progress(recording.frames_read, recording.frames)
-    yield detector.flush()
-
-
-def extract_events(
-    source: Source,
-    frontend: FrontEnd,
-    *,
-    sample_rate: int | None = None,
-    name: str | None = None,
-    progress: Progress | None = None,
-    on_sounds: OnSounds | None = None,
-    on_block: OnBlock | None = None,
-) -> Extraction:
-    """Detect the events of a recording and compute their features.
-
-    Parameters
-    ----------
-    source : path, `-`, binary file or array
-        See `popclass.audio.open_recording`.
-    frontend : FrontEnd
-    sample_rate : int, optional
-        In hertz; for arrays only.
-    name : str, optional
-        Name of the recording in results (default: the path).
-    progress : callable, optional
-        Called with the frames read and the total number of frames (None where unknown).
-    on_sounds : callable, optional
-        Called with up to 32 detected sounds at a time, samples included, in the order of the events.
-    on_block : callable, optional
-        Called with each block of samples, shape (n, channels), and the sample rate before its sounds are detected.
-
-    Raises
-    ------
-    AudioError
-        If the recording is unusable.
-    """
-    extractor = EventExtractor(frontend)
-    extractor.add(source, sample_rate=sample_rate, name=name, progress=progress, on_sounds=on_sounds, on_block=on_block)
-    return extractor.finish()[0]
-
-
-def number_events(events: Sequence[Event], after: Event | None = None) -> tuple[Event, ...]:
-    """Assign event and burst numbers, from 1 or from those of the event `after` which they follow.
-
-    An onset at most 250 ms after the previous one continues its burst.
-    """
-    number, burst, onset = (0, 0, -math.inf) if after is None else (after.event, after.burst, after.onset)
-    numbered: list[Event] = []
-    for event in events:
-        number, burst = number + 1, burst + (event.onset - onset > BURST_GAP_S * event.sample_rate)
-        onset = event.onset
-        numbered.append(replace(event, event=number, burst=burst))
-    return tuple(numbered)
 
 
 def analyze(
@@ -233,7 +75,7 @@ def classify(
     cavities: int | None = None,
     refractory: float | None = None,
     subject: str | None = None,
-    recorded_at: datetime | None = None,
+    recorded_at: datetime | str | None = None,
     min_probability: float | None = None,
     count_by: str = PER_BURST,
     class_frequencies: str = FROM_MODEL,
@@ -256,8 +98,8 @@ def classify(
         Refractory period in seconds (default: that of the site, 20 min).
     subject : str, optional
         Identifier that goes into the result.
-    recorded_at : datetime, optional
-        Start of the recording (default: read from the file or its name).
+    recorded_at : datetime or str, optional
+        Start of the recording, also as a text in ISO 8601 (default: read from the file or its name).
     min_probability : float, optional
         Minimum probability for a label, 0-1; below it the event is `uncertain` (default: set by the model).
     count_by : str
@@ -291,12 +133,10 @@ def classify(
     >>> [round(event.start_s, 3) for event in classify(samples, sample_rate=48_000, site="mcp").events]
     [0.5]
     """
-    metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
-    chosen = load_model(model)
-    analysis = analyze(source, chosen, sample_rate=sample_rate, progress=progress)
-    rules: dict[str, Any] = {"refractory_s": refractory, "min_probability": min_probability, "count_by": count_by}
-    rules["class_frequencies"] = class_frequencies
-    return _logged(postprocess([analysis], [metadata], chosen, **rules))[0]
+    start: Any = recorded_at  # a text is converted
+    metadata = [Metadata(site=site, subject=subject, cavities=cavities, recorded_at=start)]
+    rules = refractory, min_probability, count_by, class_frequencies
+    return _classify([(source, sample_rate, None)], metadata, model, *rules, progress=progress)[0]
 
 
 def classify_session(
@@ -320,9 +160,9 @@ def classify_session(
         Paths, binary files, or pairs of samples and sample rate.
     subject : str
         Identifier of the person.
-    recorded_at : sequence of datetime, optional
-        Start of each recording (default, and for None: read from the file or its name). Timing is checked across
-        recordings only where it is known.
+    recorded_at : sequence of datetime or str, optional
+        Start of each recording, as for `classify` (default, and for None: read from the file or its name). Timing is
+        checked across recordings only where it is known.
     model, site, cavities, refractory, min_probability, count_by, class_frequencies
         As `classify`.
 
@@ -353,23 +193,42 @@ def classify_session(
     """
     if isinstance(sources, str | os.PathLike | np.ndarray) or not isinstance(sources, Sequence | Mapping):
         raise UsageError("recordings of a session are a list of sources, or a mapping of names to them")
-    check_texts([subject], "subject")
+    if not isinstance(subject, str):
+        raise UsageError(f"subject {one_line(repr(subject))[:60]} is not a text: a session needs its subject")
     named = list(sources.items() if isinstance(sources, Mapping) else ((None, each) for each in sources))
     starts: list[Any] = [None] * len(named) if recorded_at is None else list(recorded_at)
     if isinstance(recorded_at, str) or len(starts) != len(named):
         raise UsageError(f"recorded_at needs {len(named)} entries, one for each recording; None where it is unknown")
     metadata = [Metadata(site=site, subject=subject, cavities=cavities, recorded_at=each) for each in starts]
+    given = [(*source_and_rate(source), name) for name, source in named]
+    numbered = enumerate(given, start=1)
+    named_arrays = [(each, rate, f"array {i}" if name is None and rate else name) for i, (each, rate, name) in numbered]
+    return _classify(named_arrays, metadata, model, refractory, min_probability, count_by, class_frequencies)
+
+
+def _classify(
+    sources: Sequence[tuple[Source, int | None, str | None]],
+    metadata: Sequence[Metadata],
+    model: Model | str | os.PathLike[str] | None,
+    refractory: float | None,
+    min_probability: float | None,
+    count_by: str,
+    class_frequencies: str,
+    *,
+    progress: Progress | None = None,
+) -> list[RecordingResult]:
+    """Classify recordings, each a source with its sample rate and name; log their warnings."""
     chosen = load_model(model)
     rules: dict[str, Any] = {"refractory_s": refractory, "min_probability": min_probability, "count_by": count_by}
     rules["class_frequencies"] = class_frequencies
     postprocess([], [], chosen, **rules)  # refuses wrong options before the work starts
     extractor = EventExtractor(chosen.frontend)
-    for number, (name, given) in enumerate(named, start=1):
-        source, sample_rate = source_and_rate(given)
-        if name is None and sample_rate is not None:
-            name = f"array {number}"
-        extractor.add(source, sample_rate=sample_rate, name=name)
-    return _logged(postprocess(apply_model(extractor.finish(), chosen), metadata, chosen, **rules))
+    for source, sample_rate, name in sources:
+        extractor.add(source, sample_rate=sample_rate, name=name, progress=progress)
+    results = postprocess(apply_model(extractor.finish(), chosen), metadata, chosen, **rules)
+    for result in results:
+        log_warnings(result.recording, result.warnings)
+    return results
 
 
 def source_and_rate(source: Any) -> tuple[Any, int | None]:
@@ -377,13 +236,6 @@ def source_and_rate(source: Any) -> tuple[Any, int | None]:
     if isinstance(source, tuple) and len(source) == 2 and np.ndim(source[1]) == 0:
         return source
     return source, None
-
-
-def _logged(results: list[RecordingResult]) -> list[RecordingResult]:
-    """Return results after their warnings went to the logger `popclass`."""
-    for result in results:
-        log_warnings(result.recording, result.warnings)
-    return results
 
 
 @overload

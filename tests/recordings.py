@@ -39,8 +39,8 @@ def write(path: Path, kinds: list[str] | None = None, *, seed: int = 0, seconds:
 
 def make_model(path: Path) -> Path:
     """Train a model on such recordings and save it."""
+    from popclass.extraction import extract_events
     from popclass.features import FrontEnd
-    from popclass.pipeline import extract_events
     from popclass.training.fit import FitConfig, fit
 
     frontend = FrontEnd.build()

@@ -7,10 +7,11 @@ import recordings
 import soundfile
 
 from popclass.cli import main
+from popclass.extraction import extract_events
 from popclass.features import FrontEnd
 from popclass.formats.write import FORMATS
 from popclass.metrics.tables import describe
-from popclass.pipeline import classify, extract_events
+from popclass.pipeline import classify
 from popclass.training.fit import FitConfig, fit
 from popclass.training.model_card import card
 

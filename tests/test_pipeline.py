@@ -13,20 +13,10 @@ from sounds import detected
 
 import popclass
 from popclass.errors import AudioError, ModelError, PopclassError, UsageError
+from popclass.extraction import BURST_GAP_S, SOUNDS_AT_ONCE, EventExtractor, extract_events, number_events
 from popclass.features import FrontEnd
 from popclass.model.model import Model
-from popclass.pipeline import (
-    BURST_GAP_S,
-    SOUNDS_AT_ONCE,
-    EventExtractor,
-    analyze,
-    classify,
-    classify_session,
-    extract_events,
-    extract_features,
-    load_model,
-    number_events,
-)
+from popclass.pipeline import analyze, classify, classify_session, extract_features, load_model
 from popclass.results import Event, event_columns
 
 RATE = recordings.RATE

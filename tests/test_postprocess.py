@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import UsageError
+from popclass.extraction import number_events
 from popclass.metadata import Metadata
-from popclass.pipeline import number_events
 from popclass.postprocess import posteriors, postprocess
 from popclass.results import CONSISTENT, COUNT_BY, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingInfo
 

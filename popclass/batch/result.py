@@ -23,7 +23,7 @@ from popclass.formats.csv_io import (
     burst_rows,
     csv_line,
     csv_rows,
-    iter_events_csv,
+    read_events_csv,
     recordings_csv,
 )
 from popclass.metadata import Metadata
@@ -312,7 +312,7 @@ def _read_events(results_dir: Path, to: str) -> Iterable[dict[str, Any]]:
         from popclass.batch.parquet import read_rows
 
         return read_rows(path)
-    return iter_events_csv(path)
+    return read_events_csv(path)
 
 
 def _tables(to: str) -> tuple[str, str, str]:

@@ -25,8 +25,9 @@ from popclass.audio.paths import refuse_special
 from popclass.batch.files import Fingerprint, fingerprint
 from popclass.batch.journal import to_line
 from popclass.errors import AudioError, UsageError
+from popclass.extraction import EventExtractor
 from popclass.model.model import Model
-from popclass.pipeline import EventExtractor, apply_model
+from popclass.pipeline import apply_model
 from popclass.utils.files import Stamp
 from popclass.utils.signals import defer_signals
 from popclass.utils.text import one_line

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from popclass.cli import options
-from popclass.cli.console import print_error, print_note, progress_bar, warn_of
+from popclass.cli.console import print_error, print_note, progress_bar, warn_if_useless
 from popclass.errors import UsageError
 from popclass.utils.signals import as_stopped
 from popclass.utils.text import counted, one_line
@@ -80,6 +80,7 @@ def batch(folder: str, results_dir: str, report: bool, quiet: bool, **settings: 
                     bar(round(1000 * now.share), 1000, _status(now))
 
             notice = None if quiet else print_note
+            settings["model"] = load_model(settings["model"])
             result = classify_folder(folder, results_dir, progress=progress, notice=notice, **settings)
     except KeyboardInterrupt as error:
         done = "" if latest is None else f" after {latest.done:,} of {latest.total:,} recordings"
@@ -93,7 +94,7 @@ def batch(folder: str, results_dir: str, report: bool, quiet: bool, **settings: 
         print_error(f"{one_line(row.recording)}: {row.reason}")
     failed = len(result.failed)
     pages_failed = _write_pages(result, folder, quiet, settings) if report else 0
-    warn_of(load_model(settings["model"]))
+    warn_if_useless(settings["model"])
     if not failed + pages_failed:
         return 0
     return 1 if failed < len(result.recordings) else 2

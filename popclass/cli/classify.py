@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from popclass.cli import options
-from popclass.cli.console import check_paths, exit_code, print_note, process_each, warn_of
+from popclass.cli.console import check_paths, exit_code, print_note, process_each, warn_if_useless
 from popclass.errors import UsageError
 from popclass.utils.duration import in_future, parse_moment
 from popclass.utils.files import STDOUT, check_writable, write_text
 from popclass.utils.text import abbreviated, one_line
 
 if TYPE_CHECKING:
-    from popclass.pipeline import Extraction, Progress
+    from popclass.extraction import Extraction, Progress
     from popclass.report.media import Gathered
     from popclass.results import RecordingResult
 
@@ -75,9 +75,10 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
         raise UsageError("--symptom is used in a report only: add --report OUT.html")
     form = _check_targets(recordings, style, output, report)
 
+    from popclass.extraction import extract_events
     from popclass.formats import write_results
     from popclass.metadata import Metadata
-    from popclass.pipeline import apply_model, extract_events, load_model
+    from popclass.pipeline import apply_model, load_model
     from popclass.postprocess import postprocess
 
     loaded = load_model(settings["model"])
@@ -106,7 +107,7 @@ def classify(recordings: tuple[str, ...], report: str | None, style: str | None,
             write_report(results, report, model=loaded, **page)
             if report != STDOUT:
                 print_note(f"report: {one_line(report)}")
-        warn_of(loaded)
+        warn_if_useless(loaded)
     return exit_code(failures, len(found))
 
 
@@ -194,7 +195,8 @@ def features(recordings: tuple[str, ...], output: str) -> int:
     check_paths(recordings, output)
     check_writable(output)
 
-    from popclass.pipeline import extract_events, load_model
+    from popclass.extraction import extract_events
+    from popclass.pipeline import load_model
 
     frontend = load_model(None).frontend
     found, failures = process_each(recordings, lambda name, bar: extract_events(name, frontend, progress=bar))

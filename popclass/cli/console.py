@@ -105,11 +105,11 @@ def check_paths(recordings: Sequence[str], output: str) -> None:
         raise UsageError(f"{one_line(output)} is a recording: choose another name for the result")
 
 
-def warn_of(model: Model) -> None:
-    """Print a warning if a model is no better than guessing."""
-    from popclass.model.limitations import guesses
+def warn_if_useless(model: Model) -> None:
+    """Print a warning if nobody should use a model."""
+    from popclass.model.limitations import reason_against
 
-    if (reason := guesses(model)) is not None:
+    if (reason := reason_against(model)) is not None:
         print_note(f"warning: {model.name}: {reason}")
 
 

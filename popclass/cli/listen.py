@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from popclass.cli import options
-from popclass.cli.console import STDIN, print_note, warn_of
+from popclass.cli.console import STDIN, print_note, warn_if_useless
 from popclass.errors import UsageError
 from popclass.utils.duration import format_span
 from popclass.utils.files import check_writable
@@ -105,7 +105,7 @@ def listen(source: str | None, style: str, folder: str | None, session: str | No
         runner.run()
     found = ", ".join(f"{number} {label}" for label, number in sorted(runner.counts.items()) if label and number)
     print_note(f"listened for {format_span(runner.processed_s)}: {found or 'no short sound detected'}")
-    warn_of(more["model"])
+    warn_if_useless(more["model"])
     return 0
 
 

@@ -51,7 +51,10 @@ in a folder of that name, are left out.
 @options.path("--base", "MODEL.onnx", "Model that the labels correct: a file, 'default', or 'none'.", default="default")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of taking them for 'other'.")
 @click.option(
-    "--target", type=click.Choice(TARGETS), default="precision", help="What labels aim at; balanced finds more."
+    "--target",
+    type=click.Choice(TARGETS),
+    default="precision",
+    help="precision: few wrong joint labels; balanced: finds more.",
 )
 @options.number("--folds", "Folds of cross-validation.", least=2, default=5)
 @options.number("--seed", "Seed of the random numbers.", least=0, most=2**32 - 1, default=0)
@@ -67,7 +70,7 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
     check_writable(card_path, force=force)
 
     from popclass.metrics import tables
-    from popclass.model.limitations import guesses
+    from popclass.model.limitations import reason_against
     from popclass.training import train as train_model
     from popclass.training.model_card import card
 
@@ -86,7 +89,7 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
     for note in (*warnings, *others):
         print_note(f"note: {note}")
     print_note(f"wrote {one_line(str(path))} and {one_line(str(card_path))}")
-    if (reason := guesses(model)) is not None:
+    if (reason := reason_against(model)) is not None:
         print_note(f"warning: {reason} {_REMEDY}{'' if 'base' in training else _BASE}.")
     return 1 if training["unreadable"] else 0
 

@@ -27,12 +27,13 @@ from popclass.errors import AudioError, LabelError, UsageError
 from popclass.evaluation.matching import WINDOW_S, Case, cases_of, count_labels
 from popclass.evaluation.output import Evaluation
 from popclass.evaluation.scores import Scores, score_answers, score_classification, score_detection, score_unlabelled
+from popclass.label_rules import LabelRules
 from popclass.labels import LabelledRecording, read_labels
 from popclass.metadata import Metadata
 from popclass.metrics.bootstrap import DRAWS, FEWEST_GROUPS, LEVEL
 from popclass.model.model import Model
 from popclass.pipeline import analyze, load_model
-from popclass.postprocess import LabelRules, posteriors, postprocess
+from popclass.postprocess import posteriors, postprocess
 from popclass.results import Analysis
 from popclass.timing.sites import lookup
 from popclass.training.dataset import check_times

@@ -30,10 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.evaluation.matching import MATCHED, MISSED, UNLABELLED, WINDOW_S, Case, count_labels, groups_of
+from popclass.label_rules import LabelRules
 from popclass.labels import LabelledRecording
 from popclass.metrics.bootstrap import Counts, Indices, ratios, spans
 from popclass.metrics.scores import Floats, risk_coverage, score
-from popclass.postprocess import LabelRules
 from popclass.results import OTHER, UNCERTAIN
 from popclass.timing.sites import lookup
 

@@ -112,12 +112,7 @@ def _count_cells(counted: HasCavitations) -> list[str | None]:
     return [cell(name, getattr(counted, name)) for name in CAVITATIONS]
 
 
-def read_events_csv(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Return the rows of an events table; parameters and errors as `iter_events_csv`."""
-    return list(iter_events_csv(path))
-
-
-def iter_events_csv(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+def read_events_csv(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """Yield the rows of an events table one by one.
 
     Yields

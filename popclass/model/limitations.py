@@ -32,7 +32,7 @@ _ALWAYS = (
 )
 
 
-def guesses(model: Model) -> str | None:
+def reason_against(model: Model) -> str | None:
     """Return why nobody should use a model: on held-out data it does no better than guessing; None for any other.
 
     That is so if it never names a class that occurs, or if the 95 % interval of its balanced accuracy (where there is
@@ -44,17 +44,20 @@ def guesses(model: Model) -> str | None:
 
     Examples
     --------
-    >>> guesses(Model.default()) is None
+    >>> reason_against(Model.default()) is None
     True
     """
     scores = model.info.get("scores", {})
     held_out = scores.get("held_out")
-    if not held_out or not scores.get("folds"):
+    if not held_out or not held_out["events"] or not scores.get("folds"):
         return None
-    present = [row for row in held_out["classes"] if row["events"]]
-    never = [f"'{row['class']}' (0 of {row['events']})" for row in present if row["recall"] == 0]
-    accuracy, chance = held_out["balanced_accuracy"], 1 / max(len(present), 1)
+    events = {row["class"]: row["events"] for row in held_out["classes"] if row["events"]}
+    recalls = {row["class"]: row["recall"] for row in held_out["classes"]}
     interval = (held_out.get("intervals") or {}).get("balanced_accuracy")
+    if set(model.thresholds.weights) != {1.0}:  # the answer is not the most likely class, of which these scores are
+        recalls, interval = scores["recalls"], None
+    never = [f"'{name}' (0 of {events[name]})" for name in events if recalls[name] == 0]
+    accuracy, chance = sum(recalls[name] for name in events) / len(events), 1 / len(events)
     reasons = [f"it never finds {' or '.join(never)}"] if never else []
     if (interval[0] if interval else accuracy) <= chance:
         span = f", {interval[0]:.2f}-{interval[1]:.2f}" if interval else ""
@@ -72,7 +75,7 @@ def limits(model: Model) -> list[str]:
     model : Model
     """
     training = model.info["training"]
-    limitations = [reason] if (reason := guesses(model)) else []
+    limitations = [reason] if (reason := reason_against(model)) else []
     if training.get("source") == "generated":
         limitations.append(f"It was trained on generated sounds only. {_ASSUMED}")
     elif _is_generated(training):
@@ -95,12 +98,12 @@ def brief_limits(model: Model) -> list[str]:
     'The model was trained on generated sounds only: how well it recognises real snapping is not known.'
     """
     training, limitations = model.info["training"], [*_repeated(model), _FREQUENT]
-    worthless = [reason] if (reason := guesses(model)) else []
+    against = [reason] if (reason := reason_against(model)) else []
     if not _is_generated(training):
-        return [*worthless, *limitations]
+        return [*against, *limitations]
     trained = "was" if training.get("source") == "generated" else "corrects one that was"
     unknown = "how well it recognises real snapping is not known."
-    return [*worthless, f"The model {trained} trained on generated sounds only: {unknown}", *limitations]
+    return [*against, f"The model {trained} trained on generated sounds only: {unknown}", *limitations]
 
 
 def _repeated(model: Model) -> list[str]:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from popclass.detection import Sound
 from popclass.errors import AudioError
+from popclass.extraction import Extraction, Progress, Source, extract_events
 from popclass.features import FrontEnd
 from popclass.model.model import Model
-from popclass.pipeline import Extraction, Progress, Source, extract_events
 from popclass.report.clips import Clip, Cutter
 from popclass.report.evidence import Contribution, contributions
 from popclass.report.overview import OverviewBuilder

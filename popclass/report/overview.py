@@ -33,7 +33,7 @@ LOWEST_HZ, HIGHEST_HZ = 60.0, 20_000.0
 LEVELS = 16  # of grey, four bits
 RANGE_DB = 55.0
 _SILENCE = 1e-12
-_AT_ONCE = 131_072  # samples transformed at a time: few calls that hold the interpreter, and arrays that fit the cache
+_AT_ONCE = 131_072  # samples transformed at a time: few calls, as each waits for the interpreter, within the cache
 
 
 class OverviewBuilder:

@@ -22,12 +22,13 @@ from popclass.batch.journal import read_entries
 from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.batch.result import BatchResult
 from popclass.errors import AudioError, OutputError, UsageError
+from popclass.extraction import Progress
 from popclass.formats.table import description, distinct_sessions, repeated_warnings, summary, total
 from popclass.formats.text import shares
 from popclass.labels.table import TABLE, TABLE_END
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.pipeline import Progress, load_model
+from popclass.pipeline import load_model
 from popclass.postprocess import postprocess
 from popclass.report.guidance import all_symptoms, check_symptom, guidance
 from popclass.report.media import Gathered, extract_media

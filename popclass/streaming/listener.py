@@ -31,10 +31,10 @@ from popclass.detection import Detector, Sound
 from popclass.detection.detector import SEPARATION_S
 from popclass.errors import AudioError, UsageError
 from popclass.features import extract
+from popclass.label_rules import LabelRules
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.postprocess import LabelRules
 from popclass.results import FROM_MODEL, PER_BURST
 from popclass.streaming import session
 from popclass.streaming.tracker import EventTracker, LiveEvent

@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.extraction import BURST_GAP_S, number_events
 from popclass.formats.text import rounded
+from popclass.label_rules import LabelRules
 from popclass.model.model import Model
-from popclass.pipeline import BURST_GAP_S, number_events
-from popclass.postprocess import LabelRules, TimelineLabels, assign_labels
+from popclass.postprocess import TimelineLabels, assign_labels
 from popclass.results import ESTIMATE, PER_BURST, UNCHECKED, Event
 from popclass.streaming.session import History
 from popclass.timing.refractory import Conflicts

@@ -21,10 +21,10 @@ import numpy as np
 from popclass.detection import Sound
 from popclass.detection.detector import AFTER_S, BEFORE_S
 from popclass.errors import AudioError, LabelError
+from popclass.extraction import Extraction, extract_events
 from popclass.features import FrontEnd
 from popclass.labels.matching import TOLERANCE_S, Matched, match
 from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note
-from popclass.pipeline import Extraction, extract_events
 from popclass.results import OTHER
 from popclass.training.cross_validation import Progress, tracked
 from popclass.utils.text import counted, one_line

@@ -217,14 +217,13 @@ def choose_thresholds(
     frequencies : sequence of float, length k, optional
         Share of each class for which the probabilities are calibrated (default: that in `y`).
     """
-    least: np.ndarray = np.zeros(len(classes))
     if config.target == BALANCED:
         if frequencies is None:
             frequencies = (np.bincount(y, minlength=len(classes)) / len(y)).tolist()
         weights = balanced_weights(classes, frequencies)
         held_out = HeldOut(probabilities, novelty, y, classes, [*weights.values()])
-        stored = {"min_probability": dict(zip(classes, least.tolist(), strict=True)), "novelty": NOVELTY}
-        return {**stored, "weights": weights}, held_out.scores(least, None)
+        stored = {"min_probability": dict.fromkeys(classes, 0.0), "novelty": NOVELTY, "weights": weights}
+        return stored, held_out.scores(np.zeros(len(classes)), None)
     held_out = HeldOut(probabilities, novelty, y, classes)
     precision = PRECISION if config.precision is None else config.precision
     bound = held_out.choose_bound(precision)

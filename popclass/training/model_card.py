@@ -12,7 +12,7 @@ from typing import Any
 from popclass.errors import ModelError
 from popclass.metrics import tables
 from popclass.metrics.tables import markdown_table
-from popclass.model.limitations import guesses, limits
+from popclass.model.limitations import limits, reason_against
 from popclass.model.model import Model
 from popclass.training.cross_validation import EVENTS_FOR_TEMPERATURE
 from popclass.training.thresholds import NOVELTY, SHOWN_QUANTILES
@@ -92,7 +92,7 @@ def _sections(model: Model, real: Mapping[str, Any] | None) -> Iterator[tuple[st
 
 def _summary(model: Model) -> str:
     names = ", ".join(f"`{name}`" for name in model.classes)
-    warning = "" if (reason := guesses(model)) is None else f"**{reason}** "
+    warning = "" if (reason := reason_against(model)) is None else f"**{reason}** "
     return warning + (
         f"Classifies short sounds of a moving body: {names}. A {model.info['classifier']['kind']} classifier on "
         f"{len(model.features)} features of each sound, made by {model.info['created_by']}; "

@@ -92,7 +92,7 @@ class HeldOut:
         weights: Sequence[float] | None = None,
     ) -> None:
         joint = is_joint(classes)
-        self.classes = classes
+        self.classes, self.y = classes, y
         self.predicted = (probabilities if weights is None else probabilities * weights).argmax(axis=1)
         self.confidence = probabilities[np.arange(len(y)), self.predicted]
         self.right = self.predicted == y
@@ -144,8 +144,8 @@ class HeldOut:
         dict
             `joint_labels`: the share `wanted`, the number of joint `labels`, the share of them that is right
             (`precision`), the share of the joint events that got their label (`recall`), and the `band` of events
-            below the bound; `uncertain`: the share of all events that are; `uncertain_joint`: that of the joint events,
-            None without any.
+            below the bound; `recalls`: the share of the events of each class whose answer is right, None without any;
+            `uncertain`: the share of all events that are; `uncertain_joint`: that of the joint events, or None.
         """
         uncertain = self.uncertain(least)
         labelled = is_joint(self.classes)[self.predicted] & ~uncertain
@@ -156,8 +156,9 @@ class HeldOut:
             inside = self.candidates & (self.confidence < bound)  # they would have a joint label but for the bound
             events, right = int(inside.sum()), _mean(self.right[inside])
             joint_labels["band"] = {"from": 1.0 / len(self.classes), "to": bound, "events": events, "right": right}
+        recalls = {name: _mean(self.right[self.y == i]) for i, name in enumerate(self.classes)}
         shares = {"uncertain": float(uncertain.mean()), "uncertain_joint": _mean(uncertain[self.joint])}
-        return {"joint_labels": joint_labels, **shares}
+        return {"joint_labels": joint_labels, "recalls": recalls, **shares}
 
 
 def _mean(flags: np.ndarray) -> float | None:

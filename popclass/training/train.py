@@ -105,7 +105,8 @@ def train(
     """
     check_number(folds, "folds", 2, 10**6, whole=True)
     check_number(seed, "seed", 0, 2**32 - 1, whole=True)
-    check_number(0.8 if precision is None else precision, "precision", 0.5, 1)
+    if precision is not None:
+        check_number(precision, "precision", 0.5, 1)
     check_texts(own_classes, "own_classes")
     config = FitConfig(
         classifier=classifier, folds=folds, seed=seed, precision=precision, target=target, progress=progress
@@ -153,16 +154,14 @@ def _load_base(
     base: Model | str | Path | None, classifier: str, declared: Collection[str]
 ) -> tuple[Model | None, list[str]]:
     """Return the base model, and a remark if the labels do not allow the bundled one."""
+    if base is None or base == NONE or (base == DEFAULT and classifier != AUTO):
+        return None, []
     if base == DEFAULT:
         default = Model.default()
-        if classifier != AUTO:
-            return None, []
         if not can_adapt(default, declared):
             unknown = class_differences(default.classes, sorted({*declared, *default.classes}))
             return None, [f"trained on these labels alone, since the bundled model cannot be corrected: {unknown}"]
         return default, []
-    if base is None or base == NONE:
-        return None, []
     if not isinstance(base, Model):
         base = Model.load(base)
         card(base)  # the new card repeats parts of the base's JSON: refuse it before training, not after

@@ -28,8 +28,8 @@ def check_path(value: Any, what: str) -> str:
     return os.fsdecode(value)
 
 
-def check_text(value: Any, what: str) -> str | None:
-    """Return a text without spaces around it, None for None; raise UsageError if the value is neither.
+def check_text(value: Any, what: str) -> None:
+    """Raise UsageError if a value is neither a text nor None.
 
     Examples
     --------
@@ -39,11 +39,10 @@ def check_text(value: Any, what: str) -> str | None:
     """
     if value is not None and not isinstance(value, str):
         raise UsageError(f"{what} {one_line(repr(value))[:60]} is not a text: write it in quotes")
-    return value
 
 
-def check_number(value: Any, what: str, low: float, high: float, *, whole: bool = False) -> float:
-    """Return a number between two bounds, both allowed; raise UsageError for anything else, NaN included.
+def check_number(value: Any, what: str, low: float, high: float, *, whole: bool = False) -> None:
+    """Raise UsageError for anything but a number between two bounds, both allowed; NaN is none.
 
     Examples
     --------
@@ -56,7 +55,6 @@ def check_number(value: Any, what: str, low: float, high: float, *, whole: bool 
         kind = "a whole number from " if whole else ""
         shown = one_line(repr(value))[:60]
         raise UsageError(f"{what} {shown} is out of range: allowed is {kind}{low:g} to {high:g}")
-    return value  # type: ignore[no-any-return]
 
 
 def as_array(values: Any, what: str, error: type[PopclassError] = UsageError) -> NDArray[Any]:
@@ -77,8 +75,7 @@ def as_array(values: Any, what: str, error: type[PopclassError] = UsageError) ->
     return array
 
 
-def check_texts(values: Any, what: str) -> tuple[str, ...]:
-    """Return texts as a tuple; raise UsageError if the values are not a sequence of texts."""
+def check_texts(values: Any, what: str) -> None:
+    """Raise UsageError if values are not a sequence of texts."""
     if isinstance(values, str) or not isinstance(values, Sequence) or not all(isinstance(each, str) for each in values):
         raise UsageError(f"{what} {one_line(repr(values))[:60]} is not a list of texts")
-    return tuple(values)

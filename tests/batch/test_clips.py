@@ -13,8 +13,8 @@ import soundfile as sf
 import popclass
 from popclass.batch.clips import _wav, clip_name, cut_clips
 from popclass.errors import LabelError, OutputError, UsageError
+from popclass.extraction import extract_events
 from popclass.labels import read_labels
-from popclass.pipeline import extract_events
 
 NOT_UTF8 = os.fsdecode(b"caf\xe9.wav")
 

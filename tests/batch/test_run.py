@@ -259,7 +259,7 @@ def test_classify_folder_feature_error(done, archive, model, tmp_path, monkeypat
             raise ZeroDivisionError("by nothing")
         return extract(sounds, frontend)
 
-    monkeypatch.setattr("popclass.pipeline.extract", broken)
+    monkeypatch.setattr("popclass.extraction.extract", broken)
     result = classify_folder(archive, tmp_path, model=model)
     failed = {row.recording: row.reason for row in result.failed}
     assert failed["LOUD.FLAC"] == "a bug in popclass, please report it: ZeroDivisionError: by nothing"

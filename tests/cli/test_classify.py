@@ -150,7 +150,8 @@ def test_classify_no_events(run, tmp_path, model, style):
 
 @pytest.mark.parametrize("style", ["csv", "jsonl", "audacity", "raven"])
 def test_classify_event_at_zero(run, tmp_path, model, style):
-    from popclass.pipeline import extract_events, load_model
+    from popclass.extraction import extract_events
+    from popclass.pipeline import load_model
 
     x = recordings.samples([], seconds=0.5)
     x[:200] = 0.5 * np.exp(-np.arange(200) / 30) * np.cos(np.arange(200))
@@ -330,7 +331,7 @@ def test_classify_output_named_like_a_recording(run, recording, tmp_path, option
     assert other.read_bytes() == b"kept"
 
 
-def test_classify_model_that_guesses(run, recording, tmp_path):
+def test_classify_useless_model(run, recording, tmp_path):
     good = Model.default()
     held_out = good.info["scores"]["held_out"]
     rows = [{**row, "recall": 0.0 if row["class"] == "snapping" else row["recall"]} for row in held_out["classes"]]

@@ -77,7 +77,7 @@ def test_main_interrupted(run, recording, model, tmp_path, monkeypatch):
     def interrupt(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("popclass.pipeline.extract_events", interrupt)
+    monkeypatch.setattr("popclass.extraction.extract_events", interrupt)
     code, out, err = run("classify", recording, "--model", model, "-o", tmp_path / "out.csv")
     assert (code, out, err) == (130, "", ["popclass: interrupted"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hip.wav"]
@@ -87,7 +87,7 @@ def test_main_bug(recording, model, monkeypatch):
     def broken(*_args, **_kwargs):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("popclass.pipeline.extract_events", broken)
+    monkeypatch.setattr("popclass.extraction.extract_events", broken)
     with pytest.raises(ZeroDivisionError):
         main(["classify", recording, "--model", model])
 

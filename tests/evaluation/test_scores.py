@@ -8,8 +8,8 @@ import pytest
 from popclass.evaluation import scores
 from popclass.evaluation.matching import Case
 from popclass.evaluation.scores import ranking, score_answers, score_classification
+from popclass.label_rules import LabelRules
 from popclass.labels import LabelledRecording, LabelRow
-from popclass.postprocess import LabelRules
 from popclass.results import Event
 
 KINDS = ["cavitation", "snapping", "other"]

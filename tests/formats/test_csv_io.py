@@ -36,7 +36,7 @@ from popclass.utils.text import visible
 def test_events_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, many: list[Any]) -> None:
     path = tmp_path_factory.mktemp("csv") / "events.csv"
     write_text(path, events_csv(many))
-    assert read_events_csv(path) == [row for result in many for row in fields(result)]
+    assert list(read_events_csv(path)) == [row for result in many for row in fields(result)]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=2))
@@ -111,12 +111,12 @@ def test_read_events_csv_damaged(tmp_path: Path, text: str, message: str) -> Non
     path = tmp_path / "e.csv"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(LabelError, match=rf"e\.csv.*{message}"):
-        read_events_csv(path)
+        list(read_events_csv(path))
 
 
 def test_read_events_csv_missing(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match=r"none\.csv: no such file; check the path"):
-        read_events_csv(tmp_path / "none.csv")
+        list(read_events_csv(tmp_path / "none.csv"))
 
 
 def _read_recordings(rows: list[RecordingRow]) -> list[dict[str, str]]:
@@ -151,7 +151,7 @@ def test_event_columns() -> None:
 
 def test_read_events_csv_schema_1() -> None:
     """A table of schema 1 has the same columns, except `side` and the posteriors."""
-    older = read_events_csv(GOLDEN / "csv_schema_1.csv")
+    older = list(read_events_csv(GOLDEN / "csv_schema_1.csv"))
     now = [row for result in SETS["several"] for row in fields(result)]
     new = ("side", "posterior_cavitation", "posterior_snapping", "posterior_other")
     assert older == [{name: value for name, value in row.items() if name not in new} for row in now]

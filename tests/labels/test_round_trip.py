@@ -12,10 +12,11 @@ import pytest
 import soundfile
 
 from popclass.evaluation.matching import pair
+from popclass.extraction import extract_events
 from popclass.formats.write import write_results
 from popclass.labels import LabelledRecording, LabelRow, Labels, read_labels, write_raven, write_table, write_tracks
 from popclass.labels.matching import match
-from popclass.pipeline import classify, extract_events, load_model
+from popclass.pipeline import classify, load_model
 from popclass.results import RecordingInfo, RecordingResult
 from popclass.synthesis import write_sessions
 from popclass.synthesis.joints import Cavity

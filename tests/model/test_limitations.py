@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from popclass.model.limitations import UNCHANGED, brief_limits, guesses, limits
+from popclass.model.limitations import UNCHANGED, brief_limits, limits, reason_against
 from popclass.model.model import Model
 from popclass.training.adapt import BASE
 
@@ -22,6 +23,7 @@ OWN = {"training": {"recordings": 9}, "classifier": {"kind": "logistic"}}
 
 class _Model:
     context = None
+    thresholds = SimpleNamespace(weights=(1.0, 1.0))
 
     def __init__(self, info: dict[str, Any], classes: tuple[str, ...]) -> None:
         self.info, self.classes = info, classes
@@ -66,7 +68,7 @@ def test_import_without_training() -> None:
 def scored(accuracy: float, recalls: tuple[float, ...], interval: tuple[float, float] | None, folds: int = 5) -> Any:
     rows = [{"class": name, "events": 20, "recall": each} for name, each in zip("ab", recalls, strict=True)]
     intervals = {"balanced_accuracy": interval} if interval else None
-    held_out = {"classes": rows, "balanced_accuracy": accuracy, "intervals": intervals}
+    held_out = {"events": 40, "classes": rows, "balanced_accuracy": accuracy, "intervals": intervals}
     scores = {"folds": folds, "grouped_by": "subject", "held_out": held_out}
     return _Model({**OWN, "scores": scores}, ("a", "b"))
 
@@ -81,9 +83,19 @@ def scored(accuracy: float, recalls: tuple[float, ...], interval: tuple[float, f
         (scored(0.4, (0.4, 0.4), None, folds=0), None),
     ],
 )
-def test_guesses(model: Any, reason: str | None) -> None:
-    found = guesses(model)
+def test_reason_against(model: Any, reason: str | None) -> None:
+    found = reason_against(model)
     assert (found is None) == (reason is None)
     if found and reason:
         assert reason in found
         assert limits(model)[0] == brief_limits(model)[0] == found
+
+
+def test_reason_against_weighted_answers() -> None:
+    """The scores are of the most likely class, which is `b` throughout; the answers are not."""
+    model = scored(0.5, (0.0, 1.0), None)
+    model.thresholds = SimpleNamespace(weights=(2.0, 0.7))
+    model.info["scores"]["recalls"] = {"a": 0.7, "b": 0.8}
+    assert reason_against(model) is None
+    model.info["scores"]["recalls"] = {"a": 0.0, "b": 1.0}
+    assert "never finds 'a'" in (reason_against(model) or "")

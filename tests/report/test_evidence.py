@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import recordings
 
+from popclass.extraction import extract_events
 from popclass.features.definitions import NAMES
 from popclass.model.model import Model
-from popclass.pipeline import extract_events
 from popclass.report.evidence import GROUPS, MAX_SHOWN, contributions, groups_of
 
 

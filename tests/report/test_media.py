@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import recordings
 
+from popclass.extraction import BLOCK, extract_events
 from popclass.features import FrontEnd
-from popclass.pipeline import BLOCK, extract_events
 from popclass.report import media
 from popclass.report.clips import Cutter
 from popclass.report.media import AHEAD, gather

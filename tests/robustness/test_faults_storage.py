@@ -27,8 +27,9 @@ from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import AudioError, OutputError
+from popclass.extraction import extract_events
 from popclass.model.model import Model
-from popclass.pipeline import classify, extract_events
+from popclass.pipeline import classify
 from popclass.streaming.save import Saver
 from popclass.utils.files import check_writable, placing, write_text
 

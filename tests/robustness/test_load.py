@@ -11,10 +11,11 @@ import pytest
 import recordings
 
 from popclass.batch import classify_folder
+from popclass.extraction import number_events
 from popclass.formats import FORMATS
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.pipeline import analyze, number_events
+from popclass.pipeline import analyze
 from popclass.postprocess import postprocess
 from popclass.results import Analysis, Event, RecordingInfo
 

@@ -7,9 +7,10 @@ import soundfile as sf
 from live_session import RATE, FakeSource, run
 
 from popclass.errors import OutputError
+from popclass.extraction import extract_events
 from popclass.labels.matching import match
 from popclass.labels.read import read_labels
-from popclass.pipeline import classify, extract_events
+from popclass.pipeline import classify
 from popclass.results import UNCERTAIN
 from popclass.streaming.save import Saver
 from popclass.streaming.source import Begin

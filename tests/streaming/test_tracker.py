@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from popclass.extraction import number_events
+from popclass.label_rules import LabelRules
 from popclass.model.model import Model
-from popclass.pipeline import extract_features, number_events
-from popclass.postprocess import LabelRules, assign_labels
+from popclass.pipeline import extract_features
+from popclass.postprocess import assign_labels
 from popclass.results import COUNT_BY, Event
 from popclass.streaming import tracker
 from popclass.streaming.session import History

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from popclass.extraction import extract_events
 from popclass.features import FrontEnd
-from popclass.pipeline import extract_events
 from popclass.synthesis import Label, draw_settings, generate_session
 from popclass.training.dataset import cut_clips, mfcc_statistics
 from popclass.training.default import MOST_OF_A_KIND, generate_events, match_onsets

@@ -17,10 +17,10 @@ import numpy as np
 from popclass.batch.journal import NAME, VERSION, Entry, Journal, seal
 from popclass.batch.manifest import notices
 from popclass.errors import ModelError, OutputError, UsageError
+from popclass.label_rules import LabelRules
 from popclass.model import file as modelfile
 from popclass.model.model import Model
 from popclass.pipeline import classify
-from popclass.postprocess import LabelRules
 from popclass.results import Event
 from popclass.streaming import session
 from popclass.streaming.tracker import EventTracker

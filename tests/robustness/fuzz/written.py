@@ -109,7 +109,7 @@ def events_table(data: bytes) -> None:
     """An events table is read or refused, and its rows come back from what is written of them."""
     path = workplace("events") / "events.csv"
     path.write_bytes(data)
-    rows = twice(lambda: read_events_csv(path), LabelError)
+    rows = twice(lambda: list(read_events_csv(path)), LabelError)
     if isinstance(rows, Refused) or not rows:
         return
     numbers = [value for row in rows for value in row.values() if isinstance(value, float)]
@@ -118,7 +118,7 @@ def events_table(data: bytes) -> None:
         before = rows
         lines = [csv_line(rows[0]), *(csv_line(cell(name, value) for name, value in row.items()) for row in rows)]
         path.write_bytes("".join(lines).encode("utf-8"))
-        rows = read_events_csv(path)
+        rows = list(read_events_csv(path))
     check(rows == before, f"rows that do not come back: {rows}, {before}")
 
 
