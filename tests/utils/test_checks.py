@@ -14,7 +14,10 @@ def test_check_number_refuses(value):
 
 
 def test_check_number_numpy():
-    assert check_number(np.float32(0.5), "x", 0, 10) == 0.5
+    check_number(np.float32(0.5), "x", 0, 10)
+    check_number(np.int64(3), "x", 0, 10, whole=True)
+    with pytest.raises(UsageError, match="allowed is 0 to 10"):
+        check_number(np.float32(10.5), "x", 0, 10)
     with pytest.raises(UsageError, match="a whole number"):
         check_number(0.5, "x", 0, 10, whole=True)
 
