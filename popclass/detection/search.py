@@ -1,0 +1,170 @@
+"""Search for onsets in windows of frames: candidates, verification, and the sample of each onset.
+
+Windows are searched several at a time, which is faster than one by one. The onsets of a window do not depend, to the
+last bit, on the other windows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.detection import candidates, verification
+from popclass.detection.bands import Floats, coefficients, frame_length, octave_detail
+from popclass.detection.candidates import FLOOR, LONG, SHORT, THRESHOLD, Indices, Onset
+
+ARRIVAL_S = 0.008  # by which a sound may reach one microphone before another: 2.7 m at 343 m/s
+ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that it may have at the later moment
+ALONE = 0.5  # share of the evidence against the floor from which no earlier sound disturbs
+CLEAR = 0.25  # share of the largest evidence of an octave from which an onset is picked in it
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows of frames in which onsets are searched; each begins in one chunk and ends in the next.
+
+    Attributes
+    ----------
+    energies : ndarray, shape (bands, windows, channels, frames)
+    background : ndarray, shape (2, bands, windows, channels, 2)
+        Floor and degrees of freedom, in the chunk where the window begins and in that where it ends.
+    boundary : int
+        Frame of a window at which its second chunk begins.
+    first, last : int
+        Frames that are decided: the first, and the one after the last. The others are context.
+    begins : ndarray, shape (windows,)
+        First frame of each window, in the recording.
+    """
+
+    energies: Floats
+    background: Floats
+    boundary: int
+    first: int
+    last: int
+    begins: Indices
+
+    def select(self, wanted: NDArray[np.bool_]) -> Windows:
+        """Return some of the windows."""
+        energies, background = self.energies[:, wanted], self.background[:, :, wanted]
+        return Windows(energies, background, self.boundary, self.first, self.last, self.begins[wanted])
+
+
+class OnsetSearch:
+    """Search for onsets in windows of frames.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In hertz.
+    reach : int
+        Frames on either side among which an onset must be the maximum.
+    """
+
+    def __init__(self, sample_rate: int, reach: int) -> None:
+        self.sample_rate, self.reach = sample_rate, reach
+        self.frame = frame_length(sample_rate)
+        self.counts = coefficients(self.frame)
+        self._arrival = round(ARRIVAL_S * sample_rate / self.frame)
+
+    def may_hold_onsets(self, windows: Windows) -> NDArray[np.bool_]:
+        """Return False for windows that certainly hold no onset."""
+        energies = np.moveaxis(windows.energies[..., windows.first : windows.last + LONG], 0, -2)
+        floor, freedom = np.moveaxis(windows.background, 1, -2)
+        reached = candidates.may_reach(energies, floor.min(axis=-1), freedom.max(axis=-1), THRESHOLD)
+        return np.asarray(reached.any(axis=1))
+
+    def find(self, windows: Windows, samples: Floats, start: int) -> list[list[Onset]]:
+        """Return the onsets in each window.
+
+        Parameters
+        ----------
+        windows : Windows
+        samples : ndarray, shape (channels, n)
+            From well before the first decided frame on.
+        start : int
+            Position of the first of them in the recording, a multiple of the frame.
+        """
+        found: list[list[Onset]] = [[] for _ in windows.begins]
+        energies, frames = np.ascontiguousarray(windows.energies), windows.energies.shape[-1]
+        background = np.repeat(windows.background, [windows.boundary, frames - windows.boundary], axis=-1)
+        against = candidates.reference(energies, background[0])
+        totals = np.stack(
+            [candidates.log_likelihood(energies, against, self.counts, background[1], each) for each in (SHORT, LONG)]
+        )
+        short, long = totals.max(axis=2)
+        window, at, lengths = candidates.proposals(short, long, THRESHOLD, reach=self.reach)
+        decided = (at >= windows.first) & (at < windows.last)
+        window, at, lengths = window[decided], at[decided], lengths[decided]
+        if not len(at):
+            return found
+        kind = (lengths == LONG).astype(np.intp)
+        channel = totals[kind, window, :, at].argmax(axis=1)
+        sums = candidates.cumulative(energies)
+        firsts = (windows.begins * self.frame - start)[:, None]
+
+        def contrast(*spans: tuple[int, int]) -> Floats:
+            places = window, channel, at
+            held = background[:, :, window, channel, at]
+            return candidates.contrast(sums, places, lengths, spans, held, self.counts)
+
+        before, after = contrast(verification.BEFORE, verification.AFTER).sum(axis=1)
+        places = channel, at * self.frame + firsts[window, 0]
+        kept = verification.verify(after, before, samples, places, self.sample_rate)
+        if not kept.any():
+            return found
+        window, at, lengths, kind = window[kept], at[kept], lengths[kept], kind[kept]
+        channel, evidence = channel[kept], before[kept]
+        if totals.shape[2] > 1:
+            arrivals = [self._first_arrival(totals[k, i], j) for k, i, j in zip(kind, window, at, strict=True)]
+            at, channel = np.array(arrivals).T
+        bands, disturbed = contrast(FLOOR, verification.BEFORE)
+        bands = np.where(evidence < ALONE * bands.sum(axis=0), disturbed, bands)  # an earlier sound fills some octaves
+        octaves = (bands >= CLEAR * bands.max(axis=0)).argmax(axis=0) + 1
+        begins = at * self.frame + firsts[window, 0]
+        onsets = self._pick(samples, channel, begins, lengths, octaves) + start
+        floors = background[0][:, window, channel, at].sum(axis=0) / np.float32(self.frame)
+        columns = (onsets, channel, evidence, floors)
+        for place, *onset in zip(window.tolist(), *(each.tolist() for each in columns), strict=True):
+            found[place].append(Onset(*onset))
+        return found
+
+    def _first_arrival(self, totals: Floats, frame: int) -> tuple[int, int]:
+        """Return frame and channel in which the sound of a candidate arrives first.
+
+        That is the channel with most evidence, unless another one has its onset up to 8 ms earlier and none here: a
+        second microphone further away. Two sounds reach both.
+
+        Parameters
+        ----------
+        totals : ndarray, shape (channels, frames)
+            Evidence of one window, all bands together.
+        frame : int
+        """
+        here = totals[:, frame]
+        channel = int(np.argmax(here))
+        before = totals[:, max(frame - self._arrival, 0) : frame]
+        if before.shape[1]:
+            earlier = before.max(axis=1)
+            first = (earlier >= max(THRESHOLD, ARRIVAL_GAIN * float(here[channel]))) & (
+                here < ARRIVAL_SHARE * here[channel]
+            )
+            if first.any():
+                channel = int(np.argmax(np.where(first, earlier, -np.inf)))
+                return frame - before.shape[1] + int(np.argmax(before[channel])), channel
+        return frame, channel
+
+    def _pick(self, samples: Floats, channels: Indices, frames: Indices, lengths: Indices, octaves: Indices) -> Indices:
+        """Return the samples at which the variance of an octave changes; `frames` are the first samples of frames.
+
+        The octave is the highest with a quarter of the maximum evidence.
+        """
+        begins = np.maximum(frames - (self.reach + 1) * self.frame, 0)
+        ends = np.minimum(frames + (lengths + 1) * self.frame, samples.shape[1])
+        picked = np.empty(len(frames), np.intp)
+        for size in set((ends - begins).tolist()):
+            here = np.flatnonzero(ends - begins == size)
+            stretch = np.lib.stride_tricks.sliding_window_view(samples, size, axis=1)[channels[here], begins[here]]
+            picked[here] = begins[here] + candidates.pick_onset(octave_detail(stretch, octaves[here]))
+        return np.asarray(np.minimum(picked + 2 ** (octaves - 1) // 2, samples.shape[1] - 1))
