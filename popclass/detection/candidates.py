@@ -233,9 +233,13 @@ def _peaks(values: Floats, threshold: float, reach: int) -> tuple[Indices, Indic
     row, column = np.nonzero(values > threshold)
     padded = np.full((len(values), values.shape[1] + 2 * reach), -np.inf, values.dtype)
     padded[:, reach:-reach] = values
-    near = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)[row, column]
-    largest = near.argmax(axis=1) == reach
+    largest = excerpts(padded, row, column, 2 * reach + 1).argmax(axis=1) == reach
     return row[largest], column[largest]
+
+
+def excerpts(rows: Floats, row: Indices, first: Indices, length: int) -> Floats:
+    """Return some stretches of equal length, each from a row and a column on."""
+    return np.asarray(rows[row[:, None], first[:, None] + np.arange(length)])
 
 
 def pick_onset(signal: Doubles, *, margin: int = 4) -> Indices:

@@ -7,18 +7,21 @@ last bit, on the other windows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from popclass.detection import candidates, verification
-from popclass.detection.bands import Floats, coefficients, frame_length, octave_detail
+from popclass.detection.bands import Doubles, Floats, coefficients, frame_length, octave_detail
 from popclass.detection.candidates import FLOOR, LONG, SHORT, THRESHOLD, Indices, Onset
 
 ARRIVAL_S = 0.008  # by which a sound may reach one microphone before another: 2.7 m at 343 m/s
 ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that it may have at the later moment
 ALONE = 0.5  # share of the evidence against the floor from which no earlier sound disturbs
-CLEAR = 0.25  # share of the largest evidence of an octave from which an onset is picked in it
+CLEAR = 0.25  # share of the largest evidence of an octave; an onset is picked in the highest such octave
+LENGTHS = (SHORT, LONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,19 @@ class Windows:
         """Return some of the windows."""
         energies, background = self.energies[:, wanted], self.background[:, :, wanted]
         return Windows(energies, background, self.boundary, self.first, self.last, self.begins[wanted])
+
+
+class Places(NamedTuple):
+    """Candidates: window, channel, frame in the window, and the length of their evidence, an array of each."""
+
+    window: Indices
+    channel: Indices
+    frame: Indices
+    length: Indices
+
+    def select(self, wanted: NDArray[np.bool_]) -> Places:
+        """Return some of the candidates."""
+        return Places(*(each[wanted] for each in self))
 
 
 class OnsetSearch:
@@ -91,44 +107,56 @@ class OnsetSearch:
         background = np.repeat(windows.background, [windows.boundary, frames - windows.boundary], axis=-1)
         against = candidates.reference(energies, background[0])
         totals = np.stack(
-            [candidates.log_likelihood(energies, against, self.counts, background[1], each) for each in (SHORT, LONG)]
+            [candidates.log_likelihood(energies, against, self.counts, background[1], each) for each in LENGTHS]
         )
-        short, long = totals.max(axis=2)
-        window, at, lengths = candidates.proposals(short, long, THRESHOLD, reach=self.reach)
-        decided = (at >= windows.first) & (at < windows.last)
-        window, at, lengths = window[decided], at[decided], lengths[decided]
-        if not len(at):
+        places = self._propose(totals, windows)
+        if not len(places.frame):
             return found
-        kind = (lengths == LONG).astype(np.intp)
-        channel = totals[kind, window, :, at].argmax(axis=1)
-        sums = candidates.cumulative(energies)
-        firsts = (windows.begins * self.frame - start)[:, None]
-
-        def contrast(*spans: tuple[int, int]) -> Floats:
-            places = window, channel, at
-            held = background[:, :, window, channel, at]
-            return candidates.contrast(sums, places, lengths, spans, held, self.counts)
-
-        before, after = contrast(verification.BEFORE, verification.AFTER).sum(axis=1)
-        places = channel, at * self.frame + firsts[window, 0]
-        kept = verification.verify(after, before, samples, places, self.sample_rate)
+        level = partial(self._contrast, candidates.cumulative(energies), background)
+        firsts = windows.begins * self.frame - start
+        before, after = level(places, verification.BEFORE, verification.AFTER).sum(axis=1)
+        samples_at = places.channel, firsts[places.window] + places.frame * self.frame
+        kept = verification.verify(after, before, samples, samples_at, self.sample_rate)
         if not kept.any():
             return found
-        window, at, lengths, kind = window[kept], at[kept], lengths[kept], kind[kept]
-        channel, evidence = channel[kept], before[kept]
+        places, evidence = places.select(kept), before[kept]
         if totals.shape[2] > 1:
-            arrivals = [self._first_arrival(totals[k, i], j) for k, i, j in zip(kind, window, at, strict=True)]
-            at, channel = np.array(arrivals).T
-        bands, disturbed = contrast(FLOOR, verification.BEFORE)
+            places = self._first_arrivals(totals, places)
+        bands, disturbed = level(places, FLOOR, verification.BEFORE)
         bands = np.where(evidence < ALONE * bands.sum(axis=0), disturbed, bands)  # an earlier sound fills some octaves
         octaves = (bands >= CLEAR * bands.max(axis=0)).argmax(axis=0) + 1
-        begins = at * self.frame + firsts[window, 0]
-        onsets = self._pick(samples, channel, begins, lengths, octaves) + start
-        floors = background[0][:, window, channel, at].sum(axis=0) / np.float32(self.frame)
-        columns = (onsets, channel, evidence, floors)
-        for place, *onset in zip(window.tolist(), *(each.tolist() for each in columns), strict=True):
-            found[place].append(Onset(*onset))
+        onsets = self._pick(samples, firsts, places, octaves) + start
+        floors = background[0][:, places.window, places.channel, places.frame].sum(axis=0) / np.float32(self.frame)
+        columns = places.window, onsets, places.channel, evidence, floors
+        for window, *onset in zip(*(each.tolist() for each in columns), strict=True):
+            found[window].append(Onset(*onset))
         return found
+
+    def _propose(self, totals: Floats, windows: Windows) -> Places:
+        """Return the candidates, each in the channel where its evidence is largest.
+
+        Parameters
+        ----------
+        totals : ndarray, shape (2, windows, channels, frames)
+            Evidence of both lengths, all bands together.
+        windows : Windows
+        """
+        short, long = totals.max(axis=2)
+        window, frame, length = candidates.proposals(short, long, THRESHOLD, reach=self.reach)
+        channel = totals[(length == LONG).astype(np.intp), window, :, frame].argmax(axis=1)
+        return Places(window, channel, frame, length).select((frame >= windows.first) & (frame < windows.last))
+
+    def _contrast(self, sums: Doubles, background: Floats, places: Places, *spans: tuple[int, int]) -> Floats:
+        """Return the evidence against the levels of spans near each candidate, shape (spans, bands, candidates)."""
+        at = places.window, places.channel, places.frame
+        return candidates.contrast(sums, at, places.length, spans, background[:, :, *at], self.counts)
+
+    def _first_arrivals(self, totals: Floats, places: Places) -> Places:
+        """Return the candidates in the channels and frames in which they arrive first."""
+        kinds = (places.length == LONG).astype(np.intp)
+        each = zip(kinds, places.window, places.frame, strict=True)
+        frame, channel = np.array([self._first_arrival(totals[kind, window], at) for kind, window, at in each]).T
+        return Places(places.window, channel, frame, places.length)
 
     def _first_arrival(self, totals: Floats, frame: int) -> tuple[int, int]:
         """Return frame and channel in which the sound of a candidate arrives first.
@@ -155,16 +183,14 @@ class OnsetSearch:
                 return frame - before.shape[1] + int(np.argmax(before[channel])), channel
         return frame, channel
 
-    def _pick(self, samples: Floats, channels: Indices, frames: Indices, lengths: Indices, octaves: Indices) -> Indices:
-        """Return the samples at which the variance of an octave changes; `frames` are the first samples of frames.
-
-        The octave is the highest with a quarter of the maximum evidence.
-        """
+    def _pick(self, samples: Floats, firsts: Indices, places: Places, octaves: Indices) -> Indices:
+        """Return the samples at which the variance of an octave changes; `firsts` are the first ones of windows."""
+        frames = firsts[places.window] + places.frame * self.frame
         begins = np.maximum(frames - (self.reach + 1) * self.frame, 0)
-        ends = np.minimum(frames + (lengths + 1) * self.frame, samples.shape[1])
-        picked = np.empty(len(frames), np.intp)
-        for size in set((ends - begins).tolist()):
-            here = np.flatnonzero(ends - begins == size)
-            stretch = np.lib.stride_tricks.sliding_window_view(samples, size, axis=1)[channels[here], begins[here]]
-            picked[here] = begins[here] + candidates.pick_onset(octave_detail(stretch, octaves[here]))
-        return np.asarray(np.minimum(picked + 2 ** (octaves - 1) // 2, samples.shape[1] - 1))
+        sizes = np.minimum(frames + (places.length + 1) * self.frame, samples.shape[1]) - begins
+        picked = begins + 2 ** (octaves - 1) // 2
+        for size in set(sizes.tolist()):
+            here = np.flatnonzero(sizes == size)
+            stretch = candidates.excerpts(samples, places.channel[here], begins[here], size)
+            picked[here] += candidates.pick_onset(octave_detail(stretch, octaves[here]))
+        return np.asarray(np.minimum(picked, samples.shape[1] - 1))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from popclass.detection.bands import Doubles, Floats, frame_length
-from popclass.detection.candidates import LONG, SHORT, Indices, Onset, moving_sum
+from popclass.detection.candidates import LONG, SHORT, Indices, Onset, excerpts, moving_sum
 from popclass.results import Event
 
 BEFORE_S, AFTER_S = 0.030, 0.160  # stretch of a clip around its onset
@@ -91,11 +91,10 @@ def make_sounds(
 def _levels(samples: Floats, channels: Indices, starts: Indices, sample_rate: int) -> Doubles:
     """Return the variance of the samples after each onset."""
     size = round(LEVEL_S * sample_rate)
-    if (missing := int(starts.max()) + size - samples.shape[1]) > 0:  # at the end of a recording
-        samples = np.pad(samples, ((0, 0), (0, missing)), constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(samples, size, axis=1)[channels, starts]
-    variance = np.nanvar if missing > 0 else np.var
-    return np.asarray(variance(windows, axis=1, dtype=np.float64))
+    if int(starts.max()) + size <= samples.shape[1]:
+        return np.asarray(excerpts(samples, channels, starts, size).var(axis=1, dtype=np.float64))
+    places = zip(channels.tolist(), starts.tolist(), strict=True)  # at the end of a recording
+    return np.array([samples[channel, start : start + size].var(dtype=np.float64) for channel, start in places])
 
 
 def _ends(
@@ -104,10 +103,11 @@ def _ends(
     """Return the end of each event: energy down by 20 dB or in the floor, or 250 ms after the onset."""
     frame = frame_length(sample_rate)
     power = moving_sum(energies.sum(axis=1), SHORT) / np.float32(SHORT)
-    power = np.pad(power, ((0, 0), (0, 1)), constant_values=-1)  # the end of the recording is quiet
     ahead = np.arange(round(LONGEST_S * sample_rate) // frame)
-    frames = np.minimum((starts // frame - energies_start)[:, None] + ahead, power.shape[1] - 1)
-    held = power[channels[:, None], frames]
+    frames = (starts // frame - energies_start)[:, None] + ahead
+    existing = power.shape[1]
+    held = power[channels[:, None], np.minimum(frames, existing - 1)]
+    held[frames >= existing] = -1  # the end of the recording is quiet
     loudest = held[:, :LONG].argmax(axis=1)
     quiet = np.maximum(held[np.arange(len(held)), loudest] * FALL, 2 * floors * frame)
     fallen = (held <= quiet[:, None]) & (ahead >= loudest[:, None])

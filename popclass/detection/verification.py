@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.detection.bands import Floats, frame_length
-from popclass.detection.candidates import Indices
+from popclass.detection.candidates import Indices, excerpts
 
 AFTER = (10, 50)  # frames after a candidate with which it is compared: 13-67 ms
 BEFORE = (-10, -1)  # frames before it: 13 to 1 ms
@@ -67,8 +67,9 @@ def stretches(samples: Floats, channels: Indices, firsts: Indices, sample_rate: 
     firsts = firsts + round(SKIPPED_S * rate) * step
     if (missing := int(firsts.max()) + size * step - samples.shape[1]) > 0:
         samples = np.pad(samples, ((0, 0), (0, missing)))
-    windows = np.lib.stride_tricks.sliding_window_view(samples, size * step, axis=1)[channels, firsts]
-    return windows.reshape(len(firsts), size, step).sum(axis=2) / np.float32(step), rate
+    return excerpts(samples, channels, firsts, size * step).reshape(len(firsts), size, step).sum(axis=2) / np.float32(
+        step
+    ), rate
 
 
 def periodicity(stretches: Floats, rate: float) -> Floats:
