@@ -185,19 +185,23 @@ def contrast(
 
 
 def may_reach(energies: Floats, floor: Floats, freedom: Floats, threshold: float) -> NDArray[np.bool_]:
-    """Return False for stretches in which no frame can reach the threshold, by the least floor of all their frames.
+    """Return False for frames from which on no evidence can reach the threshold, by the least floor of all frames.
 
     This spares most of a recording anything but two passes over its energies.
 
     Parameters
     ----------
     energies : ndarray, shape (..., bands, frames)
-        With `LONG` frames beyond the stretch, unless the recording ends before.
     floor, freedom : ndarray, shape (..., bands)
         The least and the largest of these frames.
+
+    Returns
+    -------
+    ndarray of bool, shape (..., frames - LONG + 1)
+        That of a frame holds for the `LONG` frames from it on. A shorter recording has one, which is True.
     """
     if energies.shape[-1] < LONG:
-        return np.ones(energies.shape[:-2], bool)
+        return np.ones((*energies.shape[:-2], 1), bool)
     ratio = np.add(energies[..., 1:], energies[..., :-1], order="C")  # of the short window
     ratio *= 1 / (floor[..., None] * np.float32(SHORT))
     np.maximum(ratio, 1, out=ratio)
@@ -208,7 +212,7 @@ def may_reach(energies: Floats, floor: Floats, freedom: Floats, threshold: float
     frames = short.shape[-1] - LONG + SHORT
     # the evidence of a window is at most the sum of its parts, since r - 1 - ln r is convex
     most = sum((short[..., start : start + frames] for start in range(SHORT, LONG, SHORT)), short[..., :frames])
-    return np.asarray(most.max(axis=-1) > threshold * 0.98)  # the margin is for rounding
+    return np.asarray(most > threshold * 0.98)  # the margin is for rounding
 
 
 def proposals(short: Floats, long: Floats, threshold: float, *, reach: int = 3) -> tuple[Indices, Indices, Indices]:
@@ -218,23 +222,25 @@ def proposals(short: Floats, long: Floats, threshold: float, *, reach: int = 3) 
     without such a frame nearby, that of `LONG` frames. Both have shape (windows, frames).
     """
     distance = short.shape[1] + 2 * LONG  # from one window to the next, none of whose frames is nearby
-    quick, slow = (
-        window * distance + frame for window, frame in (_peaks(short, threshold, reach), _peaks(long, threshold, LONG))
-    )
-    next_quick = np.append(quick, np.iinfo(np.intp).max)[np.searchsorted(quick, slow - 1)]
-    alone = slow[next_quick > slow + LONG + 1]
+    quick = _peaks(short, threshold, reach) @ (distance, 1)
+    slow = _peaks(long, threshold, LONG) @ (distance, 1)
+    after = np.searchsorted(quick, (slow - 1, slow + LONG + 2))
+    alone = slow[after[0] == after[1]]
     places = np.concatenate([quick, alone])
-    order = np.argsort(places)
-    return *np.divmod(places[order], distance), np.repeat([SHORT, LONG], [len(quick), len(alone)])[order]
+    order = places.argsort()
+    lengths = np.full(len(places), SHORT)
+    lengths[len(quick) :] = LONG
+    window, frame = np.divmod(places[order], distance)
+    return window, frame, lengths[order]
 
 
-def _peaks(values: Floats, threshold: float, reach: int) -> tuple[Indices, Indices]:
-    """Return row and column of the maxima above the threshold within `reach` columns (the first of equals)."""
-    row, column = np.nonzero(values > threshold)
+def _peaks(values: Floats, threshold: float, reach: int) -> Indices:
+    """Return row and column of each maximum above the threshold within `reach` columns (the first of equals)."""
     padded = np.full((len(values), values.shape[1] + 2 * reach), -np.inf, values.dtype)
     padded[:, reach:-reach] = values
+    row, column = (values > threshold).nonzero()
     largest = excerpts(padded, row, column, 2 * reach + 1).argmax(axis=1) == reach
-    return row[largest], column[largest]
+    return np.stack([row[largest], column[largest]], axis=1)
 
 
 def excerpts(rows: Floats, row: Indices, first: Indices, length: int) -> Floats:

@@ -12,20 +12,20 @@ from collections.abc import Iterator
 from copy import copy
 
 import numpy as np
+from numpy.typing import NDArray
 
 from popclass.audio.recording import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from popclass.detection import candidates
 from popclass.detection.artifacts import is_pre_echo, is_step
 from popclass.detection.bands import BandSplitter, Floats
 from popclass.detection.candidates import Onset
-from popclass.detection.search import OnsetSearch, Windows
+from popclass.detection.search import CONTEXT, UNDECIDED, OnsetSearch, Windows
 from popclass.detection.sounds import BEFORE_S, LONGEST_S, Sound, make_sounds
 from popclass.errors import UsageError
 from popclass.utils.checks import as_array, check_number
 
+Flags = NDArray[np.bool_]
 CHUNK = 1024  # frames decided at a time: 1.4 s
-CONTEXT = 32  # frames before them that the reference uses
-UNDECIDED = 64  # frames at the end of a chunk that need the next chunk: 85 ms
 AT_ONCE = 4  # chunks searched together: more do not fit into the cache
 SEPARATION_S = 0.005  # onsets closer than this are one event
 CLOSEST_S, FARTHEST_S = 0.002, 0.050  # allowed separations
@@ -141,16 +141,16 @@ class Detector:
     def _advance(self, samples: Floats, *, last: bool) -> list[Sound]:
         """Process whole chunks, or what is left of the stream, shape (n, channels)."""
         fresh = np.ascontiguousarray(samples.T)
-        parts = [(part, self._search.may_hold_onsets(part)) for part in self._analyze(fresh, last=last)]
+        parts = self._analyze(fresh, last=last)
         if last or self._onsets or any(possible.any() for _, possible in parts):
             self._samples = np.concatenate([self._samples, fresh], axis=1)
         else:  # no earlier sample is needed: this spares most of a recording the copy
             self._samples_start, self._samples = self._samples_start + self._samples.shape[1], fresh
         ready: list[tuple[Onset, int | None]] = []
         for windows, possible in parts:
-            found = iter(self._search.find(windows.select(possible), self._samples, self._samples_start))
-            for begin, some in zip(windows.begins.tolist(), possible.tolist(), strict=True):
-                self._decided = begin + windows.last
+            wanted = windows if possible.all() else windows.select(possible)
+            found = iter(self._search.find(wanted, self._samples, self._samples_start) if possible.any() else [])
+            for self._decided, some in zip(windows.until.tolist(), possible.tolist(), strict=True):
                 if some:
                     self._onsets = self._onsets + next(found)
                 if self._onsets:
@@ -165,13 +165,13 @@ class Detector:
         self._samples_start = keep
         return sounds
 
-    def _analyze(self, samples: Floats, *, last: bool) -> list[Windows]:
+    def _analyze(self, samples: Floats, *, last: bool) -> list[tuple[Windows, Flags]]:
         """Add band energies and backgrounds of new samples; an incomplete frame is filled with its last sample.
 
         Returns
         -------
-        list of Windows
-            Those in which the onsets of the new chunks are searched, in order.
+        list of (Windows, ndarray of bool)
+            Those in which the onsets of the new chunks are searched, in order, and False where there is certainly none.
         """
         if missing := -samples.shape[1] % self.frame:
             samples = np.pad(samples, ((0, 0), (0, missing)), mode="edge")
@@ -193,7 +193,7 @@ class Detector:
         self._backgrounds = np.concatenate(backgrounds, axis=2)
         return list(self._windows(single, pairs, 0 if last else UNDECIDED)) if self._frames else []
 
-    def _windows(self, single: int, pairs: int, undecided: int) -> Iterator[Windows]:
+    def _windows(self, single: int, pairs: int, undecided: int) -> Iterator[tuple[Windows, Flags]]:
         """Yield the windows of new chunks: one of its own length, where `single` is not 0, and then `pairs` others."""
         chunks = self._backgrounds.shape[2]
         background = np.stack(
@@ -206,7 +206,9 @@ class Detector:
             held = energies[..., begin - self._energies_start : end - self._energies_start]
             own = background[:, :, chunks - pairs - 1 : chunks - pairs]
             boundary = max(end - (single or CHUNK) - begin, 0)
-            yield Windows(held, own, boundary, self._decided - begin, end - begin - undecided, np.array([begin]))
+            until = end - undecided
+            first, begins, untils = self._decided - begin, np.array([begin]), np.array([until])
+            yield self._search.narrow(Windows(held, own, boundary, first, until - begin, begins, untils))
         size = UNDECIDED + CONTEXT
         for left in range(pairs, 0, -AT_ONCE):
             some = min(left, AT_ONCE)
@@ -215,7 +217,9 @@ class Detector:
                 [energies[..., at : at + size + CHUNK] for at in begins - self._energies_start], axis=1
             )
             own = background[:, :, chunks - left : chunks - left + some]
-            yield Windows(held, own, size, CONTEXT, size + CHUNK - undecided, begins)
+            last = size + CHUNK - undecided
+            windows = Windows(held, own, size, CONTEXT, last, begins, begins + last)
+            yield windows, self._search.may_hold_onsets(windows)
 
     def _background(self, energies: Floats) -> Floats:
         """Return floor and degrees of freedom, shape (2, bands, chunks, channels), of (channels, chunks, bands, n)."""

@@ -22,6 +22,8 @@ ARRIVAL_GAIN, ARRIVAL_SHARE = 0.1, 0.25  # least evidence there, and most that i
 ALONE = 0.5  # share of the evidence against the floor from which no earlier sound disturbs
 CLEAR = 0.25  # share of the largest evidence of an octave; an onset is picked in the highest such octave
 LENGTHS = (SHORT, LONG)
+CONTEXT = 32  # frames before those that are decided, which the reference uses
+UNDECIDED = 64  # frames after them, to which they are compared: 85 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Windows:
         Frames that are decided: the first, and the one after the last. The others are context.
     begins : ndarray, shape (windows,)
         First frame of each window, in the recording.
+    until : ndarray, shape (windows,)
+        Frame in the recording up to which all onsets are known with those of the window.
     """
 
     energies: Floats
@@ -47,11 +51,13 @@ class Windows:
     first: int
     last: int
     begins: Indices
+    until: Indices
 
     def select(self, wanted: NDArray[np.bool_]) -> Windows:
         """Return some of the windows."""
         energies, background = self.energies[:, wanted], self.background[:, :, wanted]
-        return Windows(energies, background, self.boundary, self.first, self.last, self.begins[wanted])
+        begins, until = self.begins[wanted], self.until[wanted]
+        return Windows(energies, background, self.boundary, self.first, self.last, begins, until)
 
 
 class Places(NamedTuple):
@@ -86,9 +92,26 @@ class OnsetSearch:
 
     def may_hold_onsets(self, windows: Windows) -> NDArray[np.bool_]:
         """Return False for windows that certainly hold no onset."""
-        energies = np.moveaxis(windows.energies[..., windows.first : windows.last + LONG], 0, -2)
-        floor, freedom = np.moveaxis(windows.background, 1, -2)
-        reached = candidates.may_reach(energies, floor.min(axis=-1), freedom.max(axis=-1), THRESHOLD)
+        return np.asarray(self._reached(windows).any(axis=1))
+
+    def narrow(self, windows: Windows) -> tuple[Windows, NDArray[np.bool_]]:
+        """Return a single window without most of the frames that hold no onset, and False if none does."""
+        reached = self._reached(windows)[0].nonzero()[0]
+        if not len(reached):
+            return windows, np.zeros(1, bool)
+        first = windows.first + int(reached[0])
+        last = min(windows.first + int(reached[-1]) + LONG, windows.last)
+        begin = max(first - CONTEXT, 0)
+        energies = windows.energies[..., begin : last + UNDECIDED]
+        boundary = min(max(windows.boundary - begin, 0), energies.shape[-1])
+        bounds = boundary, first - begin, last - begin, windows.begins + begin
+        return Windows(energies, windows.background, *bounds, windows.until), np.ones(1, bool)
+
+    def _reached(self, windows: Windows) -> NDArray[np.bool_]:
+        """Return False for the frames of windows, from the first decided one on, from which on nothing is an onset."""
+        energies = windows.energies[..., windows.first : windows.last + LONG].transpose(1, 2, 0, 3)
+        floor, freedom = windows.background[0].min(axis=-1), windows.background[1].max(axis=-1)
+        reached = candidates.may_reach(energies, floor.transpose(1, 2, 0), freedom.transpose(1, 2, 0), THRESHOLD)
         return np.asarray(reached.any(axis=1))
 
     def find(self, windows: Windows, samples: Floats, start: int) -> list[list[Onset]]:

@@ -149,9 +149,11 @@ def test_may_reach_contains_candidates(seed):
     energies[:, rng.integers(0, 600, 4)] *= np.float32(10 ** rng.uniform(0, 1))
     floor, freedom = background(energies, COUNTS)
     floors, freedoms = (np.repeat(each, 600, axis=1) for each in (floor, freedom))
-    evidence = max(log_likelihood(energies, floors, COUNTS, freedoms, length).max() for length in (SHORT, LONG))
-    assert may_reach(energies, floor[:, 0], freedom[:, 0], float(evidence) * 0.999)
-    assert not may_reach(energies, floor[:, 0], freedom[:, 0], float(evidence) * LONG)
+    evidence = np.max([log_likelihood(energies, floors, COUNTS, freedoms, each) for each in (SHORT, LONG)], axis=0)
+    for threshold in np.quantile(evidence, [0.5, 0.9, 0.99, 1]):
+        reached = np.flatnonzero(may_reach(energies, floor[:, 0], freedom[:, 0], float(threshold)))
+        covered = set((reached[:, None] + np.arange(LONG)).ravel().tolist())
+        assert set(np.flatnonzero(evidence >= threshold)) <= covered
 
 
 def test_may_reach_noise():
@@ -159,14 +161,16 @@ def test_may_reach_noise():
     floor, freedom = background(energies, COUNTS)
     assert not may_reach(energies, floor[..., 0], freedom[..., 0], 2 * THRESHOLD).any()
     energies[3, :, 500] *= 100
-    assert np.flatnonzero(may_reach(energies, floor[..., 0], freedom[..., 0], 2 * THRESHOLD)).tolist() == [3]
+    seed, frame = may_reach(energies, floor[..., 0], freedom[..., 0], 2 * THRESHOLD).nonzero()
+    assert set(seed.tolist()) == {3}
+    assert 500 - LONG < frame[0] <= 500 == frame[-1]
 
 
 @pytest.mark.parametrize("frames", [0, 1, LONG - 1])
 def test_may_reach_too_short_to_tell(frames):
     energies = noise_energies(1024)
     floor, freedom = background(energies, COUNTS)
-    assert may_reach(energies[:, :frames], floor[:, 0], freedom[:, 0], THRESHOLD)
+    assert may_reach(energies[:, :frames], floor[:, 0], freedom[:, 0], THRESHOLD).tolist() == [True]
 
 
 def proposed(short, long, threshold):
