@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from popclass.utils.checks import as_array, check_number
 
 Flags = NDArray[np.bool_]
 CHUNK = 1024  # frames decided at a time: 1.4 s
-AT_ONCE = 4  # chunks searched together: more do not fit into the cache
+AT_ONCE = 4  # windows searched together: more do not fit into the cache
 SEPARATION_S = 0.005  # onsets closer than this are one event
 CLOSEST_S, FARTHEST_S = 0.002, 0.050  # allowed separations
 REACH = 2  # frames on either side among which an onset must be the maximum; just under 3 ms
@@ -148,8 +149,11 @@ class Detector:
             self._samples_start, self._samples = self._samples_start + self._samples.shape[1], fresh
         ready: list[tuple[Onset, int | None]] = []
         for windows, possible in parts:
-            wanted = windows if possible.all() else windows.select(possible)
-            found = iter(self._search.find(wanted, self._samples, self._samples_start) if possible.any() else [])
+            groups = np.split(places := possible.nonzero()[0], range(AT_ONCE, len(places), AT_ONCE))
+            parts_found = (
+                self._search.find(windows.select(group), self._samples, self._samples_start) for group in groups
+            )
+            found = chain.from_iterable(parts_found)
             for self._decided, some in zip(windows.until.tolist(), possible.tolist(), strict=True):
                 if some:
                     self._onsets = self._onsets + next(found)
@@ -209,16 +213,13 @@ class Detector:
             until = end - undecided
             first, begins, untils = self._decided - begin, np.array([begin]), np.array([until])
             yield self._search.narrow(Windows(held, own, boundary, first, until - begin, begins, untils))
-        size = UNDECIDED + CONTEXT
-        for left in range(pairs, 0, -AT_ONCE):
-            some = min(left, AT_ONCE)
-            begins = self._frames - CHUNK * np.arange(left, left - some, -1) - size
-            held = np.concatenate(
-                [energies[..., at : at + size + CHUNK] for at in begins - self._energies_start], axis=1
-            )
-            own = background[:, :, chunks - left : chunks - left + some]
-            last = size + CHUNK - undecided
-            windows = Windows(held, own, size, CONTEXT, last, begins, begins + last)
+        if pairs:
+            size = CHUNK + UNDECIDED + CONTEXT
+            held = np.lib.stride_tricks.sliding_window_view(energies, size, axis=-1)
+            held = held[:, 0, :, CHUNK - UNDECIDED - CONTEXT :: CHUNK].swapaxes(1, 2)
+            begins = self._frames - CHUNK * np.arange(pairs, 0, -1) - UNDECIDED - CONTEXT
+            last = size - undecided
+            windows = Windows(held, background[:, :, -pairs:], size - CHUNK, CONTEXT, last, begins, begins + last)
             yield windows, self._search.may_hold_onsets(windows)
 
     def _background(self, energies: Floats) -> Floats:

@@ -53,7 +53,7 @@ class Windows:
     begins: Indices
     until: Indices
 
-    def select(self, wanted: NDArray[np.bool_]) -> Windows:
+    def select(self, wanted: Indices) -> Windows:
         """Return some of the windows."""
         energies, background = self.energies[:, wanted], self.background[:, :, wanted]
         begins, until = self.begins[wanted], self.until[wanted]
