@@ -145,7 +145,12 @@ def test_lookup_synonym(word, site):
 
 @pytest.mark.parametrize(
     ("word", "hint"),
-    [("back", "'lumbar' or 'thoracic' or 'neck'"), ("finger", "'mcp' or 'hand'"), ("hipp", "'hip'"), ("fot", "'ankle'")],
+    [
+        ("back", "'lumbar' or 'thoracic' or 'neck'"),
+        ("finger", "'mcp' or 'hand'"),
+        ("hipp", "'hip'"),
+        ("fot", "'ankle'"),
+    ],
 )
 def test_lookup_suggestion(word, hint):
     with pytest.raises(UsageError, match=f"did you mean {hint}"):
