@@ -149,7 +149,7 @@ class OnsetSearch:
         bands = np.where(evidence < ALONE * bands.sum(axis=0), disturbed, bands)  # an earlier sound fills some octaves
         octaves = (bands >= CLEAR * bands.max(axis=0)).argmax(axis=0) + 1
         onsets = self._pick(samples, firsts, places, octaves) + start
-        floors = background[0][:, places.window, places.channel, places.frame].sum(axis=0) / np.float32(self.frame)
+        floors = background[0][:, places.window, places.channel, places.frame].T.copy().sum(axis=1) / self.frame
         columns = places.window, onsets, places.channel, evidence, floors
         for window, *onset in zip(*(each.tolist() for each in columns), strict=True):
             found[window].append(Onset(*onset))
