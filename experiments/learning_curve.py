@@ -24,7 +24,8 @@ from popclass.training.adapt import STRENGTH, choose_correction
 from popclass.training.classifiers import train_classifier
 from popclass.training.correction import RECALIBRATION, base_probabilities, feature_scale, fit_correction
 from popclass.training.default import generate_events
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
+from popclass.training.settings import FitConfig
 
 SESSIONS, SEED = 240, 777
 SIZES = (5, 10, 20, 50, 100, 200, 500)

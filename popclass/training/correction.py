@@ -1,4 +1,4 @@
-"""Shrunk correction of a base model's probabilities, and the ONNX graph that computes them.
+"""Shrunk correction of a base model's probabilities.
 
 Few labelled events do not suffice for a classifier of fifty features, but they can show where an existing one is wrong.
 With p the calibrated probabilities of the base and z the features standardized by its statistics,
@@ -13,14 +13,12 @@ is not among the labels keeps its probability; the others share the rest as q do
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from popclass.model.calibration import FLOOR, Calibration
 from popclass.model.model import Model
 from popclass.model.novelty import Novelty
-from popclass.training.classifiers import ONNX_OPSETS, to_float32
+from popclass.training.classifiers import to_float32
 
 SHRINKAGE = 50.0  # of s towards 1 and b towards 0, in events; high, since events of one person are not independent
 CLIP = 4.0  # of standardized features, so that none decides alone
@@ -132,71 +130,3 @@ def feature_scale(base: Model) -> Scale:
 def standardize(X: np.ndarray, scale: Scale) -> np.ndarray:
     """Return features in units of their spread, clipped at `CLIP`."""
     return np.asarray(np.clip((X - scale[0]) / scale[1], -CLIP, CLIP))
-
-
-def corrected_graph(base: Model, correction: Correction) -> bytes:
-    """Return the graph of the base with its calibration and the correction, as a serialized ONNX model.
-
-    The same input gives the same bytes. The nodes of the base stay. The new ones have names that the base does not use,
-    so an adapted model can be adapted again.
-    """
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    model = onnx.load_from_string(base.graph)
-    graph = model.graph
-    used = {name for node in graph.node for name in (*node.input, *node.output)}
-    prefix = next(f"adapt{i}_" for i in range(len(used) + 1) if not any(t.startswith(f"adapt{i}_") for t in used))
-    raw = f"{prefix}raw"
-    for node in graph.node:
-        for names in (node.input, node.output):
-            names[:] = [raw if name == "probabilities" else name for name in names]
-    constants, nodes = _constants(base, correction), _nodes(graph.input[0].name, raw)
-    own = {name: prefix + name for name in (*constants, *(output for _, _, output in nodes))}
-    own["probabilities"] = "probabilities"
-    for name, values in constants.items():
-        graph.initializer.append(numpy_helper.from_array(np.asarray(values, dtype=np.float32), own[name]))
-    for kind, inputs, output in nodes:
-        axis: dict[str, Any] = {"axis": 1} if kind in ("LogSoftmax", "Softmax") else {}
-        names = [own.get(name, name) for name in inputs]
-        graph.node.append(helper.make_node(kind, names, [own[output]], name=f"{prefix}to_{output}", **axis))
-    del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, len(base.classes)]))
-    for opset in model.opset_import:
-        opset.version = max(opset.version, ONNX_OPSETS.get(opset.domain, 1))
-    if not any(opset.domain == "" for opset in model.opset_import):
-        model.opset_import.append(helper.make_opsetid("", ONNX_OPSETS[""]))
-    return bytes(model.SerializeToString(deterministic=True))
-
-
-def _constants(base: Model, correction: Correction) -> dict[str, Any]:
-    calibration, (mean, scale) = Calibration.from_json(base.info["calibration"]), correction.scale
-    present, bias = correction.present, correction.bias - ABSENT * ~correction.present
-    calibrated = {"floor": FLOOR, "one": 1.0, "weights": calibration.weights.T, "base_bias": calibration.bias}
-    standardized = {"mean": mean, "scale": scale, "low": -CLIP, "high": CLIP}
-    corrected = {"slopes": correction.slopes, "sharpness": correction.sharpness, "bias": bias}
-    return {**calibrated, **standardized, **corrected, "present": present[:, None], "absent": ~present}
-
-
-def _nodes(features: str, raw: str) -> list[tuple[str, list[str], str]]:
-    """Return operator, inputs and output of each node from the raw to the corrected probabilities."""
-    return [
-        ("Clip", [raw, "floor", "one"], "clipped"),
-        ("Log", ["clipped"], "logs"),
-        ("MatMul", ["logs", "weights"], "weighted"),
-        ("Add", ["weighted", "base_bias"], "base_scores"),
-        ("LogSoftmax", ["base_scores"], "base_logs"),
-        ("Exp", ["base_logs"], "base"),
-        ("Sub", [features, "mean"], "centred"),
-        ("Div", ["centred", "scale"], "scaled"),
-        ("Clip", ["scaled", "low", "high"], "ended"),
-        ("MatMul", ["ended", "slopes"], "moved"),
-        ("Mul", ["base_logs", "sharpness"], "sharpened"),
-        ("Add", ["sharpened", "moved"], "summed"),
-        ("Add", ["summed", "bias"], "scores"),
-        ("Softmax", ["scores"], "share"),
-        ("MatMul", ["base", "present"], "mass"),
-        ("Mul", ["share", "mass"], "shared"),
-        ("Mul", ["base", "absent"], "kept"),
-        ("Add", ["shared", "kept"], "probabilities"),
-    ]

@@ -21,8 +21,9 @@ from popclass.training.correction import (
     base_probabilities,
     feature_scale,
 )
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
 from popclass.training.model_card import card
+from popclass.training.settings import FitConfig
 from popclass.training.thresholds import PRECISION
 
 NOTHING_LOST = {"subjects": 0, "labels_without_event": 0, "events_left_out": 0}

@@ -11,8 +11,9 @@ from popclass.model.calibration import Calibration
 from popclass.training import cross_validation
 from popclass.training.classifiers import BOOSTING, KINDS, train_classifier
 from popclass.training.cross_validation import cross_calibrated, fit_calibration
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
 from popclass.training.folds import make_folds
+from popclass.training.settings import FitConfig
 
 
 @pytest.mark.slow

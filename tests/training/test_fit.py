@@ -11,7 +11,8 @@ from popclass.errors import LabelError, UsageError
 from popclass.model.context import Context, ContextWeights
 from popclass.model.model import Model
 from popclass.training.classifiers import KINDS, train_classifier
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
+from popclass.training.settings import FitConfig
 from popclass.training.thresholds import NOVELTY
 
 

@@ -1,0 +1,121 @@
+"""Candidates beside a base model, and the choice between them and the corrected base.
+
+A candidate is a classifier of the features, or of the features and the log probabilities of the base (stacked
+generalization; Wolpert 1992, Neural Networks). A base was trained on far more people than a few recordings hold, so it
+is replaced only on evidence about people: the folds must keep subjects apart, and the 95 % interval of the difference
+in loss must lie above 0. Where folds keep only recordings apart, a model that overfits to these few people looks good
+whatever it is worth for others.
+
+The loss is that of the target: log loss, or for `balanced` the log loss that classes have on average if probabilities
+are weighed as though classes were equally frequent.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from popclass.metrics.bootstrap import FEWEST_GROUPS, mean_interval
+from popclass.metrics.scores import log_losses
+from popclass.training.classifiers import ALONE, ON_BASE, STACKED, trainable
+from popclass.training.cross_validation import Arrays
+from popclass.training.folds import SUBJECT, Folds, Names
+from popclass.training.thresholds import BALANCED
+
+EVENTS_NEEDED = 200  # fewer never made a better model of the labels alone (docs/research/learning-curve.md)
+
+
+def candidate_tables(X: np.ndarray, logs: np.ndarray | None, y: np.ndarray, splits: Folds) -> Arrays:
+    """Return the features of each candidate that can be trained on every fold.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, f)
+    logs : ndarray, shape (n, k), optional
+        Result of `popclass.training.graphs.base_logs`; without it there are only candidates of the labels alone.
+    y : ndarray of int, shape (n,)
+    splits : list of (training indices, held-out indices)
+    """
+    tables = dict.fromkeys(ALONE, X)
+    if logs is not None:
+        tables |= dict.fromkeys((kind + STACKED for kind in ON_BASE), np.hstack([X, logs]))
+    sides = [train for train, _ in splits]
+    return {kind: table for kind, table in tables.items() if trainable(kind, y, sides)}
+
+
+def target_losses(
+    target: str, y: np.ndarray, probabilities: np.ndarray, frequencies: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the loss of each event; their mean is the loss of the target.
+
+    Parameters
+    ----------
+    target : str
+    y : ndarray of int, shape (n,)
+    probabilities : ndarray, shape (n, k)
+    frequencies : ndarray, shape (k,), optional
+        Share of each class for which the probabilities are calibrated (default: that in `y`).
+
+    Examples
+    --------
+    >>> y, p = np.array([0, 1, 1, 1]), np.array([[0.25, 0.75]] * 4)
+    >>> target_losses("balanced", y, p).mean().round(3) == np.log(2).round(3)
+    True
+    """
+    if target != BALANCED:
+        return log_losses(y, probabilities)
+    k = probabilities.shape[1]
+    shares = np.bincount(y, minlength=k) / len(y)
+    weighed = probabilities / np.maximum(shares if frequencies is None else frequencies, 1 / len(y))
+    weights = np.divide(1.0, shares, out=np.zeros(k), where=shares > 0) / np.count_nonzero(shares)
+    return np.asarray(log_losses(y, weighed / weighed.sum(axis=1, keepdims=True)) * weights[y])
+
+
+def compare(losses: Arrays, corrected: np.ndarray, groups: Names, grouped_by: str, seed: int = 0) -> tuple[bool, str]:
+    """Decide whether the best of some models replaces the corrected base.
+
+    Parameters
+    ----------
+    losses : mapping of str to ndarray, shape (n,)
+        Log loss of each held-out event by each model.
+    corrected : ndarray, shape (n,)
+        The same of the base with its correction.
+    groups : sequence of str, length n
+        Held-out group of each event.
+    grouped_by : str
+        Kind of the groups; only scores over a `subject` apply to a new person.
+    seed : int
+
+    Returns
+    -------
+    replaces : bool
+    remark : str
+        The reason, for people; empty where there are no models.
+
+    Examples
+    --------
+    >>> groups = [str(i // 10) for i in range(100)]
+    >>> compare({"forest": np.full(100, 0.2)}, np.full(100, 0.5), groups, "subject")[0]
+    True
+    >>> compare({"forest": np.full(100, 0.2)}, np.full(100, 0.5), groups, "recording")[0]
+    False
+    """
+    if not losses:
+        return False, ""
+    kind = min(losses, key=lambda each: losses[each].mean())
+    gain = corrected - losses[kind]
+    span = mean_interval(gain, groups, seed=seed)
+    interval = "too few groups for an interval" if span is None else f"95 % interval {-span[1]:+.3f} to {-span[0]:+.3f}"
+    if span is not None and math.isclose(*span):
+        interval = "no interval, as all bootstrap draws agree"
+    found = (
+        f"{kind}, trained on these labels alone, had a log loss {abs(gain.mean()):.3f} ({interval}) "
+        f"{'below' if gain.mean() > 0 else 'above'} that of the base with a correction, on held-out {grouped_by}s"
+    )
+    if gain.mean() > 0 and grouped_by == SUBJECT and span is not None and span[0] > 0:
+        return True, f"{found}; that is clearly better, so it replaces the base"
+    if gain.mean() > 0 and grouped_by != SUBJECT:
+        subjects = f"name the subjects in a labels.csv, {FEWEST_GROUPS} or more, and 2 or more for each class"
+        return False, f"{found}, which does not apply to a new person, so the base stays; to compare them, {subjects}"
+    return False, f"{found}; {'that is not clear enough, so ' if gain.mean() > 0 else ''}the base stays"
