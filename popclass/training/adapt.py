@@ -2,7 +2,8 @@
 
 The predictions of the base are corrected (`popclass.training.correction`). The correction is shrunk so strongly that a
 few labels can do little harm. It is dropped if held-out groups speak against it by more than the standard error over
-the groups. Choosing the strength on so few labels did worse than one strength for all
+the groups; where five or more subjects are held out, if its loss is higher at all. The loss is that of the target
+(`popclass.training.losses`). Choosing the strength on so few labels did worse than one strength for all
 (docs/research/learning-curve.md). Scores are nested: whether to correct is decided anew without each fold. Labels that
 cannot be split into folds leave the base as it is.
 
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from popclass.errors import LabelError
-from popclass.metrics.scores import log_losses
+from popclass.metrics.bootstrap import FEWEST_GROUPS
 from popclass.metrics.tables import BASELINE
 from popclass.model.calibration import Calibration
 from popclass.model.model import Model
@@ -29,14 +30,15 @@ from popclass.model.novelty import Novelty
 from popclass.training.classifiers import to_float32
 from popclass.training.correction import Correction, Scale, base_probabilities, feature_scale, fit_correction
 from popclass.training.cross_validation import Arrays, tracked
-from popclass.training.folds import EVENT, Folds, Names, make_folds
+from popclass.training.folds import EVENT, SUBJECT, Folds, Names, make_folds
 from popclass.training.graphs import corrected_graph
+from popclass.training.losses import target_losses
 from popclass.training.settings import AUTO, FitConfig, choose_thresholds, run_info
-from popclass.training.thresholds import BALANCED, PRECISION, HeldOut, is_joint, joint_thresholds
+from popclass.training.thresholds import BALANCED, PRECISE, PRECISION, HeldOut, is_joint, joint_thresholds
 from popclass.utils.text import counted
 
 BASE, CORRECTED = "base", "corrected"  # stored names
-STRENGTH = 300.0  # of the shrinkage of the slopes, in events
+STRENGTH = 100.0  # of the shrinkage of the slopes, in events (docs/research/learning-curve.md)
 INNER_FOLDS = 3
 MOST_REFERENCES = 500  # added to the novelty measure of the base
 
@@ -53,7 +55,16 @@ def ancestry(base: Model) -> dict[str, Any]:
 
 
 def choose_correction(
-    p: np.ndarray, X: np.ndarray, y: np.ndarray, groups: Names, scale: Scale, *, seed: int = 0
+    p: np.ndarray,
+    X: np.ndarray,
+    y: np.ndarray,
+    groups: Names,
+    scale: Scale,
+    *,
+    seed: int = 0,
+    target: str = PRECISE,
+    frequencies: np.ndarray | None = None,
+    strict: bool = False,
 ) -> Correction | None:
     """Return the correction fitted on all events, or None if held-out groups speak against it.
 
@@ -65,9 +76,15 @@ def choose_correction(
     y : ndarray of int, shape (n,)
         True classes; not every class need be present.
     groups : sequence of str, length n
-    scale : pair of ndarray, shape (f,)
+    scale : pair of ndarray
         Result of `popclass.training.correction.feature_scale`.
     seed : int
+    target : str
+        Decides on the loss, see `popclass.training.losses`.
+    frequencies : ndarray, shape (k,), optional
+        Share of each class for which `p` is calibrated (default: that in `y`).
+    strict : bool
+        Whether any higher loss speaks against it, not only one higher by more than its standard error.
 
     Returns
     -------
@@ -78,11 +95,12 @@ def choose_correction(
         splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=INNER_FOLDS, seed=seed)
     except LabelError:
         return fit_correction(p, X, y, scale, STRENGTH)
-    loss = np.empty(len(y))
+    corrected = np.empty_like(p)
     for train, test in splits:
         correction = fit_correction(p[train], X[train], y[train], scale, STRENGTH)
-        loss[test] = log_losses(y[test], correction.apply(p[test], X[test]))
-    if clearly_better(log_losses(y, p), loss, groups):
+        corrected[test] = correction.apply(p[test], X[test])
+    before, after = target_losses(target, y, p, frequencies), target_losses(target, y, corrected)
+    if clearly_better(before, after, groups) or (strict and before.mean() < after.mean()):
         return None
     return fit_correction(p, X, y, scale, STRENGTH)
 
@@ -119,6 +137,8 @@ class Adaptation:
         Empty where the events cannot be split.
     held_out : dict of ndarray, shape (n, k)
         Held-out probabilities of the base, the corrected base and the baseline. Without folds there is only the base.
+    losses : ndarray, shape (n,)
+        Held-out loss of each event by the corrected base; not set without folds.
 
     Raises
     ------
@@ -173,7 +193,10 @@ class Adaptation:
     def choose(self, rows: np.ndarray) -> Correction | None:
         """Return the correction fitted to some of the events, None for none."""
         groups = [self.groups[i] for i in rows]
-        return choose_correction(self.p[rows], self.X[rows], self.y[rows], groups, self.scale, seed=self.config.seed)
+        strict = self.config.grouped_by == SUBJECT and len(set(groups)) >= FEWEST_GROUPS
+        choice: dict[str, Any] = {"seed": self.config.seed, "target": self.config.target, "strict": strict}
+        frequencies, data = self.base.frequencies, (self.p[rows], self.X[rows], self.y[rows])
+        return choose_correction(*data, groups, self.scale, frequencies=frequencies, **choice)
 
     def _split(self) -> tuple[Folds, str]:
         """Return the folds, and the reason where there are none."""
@@ -191,10 +214,12 @@ class Adaptation:
         if not self.splits:
             return {BASE: self.p}
         corrected, frequencies = self.p.copy(), np.empty_like(self.p)
+        priors = np.tile(self.base.frequencies, (len(self.y), 1))
         for train, test in tracked(self.splits, "adapting", len(self.splits), self.config.progress):
             frequencies[test] = np.bincount(self.y[train], minlength=self.p.shape[1]) / len(train)
             if chosen := self.choose(train):
-                corrected[test] = chosen.apply(self.p[test], self.X[test])
+                corrected[test], priors[test] = chosen.apply(self.p[test], self.X[test]), frequencies[test]
+        self.losses = target_losses(self.config.target, self.y, corrected, priors)
         return {BASE: self.p, CORRECTED: corrected, BASELINE: frequencies}
 
     def extend_novelty(self) -> tuple[Novelty, np.ndarray]:

@@ -24,13 +24,12 @@ from typing import Any
 import numpy as np
 
 from popclass.errors import LabelError
-from popclass.metrics.tables import BASELINE, MFCC_FOREST
+from popclass.metrics.tables import BASELINE, MFCC_FOREST, STACKED
 
 KINDS = ("logistic", "svm", "forest")
 BOOSTING, SMALL_BOOSTING = "boosting", "small boosting"
 ALONE = (*KINDS, SMALL_BOOSTING)  # candidates of the labels alone
-ON_BASE = ("logistic", "forest", SMALL_BOOSTING)  # candidates that also get the predictions of a base
-STACKED = " with base"  # ends the name of the latter
+ON_BASE = ("logistic", SMALL_BOOSTING)  # candidates that also get the predictions of a base
 ONNX_OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for every onnxruntime that popclass allows
 SVM_EVENTS = 4000  # the time of a support vector machine grows with the square of the events
 PLATT_FOLDS = 3
@@ -50,7 +49,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "early_stopping": False,
     },
     SMALL_BOOSTING: {
-        "max_iter": 150,
+        "max_iter": 60,
         "learning_rate": 0.06,
         "max_leaf_nodes": 8,
         "min_samples_leaf": 10,

@@ -1,7 +1,7 @@
 """Shrunk correction of a base model's probabilities.
 
 Few labelled events do not suffice for a classifier of fifty features, but they can show where an existing one is wrong.
-With p the calibrated probabilities of the base and z the features standardized by its statistics,
+With p the calibrated probabilities of the base and z the features whitened by the covariance inside its classes,
 
     q = softmax(s log p + z V + b)
 
@@ -21,7 +21,7 @@ from popclass.model.novelty import Novelty
 from popclass.training.classifiers import to_float32
 
 SHRINKAGE = 50.0  # of s towards 1 and b towards 0, in events; high, since events of one person are not independent
-CLIP = 4.0  # of standardized features, so that none decides alone
+CLIP = 4.0  # of whitened features, so that none decides alone
 ABSENT = 1e4  # subtracted from the logit of a class without labels
 RECALIBRATION = float("inf")  # strength that keeps V at 0
 
@@ -40,8 +40,8 @@ class Correction:
         b; 0 for classes that are not present.
     slopes : ndarray, shape (f, k)
         V; likewise.
-    scale : pair of ndarray, shape (f,)
-        Mean and spread for the standardization of the features.
+    scale : pair of ndarray, shapes (f,) and (f, f)
+        Mean and whitening of the features.
     present : ndarray of bool, shape (k,)
         Classes that were among the labels.
     """
@@ -78,7 +78,7 @@ def fit_correction(p: np.ndarray, X: np.ndarray, y: np.ndarray, scale: Scale, st
     X : ndarray, shape (n, f)
     y : ndarray of int, shape (n,)
         True classes, 0 to k - 1; not every class need be present.
-    scale : pair of ndarray, shape (f,)
+    scale : pair of ndarray
         Result of `feature_scale`.
     strength : float
         Strength of the shrinkage of V, in events; `RECALIBRATION` keeps V at 0.
@@ -115,18 +115,14 @@ def base_probabilities(base: Model, X: np.ndarray) -> np.ndarray:
 
 
 def feature_scale(base: Model) -> Scale:
-    """Return mean and spread of each feature in the training data of the base, shape (f,) each.
+    """Return mean and whitening of the features in the training data of the base, shapes (f,) and (f, f).
 
-    A few new events could not tell them. The spread is that inside the classes, from the whitening of the base's
-    novelty measure.
+    A few new events could not tell them. The covariance is that inside the classes, of the base's novelty measure.
     """
     novelty = Novelty.from_json(base.info["novelty"])
-    covariance = np.linalg.pinv(novelty.whitening @ novelty.whitening.T)
-    spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    spread[spread == 0] = 1.0  # a constant feature
-    return to_float32(novelty.mean), to_float32(spread)
+    return to_float32(novelty.mean), to_float32(novelty.whitening)
 
 
 def standardize(X: np.ndarray, scale: Scale) -> np.ndarray:
-    """Return features in units of their spread, clipped at `CLIP`."""
-    return np.asarray(np.clip((X - scale[0]) / scale[1], -CLIP, CLIP))
+    """Return whitened features, clipped at `CLIP`."""
+    return np.asarray(np.clip((X - scale[0]) @ scale[1], -CLIP, CLIP))

@@ -19,20 +19,21 @@ from popclass.errors import UsageError
 from popclass.features import FrontEnd
 from popclass.metrics.bootstrap import score_with_intervals
 from popclass.metrics.scores import risk_coverage
-from popclass.metrics.tables import MFCC_FOREST
+from popclass.metrics.tables import MFCC_FOREST, STACKED
 from popclass.model.file import SCHEMA_VERSION
 from popclass.model.model import Model
 from popclass.training import classifiers
-from popclass.training.adapt import CORRECTED, Adaptation, ancestry, can_adapt
-from popclass.training.classifiers import ALONE, STACKED
+from popclass.training.adapt import Adaptation, ancestry, can_adapt
+from popclass.training.classifiers import ALONE
 from popclass.training.context import ContextSamples, inherit_context
 from popclass.training.cross_validation import Arrays, CrossValidation, fit_calibration
 from popclass.training.folds import Folds, Names, index_classes, make_folds
 from popclass.training.graphs import base_logs, stacked_graph
+from popclass.training.losses import target_losses
 from popclass.training.open_set import learn_open_set
-from popclass.training.selection import EVENTS_NEEDED, candidate_tables, compare, target_losses
+from popclass.training.selection import EVENTS_NEEDED, candidate_tables, compare
 from popclass.training.settings import AUTO, FitConfig, choose_thresholds, run_info
-from popclass.training.thresholds import fit_novelty, fit_space
+from popclass.training.thresholds import BALANCED, fit_novelty, fit_space
 
 
 def fit(
@@ -127,9 +128,10 @@ class _Fit:
         tested = CrossValidation(tables, self.y, self.splits, mfcc=mfcc, **options)
         remarks: list[str] = []
         if replaces and adaptation is not None:
-            corrected = self.losses(self.y, adaptation.held_out[CORRECTED])
             losses = {kind: self.losses(self.y, tested.held_out[kind]) for kind in tested.kinds}
-            better, remark = compare(losses, corrected, self.groups, config.grouped_by, seed=config.seed)
+            measure = "balanced log loss" if config.target == BALANCED else "log loss"
+            compared = losses, adaptation.losses, self.groups, config.grouped_by
+            better, remark = compare(*compared, seed=config.seed, measure=measure)
             if not better:
                 return adaptation.model(tested.held_out, [remark] if remark else [])
             remarks.append(remark)
@@ -149,7 +151,11 @@ class _Fit:
         X, y, classes, splits, config = self.X, self.y, self.classes, self.splits, self.config
         kind, seed = tested.best(self.losses), config.seed
         held_out, nested = tested.held_out[kind], tested.nest(self.losses)
-        novelty, held_out_novelty = fit_novelty(X, y, splits, seed=seed)
+        stacked = kind.endswith(STACKED)
+        if stacked and self.adaptation is not None:  # the context stage of the base was trained with its novelty
+            novelty, held_out_novelty = self.adaptation.extend_novelty()
+        else:
+            novelty, held_out_novelty = fit_novelty(X, y, splits, seed=seed)
         context, more = inherit_context(self.base, classes)
         contextual, with_context, left_out = held_out, None, None
         if samples is not None:
@@ -171,7 +177,6 @@ class _Fit:
         if self.adaptation is not None:
             candidates = {**self.adaptation.held_out, **candidates}
         run = run_info(config, classes, self.labels, self.groups, splits, candidates, best)
-        stacked = kind.endswith(STACKED)
         info = {
             **run,
             "schema_version": SCHEMA_VERSION,

@@ -23,10 +23,10 @@ LOGS, BOTH = "base_logs", "features_and_logs"
 
 def corrected_graph(base: Model, correction: Correction) -> bytes:
     """Return the graph of the base with its calibration and the correction, as a serialized ONNX model."""
-    mean, scale = correction.scale
+    mean, whitening = correction.scale
     present, bias = correction.present, correction.bias - ABSENT * ~correction.present
     constants = {
-        **{"mean": mean, "scale": scale, "low": -CLIP, "high": CLIP},
+        **{"mean": mean, "whitening": whitening, "low": -CLIP, "high": CLIP},
         **{"slopes": correction.slopes, "sharpness": correction.sharpness, "bias": bias},
         **{"present": present[:, None], "absent": ~present},
     }
@@ -34,8 +34,8 @@ def corrected_graph(base: Model, correction: Correction) -> bytes:
     nodes = [
         ("Exp", [LOGS], "base"),
         ("Sub", [graph.features, "mean"], "centred"),
-        ("Div", ["centred", "scale"], "scaled"),
-        ("Clip", ["scaled", "low", "high"], "ended"),
+        ("MatMul", ["centred", "whitening"], "white"),
+        ("Clip", ["white", "low", "high"], "ended"),
         ("MatMul", ["ended", "slopes"], "moved"),
         ("Mul", [LOGS, "sharpness"], "sharpened"),
         ("Add", ["sharpened", "moved"], "summed"),

@@ -5,9 +5,6 @@ generalization; Wolpert 1992, Neural Networks). A base was trained on far more p
 is replaced only on evidence about people: the folds must keep subjects apart, and the 95 % interval of the difference
 in loss must lie above 0. Where folds keep only recordings apart, a model that overfits to these few people looks good
 whatever it is worth for others.
-
-The loss is that of the target: log loss, or for `balanced` the log loss that classes have on average if probabilities
-are weighed as though classes were equally frequent.
 """
 
 from __future__ import annotations
@@ -17,11 +14,10 @@ import math
 import numpy as np
 
 from popclass.metrics.bootstrap import FEWEST_GROUPS, mean_interval
-from popclass.metrics.scores import log_losses
-from popclass.training.classifiers import ALONE, ON_BASE, STACKED, trainable
+from popclass.metrics.tables import STACKED
+from popclass.training.classifiers import ALONE, ON_BASE, trainable
 from popclass.training.cross_validation import Arrays
 from popclass.training.folds import SUBJECT, Folds, Names
-from popclass.training.thresholds import BALANCED
 
 EVENTS_NEEDED = 200  # fewer never made a better model of the labels alone (docs/research/learning-curve.md)
 
@@ -44,41 +40,15 @@ def candidate_tables(X: np.ndarray, logs: np.ndarray | None, y: np.ndarray, spli
     return {kind: table for kind, table in tables.items() if trainable(kind, y, sides)}
 
 
-def target_losses(
-    target: str, y: np.ndarray, probabilities: np.ndarray, frequencies: np.ndarray | None = None
-) -> np.ndarray:
-    """Return the loss of each event; their mean is the loss of the target.
-
-    Parameters
-    ----------
-    target : str
-    y : ndarray of int, shape (n,)
-    probabilities : ndarray, shape (n, k)
-    frequencies : ndarray, shape (k,), optional
-        Share of each class for which the probabilities are calibrated (default: that in `y`).
-
-    Examples
-    --------
-    >>> y, p = np.array([0, 1, 1, 1]), np.array([[0.25, 0.75]] * 4)
-    >>> target_losses("balanced", y, p).mean().round(3) == np.log(2).round(3)
-    True
-    """
-    if target != BALANCED:
-        return log_losses(y, probabilities)
-    k = probabilities.shape[1]
-    shares = np.bincount(y, minlength=k) / len(y)
-    weighed = probabilities / np.maximum(shares if frequencies is None else frequencies, 1 / len(y))
-    weights = np.divide(1.0, shares, out=np.zeros(k), where=shares > 0) / np.count_nonzero(shares)
-    return np.asarray(log_losses(y, weighed / weighed.sum(axis=1, keepdims=True)) * weights[y])
-
-
-def compare(losses: Arrays, corrected: np.ndarray, groups: Names, grouped_by: str, seed: int = 0) -> tuple[bool, str]:
+def compare(
+    losses: Arrays, corrected: np.ndarray, groups: Names, grouped_by: str, *, seed: int = 0, measure: str = "log loss"
+) -> tuple[bool, str]:
     """Decide whether the best of some models replaces the corrected base.
 
     Parameters
     ----------
     losses : mapping of str to ndarray, shape (n,)
-        Log loss of each held-out event by each model.
+        Loss of each held-out event by each model.
     corrected : ndarray, shape (n,)
         The same of the base with its correction.
     groups : sequence of str, length n
@@ -86,6 +56,8 @@ def compare(losses: Arrays, corrected: np.ndarray, groups: Names, grouped_by: st
     grouped_by : str
         Kind of the groups; only scores over a `subject` apply to a new person.
     seed : int
+    measure : str
+        Name of the loss in the remark.
 
     Returns
     -------
@@ -109,8 +81,9 @@ def compare(losses: Arrays, corrected: np.ndarray, groups: Names, grouped_by: st
     interval = "too few groups for an interval" if span is None else f"95 % interval {-span[1]:+.3f} to {-span[0]:+.3f}"
     if span is not None and math.isclose(*span):
         interval = "no interval, as all bootstrap draws agree"
+    labels = "labels" if kind.endswith(STACKED) else "labels alone"
     found = (
-        f"{kind}, trained on these labels alone, had a log loss {abs(gain.mean()):.3f} ({interval}) "
+        f"{kind}, trained on these {labels}, had a {measure} {abs(gain.mean()):.3f} ({interval}) "
         f"{'below' if gain.mean() > 0 else 'above'} that of the base with a correction, on held-out {grouped_by}s"
     )
     if gain.mean() > 0 and grouped_by == SUBJECT and span is not None and span[0] > 0:

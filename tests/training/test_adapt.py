@@ -9,14 +9,7 @@ from popclass.errors import LabelError
 from popclass.metrics.tables import describe
 from popclass.model.model import Model
 from popclass.training import adapt as module
-from popclass.training.adapt import (
-    BASE,
-    CORRECTED,
-    adapt,
-    choose_correction,
-    clearly_better,
-    compare,
-)
+from popclass.training.adapt import BASE, CORRECTED, choose_correction, clearly_better
 from popclass.training.correction import (
     base_probabilities,
     feature_scale,
@@ -39,7 +32,7 @@ def base() -> Model:
 
 
 def adapted(base, X, labels, groups, **options) -> Model:
-    return adapt(base, X, labels, groups, FitConfig(**options))[0]
+    return fit(X, labels, groups, FakeFrontEnd(), FitConfig(**options), base=base)
 
 
 def log_loss(p, y):
@@ -113,31 +106,32 @@ def test_adapt_grouped_by_event(base):
 
 def rotated_labels(base, monkeypatch, grouped_by, groups=None):
     """Adapt the base to labels that name every class by another, so that it is always wrong."""
-    X, y, people = shifted_events(600, 12, seed=7)
+    X, y, people = shifted_events(240, 12, seed=7)
     monkeypatch.setattr(module, "STRENGTH", 1e9)
     labels = [CLASSES[i] for i in (y + 1) % 3]
-    return adapt(base, X, labels, groups or people, FitConfig(folds=3, grouped_by=grouped_by))
+    return adapted(base, X, labels, groups or people, folds=2, grouped_by=grouped_by)
 
 
 def test_adapt_replaced_by_better_model(base, monkeypatch):
-    model, replaced = rotated_labels(base, monkeypatch, "subject")
-    assert "clearly better" in replaced
+    model = rotated_labels(base, monkeypatch, "subject")
+    assert any("clearly better" in remark for remark in model.info["training"]["remarks"])
+    assert model.info["scores"]["chosen"] == model.info["classifier"]["kind"] not in (BASE, CORRECTED)
     rows = [model.info["scores"]["candidates"][name] for name in (BASE, CORRECTED)]
     assert all(low < row["log_loss"] < high for row in rows for low, high in [row["interval"]])
 
 
 @pytest.mark.parametrize("grouped_by", ["recording", "event"])
 def test_adapt_not_replaced_without_subjects(base, monkeypatch, grouped_by):
-    model, replaced = rotated_labels(base, monkeypatch, grouped_by)
-    assert replaced is None
+    model = rotated_labels(base, monkeypatch, grouped_by)
+    assert model.info["scores"]["chosen"] in (BASE, CORRECTED)
     assert "does not apply to a new person" in model.info["training"]["remarks"][-1]
     assert {BASE, CORRECTED, "forest", "logistic", "svm"} <= set(model.info["scores"]["candidates"])
     assert model.info["scores"]["chosen"] == CORRECTED
 
 
 def test_adapt_not_replaced_with_four_subjects(base, monkeypatch):
-    model, replaced = rotated_labels(base, monkeypatch, "subject", groups=[f"P{i % 4}" for i in range(600)])
-    assert replaced is None
+    model = rotated_labels(base, monkeypatch, "subject", groups=[f"P{i % 4}" for i in range(240)])
+    assert model.info["scores"]["chosen"] in (BASE, CORRECTED)
     assert "too few groups" in model.info["training"]["remarks"][-1]
 
 
@@ -236,41 +230,3 @@ def test_clearly_better():
     assert not clearly_better(loss, other, ["a"] * 10)
     assert clearly_better(loss, other, list("aabbccddee"))
     assert not clearly_better(other, loss, list("aabbccddee"))
-
-
-PEOPLE = [f"P{i // 20}" for i in range(120)]
-
-
-def compared(gain, groups=PEOPLE, grouped_by="subject"):
-    """Compare a model whose log loss is lower by `gain` for each person."""
-    _, place = np.unique(groups, return_inverse=True)
-    own = np.full(len(groups), 1.0) - np.resize(gain, place.max() + 1)[place]
-    return compare({"forest": own, "svm": own + 0.5}, np.ones(len(groups)), groups, grouped_by)
-
-
-def test_compare_better_for_every_subject():
-    replaces, remark = compared([0.2, 0.3, 0.4])
-    assert replaces
-    assert remark.startswith("forest")
-    assert "0.300 (95 % interval -0.367 to -0.233) below" in remark
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"gain": [0.9, -0.4, -0.4]}, "not clear enough"),
-        ({"gain": [-0.2]}, "0.200 (no interval, as all bootstrap draws agree) above"),
-        ({"gain": [0.3], "groups": PEOPLE[:80]}, "too few groups for an interval"),
-        ({"gain": [0.3], "grouped_by": "recording"}, "does not apply to a new person"),
-        ({"gain": [0.3], "grouped_by": "event"}, "name the subjects in a labels.csv"),
-    ],
-)
-def test_compare_base_stays(change, message):
-    replaces, remark = compared(**change)
-    assert not replaces
-    assert message in remark
-    assert "the base stays" in remark
-
-
-def test_compare_no_models():
-    assert compare({}, np.ones(4), list("abcd"), "subject") == (False, "")
