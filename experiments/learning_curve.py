@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     text = "\n\n".join(parts) + "\n"
     print(text)
     if options.page is not None:
-        before = PAGE.read_text("utf-8").partition("## ")[0]
+        before = PAGE.read_text("utf-8").partition("## The default model")[0]
         options.page.write_text(before + text, "utf-8")
     return 0
 

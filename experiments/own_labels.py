@@ -1,6 +1,6 @@
 """Scores of models that people train on their own labels, on other people.
 
-    python experiments/own_labels.py FOLDER [--people N]... [--others N] [--draws N] [-o PAGE]
+    python experiments/own_labels.py FOLDER [--people N]... [--others N] [--draws N] [--quick] [-o PAGE]
 
 FOLDER holds fully labelled recordings of many subjects as `popclass train` reads them, of a world that the bundled
 model was not trained on. An earlier version of the generator makes one (docs/research/own-labels.md). In each draw a
@@ -29,6 +29,7 @@ from popclass.model.model import Model
 from popclass.pipeline import apply_model
 from popclass.postprocess import postprocess
 from popclass.results import UNCERTAIN
+from popclass.training.adapt import Adaptation
 from popclass.training.fit import fit
 from popclass.training.folds import SUBJECT
 from popclass.training.settings import FitConfig
@@ -55,9 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--people", type=int, action="append", help=f"subjects that label ({PEOPLE}); repeatable")
     parser.add_argument("--others", type=int, default=OTHERS, help=f"subjects that are tested ({OTHERS})")
     parser.add_argument("--draws", type=int, default=DRAWS, help=f"draws of subjects ({DRAWS})")
+    parser.add_argument("--quick", action="store_true", help="test no candidates beside the base and its correction")
     parser.add_argument("-o", dest="page", type=Path, help="page to write")
     options = parser.parse_args(argv)
-    text = study([*read_folder(options.folder)], options.people or PEOPLE, options.others, options.draws)
+    text = study([*read_folder(options.folder)], options.people or PEOPLE, options)
     print(text)
     if options.page is not None:
         options.page.write_text(options.page.read_text("utf-8").partition("| people")[0] + text, "utf-8")
@@ -77,7 +79,7 @@ def read_folder(folder: Path) -> Iterator[Labelled]:
         yield Labelled(recording.subject or recording.name, extraction, metadata, labels)
 
 
-def study(found: Sequence[Labelled], people: Sequence[int], others: int, draws: int) -> str:
+def study(found: Sequence[Labelled], people: Sequence[int], options: argparse.Namespace) -> str:
     """Return the table of all draws, a row each, with the means."""
     head = ["people", "target", "draw", "events", "chosen", "bundled, sound", "bundled, final"]
     rows = [[*head, "trained, sound", "trained, final", "uncertain"]]
@@ -85,11 +87,11 @@ def study(found: Sequence[Labelled], people: Sequence[int], others: int, draws: 
     for number in people:
         for target in TARGETS:
             scores = []
-            for draw in range(draws):
+            for draw in range(options.draws):
                 drawn = np.random.default_rng([number, draw]).permutation(subjects)
                 own = [each for each in found if each.subject in drawn[:number]]
-                test = [each for each in found if each.subject in drawn[number : number + others]]
-                model, events = train_on(own, target)
+                test = [each for each in found if each.subject in drawn[number : number + options.others]]
+                model, events = train_on(own, target, options.quick)
                 shown = [str(number), target, str(draw + 1), str(events), model.info["classifier"]["kind"]]
                 scores.append([*score(test, reweighted(Model.default(), target))[:2], *score(test, model)])
                 rows.append([*shown, *(f"{each:.3f}" for each in scores[-1])])
@@ -98,7 +100,7 @@ def study(found: Sequence[Labelled], people: Sequence[int], others: int, draws: 
     return markdown_table(rows) + "\n"
 
 
-def train_on(own: Sequence[Labelled], target: str) -> tuple[Model, int]:
+def train_on(own: Sequence[Labelled], target: str, quick: bool = False) -> tuple[Model, int]:
     """Return a model trained as `popclass train` does it with the bundled base, and the number of events."""
     base = Model.default()
     rows = [
@@ -109,6 +111,8 @@ def train_on(own: Sequence[Labelled], target: str) -> tuple[Model, int]:
     ]
     X, labels, groups = zip(*rows, strict=True)
     config = FitConfig(target=target, grouped_by=SUBJECT)
+    if quick:
+        return Adaptation(base, np.array(X), labels, groups, config).model(), len(labels)
     return fit(np.array(X), labels, groups, base.frontend, config, base=base), len(labels)
 
 

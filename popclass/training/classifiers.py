@@ -30,6 +30,7 @@ KINDS = ("logistic", "svm", "forest")
 BOOSTING, SMALL_BOOSTING = "boosting", "small boosting"
 ALONE = (*KINDS, SMALL_BOOSTING)  # candidates of the labels alone
 ON_BASE = ("logistic", SMALL_BOOSTING)  # candidates that also get the predictions of a base
+OF_MANY = ("logistic", "forest", SMALL_BOOSTING)  # those of the labels alone where there are thousands of events
 ONNX_OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for every onnxruntime that popclass allows
 SVM_EVENTS = 4000  # the time of a support vector machine grows with the square of the events
 PLATT_FOLDS = 3

@@ -24,14 +24,14 @@ from popclass.model.file import SCHEMA_VERSION
 from popclass.model.model import Model
 from popclass.training import classifiers
 from popclass.training.adapt import Adaptation, ancestry, can_adapt
-from popclass.training.classifiers import ALONE
+from popclass.training.classifiers import ALONE, KINDS, trainable
 from popclass.training.context import ContextSamples, inherit_context
 from popclass.training.cross_validation import Arrays, CrossValidation, fit_calibration
-from popclass.training.folds import Folds, Names, index_classes, make_folds
+from popclass.training.folds import SUBJECT, Folds, Names, index_classes, make_folds
 from popclass.training.graphs import base_logs, stacked_graph
 from popclass.training.losses import target_losses
 from popclass.training.open_set import learn_open_set
-from popclass.training.selection import EVENTS_NEEDED, candidate_tables, compare
+from popclass.training.selection import EVENTS_NEEDED, MANY_EVENTS, candidate_tables, compare
 from popclass.training.settings import AUTO, FitConfig, choose_thresholds, run_info
 from popclass.training.thresholds import BALANCED, fit_novelty, fit_space
 
@@ -141,7 +141,12 @@ class _Fit:
         return self._finish(tested, tables, samples, remarks)
 
     def _tables(self) -> Arrays:
-        logs = None if self.adaptation is None else base_logs(self.adaptation.base, self.X)
+        """Return the features of the candidates; only quick ones for a remark where none can replace the base."""
+        logs = None
+        if self.adaptation is not None:
+            if self.config.grouped_by != SUBJECT:
+                return {kind: self.X for kind in KINDS if trainable(kind, self.y, [train for train, _ in self.splits])}
+            logs = base_logs(self.adaptation.base, self.X)
         return candidate_tables(self.X, logs, self.y, self.splits)
 
     def _finish(
@@ -217,8 +222,9 @@ class _Fit:
             count = f"{len(self.splits)} folds instead of {config.folds}"
             remarks.append(f"{count}: too few {config.grouped_by}s of each class")
         if config.classifier == AUTO:
-            missing = [kind for kind in ALONE if kind not in tested.kinds]
-            remarks += [f"{kind} was not tested: too few events of a class" for kind in missing]
+            missing, many = [kind for kind in ALONE if kind not in tested.kinds], len(self.y) >= MANY_EVENTS
+            why = f"it is slow with {MANY_EVENTS} events or more" if many else "too few events of a class"
+            remarks += [f"{kind} was not tested: {why}" for kind in missing]
         if len(tested.kinds) > 1 and selected:
             remarks.append(
                 "the scores chose the classifier, so they are a little too good; nested ones need more groups"

@@ -15,10 +15,11 @@ import numpy as np
 
 from popclass.metrics.bootstrap import FEWEST_GROUPS, mean_interval
 from popclass.metrics.tables import STACKED
-from popclass.training.classifiers import ALONE, ON_BASE, trainable
+from popclass.training.classifiers import ALONE, OF_MANY, ON_BASE, trainable
 from popclass.training.cross_validation import Arrays
 from popclass.training.folds import SUBJECT, Folds, Names
 
+MANY_EVENTS = 4000  # from here on there is no support vector machine, which is slow
 EVENTS_NEEDED = 200  # fewer never made a better model of the labels alone (docs/research/learning-curve.md)
 
 
@@ -33,7 +34,7 @@ def candidate_tables(X: np.ndarray, logs: np.ndarray | None, y: np.ndarray, spli
     y : ndarray of int, shape (n,)
     splits : list of (training indices, held-out indices)
     """
-    tables = dict.fromkeys(ALONE, X)
+    tables = dict.fromkeys(ALONE if len(y) < MANY_EVENTS else OF_MANY, X)
     if logs is not None:
         tables |= dict.fromkeys((kind + STACKED for kind in ON_BASE), np.hstack([X, logs]))
     sides = [train for train, _ in splits]
