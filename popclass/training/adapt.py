@@ -4,7 +4,7 @@ The predictions of the base are corrected (`popclass.training.correction`). The 
 few labels can do little harm. It is dropped if held-out groups speak against it by more than the standard error over
 the groups; where five or more subjects are held out, if its loss is higher at all. The loss is that of the target
 (`popclass.training.losses`). Choosing the strength on so few labels did worse than one strength for all
-(docs/research/learning-curve.md). Scores are nested: whether to correct is decided anew without each fold. Labels that
+(docs/research/learning-curve.md); only many events of the same few subjects shrink it more. Scores are nested: whether to correct is decided anew without each fold. Labels that
 cannot be split into folds leave the base as it is.
 
 The adapted model keeps the front end, the context weights and the novelty measure of the base. The new events join the
@@ -39,6 +39,7 @@ from popclass.utils.text import counted
 
 BASE, CORRECTED = "base", "corrected"  # stored names
 STRENGTH = 100.0  # of the shrinkage of the slopes, in events (docs/research/learning-curve.md)
+EVENTS_OF_A_SUBJECT = 10  # beyond these, further events of the same people shrink the correction as much more
 INNER_FOLDS = 3
 MOST_REFERENCES = 500  # added to the novelty measure of the base
 
@@ -65,6 +66,7 @@ def choose_correction(
     target: str = PRECISE,
     frequencies: np.ndarray | None = None,
     strict: bool = False,
+    strength: float | None = None,
 ) -> Correction | None:
     """Return the correction fitted on all events, or None if held-out groups speak against it.
 
@@ -85,24 +87,27 @@ def choose_correction(
         Share of each class for which `p` is calibrated (default: that in `y`).
     strict : bool
         Whether any higher loss speaks against it, not only one higher by more than its standard error.
+    strength : float, optional
+        Of the shrinkage of the slopes (default: `STRENGTH`).
 
     Returns
     -------
     Correction or None
         Where a class has a single group nothing can be held out, and the correction is used.
     """
+    strength = STRENGTH if strength is None else strength
     try:
         splits = make_folds(np.unique(y, return_inverse=True)[1], groups, folds=INNER_FOLDS, seed=seed)
     except LabelError:
-        return fit_correction(p, X, y, scale, STRENGTH)
+        return fit_correction(p, X, y, scale, strength)
     corrected = np.empty_like(p)
     for train, test in splits:
-        correction = fit_correction(p[train], X[train], y[train], scale, STRENGTH)
+        correction = fit_correction(p[train], X[train], y[train], scale, strength)
         corrected[test] = correction.apply(p[test], X[test])
     before, after = target_losses(target, y, p, frequencies), target_losses(target, y, corrected)
     if clearly_better(before, after, groups) or (strict and before.mean() < after.mean()):
         return None
-    return fit_correction(p, X, y, scale, STRENGTH)
+    return fit_correction(p, X, y, scale, strength)
 
 
 def clearly_better(loss: np.ndarray, other: np.ndarray, groups: Names) -> bool:
@@ -172,7 +177,7 @@ class Adaptation:
         frequencies = None if correction else base.frequencies.tolist()
         thresholds, uncertain = self.thresholds(corrected, held_out_novelty, frequencies)
         config = replace(config, remarks=[*self.remarks(correction), *remarks])
-        kind, strength = (CORRECTED, STRENGTH) if correction else (BASE, None)
+        kind, strength = (CORRECTED, self.strength) if correction else (BASE, None)
         candidates = self.held_out | (others or {})
         run = run_info(config, base.classes, self.labels, self.groups, self.splits, candidates, corrected)
         info = {
@@ -190,11 +195,18 @@ class Adaptation:
             info["calibration"] = Calibration.identity(len(base.classes)).to_json()
         return Model(graph, info)
 
+    @property
+    def strength(self) -> float:
+        """Strength of the shrinkage, in events: many events of few people say little about other people."""
+        each = len(self.y) / len(set(self.groups)) if self.config.grouped_by == SUBJECT else 0.0
+        return STRENGTH * max(1.0, each / EVENTS_OF_A_SUBJECT)
+
     def choose(self, rows: np.ndarray) -> Correction | None:
         """Return the correction fitted to some of the events, None for none."""
         groups = [self.groups[i] for i in rows]
         strict = self.config.grouped_by == SUBJECT and len(set(groups)) >= FEWEST_GROUPS
         choice: dict[str, Any] = {"seed": self.config.seed, "target": self.config.target, "strict": strict}
+        choice["strength"] = self.strength
         frequencies, data = self.base.frequencies, (self.p[rows], self.X[rows], self.y[rows])
         return choose_correction(*data, groups, self.scale, frequencies=frequencies, **choice)
 
