@@ -4,8 +4,8 @@ The predictions of the base are corrected (`popclass.training.correction`). The 
 few labels can do little harm. It is dropped if held-out groups speak against it by more than the standard error over
 the groups; where five or more subjects are held out, if its loss is higher at all. The loss is that of the target
 (`popclass.training.losses`). Choosing the strength on so few labels did worse than one strength for all
-(docs/research/learning-curve.md); only many events of the same few subjects shrink it more. Scores are nested: whether to correct is decided anew without each fold. Labels that
-cannot be split into folds leave the base as it is.
+(docs/research/learning-curve.md); only many events of the same few subjects shrink it more. Scores are nested: whether
+to correct is decided anew without each fold. Labels that cannot be split into folds leave the base as it is.
 
 The adapted model keeps the front end, the context weights and the novelty measure of the base. The new events join the
 references of that measure, so that a person's own sounds are not novel any more. The thresholds of the base stay, too,
