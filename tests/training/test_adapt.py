@@ -197,7 +197,7 @@ def shifted_recordings(n, seed):
 
 
 def test_adapt_precision_sets_thresholds(base):
-    events = shifted_recordings(150, 6)
+    events = shifted_recordings(150, 7)
     plain, loose, strict = (adapted(base, *events, precision=p) for p in (None, 0.5, 0.99))
     assert plain.thresholds == base.thresholds
     assert plain.info["scores"]["joint_labels"]["wanted"] == PRECISION
