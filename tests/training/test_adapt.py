@@ -9,7 +9,7 @@ from popclass.errors import LabelError
 from popclass.metrics.tables import describe
 from popclass.model.model import Model
 from popclass.training import adapt as module
-from popclass.training.adapt import BASE, CORRECTED, choose_correction, clearly_better
+from popclass.training.adapt import BASE, CORRECTED, Adaptation, choose_correction, clearly_better
 from popclass.training.correction import (
     base_probabilities,
     feature_scale,
@@ -230,3 +230,20 @@ def test_clearly_better():
     assert not clearly_better(loss, other, ["a"] * 10)
     assert clearly_better(loss, other, list("aabbccddee"))
     assert not clearly_better(other, loss, list("aabbccddee"))
+
+
+def test_choose_correction_strict(base, monkeypatch):
+    X, y, groups = shifted_events(60, 12, seed=9)
+    monkeypatch.setattr(module, "clearly_better", lambda *_: False)
+    data = base_probabilities(base, X), X, y, groups, feature_scale(base)
+    overfit = {"strength": 1e-3}
+    assert choose_correction(*data, **overfit) is not None
+    assert choose_correction(*data, **overfit, strict=True) is None
+
+
+@pytest.mark.parametrize(("grouped_by", "strength"), [("subject", 200.0), ("recording", 100.0)])
+def test_adaptation_strength(base, grouped_by, strength):
+    X, y, _ = shifted_events(80, 4, seed=9)
+    people = [f"P{i % 4}" for i in range(80)]
+    made = Adaptation(base, X, [CLASSES[i] for i in y], people, FitConfig(grouped_by=grouped_by))
+    assert made.strength == strength
