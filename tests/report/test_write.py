@@ -26,6 +26,7 @@ from popclass.report import write_report
 from popclass.report.guidance import all_symptoms, guidance
 from popclass.report.page import SCRIPTS
 from popclass.report.write import labels_name, page_name, relative
+from popclass.suggestions.page import SCRIPTS as SUGGEST_SCRIPTS
 
 TEMPLATES = Path(sys.modules["popclass.report"].__path__[0]) / "templates"
 Run = Callable[..., tuple[int, str, list[str]]]
@@ -308,7 +309,7 @@ def test_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_scripts_complete_and_safe() -> None:
-    assert sorted(SCRIPTS) == sorted(path.name for path in TEMPLATES.glob("*.js"))
+    assert {*SCRIPTS, *SUGGEST_SCRIPTS} == {path.name for path in TEMPLATES.glob("*.js")}
     for path in TEMPLATES.iterdir():
         text = path.read_text("utf-8")
         assert "\r" not in text
