@@ -76,12 +76,14 @@ def main(argv: list[str] | None = None) -> int:
     if options.draws < 2 or len(people) < TOGETHER:
         parser.error(f"at least 2 draws and {TOGETHER} people with {FEWEST} sounds are needed; found {len(people)}")
     began, found = time.monotonic(), []
-    with ProcessPoolExecutor(
-        options.jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=[people]
-    ) as pool:
-        for number, scores in enumerate(pool.map(_draw, range(options.draws)), start=1):
-            found.append(scores)
-            print(f"{number} of {options.draws} draws, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    start = {"mp_context": get_context("spawn"), "initializer": _begin, "initargs": [people]}
+    with ProcessPoolExecutor(options.jobs, **start) as pool:
+        try:
+            for number, scores in enumerate(pool.map(_draw, range(options.draws)), start=1):
+                found.append(scores)
+                print(f"{number} of {options.draws}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        except KeyboardInterrupt:  # the tables state the number of draws
+            pool.shutdown(cancel_futures=True)
     text = tables(found, len(people))
     print(text)
     if options.write:

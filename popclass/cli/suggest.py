@@ -15,9 +15,11 @@ _HELP = """Suggest the sounds to label next, over all recordings of a folder.
 
 Three quarters are sounds for which the two largest probabilities are closest, one of each cluster of similar sounds;
 the rest is drawn at random. They are spread over the subjects that a manifest or labels name, else over the
-recordings. A page (.html) plays them, takes a label at one key, offers it for similar sounds of the recording, and
-saves labels.csv for popclass train. A table (.csv) holds them as 'unsure', which popclass train leaves out, until
-you write a class. Recordings that cannot be used are reported, and the exit code is 1.
+recordings. Recordings that cannot be used are reported, and the exit code is 1.
+
+A page (.html) plays the sounds, takes a label at one key, offers it for similar sounds of the recording, and saves
+a table for popclass train --partial. A table (.csv) holds them as 'unsure', which popclass train leaves out, until
+you write a class.
 
   popclass suggest recordings/ -o to_label.html
   popclass suggest recordings/ -o to_label.html -n 50 --manifest recordings/manifest.csv

@@ -249,6 +249,8 @@ class _Search:
 
     def suggestions(self, choices: Sequence[Choice], free: Flags) -> tuple[Suggestion, ...]:
         """Return the chosen sounds with the similar ones of their recordings that have no label."""
+        if not choices:
+            return ()
         context = self._context()
         level = np.array([event.snr_db for event in self.events])
         most = min(MOST_SIMILAR, SIMILAR_IN_ALL // max(len(choices), 1))

@@ -71,6 +71,12 @@ function apply() {
   goOn(count(chosen.length, "similar sound", "similar sounds") + " labelled as " + label + ".");
 }
 
+// Leave the similar sounds as they are, or go to the next sound.
+function forward() {
+  if (current.offered.length) goOn("Similar sounds have no label.");
+  else show(current.at + 1);
+}
+
 // Go to the next sound without a label, after this one or else from the first on.
 function goOn(done) {
   const order = Array.from({ length: data.suggested }, (_, at) => (current.at + 1 + at) % data.suggested);
@@ -286,7 +292,7 @@ const KEYS = [
     return [names, [letter, ...digit].filter(Boolean).join(" "), "label as " + label, () => choose(label)];
   }),
   [ofLetter("a"), "a", "apply the label to similar sounds", () => byId("apply").disabled || apply()],
-  [["ArrowRight"], "→", "go on without a label", () => show(current.at + 1)],
+  [["ArrowRight"], "→", "go on without a label", forward],
   [["ArrowLeft"], "←", "go back", () => show(current.at - 1)],
   [[...ofLetter("z"), "Backspace"], "z", "undo the last label", undo],
   [ofLetter("d"), "d", "save the labels", save],
@@ -297,8 +303,8 @@ const KEYS = [
 function begin() {
   loadLabels();
   listKeys(KEYS);
-  const buttons = { play: replay, back: () => show(current.at - 1), skip: () => show(current.at + 1), undo: undo, apply: apply,
-    leave: () => goOn("Similar sounds have no label."), "play-similar": () => playSimilar(current.offered), download: save,
+  const buttons = { play: replay, back: () => show(current.at - 1), skip: forward, undo: undo, apply: apply,
+    leave: forward, "play-similar": () => playSimilar(current.offered), download: save,
     open: () => byId("load").click(), help: () => byId("keys").showModal() };
   for (const [id, action] of Object.entries(buttons)) byId(id).addEventListener("click", action);
   byId("load").addEventListener("change", () => {
