@@ -32,7 +32,7 @@ LABELLED is as for popclass train --partial. The same recordings, model and labe
 """
 
 
-@click.command(help=_HELP, cls=options.Command)
+@click.command(help=_HELP, cls=options.TrainCommand)
 @click.argument("folder", type=options.PATH)
 @options.path("-o", "PAGE.html|CSV", "Page for labelling, or table to fill in.", "output", required=True)
 @options.number("-n", "Number of sounds.", 1, MOST, default=20)

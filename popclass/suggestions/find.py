@@ -37,6 +37,7 @@ from popclass.suggestions.records import Sound, Suggestion
 from popclass.suggestions.result import Suggestions
 from popclass.training.active import Choice, choose_events
 from popclass.utils.checks import check_number, check_path
+from popclass.utils.extras import require_train
 from popclass.utils.files import Stamp
 from popclass.utils.log import log_warnings
 from popclass.utils.text import abbreviated, counted, one_line
@@ -95,6 +96,8 @@ def suggest(
         If the manifest or the labels cannot be used.
     ModelError
         If the model cannot be used.
+    MissingLibraryError
+        If the libraries of the extra `train` are not installed.
 
     Examples
     --------
@@ -102,6 +105,7 @@ def suggest(
     >>> found.save("to_label.html")                                                # doctest: +SKIP
     >>> [(each.sound.recording, each.sound.event.start_s) for each in found.suggestions]     # doctest: +SKIP
     """
+    require_train("suggestions")
     check_number(count, "count", 1, MOST, whole=True)
     check_number(seed, "seed", 0, 2**32 - 1, whole=True)
     root = Path(check_path(folder, "a folder"))

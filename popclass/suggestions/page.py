@@ -58,7 +58,7 @@ def write_page(found: Selection, target: Target) -> tuple[str, ...]:
     number = len(found.suggestions)
     values = {
         "title": f"{counted(number, 'sound')} to label" if number else "No sound to label",
-        "folder": one_line(os.fspath(found.folder)),
+        "folder": one_line(os.path.basename(os.path.realpath(found.folder))),
         "recordings": counted(len(found.infos), "recording"),
         "sounds": counted(found.sounds, "sound"),
         "suggested": number,
