@@ -4,7 +4,7 @@ Three quarters are chosen by uncertainty: events with the smallest margin, the d
 probabilities (Scheffer et al. 2001). Many of them would be repeats of one sound, so only one is taken from each cluster
 of similar sounds. The other quarter is drawn at random, since the smallest margins alone show nothing of the sounds
 that a model is wrong about without doubt. Both are spread over the subjects: one of each, then a second of each, and so
-on. docs/research/suggest.md compares this with its parts and with chance.
+on. On generated people this does not beat the smallest margins alone, see docs/research/suggest.md.
 
 All functions take arrays, so any classifier can be used.
 """
