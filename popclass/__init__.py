@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from popclass.results import RecordingResult as RecordingResult
     from popclass.streaming import Listener as Listener
     from popclass.streaming import LiveEvent as LiveEvent
+    from popclass.suggestions import suggest as suggest
     from popclass.training import train as train
 
 _HOMES = {
@@ -35,7 +36,7 @@ _HOMES = {
     **dict.fromkeys(("Listener", "LiveEvent"), "popclass.streaming"),
     **dict.fromkeys(("Burst", "Event", "RecordingResult"), "popclass.results"),
     **{"classify_folder": "popclass.batch", "cut_clips": "popclass.batch.clips"},
-    **{"train": "popclass.training", "evaluate": "popclass.evaluation"},
+    **{"train": "popclass.training", "evaluate": "popclass.evaluation", "suggest": "popclass.suggestions"},
     **{"Model": "popclass.model.model", "Detector": "popclass.detection"},
 }
 __all__ = sorted(_HOMES)

@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from popclass.batch.files import FORMULA_STARTS
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import check_text, read_columns
+from popclass.formats.csv_io import FORMULA_STARTS, check_text, read_columns
 from popclass.formats.text import number
 from popclass.labels.table import meant_column
 from popclass.metadata import Metadata

@@ -42,7 +42,20 @@ EMPTY_CELLS = ("nan", "NaN", "None", "none", "null", "NULL", "<NA>", "#N/A")
 DELIMITERS = (",", ";", "\t")  # a spreadsheet writes ";" where the comma is the decimal sign, tabs in Unicode text
 OK = "ok"
 FAILED = "failed"
+# Starts of spreadsheet formulas, wide forms of East Asian keyboards and the characters skipped before them included.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 CAVITATIONS = ("expected_cavitations", "cavitations_low", "cavitations_high")
+
+
+def plain_path(path: str) -> str:
+    """Return a relative path that a spreadsheet reads as text, not as a formula.
+
+    Examples
+    --------
+    >>> plain_path("=1+1.wav"), plain_path("knee/=1+1.wav")
+    ('./=1+1.wav', 'knee/=1+1.wav')
+    """
+    return f"./{path}" if path.startswith(FORMULA_STARTS) else path
 
 
 def csv_line(cells: Iterable[Any]) -> str:

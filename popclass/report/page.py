@@ -38,7 +38,10 @@ from popclass.version import __version__
 Data = dict[str, Any]
 
 # In order of dependency.
-SCRIPTS = ("store.js", "labels.js", "sound.js", "picture.js", "table.js", "detail.js", "timeline.js", "main.js")
+SCRIPTS = (
+    *("common.js", "store.js", "labels.js", "corrections.js", "sound.js", "picture.js", "closeup.js"),
+    *("table.js", "detail.js", "timeline.js", "main.js"),
+)
 
 _ENVIRONMENT = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.loader = PackageLoader("popclass.report", "templates")
@@ -50,7 +53,7 @@ def render(template: str, values: Mapping[str, Any], model: Model, sites: Sequen
     Parameters
     ----------
     template : str
-        `page.html` or `index.html`.
+        `page.html`, `index.html` or `suggest.html`.
     values : mapping
         For the template; without a `script` the page can run none.
     model : Model
@@ -82,9 +85,9 @@ def _allowed(text: str | None) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
-def page_script() -> str:
+def page_script(names: Sequence[str] = SCRIPTS) -> str:
     """Return the scripts of a page, in one function scope."""
-    parts = "\n".join(map(_text, SCRIPTS))
+    parts = "\n".join(map(_text, names))
     return f'(function () {{\n"use strict";\n{parts}\n}})();\n'
 
 

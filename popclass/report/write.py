@@ -23,6 +23,7 @@ from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.batch.result import BatchResult
 from popclass.errors import AudioError, OutputError, UsageError
 from popclass.extraction import Progress
+from popclass.formats.csv_io import plain_path
 from popclass.formats.table import description, distinct_sessions, repeated_warnings, summary, total
 from popclass.formats.text import shares
 from popclass.labels.table import TABLE, TABLE_END
@@ -293,7 +294,7 @@ def labels_name(page: PathLike) -> str:
 
 
 def relative(path: PathLike, page: PathLike) -> str:
-    """Return a recording's path relative to the folder of a page, with `/`.
+    """Return a recording's path relative to the folder of a page, with `/`, that no spreadsheet reads as a formula.
 
     A page on standard output counts as in the current folder.
 
@@ -304,6 +305,6 @@ def relative(path: PathLike, page: PathLike) -> str:
     """
     folder = os.curdir if os.fspath(page) == STDOUT else os.path.dirname(os.path.abspath(page))
     try:
-        return Path(os.path.relpath(path, folder)).as_posix()
+        return plain_path(Path(os.path.relpath(path, folder)).as_posix())
     except ValueError:  # on another drive of Windows
         return Path(os.path.abspath(path)).as_posix()

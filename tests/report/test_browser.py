@@ -8,38 +8,26 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import browser
 import pytest
 import recordings
+from browser import click, complaints, downloaded, one, open_page, press, requests, until
 
 from popclass.cli import main
 from popclass.model.model import Model
 from popclass.pipeline import classify
 from popclass.report import clips, write_report
 
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        BROWSER is None or DRIVER is None,
-        reason="no chromium and chromedriver (apt-get install chromium chromium-driver)",
-    ),
-]
-OPTIONS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1400,1200"),
-    "--autoplay-policy=no-user-gesture-required",
-)
+pytestmark = browser.MARKS
 HOSTILE = '<img src=x onerror=alert(1)> & "take".wav'
 SUBJECT = "<script>alert(2)</script>"
 SOUNDS = ["cavitation", "snapping", "other", "cavitation"]
-PATIENCE_S = 20
 SHADES = """
 const canvas = document.getElementById(arguments[0]);
 const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
@@ -65,18 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def driver(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One browser for all tests, downloading into the folder of the page."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(BROWSER)
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
-    yield browser
-    browser.quit()
+    with browser.browser(tmp_path_factory.mktemp("profile"), folder) as started:
+        yield started
 
 
 @pytest.fixture
@@ -86,34 +64,6 @@ def page(driver: Any, folder: Path) -> Any:
     driver.execute_script("localStorage.clear()")
     open_page(driver, folder / "page.html")
     return driver
-
-
-def open_page(driver: Any, path: Path) -> None:
-    driver.get(path.as_uri())
-    until(driver, "return document.documentElement.dataset.ready")
-
-
-def until(driver: Any, script: str) -> Any:
-    """Return the result of a script once it is truthy."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(driver, PATIENCE_S, 0.05).until(lambda page: page.execute_script(script))
-
-
-def press(driver: Any, *keys: str) -> None:
-    from selenium.webdriver.common.action_chains import ActionChains
-
-    for key in keys:
-        ActionChains(driver).send_keys(key).perform()
-
-
-def click(driver: Any, selector: str) -> None:
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", one(driver, selector))
-    one(driver, selector).click()
-
-
-def one(driver: Any, selector: str) -> Any:
-    return driver.find_element("css selector", selector)
 
 
 def show_all(driver: Any) -> None:
@@ -144,23 +94,6 @@ def download(driver: Any, folder: Path) -> list[dict[str, str]]:
     click(driver, "#download")
     downloaded(driver, target)
     return list(csv.DictReader(target.open(encoding="utf-8", newline="")))
-
-
-def downloaded(driver: Any, target: Path) -> None:
-    """Wait for a file; the browser renames it when it is complete."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    WebDriverWait(driver, PATIENCE_S, 0.02).until(lambda _: target.exists() and target.stat().st_size)
-
-
-def complaints(driver: Any) -> list[str]:
-    return [entry["message"] for entry in driver.get_log("browser")]
-
-
-def requests(driver: Any) -> list[str]:
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    return [url for url in sent if not url.startswith(("data:", "blob:"))]
 
 
 def test_page_no_errors_no_requests(driver: Any, folder: Path) -> None:
@@ -271,6 +204,16 @@ def test_relabel_key_click_reload(page: Any, folder: Path) -> None:
     assert column(page, 7)[:2] == ["", ""]
     press(page, "u")
     assert column(page, 7)[:2] == ["✓", "✓"]
+
+
+def test_relabel_unsure(page: Any, folder: Path) -> None:
+    """An unsure event is in the download, and is no joint event."""
+    press(page, "4")
+    assert column(page, 2)[0].endswith("unsure")
+    assert "1 unsure" in one(page, "#corrected").text
+    assert next(row["label"] for row in download(page, folder) if row["file"] == HOSTILE) == "unsure"
+    press(page, "u")
+    assert not column(page, 2)[0].endswith("unsure")
 
 
 def test_add_and_remove_events(page: Any, folder: Path) -> None:

@@ -70,10 +70,6 @@ function captionOf(session, events, needed) {
     ", refractory period " + Math.round(session.period / 6) / 10 + " min" + needs + ".";
 }
 
-function count(number, one, many) {
-  return number + " " + (number === 1 ? one : many);
-}
-
 function pictureOf(session, events, needed) {
   const place = placeOf(session, events, needed);
   const svg = shape("svg", { viewBox: "0 0 " + place.width + " " + (place.top + 22), role: "img" });
