@@ -2,19 +2,21 @@
 
 `journal.jsonl` in the folder of results has one JSON object a line. Lines are only appended, unless a batch starts
 over. The first line names the version of the journal and of popclass, the SHA-256 of the model, the folder of
-recordings and the options that change labels. Each further line is one recording that was processed completely: its
-path relative to that folder, size, time of modification, and its `popclass.results.Analysis`. Numbers are written such
-that they read back the same to the last bit. A line `manifest` keeps the metadata of the manifest, so that the next run
-can report changes. Each of these lines ends with its own CRC-32.
+recordings and the options that change labels, as they were at first. Each further line is one recording that was
+processed completely: its path relative to that folder, size, time of modification, and its
+`popclass.results.Analysis`. Numbers are written such that they read back the same to the last bit. A line `manifest`
+keeps the metadata of the manifest, and a line `options` other options than before, so that the next run can report
+changes. Each of these lines ends with its own CRC-32.
 
 - A line counts once its line end is written. An incomplete last line, left by an interruption, is cut off.
 - A damaged line is ignored, and its recording is processed again.
 - A line counts only while the file still has that size and time of modification. The last line of a file counts.
 - Recordings that failed are not in the journal: they are tried again.
-- Labels are not in the journal, since the manifest may change from one run to the next.
-- Another model, folder, version of popclass, site, refractory period, minimum probability, `--count-by` or
-  `--class-frequencies` is refused; `--fresh` starts over. A journal without `--count-by` is an older one, made when
-  each pop counted; one without `--class-frequencies` was made with those of the model.
+- Labels are not in the journal, since the manifest and the options that change labels may differ from one run to the
+  next. A journal without `--count-by` is an older one, made when each pop counted; one without `--class-frequencies`
+  was made with those of the model.
+- Another model, folder or version of popclass, for which all sounds must be detected again, is refused; `--fresh`
+  starts over.
 - One batch at a time writes a journal.
 
 All results of a batch are made from journal lines, those of this run and those of an earlier one alike. So an
@@ -44,6 +46,9 @@ from popclass.utils.text import one_line, visible
 
 NAME = "journal.jsonl"
 VERSION = 3
+
+Options = dict[str, Any]
+_OLDER: Options = {"--count-by": PER_POP, "--class-frequencies": FROM_MODEL}  # of a journal that does not state them
 
 _BEGINNING = b'{"journal":'
 _CRC = ',"crc":'
@@ -135,18 +140,20 @@ def read_sources(results_dir: Path) -> tuple[Path | None, dict[str, Source]]:
     return folder, found
 
 
-def _parse(lines: Iterable[bytes], classes: int) -> tuple[dict[str, Entry], Summary | None]:
-    """Return the recordings and the latest manifest of a journal; other and damaged lines are ignored."""
+def _parse(lines: Iterable[bytes], classes: int) -> tuple[dict[str, Entry], Summary | None, Options]:
+    """Return recordings, the latest manifest and options of a journal; other and damaged lines are ignored."""
     entries: dict[str, Entry] = {}
-    manifest = None
+    manifest, options = None, Options()
     for line in lines:
         with suppress(*_MALFORMED):
             content = _unseal(line.decode("ascii"))
             if "manifest" in content:
                 manifest = check_summary(content["manifest"])
+            elif "options" in content:
+                options = dict(content["options"])
             else:
                 entries[content["recording"]] = _entry(content, classes)
-    return entries, manifest
+    return entries, manifest, options
 
 
 class Journal:
@@ -168,6 +175,8 @@ class Journal:
         Recordings that earlier runs processed.
     manifest : dict or None
         Metadata of the manifest of the latest run, see `popclass.batch.manifest.summarize`; None if no run had one.
+    changed : tuple of str
+        Options that differ from those of the latest run, with both values; empty if there was no run before.
 
     Raises
     ------
@@ -188,9 +197,10 @@ class Journal:
                     raise OutputError(f"{self._shown} is not the journal of a batch; use another folder")
                 if fresh:
                     self._file.truncate(0)
-                self._check_head(json.dumps({"journal": VERSION, **made_by}, separators=(",", ":")) + "\n")
+                first = self._check_head(json.dumps({"journal": VERSION, **made_by}, separators=(",", ":")) + "\n")
                 with self._path.open("rb") as file:
-                    self.entries, self.manifest = _parse(file, classes)
+                    self.entries, self.manifest, latest = _parse(file, classes)
+                self.changed = self._note_options({**_OLDER, **first, **latest}, made_by)
             except BaseException:
                 self._file.close()
                 raise
@@ -212,8 +222,8 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def _check_head(self, head: str) -> None:
-        """Write the first line, or raise OutputError if it is another one; cut off an incomplete last line."""
+    def _check_head(self, head: str) -> Options:
+        """Write the first line, or raise OutputError if it is of another batch; cut off an incomplete last line."""
         with self._path.open("rb") as file:
             first = file.readline()
             complete = len(first) if first.endswith(b"\n") else 0
@@ -221,25 +231,28 @@ class Journal:
         self._file.truncate(complete)
         if not complete:
             self._write(head)
-        elif first != head.encode("ascii"):
-            self._check_older(first, json.loads(head))
+            first = head.encode("ascii")
+        return self._check_same(first, json.loads(head))
 
-    def _check_older(self, line: bytes, now: Mapping[str, Any]) -> None:
-        """Raise OutputError unless the first line is that of an older journal of the same batch."""
-        before, other = {}, None
+    def _check_same(self, line: bytes, now: Options) -> Options:
+        """Return the first line of a journal; raise OutputError if it is of another batch, options apart."""
+        other = None
         with suppress(*_MALFORMED):
-            before = {"--count-by": PER_POP, "--class-frequencies": FROM_MODEL, **json.loads(line)}
-            if before == now:
-                return
-            other = next((key for key in now if before.get(key) != now[key]), None)
-        if other is None:
-            what = "is something else"
-        elif other.startswith("--"):
-            begun, run = _option(other, before), _option(other, now)
-            what = f"was begun {begun} and is now run {run}; use the same options as before"
-        else:
-            what = f"is of another {other}"
+            before = dict(json.loads(line))
+            other = next((key for key in now if not key.startswith("--") and before.get(key) != now[key]), None)
+            if other is None and before.keys() <= now.keys():
+                return before
+        what = "is something else" if other is None else f"is of another {other}"
         raise OutputError(f"{self._shown} {what}; name another folder for the results, or start over with --fresh")
+
+    def _note_options(self, before: Options, now: Mapping[str, Any]) -> tuple[str, ...]:
+        """Append the options that change labels if they differ from those before; return what differs."""
+        options = {name: value for name, value in now.items() if name.startswith("--")}
+        differ = [name for name in options if before.get(name) != options[name]]
+        if differ:
+            self._write(seal({"options": options}))
+        shown = [f"{name} from {_shown(before.get(name))} to {_shown(options[name])}" for name in differ]
+        return tuple(shown) if self.entries else ()
 
     def _write(self, text: str) -> None:
         left = memoryview(text.encode("ascii"))
@@ -307,6 +320,5 @@ def _entry(content: Mapping[str, Any], classes: int) -> Entry:
     return Entry(Stamp(content["size"], content["mtime_ns"]), (size, checksum), Analysis(info, events, *tables))
 
 
-def _option(name: str, values: Mapping[str, Any]) -> str:
-    value = values.get(name)
-    return f"without {name}" if value is None else f"with {name} {one_line(str(value))}"
+def _shown(value: Any) -> str:
+    return "the default" if value is None else one_line(str(value))
