@@ -321,4 +321,4 @@ def _entry(content: Mapping[str, Any], classes: int) -> Entry:
 
 
 def _shown(value: Any) -> str:
-    return "the default" if value is None else one_line(str(value))
+    return "none" if value is None else one_line(str(value))

@@ -230,7 +230,11 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str], extr
             *(visible(info.subject or ""), visible(info.site or "")),
             info.recorded_at.isoformat() if info.recorded_at else None,
             "; ".join(one_line(warning) for warning in info.warnings),
-            *(*_count_cells(row), info.side, info.recorded_at_utc.isoformat() if info.recorded_at_utc else None),
+            *(
+                *_count_cells(row),
+                visible(info.side or ""),
+                info.recorded_at_utc.isoformat() if info.recorded_at_utc else None,
+            ),
             *(visible(info.extra.get(column, "")) for column in extra),
         ]
         yield csv_line(cells)

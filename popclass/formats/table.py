@@ -174,7 +174,7 @@ def description(result: RecordingResult) -> str:
     if result.site is not None:
         parts.append(f"site {one_line(result.site)}")
     if result.side is not None:
-        parts.append(f"{result.side} side")
+        parts.append(f"{one_line(result.side)} side")
     if result.subject is not None:
         parts.append(f"subject {one_line(result.subject)}")
     if (start := shown_start(result.info)) is not None:

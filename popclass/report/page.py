@@ -21,7 +21,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from popclass.formats.table import UNLIKE, description, is_unlike, repeated_warnings, summary
-from popclass.formats.text import rounded
+from popclass.formats.text import rounded, shown_start
 from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.report.clips import Clip
@@ -204,7 +204,8 @@ def _session(line: Timeline, results: Sequence[RecordingResult], places: Mapping
     return {
         "subject": None if line.subject is None else visible(line.subject),
         "site": line.site,
-        "began": None if line.started_at is None else line.started_at.isoformat(sep=" ", timespec="seconds"),
+        "side": line.side,
+        "began": shown_start(results[0].info),
         "cavities": None if session is None else session.cavities,
         "period": REFRACTORY_S if session is None else session.refractory_s,
         "countBy": PER_BURST if session is None else session.count_by,
