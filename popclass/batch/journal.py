@@ -5,8 +5,8 @@ over. The first line names the version of the journal and of popclass, the SHA-2
 recordings and the options that change labels, as they were at first. Each further line is one recording that was
 processed completely: its path relative to that folder, size, time of modification, and its
 `popclass.results.Analysis`. Numbers are written such that they read back the same to the last bit. A line `manifest`
-keeps the metadata of the manifest, and a line `options` other options than before, so that the next run can report
-changes. Each of these lines ends with its own CRC-32.
+keeps the metadata of the manifest, and a line `options` another model or other options than before, so that the next
+run can report changes. Each of these lines ends with its own CRC-32.
 
 - A line counts once its line end is written. An incomplete last line, left by an interruption, is cut off.
 - A damaged line is ignored, and its recording is processed again.
@@ -15,8 +15,9 @@ changes. Each of these lines ends with its own CRC-32.
 - Labels are not in the journal, since the manifest and the options that change labels may differ from one run to the
   next. A journal without `--count-by` is an older one, made when each pop counted; one without `--class-frequencies`
   was made with those of the model.
-- Another model, folder or version of popclass, for which all sounds must be detected again, is refused; `--fresh`
-  starts over.
+- With another model, which has another front end, all recordings are processed again. Their lines name that model, so
+  that those of both models are kept, and each run reads only its own.
+- Another folder or version of popclass is refused; `--fresh` starts over.
 - One batch at a time writes a journal.
 
 All results of a batch are made from journal lines, those of this run and those of an earlier one alike. So an
@@ -40,6 +41,7 @@ import numpy as np
 from popclass.batch.files import Fingerprint
 from popclass.batch.manifest import Summary, check_summary
 from popclass.errors import OutputError
+from popclass.formats.text import shortened
 from popclass.results import FROM_MODEL, PER_POP, Analysis, Event, RecordingInfo
 from popclass.utils.files import Stamp, system_errors
 from popclass.utils.text import one_line, visible
@@ -96,8 +98,16 @@ def to_line(recording: str, analysis: Analysis, stamp: Stamp, fingerprint: Finge
     )
 
 
-def read_entries(results_dir: Path, *, classes: int) -> dict[str, Entry]:
+def read_entries(results_dir: Path, *, classes: int, model: str | None = None) -> dict[str, Entry]:
     """Return the recordings in a journal by name.
+
+    Parameters
+    ----------
+    results_dir : Path
+    classes : int
+        Number of classes of the model.
+    model : str, optional
+        SHA-256 of the model that processed them (default: that of the first run).
 
     Raises
     ------
@@ -105,8 +115,11 @@ def read_entries(results_dir: Path, *, classes: int) -> dict[str, Entry]:
         If the journal cannot be read.
     """
     path = results_dir / NAME
+    first: Options = {}
     with system_errors(path, "read"), path.open("rb") as file:
-        return _parse(file, classes)[0]
+        with suppress(*_MALFORMED):
+            first = dict(json.loads(file.readline()))
+        return _parse(file, classes, None if model == first.get("model") else model)[0]
 
 
 class Source(NamedTuple):
@@ -140,8 +153,11 @@ def read_sources(results_dir: Path) -> tuple[Path | None, dict[str, Source]]:
     return folder, found
 
 
-def _parse(lines: Iterable[bytes], classes: int) -> tuple[dict[str, Entry], Summary | None, Options]:
-    """Return recordings, the latest manifest and options of a journal; other and damaged lines are ignored."""
+def _parse(lines: Iterable[bytes], classes: int, model: str | None) -> tuple[dict[str, Entry], Summary | None, Options]:
+    """Return recordings, the latest manifest and options of a journal; other and damaged lines are ignored.
+
+    `model` is that of the lines of recordings, None for those that name no model.
+    """
     entries: dict[str, Entry] = {}
     manifest, options = None, Options()
     for line in lines:
@@ -151,7 +167,7 @@ def _parse(lines: Iterable[bytes], classes: int) -> tuple[dict[str, Entry], Summ
                 manifest = check_summary(content["manifest"])
             elif "options" in content:
                 options = dict(content["options"])
-            else:
+            elif content.get("model") == model:
                 entries[content["recording"]] = _entry(content, classes)
     return entries, manifest, options
 
@@ -176,7 +192,7 @@ class Journal:
     manifest : dict or None
         Metadata of the manifest of the latest run, see `popclass.batch.manifest.summarize`; None if no run had one.
     changed : tuple of str
-        Options that differ from those of the latest run, with both values; empty if there was no run before.
+        Model and options that differ from those of the latest run, with both values; empty if there was no run before.
 
     Raises
     ------
@@ -198,8 +214,9 @@ class Journal:
                 if fresh:
                     self._file.truncate(0)
                 first = self._check_head(json.dumps({"journal": VERSION, **made_by}, separators=(",", ":")) + "\n")
+                self._model = None if made_by.get("model") == first.get("model") else made_by["model"]
                 with self._path.open("rb") as file:
-                    self.entries, self.manifest, latest = _parse(file, classes)
+                    self.entries, self.manifest, latest = _parse(file, classes, self._model)
                 self.changed = self._note_options({**_OLDER, **first, **latest}, made_by)
             except BaseException:
                 self._file.close()
@@ -207,6 +224,8 @@ class Journal:
 
     def add(self, lines: Sequence[str]) -> list[Entry]:
         """Append lines that `to_line` wrote, and return what they hold."""
+        if self._model is not None:
+            lines = [_sealed(f'{line.rpartition(_CRC)[0]},"model":{json.dumps(self._model)}') for line in lines]
         self._write("".join(lines))
         return [_entry(_unseal(line), self._classes) for line in lines]
 
@@ -239,20 +258,19 @@ class Journal:
         other = None
         with suppress(*_MALFORMED):
             before = dict(json.loads(line))
-            other = next((key for key in now if not key.startswith("--") and before.get(key) != now[key]), None)
+            other = next((key for key in now if not _may_change(key) and before.get(key) != now[key]), None)
             if other is None and before.keys() <= now.keys():
                 return before
         what = "is something else" if other is None else f"is of another {other}"
         raise OutputError(f"{self._shown} {what}; name another folder for the results, or start over with --fresh")
 
     def _note_options(self, before: Options, now: Mapping[str, Any]) -> tuple[str, ...]:
-        """Append the options that change labels if they differ from those before; return what differs."""
-        options = {name: value for name, value in now.items() if name.startswith("--")}
+        """Append model and options that change labels if they differ from those before; return what differs."""
+        options = {name: value for name, value in now.items() if _may_change(name)}
         differ = [name for name in options if before.get(name) != options[name]]
         if differ:
             self._write(seal({"options": options}))
-        shown = [f"{name} from {_shown(before.get(name))} to {_shown(options[name])}" for name in differ]
-        return tuple(shown) if self.entries else ()
+        return tuple(f"{name} from {_shown(before.get(name))} to {_shown(options[name])}" for name in differ)
 
     def _write(self, text: str) -> None:
         left = memoryview(text.encode("ascii"))
@@ -291,7 +309,10 @@ def is_journal(path: Path) -> bool:
 
 def seal(content: Mapping[str, Any]) -> str:
     """Return a journal line with its checksum and line end."""
-    text = json.dumps(content, separators=(",", ":"))[:-1]
+    return _sealed(json.dumps(content, separators=(",", ":"))[:-1])
+
+
+def _sealed(text: str) -> str:
     return f"{text}{_CRC}{zlib.crc32(text.encode('ascii'))}}}\n"
 
 
@@ -320,5 +341,9 @@ def _entry(content: Mapping[str, Any], classes: int) -> Entry:
     return Entry(Stamp(content["size"], content["mtime_ns"]), (size, checksum), Analysis(info, events, *tables))
 
 
+def _may_change(name: str) -> bool:
+    return name == "model" or name.startswith("--")
+
+
 def _shown(value: Any) -> str:
-    return "none" if value is None else one_line(str(value))
+    return "none" if value is None else shortened(str(value), 15)

@@ -70,7 +70,7 @@ def classify_folder(
     results_dir : path
         Folder for `events.csv`, `bursts.csv`, `recordings.csv`, `run.json` and `journal.jsonl`; made if it does not
         exist. If it holds a journal of the same folder and model, only new, changed and failed files are processed;
-        other options than before only change labels.
+        other options than before only change labels. With another model all are processed again.
     model : Model or path, optional
         Default: the bundled model.
     manifest : path, optional
@@ -231,9 +231,11 @@ def _notices(manifest: str | None, now: Summary, metadata: Mapping[str, Metadata
     assumptions = [line for site in sites if (line := assumption(site)) is not None]
     future = [name for name, each in metadata.items() if each.recorded_at is not None and in_future(each.recorded_at)]
     dated = [f"recorded_at of {counted(len(future), 'recording')} lies in the future: {abbreviated(future)}"]
-    changed = [f"labels follow; changed since an earlier run: {', '.join(journal.changed)}"] if journal.changed else []
+    other_model = any(text.startswith("model ") for text in journal.changed)
+    effect = "what this model has not processed yet is processed again" if other_model else "labels follow"
+    changed = [f"{effect}; changed since an earlier run: {', '.join(journal.changed)}"]
     of_manifest = notices(tuple(metadata), manifest, now, before)
-    return [*of_manifest, *changed, *(dated if future else ()), *assumptions]
+    return [*of_manifest, *(changed if journal.changed else ()), *(dated if future else ()), *assumptions]
 
 
 def _skipped(reasons: Mapping[str, str]) -> str:

@@ -210,7 +210,7 @@ def write_batch_report(
 def _results(batch: BatchResult, metadata: Mapping[str, Metadata], model: Model, rules: Mapping[str, Any]) -> Results:
     """Return the results of all processed recordings, by name, with the reasons that tables do not hold."""
     names = [row.recording for row in batch.recordings if row.status == "ok"]
-    entries = read_entries(batch.results_dir, classes=len(model.classes))
+    entries = read_entries(batch.results_dir, classes=len(model.classes), model=model.sha256)
     if missing := sorted(set(names) - entries.keys()):
         shown = one_line(os.fspath(batch.results_dir / JOURNAL))
         raise OutputError(f"{shown} has no entry for {one_line(missing[0])}; run the batch again")

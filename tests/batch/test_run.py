@@ -15,7 +15,7 @@ import recordings
 
 from popclass.batch import classify_folder, worker
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Journal, to_line
+from popclass.batch.journal import Journal, read_entries, to_line
 from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import LabelError, ModelError, OutputError, UsageError
@@ -359,10 +359,50 @@ def test_classify_folder_foreign_results(archive, model, tmp_path):
     classify_folder(archive, results, model=model)
     with pytest.raises(OutputError, match=r"of another folder.*--fresh"):
         classify_folder(archive / "day 0", results, model=model)
+
+
+def test_classify_folder_other_model(archive, model, tmp_path, extracted):
+    """Sounds are detected again, with the tables of a new batch; what the first model found stays in the journal."""
+    scaled = [2 * bias for bias in model.info["calibration"]["bias"]]
+    other = Model(model.graph, {**model.info, "calibration": {**model.info["calibration"], "bias": scaled}})
+    results, said = tmp_path / "results", []
+    classify_folder(archive, results, model=model)
+    first = [(results / name).read_bytes() for name in TABLES]
+    extracted.clear()
+    assert classify_folder(archive, results, model=other, notice=said.append).resumed == 0
+    assert len(extracted) == 12
+    shown = f"model from {model.sha256[:12]}... to {other.sha256[:12]}..."
+    text = f"what this model has not processed yet is processed again; changed since an earlier run: {shown}"
+    assert text in said
+    second = [(results / name).read_bytes() for name in TABLES]
+    classify_folder(archive, tmp_path / "new", model=other)
+    assert same_tables(results, tmp_path / "new")
+    for again, tables in ((model, first), (other, second)):
+        extracted.clear()
+        assert classify_folder(archive, results, model=again, min_probability=None).resumed == 11
+        assert extracted == ["day 0/broken.wav"]
+        assert [(results / name).read_bytes() for name in TABLES] == tables
+    assert len(read_entries(results, classes=3, model=model.sha256)) == 11
+    analysis = read_entries(results, classes=3, model=other.sha256)["LOUD.FLAC"].analysis
+    assert analysis.acoustic.tolist() == analyze(archive / "LOUD.FLAC", other).acoustic.tolist()
+
+
+def test_classify_folder_other_model_interrupted(archive, model, tmp_path, monkeypatch):
+    """The run of another model resumes from its own recordings."""
     other = Model(model.graph, {**model.info, "created_by": "somebody else"})
-    with pytest.raises(OutputError, match=r"of another model.*--fresh"):
-        classify_folder(archive, results, model=other)
-    assert classify_folder(archive, results, model=other, fresh=True).resumed == 0
+    classify_folder(archive, tmp_path, model=model)
+
+    def interrupted(path, *rest, name, **options):
+        if name == "day 1/take3.wav":
+            raise KeyboardInterrupt
+        return extract_one(path, *rest, name=name, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "extract_one", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            classify_folder(archive, tmp_path, model=other)
+    assert 3 <= classify_folder(archive, tmp_path, model=other).resumed < 11
+    assert classify_folder(archive, tmp_path, model=model).resumed == 11
 
 
 def test_classify_folder_journal_locked(archive, model, tmp_path):
