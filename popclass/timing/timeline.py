@@ -146,8 +146,8 @@ def mixed_offsets(recordings: Sequence[RecordingInfo]) -> str | None:
     Examples
     --------
     >>> local, utc = (datetime.fromisoformat(f"2026-11-22T10:15:00{zone}") for zone in ("", "Z"))
-    >>> print(mixed_offsets([RecordingInfo("a", recorded_at=local), RecordingInfo("b", recorded_at=utc)]))
-    1 of 2 starting times has no offset from UTC (a): ...
+    >>> mixed_offsets([RecordingInfo("a", recorded_at=local), RecordingInfo("b", recorded_at=utc)])[:48]
+    '1 of 2 starting times has no offset from UTC (a)'
     """
     known = [info for info in recordings if info.recorded_at is not None]
     local = [info.name for info in known if not _has_zone(info.recorded_at)]

@@ -308,7 +308,7 @@ def test_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_scripts_complete_and_safe() -> None:
-    assert sorted(SCRIPTS) == sorted(path.name for path in TEMPLATES.glob("*.js"))
+    assert {*SCRIPTS, "index.js"} == {path.name for path in TEMPLATES.glob("*.js")}
     for path in TEMPLATES.iterdir():
         text = path.read_text("utf-8")
         assert "\r" not in text
