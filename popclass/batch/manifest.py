@@ -31,7 +31,6 @@ from popclass.utils.text import counted, one_line, visible
 
 COLUMNS = ("file", "subject", "site", "cavities", "recorded_at", "symptoms", "side")
 FIELDS = ("subject", "site", "cavities", "recorded_at", "side", "columns of your own")
-_OLDER_FIELDS = 4  # of a summary in an older journal
 
 Summary = dict[str, list[Any]]
 _UNKNOWN: list[Any] = [None, None, None, None, None, {}]
@@ -160,19 +159,21 @@ def _metadata(where: str, cells: dict[str, str], site: str | None) -> Metadata:
 
 
 def summarize(metadata: Mapping[str, Metadata]) -> Summary:
-    """Return the values of `FIELDS` of each recording, as the journal keeps them."""
-    starts = {name: None if it.recorded_at is None else it.recorded_at.isoformat() for name, it in metadata.items()}
-    return {
-        name: [it.subject, it.site, it.cavities, starts[name], it.side, dict(it.extra)] for name, it in metadata.items()
-    }
+    """Return the values of `FIELDS` of each recording, as the journal keeps them; the last two only where stated."""
+    summary: Summary = {}
+    for name, it in metadata.items():
+        start = None if it.recorded_at is None else it.recorded_at.isoformat()
+        own = [it.side, dict(it.extra)] if it.side or it.extra else []
+        summary[name] = [it.subject, it.site, it.cavities, start, *own]
+    return summary
 
 
 def check_summary(summary: Any) -> Summary:
-    """Return `summary` in the form that `summarize` gives; raise TypeError unless it has this form or an older one."""
-    lengths = (len(FIELDS), _OLDER_FIELDS)
+    """Return `summary`; raise TypeError unless it has the form that `summarize` gives."""
+    lengths = (len(FIELDS), len(FIELDS) - 2)
     if not all(isinstance(values, list) and len(values) in lengths for values in summary.values()):
         raise TypeError("not a summary of a manifest")
-    return {name: [*values, *_UNKNOWN[len(values) :]] for name, values in summary.items()}
+    return dict(summary)
 
 
 def notices(recordings: Sequence[str], manifest: str | None, now: Summary, before: Summary | None) -> Iterator[str]:
@@ -188,9 +189,9 @@ def notices(recordings: Sequence[str], manifest: str | None, now: Summary, befor
 
     Examples
     --------
-    >>> list(notices(["1.wav", "2.wav"], "m.csv", {"1.wav": ["P1", None, None, None, "left", {}]}, None))
+    >>> list(notices(["1.wav", "2.wav"], "m.csv", {"1.wav": ["P1", None, None, None]}, None))
     ['1 of 2 recordings not in m.csv, each with a timeline of its own: 2.wav']
-    >>> list(notices(["1.wav"], None, {}, {"1.wav": ["P1", "hip", None, None, None, {}]}))
+    >>> list(notices(["1.wav"], None, {}, {"1.wav": ["P1", "hip", None, None]}))
     ['no manifest, but an earlier run had one; labels follow; changed: subject of 1 recording, site of 1 recording']
     """
     unnamed = [name for name in recordings if name not in now]
@@ -200,7 +201,7 @@ def notices(recordings: Sequence[str], manifest: str | None, now: Summary, befor
         yield f"{share} not in {manifest}, each with a timeline of its own: {one_line(unnamed[0])}{more}"
     if before is None:
         return
-    pairs = [(now.get(name, _UNKNOWN), before.get(name, _UNKNOWN)) for name in recordings]
+    pairs = [(_padded(now.get(name, [])), _padded(before.get(name, []))) for name in recordings]
     counts = [(field, sum(new[at] != old[at] for new, old in pairs)) for at, field in enumerate(FIELDS)]
     changed = ", ".join(f"{field} of {counted(count, 'recording')}" for field, count in counts if count)
     if changed:
@@ -208,3 +209,8 @@ def notices(recordings: Sequence[str], manifest: str | None, now: Summary, befor
         if manifest is not None:
             what = f"{manifest} differs from an earlier run" if before else f"{manifest} is new; earlier runs had none"
         yield f"{what}; labels follow; changed: {changed}"
+
+
+def _padded(values: list[Any]) -> list[Any]:
+    """Return a value for each of `FIELDS`."""
+    return [*values, *_UNKNOWN[len(values) :]]

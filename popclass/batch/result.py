@@ -76,7 +76,11 @@ class Labeler:
         extra: tuple[str, ...] = (),
     ) -> None:
         self._extra = dict.fromkeys(extra, "")
-        self._metadata = {name: replace(each, extra=self._extra | dict(each.extra)) for name, each in metadata.items()}
+        self._metadata = metadata
+        if extra:
+            self._metadata = {
+                name: replace(each, extra=self._extra | dict(each.extra)) for name, each in metadata.items()
+            }
         self._postprocess = partial(
             postprocess,
             model=model,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.batch.manifest import COLUMNS, check_summary, extra_columns, read_manifest, summarize
+from popclass.batch.manifest import COLUMNS, check_summary, extra_columns, notices, read_manifest, summarize
 from popclass.errors import LabelError
 from popclass.formats.csv_io import csv_line
 from popclass.metadata import Metadata
@@ -104,10 +104,22 @@ def test_read_manifest_unknown_column(folder: Path, column: str) -> None:
             read(folder / "odd.csv")
 
 
-def test_check_summary_older() -> None:
-    """A summary of a journal that was made before sides and own columns equals that of the same manifest now."""
-    older = {"1.wav": ["P1", "hip", 2, "2026-11-22T10:15:00"]}
+def test_check_summary() -> None:
+    """Side and own columns are kept only where they are stated, as in journals made before there were any."""
     moment = datetime(2026, 11, 22, 10, 15)
-    assert check_summary(older) == summarize({"1.wav": Metadata("hip", "P1", 2, moment)})
+    stated = {"1.wav": Metadata("hip", "P1", 2, moment), "2.wav": Metadata(side="left", extra={"x_a": "1"})}
+    summary = summarize(stated)
+    assert summary["1.wav"] == ["P1", "hip", 2, "2026-11-22T10:15:00"]
+    assert summary["2.wav"] == [None, None, None, None, "left", {"x_a": "1"}]
+    assert check_summary(summary) == summary
     with pytest.raises(TypeError):
         check_summary({"1.wav": ["P1", "hip", 2, None, None]})
+
+
+def test_notices_side_and_own_columns() -> None:
+    """A recording without them differs from one with them, and not from one of an older journal."""
+    plain, own = ["P1", None, None, None], ["P1", None, None, None, "left", {"x_a": "1"}]
+    (line,) = notices(["1.wav", "2.wav"], "m.csv", {"1.wav": own, "2.wav": plain}, {"1.wav": plain, "2.wav": plain})
+    assert line.endswith("changed: side of 1 recording, columns of your own of 1 recording")
+    same = [*plain, None, {}]
+    assert list(notices(["1.wav"], "m.csv", {"1.wav": plain}, {"1.wav": same})) == []
