@@ -16,7 +16,7 @@ from popclass.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from popclass.batch import classify_folder as classify_folder
-    from popclass.batch import cut_clips as cut_clips
+    from popclass.batch.clips import cut_clips as cut_clips
     from popclass.detection import Detector as Detector
     from popclass.evaluation import evaluate as evaluate
     from popclass.model.model import Model as Model
@@ -34,7 +34,7 @@ _HOMES = {
     **dict.fromkeys(("classify", "classify_session", "extract_features"), "popclass.pipeline"),
     **dict.fromkeys(("Listener", "LiveEvent"), "popclass.streaming"),
     **dict.fromkeys(("Burst", "Event", "RecordingResult"), "popclass.results"),
-    **{"classify_folder": "popclass.batch", "cut_clips": "popclass.batch"},
+    **{"classify_folder": "popclass.batch", "cut_clips": "popclass.batch.clips"},
     **{"train": "popclass.training", "evaluate": "popclass.evaluation"},
     **{"Model": "popclass.model.model", "Detector": "popclass.detection"},
 }
