@@ -176,6 +176,7 @@ def test_columns_own_last() -> None:
         assert columns(CLASSES, ("x_b", "x_a")) == (*columns(CLASSES), "x_b", "x_a")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=20), st.text(st.characters(codec="utf-8"), max_size=20))
 def test_rows_own_columns(first: str, second: str) -> None:
     """The user's own texts are the same in every table, numbers and lengths in seconds included."""
