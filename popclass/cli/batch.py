@@ -135,7 +135,7 @@ def _summary(result: BatchResult) -> str:
     found, failed, events = len(result.recordings), len(result.failed), sum(result.counts.values())
     resumed = f" ({result.resumed} of them by an earlier run)" if result.resumed else ""
     labels = ", ".join(f"{count} {label}" for label, count in result.counts.items() if count)
-    text = f"{found - failed} of {found} recordings processed{resumed}, {failed} failed"
+    text = f"{found - failed} of {counted(found, 'recording')} processed{resumed}, {failed} failed"
     if result.audio_s >= SPEED_FROM_S and result.elapsed_s:
         speed = result.audio_s / result.elapsed_s
         text += f"; {result.audio_s / 3600:.1f} h of audio in {result.elapsed_s:.0f} s, {speed:,.0f} times real time"
