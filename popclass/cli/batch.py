@@ -36,7 +36,9 @@ classified, and the exit code is 1.
 RESULTS_DIR gets events.csv, bursts.csv (bursts with a joint event), recordings.csv (one row for every file found),
 run.json and journal.jsonl; with --to parquet it gets Parquet tables of the same names instead of the CSV files.
 The same command again continues after an interruption: it processes only new, changed and failed files.
-The manifest is a CSV with file (relative to it) and any of subject,site,cavities,recorded_at,symptoms.
+With another manifest or other options for labels (--site to --min-probability), no sound is detected again.
+The manifest is a CSV with file (relative to it) and any of subject,site,side,cavities,recorded_at,symptoms;
+columns of your own begin with x_ and are carried into every table.
 """
 
 

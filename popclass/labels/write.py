@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -67,16 +67,22 @@ def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
 
 
 def table_rows(labels: Labels, folder: Path) -> Iterator[Cells]:
-    """Yield the cells of each row of a CSV of labels in a folder, the header first; raises as `write_table`."""
-    yield COLUMNS
+    """Yield the cells of each row of a CSV of labels in a folder, the header first; raises as `write_table`.
+
+    The columns `side` and the user's own ones are added where a recording has them.
+    """
+    more = ["side"] * any(each.side for each in labels.recordings)
+    more += dict.fromkeys(name for each in labels.recordings for name in each.extra)
+    yield (*COLUMNS, *more)
     for recording in labels.recordings:
-        yield from _table_rows(recording, folder)
+        yield from _table_rows(recording, folder, more)
 
 
-def _table_rows(recording: LabelledRecording, folder: Path) -> Iterator[Cells]:
+def _table_rows(recording: LabelledRecording, folder: Path, more: Sequence[str]) -> Iterator[Cells]:
     name = _relative(recording.path, folder)
     when = None if recording.recorded_at is None else recording.recorded_at.isoformat()
-    known = (recording.subject, recording.site, when)
+    others = {**recording.extra, "side": recording.side}
+    known = (recording.subject, recording.site, when, *map(others.get, more))
     for text in (name, recording.subject or "", recording.site or ""):
         if text != text.strip():
             raise LabelError(f"'{one_line(text)}': spaces at its ends would be lost in a CSV; rename it")

@@ -162,7 +162,7 @@ def _metadata(known: LabelledRecording | None) -> Metadata:
     if known is None:
         return Metadata()
     try:
-        return Metadata(site=known.site, subject=known.subject, recorded_at=known.recorded_at)
+        return Metadata(known.site, side=known.side, subject=known.subject, recorded_at=known.recorded_at)
     except UsageError:  # training accepts any site
         return Metadata(subject=known.subject, recorded_at=known.recorded_at)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
@@ -22,11 +22,12 @@ from popclass.audio.recording import open_recording
 from popclass.errors import AudioError
 from popclass.formats.text import rounded
 from popclass.labels.records import UNSURE
+from popclass.labels.table import COLUMNS
 from popclass.labels.write import table_rows
 from popclass.report import clips
 from popclass.report.guidance import guidance
 from popclass.report.overview import data_url
-from popclass.report.page import page_script, render
+from popclass.report.page import more_cells, more_columns, page_script, render
 from popclass.report.write import labels_name, relative
 from popclass.results import OTHER
 from popclass.suggestions.records import Selection, Sound
@@ -76,7 +77,9 @@ def _data(
 ) -> dict[str, Any]:
     """Return the data for the scripts of the page, without what belongs to suggestions."""
     folder = Path() if os.fspath(target) == STDOUT else Path(target).parent
-    _, *earlier = table_rows(found.labels, folder)
+    first, *earlier = table_rows(found.labels, folder)
+    header = [str(name) for name in first]
+    more = list(dict.fromkeys([*header[len(COLUMNS) :], *more_columns(found.infos.values())]))
     labelled = [name for name in found.counts if name != UNSURE]
     infos = [found.infos[name] for name in names]
     place = f"{os.path.realpath(found.folder)}\n{os.path.realpath(target)}"
@@ -93,13 +96,19 @@ def _data(
                 "file": relative(found.folder / info.name, target),
                 "subject": info.subject,
                 "site": info.site,
+                "more": more_cells(info),
                 "recordedAt": None if info.recorded_at is None else info.recorded_at.isoformat(),
             }
             for info in infos
         ],
         "sounds": [_sound(sound, names.index(sound.recording), cut.get(_place(sound))) for sound in sounds],
-        "rows": [["" if cell is None else cell for cell in row] for row in earlier],
+        "more": more,
+        "rows": [_cells(dict(zip(header, row, strict=True)), (*COLUMNS, *more)) for row in earlier],
     }
+
+
+def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[Any]:
+    return ["" if row.get(name) is None else row[name] for name in columns]
 
 
 def _place(sound: Sound) -> Place:

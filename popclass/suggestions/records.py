@@ -105,5 +105,5 @@ class Selection:
     def _unsure(self, sound: Sound) -> LabelledRecording:
         info = self.infos[sound.recording]
         row = LabelRow(sound.event.start_s, sound.end_s, UNSURE)
-        known = {"subject": info.subject, "site": info.site, "recorded_at": info.recorded_at}
-        return LabelledRecording(self.folder / sound.recording, sound.recording, (row,), **known)  # type: ignore[arg-type]
+        known = {name: getattr(info, name) for name in ("subject", "site", "recorded_at", "side", "extra")}
+        return LabelledRecording(self.folder / sound.recording, sound.recording, (row,), **known)

@@ -530,6 +530,74 @@ def test_index_links(driver: Any, folder: Path, tmp_path: Path) -> None:
     assert complaints(driver) == []
 
 
+TOTALS = """
+return {
+  sorted: [...document.querySelectorAll("#totals th")]
+    .flatMap((cell, at) => (cell.ariaSort ? [[at, cell.ariaSort]] : [])),
+  focus: document.activeElement.textContent,
+  cells: [...document.querySelectorAll("#totals tbody tr")].map(row => row.cells[arguments[0]].textContent),
+};
+"""
+
+
+@pytest.fixture
+def study(folder: Path, tmp_path: Path) -> Path:
+    """The index of a batch of four subjects and both sides."""
+    lines = ["file,subject,site,side"]
+    for at, subject in enumerate(["P10", "P2", "", "P1", "P2"]):
+        recordings.write(tmp_path / "in" / f"{at}.wav", SOUNDS[:at], seed=at, seconds=2.0)
+        lines.append(f"{at}.wav,{subject},knee,{('left', 'right')[at % 2]}")
+    (tmp_path / "in" / "m.csv").write_text("\n".join(lines))
+    command = ["batch", tmp_path / "in", "-o", tmp_path / "out", "--manifest", tmp_path / "in" / "m.csv"]
+    assert main([str(part) for part in (*command, "--model", folder / "small.onnx", "--report", "--quiet")]) == 0
+    return tmp_path / "out" / "report.html"
+
+
+def test_index_sorting(driver: Any, study: Path) -> None:
+    """By keyboard, each column in both orders; unknown values stay last, and the sum is no row."""
+    complaints(driver)
+    driver.get(study.as_uri())
+    heads = driver.find_elements("css selector", "#totals thead button")
+    assert driver.execute_script(TOTALS, 0)["sorted"] == [[0, "ascending"]]
+    for key, order in (("\ue007", "descending"), (" ", "ascending")):
+        heads[0].send_keys(key)
+        found = driver.execute_script(TOTALS, 0)
+        assert (found["sorted"], found["focus"]) == ([[0, order]], "Subject")
+        known = ["P1", "P2", "P2", "P10"]
+        assert found["cells"] == [*(known if order == "ascending" else known[::-1]), "unknown"]
+    for place, head in enumerate(heads[3:], start=3):
+        head.click()
+        rising = driver.execute_script(TOTALS, place)
+        head.click()
+        falling = driver.execute_script(TOTALS, place)
+        numbers = [float(text.removesuffix(" s")) for text in rising["cells"]]
+        assert numbers == sorted(numbers)
+        assert [float(text.removesuffix(" s")) for text in falling["cells"]] == sorted(numbers, reverse=True)
+        assert (rising["sorted"], falling["sorted"]) == ([[place, "ascending"]], [[place, "descending"]])
+    assert complaints(driver) == []
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_index_totals_layout(driver: Any, study: Path, width: int) -> None:
+    """The page is not wider than the window, the table scrolls in its own frame, and bars have the widths of counts."""
+    with wide(driver, width):
+        driver.get(study.as_uri())
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        boxes = driver.execute_script(
+            "return [...document.querySelectorAll('.bars li')].map(bar => ["
+            "bar.getBoundingClientRect().right, bar.querySelector('svg').getBoundingClientRect().width, "
+            "[...bar.querySelectorAll('rect')].reduce((sum, part) => sum + part.getBoundingClientRect().width, 0)])"
+        )
+        frame, table = driver.execute_script(
+            "const table = document.getElementById('totals');"
+            "return [table.parentElement.clientWidth, table.scrollWidth]"
+        )
+    assert len(boxes) == 4
+    assert all(right <= width for right, *_ in boxes)
+    assert max(drawn / whole for _, whole, drawn in boxes) == pytest.approx(1, abs=0.02)
+    assert table <= frame or width == 400
+
+
 @pytest.fixture
 def mixed(driver: Any, folder: Path) -> Any:
     """A page of two recordings: other, novel, other, cavitation; other, cavitation, snapping, uncertain."""

@@ -233,8 +233,9 @@ def test_batch_report_pages(run: Run, tmp_path: Path, model: str) -> None:
     for name, kinds in {"a.wav": ["cavitation"], "day/b.wav": ["snapping"], "quiet.wav": []}.items():
         recordings.write(folder / name, kinds)
     (folder / "bad.wav").write_bytes(b"no audio")
-    rows = ["file,subject,site,recorded_at,symptoms"]
-    rows += ["a.wav,P1,hip,2026-01-01T10:00:00,numbness; both legs", "day/b.wav,P1,hip,2026-01-01T10:05:00,"]
+    rows = ["file,subject,site,side,recorded_at,symptoms"]
+    rows += ["a.wav,P1,hip,left,2026-01-01T10:00:00+01:00,numbness; both legs"]
+    rows += ["day/b.wav,P1,hip,left,2026-01-01T10:05:00+01:00,"]
     (folder / "m.csv").write_text("\n".join(rows))
     command = ["batch", folder, "-o", out, "--model", model, "--manifest", folder / "m.csv", "--report", "--quiet"]
     assert run(*command)[0] == 1
@@ -253,6 +254,7 @@ def test_batch_report_pages(run: Run, tmp_path: Path, model: str) -> None:
         ("a.wav", 0),
         ("day/b.wav", None),
     ]
+    assert (session["side"], session["began"]) == ("left", "2026-01-01 10:00:00+01:00 (2026-01-01 09:00:00 UTC)")
     assert data["recordings"][0]["file"] == "../../in/a.wav"
     before = {path: path.read_bytes() for path in out.rglob("*.html")}
     run(*command)
@@ -309,7 +311,7 @@ def test_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_scripts_complete_and_safe() -> None:
-    assert {*SCRIPTS, *SUGGEST_SCRIPTS} == {path.name for path in TEMPLATES.glob("*.js")}
+    assert {*SCRIPTS, *SUGGEST_SCRIPTS, "index.js"} == {path.name for path in TEMPLATES.glob("*.js")}
     for path in TEMPLATES.iterdir():
         text = path.read_text("utf-8")
         assert "\r" not in text

@@ -1,6 +1,7 @@
 """Suggestions for a folder of recordings, and their table."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,21 @@ def test_save_refuses(found, tmp_path):
 def test_save_stdout(found, capfd):
     found.save("-")
     assert capfd.readouterr().out.count("unsure") == 6
+
+
+def test_suggest_own_columns(folder, model, tmp_path):
+    """`side` and the user's own columns of a manifest and of earlier labels come back in table and page."""
+    manifest = folder.parent / "own.csv"
+    manifest.write_text("file,subject,side,x_day\nin/a.wav,P1,left,1\nin/b.wav,P1,right,1\nin/c.wav,P1,left,2\n")
+    found = suggest(folder, model=model, count=6, manifest=manifest)
+    found.save(tmp_path / "next.csv")
+    rows = list(csv.DictReader((tmp_path / "next.csv").open(newline="")))
+    days = {"a.wav": ("left", "1"), "b.wav": ("right", "1"), "c.wav": ("left", "2")}
+    assert len(rows) == 6
+    assert all((row["side"], row["x_day"]) == days[Path(row["file"]).name] for row in rows)
+    again = suggest(folder, model=model, count=2, labels=tmp_path / "next.csv")
+    again.save(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    assert data["more"] == ["side", "x_day"]
+    assert sorted(tuple(row[7:]) for row in data["rows"]) == sorted(days[Path(row["file"]).name] for row in rows)

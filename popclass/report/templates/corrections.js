@@ -43,7 +43,7 @@ function drawFilters() {
 // event is a point. If all events were removed, the recording is a verified negative: one row without times.
 function rowsOf(recording, onlyChecked) {
   const known = data.recordings[recording];
-  const metadata = [known.subject, known.site, known.recordedAt];
+  const metadata = metadataOf(known);
   const present = eventsOf(recording).filter((item) => !item.removed);
   const used = present.filter((item) => item.label !== UNCERTAIN && (item.checked || !onlyChecked));
   if (!present.length && Object.keys(store.of(recording).removed).length) {

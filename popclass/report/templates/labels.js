@@ -2,7 +2,7 @@
 
 const SHAPES = ["●", "▲", "■", "◆", "▼", "★"];
 const CHOICES = data.classes.concat([UNSURE]);
-const COLUMNS = ["file", "start_s", "end_s", "label", "subject", "site", "recorded_at"];
+const COLUMNS = ["file", "start_s", "end_s", "label", "subject", "site", "recorded_at", ...data.more];
 
 function colourOf(label) {
   const place = data.classes.indexOf(label);
@@ -25,6 +25,11 @@ function markOf(label) {
 function field(value) {
   const text = value === null || value === undefined ? "" : String(value);
   return /[",\r\n]/.test(text) || text !== text.trim() ? '"' + text.replaceAll('"', '""') + '"' : text;
+}
+
+// The cells of a recording after those of a label.
+function metadataOf(known) {
+  return [known.subject, known.site, known.recordedAt, ...data.more.map((name) => known.more[name])];
 }
 
 // A CSV of labels; each row has the cells of `COLUMNS`.

@@ -15,7 +15,7 @@ function keyOf(row) {
 
 function rowOf(sound, label) {
   const known = data.recordings[sound.recording];
-  return [known.file, sound.start.toFixed(6), sound.end.toFixed(6), label, known.subject, known.site, known.recordedAt];
+  return [known.file, sound.start.toFixed(6), sound.end.toFixed(6), label, ...metadataOf(known)];
 }
 
 function labelOf(id) {
@@ -226,7 +226,7 @@ function drawLabels() {
 function savedRows() {
   return [...labels.rows.values()].map((row) => {
     const known = recordingOf.get(row[0]);
-    return known ? [...row.slice(0, 4), ...[known.subject, known.site, known.recordedAt].map((cell, place) => cell || row[4 + place])] : row;
+    return known ? [...row.slice(0, 4), ...metadataOf(known).map((cell, place) => cell || row[4 + place])] : row;
   });
 }
 

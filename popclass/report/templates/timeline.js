@@ -60,7 +60,8 @@ function figureOf(session) {
 }
 
 function captionOf(session, events, needed) {
-  const who = [session.subject ? "subject " + session.subject : null, session.site ? "site " + session.site : null];
+  const who = [session.subject ? "subject " + session.subject : null, session.site ? "site " + session.site : null,
+    session.side ? session.side + " side" : null];
   const recordings = session.recordings.length === 1 ? session.recordings[0].name : session.recordings.length + " recordings";
   const began = session.began ? ", started " + session.began : "";
   const cavities = session.cavities === null ? "unknown number of joints" : count(session.cavities, "joint", "joints");
