@@ -1,6 +1,6 @@
 """Signs that a recorder has processed the sound: noise suppression, automatic gain, high-pass.
 
-The first channel is examined in segments of about 8 s: the first eight, then two per doubling of the length, since a
+The first channel is examined in segments of about 8 s: the first eight, then one per doubling of the length, since a
 recorder keeps its settings. The result does not depend on the size of the blocks.
 
 - **Noise suppression**: in steady noise the power of a frequency is exponentially distributed over time. Its logarithm
@@ -15,11 +15,12 @@ that false warnings are rare (docs/research/processing.md).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 
 SWITCH_OFF = "switch it off in the recorder, or record with another app"
 SUPPRESSION = f"noise suppression has broken up the background, faint sounds and decays are changed: {SWITCH_OFF}"
@@ -27,8 +28,7 @@ GAIN = f"automatic gain lowers the background after loud sounds, levels and deca
 HIGH_PASS = f"a high-pass has removed the background below 100 Hz, deep sounds are weakened: {SWITCH_OFF}"
 
 FRAME_S = 0.0107
-STRETCH = 32  # frames
-SEGMENT = 24 * STRETCH
+STRETCH, SEGMENT = 32, 24 * 32  # frames
 LOWEST_RATE = 20_000  # in Hz, to which high rates are reduced
 TOP_HZ, TOP_SHARE = 8_000, 0.8  # highest frequency examined, and as a share of half the sample rate
 SILENT = np.float32(1e-14)  # power far below the last bit of 24-bit samples
@@ -51,19 +51,18 @@ class ProcessingCheck:
         self._step = max(1, sample_rate // LOWEST_RATE)
         rate = sample_rate / self._step
         self._frame = 2 ** round(np.log2(rate * FRAME_S))
-        self._window = np.hanning(self._frame + 1)[:-1].astype(np.float32)
         self._buffer = np.empty(SEGMENT * self._frame * self._step, np.float32)
-        self._filled = 0
-        self._position = 0
-        self.suppression = Suppression(rate / self._frame, rate / 2)
-        self.gain = Gain(rate / self._frame, rate / 2)
+        self._filled = self._position = 0
+        bin_hz, top_hz = rate / self._frame, min(TOP_HZ, TOP_SHARE * rate / 2)
+        self.suppression = Suppression(bin_hz, top_hz)
+        self.gain = Gain(bin_hz, top_hz)
         self.high_pass = HighPass(self._frame, rate)
 
     def feed(self, samples: Floats) -> None:
         """Process the next samples, shape (n,)."""
         while len(samples):
             index, offset = divmod(self._position, len(self._buffer))
-            part, samples = np.split(samples, [len(self._buffer) - offset])
+            part, samples = samples[: len(self._buffer) - offset], samples[len(self._buffer) - offset :]
             self._position += len(part)
             if is_examined(index):
                 self._filled = offset + len(part)
@@ -87,7 +86,7 @@ class ProcessingCheck:
         for first in range(1, self._step):
             reduced += samples[first :: self._step]
         frames = reduced.reshape(-1, self._frame)
-        spectra = np.fft.rfft(frames * self._window)
+        spectra = np.fft.rfft(frames * hann(self._frame))
         power = (spectra.real**2 + spectra.imag**2 + SILENT).astype(np.float32, copy=False)
         self.gain.add(power)
         steady = self.suppression.add(power.reshape(stretches, STRETCH, -1))
@@ -95,8 +94,20 @@ class ProcessingCheck:
 
 
 def is_examined(index: int) -> bool:
-    """Return True if a segment is examined: the first eight, then two per doubling."""
-    return index < 8 or index % (1 << index.bit_length() - 2) == 0
+    """Return True if a segment is examined: the first eight, then one per doubling."""
+    return index < 8 or index.bit_count() == 1
+
+
+@lru_cache(maxsize=16)
+def hann(size: int) -> Floats:
+    """Return a periodic Hann window."""
+    return np.hanning(size + 1)[:-1].astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def band_edges(low_hz: float, high_hz: float, bands: int, bin_hz: float) -> npt.NDArray[np.intp]:
+    """Return the first bins of bands of equal width on a logarithmic scale, and the bin after the last."""
+    return np.unique((np.geomspace(low_hz, high_hz, bands + 1) / bin_hz).astype(np.intp))
 
 
 class Suppression:
@@ -104,9 +115,8 @@ class Suppression:
 
     Parameters
     ----------
-    bin_hz : float
-        Distance of the frequencies.
-    nyquist_hz : float
+    bin_hz, top_hz : float
+        Distance of the frequencies, and the highest.
     """
 
     LOWEST_HZ = 500
@@ -115,8 +125,8 @@ class Suppression:
     LAGS = (3, 4)  # frames, and frequencies, over which noise and short tones are uncorrelated
     FEWEST, SHARE = 3, 0.5  # steady stretches; share of them that shows the sign
 
-    def __init__(self, bin_hz: float, nyquist_hz: float) -> None:
-        self._bins = slice(int(np.ceil(self.LOWEST_HZ / bin_hz)), int(min(TOP_HZ, TOP_SHARE * nyquist_hz) / bin_hz))
+    def __init__(self, bin_hz: float, top_hz: float) -> None:
+        self._bins = slice(int(np.ceil(self.LOWEST_HZ / bin_hz)), int(top_hz / bin_hz))
         self.steady = self.suppressed = 0
 
     @property
@@ -124,11 +134,11 @@ class Suppression:
         """True if most steady stretches show the sign."""
         return self.steady >= self.FEWEST and self.suppressed > self.SHARE * self.steady
 
-    def add(self, power: Floats) -> Bools:
+    def add(self, power: Floats) -> npt.NDArray[np.bool_]:
         """Add stretches, shape (stretches, frames, frequencies); return which are steady."""
         logarithm = np.log(power[..., self._bins])
         levels = logarithm.mean(2, keepdims=True)
-        steady: Bools = levels.std((1, 2)) < self.STEADY
+        steady: npt.NDArray[np.bool_] = levels.std((1, 2)) < self.STEADY
         x = logarithm[steady] - levels[steady]
         x -= x.mean(1, keepdims=True)
         variance = np.square(x).mean((1, 2))
@@ -148,9 +158,8 @@ class Gain:
 
     Parameters
     ----------
-    bin_hz : float
-        Distance of the frequencies.
-    nyquist_hz : float
+    bin_hz, top_hz : float
+        Distance of the frequencies, and the highest.
     """
 
     LOWEST_HZ, BANDS = 400, 8
@@ -160,9 +169,8 @@ class Gain:
     FEWEST_LEVELS, FEWEST_AFTER, FEWEST_SOUNDS = 10, 3, 3
     HIGH, SPREADS, SHARE, DIP_DB = 0.9, 2.0, 0.7, 1.5  # the upper half: recovery reaches into the lower
 
-    def __init__(self, bin_hz: float, nyquist_hz: float) -> None:
-        top = min(TOP_HZ, TOP_SHARE * nyquist_hz)
-        self._edges = np.unique((np.geomspace(self.LOWEST_HZ, top, self.BANDS + 1) / bin_hz).astype(int))
+    def __init__(self, bin_hz: float, top_hz: float) -> None:
+        self._edges = band_edges(self.LOWEST_HZ, top_hz, self.BANDS, bin_hz)
         self._step_s = self.FRAMES / bin_hz
         self.dips: list[float] = []  # in dB, one a sound
         self.clear = 0  # of them, larger than the spread of the background
@@ -200,7 +208,6 @@ class HighPass:
     Parameters
     ----------
     frame : int
-        Length of the frames of a stretch.
     sample_rate : float
     """
 
@@ -212,7 +219,6 @@ class HighPass:
 
     def __init__(self, frame: int, sample_rate: float) -> None:
         self._size = self.FRAMES * frame
-        self._window = np.hanning(self._size + 1)[:-1].astype(np.float32)
         self._hz = np.fft.rfftfreq(self._size, 1 / sample_rate)
         self._sum = np.zeros(len(self._hz))
         self.stretches = 0
@@ -238,6 +244,6 @@ class HighPass:
         """Add steady stretches, shape (stretches, samples)."""
         some = stretches[: self.MOST]
         frames = some.reshape(-1, self._size)
-        spectra = np.fft.rfft((frames - frames.mean(1, keepdims=True)) * self._window)
+        spectra = np.fft.rfft((frames - frames.mean(1, keepdims=True)) * hann(self._size))
         self._sum += np.log(spectra.real**2 + spectra.imag**2 + SILENT).sum(0) * self._size / max(some.shape[1], 1)
         self.stretches += len(some)

@@ -116,8 +116,8 @@ def test_too_short(seconds):
 
 def test_examined_segments():
     hour, day = (sum(map(is_examined, range(count))) for count in (440, 24 * 440))
-    assert [index for index in range(33) if is_examined(index)] == [*range(8), 8, 12, 16, 24, 32]
-    assert (hour, day) == (20, 29)
+    assert [index for index in range(65) if is_examined(index)] == [*range(8), 8, 16, 32, 64]
+    assert (hour, day) == (14, 19)
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.rglob("*.flac")), ids=lambda path: path.stem)
