@@ -28,7 +28,7 @@ from popclass.synthesis import recorder, session
 from popclass.synthesis.acoustics import draw_acoustics
 from popclass.synthesis.settings import draw_settings
 
-SESSIONS, SEED = 120, 20_000
+SESSIONS, SEED = 110, 20_000
 KINDS = ("none", "automatic gain", "noise gate", "noise suppression")
 WARNINGS = {"suppression": processing.SUPPRESSION, "gain": processing.GAIN, "high-pass": processing.HIGH_PASS}
 LENGTHS_S = {(2, 10): 0.25, (10, 20): 0.3, (20, 40): 0.3, (60, 90): 0.15}
@@ -166,7 +166,7 @@ def print_real(folder: Path) -> None:
     print(f"\n{len(found)} real recordings")
     for warning in WARNINGS:
         names = [name for name, warnings in found.items() if warning in warnings]
-        print(f"{warning:12s}{len(names):4d}  {', '.join(names)}".rstrip())
+        print(f"{warning:12s}{len(names):4d}", *names, sep="\n    ")
 
 
 if __name__ == "__main__":
