@@ -20,8 +20,8 @@ MOST_SESSIONS = 100_000
 
 _TRAIN_HELP = """Train a model on labelled recordings.
 
-The labels correct the predictions of the bundled model if it has all their classes; a model of the labels alone takes
-its place where it is clearly better for new subjects. With other classes or a --classifier there is no base.
+The labels correct the predictions of the bundled model if it has all their classes; another model takes its place where
+it is clearly better for new subjects. With other classes or a --classifier there is no base.
 
 Prints scores of cross-validation on recordings that were held out; the model card contains them as well. Recordings
 that cannot be read are skipped and reported, and the exit code is 1.
@@ -44,7 +44,7 @@ in a folder of that name, are left out.
 """
 
 
-@click.command(help=_TRAIN_HELP, cls=options.Command)
+@click.command(help=_TRAIN_HELP, cls=options.TrainCommand)
 @click.argument("labelled", type=options.PATH)
 @options.path("-o", "MODEL.onnx", "Model file; its card (.md) is written beside it.", "output", default="model.onnx")
 @click.option("--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto: best in cross-validation.")
@@ -111,7 +111,7 @@ and figures (PNG and PDF).
 """
 
 
-@click.command(help=_EVALUATE_HELP, cls=options.Command)
+@click.command(help=_EVALUATE_HELP, cls=options.TrainCommand)
 @click.argument("labelled", type=options.PATH)
 @options.model
 @options.path("-o", "DIR", "Folder for scores, events, report and figures.", "output")
@@ -148,7 +148,7 @@ must be new or empty.
 """
 
 
-@click.command(help=_SYNTH_HELP, cls=options.Command)
+@click.command(help=_SYNTH_HELP, cls=options.TrainCommand)
 @click.argument("out_dir", type=options.PATH)
 @options.number("--sessions", "Number of sessions.", least=1, most=MOST_SESSIONS, default=1)
 @options.number("--seed", "The same seed gives the same bytes.", least=0, default=0)

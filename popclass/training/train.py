@@ -11,21 +11,23 @@ import numpy as np
 
 from popclass.errors import LabelError
 from popclass.features import FrontEnd
+from popclass.labels.memory import read_records
 from popclass.labels.read import note_unsure, read_labels
 from popclass.labels.records import Note
-from popclass.labels.table import read_records
 from popclass.labels.validation import check_spelling, same_content, sibling_clips
 from popclass.model.model import Model
 from popclass.results import OTHER
-from popclass.training.adapt import BASE, CORRECTED, adapt, can_adapt
-from popclass.training.context import class_differences, inherit_context
+from popclass.training.adapt import can_adapt
+from popclass.training.context import class_differences
 from popclass.training.cross_validation import Progress
 from popclass.training.dataset import collect
-from popclass.training.fit import AUTO, FitConfig, fit
-from popclass.training.folds import choose_groups, index_classes
+from popclass.training.fit import fit
+from popclass.training.folds import choose_groups
 from popclass.training.model_card import card
+from popclass.training.settings import AUTO, FitConfig
 from popclass.training.thresholds import PRECISE
 from popclass.utils.checks import check_number, check_texts
+from popclass.utils.extras import require_train
 from popclass.utils.log import log_warnings
 
 DEFAULT, NONE = "default", "none"  # bases that are no file
@@ -56,7 +58,7 @@ def train(
         path or samples with their sample rate, or the folder to which the names in the table are relative.
     labels : DataFrame or sequence of mapping, optional
         A table with the columns of a CSV of labels: `file`, `start_s`, `label` and, where known, `end_s`, `subject`,
-        `site`, `recorded_at`; see `popclass.labels.table.read_records`.
+        `site`, `recorded_at`; see `popclass.labels.memory.read_records`.
     classifier : str
         `logistic`, `svm`, `forest`, or `auto`: the one with the least log loss on held-out groups.
     folds : int
@@ -65,7 +67,8 @@ def train(
         Seed of everything random.
     base : Model, path, `default` or `none`
         A model whose front end and context weights are used. With `auto` its predictions are corrected by the labels,
-        unless a model of the labels alone is clearly better for new subjects; see `popclass.training.adapt`.
+        unless a model of the labels, with or without its predictions as features, is clearly better for new subjects;
+        see `popclass.training.selection`.
         `default` is the bundled model, unless `classifier` is given or it lacks a class of the labels.
     partial : bool
         Whether the recordings are labelled only in part: events between labels are then left out instead of `other`.
@@ -103,6 +106,7 @@ def train(
     >>> table = [{"file": "hip", "start_s": 1.5, "label": "snapping", "subject": "P1"}]
     >>> model = popclass.train({"hip": (samples, 48_000)}, labels=table)      # doctest: +SKIP
     """
+    require_train("training")
     check_number(folds, "folds", 2, 10**6, whole=True)
     check_number(seed, "seed", 0, 2**32 - 1, whole=True)
     if precision is not None:
@@ -132,22 +136,11 @@ def train(
     kind, groups, limits = choose_groups(y, samples.subjects, samples.recordings)
     remarks = list(dict.fromkeys(each.brief if isinstance(each, Note) else each for each in warnings)) + without
     provenance = {**samples.provenance(), "partial": partial}
-    config = replace(config, grouped_by=kind, provenance=provenance, remarks=tuple(remarks), fold_remarks=limits)
-    candidates = {}
-    if base is not None and can_adapt(base, samples.labels):
-        adapted, replaced = adapt(base, samples.X, samples.labels, groups, config)
-        if classifier == AUTO and replaced is None:
-            return adapted
-        scored = adapted.info["scores"]["candidates"]
-        candidates = {name: scored[name] for name in (BASE, CORRECTED) if name in scored}
-        remarks += [replaced] if replaced else []
-    elif base is not None:
+    if base is not None and not can_adapt(base, samples.labels):
         unknown = class_differences(base.classes, sorted({*samples.labels, *base.classes}))
         remarks.append(f"trained from scratch, since the base model cannot be corrected: {unknown}")
-    context, more = inherit_context(base, index_classes(samples.labels)[0])
-    more = [*limits, *more]
-    config = replace(config, base_candidates=candidates, context=context, remarks=remarks, fold_remarks=more)
-    return fit(samples.X, samples.labels, groups, frontend, config, mfcc=samples.mfcc)
+    config = replace(config, grouped_by=kind, provenance=provenance, remarks=tuple(remarks), fold_remarks=limits)
+    return fit(samples.X, samples.labels, groups, frontend, config, mfcc=samples.mfcc, base=base)
 
 
 def _load_base(

@@ -69,7 +69,7 @@ def test_generate_events_rows(generated):
 
 
 def test_choose_events_share_of_other():
-    """Each recording holds one pop and ten different sounds; 78 % of the training events are `other`."""
+    """Each recording holds one pop and ten different sounds; 80 % of the training events are `other`."""
     label = np.array((["cavitation"] + ["other"] * 10) * 50)
     kind = np.array((["pop"] + [f"kind {i}" for i in range(10)]) * 50)
     recording = np.repeat(np.arange(50), 11)
