@@ -40,8 +40,9 @@ fuzz:     ## fuzz every target for a minute (pip install -e '.[fuzz]')
 model:    ## rebuild models/default.onnx and its card from the generator
 	python -m popclass.training.default
 
-real:     ## score the default model on real recordings: make real REALDATA=FOLDER
+real:     ## score the default model and the warnings on real recordings: make real REALDATA=FOLDER
 	python experiments/real.py $(REALDATA) --write
+	python experiments/processing.py --real $(REALDATA) --write
 
 synthesis: ## rewrite docs/synthesis.md
 	python docs/generate/synthesis_figures.py > docs/synthesis.md

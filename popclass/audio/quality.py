@@ -1,4 +1,4 @@
-"""Checks of the samples of a recording: silence, clipping, DC offset, dropouts, NaN and infinity.
+"""Checks of the samples of a recording: silence, clipping, DC offset, dropouts, NaN and infinity, processing.
 
 `SampleCheck.feed` makes three passes over each block (minimum, maximum, sum) and examines only suspicious blocks
 further. `finish` returns the warnings or refuses the recording. The result does not depend on the size of the blocks.
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from popclass.audio.processing import ProcessingCheck
 from popclass.audio.timeline import Block
 from popclass.errors import AudioError
 
@@ -79,6 +80,7 @@ class SampleCheck:
         self._probe_step = max(int(sample_rate * DROPOUT_S / 4), 1)
         self._zeros_from: int | None = None
         self._dropouts: list[list[int]] = []
+        self._processing = ProcessingCheck(sample_rate)
 
     def feed(self, block: Block) -> None:
         """Check the next block, float32 (n, channels).
@@ -106,6 +108,7 @@ class SampleCheck:
             self._count_clipped(block, peak)
         self._tail = np.concatenate((self._tail, block[-CLIPPED_RUN:]))[-CLIPPED_RUN:]
         self._find_dropouts(block)
+        self._processing.feed(block[:, 0])
         self._frames += len(block)
 
     def finish(self, filled: Sequence[float] = ()) -> list[str]:
@@ -143,7 +146,7 @@ class SampleCheck:
             total = sum(end - start for start, end in self._dropouts) / self._rate
             longest_text = f"the longest {longest / self._rate:.1f} s from {-start / self._rate:.1f} s on"
             warnings.append(f"{total:.1f} s of digital silence, {longest_text}: a dropout?")
-        return warnings
+        return warnings + self._processing.finish()
 
     def _refuse_unusable(self) -> None:
         seconds = self._frames / self._rate
