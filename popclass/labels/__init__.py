@@ -1,6 +1,7 @@
 """Labels of recordings: reading them, writing them, and assigning them to detected events.
 
     table, sidecar -> read -> records -> matching
+    memory                    records
                               records -> write, validation
 
 Training and evaluation both start here.

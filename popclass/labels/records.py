@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -86,6 +87,10 @@ class LabelledRecording:
     recorded_at : datetime or None
     source : str or None
         Recording that the clip was cut from, if known; clips of one recording resemble each other.
+    side : str or None
+        `left` or `right`.
+    extra : mapping of str to str
+        Columns of the user's own, `x_...`, that have a value.
     where : str
         File and row of its first label, for messages.
     samples : (ndarray, int) or None
@@ -101,6 +106,8 @@ class LabelledRecording:
     site: str | None = None
     recorded_at: datetime | None = None
     source: str | None = None
+    side: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict, hash=False)
     where: str = field(default="", compare=False, repr=False)
     samples: tuple[NDArray[Any], int] | None = field(default=None, compare=False, repr=False)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -59,18 +59,21 @@ def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
     a.wav,0.500000,0.500000,snapping,P07,,
     """
     path = Path(target) / TABLE if Path(target).is_dir() else Path(target)
-    lines = [csv_line(COLUMNS)]
+    more = ["side"] * any(each.side for each in labels.recordings)
+    more += dict.fromkeys(name for each in labels.recordings for name in each.extra)
+    lines = [csv_line((*COLUMNS, *more))]
     for recording in labels.recordings:
-        lines += _table_lines(recording, path.parent)
+        lines += _table_lines(recording, path.parent, more)
     # Names that are not UTF-8 are written as their bytes; escapes would name another file.
     write_bytes(path, "".join(lines).encode("utf-8", "surrogateescape"), force=force)
     return path
 
 
-def _table_lines(recording: LabelledRecording, folder: Path) -> Iterator[str]:
+def _table_lines(recording: LabelledRecording, folder: Path, more: Sequence[str]) -> Iterator[str]:
     name = _relative(recording.path, folder)
     when = None if recording.recorded_at is None else recording.recorded_at.isoformat()
-    known = (recording.subject, recording.site, when)
+    others = {**recording.extra, "side": recording.side}
+    known = (recording.subject, recording.site, when, *map(others.get, more))
     for text in (name, recording.subject or "", recording.site or ""):
         if text != text.strip():
             raise LabelError(f"'{one_line(text)}': spaces at its ends would be lost in a CSV; rename it")

@@ -11,9 +11,9 @@ import numpy as np
 
 from popclass.errors import LabelError
 from popclass.features import FrontEnd
+from popclass.labels.memory import read_records
 from popclass.labels.read import note_unsure, read_labels
 from popclass.labels.records import Note
-from popclass.labels.table import read_records
 from popclass.labels.validation import check_spelling, same_content, sibling_clips
 from popclass.model.model import Model
 from popclass.results import OTHER
@@ -56,7 +56,7 @@ def train(
         path or samples with their sample rate, or the folder to which the names in the table are relative.
     labels : DataFrame or sequence of mapping, optional
         A table with the columns of a CSV of labels: `file`, `start_s`, `label` and, where known, `end_s`, `subject`,
-        `site`, `recorded_at`; see `popclass.labels.table.read_records`.
+        `site`, `recorded_at`; see `popclass.labels.memory.read_records`.
     classifier : str
         `logistic`, `svm`, `forest`, or `auto`: the one with the least log loss on held-out groups.
     folds : int
