@@ -23,7 +23,7 @@ def table(tmp_path):
 
 
 def test_read_side_and_own_columns(table):
-    labels = read_labels(table("a.wav,1,snapping,piezo,Left,", "a.wav,2,other,,left,", "b.wav,1,other,nan,,loud"))
+    labels = read_labels(table("a.wav,1,snapping,piezo,Left,", "a.wav,2,other,,Left,", "b.wav,1,other,nan,,loud"))
     first, second = labels.recordings
     assert (first.side, first.extra) == ("left", {"x_sensor": "piezo"})
     assert (second.side, second.extra) == (None, {"x_note": "loud"})
