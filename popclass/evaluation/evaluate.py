@@ -24,9 +24,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from popclass.errors import AudioError, LabelError, UsageError
+from popclass.evaluation.classification import score_classification
+from popclass.evaluation.detection import Scores, score_detection
+from popclass.evaluation.end_to_end import score_answers, score_unlabelled
 from popclass.evaluation.matching import WINDOW_S, Case, cases_of, count_labels
 from popclass.evaluation.output import Evaluation
-from popclass.evaluation.scores import Scores, score_answers, score_classification, score_detection, score_unlabelled
 from popclass.label_rules import LabelRules
 from popclass.labels import LabelledRecording, read_labels
 from popclass.metadata import Metadata
@@ -98,6 +100,7 @@ def evaluate(
     complete = [each for each in analyzed if each[0].whole is None and (each[0].verified or not partial)]
     full = {recording.name for recording, _ in complete}
     seconds = sum(analysis.info.duration_s for _, analysis in complete)
+    rules = LabelRules.of(chosen)
     answers = score_answers(cases, chosen.classes, full, seconds)
     warnings = [f"{a.info.name}: {line}" for _, a in analyzed for line in a.info.warnings]
     scores = {
@@ -113,9 +116,9 @@ def evaluate(
         "detection": score_detection(cases, partial=partial),
         "elsewhere": score_unlabelled(answers),
         "end_to_end": answers,
-        "classification": score_classification(cases, LabelRules.of(chosen)),
+        "classification": score_classification(cases, rules),
     }
-    return Evaluation(scores, tuple(cases), chosen.classes, tuple(failed))
+    return Evaluation(scores, tuple(cases), rules, tuple(failed))
 
 
 def _check_known(recordings: Sequence[LabelledRecording], classes: Sequence[str]) -> None:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from popclass.audio import open_recording
+from popclass.evaluation.classification import READINGS
 from popclass.evaluation.matching import Case
-from popclass.evaluation.scores import READINGS
 from popclass.results import Event
 
 Readings = Mapping[str, Mapping[str, Any]]
@@ -61,7 +61,7 @@ def confusion(answers: Mapping[str, Any]) -> Figure:
     Parameters
     ----------
     answers : mapping
-        The `table` of `popclass.evaluation.scores.score_answers`.
+        The `table` of `popclass.evaluation.end_to_end.score_answers`.
     """
     columns = [*answers["columns"], "missed"]
     rows = {row["truth"]: [*row["given"], row["missed"]] for row in answers["rows"]}

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from popclass.evaluation.classification import READINGS, worst
 from popclass.evaluation.matching import MATCHED, Case
 from popclass.evaluation.report import markdown, text
-from popclass.evaluation.scores import READINGS, worst
 from popclass.formats.csv_io import cell, csv_line
+from popclass.label_rules import LabelRules
 from popclass.utils.files import write_text
 from popclass.utils.folders import check_new_folder, filling
 from popclass.utils.text import visible
@@ -37,16 +38,21 @@ class Evaluation:
         Plain numbers, as `scores.json` holds them.
     cases : tuple of Case
         Every labelled and every detected sound, by recording and time.
-    classes : tuple of str
-        Of the model.
+    rules : LabelRules
+        Those of the model.
     failed : tuple of str
         A line for each recording that could not be used.
     """
 
     scores: dict[str, Any]
     cases: tuple[Case, ...]
-    classes: tuple[str, ...]
+    rules: LabelRules
     failed: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes of the model."""
+        return self.rules.classes
 
     @property
     def classified(self) -> tuple[Case, ...]:
@@ -75,7 +81,7 @@ class Evaluation:
         write_text(folder / "scores.json", stored + "\n")
         write_text(folder / "events.csv", _event_lines(self.cases, self.classes))
         figures = save_figures(self.scores, folder)
-        errors = save_pictures(worst(self.classified, self.classes, MOST_ERRORS), self.classes, folder)
+        errors = save_pictures(worst(self.classified, self.rules, MOST_ERRORS), self.classes, folder)
         write_text(folder / "report.md", markdown(self.scores, figures, errors))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from popclass.evaluation.scores import READINGS
+from popclass.evaluation.classification import READINGS
 from popclass.metrics.tables import figure, markdown_table, table, with_interval
 from popclass.utils.text import one_line
 

@@ -10,7 +10,7 @@ import recordings
 import popclass
 from popclass.cli import main
 from popclass.errors import AudioError, LabelError
-from popclass.evaluation.scores import worst
+from popclass.evaluation.classification import worst
 from popclass.model.model import Model
 
 KINDS = ["cavitation", "snapping", "other"]
@@ -40,7 +40,7 @@ def test_evaluate_permuted_labels(tmp_path, model, labelled):
     sound = found.scores["classification"]["readings"]["sound"]
     assert sound["balanced_accuracy"] == 0.0
     assert found.scores["detection"]["recall"] == 1.0
-    shown = worst(found.classified, found.classes, 2)
+    shown = worst(found.classified, found.rules, 2)
     given_to_truth = [case.probabilities["both"][found.classes.index(case.truth)] for case in shown]
     everything = [case.probabilities["both"][found.classes.index(case.truth)] for case in found.classified]
     assert given_to_truth == sorted(everything)[:2]

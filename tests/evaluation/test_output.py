@@ -11,7 +11,7 @@ from matplotlib.image import imread
 import popclass
 from popclass.errors import OutputError
 from popclass.evaluation import figures, output
-from popclass.evaluation.scores import READINGS
+from popclass.evaluation.classification import READINGS
 
 KINDS = ["cavitation", "snapping", "other"]
 KEYS = {

@@ -1,0 +1,130 @@
+"""Agreement of two methods or observers that count the same things.
+
+- `concordance`: Lin's concordance correlation coefficient, how close pairs lie to the line of equality.
+- `limits_of_agreement`: bias and the limits that 95 % of the differences lie between, by Bland & Altman.
+- `intraclass_correlation`: ICC(2,1) of Shrout & Fleiss, absolute agreement of single counts by random observers.
+- `kappa`: Cohen's kappa of labels, from scikit-learn.
+
+`tests/metrics/test_agreement.py` holds them to the data and results of these papers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+
+Floats = NDArray[np.float64]
+
+WITHIN = 0.95  # share of the differences between the limits of agreement
+
+
+class Limits(NamedTuple):
+    """Bias and limits of agreement, in the unit of the measurements."""
+
+    bias: float
+    low: float
+    high: float
+
+
+def concordance(truth: ArrayLike, measured: ArrayLike) -> float | None:
+    """Return Lin's concordance correlation coefficient (Lin 1989, Biometrics 45:255-268).
+
+    Returns
+    -------
+    float or None
+        1 for equal pairs; None for fewer than two pairs, or where neither side varies.
+
+    Examples
+    --------
+    >>> concordance([1, 2, 3], [1, 2, 3]), concordance([2, 2], [2, 2])
+    (1.0, None)
+    """
+    x, y = np.asarray(truth, dtype=np.float64), np.asarray(measured, dtype=np.float64)
+    if len(x) < 2:
+        return None
+    spread = float(x.var() + y.var())
+    if not spread:
+        return None
+    together = float(((x - x.mean()) * (y - y.mean())).mean())
+    return 2 * together / (spread + float(x.mean() - y.mean()) ** 2)
+
+
+def limits_of_agreement(truth: ArrayLike, measured: ArrayLike) -> Limits | None:
+    """Return the mean difference, measured minus true, and its 95 % limits (Bland & Altman 1986, Lancet 327:307-310).
+
+    The limits are 1.96 standard deviations on either side of the bias.
+
+    Returns
+    -------
+    Limits or None
+        None for fewer than two pairs.
+
+    Examples
+    --------
+    >>> bias, low, high = limits_of_agreement([1, 2, 3, 4], [2, 2, 4, 4])
+    >>> bias, round(low, 2), round(high, 2)
+    (0.5, -0.63, 1.63)
+    """
+    differences = np.asarray(measured, dtype=np.float64) - np.asarray(truth, dtype=np.float64)
+    if len(differences) < 2:
+        return None
+    bias = float(differences.mean())
+    reach = float(norm.ppf((1 + WITHIN) / 2) * differences.std(ddof=1))
+    return Limits(bias, bias - reach, bias + reach)
+
+
+def intraclass_correlation(ratings: ArrayLike) -> float | None:
+    """Return ICC(2,1): two-way random effects, absolute agreement, single rater.
+
+    From the mean squares of the analysis of variance (Shrout & Fleiss 1979, Psychol. Bull. 86:420-428).
+
+    Parameters
+    ----------
+    ratings : array_like, shape (targets, raters)
+
+    Returns
+    -------
+    float or None
+        None for fewer than two targets or raters, or where nothing varies.
+
+    Examples
+    --------
+    >>> intraclass_correlation([[1, 1], [2, 2], [4, 4]]), intraclass_correlation([[1, 1], [1, 1]])
+    (1.0, None)
+    """
+    table = np.asarray(ratings, dtype=np.float64)
+    n, k = table.shape
+    if n < 2 or k < 2:
+        return None
+    grand, rows, columns = table.mean(), table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
+    between = k * float(((rows - grand) ** 2).sum()) / (n - 1)
+    raters = n * float(((columns - grand) ** 2).sum()) / (k - 1)
+    error = float(((table - rows - columns + grand) ** 2).sum()) / ((n - 1) * (k - 1))
+    whole = between + (k - 1) * error + k * (raters - error) / n
+    return (between - error) / whole if whole else None
+
+
+def kappa(first: Sequence[str], second: Sequence[str]) -> float | None:
+    """Return Cohen's kappa of two labellings of the same things.
+
+    Returns
+    -------
+    float or None
+        None without labels, or where both give one and the same label to all: chance agreement is then complete.
+
+    Examples
+    --------
+    >>> kappa(["a", "a", "b", "b"], ["a", "b", "b", "b"]), kappa(["a", "a"], ["a", "a"])
+    (0.5, None)
+    """
+    from sklearn.metrics import cohen_kappa_score
+
+    if len({*first, *second}) < 2:
+        return None
+    value = float(cohen_kappa_score(list(first), list(second)))
+    return None if math.isnan(value) else value
