@@ -51,6 +51,8 @@ def score_detection(cases: Sequence[Case], *, partial: bool = False) -> Scores:
     }
     recalls = {f"recall_{kind}": (matched & own, own) for kind, own in of_kind.items()}
     values, intervals = ratios(totals | recalls, groups)
+    named = [case for case in timed if case.row is not None and case.row.names_onset]
+    delays = [case.onset_error_s for case in named if case.onset_error_s is not None]
     return {
         "scored": True,
         "intervals_over": over,
@@ -61,7 +63,7 @@ def score_detection(cases: Sequence[Case], *, partial: bool = False) -> Scores:
         **{name: values[name] for name in totals},
         "intervals": {name: intervals[name] for name in totals},
         "precision_undefined": PARTIAL if partial else None,
-        "onset_error_ms": _onset_errors(timed),
+        "onset_error_ms": onset_errors(delays),
         "classes": [
             {
                 "class": kind,
@@ -74,11 +76,10 @@ def score_detection(cases: Sequence[Case], *, partial: bool = False) -> Scores:
     }
 
 
-def _onset_errors(cases: Sequence[Case]) -> Scores:
-    """Return median and 95 % quantile of the onset errors, and the median delay, of labels that name an onset."""
-    named = [case for case in cases if case.row is not None and case.row.names_onset]
-    errors = [1e3 * case.onset_error_s for case in named if case.onset_error_s is not None]
-    if not errors:
+def onset_errors(delays_s: Sequence[float]) -> Scores:
+    """Return median and 95 % quantile of the onset errors, and the median delay, in milliseconds."""
+    if not delays_s:
         return {"n": 0, "median": None, "p95": None, "bias": None}
+    errors = [1e3 * delay for delay in delays_s]
     middle, far = np.quantile(np.abs(errors), [0.5, 0.95])
     return {"n": len(errors), "median": float(middle), "p95": float(far), "bias": float(np.median(errors))}

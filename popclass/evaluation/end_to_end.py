@@ -14,53 +14,68 @@ A false joint call gives a class other than `other` to a sound that has none of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from itertools import compress
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from popclass.evaluation.matching import MISSED, UNLABELLED, Case, groups_of
-from popclass.metrics.bootstrap import Counts, ratios
+from popclass.evaluation.matching import MISSED, UNLABELLED, Case, groups_of, groups_of_recordings
+from popclass.labels import LabelledRecording
+from popclass.metrics.bootstrap import Counts, Indices, ratios, spans
+from popclass.metrics.decisions import predictive_values
 from popclass.results import OTHER, UNCERTAIN
 
+RATIOS = ("sensitivity", "specificity", "positive_predictive_value")
+PREDICTIVE = ("positive_predictive_value", "negative_predictive_value")
+
 Scores = dict[str, Any]
+Complete = Sequence[tuple[LabelledRecording, float]]
 
 
-def score_answers(cases: Sequence[Case], classes: Sequence[str], full: Collection[str], seconds: float) -> Scores:
-    """Return sensitivity and positive predictive value of each class, false joint calls, and the table behind them.
+def counted_cases(cases: Sequence[Case], complete: Complete) -> list[Case]:
+    """Return the cases whose truth is known: all with a label, and those without in completely labelled recordings."""
+    full = {recording.name for recording, _ in complete}
+    return [case for case in cases if case.status != UNLABELLED or case.recording.name in full]
+
+
+def score_answers(
+    cases: Sequence[Case],
+    classes: Sequence[str],
+    complete: Complete,
+    prevalence: Mapping[str, float] | None = None,
+) -> Scores:
+    """Return the scores of each class, false joint calls, and the table behind them.
 
     Parameters
     ----------
     cases : sequence of Case
     classes : sequence of str
         Of the model.
-    full : collection of str
-        Names of the recordings that were labelled completely.
-    seconds : float
-        Total length of these.
+    complete : sequence of (LabelledRecording, float)
+        Recordings that were labelled completely, with their length in seconds.
+    prevalence : mapping of str to float, optional
+        Share of a class among the sounds of the population, for which its predictive values are computed.
 
     Returns
     -------
     dict
         Plain numbers; None where there is nothing to divide by.
     """
+    known = counted_cases(cases, complete)
     over, groups = groups_of(cases)
-    counted = [case.status != UNLABELLED or case.recording.name in full for case in cases]
-    known, of = list(compress(cases, counted)), list(compress(groups, counted))
+    group_of = {case.recording.name: group for case, group in zip(cases, groups, strict=True)}
+    of = [group_of[case.recording.name] for case in known]
     labelled = np.array([case.truth for case in known], dtype=object)
     truth = np.array([OTHER if case.truth is None else case.truth for case in known], dtype=object)
     called = np.array([None if case.event is None else case.event.label for case in known], dtype=object)
-    complete = np.array([case.recording.name in full for case in known], dtype=bool)
-    joint = [name for name in classes if name != OTHER]
-    false = int((complete & np.isin(called, joint) & ~np.isin(truth, joint)).sum())
     counts: dict[str, Counts] = {}
     for name in classes:
         own, calls, right = labelled == name, called == name, truth == name
         counts[f"{name} sensitivity"] = (own & calls, own)
+        counts[f"{name} specificity"] = (~right & ~calls, ~right)
         counts[f"{name} positive_predictive_value"] = (calls & right, calls, right)
     values, intervals = ratios(counts, of)
-    keys = ("sensitivity", "positive_predictive_value")
+    stated = {name: _at_prevalence(counts, name, share, of) for name, share in (prevalence or {}).items()}
     return {
         "intervals_over": over,
         "groups": len(set(of)),
@@ -69,18 +84,46 @@ def score_answers(cases: Sequence[Case], classes: Sequence[str], full: Collectio
                 "class": name,
                 "labelled": int((labelled == name).sum()),
                 "called": int((called == name).sum()),
-                **{key: values[f"{name} {key}"] for key in keys},
-                "intervals": {key: intervals[f"{name} {key}"] for key in keys},
+                **{key: values[f"{name} {key}"] for key in RATIOS},
+                "intervals": {key: intervals[f"{name} {key}"] for key in RATIOS},
+                "at_prevalence": stated.get(name),
             }
             for name in classes
         ],
-        "false_joint_calls": {
-            "count": false,
-            "minutes": seconds / 60,
-            "per_minute": 60 * false / seconds if seconds else None,
-        },
-        "table": _answer_table(known, classes, unlabelled=bool(full)),
+        "false_joint_calls": _false_calls(known, classes, complete),
+        "table": _answer_table(known, classes, unlabelled=bool(complete)),
     }
+
+
+def _at_prevalence(counts: Mapping[str, Counts], name: str, share: float, groups: Sequence[str]) -> Scores:
+    """Return the predictive values of a class at a stated prevalence, with intervals."""
+    (hits, own), (cleared, others) = counts[f"{name} sensitivity"], counts[f"{name} specificity"]
+
+    def figures(at: Indices | slice) -> dict[str, float | None]:
+        sums = [part[at].sum().item() for part in (hits, own, cleared, others)]
+        if not sums[1] or not sums[3]:
+            return dict.fromkeys(PREDICTIVE)
+        return dict(zip(PREDICTIVE, predictive_values(sums[0] / sums[1], sums[2] / sums[3], share), strict=True))
+
+    behind = {key: [own > 0, others > 0] for key in PREDICTIVE}
+    return {"prevalence": share, **figures(slice(None)), "intervals": spans(figures, groups, behind)}
+
+
+def _false_calls(known: Sequence[Case], classes: Sequence[str], complete: Complete) -> Scores:
+    """Return the false joint calls in completely labelled recordings, and their rate with its interval."""
+    joint = {name for name in classes if name != OTHER}
+    false = Counter(
+        case.recording.name
+        for case in known
+        if case.event is not None and case.event.label in joint and (case.truth or OTHER) not in joint
+    )
+    numbers = np.array([false[recording.name] for recording, _ in complete], dtype=float)
+    minutes = np.array([seconds for _, seconds in complete], dtype=float) / 60
+    _, groups = groups_of_recordings([recording for recording, _ in complete])
+    values, intervals = ratios({"per_minute": (numbers, minutes)}, groups)
+    total = float(sum(seconds for _, seconds in complete)) / 60
+    interval = intervals["per_minute"]
+    return {"count": int(numbers.sum()), "minutes": total, "per_minute": values["per_minute"], "interval": interval}
 
 
 def _answer_table(cases: Sequence[Case], classes: Sequence[str], *, unlabelled: bool) -> Scores:

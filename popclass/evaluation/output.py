@@ -10,11 +10,12 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from popclass.evaluation.classification import READINGS, worst
+from popclass.evaluation.counts import Counted
 from popclass.evaluation.matching import MATCHED, Case
 from popclass.evaluation.report import markdown, text
 from popclass.formats.csv_io import cell, csv_line
@@ -42,12 +43,18 @@ class Evaluation:
         Those of the model.
     failed : tuple of str
         A line for each recording that could not be used.
+    counted : Counted
+        True and counted cavitations of recordings, bursts and subjects.
+    observed : list of (int, int)
+        Cavitations that two observers labelled, of each recording that both have labelled.
     """
 
     scores: dict[str, Any]
     cases: tuple[Case, ...]
     rules: LabelRules
     failed: tuple[str, ...] = ()
+    counted: Counted = field(default_factory=Counted)
+    observed: Sequence[tuple[int, int]] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:

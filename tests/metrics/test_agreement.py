@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import cohen_kappa_score
 
 from popclass.metrics.agreement import concordance, intraclass_correlation, kappa, limits_of_agreement
 from popclass.metrics.bootstrap import bootstrap
@@ -71,12 +72,14 @@ def test_intraclass_correlation_undefined():
     assert intraclass_correlation([[0, 0], [0, 0]]) is None
 
 
-def test_kappa_formula():
-    """Cohen 1960, Educ. Psychol. Meas. 20:37-46: agreement of 0.8, of which 0.5 by chance."""
-    first, second = list("yyyyynnnnn"), list("yyyyynnnyy")
-    assert kappa(first, second) == pytest.approx((0.8 - 0.5) / (1 - 0.5))
+def test_kappa_as_scikit_learn():
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 4, 200)
+    second = np.where(rng.random(200) < 0.6, first, rng.integers(0, 4, 200))
+    table = np.bincount(first * 4 + second, minlength=16).reshape(4, 4)
+    assert kappa(table) == pytest.approx(cohen_kappa_score(first, second))
 
 
-def test_kappa_undefined():
-    assert kappa([], []) is None
-    assert kappa(["other"] * 3, ["other"] * 3) is None
+@pytest.mark.parametrize(("table", "value"), [([[0, 0], [0, 0]], None), ([[3, 0], [0, 0]], None), ([[0, 2], [2, 0]], -1)])
+def test_kappa_limits(table, value):
+    assert kappa(table) == value
