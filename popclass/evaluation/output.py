@@ -1,4 +1,4 @@
-"""An evaluation and its folder: `scores.json`, `events.csv`, `report.md` and figures.
+"""An evaluation and its folder: `scores.json`, `events.csv`, `counts.csv`, `report.md`, `methods.md` and figures.
 
 The folder is new or empty, so that nothing of another evaluation stays in it. Everything is made in a hidden folder
 inside and moved out when all of it is there.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from popclass.evaluation.classification import READINGS, worst
-from popclass.evaluation.counts import Counted
+from popclass.evaluation.counts import SUBJECT, Counted
 from popclass.evaluation.matching import MATCHED, Case
 from popclass.evaluation.report import markdown, text
 from popclass.formats.csv_io import cell, csv_line
@@ -82,12 +82,17 @@ class Evaluation:
             self._fill(part)
 
     def _fill(self, folder: Path) -> None:
-        from popclass.evaluation.figures import save_figures, save_pictures
+        from popclass.evaluation.figures import save_all, save_figures, save_pictures
+        from popclass.evaluation.methods import methods
+        from popclass.evaluation.study_figures import study_figures
 
         stored = json.dumps(self.scores, indent=1, ensure_ascii=False, allow_nan=False)
         write_text(folder / "scores.json", stored + "\n")
         write_text(folder / "events.csv", _event_lines(self.cases, self.classes))
+        write_text(folder / "counts.csv", _count_lines(self.counted))
+        write_text(folder / "methods.md", methods(self.scores))
         figures = save_figures(self.scores, folder)
+        figures += save_all(study_figures(self.scores, self.counted, self.observed), folder)
         errors = save_pictures(worst(self.classified, self.rules, MOST_ERRORS), self.classes, folder)
         write_text(folder / "report.md", markdown(self.scores, figures, errors))
 
@@ -125,6 +130,18 @@ def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[st
             known |= {_column(reading, name): float(p) for name, p in zip(classes, table, strict=True)}
         # probabilities of all readings have the decimals of `p_<class>`
         yield csv_line(cell(_OF_READING.sub("", name), known[name]) for name in columns)
+
+
+def _count_lines(counted: Counted) -> Iterator[str]:
+    """Yield the counts as CSV, header first."""
+    numbers = ("expected_cavitations", "cavitations_low", "cavitations_high")
+    yield csv_line(("unit", "recording", "subject", "start_s", "true", *numbers, "named", "rows"))
+    for each in counted.counts:
+        info, cavitations = each.recording, each.counted
+        name = None if each.unit == SUBJECT else visible(info.name)
+        start = None if each.start_s is None else cell("start_s", each.start_s)
+        bounds = (cell(numbers[0], cavitations.expected), cavitations.low, cavitations.high)
+        yield csv_line((each.unit, name, info.subject, start, each.true, *bounds, each.named, each.rows))
 
 
 def _column(reading: str, name: str) -> str:
