@@ -20,6 +20,7 @@ test:     ## run the tests, including docstring examples
 docs:     ## rewrite the console output, feature table and input table of README.md and docs/
 	python docs/generate/refresh.py
 	python docs/generate/features_table.py --write
+	python docs/generate/reference_vector.py
 	python docs/generate/robustness_table.py
 
 bench:    ## run the benchmarks; each checks its bounds

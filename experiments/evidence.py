@@ -30,7 +30,7 @@ from popclass.metrics.scores import LEAST
 from popclass.model.model import Model
 from popclass.pipeline import apply_model
 from popclass.postprocess import posteriors
-from popclass.results import OTHER, PER_POP, SNAPPING, Analysis
+from popclass.results import CAVITATION, OTHER, PER_POP, SNAPPING, Analysis
 from popclass.timing.refractory import PRICE
 from popclass.training.default import UNKNOWN
 
@@ -170,14 +170,22 @@ def count(
     place = {name: i for i, name in enumerate(model.classes)}
     row = {session: i for i, session in enumerate(sorted({recording.session for recording in recordings}))}
     called = np.zeros((len(row), len(VARIANTS), len(place), len(place)), dtype=np.int64)
-    loss = np.zeros((len(row), len(VARIANTS)))
+    left, loss = np.zeros((len(row), len(VARIANTS)), dtype=np.int64), np.zeros((len(row), len(VARIANTS)))
+    joint = [place[CAVITATION], place[SNAPPING]]
     for at, name in enumerate(VARIANTS):
-        for recording, probabilities in zip(recordings, found[name], strict=True):
+        for recording, sound, probabilities in zip(recordings, found["sound"], found[name], strict=True):
             known = [i for i, truth in enumerate(recording.truth) if truth != UNKNOWN]
-            y = [place[recording.truth[i]] for i in known]
-            np.add.at(called, (row[recording.session], at, y, probabilities[known].argmax(axis=1)), 1)
+            y = np.array([place[recording.truth[i]] for i in known], dtype=np.int64)
+            by_sound, answers = (each[known].argmax(axis=1) for each in (sound, probabilities))
+            np.add.at(called, (row[recording.session], at, y, answers), 1)
+            left[row[recording.session], at] += (is_swap(y, by_sound, joint) & is_swap(y, answers, joint)).sum()
             loss[row[recording.session], at] -= np.log(np.maximum(probabilities[known, y], LEAST)).sum()
-    return Tally(called, loss)
+    return Tally(called, left, loss)
+
+
+def is_swap(y: NDArray[np.int64], answers: NDArray[np.int64], joint: Sequence[int]) -> NDArray[np.bool_]:
+    """Return which events are of one joint class and called the other."""
+    return np.isin(y, joint) & np.isin(answers, joint) & (y != answers)
 
 
 # --- what is varied ---------------------------------------------------------------------------------------------------

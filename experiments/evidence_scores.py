@@ -13,7 +13,7 @@ from popclass.model.model import Model
 from popclass.results import CAVITATION, SNAPPING
 
 VARIANTS = ("sound", "timing", "context", "both")
-FIGURES = ("balanced", "log_loss", "swaps", "removed", "lost", "false", "precision", "recall")
+FIGURES = ("balanced", "log_loss", "swaps", "removed", "left", "lost", "false", "precision", "recall")
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -23,10 +23,12 @@ Counts = NDArray[np.int64]
 class Tally:
     """Confusion counts, shape (sessions, variants, classes, classes), true class before the most likely one.
 
-    `loss` is the sum of the log losses, shape (sessions, variants).
+    `left` is the number of the acoustic classifier's swaps that still are swaps, `loss` the sum of the log losses, both
+    of shape (sessions, variants).
     """
 
     called: Counts
+    left: Counts
     loss: Array
 
 
@@ -36,20 +38,24 @@ def score(tally: Tally, model: Model) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        By variant, a dict of `balanced` accuracy, `log_loss`, `swaps` (cavitation labelled snapping or the reverse,
-        per 100 joint sounds), `removed` (share of the acoustic classifier's swaps that are gone), `lost` (cavitations
-        labelled snapping, per 100), `false` (snaps labelled cavitation, per 100), `precision` and `recall` of
-        cavitation. Each is a tuple of value, low and high, or None where there is nothing to count. `n` is the number
-        of joint sounds, `wrong` the number of swaps.
+        By variant, a dict of `balanced` accuracy, `log_loss`, `swaps` (cavitation labelled snapping or the reverse, per
+        100 joint sounds), `removed` (the share by which there are fewer swaps than by sound alone), `left` (share of
+        the acoustic classifier's swaps that still are swaps), `lost` (cavitations labelled snapping, per 100), `false`
+        (snaps labelled cavitation, per 100), `precision` and `recall` of cavitation. Each is a tuple of value, low and
+        high, or None where there is nothing to count. `n` is the number of joint sounds, `wrong` the number of swaps.
     """
 
     def figures(sessions: NDArray[np.intp]) -> dict[str, float | None]:
-        called, loss = tally.called[sessions].sum(axis=0), tally.loss[sessions].sum(axis=0)
+        called, left, loss = (each[sessions].sum(axis=0) for each in (tally.called, tally.left, tally.loss))
         sound = swaps(called[VARIANTS.index("sound")], model)
         return {
             f"{variant} {name}": value
-            for variant, table, lost in zip(VARIANTS, called, loss.tolist(), strict=True)
-            for name, value in {**_figures(table, sound, model), "log_loss": lost / max(table.sum(), 1)}.items()
+            for variant, table, still, lost in zip(VARIANTS, called, left.tolist(), loss.tolist(), strict=True)
+            for name, value in {
+                **_figures(table, sound, model),
+                "left": still / sound if sound else None,
+                "log_loss": lost / max(table.sum(), 1),
+            }.items()
         }
 
     everything = figures(np.arange(len(tally.called)))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from popclass.errors import UsageError
 from popclass.extraction import EventExtractor, Extraction, Progress, Source, extract_events
 from popclass.metadata import Metadata
-from popclass.model.model import Model
+from popclass.model.model import BUNDLED, Model
 from popclass.postprocess import postprocess
 from popclass.results import FROM_MODEL, PER_BURST, Analysis, RecordingResult
 from popclass.utils.log import log_warnings
@@ -300,4 +300,4 @@ def load_model(model: Model | str | os.PathLike[str] | None) -> Model:
     """Return the model given, loaded from its path, or the bundled one."""
     if isinstance(model, Model):
         return model
-    return Model.default() if model is None else Model.load(model)
+    return Model.load(BUNDLED if model is None else model)

@@ -108,7 +108,9 @@ def _anchors(page: Path) -> set[str]:
 
 def test_readme_setup_command() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    setup = re.search(r"^python3 -m venv .venv && \.venv/bin/pip install \. && \.venv/bin/(.*)$", readme, re.MULTILINE)
+    setup = re.search(
+        r"^python3 -m venv .venv && \.venv/bin/pip install '\.\[train\]' && \.venv/bin/(.*)$", readme, re.MULTILINE
+    )
     assert setup is not None
     assert setup[1] == refresh.commands(ROOT / "README.md")[0]
 

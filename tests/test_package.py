@@ -42,16 +42,19 @@ def test_dependencies_declared() -> None:
     extras = {"pyarrow", "distributed"}  # imported where `--to parquet` or `--scheduler` asks for them
     assert extras <= declared(PROJECT["optional-dependencies"]["parquet"]) | {"distributed"}
     assert "dask[distributed]>=2025.1" in PROJECT["optional-dependencies"]["cluster"]
-    assert imported("popclass") - optional - extras <= declared(PROJECT["dependencies"])
+    train = declared(PROJECT["optional-dependencies"]["train"])
+    assert imported("popclass") - optional - extras - train <= declared(PROJECT["dependencies"])
 
 
 def test_dependencies_used() -> None:
-    used_by_others = {"onnx"}  # skl2onnx makes its graphs with it; the model file says which version
-    assert declared(PROJECT["dependencies"]) - used_by_others <= imported("popclass")
+    assert declared(PROJECT["dependencies"]) | declared(PROJECT["optional-dependencies"]["train"]) <= imported(
+        "popclass"
+    )
 
 
 def test_dependencies_dev_extra() -> None:
-    known = declared(PROJECT["dependencies"]) | declared(PROJECT["optional-dependencies"]["dev"])
+    optional = PROJECT["optional-dependencies"]
+    known = declared([*PROJECT["dependencies"], *optional["train"], *optional["dev"]])
     own = {path.stem for folder in SCRIPTS for path in (ROOT / folder).glob("*.py")}
     own |= {path.parent.name for path in (ROOT / "tests").rglob("__init__.py")}
     # distributions are named with hyphens, what is imported with underscores
@@ -87,7 +90,8 @@ def test_lock_file_versions() -> None:
     locked = dict(line.split("==") for line in lines if not line.startswith("#"))
     assert Model.default().info["versions"].items() <= locked.items()
     for_people = {"matplotlib", "jinja2", "pillow"}  # evaluation and reports: no model is built with them
-    assert declared(PROJECT["dependencies"]) - for_people <= set(locked)
+    needed = declared([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["train"]])
+    assert needed - for_people <= set(locked)
 
 
 def test_samples_size() -> None:

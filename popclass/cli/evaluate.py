@@ -40,13 +40,13 @@ def _prevalence(text: str, option: str) -> tuple[str, float]:
     return name, options.probability(share, option)
 
 
-@click.command(help=_HELP, cls=options.Command)
+@click.command(help=_HELP, cls=options.TrainCommand)
 @click.argument("labelled", type=options.PATH)
 @options.model
 @options.path("-o", "DIR", "Folder for scores, events, report and figures.", "output")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of counting them as 'other'.")
 @options.path("--second", "LABELLED", "Labels of a second observer.")
-@options.path("--compare", "MODEL.onnx", "Second model, on the same recordings.")
+@options.path("--compare", "MODEL.onnx", "Second model, on the same recordings; default is the bundled one.")
 @options.checked(
     "--prevalence", _prevalence, "CLASS=P", "Share of a class, 0-1, for predictive values; repeatable.", multiple=True
 )

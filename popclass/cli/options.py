@@ -16,6 +16,7 @@ from popclass.errors import UsageError
 from popclass.results import CLASS_FREQUENCIES, COUNT_BY, FROM_MODEL, PER_BURST
 from popclass.timing.sites import MOST_CAVITIES, lookup
 from popclass.utils.duration import LONGEST_S, SHORTEST_S, format_duration, parse_duration
+from popclass.utils.extras import require_train
 
 PATH = click.Path()
 Check = Callable[[str, str], Any]
@@ -30,6 +31,15 @@ class Command(click.Command):
         text, _, examples = help.rstrip().partition("\n\n  ")
         epilog = f"\b\nExamples:\n  {examples}".replace("\n\n", "\n\n\b\n")
         super().__init__(help=text, epilog=epilog, **settings)
+
+
+class TrainCommand(Command):
+    """Command that needs the extra `train`."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, if the libraries are installed."""
+        require_train(f"popclass {self.name}")
+        return super().invoke(ctx)
 
 
 def checked(name: str, check: Check, metavar: str, help: str, *names: str, **settings: Any) -> Option:
@@ -87,7 +97,7 @@ def probability(text: str, option: str) -> float:
     raise UsageError(f"{option} {text!r} is out of range: allowed is a number from 0 to 1")
 
 
-model = path("--model", "MODEL.onnx", "Model to use (default: the bundled model).")
+model = path("--model", "MODEL.onnx", "Model to use; default is the bundled one (default: default).")
 site = checked("--site", lambda text, _: lookup(text).name, "SITE", "Site of the body; popclass sites lists them.")
 cavities = number("--cavities", "Joint cavities that can pop (default: that of the site).", least=1, most=MOST_CAVITIES)
 _ALLOWED = f"{format_duration(SHORTEST_S)} to {format_duration(LONGEST_S)} (default: that of the site, 20min)"

@@ -9,21 +9,25 @@ from popclass.utils.files import STDOUT, write_text
 from popclass.utils.text import one_line
 
 
-@click.group(help="Look at model files.")
-def model() -> None:
+@click.group(help="Look at model files.", invoke_without_command=True)
+@click.pass_context
+def model(context: click.Context) -> None:
     """Run `popclass model`."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 _SHOW_HELP = """Show classes, training data, scores and thresholds of a model.
 
-The main facts come first, each on one line, then the model card.
+The main facts come first, each on one line, then the model card. Without MODEL it is the bundled one.
 
+  popclass model show
   popclass model show mine.onnx
 """
 
 
 @model.command(help=_SHOW_HELP, cls=options.Command)
-@click.argument("path", metavar="MODEL", type=options.PATH)
+@click.argument("path", metavar="[MODEL]", type=options.PATH, default="default", required=False)
 def show(path: str) -> int:
     """Run `popclass model show`."""
     from rich.markdown import Markdown
@@ -52,14 +56,15 @@ def show(path: str) -> int:
 
 _VERIFY_HELP = """Check that a model file is undamaged and works here.
 
-The checksum shows damage, not forgery.
+The checksum shows damage, not forgery. Without MODEL the bundled one is checked.
 
+  popclass model verify
   popclass model verify mine.onnx
 """
 
 
 @model.command(help=_VERIFY_HELP, cls=options.Command)
-@click.argument("path", metavar="MODEL", type=options.PATH)
+@click.argument("path", metavar="[MODEL]", type=options.PATH, default="default", required=False)
 def verify(path: str) -> int:
     """Run `popclass model verify`."""
     from popclass.model.graph_reader import read_graph

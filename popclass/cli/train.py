@@ -44,7 +44,7 @@ in a folder of that name, are left out.
 """
 
 
-@click.command(help=_TRAIN_HELP, cls=options.Command)
+@click.command(help=_TRAIN_HELP, cls=options.TrainCommand)
 @click.argument("labelled", type=options.PATH)
 @options.path("-o", "MODEL.onnx", "Model file; its card (.md) is written beside it.", "output", default="model.onnx")
 @click.option("--classifier", type=click.Choice(CLASSIFIERS), default="auto", help="auto: best in cross-validation.")
@@ -108,7 +108,7 @@ must be new or empty.
 """
 
 
-@click.command(help=_SYNTH_HELP, cls=options.Command)
+@click.command(help=_SYNTH_HELP, cls=options.TrainCommand)
 @click.argument("out_dir", type=options.PATH)
 @options.number("--sessions", "Number of sessions.", least=1, most=MOST_SESSIONS, default=1)
 @options.number("--seed", "The same seed gives the same bytes.", least=0, default=0)

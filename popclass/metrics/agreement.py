@@ -11,11 +11,11 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 Floats = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ def limits_of_agreement(truth: ArrayLike, measured: ArrayLike) -> Limits | None:
     if len(differences) < 2:
         return None
     bias = float(differences.mean())
-    reach = float(norm.ppf((1 + WITHIN) / 2) * differences.std(ddof=1))
+    reach = NormalDist().inv_cdf((1 + WITHIN) / 2) * float(differences.std(ddof=1))
     return Limits(bias, bias - reach, bias + reach)
 
 

@@ -42,6 +42,7 @@ KEYS = frozenset({"schema_version", "created_by", "classes", "features", "contex
 """Keys of the JSON; docs/reference-formats.md describes them."""
 _LOADING = Lock()
 CLASS_NAME = re.compile(r"[a-z0-9_-]+")
+BUNDLED = "default"  # name of the model that comes with popclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +105,15 @@ class Model:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Model:
-        """Read a model file and test it (`verify`).
+        """Read a model file and test it (`verify`); `default` is the bundled model, `./default` a file of that name.
 
         Raises
         ------
         ModelError
             If it is missing, damaged, newer than this popclass, not a popclass model, or does not work.
         """
+        if path == BUNDLED:
+            return cls.default()
         path = Path(check_path(path, "a model"))
         model = cls.from_bytes(modelfile.read(path), name=one_line(str(path)))
         model.verify()

@@ -1,7 +1,8 @@
 """Guidance on the meaning of sounds: the texts of `guidance.toml` that apply to given sites and symptoms.
 
-Each text lists its sources. Signs that the sources describe only for the back are listed separately at other sites,
-with a note. Symptoms do not change a label; they select warnings, which are ordered by urgency and then as in the file.
+Each text lists its sources; one without is general advice. Signs that the sources describe only for the back and the
+neck are listed separately at other sites, with a note. Symptoms do not change a label; they select warnings, which are
+ordered by urgency and then as in the file.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Symptom:
         What to do about it.
     sources : tuple of Source
     back : bool
-        Whether the sources describe it only for the back.
+        Whether the sources describe it only for the back and the neck.
     """
 
     name: str
@@ -133,7 +134,7 @@ def _symptom(entry: Mapping[str, Any], places: Set[str | None]) -> Symptom:
     if places and not places & (back | {None}):
         entry = {**entry, **entry.get("elsewhere", {})}
     text = f"{entry['text']} {entry['at_back']}" if "at_back" in entry and places & back else entry["text"]
-    sources = _sources(entry["sources"])
+    sources = _sources(entry.get("sources", ()))
     return Symptom(entry["name"], entry["urgency"], entry["short"], text, sources, entry.get("back", False))
 
 

@@ -61,6 +61,8 @@ class Site:
         Seconds a cavity needs after a cavitation before it can cavitate again.
     origin : str
         `built in`, or the file that adds the site.
+    synonyms : tuple of str
+        Other names that mean this site.
     """
 
     name: str
@@ -70,24 +72,45 @@ class Site:
     source: str = ""
     refractory_s: float = REFRACTORY_S
     origin: str = BUILT_IN
+    synonyms: tuple[str, ...] = ()
 
 
 _BUILT_IN_SITES = (
-    Site("mcp", 1, True, "one knuckle", "Unsworth 1971"),
+    Site("mcp", 1, True, "one knuckle", "Unsworth 1971", synonyms=("knuckle",)),
     Site("hand", 14, True, "finger and thumb joints of one hand; documented for the knuckles (MCP) only", _UNSWORTH),
     Site("wrist", 2, False, "one wrist", _ANATOMY),
     Site("elbow", 1, False, "one elbow", _ANATOMY),
-    Site("shoulder", 1, False, "one shoulder", _ANATOMY),
-    Site("jaw", 2, False, "both jaw joints", _ANATOMY),
-    Site("neck", 12, True, "cervical facet joints", f"Reggars 1996, Dunning 2013; {_ANATOMY}"),
-    Site("thoracic", 24, True, "thoracic facet joints", f"Dunning 2017 (unverified); {_ANATOMY}"),
-    Site("lumbar", 10, True, "lumbar facet joints", "Mourad 2019, Cramer 2011"),
-    Site("si", 2, False, "both sacroiliac joints", "anatomy"),
-    Site("hip", 1, False, "one hip", _ANATOMY),
-    Site("knee", 1, False, "one knee", _ANATOMY),
+    Site("shoulder", 1, False, "one shoulder", _ANATOMY, synonyms=("glenohumeral",)),
+    Site("jaw", 2, False, "both jaw joints", _ANATOMY, synonyms=("tmj", "temporomandibular")),
+    Site(
+        *("neck", 12, True, "cervical facet joints", f"Reggars 1996, Dunning 2013; {_ANATOMY}"),
+        synonyms=("cervical", "c-spine"),
+    ),
+    Site(
+        *("thoracic", 24, True, "thoracic facet joints", f"Dunning 2017 (unverified); {_ANATOMY}"),
+        synonyms=("upper-back", "mid-back", "t-spine"),
+    ),
+    Site(
+        *("lumbar", 10, True, "lumbar facet joints", "Mourad 2019, Cramer 2011"),
+        synonyms=("lower-back", "low-back", "l-spine"),
+    ),
+    Site("si", 2, False, "both sacroiliac joints", "anatomy", synonyms=("sacroiliac", "sij")),
+    Site("hip", 1, False, "one hip", _ANATOMY, synonyms=("coxofemoral",)),
+    Site("knee", 1, False, "one knee", _ANATOMY, synonyms=("patellofemoral", "tibiofemoral")),
     Site("ankle", 2, False, "one ankle", _ANATOMY),
-    Site("toe", 1, False, "one toe joint (MTP)", _ANATOMY),
+    Site("toe", 1, False, "one toe joint (MTP)", _ANATOMY, synonyms=("mtp",)),
 )
+# Words that may mean several sites, with the likeliest.
+_SUGGESTED = {
+    **dict.fromkeys(("back", "spine", "vertebra", "facet"), ("lumbar", "thoracic", "neck")),
+    **dict.fromkeys(("finger", "thumb", "pip", "dip"), ("mcp", "hand")),
+    **dict.fromkeys(("pelvis", "sacrum", "tailbone"), ("si", "lumbar")),
+    **dict.fromkeys(("foot", "feet"), ("ankle", "toe")),
+    **dict.fromkeys(("rib", "ribs", "chest", "scapula"), ("thoracic", "shoulder")),
+    **dict.fromkeys(("groin", "thigh"), ("hip",)),
+    "leg": ("knee", "hip"),
+    "arm": ("elbow", "shoulder"),
+}
 SITES: Mapping[str, Site] = {site.name: site for site in _BUILT_IN_SITES}
 
 
@@ -98,7 +121,7 @@ def all_sites() -> dict[str, Site]:
 
 
 def lookup(name: str) -> Site:
-    """Return the site of this name, in any case.
+    """Return the site of this name or synonym, in any case, with blanks or hyphens.
 
     Raises
     ------
@@ -108,11 +131,18 @@ def lookup(name: str) -> Site:
     known = all_sites()
     if not isinstance(name, str):
         raise UsageError(f"site {name!r} is not a text: allowed are {', '.join(known)} (see popclass sites)")
-    wanted = name.strip().lower()
-    if wanted in known:
-        return known[wanted]
-    near = difflib.get_close_matches(wanted, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    wanted = "-".join(name.lower().replace("-", " ").split())
+    for each in (name.strip().lower(), wanted, wanted.removesuffix("s")):
+        if each in known:
+            return known[each]
+        for site in known.values():
+            if each in site.synonyms:
+                return site
+    names = {**{word: site.name for site in known.values() for word in (site.name, *site.synonyms)}, **_SUGGESTED}
+    near = [wanted] if wanted in names else difflib.get_close_matches(wanted, names, n=1)
+    meant = names[near[0]] if near else ()
+    suggested = [meant] if isinstance(meant, str) else meant
+    hint = f"; did you mean {' or '.join(map(repr, suggested))}?" if suggested else ""
     raise UsageError(f"site {name!r} is unknown: allowed are {', '.join(known)} (see popclass sites){hint}")
 
 
@@ -135,7 +165,8 @@ def describe() -> list[dict[str, str]]:
     for site in all_sites().values():
         period, documented = format_duration(site.refractory_s), "yes" if site.documented else "no"
         row = {"site": site.name, "cavities": str(site.cavities), "refractory": period, "documented": documented}
-        rows.append({**row, "note": site.note, "source": site.source, "origin": site.origin})
+        note = f"{site.note}; also {', '.join(site.synonyms)}" if site.synonyms else site.note
+        rows.append({**row, "note": note, "source": site.source, "origin": site.origin})
     return rows
 
 

@@ -53,6 +53,7 @@ ECHO_S = 0.120  # after a labelled sound, an event without a label belongs to it
 LEAD_S = {SNAPPING: 0.250}  # before a snap, for the rub that leads to it
 UNKNOWN = ""
 MOST_OF_A_KIND = 10  # events of one kind from one recording: the hundred crackles of a fire are nearly the same
+OTHER_SHARE = 0.80  # of the training events; the least with at most one false joint label a minute (models/real.json)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,18 +188,12 @@ def _join(parts: list[tuple[Any, ...]], seed: int) -> GeneratedEvents:
     index, onset_s, burst, level_db, label, kind = map(np.array, zip(*chain.from_iterable(rows), strict=True))
     columns = {"onset_s": onset_s, "burst": burst, "level_db": level_db, "label": label, "kind": kind}
     recording = index + np.cumsum([0, *recordings])[session]
-    kept, seen = [], Counter[tuple[int, str]]()
-    for event in np.random.default_rng(seed).permutation(np.flatnonzero(label != UNKNOWN)).tolist():
-        source = (int(recording[event]), str(kind[event]))
-        seen[source] += 1
-        if seen[source] <= MOST_OF_A_KIND:
-            kept.append(event)
     return GeneratedEvents(
         X=np.concatenate(features),
         group=np.array([f"{each['sensor']} in {each['room']}" for each in factors])[session],
         session=session,
         recording=recording,
-        rows=np.sort(kept),
+        rows=choose_events(label, kind, recording, seed),
         parts=np.flatnonzero(label == UNKNOWN),
         factors=factors,
         family=np.array([_family(*each) for each in zip(label.tolist(), kind.tolist(), strict=True)]),
@@ -206,6 +201,35 @@ def _join(parts: list[tuple[Any, ...]], seed: int) -> GeneratedEvents:
         mfcc=np.concatenate(mfcc),
         **columns,
     )
+
+
+def choose_events(
+    label: NDArray[np.str_], kind: NDArray[np.str_], recording: NDArray[np.int64], seed: int
+) -> NDArray[np.int64]:
+    """Return the indices of the events to train on: few of a kind from one recording, and few enough of `other`.
+
+    Parameters
+    ----------
+    label, kind : ndarray of str, shape (m,)
+        As in `GeneratedEvents`.
+    recording : ndarray of int, shape (m,)
+    seed : int
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        In rising order; at most a share of `OTHER_SHARE` is `other`.
+    """
+    kept, seen = [], Counter[tuple[int, str]]()
+    for event in np.random.default_rng(seed).permutation(np.flatnonzero(label != UNKNOWN)).tolist():
+        source = (int(recording[event]), str(kind[event]))
+        seen[source] += 1
+        if seen[source] <= MOST_OF_A_KIND:
+            kept.append(event)
+    chosen = np.array(kept, dtype=np.int64)
+    other = label[chosen] == OTHER
+    most = round((~other).sum() * OTHER_SHARE / (1 - OTHER_SHARE))
+    return np.sort(np.concatenate([chosen[~other], chosen[other][:most]]))
 
 
 def _family(label: str, kind: str) -> str:

@@ -26,6 +26,7 @@ from popclass.training.folds import choose_groups, index_classes
 from popclass.training.model_card import card
 from popclass.training.thresholds import PRECISE
 from popclass.utils.checks import check_number, check_texts
+from popclass.utils.extras import require_train
 from popclass.utils.log import log_warnings
 
 DEFAULT, NONE = "default", "none"  # bases that are no file
@@ -103,6 +104,7 @@ def train(
     >>> table = [{"file": "hip", "start_s": 1.5, "label": "snapping", "subject": "P1"}]
     >>> model = popclass.train({"hip": (samples, 48_000)}, labels=table)      # doctest: +SKIP
     """
+    require_train("training")
     check_number(folds, "folds", 2, 10**6, whole=True)
     check_number(seed, "seed", 0, 2**32 - 1, whole=True)
     if precision is not None:

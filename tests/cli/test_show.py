@@ -63,3 +63,19 @@ def test_sites(run):
     code, out, err = run("sites")
     assert (code, err) == (0, [])
     assert [line.split()[0] for line in out.splitlines()[2:] if not line.startswith(" ")] == list(SITES)
+
+
+def test_model_alone(run):
+    code, out, err = run("model")
+    assert (code, err) == (0, [])
+    assert "verify" in out
+
+
+@pytest.mark.parametrize("command", ["show", "verify"])
+@pytest.mark.parametrize("named", [[], ["default"]])
+def test_model_default(run, command, named):
+    from popclass.model.model import Model
+
+    code, out, _ = run("model", command, *named)
+    assert code == 0
+    assert Model.default().sha256 in out

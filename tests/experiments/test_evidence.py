@@ -137,12 +137,20 @@ def test_score_swaps_both_ways(evidence):
     model = SimpleNamespace(classes=(CAVITATION, OTHER, SNAPPING))
     sound, rest = [[5, 2, 3], [1, 50, 1], [4, 0, 6]], [[8, 2, 0], [0, 52, 0], [1, 0, 9]]
     called = np.array([[sound, rest, rest, rest]] * 3)
-    scores = evidence.score(evidence.Tally(called, np.ones((3, 4))), model)
+    left = np.array([[7, 1, 1, 0]] * 3)  # with both, the one swap is not one of those by sound alone
+    scores = evidence.score(evidence.Tally(called, left, np.ones((3, 4))), model)
     assert scores["sound"]["wrong"] == 3 * 7
     assert scores["sound"]["swaps"][0] == pytest.approx(100 * 7 / 20)
     assert scores["sound"]["lost"][0] == pytest.approx(30)
     assert scores["sound"]["false"][0] == pytest.approx(40)
     assert scores["both"]["removed"] == pytest.approx((6 / 7, 6 / 7, 6 / 7))
+    assert scores["context"]["left"] == pytest.approx((1 / 7, 1 / 7, 1 / 7))
+    assert scores["both"]["left"][0] == 0
+
+
+def test_is_swap(evidence):
+    y, answers = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 1, 2, 0, 0, 1])  # class 1 is `other`
+    assert evidence.is_swap(y, answers, [0, 2]).tolist() == [False, False, True, False, True, False]
 
 
 # Subsets
@@ -190,7 +198,7 @@ def test_write_page_complete(evidence, recordings, model, tmp_path):
     for name in ("timing-classifiers.png", "timing-assumptions.png"):
         assert f"({name})" in page
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    assert page.count("**met**") + page.count("**not met**") == 5
+    assert page.count("**met**") + page.count("**not met**") == 6
     for name, own in results["clocks"]:
         own["order swapped"]["both"]["wrong"] = own["order swapped"]["context"]["wrong"] + 1
         evidence.write_page(results, 8, SEED, tmp_path)

@@ -44,21 +44,21 @@ def test_guidance_urgency(symptom: str, urgency: str) -> None:
     assert level.name == urgency
 
 
-@pytest.mark.parametrize("site", ["lumbar", "si", "hip"])
+@pytest.mark.parametrize("site", ["lumbar", "si"])
 def test_guidance_measures(site: str) -> None:
     found = guidance([site, "mcp"])
     assert found["measures"] is not None
     assert len(found["exercises"]) == 4
-    assert all(len(re.findall(r"\.(?:\s|$)", exercise.text)) == 2 for exercise in found["exercises"])
-    assert any("adductors" in passage.text for passage in found["meaning"])
+    assert all(len(re.findall(r"\.(?:\s|$)", exercise.text)) == 1 for exercise in found["exercises"])
+    assert any("thighs" in passage.text for passage in found["meaning"])
 
 
-@pytest.mark.parametrize("site", [None, "mcp", "jaw"])
+@pytest.mark.parametrize("site", [None, "mcp", "jaw", "hip"])
 def test_guidance_other_site(site: str | None) -> None:
     found = guidance([site])
     assert found["measures"] is None
     assert found["exercises"] == []
-    assert not any("adductors" in passage.text for passage in found["meaning"])
+    assert not any("thighs" in passage.text for passage in found["meaning"])
     assert len(found["meaning"]) == 4
 
 
@@ -66,7 +66,7 @@ def test_guidance_other_site(site: str | None) -> None:
 def test_guidance_back_signs_other_site(site: str) -> None:
     found = guidance([site], ["numbness", "pain", "locking"])
     assert found["back_note"] is not None
-    assert found["back_note"].startswith("These are signs of the back")
+    assert found["back_note"].startswith("These are signs of the back and the neck")
     fitting = [symptom for level in found["changes"] for symptom in level.symptoms]
     warned = {symptom.name: symptom for level in found["warnings"] for symptom in level.symptoms}
     assert [name for name, symptom in warned.items() if symptom.back] == ["numbness"]
@@ -77,11 +77,10 @@ def test_guidance_back_signs_other_site(site: str) -> None:
         assert not [text for text in texts if word in text.lower()], word
 
 
-@pytest.mark.parametrize("site", ["thoracic", "lumbar", "si"])
+@pytest.mark.parametrize("site", ["neck", "thoracic", "lumbar", "si"])
 def test_guidance_back_site(site: str) -> None:
     found = guidance([site], ["numbness", "pain"])
     assert (found["back_signs"], found["back_note"], found["anywhere"]) == ([], None, False)
-    assert "facet joint" in " ".join(symptom.text for level in found["warnings"] for symptom in level.symptoms)
     assert "In the spine" in found["meaning"][0].text
 
 
@@ -97,14 +96,16 @@ def test_guidance_sources() -> None:
     found = guidance(["lumbar"])
     passages = [*found["meaning"], found["harmless"], found["measures"]]
     each = [*(passage.sources for passage in passages if passage), *(symptom.sources for symptom in all_symptoms())]
-    assert all(each)
     sources = set(itertools.chain.from_iterable(each))
-    links = {source.name: source.url for source in sources if source.url is not None}
-    assert {name.split()[-1] for name in links} == {"NBK52120", "PMC3215819", "PMC4398549"}
-    assert all(url.startswith("https://") and url.endswith(f"/{name.split()[-1]}/") for name, url in links.items())
-    (unpublished,) = [source for source in sources if "Lower Back Crack" in source.name]
-    assert unpublished.url is None
-    assert "not published" in unpublished.name
+    assert len(sources) >= 5
+    assert all(source.url is not None and source.url.startswith("https://") for source in sources)
+    named = {passage.title: passage.sources for passage in passages if passage}
+    assert [title for title, own in named.items() if not own] == [
+        "Squeezing the legs together",
+        "Is it harmless?",
+        "Exercises for a steadier pelvis",
+    ]
+    assert {symptom.name for symptom in all_symptoms() if not symptom.sources} == {"pain", "instability", "locking"}
 
 
 @pytest.mark.parametrize(("given_name", "meant"), [("Pain", "pain"), ("bladder or bowel", "bladder-or-bowel")])

@@ -133,3 +133,37 @@ def test_describe_rows():
 def test_sites_import_without_numpy():
     code = "import sys, popclass.timing.sites as s; s.describe(); sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "site"),
+    [("knuckle", "mcp"), ("Knuckles", "mcp"), ("TMJ", "jaw"), ("lower back", "lumbar"), ("sacroiliac", "si")],
+)
+def test_lookup_synonym(word, site):
+    assert lookup(word).name == site
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("back", "'lumbar' or 'thoracic' or 'neck'"),
+        ("finger", "'mcp' or 'hand'"),
+        ("hipp", "'hip'"),
+        ("fot", "'ankle'"),
+    ],
+)
+def test_lookup_suggestion(word, hint):
+    with pytest.raises(UsageError, match=f"did you mean {hint}"):
+        lookup(word)
+
+
+def test_lookup_user_site_before_synonym(tmp_path, monkeypatch):
+    path = tmp_path / "sites.toml"
+    path.write_text("[knuckle]\ncavities = 3\n")
+    monkeypatch.setenv("POPCLASS_SITES", str(path))
+    assert lookup("knuckle").cavities == 3
+
+
+def test_synonyms_unique():
+    words = [word for site in SITES.values() for word in (site.name, *site.synonyms)]
+    assert len(words) == len(set(words))

@@ -7,7 +7,7 @@ from popclass.extraction import extract_events
 from popclass.features import FrontEnd
 from popclass.synthesis import Label, draw_settings, generate_session
 from popclass.training.dataset import cut_clips, mfcc_statistics
-from popclass.training.default import MOST_OF_A_KIND, generate_events, match_onsets
+from popclass.training.default import MOST_OF_A_KIND, OTHER_SHARE, choose_events, generate_events, match_onsets
 
 
 def label(start_s, name="cavitation"):
@@ -66,3 +66,14 @@ def test_generate_events_rows(generated):
     assert (generated.label[rows] != "").all()
     sources = [*zip(generated.recording[rows], generated.kind[rows], strict=True)]
     assert max(sources.count(source) for source in set(sources)) <= MOST_OF_A_KIND
+
+
+def test_choose_events_share_of_other():
+    """Each recording holds one pop and ten different sounds; 80 % of the training events are `other`."""
+    label = np.array((["cavitation"] + ["other"] * 10) * 50)
+    kind = np.array((["pop"] + [f"kind {i}" for i in range(10)]) * 50)
+    recording = np.repeat(np.arange(50), 11)
+    rows = choose_events(label, kind, recording, seed=3)
+    assert (np.diff(rows) > 0).all()
+    assert (label[rows] == "cavitation").sum() == 50
+    assert (label[rows] == "other").mean() == pytest.approx(OTHER_SHARE, abs=0.005)
