@@ -39,6 +39,7 @@ Numbers = dict[str, Array]  # what each group adds to sums
 Figure = Callable[[Mapping[str, float]], float | None]
 
 FOLDS = 5
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +195,9 @@ def _concordance(sums: Mapping[str, float]) -> float | None:
     if n < 2:
         return None
     x, y = sums["counts x"] / n, sums["counts y"] / n
-    spread = sums["counts xx"] / n - x * x + sums["counts yy"] / n - y * y
-    return 2 * (sums["counts xy"] / n - x * y) / (spread + (x - y) ** 2) if spread > 1e-12 else None
+    varied, other = sums["counts xx"] / n - x * x, sums["counts yy"] / n - y * y
+    together = sums["counts xy"] / n - x * y
+    return 2 * together / (varied + other + (x - y) ** 2) if varied > _ROUNDING else None
 
 
 def _compared(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.evaluation.matching import Case, groups_of
-from popclass.metrics.bootstrap import Indices, ratios, spans
+from popclass.metrics.bootstrap import Figures, Indices, ratios, spans
 from popclass.metrics.decisions import (
     THRESHOLDS,
     benefits,
@@ -25,6 +25,7 @@ from popclass.metrics.decisions import (
 from popclass.results import OTHER
 
 Scores = dict[str, Any]
+Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
@@ -46,17 +47,26 @@ def score_calibration(known: Sequence[Case], classes: Sequence[str]) -> Scores:
         own = _own(detected, name)
         logit = log_odds(np.array([case.probabilities["both"][place] for case in detected], dtype=float))
 
-        def figures(at: Indices, own: Flags = own, logit: NDArray[np.float64] = logit) -> dict[str, float | None]:
-            line = calibration_line(own[at], logit[at])
-            shift = calibration_in_the_large(own[at], logit[at])
-            return {"slope": None if line is None else line[1], "intercept": shift}
-
-        whole = figures(np.arange(len(detected))) if detected else dict.fromkeys(intervals)
-        known_kinds = {key: [own, ~own] for key in intervals if whole[key] is not None}
-        drawn = spans(figures, groups, known_kinds) if known_kinds else {}
+        line, shift = (calibration_line(own, logit), calibration_in_the_large(own, logit)) if detected else (None, None)
+        found["slope"][name], found["intercept"][name] = None if line is None else line[1], shift
+        drawn: dict[str, list[float] | None] = {}
+        if shift is not None:
+            behind = {key: [own, ~own] for key in intervals if found[key][name] is not None}
+            drawn = spans(_redrawn(own, logit, line or (0.0, 0.0), shift), groups, behind)
         for key in intervals:
-            found[key][name], intervals[key][name] = whole[key], drawn.get(key)
+            intervals[key][name] = drawn.get(key)
     return {**found, "intervals": intervals}
+
+
+def _redrawn(own: Flags, logit: Array, line: tuple[float, float], shift: float) -> Figures:
+    """Return a function that fits some of the sounds, starting from the fit of all."""
+
+    def figures(at: Indices) -> dict[str, float | None]:
+        fitted = calibration_line(own[at], logit[at], start=line)
+        shifted = calibration_in_the_large(own[at], logit[at], start=shift)
+        return {"slope": None if fitted is None else fitted[1], "intercept": shifted}
+
+    return figures
 
 
 def score_net_benefit(known: Sequence[Case], classes: Sequence[str]) -> Scores:

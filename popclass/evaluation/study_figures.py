@@ -20,6 +20,7 @@ MODEL, OBSERVERS = "#1b7837", "#b35806"
 _AREA = 26.0  # of the marker of one pair, in square points; of several at one place it grows with their number
 _TITLES = {RECORDING: "recordings", BURST: "labelled bursts"}
 _GREY = "#555555"
+_WIDTH = 5.8  # inches: one column, so that text is legible on a narrow screen
 
 
 def bland_altman(counted: Counted, observed: Sequence[tuple[int, int]] = ()) -> Figure:
@@ -32,8 +33,8 @@ def bland_altman(counted: Counted, observed: Sequence[tuple[int, int]] = ()) -> 
         Cavitations that two observers labelled in each recording.
     """
     shown = [unit for unit in _TITLES if counted.of(unit)]
-    made = new_figure(1.2 + 4.2 * len(shown), 4.9)
-    for axes, unit in zip(np.ravel(made.subplots(1, len(shown), squeeze=False)), shown, strict=True):
+    made = new_figure(_WIDTH, 1.2 + 3.4 * len(shown))
+    for axes, unit in zip(np.ravel(made.subplots(len(shown), 1, squeeze=False)), shown, strict=True):
         counts = counted.of(unit)
         true, expected = [each.true for each in counts], [each.counted.expected or 0.0 for each in counts]
         _differences(axes, true, expected, MODEL, "o", "-")
@@ -72,16 +73,15 @@ def _lines(axes: Axes, limits: Limits, colour: str, style: str) -> None:
     apart = limits.high - limits.low > 0
     for value in limits if apart else limits[:1]:
         place = axes.get_yaxis_transform()
-        axes.text(at, value, f"{value:.2f}", transform=place, color=colour, ha=side, va="bottom", fontsize=8)
+        axes.text(at, value, f"{value:.2f}", transform=place, color=colour, ha=side, va="bottom", fontsize=9)
 
 
 def ceiling(observers: Mapping[str, Any]) -> Figure:
     """Plot kappa and the correlation of counts of each pair of raters; the observers' is the ceiling of the model's."""
     pairs = observers["pairs"]
-    made = new_figure(7.6, 3.0)
-    for axes, key, title in zip(
-        made.subplots(1, 2, sharey=True), ("kappa", "icc"), ("kappa of labels", "ICC of counts"), strict=True
-    ):
+    made = new_figure(_WIDTH, 5.0)
+    titles = {"kappa": "Cohen's kappa of labels", "icc": "ICC of the numbers of cavitations"}
+    for axes, (key, title) in zip(made.subplots(2, 1, sharex=True), titles.items(), strict=True):
         for place, one in enumerate(pairs):
             value, span = one[key], one["intervals"][key]
             colour = OBSERVERS if "model" not in one["raters"] else MODEL
@@ -98,17 +98,18 @@ def ceiling(observers: Mapping[str, Any]) -> Figure:
             )
         if pairs[0][key] is not None:
             axes.axvline(pairs[0][key], color=OBSERVERS, linestyle="--", linewidth=1, zorder=0)
-        least = min([0.0, *(one["intervals"][key][0] for one in pairs if one["intervals"][key])])
-        axes.set(title=title, xlim=(least - 0.04, 1.04), ylim=(len(pairs) - 0.5, -0.6))
-        axes.set_yticks(range(len(pairs)), [" and ".join(one["raters"]) for one in pairs])
+        axes.set(title=title, ylim=(len(pairs) - 0.5, -0.7))
+        axes.set_yticks(range(len(pairs)), [" and\n".join(one["raters"]) for one in pairs])
+    spans = [end for one in pairs for key in titles for end in (one["intervals"][key] or [one[key] or 0.0])]
+    made.axes[0].set_xlim(min([0.0, *spans]) - 0.04, 1.04)
     return made
 
 
 def decision_curves(curves: Mapping[str, Any]) -> Figure:
     """Plot the net benefit of the model, of calling all sounds and of calling none, for each joint class."""
     names = [name for name in curves if name != OTHER]
-    made = new_figure(0.8 + 3.8 * len(names), 4.2)
-    for axes, name in zip(np.ravel(made.subplots(1, len(names), squeeze=False)), names, strict=True):
+    made = new_figure(_WIDTH, 0.7 + 3.2 * len(names))
+    for axes, name in zip(np.ravel(made.subplots(len(names), 1, squeeze=False)), names, strict=True):
         curve = curves[name]
         at = [point["threshold"] for point in curve]
         model = [point["model"] for point in curve]
@@ -122,7 +123,7 @@ def decision_curves(curves: Mapping[str, Any]) -> Figure:
         axes.set(title=name, xlabel="called from this probability on", ylabel="net benefit (true calls a sound)")
         axes.set(xlim=(0, 1), ylim=(-0.35 * top, 1.15 * top))
     handles = {label: line for axes in made.axes for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    made.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
+    made.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False)
     return made
 
 

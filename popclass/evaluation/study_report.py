@@ -45,13 +45,13 @@ def count_parts(counts: Scores) -> list[Any]:
     for name, one in (("recording", counts), ("burst", counts["bursts"]), ("subject", counts["subjects"])):
         if one["n"]:
             rows.append([name, *_count_cells(one)])
-    by_label = counts["labels"]
+    by_label, elsewhere = counts["labels"], counts["rows_without_label"]
     note = (
         "Cavitations, the expected number less the labelled one; a limit lies 1.96 standard deviations from the bias. "
         f"In bounds: true numbers within the {counts['bounds_level']:.0%} bounds. {counts['bursts_without_row']} "
-        f"labelled bursts have no row in bursts.csv; {counts['rows_without_label']['rows']} rows have no labelled cavitation, "
-        f"{counts['rows_without_label']['expected']:.1f} expected in them. Labels named cavitation instead of expected "
-        f"numbers, by recording: bias {figure(by_label['bias'])}, concordance {figure(by_label['concordance'])}."
+        f"labelled bursts have no row in bursts.csv; {elsewhere['rows']} rows have no labelled cavitation, "
+        f"{elsewhere['expected']:.1f} expected in them. Labels named cavitation instead of expected numbers, by "
+        f"recording: bias {figure(by_label['bias'])}, concordance {figure(by_label['concordance'])}."
     )
     return [rows, note]
 
@@ -83,7 +83,7 @@ def observer_parts(observers: Scores | None) -> list[Any]:
         agreement = (ranged(one["kappa"], spans["kappa"]), ranged(one["icc"], spans["icc"]))
         rows.append([" and ".join(one["raters"]), str(one["sounds"]), shown, *agreement])
     late, counts = observers["onset_difference_ms"], observers["counts"]
-    parts: list[Any] = [f"{line}. What observers agree on among themselves is the most that a model can reach.", rows]
+    parts: list[Any] = [f"{line}. The agreement of the observers is the ceiling for that of the model.", rows]
     if late["n"]:
         parts.append(
             f"Onsets of {late['n']} sounds that both mark: median distance {late['median']:.2f} ms, 95 % within "

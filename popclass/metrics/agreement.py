@@ -36,7 +36,8 @@ def concordance(truth: ArrayLike, measured: ArrayLike) -> float | None:
     Returns
     -------
     float or None
-        1 for equal pairs; None for fewer than two pairs, or where neither side varies.
+        1 for equal pairs; None for fewer than two pairs, or where the true numbers do not vary: it is then 0 whatever
+        was measured.
 
     Examples
     --------
@@ -46,9 +47,9 @@ def concordance(truth: ArrayLike, measured: ArrayLike) -> float | None:
     x, y = np.asarray(truth, dtype=np.float64), np.asarray(measured, dtype=np.float64)
     if len(x) < 2:
         return None
-    spread = float(x.var() + y.var())
-    if not spread:
+    if not x.var():
         return None
+    spread = float(x.var() + y.var())
     together = float(((x - x.mean()) * (y - y.mean())).mean())
     return 2 * together / (spread + float(x.mean() - y.mean()) ** 2)
 

@@ -50,7 +50,7 @@ def test_concordance_is_correlation_times_bias_correction():
 
 @pytest.mark.parametrize(
     ("truth", "measured", "value"),
-    [([1, 2, 3], [3, 2, 1], -1.0), ([0, 0, 4, 4], [2, 2, 2, 2], 0.0), ([3], [3], None), ([0, 0], [0, 0], None)],
+    [([1, 2, 3], [3, 2, 1], -1.0), ([0, 0, 4, 4], [2, 2, 2, 2], 0.0), ([3], [3], None), ([1, 1], [0, 2], None)],
 )
 def test_concordance_limits(truth, measured, value):
     assert concordance(truth, measured) == value
