@@ -132,7 +132,7 @@ def study_figures(
 ) -> dict[str, Figure]:
     """Return the figures for which there is something to show, by the names of their files."""
     made = {}
-    if counted.counts:
+    if any(each.true or each.counted.expected for each in counted.counts):
         made["bland_altman.png"] = bland_altman(counted, observed)
     if scores["observers"] is not None:
         made["observers.png"] = ceiling(scores["observers"])

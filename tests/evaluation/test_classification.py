@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from popclass.evaluation import classification
-from popclass.evaluation.classification import ranking, score_classification, worst
+from popclass.evaluation.classification import ranking, score_classification
 from popclass.evaluation.matching import Case
 from popclass.label_rules import LabelRules
 from popclass.labels import LabelledRecording, LabelRow

@@ -1,11 +1,13 @@
 """Evaluation of a model on labelled recordings."""
 
+import csv
 import hashlib
 import json
 
 import numpy as np
 import pytest
 import recordings
+import soundfile as sf
 
 import popclass
 from popclass.cli import main
@@ -105,7 +107,9 @@ def test_evaluate_no_events(tmp_path, model, labelled):
     assert found.scores["classification"]["events"] == 0
     assert found.scores["detection"]["recall"] is None
     found.save(tmp_path / "out")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"scores.json", "events.csv", "report.md"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("scores.json", "events.csv", "counts.csv", "report.md", "methods.md")
+    }
 
 
 def test_evaluate_unknown_labels(tmp_path, model, labelled):
@@ -162,6 +166,46 @@ def test_end_to_end_table(tmp_path, model):
     head = next(line for line in lines if "balanced accuracy" in line and "log loss" in line)
     readings = [line for line in lines if line.startswith(("sound alone", "with "))]
     assert {len(line) for line in [head, *readings]} == {len(head)}, "columns are in line"
+
+
+def test_evaluate_table_in_memory(tmp_path, model, labelled):
+    folder = labelled(tmp_path, [KINDS, KINDS[::-1]])
+    with (folder / "labels.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    arrays = {name: (sf.read(folder / name, dtype="int16")[0], 48_000) for name in ("0.wav", "1.wav")}
+    found = popclass.evaluate(arrays, labels=table, model=model)
+    expected = popclass.evaluate(folder, model=model)
+    for part in ("detection", "end_to_end", "classification", "counts", "calibration"):
+        assert found.scores[part] == expected.scores[part]
+    assert found.scores["inputs"]["labelled"] == "(table)"
+    found.save(tmp_path / "out")
+    assert popclass.evaluate(folder, labels=table, model=model).scores["counts"] == expected.scores["counts"]
+
+
+def test_evaluate_scores_weighted_answers(tmp_path, model, labelled):
+    """A model with weights is scored by the classes that it names."""
+    heavy = {**model.info["thresholds"], "weights": [1.0, 1.0, 1e9]}
+    weighted = Model(model.graph, {**model.info, "thresholds": heavy})
+    folder = labelled(tmp_path, [KINDS, KINDS])
+    found = popclass.evaluate(folder, model=weighted)
+    assert {case.event.label for case in found.cases if case.event is not None} <= {"other", "uncertain"}
+    both = found.scores["classification"]["readings"]["both"]
+    assert [one["recall"] for one in both["classes"]] == [0, 0, 1]
+    assert both["balanced_accuracy"] == pytest.approx(1 / 3)
+    assert {case.truth for case in worst(found.classified, found.rules, 9)} == {"cavitation", "snapping"}
+
+
+def test_evaluate_groups_clips_by_source(tmp_path, model):
+    for number in range(4):
+        for kind in KINDS:
+            recordings.write(tmp_path / kind / f"{number}.{kind}.wav", [kind], seed=number)
+    names = [f"{number}.{kind}.wav" for number in range(4) for kind in KINDS]
+    lines = [f"{name},{'a.wav' if name < '2' else 'b.wav'}," for name in names]
+    (tmp_path / "clips.csv").write_text("\n".join(["file,recording,subject", *lines]) + "\n")
+    found = popclass.evaluate(tmp_path, model=model).scores
+    assert found["classification"]["groups"] == 2
+    assert found["classification"]["intervals_over"] == "recording"
+    assert found["classification"]["readings"]["both"]["intervals"]["log_loss"] is None
 
 
 # What was evaluated

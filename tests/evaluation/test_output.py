@@ -16,10 +16,11 @@ from popclass.evaluation.classification import READINGS
 KINDS = ["cavitation", "snapping", "other"]
 KEYS = {
     "": "schema_version popclass model partial inputs recordings labels unknown_labels notes "
-    "detection elsewhere end_to_end classification",
+    "detection elsewhere end_to_end classification counts specificity calibration net_benefit subgroups "
+    "observers comparison",
     "model": "name sha256 classes",
-    "inputs": "labelled label_files label_files_sha256 recordings_sha256 command options versions",
-    "recordings": "heard failed clips clips_without_event subjects minutes trained_on",
+    "inputs": "labelled label_files label_files_sha256 recordings_sha256 second command options versions",
+    "recordings": "heard failed clips clips_without_event subjects minutes trained_on listed unsure",
     "detection": "scored intervals_over window_s labelled detected matched precision recall f intervals "
     "precision_undefined onset_error_ms classes",
     "elsewhere": "events minutes called",
@@ -55,8 +56,10 @@ def test_save_same_bytes_elsewhere(saved):
 def test_save_files(saved):
     _, out, _ = saved
     pictures = {"confusion.png", "reliability.png", "risk_coverage.png", "error_01.png", "error_02.png"}
+    pictures |= {"bland_altman.png", "net_benefit.png"}
+    tables = {"scores.json", "events.csv", "counts.csv", "report.md", "methods.md"}
     papers = {name.replace(".png", ".pdf") for name in pictures}
-    assert {path.name for path in out.iterdir()} == {"scores.json", "events.csv", "report.md"} | pictures | papers
+    assert {path.name for path in out.iterdir()} == tables | pictures | papers
     assert all((out / name).read_bytes().startswith(b"%PDF") for name in papers)
     report = (out / "report.md").read_text()
     assert all(f"]({name})" in report for name in pictures)
@@ -68,6 +71,10 @@ def test_save_files(saved):
         rows = list(csv.DictReader(file))
     assert [row["status"] for row in rows].count("matched") == 6
     assert {"p_other", "company_p_other", "timing_p_other", "both_p_other"} <= set(rows[0])
+    with (out / "counts.csv").open(newline="") as file:
+        counts = list(csv.DictReader(file))
+    assert [row["unit"] for row in counts] == ["recording"] * 2 + ["burst"] * 2 + ["subject"] * 2
+    assert all(row["true"] == "1" for row in counts)
     assert all(sum(float(row[f"both_p_{name}"]) for name in KINDS) == pytest.approx(1, abs=2e-4) for row in rows)
 
 

@@ -80,6 +80,8 @@ def test_kappa_as_scikit_learn():
     assert kappa(table) == pytest.approx(cohen_kappa_score(first, second))
 
 
-@pytest.mark.parametrize(("table", "value"), [([[0, 0], [0, 0]], None), ([[3, 0], [0, 0]], None), ([[0, 2], [2, 0]], -1)])
+@pytest.mark.parametrize(
+    ("table", "value"), [([[0, 0], [0, 0]], None), ([[3, 0], [0, 0]], None), ([[0, 2], [2, 0]], -1)]
+)
 def test_kappa_limits(table, value):
     assert kappa(table) == value
