@@ -59,7 +59,7 @@ def test_share_by_path_and_content(tmp_path):
 
 
 def test_share_nothing():
-    with pytest.raises(LabelError, match="labels none of these recordings"):
+    with pytest.raises(LabelError, match="labels none of the same recordings"):
         share([labelled("a")], [labelled("b")])
 
 
@@ -150,9 +150,8 @@ def test_observers_counts_and_intervals():
         results[str(i)] = result(str(i), *rows)
     found = score_observers(shared := share(ours, theirs), results, partial=False)
     assert found["intervals_over"] == "subject"
-    assert found["counts"]["bias"] == pytest.approx(
-        -np.mean([a - b for a, b in observed_counts(shared, results, partial=False)])
-    )
+    counts = observed_counts(shared, results, partial=False)
+    assert found["counts"]["bias"] == pytest.approx(np.mean([second - first for first, second in counts]))
     assert 0.5 < found["icc"] < 1
     low, high = found["intervals"]["icc"]
     assert low < found["icc"] < high

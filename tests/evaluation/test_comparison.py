@@ -40,9 +40,8 @@ def sounds():
     own = [LabelledRecording(Path(str(i // 12)), str(i // 12), subject=f"P{i // 12}") for i in range(120)]
     kind = rng.random(120) < 0.5
     noise = rng.normal(0, 1, (2, 120))
-    good, poor = (
-        1 / (1 + np.exp(-(2 * (2 * kind - 1) + scale * each))) for scale, each in zip((1, 4), noise, strict=True)
-    )
+    signal = 2 * (2 * kind - 1)
+    good, poor = (1 / (1 + np.exp(-signal - scale * each)) for scale, each in zip((1, 4), noise, strict=True))
     return own, ["cavitation" if each else "other" for each in kind], good, poor
 
 
@@ -81,7 +80,7 @@ def test_comparison_with_itself(sounds):
 
 def test_comparison_paired_interval_is_narrower(sounds):
     """What makes a group hard for both models cancels out."""
-    own, truths, good, poor = sounds
+    own, truths, good, _ = sounds
     hard = np.array([int(each.name) % 2 for each in own])
     first, second = (0.5 + (p - 0.5) * np.where(hard, 0.05, 1) for p in (good, 0.5 + 0.9 * (good - 0.5)))
     found = figures(compared(own, side(own, truths, first), side(own, truths, second)))["log_loss", None]

@@ -73,10 +73,7 @@ def test_match_bursts_that_share_a_row():
 
 
 def test_score_counts_agreement():
-    made = [
-        recording(str(i), np.arange(n) + 1.0, [(at + 1.0, 0.99) for at in range(n)])
-        for i, n in enumerate([1, 2, 3, 4, 5])
-    ]
+    made = [recording(str(n), np.arange(n) + 1.0, [(at + 1.0, 0.99) for at in range(n)]) for n in range(1, 6)]
     scores = score_counts(count_recordings(made))
     assert scores["mean_absolute_error"] == pytest.approx(0.03)
     assert scores["concordance"] > 0.99

@@ -11,7 +11,7 @@ import soundfile as sf
 
 import popclass
 from popclass.cli import main
-from popclass.errors import AudioError, LabelError
+from popclass.errors import AudioError, LabelError, UsageError
 from popclass.evaluation.classification import worst
 from popclass.model.model import Model
 
@@ -184,7 +184,7 @@ def test_evaluate_table_in_memory(tmp_path, model, labelled):
 
 def test_evaluate_scores_weighted_answers(tmp_path, model, labelled):
     """A model with weights is scored by the classes that it names."""
-    heavy = {**model.info["thresholds"], "weights": [1.0, 1.0, 1e9]}
+    heavy = {**model.info["thresholds"], "weights": {"cavitation": 1e-6, "snapping": 1e-6, "other": 1e6}}
     weighted = Model(model.graph, {**model.info, "thresholds": heavy})
     folder = labelled(tmp_path, [KINDS, KINDS])
     found = popclass.evaluate(folder, model=weighted)
@@ -305,3 +305,63 @@ def test_command_wrong_output(tmp_path, model, capfd, monkeypatch, output, label
     assert main(["evaluate", str(folder), "-o", output]) == 2
     out, err = capfd.readouterr()
     assert (out, len(err.splitlines())) == ("", 1)
+
+
+@pytest.mark.slow
+def test_command_second_and_compare(tmp_path, model, capfd, labelled):
+    model.save(tmp_path / "m.onnx")
+    folder = labelled(tmp_path / "in", [KINDS, KINDS[::-1], KINDS, KINDS, KINDS, KINDS])
+    second = (folder / "labels.csv").read_text().replace("0.wav,0.2,0.205,cavitation", "0.wav,0.2,0.205,other")
+    (folder / "second.csv").write_text(second.split("5.wav")[0])
+    words = ["evaluate", str(folder), "--model", str(tmp_path / "m.onnx"), "--compare", "default"]
+    words += ["--second", str(folder / "second.csv"), "--prevalence", "cavitation=0.2", "-o", str(tmp_path / "out")]
+    assert main(words) == 0
+    out = capfd.readouterr().out
+    assert "5 recordings labelled by both observers; only by the first: 5.wav." in out
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert 0 < scores["observers"]["kappa"] < 1
+    assert scores["observers"]["counts"]["n"] == 5
+    comparison = scores["comparison"]
+    assert comparison["model"]["name"] == "default"
+    assert comparison["baseline"]["folds"] == 5
+    assert all(one["model"] is not None for one in comparison["figures"] if one["figure"] == "sensitivity")
+    words = "popclass evaluate in --model m.onnx --compare default --second second.csv --prevalence cavitation=0.2"
+    assert scores["inputs"]["command"] == words
+    assert scores["inputs"]["second"]["label_files"] == 1
+    assert (tmp_path / "out" / "observers.png").is_file()
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert all(f"## {name}\n" in report for name in ("Counts", "Observers", "Two models", "Calibration", "Net benefit"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["cavitation"], "give a class and its share of all sounds, like cavitation=0.3"),
+        (["cavitation=2"], "allowed is a number from 0 to 1"),
+        (["cavitation=0.1", "cavitation=0.2"], "a class is named twice"),
+        (["cough=0.1"], "prevalence of 'cough': the classes of the model are cavitation"),
+    ],
+)
+def test_command_wrong_prevalence(tmp_path, model, capfd, labelled, given, message):
+    model.save(tmp_path / "m.onnx")
+    folder = labelled(tmp_path / "in", [KINDS])
+    words = [word for each in given for word in ("--prevalence", each)]
+    assert main(["evaluate", str(folder), "--model", str(tmp_path / "m.onnx"), *words]) == 2
+    out, err = capfd.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert message in err
+
+
+def test_command_second_observer_of_other_recordings(tmp_path, model, capfd, labelled):
+    model.save(tmp_path / "m.onnx")
+    folder = labelled(tmp_path / "in", [KINDS])
+    recordings.write(tmp_path / "other.wav", KINDS)
+    (tmp_path / "second.csv").write_text("file,start_s,label\nother.wav,0.2,other\n")
+    words = ["evaluate", str(folder), "--model", str(tmp_path / "m.onnx"), "--second", str(tmp_path / "second.csv")]
+    assert main(words) == 2
+    assert "labels none of the same recordings" in capfd.readouterr().err
+
+
+def test_second_table_needs_labels(tmp_path, model, labelled):
+    with pytest.raises(UsageError, match="second is a table"):
+        popclass.evaluate(labelled(tmp_path, [KINDS]), model=model, second=[{"file": "0.wav"}])

@@ -52,9 +52,8 @@ def test_calibration_undefined():
 
 
 def test_net_benefit_counts_missed_sounds():
-    found = score_net_benefit(
-        cases(["cavitation", "cavitation", "other", None], [0.9, None, 0.6, 0.1], "abcd"), CLASSES
-    )
+    sounds = cases(["cavitation", "cavitation", "other", None], [0.9, None, 0.6, 0.1], "abcd")
+    found = score_net_benefit(sounds, CLASSES)
     at_half = next(at for at in found["cavitation"] if at["threshold"] == 0.5)
     assert at_half["model"] == pytest.approx((1 - 1) / 4)
     assert at_half["all"] == pytest.approx((2 - 2) / 4)

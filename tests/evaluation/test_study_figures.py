@@ -71,13 +71,15 @@ def test_ceiling_negative_kappa():
 
 
 def test_decision_curves_panels():
-    figure = decision_curves(
-        {"cavitation": curve(0.3, 0.2, interval=[0.1, 0.4]), "other": curve(0.1), "snapping": curve(0.2)}
-    )
+    curves = {"cavitation": curve(0.3, 0.2, interval=[0.1, 0.4]), "other": curve(0.1), "snapping": curve(0.2)}
+    figure = decision_curves(curves)
     drawn(figure)
     assert [axes.get_title() for axes in figure.axes] == ["cavitation", "snapping"]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["model", "95 % interval", "call all sounds", "call none"]
+
+
+BOTH = ["bland_altman.png", "net_benefit.png"]
 
 
 @pytest.mark.parametrize(
@@ -85,11 +87,7 @@ def test_decision_curves_panels():
     [
         ({"observers": None, "net_benefit": {"other": curve(0.1)}}, Counted(), []),
         ({"observers": None, "net_benefit": {"cavitation": curve(None)}}, counted((0, 0.0)), []),
-        (
-            {"observers": None, "net_benefit": {"cavitation": curve(0.1)}},
-            counted((1, 0.0)),
-            ["bland_altman.png", "net_benefit.png"],
-        ),
+        ({"observers": None, "net_benefit": {"cavitation": curve(0.1)}}, counted((1, 0.0)), BOTH),
     ],
 )
 def test_study_figures_something_to_show(scores, counts, names):

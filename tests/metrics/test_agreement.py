@@ -64,7 +64,7 @@ def test_intraclass_correlation_counts_bias():
     """A constant difference between raters lowers absolute agreement."""
     table = np.array([[1, 1], [3, 3], [5, 5], [8, 8]])
     assert intraclass_correlation(table) == 1
-    assert intraclass_correlation(table + [0, 2]) < 0.95
+    assert intraclass_correlation(table + np.array([0, 2])) < 0.95
 
 
 def test_intraclass_correlation_undefined():
@@ -80,8 +80,9 @@ def test_kappa_as_scikit_learn():
     assert kappa(table) == pytest.approx(cohen_kappa_score(first, second))
 
 
-@pytest.mark.parametrize(
-    ("table", "value"), [([[0, 0], [0, 0]], None), ([[3, 0], [0, 0]], None), ([[0, 2], [2, 0]], -1)]
-)
+TABLES = [([[0, 0], [0, 0]], None), ([[3, 0], [0, 0]], None), ([[0, 2], [2, 0]], -1)]
+
+
+@pytest.mark.parametrize(("table", "value"), TABLES)
 def test_kappa_limits(table, value):
     assert kappa(table) == value

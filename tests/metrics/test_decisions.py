@@ -89,9 +89,7 @@ def test_net_benefit_weighs_false_calls():
 
 def test_predictive_values_at_own_prevalence():
     """At the prevalence of the table itself they are the shares of its columns."""
-    true, missed, false, cleared = 30, 10, 20, 140
-    found = predictive_values(true / 40, cleared / 160, 40 / 200)
-    assert found == pytest.approx((true / 50, cleared / 150))
+    assert predictive_values(30 / 40, 140 / 160, 40 / 200) == pytest.approx((30 / 50, 140 / 150))
 
 
 def test_predictive_values_undefined():
