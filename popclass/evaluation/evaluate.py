@@ -52,6 +52,7 @@ from popclass.results import CAVITATION, Analysis, RecordingResult
 from popclass.timing.sites import lookup
 from popclass.training.dataset import MfccTable, check_times, cut_clips
 from popclass.utils.checks import check_number
+from popclass.utils.extras import require_train
 from popclass.utils.text import one_line
 from popclass.version import __version__
 
@@ -119,6 +120,7 @@ def evaluate(
     >>> table = [{"file": "hip", "start_s": 1.5, "label": "snapping", "subject": "P1"}]
     >>> found = popclass.evaluate({"hip": (samples, 48_000)}, labels=table)              # doctest: +SKIP
     """
+    require_train("evaluation")
     options: dict[str, Any] = {"partial": partial, "prevalence": dict(prevalence or {})}
     given = read_labels(labelled) if labels is None else note_unsure(read_records(labelled, labels))
     chosen, other = load_model(model), None if compare is None else load_model(compare)

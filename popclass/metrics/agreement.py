@@ -124,7 +124,7 @@ def kappa(table: ArrayLike) -> float | None:
 
     Examples
     --------
-    >>> kappa([[20, 5], [10, 15]]), kappa([[7, 0], [0, 0]])
+    >>> round(kappa([[20, 5], [10, 15]]), 3), kappa([[7, 0], [0, 0]])
     (0.4, None)
     """
     counts = np.asarray(table, dtype=np.float64)

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import mir_eval
 import numpy as np
 import pytest
 
@@ -87,6 +88,14 @@ def test_pair_labels_closest_starts():
     first = [LabelRow(at, at, "a") for at in (1.0, 1.008)]
     second = [LabelRow(at, at, "b") for at in (1.001, 1.009)]
     assert pair_labels(first, second) == [(0, 0), (1, 1)]
+
+
+def test_pair_labels_as_mir_eval():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        ours, theirs = (np.unique(rng.integers(0, 60, 15)) * 2.5e-3 for _ in range(2))
+        rows = ([LabelRow(at, at, "a") for at in times.tolist()] for times in (ours, theirs))
+        assert len(pair_labels(*rows)) == len(mir_eval.util.match_events(ours, theirs, 0.010 + 1e-9))
 
 
 # Scores
