@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from popclass.evaluation.matching import MATCHED, Case
 from popclass.evaluation.report import markdown, text
 from popclass.formats.csv_io import cell, csv_line
 from popclass.label_rules import LabelRules
+from popclass.labels import LabelledRecording
 from popclass.utils.files import write_text
 from popclass.utils.folders import check_new_folder, filling
 from popclass.utils.text import visible
@@ -108,7 +109,8 @@ def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[st
     columns = (
         *("recording", "status", "truth", "truth_start_s", "truth_end_s", "event", "start_s", "onset_error_s"),
         *("label", "p_label", "acoustic_label", *probabilities, "novelty", "timing", "since_cavitation_s", "snr_db"),
-        *("subject", "site", "recorded_at", *(f"posterior_{name}" for name in classes)),
+        *("subject", "site", "recorded_at", *(f"posterior_{name}" for name in classes), "side"),
+        *(own := _own_columns(case.recording for case in cases)),
     )
     yield csv_line(columns)
     for case in cases:
@@ -123,6 +125,8 @@ def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[st
             "subject": info.subject,
             "site": info.site,
             "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
+            "side": info.side,
+            **{name: info.extra.get(name) for name in own},
         }
         if case.event is not None:
             known |= {f"posterior_{name}": p for name, p in case.event.posteriors.items()}
@@ -135,13 +139,20 @@ def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[st
 def _count_lines(counted: Counted) -> Iterator[str]:
     """Yield the counts as CSV, header first."""
     numbers = ("expected_cavitations", "cavitations_low", "cavitations_high")
-    yield csv_line(("unit", "recording", "subject", "start_s", "true", *numbers, "named", "rows"))
+    own = _own_columns(each.recording for each in counted.counts)
+    yield csv_line(("unit", "recording", "subject", "start_s", "true", *numbers, "named", "rows", "side", *own))
     for each in counted.counts:
         info, cavitations = each.recording, each.counted
         name = None if each.unit == SUBJECT else visible(info.name)
         start = None if each.start_s is None else cell("start_s", each.start_s)
         bounds = (cell(numbers[0], cavitations.expected), cavitations.low, cavitations.high)
-        yield csv_line((each.unit, name, info.subject, start, each.true, *bounds, each.named, each.rows))
+        about = [None] * (1 + len(own)) if each.unit == SUBJECT else [info.side, *map(info.extra.get, own)]
+        yield csv_line((each.unit, name, info.subject, start, each.true, *bounds, each.named, each.rows, *about))
+
+
+def _own_columns(recordings: Iterable[LabelledRecording]) -> tuple[str, ...]:
+    """Return the names of the user's own columns, in the order of the labels."""
+    return tuple(dict.fromkeys(name for recording in recordings for name in recording.extra))
 
 
 def _column(reading: str, name: str) -> str:

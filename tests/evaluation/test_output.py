@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from matplotlib.image import imread
@@ -12,6 +13,10 @@ import popclass
 from popclass.errors import OutputError
 from popclass.evaluation import figures, output
 from popclass.evaluation.classification import READINGS
+from popclass.evaluation.counts import RECORDING, SUBJECT, Count, Counted
+from popclass.evaluation.matching import Case
+from popclass.labels import LabelledRecording
+from popclass.results import Cavitations
 
 KINDS = ["cavitation", "snapping", "other"]
 KEYS = {
@@ -123,3 +128,15 @@ def test_figures_leave_matplotlib_state(saved, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_tables_carry_own_columns():
+    recording = LabelledRecording(Path("a"), "a", subject="P", side="left", extra={"x_b": "1", "x_a": "two, three"})
+    counts = (Count(RECORDING, recording, 1, Cavitations(0.5, 0, 1), 0), Count(SUBJECT, recording, 1, Cavitations(), 0))
+    head, row, person = output._count_lines(Counted(counts))
+    assert head.endswith(",rows,side,x_b,x_a\n")
+    assert row.endswith(',0,left,1,"two, three"\n')
+    assert person.endswith(",0,,,\n")
+    head, row = output._event_lines([Case(recording, "cavitation", None, None, {})], ("cavitation", "other"))
+    assert head.endswith(",posterior_other,side,x_b,x_a\n")
+    assert row.endswith(',left,1,"two, three"\n')
