@@ -21,6 +21,7 @@ docs:     ## rewrite the console output, feature table and input table of README
 	python docs/generate/refresh.py
 	python docs/generate/features_table.py --write
 	python docs/generate/reference_vector.py
+	python docs/generate/picture.py
 	python docs/generate/robustness_table.py
 
 bench:    ## run the benchmarks; each checks its bounds

@@ -58,9 +58,10 @@ def run(command: Sequence[str]) -> Cost:
     RuntimeError
         If it fails; with its standard error.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", _LAUNCHER, *command], env={**os.environ, **ONE_THREAD}, capture_output=True, check=False
-    )
+    environment = {**os.environ, **ONE_THREAD}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
+    launcher = [sys.executable, "-c", _LAUNCHER, *command]
+    done = subprocess.run(launcher, env=environment, capture_output=True, check=False)
     if done.returncode:
         stderr = done.stderr.decode(errors="replace")
         raise RuntimeError(f"{' '.join(command)[:200]}: exit code {done.returncode}\n{stderr}")

@@ -24,7 +24,8 @@ from popclass.training.adapt import STRENGTH, choose_correction
 from popclass.training.classifiers import train_classifier
 from popclass.training.correction import RECALIBRATION, base_probabilities, feature_scale, fit_correction
 from popclass.training.default import generate_events
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
+from popclass.training.settings import FitConfig
 
 SESSIONS, SEED = 240, 777
 SIZES = (5, 10, 20, 50, 100, 200, 500)
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     text = "\n\n".join(parts) + "\n"
     print(text)
     if options.page is not None:
-        before = PAGE.read_text("utf-8").partition("## ")[0]
+        before = PAGE.read_text("utf-8").partition("## The default model")[0]
         options.page.write_text(before + text, "utf-8")
     return 0
 

@@ -104,7 +104,7 @@ def report() -> int:
         shares = f"{short.sum() / number:8.3f} {(short & kept).sum() / number:6.3f}" if number else " " * 15
         print(f"{name:20s} {number:6d} {shares} {(~short).sum():17d} {(~short & kept).sum():6d}")
     found = (*weights.round(2).tolist(), round(bias, 2))
-    held = (*verification.WEIGHTS.tolist(), verification.BIAS)
+    held = (*verification.WEIGHTS, verification.BIAS)
     print("\n                 after before periodicity   bias")
     for title, values in (("learnt", found), ("verification.py", held)):
         print("{:15s} {:6.2f} {:6.2f} {:11.2f} {:6.2f}".format(title, *values))
@@ -125,11 +125,14 @@ def candidates_of(name: str, samples: np.ndarray, onsets_s: np.ndarray) -> Mater
     """Return the candidates of a recording that reach the verification."""
     detector, features, times = Detector(RATE, 1), [np.zeros((0, 3))], [np.zeros(0)]
 
-    def keep(after, before, part, frames, frame, rate):  # type: ignore[no-untyped-def]
-        voiced = verification.periodicity(*verification.stretches(part, frames, frame, rate))
-        features.append(np.stack([np.log1p(after), np.log1p(before), voiced], axis=1))
-        times.append((frames * frame + detector._samples_start) / rate)
-        return np.zeros(len(frames), bool)
+    def keep(after, before, part, places, rate):  # type: ignore[no-untyped-def]
+        channels, firsts = (each[before > verification.LEAST_BEFORE] for each in places)
+        after, before = (each[before > verification.LEAST_BEFORE] for each in (after, before))
+        if len(firsts):
+            voiced = verification.periodicity(*verification.stretches(part, channels, firsts, rate))
+            features.append(np.stack([np.log1p(after), np.log1p(before), voiced], axis=1))
+            times.append((firsts + detector._samples_start) / rate)
+        return np.zeros(len(places[0]), bool)
 
     with patch.object(verification, "verify", keep):
         detector.feed(samples.astype(np.float32).reshape(-1, 1))

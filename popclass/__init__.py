@@ -16,7 +16,7 @@ from popclass.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from popclass.batch import classify_folder as classify_folder
-    from popclass.batch import cut_clips as cut_clips
+    from popclass.batch.clips import cut_clips as cut_clips
     from popclass.detection import Detector as Detector
     from popclass.evaluation import evaluate as evaluate
     from popclass.model.model import Model as Model
@@ -28,14 +28,15 @@ if TYPE_CHECKING:
     from popclass.results import RecordingResult as RecordingResult
     from popclass.streaming import Listener as Listener
     from popclass.streaming import LiveEvent as LiveEvent
+    from popclass.suggestions import suggest as suggest
     from popclass.training import train as train
 
 _HOMES = {
     **dict.fromkeys(("classify", "classify_session", "extract_features"), "popclass.pipeline"),
     **dict.fromkeys(("Listener", "LiveEvent"), "popclass.streaming"),
     **dict.fromkeys(("Burst", "Event", "RecordingResult"), "popclass.results"),
-    **{"classify_folder": "popclass.batch", "cut_clips": "popclass.batch"},
-    **{"train": "popclass.training", "evaluate": "popclass.evaluation"},
+    **{"classify_folder": "popclass.batch", "cut_clips": "popclass.batch.clips"},
+    **{"train": "popclass.training", "evaluate": "popclass.evaluation", "suggest": "popclass.suggestions"},
     **{"Model": "popclass.model.model", "Detector": "popclass.detection"},
 }
 __all__ = sorted(_HOMES)

@@ -81,6 +81,7 @@ def classify(
     class_frequencies: str = FROM_MODEL,
     sample_rate: int | None = None,
     progress: Progress | None = None,
+    side: str | None = None,
 ) -> RecordingResult:
     """Label the short sounds of a recording as cavitation, snapping or other.
 
@@ -111,6 +112,8 @@ def classify(
         In hertz; for arrays only.
     progress : callable, optional
         As `extract_events`.
+    side : str, optional
+        Side of the body, `left` or `right`; goes into the result.
 
     Returns
     -------
@@ -134,7 +137,7 @@ def classify(
     [0.5]
     """
     start: Any = recorded_at  # a text is converted
-    metadata = [Metadata(site=site, subject=subject, cavities=cavities, recorded_at=start)]
+    metadata = [Metadata(site=site, subject=subject, cavities=cavities, recorded_at=start, side=side)]
     rules = refractory, min_probability, count_by, class_frequencies
     return _classify([(source, sample_rate, None)], metadata, model, *rules, progress=progress)[0]
 
@@ -151,8 +154,9 @@ def classify_session(
     min_probability: float | None = None,
     count_by: str = PER_BURST,
     class_frequencies: str = FROM_MODEL,
+    side: str | Sequence[str | None] | None = None,
 ) -> list[RecordingResult]:
-    """Classify several recordings of one subject and site, whose events share a timeline.
+    """Classify several recordings of one subject and site, whose events share a timeline for each side.
 
     Parameters
     ----------
@@ -165,6 +169,8 @@ def classify_session(
         checked across recordings only where it is known.
     model, site, cavities, refractory, min_probability, count_by, class_frequencies
         As `classify`.
+    side : str or sequence of str, optional
+        Side of the body, `left` or `right`: one for all recordings, or one for each, None where it is unknown.
 
     Returns
     -------
@@ -199,7 +205,11 @@ def classify_session(
     starts: list[Any] = [None] * len(named) if recorded_at is None else list(recorded_at)
     if isinstance(recorded_at, str) or len(starts) != len(named):
         raise UsageError(f"recorded_at needs {len(named)} entries, one for each recording; None where it is unknown")
-    metadata = [Metadata(site=site, subject=subject, cavities=cavities, recorded_at=each) for each in starts]
+    sides = [side] * len(named) if side is None or isinstance(side, str) else list(side)
+    if len(sides) != len(named):
+        raise UsageError(f"side needs one entry for each of the {len(named)} recordings, or one text for all")
+    pairs = zip(starts, sides, strict=True)
+    metadata = [Metadata(site, subject, cavities, start, of_recording) for start, of_recording in pairs]
     given = [(*source_and_rate(source), name) for name, source in named]
     numbered = enumerate(given, start=1)
     named_arrays = [(each, rate, f"array {i}" if name is None and rate else name) for i, (each, rate, name) in numbered]

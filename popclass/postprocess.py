@@ -1,6 +1,6 @@
 """Final labels: refractory rule, then probability and novelty thresholds.
 
-Each recording was analyzed by itself (`popclass.pipeline.analyze`). Recordings of one subject and site share a
+Each recording was analyzed by itself (`popclass.pipeline.analyze`). Recordings of one subject, site and side share a
 timeline, along which the refractory period is checked. No event is dropped: one that contradicts the timing gets its
 next best label or a flag, one without a clear label is `uncertain`, and `acoustic_label` keeps the label by the sound
 alone.

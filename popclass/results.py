@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ UNCERTAIN = "uncertain"
 CAVITATION = "cavitation"
 SNAPPING = "snapping"
 OTHER = "other"
+EXTRA = "x_"  # begins the name of a column of the user's own
 
 CONSISTENT = "consistent"
 REFRACTORY = "refractory"
@@ -139,7 +140,9 @@ class RecordingInfo:
     warnings : tuple of str
         One line for each oddity.
     side : str or None
-        Side of the body.
+        `left` or `right`.
+    extra : mapping of str to str
+        Columns of the user's own, `x_...`, in the order of their table; empty texts where they have no value.
     """
 
     name: str
@@ -151,6 +154,23 @@ class RecordingInfo:
     subject: str | None = None
     warnings: tuple[str, ...] = ()
     side: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def recorded_at_utc(self) -> datetime | None:
+        """Start of the recording in UTC; None where its offset from UTC is unknown.
+
+        Examples
+        --------
+        >>> RecordingInfo("a.wav", recorded_at=datetime.fromisoformat("2026-11-22T00:30:00+01:00")).recorded_at_utc
+        datetime.datetime(2026, 11, 21, 23, 30, tzinfo=datetime.timezone.utc)
+        """
+        if self.recorded_at is None or self.recorded_at.utcoffset() is None:
+            return None
+        try:
+            return self.recorded_at.astimezone(UTC)
+        except OverflowError:  # the last hours of the year 9999
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +244,9 @@ class HasInfo:
     site: str | None = _of("info.site")
     subject: str | None = _of("info.subject")
     recorded_at: datetime | None = _of("info.recorded_at")
+    recorded_at_utc: datetime | None = _of("info.recorded_at_utc")
     side: str | None = _of("info.side")
+    extra: Mapping[str, str] = _of("info.extra")
     warnings: tuple[str, ...] = _of("info.warnings")
 
 
@@ -338,11 +360,11 @@ class RecordingResult(HasInfo, HasCavitations):
         """Yield the events as flat records in the columns of `event_columns`."""
         started = self.recorded_at.isoformat() if self.recorded_at else None
         about = (self.site, self.subject, started, self.side)
-        columns = event_columns(self.classes)
+        columns = event_columns(self.classes, tuple(self.extra))
         for event in self.events:
             own = [getattr(event, column) for column in _EVENT_FIELDS]
             acoustic, final = (map(each.get, self.classes) for each in (event.probabilities, event.posteriors))
-            values = (self.recording, *own[:8], *acoustic, *own[8:], *about, *final)
+            values = (self.recording, *own[:8], *acoustic, *own[8:], *about, *final, *self.extra.values())
             yield dict(zip(columns, values, strict=True))
 
     def to_dataframe(self) -> pd.DataFrame:
@@ -356,22 +378,33 @@ class RecordingResult(HasInfo, HasCavitations):
         MissingLibraryError
             If pandas is not installed; `list(result.rows())` gives the same without it.
         """
-        frame = import_pandas().DataFrame(list(self.rows()), columns=list(event_columns(self.classes)))
-        return typed(frame, event_types(self.classes))
+        types = event_types(self.classes, tuple(self.extra))
+        return typed(import_pandas().DataFrame(list(self.rows()), columns=list(types)), types)
 
 
-def event_columns(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of the columns of an events table, in order."""
+def is_extra(column: str) -> bool:
+    """Return whether a column of a user's table is one of the user's own, which is carried into the results.
+
+    Examples
+    --------
+    >>> is_extra("x_sensor"), is_extra("sensor"), is_extra("x_")
+    (True, False, False)
+    """
+    return column.startswith(EXTRA) and column != EXTRA
+
+
+def event_columns(classes: tuple[str, ...], extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the names of the columns of an events table, in order; those of the user's own come last."""
     acoustic, final = ([f"{kind}_{name}" for name in classes] for kind in ("p", "posterior"))
     about = ("site", "subject", "recorded_at", "side")
-    return ("recording", *_EVENT_FIELDS[:8], *acoustic, *_EVENT_FIELDS[8:], *about, *final)
+    return ("recording", *_EVENT_FIELDS[:8], *acoustic, *_EVENT_FIELDS[8:], *about, *final, *extra)
 
 
-def event_types(classes: tuple[str, ...]) -> dict[str, str | tuple[str, ...]]:
+def event_types(classes: tuple[str, ...], extra: tuple[str, ...] = ()) -> dict[str, str | tuple[str, ...]]:
     """Return the types of the columns of an events table for `popclass.utils.dataframe.typed`."""
-    types: dict[str, str | tuple[str, ...]] = dict.fromkeys(event_columns(classes), "float64")
+    types: dict[str, str | tuple[str, ...]] = dict.fromkeys(event_columns(classes, extra), "float64")
     types |= dict.fromkeys(("event", "burst", "channel"), "Int64")
-    types |= dict.fromkeys(("recording", "site", "subject", "side"), "string")
+    types |= dict.fromkeys(("recording", "site", "subject", "side", *extra), "string")
     labels = (*classes, *(() if UNCERTAIN in classes else (UNCERTAIN,)))
     types |= {"label": labels, "acoustic_label": classes, "timing": (CONSISTENT, REFRACTORY, UNCHECKED)}
     return types | {"recorded_at": "moment"}

@@ -1,7 +1,8 @@
-"""Generation of the samples: `python samples/make.py` rewrites `samples/demo/` and `samples/labelled/`.
+"""Generation of the samples: `python samples/make.py` rewrites the example, `samples/demo/` and `samples/labelled/`.
 
-Sessions of the generator of `popclass synth` are selected by their settings and labels, never by a model's output. The
-first sessions that meet the rules `is_demo` and `usable` are used.
+The example is one recording by a script (`example`), with a seed chosen so that each kind of answer appears. The other
+samples are sessions of the generator of `popclass synth`, selected by their settings and labels, never by a model's
+output: the first ones that meet the rules `is_demo` and `usable`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -19,13 +22,15 @@ import soundfile as sf
 
 from popclass.audio.quality import DC_BOUND
 from popclass.results import CAVITATION, OTHER, SNAPPING
-from popclass.synthesis import Label, Session, Settings, draw_settings, generate_session, session_of
-from popclass.synthesis.recorder import GeneratedRecording
+from popclass.synthesis import Label, Session, Settings, draw_settings, generate_session, joints, other, session_of
+from popclass.synthesis.plan import Planner
+from popclass.synthesis.recorder import GeneratedRecording, Recorder
 from popclass.synthesis.session import LABEL_COLUMNS
+from popclass.synthesis.waves import Renderer, SynthSound
 
 SAMPLES = Path(__file__).resolve().parent
 CLASSES = (CAVITATION, SNAPPING, OTHER)
-LABELLED_SEED = 2
+EXAMPLE_SEED, LABELLED_SEED = 6, 2
 DEMO = Settings(  # a knuckle, a microphone close by, no degradation
     sensor="airborne close",
     room="small",
@@ -48,7 +53,8 @@ REFRACTORY_S = 1200.0  # of a finger joint (Unsworth 1971)
 
 
 def main() -> int:
-    """Write both folders."""
+    """Write all samples."""
+    write_example(SAMPLES)
     demo = write_demo(SAMPLES / "demo")
     labelled = write_labelled(SAMPLES / "labelled")
     sys.stdout.write(f"the demo has seed {demo}; clips are from {labelled} sessions\n")
@@ -58,6 +64,44 @@ def main() -> int:
 def settings_of(seed: int, index: int) -> Settings:
     """Return the settings of a session without generating its sounds."""
     return draw_settings(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,))))
+
+
+# --- example ----------------------------------------------------------------------------------------------------------
+
+
+def write_example(folder: Path) -> None:
+    """Write the example with its labels."""
+    recording = example(EXAMPLE_SEED)
+    _write(folder / "example.flac", recording.samples, recording)
+    with (folder / "example.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(LABEL_COLUMNS[:4])
+        table.writerows(["example.flac", f"{x.start_s:.6f}", f"{x.end_s:.6f}", x.label] for x in recording.labels)
+
+
+def example(seed: int) -> GeneratedRecording:
+    """Return a recording in which a knuckle cracks, a tendon snaps four times, something taps, and the knuckle cracks.
+
+    The second crack is one of those that come within the refractory period.
+    """
+    rng = np.random.default_rng(seed)
+    planner, recorder = Planner(rng, DEMO, CLASSES), Recorder(rng, DEMO)
+    tap = other.KINDS["tap"](rng, planner.rate, planner.regime)
+
+    def crack() -> list[SynthSound]:
+        return joints.series(rng, planner.cavities[:1], spine=False)
+
+    script: list[tuple[float, Renderer, str, float]] = [(1.5, crack, CAVITATION, 34.0)]
+    script += [(time, planner.tendons[0], SNAPPING, 28.0) for time in (4.1, 5.5, 6.8, 8.2)]
+    script += [(10.3, tap, OTHER, 25.0), (12.6, crack, CAVITATION, 33.0)]
+    sounds = []
+    for time, render, label, level_db in script:
+        begin = time + (rng.normal(0.0, 0.1) if label == SNAPPING else 0.0)
+        for each in render():
+            moved = replace(each, time_s=each.time_s + begin, level_db=each.level_db + level_db)
+            sounds.append(replace(moved, label=label, place="joint"))
+    recorder.set_level([sound.level_db for sound in sounds])
+    return recorder.record(datetime(2024, 9, 9, 11, tzinfo=UTC), 14.0, sounds)
 
 
 # --- demo -------------------------------------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ def make_model(path: Path) -> Path:
     """Train a model on such recordings and save it."""
     from popclass.extraction import extract_events
     from popclass.features import FrontEnd
-    from popclass.training.fit import FitConfig, fit
+    from popclass.training.fit import fit
+    from popclass.training.settings import FitConfig
 
     frontend = FrontEnd.build()
     tables, labels, groups = [], [], []

@@ -12,8 +12,9 @@ from popclass.features import FrontEnd
 from popclass.formats.write import FORMATS
 from popclass.metrics.tables import describe
 from popclass.pipeline import classify
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
 from popclass.training.model_card import card
+from popclass.training.settings import FitConfig
 
 NAMES = {"cavitation": "my-pop", "snapping": "snap_hip2", "other": "other"}
 

@@ -279,6 +279,26 @@ def test_classify_session_order(model, tmp_path):
     assert {event.timing for event in later.events} == {"refractory"}
 
 
+def test_classify_side(model):
+    result = classify(recordings.samples(["cavitation"]), sample_rate=RATE, model=model, side="Left")
+    assert {row["side"] for row in result.rows()} == {"left"}
+    assert set(result.to_dataframe()["side"]) == {"left"}
+
+
+def test_classify_session_sides(model):
+    """One side for all is one timeline; left and right are two."""
+    sources = [(recordings.samples(["cavitation"]), RATE)] * 3
+    starts = [f"2026-11-22T10:0{minute}:00Z" for minute in (0, 2, 4)]
+    options = {"subject": "P1", "site": "knee", "recorded_at": starts, "model": model}
+    both = classify_session(sources, side=["left", "right", "left"], **options)
+    assert [len(result.session.recordings) for result in both] == [2, 1, 2]
+    assert both[0].session is both[2].session is not both[1].session
+    assert [len(result.session.recordings) for result in classify_session(sources, side="right", **options)] == [3] * 3
+    for wrong in (["left"], ["left", "right", "middle"], "middle"):
+        with pytest.raises(UsageError, match="side"):
+            classify_session(sources, side=wrong, **options)
+
+
 def test_classify_session_refused(model):
     pair = (np.zeros(RATE), RATE)
     for sources, options in (("a.wav", {}), ([pair], {"recorded_at": []}), ([pair], {"site": "tail"})):

@@ -4,7 +4,8 @@ import numpy as np
 from fake_frontend import CLASSES, WIDTH, FakeFrontEnd
 
 from popclass.model.model import Model
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
+from popclass.training.settings import FitConfig
 
 
 def events(n=240, groups=8, *, apart=1.0, seed=0):

@@ -1,7 +1,9 @@
-"""Batches: every recording of a folder tree to tables of events, bursts and recordings."""
+"""Batches: every recording of a folder tree to tables of events, bursts and recordings.
 
-from popclass.batch.clips import Clips, cut_clips
+`popclass.batch.clips` cuts clips out of the recordings of a batch.
+"""
+
 from popclass.batch.result import BatchResult
 from popclass.batch.run import classify_folder
 
-__all__ = ["BatchResult", "Clips", "classify_folder", "cut_clips"]
+__all__ = ["BatchResult", "classify_folder"]

@@ -24,11 +24,10 @@ from pathlib import Path
 from popclass.audio.decode import holds_audio
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import UsageError
+from popclass.formats.csv_io import plain_path
 from popclass.utils.files import equal_files
 from popclass.utils.text import one_line
 
-# Starts of spreadsheet formulas, wide forms of East Asian keyboards and the characters skipped before them included.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 FINGERPRINT_BYTES = 4096
 
 Fingerprint = tuple[int, int]
@@ -77,8 +76,7 @@ def relative(path: Path, folder: Path) -> str:
     >>> relative(Path("in/=1+1.wav"), Path("in")), relative(Path("in/knee/=1+1.wav"), Path("in"))
     ('./=1+1.wav', 'knee/=1+1.wav')
     """
-    name = path.relative_to(folder).as_posix()
-    return f"./{name}" if name.startswith(FORMULA_STARTS) else name
+    return plain_path(path.relative_to(folder).as_posix())
 
 
 def _walk(folder: Path, exclude: str, unreadable: dict[str, str]) -> Iterator[tuple[str, str]]:

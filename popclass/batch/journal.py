@@ -2,19 +2,22 @@
 
 `journal.jsonl` in the folder of results has one JSON object a line. Lines are only appended, unless a batch starts
 over. The first line names the version of the journal and of popclass, the SHA-256 of the model, the folder of
-recordings and the options that change labels. Each further line is one recording that was processed completely: its
-path relative to that folder, size, time of modification, and its `popclass.results.Analysis`. Numbers are written such
-that they read back the same to the last bit. A line `manifest` keeps the metadata of the manifest, so that the next run
-can report changes. Each of these lines ends with its own CRC-32.
+recordings and the options that change labels, as they were at first. Each further line is one recording that was
+processed completely: its path relative to that folder, size, time of modification, and its
+`popclass.results.Analysis`. Numbers are written such that they read back the same to the last bit. A line `manifest`
+keeps the metadata of the manifest, and a line `options` another model or other options than before, so that the next
+run can report changes. Each of these lines ends with its own CRC-32.
 
 - A line counts once its line end is written. An incomplete last line, left by an interruption, is cut off.
 - A damaged line is ignored, and its recording is processed again.
 - A line counts only while the file still has that size and time of modification. The last line of a file counts.
 - Recordings that failed are not in the journal: they are tried again.
-- Labels are not in the journal, since the manifest may change from one run to the next.
-- Another model, folder, version of popclass, site, refractory period, minimum probability, `--count-by` or
-  `--class-frequencies` is refused; `--fresh` starts over. A journal without `--count-by` is an older one, made when
-  each pop counted; one without `--class-frequencies` was made with those of the model.
+- Labels are not in the journal, since the manifest and the options that change labels may differ from one run to the
+  next. A journal without `--count-by` is an older one, made when each pop counted; one without `--class-frequencies`
+  was made with those of the model.
+- With another model, which has another front end, all recordings are processed again. Their lines name that model, so
+  that those of both models are kept, and each run reads only its own.
+- Another folder or version of popclass is refused; `--fresh` starts over.
 - One batch at a time writes a journal.
 
 All results of a batch are made from journal lines, those of this run and those of an earlier one alike. So an
@@ -38,12 +41,16 @@ import numpy as np
 from popclass.batch.files import Fingerprint
 from popclass.batch.manifest import Summary, check_summary
 from popclass.errors import OutputError
+from popclass.formats.text import shortened
 from popclass.results import FROM_MODEL, PER_POP, Analysis, Event, RecordingInfo
 from popclass.utils.files import Stamp, system_errors
 from popclass.utils.text import one_line, visible
 
 NAME = "journal.jsonl"
 VERSION = 3
+
+Options = dict[str, Any]
+_OLDER: Options = {"--count-by": PER_POP, "--class-frequencies": FROM_MODEL}  # of a journal that does not state them
 
 _BEGINNING = b'{"journal":'
 _CRC = ',"crc":'
@@ -91,8 +98,16 @@ def to_line(recording: str, analysis: Analysis, stamp: Stamp, fingerprint: Finge
     )
 
 
-def read_entries(results_dir: Path, *, classes: int) -> dict[str, Entry]:
+def read_entries(results_dir: Path, *, classes: int, model: str | None = None) -> dict[str, Entry]:
     """Return the recordings in a journal by name.
+
+    Parameters
+    ----------
+    results_dir : Path
+    classes : int
+        Number of classes of the model.
+    model : str, optional
+        SHA-256 of the model that processed them (default: that of the first run).
 
     Raises
     ------
@@ -100,8 +115,11 @@ def read_entries(results_dir: Path, *, classes: int) -> dict[str, Entry]:
         If the journal cannot be read.
     """
     path = results_dir / NAME
+    first: Options = {}
     with system_errors(path, "read"), path.open("rb") as file:
-        return _parse(file, classes)[0]
+        with suppress(*_MALFORMED):
+            first = dict(json.loads(file.readline()))
+        return _parse(file, classes, None if model == first.get("model") else model)[0]
 
 
 class Source(NamedTuple):
@@ -135,18 +153,23 @@ def read_sources(results_dir: Path) -> tuple[Path | None, dict[str, Source]]:
     return folder, found
 
 
-def _parse(lines: Iterable[bytes], classes: int) -> tuple[dict[str, Entry], Summary | None]:
-    """Return the recordings and the latest manifest of a journal; other and damaged lines are ignored."""
+def _parse(lines: Iterable[bytes], classes: int, model: str | None) -> tuple[dict[str, Entry], Summary | None, Options]:
+    """Return recordings, the latest manifest and options of a journal; other and damaged lines are ignored.
+
+    `model` is that of the lines of recordings, None for those that name no model.
+    """
     entries: dict[str, Entry] = {}
-    manifest = None
+    manifest, options = None, Options()
     for line in lines:
         with suppress(*_MALFORMED):
             content = _unseal(line.decode("ascii"))
             if "manifest" in content:
                 manifest = check_summary(content["manifest"])
-            else:
+            elif "options" in content:
+                options = dict(content["options"])
+            elif content.get("model") == model:
                 entries[content["recording"]] = _entry(content, classes)
-    return entries, manifest
+    return entries, manifest, options
 
 
 class Journal:
@@ -168,6 +191,8 @@ class Journal:
         Recordings that earlier runs processed.
     manifest : dict or None
         Metadata of the manifest of the latest run, see `popclass.batch.manifest.summarize`; None if no run had one.
+    changed : tuple of str
+        Model and options that differ from those of the latest run, with both values; empty if there was no run before.
 
     Raises
     ------
@@ -188,15 +213,19 @@ class Journal:
                     raise OutputError(f"{self._shown} is not the journal of a batch; use another folder")
                 if fresh:
                     self._file.truncate(0)
-                self._check_head(json.dumps({"journal": VERSION, **made_by}, separators=(",", ":")) + "\n")
+                first = self._check_head(json.dumps({"journal": VERSION, **made_by}, separators=(",", ":")) + "\n")
+                self._model = None if made_by.get("model") == first.get("model") else made_by["model"]
                 with self._path.open("rb") as file:
-                    self.entries, self.manifest = _parse(file, classes)
+                    self.entries, self.manifest, latest = _parse(file, classes, self._model)
+                self.changed = self._note_options({**_OLDER, **first, **latest}, made_by)
             except BaseException:
                 self._file.close()
                 raise
 
     def add(self, lines: Sequence[str]) -> list[Entry]:
         """Append lines that `to_line` wrote, and return what they hold."""
+        if self._model is not None:
+            lines = [_sealed(f'{line.rpartition(_CRC)[0]},"model":{json.dumps(self._model)}') for line in lines]
         self._write("".join(lines))
         return [_entry(_unseal(line), self._classes) for line in lines]
 
@@ -212,8 +241,8 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def _check_head(self, head: str) -> None:
-        """Write the first line, or raise OutputError if it is another one; cut off an incomplete last line."""
+    def _check_head(self, head: str) -> Options:
+        """Write the first line, or raise OutputError if it is of another batch; cut off an incomplete last line."""
         with self._path.open("rb") as file:
             first = file.readline()
             complete = len(first) if first.endswith(b"\n") else 0
@@ -221,25 +250,27 @@ class Journal:
         self._file.truncate(complete)
         if not complete:
             self._write(head)
-        elif first != head.encode("ascii"):
-            self._check_older(first, json.loads(head))
+            first = head.encode("ascii")
+        return self._check_same(first, json.loads(head))
 
-    def _check_older(self, line: bytes, now: Mapping[str, Any]) -> None:
-        """Raise OutputError unless the first line is that of an older journal of the same batch."""
-        before, other = {}, None
+    def _check_same(self, line: bytes, now: Options) -> Options:
+        """Return the first line of a journal; raise OutputError if it is of another batch, options apart."""
+        other = None
         with suppress(*_MALFORMED):
-            before = {"--count-by": PER_POP, "--class-frequencies": FROM_MODEL, **json.loads(line)}
-            if before == now:
-                return
-            other = next((key for key in now if before.get(key) != now[key]), None)
-        if other is None:
-            what = "is something else"
-        elif other.startswith("--"):
-            begun, run = _option(other, before), _option(other, now)
-            what = f"was begun {begun} and is now run {run}; use the same options as before"
-        else:
-            what = f"is of another {other}"
+            before = dict(json.loads(line))
+            other = next((key for key in now if not _may_change(key) and before.get(key) != now[key]), None)
+            if other is None and before.keys() <= now.keys():
+                return before
+        what = "is something else" if other is None else f"is of another {other}"
         raise OutputError(f"{self._shown} {what}; name another folder for the results, or start over with --fresh")
+
+    def _note_options(self, before: Options, now: Mapping[str, Any]) -> tuple[str, ...]:
+        """Append model and options that change labels if they differ from those before; return what differs."""
+        options = {name: value for name, value in now.items() if _may_change(name)}
+        differ = [name for name in options if before.get(name) != options[name]]
+        if differ:
+            self._write(seal({"options": options}))
+        return tuple(f"{name} from {_shown(before.get(name))} to {_shown(options[name])}" for name in differ)
 
     def _write(self, text: str) -> None:
         left = memoryview(text.encode("ascii"))
@@ -278,7 +309,10 @@ def is_journal(path: Path) -> bool:
 
 def seal(content: Mapping[str, Any]) -> str:
     """Return a journal line with its checksum and line end."""
-    text = json.dumps(content, separators=(",", ":"))[:-1]
+    return _sealed(json.dumps(content, separators=(",", ":"))[:-1])
+
+
+def _sealed(text: str) -> str:
     return f"{text}{_CRC}{zlib.crc32(text.encode('ascii'))}}}\n"
 
 
@@ -307,6 +341,9 @@ def _entry(content: Mapping[str, Any], classes: int) -> Entry:
     return Entry(Stamp(content["size"], content["mtime_ns"]), (size, checksum), Analysis(info, events, *tables))
 
 
-def _option(name: str, values: Mapping[str, Any]) -> str:
-    value = values.get(name)
-    return f"without {name}" if value is None else f"with {name} {one_line(str(value))}"
+def _may_change(name: str) -> bool:
+    return name == "model" or name.startswith("--")
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else shortened(str(value), 15)

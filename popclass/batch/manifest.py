@@ -1,8 +1,9 @@
-"""Manifest of a batch: a CSV with `file` and any of `subject,site,cavities,recorded_at,symptoms`.
+"""Manifest of a batch: a CSV with `file` and any of `subject,site,side,cavities,recorded_at,symptoms`.
 
 `file` is relative to the CSV. All other columns and cells are optional. `recorded_at` is ISO 8601. `symptoms` are for
-reports; they change no label. Anything else is refused: an unknown column, which may be a misspelt one, a file that
-does not exist or is named twice, and a subject that a spreadsheet would run as a formula or that is not UTF-8.
+reports; they change no label. Columns of the user's own begin with `x_` and are carried into every table unchanged.
+Anything else is refused: an unknown column, which may be a misspelt one, a file that does not exist or is named twice,
+and a subject or a cell of the user's own that a spreadsheet would run as a formula, or a subject that is not UTF-8.
 
 Labels follow the manifest, since it decides which recordings share a timeline. A manifest that changes from one run to
 the next, or is left out, therefore changes the tables of recordings that were not touched. This is allowed and
@@ -17,20 +18,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from popclass.batch.files import FORMULA_STARTS
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import check_text, read_columns
+from popclass.formats.csv_io import FORMULA_STARTS, check_text, read_columns
 from popclass.formats.text import number
 from popclass.labels.table import meant_column
 from popclass.metadata import Metadata
+from popclass.results import EXTRA, is_extra
 from popclass.utils.duration import parse_moment
 from popclass.utils.files import existing
-from popclass.utils.text import counted, one_line
+from popclass.utils.text import counted, one_line, visible
 
-COLUMNS = ("file", "subject", "site", "cavities", "recorded_at", "symptoms")
-FIELDS = ("subject", "site", "cavities", "recorded_at")
+COLUMNS = ("file", "subject", "site", "cavities", "recorded_at", "symptoms", "side")
+FIELDS = ("subject", "site", "cavities", "recorded_at", "side", "columns of your own")
 
 Summary = dict[str, list[Any]]
+_UNKNOWN: list[Any] = [None, None, None, None, None, {}]
 
 
 def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: str | None) -> dict[str, Metadata]:
@@ -71,6 +73,18 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
         more = f", nor are {len(missing) - 1} further files it names" if len(missing) > 1 else ""
         raise LabelError(f"{missing[0]}{more}; paths are relative to the manifest")
     return found
+
+
+def extra_columns(path: Path) -> tuple[str, ...]:
+    """Return the columns of the user's own in a manifest, in order; raise LabelError if it cannot be used."""
+    found: list[str] = []
+
+    def check(shown: str, columns: Sequence[str]) -> None:
+        _check_columns(shown, columns)
+        found.extend(visible(name) for name in columns if is_extra(name))
+
+    next(read_columns(path, check), None)
+    return tuple(found)
 
 
 def read_symptoms(
@@ -118,39 +132,45 @@ def _rows(path: Path, folder: Path, recordings: Sequence[str]) -> Iterator[tuple
 def _check_columns(shown: str, columns: Sequence[str]) -> None:
     if "file" not in columns:
         raise LabelError(f"{shown}: column file is missing; a manifest has file and any of {', '.join(COLUMNS[1:])}")
-    if unknown := [name for name in columns if name not in COLUMNS]:
+    if unknown := [name for name in columns if name not in COLUMNS and not is_extra(name)]:
         meant = meant_column(unknown[0], columns, COLUMNS)
         advice = "remove it" if meant is None else f"did you mean {meant}? Rename it, or remove it"
-        allowed = ", ".join(COLUMNS)
+        allowed = f"{', '.join(COLUMNS)} and columns of your own that begin with {EXTRA}"
         raise LabelError(f"{shown}: unknown column '{one_line(unknown[0])}': allowed are {allowed}; {advice}")
 
 
 def _metadata(where: str, cells: dict[str, str], site: str | None) -> Metadata:
     subject, cavities = cells["subject"], cells["cavities"]
     check_text(where, "subject", subject)
+    extra = {visible(name): visible(text) for name, text in cells.items() if is_extra(name)}
     try:
-        if subject.startswith(FORMULA_STARTS) and number(subject) is None:
-            raise UsageError(f"subject '{one_line(subject)}' begins like a spreadsheet formula; begin with a letter")
+        for name, text in {"subject": subject, **extra}.items():
+            if text.startswith(FORMULA_STARTS) and number(text) is None and text not in "+-":
+                shown = f"{one_line(name)} '{one_line(text)}'"
+                raise UsageError(f"{shown} begins like a spreadsheet formula; begin with a letter")
         if cavities and not re.fullmatch(r"[0-9]{1,9}", cavities):
             raise UsageError(f"cavities '{one_line(cavities)[:40]}' is not a whole number of up to nine digits")
         count = int(cavities) if cavities else None
         moment = parse_moment(cells["recorded_at"], "recorded_at") if cells["recorded_at"] else None
-        return Metadata(cells["site"] or site, subject or None, count, moment)
+        return Metadata(cells["site"] or site, subject or None, count, moment, cells["side"], extra)
     except UsageError as error:
         raise LabelError(f"{where}: {error}") from None
 
 
 def summarize(metadata: Mapping[str, Metadata]) -> Summary:
-    """Return the values of `FIELDS` of each recording, as the journal keeps them."""
-    return {
-        name: [it.subject, it.site, it.cavities, None if it.recorded_at is None else it.recorded_at.isoformat()]
-        for name, it in metadata.items()
-    }
+    """Return the values of `FIELDS` of each recording, as the journal keeps them; the last two only where stated."""
+    summary: Summary = {}
+    for name, it in metadata.items():
+        start = None if it.recorded_at is None else it.recorded_at.isoformat()
+        own = [it.side, dict(it.extra)] if it.side or it.extra else []
+        summary[name] = [it.subject, it.site, it.cavities, start, *own]
+    return summary
 
 
 def check_summary(summary: Any) -> Summary:
     """Return `summary`; raise TypeError unless it has the form that `summarize` gives."""
-    if not all(isinstance(values, list) and len(values) == len(FIELDS) for values in summary.values()):
+    lengths = (len(FIELDS), len(FIELDS) - 2)
+    if not all(isinstance(values, list) and len(values) in lengths for values in summary.values()):
         raise TypeError("not a summary of a manifest")
     return dict(summary)
 
@@ -180,8 +200,7 @@ def notices(recordings: Sequence[str], manifest: str | None, now: Summary, befor
         yield f"{share} not in {manifest}, each with a timeline of its own: {one_line(unnamed[0])}{more}"
     if before is None:
         return
-    unknown = [None] * len(FIELDS)
-    pairs = [(now.get(name, unknown), before.get(name, unknown)) for name in recordings]
+    pairs = [(_padded(now.get(name, [])), _padded(before.get(name, []))) for name in recordings]
     counts = [(field, sum(new[at] != old[at] for new, old in pairs)) for at, field in enumerate(FIELDS)]
     changed = ", ".join(f"{field} of {counted(count, 'recording')}" for field, count in counts if count)
     if changed:
@@ -189,3 +208,8 @@ def notices(recordings: Sequence[str], manifest: str | None, now: Summary, befor
         if manifest is not None:
             what = f"{manifest} differs from an earlier run" if before else f"{manifest} is new; earlier runs had none"
         yield f"{what}; labels follow; changed: {changed}"
+
+
+def _padded(values: list[Any]) -> list[Any]:
+    """Return a value for each of `FIELDS`."""
+    return [*values, *_UNKNOWN[len(values) :]]

@@ -3,7 +3,8 @@
 They are made from the lines of the CSV tables: the same rows in the same order, the same values to the last decimal.
 Numbers are int64 and float64, text is string, unknown values are null. `recorded_at` is a timestamp in microseconds of
 the clock of the recorder. A further column, `utc_offset_s`, says how far that clock was ahead of UTC, null if unknown;
-a CSV has both in one text. The bytes depend on the rows and the version of pyarrow alone.
+a CSV has both in one text. `recorded_at_utc` is a timestamp in UTC, and columns of the user's own are text. The bytes
+depend on the rows and the version of pyarrow alone.
 
 pyarrow is as large as everything else together. So it is an extra of its own, and this module is imported on demand.
 """
@@ -22,7 +23,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from popclass.errors import OutputError
+from popclass.formats.csv_io import UTC_COLUMN
 from popclass.formats.text import decimals
+from popclass.results import is_extra
 from popclass.utils.files import replacing, system_errors
 from popclass.utils.text import one_line
 
@@ -32,9 +35,10 @@ OFFSET = "utc_offset_s"
 TEXT = frozenset(
     (
         *("recording", "status", "reason", "label", "acoustic_label", "timing"),
-        *("site", "subject", "side", "recorded_at", "warnings"),
+        *("site", "subject", "side", "recorded_at", UTC_COLUMN, "warnings"),
     )
 )
+MOMENTS = {"recorded_at": pa.timestamp("us"), UTC_COLUMN: pa.timestamp("us", tz="UTC")}
 
 
 def write_parquet(target: Path, lines: Iterator[str]) -> None:
@@ -53,8 +57,9 @@ def write_parquet(target: Path, lines: Iterator[str]) -> None:
     """
     header = next(lines)
     names = next(csv.reader([header]))
-    types = {name: pa.string() if name in TEXT else pa.float64() if decimals(name) else pa.int64() for name in names}
-    fields = [(name, pa.timestamp("us") if name == "recorded_at" else kind) for name, kind in types.items()]
+    texts = {name for name in names if name in TEXT or is_extra(name)}
+    types = {name: pa.string() if name in texts else pa.float64() if decimals(name) else pa.int64() for name in names}
+    fields = [(name, MOMENTS.get(name, kind)) for name, kind in types.items()]
     fields.insert(names.index("recorded_at") + 1, (OFFSET, pa.int32()))
     schema = pa.schema(fields)
     with replacing(target) as part, system_errors(target), pq.ParquetWriter(part, schema) as writer:
@@ -105,8 +110,14 @@ def _table(text: str, types: dict[str, pa.DataType], schema: pa.Schema) -> pa.Ta
         ),
     )
     columns = {name: table[name] for name in types}
-    moments = [None if text is None else datetime.fromisoformat(text) for text in table["recorded_at"].to_pylist()]
+    moments = _moments(table["recorded_at"])
     offsets = [None if moment is None else moment.utcoffset() for moment in moments]
+    if UTC_COLUMN in columns:
+        columns[UTC_COLUMN] = pa.array(_moments(table[UTC_COLUMN]), MOMENTS[UTC_COLUMN])
     columns["recorded_at"] = pa.array([moment and moment.replace(tzinfo=None) for moment in moments])
     columns[OFFSET] = pa.array([None if each is None else round(each.total_seconds()) for each in offsets])
     return pa.table({name: columns[name] for name in schema.names}).cast(schema)
+
+
+def _moments(column: pa.ChunkedArray) -> list[datetime | None]:
+    return [None if text is None else datetime.fromisoformat(text) for text in column.to_pylist()]

@@ -56,6 +56,8 @@ class Labeler:
         As `popclass.classify`.
     count_by, class_frequencies : str
         As `popclass.classify`.
+    extra : tuple of str
+        Columns of the user's own in the manifest.
 
     Attributes
     ----------
@@ -71,8 +73,14 @@ class Labeler:
         min_probability: float | None,
         count_by: str,
         class_frequencies: str,
+        extra: tuple[str, ...] = (),
     ) -> None:
+        self._extra = dict.fromkeys(extra, "")
         self._metadata = metadata
+        if extra:
+            self._metadata = {
+                name: replace(each, extra=self._extra | dict(each.extra)) for name, each in metadata.items()
+            }
         self._postprocess = partial(
             postprocess,
             model=model,
@@ -101,7 +109,7 @@ class Labeler:
     def fail(self, reasons: Mapping[str, str]) -> None:
         """Add recordings, or folders of them, that could not be used, with the reason."""
         for name, reason in reasons.items():
-            info = self._metadata.get(name, Metadata()).apply(RecordingInfo(name))
+            info = self._metadata.get(name, Metadata(extra=self._extra)).apply(RecordingInfo(name))
             self._rows[name] = RecordingRow(info, FAILED, reason)
 
     def finish(self, warnings: Mapping[str, str]) -> tuple[RecordingRow, ...]:
@@ -160,6 +168,8 @@ class BatchResult:
         Seconds of audio that this run processed.
     elapsed_s : float
         Seconds that took.
+    extra : tuple of str
+        Columns of the user's own, the last ones of each table.
     """
 
     recordings: tuple[RecordingRow, ...]
@@ -169,6 +179,7 @@ class BatchResult:
     to: str = CSV
     audio_s: float = 0.0
     elapsed_s: float = 0.0
+    extra: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[RecordingRow, ...]:
@@ -197,7 +208,7 @@ class BatchResult:
             If pandas is not installed.
         """
         pandas = import_pandas()
-        path, types = self.results_dir / _tables(self.to)[0], event_types(self.classes)
+        path, types = self.results_dir / _tables(self.to)[0], event_types(self.classes, self.extra)
         if self.to == PARQUET:
             return typed(pandas.DataFrame(self.events, columns=list(types)), types)
         # a text such as `NA` is not a missing value
@@ -278,9 +289,10 @@ class ResultsFolder:
         if self._to == PARQUET:
             from popclass.batch.parquet import write_parquet as write
         events, recordings, bursts = (self._path / name for name in _tables(self._to))
-        write(events, chain([csv_line(event_columns(result.classes))], labeler.event_lines()))
-        write(bursts, chain([csv_line(burst_columns(result.classes))], labeler.burst_lines()))
-        write(recordings, recordings_csv(result.recordings, classes=result.classes))
+        columns = result.classes, result.extra
+        write(events, chain([csv_line(event_columns(*columns))], labeler.event_lines()))
+        write(bursts, chain([csv_line(burst_columns(*columns))], labeler.burst_lines()))
+        write(recordings, recordings_csv(result.recordings, classes=result.classes, extra=result.extra))
         write_text(self._path / RUN, run)
 
 

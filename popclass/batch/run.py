@@ -1,8 +1,9 @@
 """Classification of a folder of recordings into tables of events, bursts and recordings, and `run.json`.
 
 Every recording is analyzed by itself, in one or several processes or on a cluster, and noted in the journal. Then the
-recordings of each subject and site are labelled together. Every file found has a row in the table of recordings,
-whether it could be used or not. These files are written at the end, each in one move; until then those of an
+recordings of each subject, site and side are labelled together. Every file found has a row in the table of recordings,
+whether it could be used or not. Options that only change labels use the journal of an earlier run: nothing is detected
+again. These files are written at the end, each in one move; until then those of an
 earlier run remain, unless the batch starts over. The tables depend on the recordings, the model and the options that
 change labels, and on nothing else: not on the number of processes, the cluster or interruptions.
 """
@@ -21,15 +22,16 @@ from pathlib import Path
 
 from popclass.batch.files import find_recordings, same_content
 from popclass.batch.journal import Journal
-from popclass.batch.manifest import Summary, notices, read_manifest, summarize
+from popclass.batch.manifest import Summary, extra_columns, notices, read_manifest, summarize
 from popclass.batch.result import CSV, RUN, BatchResult, Labeler, ResultsFolder
 from popclass.batch.worker import LIBRARIES, BatchProgress, OnProgress, Outcome, Process, ProgressCounter, process_here
-from popclass.errors import UsageError
+from popclass.errors import LabelError, UsageError
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
 from popclass.results import FROM_MODEL, PER_BURST, SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
+from popclass.timing.timeline import mixed_offsets
 from popclass.utils.checks import check_number, check_path
 from popclass.utils.duration import in_future
 from popclass.utils.files import Stamp
@@ -67,7 +69,8 @@ def classify_folder(
         Searched for audio files, see `popclass.batch.files`.
     results_dir : path
         Folder for `events.csv`, `bursts.csv`, `recordings.csv`, `run.json` and `journal.jsonl`; made if it does not
-        exist. If it holds a journal of the same batch, only new, changed and failed files are processed.
+        exist. If it holds a journal of the same folder and model, only new, changed and failed files are processed;
+        other options than before only change labels. With another model all are processed again.
     model : Model or path, optional
         Default: the bundled model.
     manifest : path, optional
@@ -104,7 +107,7 @@ def classify_folder(
     UsageError
         If an option is out of range, the folder holds no recordings, or the cluster cannot be used.
     LabelError
-        If the manifest cannot be used.
+        If the manifest cannot be used, or has a column of the user's own with the name of a class.
     ModelError
         If the model cannot be used.
     OutputError
@@ -127,7 +130,10 @@ def classify_folder(
     stated = {} if table is None else read_manifest(table, source, recordings, site=site)
     metadata = {name: Metadata(site=site) for name in recordings} | stated
     chosen = load_model(model)
-    labeler = Labeler(metadata, chosen, refractory, min_probability, count_by, class_frequencies)
+    extra = () if table is None else extra_columns(table)
+    if clashing := sorted({*extra} & {*chosen.classes}):
+        raise LabelError(f"{one_line(os.fspath(table or ''))}: column {clashing[0]} is a class of the model; rename it")
+    labeler = Labeler(metadata, chosen, refractory, min_probability, count_by, class_frequencies, extra)
     labeler.fail(unreadable)
     made_by = {
         "popclass": __version__,
@@ -183,7 +189,10 @@ def classify_folder(
                 )
                 notice(lines[-1])
             rows = labeler.finish(copies)
-            result = BatchResult(rows, chosen.classes, target, resumed, to, done.audio_s, done.elapsed_s)
+            if mixed := mixed_offsets([row.info for row in rows]):
+                lines.append(f"warning: {mixed}")
+                notice(lines[-1])
+            result = BatchResult(rows, chosen.classes, target, resumed, to, done.audio_s, done.elapsed_s, extra)
             trained = dict(zip(chosen.classes, chosen.frequencies.round(4).tolist(), strict=True))
             run = {
                 "popclass": __version__,
@@ -215,14 +224,18 @@ def classify_folder(
 
 
 def _notices(manifest: str | None, now: Summary, metadata: Mapping[str, Metadata], journal: Journal) -> list[str]:
-    """Return the notices about the manifest and the sites, and note the manifest in the journal."""
+    """Return the notices about the manifest, changed options and the sites, and note the manifest in the journal."""
     before = (journal.manifest or {}) if journal.entries else None
     journal.note_manifest(now)
     sites = sorted({each.site for each in metadata.values() if each.site is not None})
     assumptions = [line for site in sites if (line := assumption(site)) is not None]
     future = [name for name, each in metadata.items() if each.recorded_at is not None and in_future(each.recorded_at)]
     dated = [f"recorded_at of {counted(len(future), 'recording')} lies in the future: {abbreviated(future)}"]
-    return [*notices(tuple(metadata), manifest, now, before), *(dated if future else ()), *assumptions]
+    other_model = any(text.startswith("model ") for text in journal.changed)
+    effect = "what this model has not processed yet is processed again" if other_model else "labels follow"
+    changed = [f"{effect}; changed since an earlier run: {', '.join(journal.changed)}"]
+    of_manifest = notices(tuple(metadata), manifest, now, before)
+    return [*of_manifest, *(changed if journal.changed else ()), *(dated if future else ()), *assumptions]
 
 
 def _skipped(reasons: Mapping[str, str]) -> str:

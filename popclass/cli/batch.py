@@ -36,7 +36,9 @@ classified, and the exit code is 1.
 RESULTS_DIR gets events.csv, bursts.csv (bursts with a joint event), recordings.csv (one row for every file found),
 run.json and journal.jsonl; with --to parquet it gets Parquet tables of the same names instead of the CSV files.
 The same command again continues after an interruption: it processes only new, changed and failed files.
-The manifest is a CSV with file (relative to it) and any of subject,site,cavities,recorded_at,symptoms.
+With another manifest or other options for labels (--site to --min-probability), no sound is detected again.
+The manifest is a CSV with file (relative to it) and any of subject,site,side,cavities,recorded_at,symptoms;
+columns of your own begin with x_ and are carried into every table.
 """
 
 
@@ -133,7 +135,7 @@ def _summary(result: BatchResult) -> str:
     found, failed, events = len(result.recordings), len(result.failed), sum(result.counts.values())
     resumed = f" ({result.resumed} of them by an earlier run)" if result.resumed else ""
     labels = ", ".join(f"{count} {label}" for label, count in result.counts.items() if count)
-    text = f"{found - failed} of {found} recordings processed{resumed}, {failed} failed"
+    text = f"{found - failed} of {counted(found, 'recording')} processed{resumed}, {failed} failed"
     if result.audio_s >= SPEED_FROM_S and result.elapsed_s:
         speed = result.audio_s / result.elapsed_s
         text += f"; {result.audio_s / 3600:.1f} h of audio in {result.elapsed_s:.0f} s, {speed:,.0f} times real time"

@@ -18,7 +18,7 @@ import click
 
 from popclass.errors import AudioError, UsageError
 from popclass.utils.files import STDOUT, discard
-from popclass.utils.text import one_line
+from popclass.utils.text import counted, one_line
 
 if TYPE_CHECKING:
     from popclass.model.model import Model
@@ -154,7 +154,7 @@ def exit_code(failures: Sequence[str], succeeded: int) -> int:
         return 0
     for failure in failures:
         print_error(failure)
-    print_error(f"{len(failures)} of {len(failures) + succeeded} recordings failed")
+    print_error(f"{len(failures)} of {counted(len(failures) + succeeded, 'recording')} failed")
     return 1 if succeeded else 2
 
 

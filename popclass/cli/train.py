@@ -20,8 +20,8 @@ MOST_SESSIONS = 100_000
 
 _TRAIN_HELP = """Train a model on labelled recordings.
 
-The labels correct the predictions of the bundled model if it has all their classes; a model of the labels alone takes
-its place where it is clearly better for new subjects. With other classes or a --classifier there is no base.
+The labels correct the predictions of the bundled model if it has all their classes; another model takes its place where
+it is clearly better for new subjects. With other classes or a --classifier there is no base.
 
 Prints scores of cross-validation on recordings that were held out; the model card contains them as well. Recordings
 that cannot be read are skipped and reported, and the exit code is 1.

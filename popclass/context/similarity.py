@@ -68,7 +68,8 @@ class Similarity:
         array([0.368])
         """
         with np.errstate(over="ignore"):
-            distance = np.square(one - other).mean(axis=1)
+            apart = one - other
+            distance = np.einsum("nd,nd->n", apart, apart) / apart.shape[1]
         return np.asarray(np.exp(-distance / (2 * self.scale**2)))
 
     def to_json(self) -> dict[str, Any]:

@@ -103,14 +103,16 @@ class BandSplitter:
         return energies
 
 
-def octave_detail(samples: Floats, octave: int) -> Doubles:
-    """Return the Haar detail of one octave at every sample; octave 1 is the highest, DC is removed.
+def octave_detail(samples: Floats, octaves: NDArray[np.intp]) -> Doubles:
+    """Return the Haar detail of one octave at every sample of each row; octave 1 is the highest, DC is removed.
 
     Position i compares the `2 ** (octave - 1)` samples from there on with as many before.
     """
-    half = 2 ** (octave - 1)
-    padded = np.concatenate([np.full(half, samples[0]), samples, np.full(half, samples[-1])]).astype(np.float64)
-    sums = np.concatenate([[0.0], np.cumsum(padded)])
-    size = len(samples)
-    detail: Doubles = sums[2 * half :][:size] - 2 * sums[half:][:size] + sums[:size]
-    return detail
+    half = 2 ** (octaves - 1)
+    reach, (rows, size) = int(half.max(initial=1)), samples.shape
+    sums = np.zeros((rows, size + 2 * reach + 1))
+    sums[:, 1 : reach + 1], sums[:, reach + 1 : -reach], sums[:, -reach:] = samples[:, :1], samples, samples[:, -1:]
+    np.cumsum(sums, axis=1, out=sums)
+    row, middle = np.arange(rows)[:, None], np.arange(reach, reach + size)
+    ahead, behind = (sums[row, middle + step[:, None]] for step in (half, -half))
+    return np.asarray(ahead - 2 * sums[:, reach : reach + size] + behind)

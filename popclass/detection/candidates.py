@@ -16,13 +16,16 @@ change: the release of a snap, not the rubbing before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from popclass.detection.bands import Doubles, Floats
+
+Indices = NDArray[np.intp]
 
 SHORT = 2  # frames of the short window: 2.7 ms, about a click
 LONG = 8  # frames of the long window: 10.7 ms, about a ring, and the window of an event's level
@@ -38,8 +41,7 @@ QUIETEST_RMS = 1e-5  # minimum floor relative to full scale: about a third of a 
 QUIETEST_SHARE = 0.01  # minimum floor relative to all bands: above its cut-off a codec leaves residues, not silence
 
 
-@dataclass(frozen=True, slots=True)
-class Onset:
+class Onset(NamedTuple):
     """A located onset whose sound may be incomplete: sample position, channel from 0, evidence in nats."""
 
     sample: int
@@ -100,27 +102,38 @@ def reference(energies: Floats, floor: Floats) -> Floats:
     """Return the energy with which each frame is compared: the floor, or a fading share of earlier peaks if larger.
 
     Without the peaks, a sound that grows within a few milliseconds would be a candidate at its loudest frame, not at
-    its onset. Both have shape (bands, frames).
+    its onset. Both have shape (..., frames).
     """
-    fade = np.arange(energies.shape[1], dtype=np.float32) * np.float32(-np.log(FADING_PER_FRAME))
+    fade = np.arange(energies.shape[-1], dtype=np.float32) * np.float32(-np.log(FADING_PER_FRAME))
     smooth = moving_sum(energies, SHORT) * np.float32(0.5) + floor * np.float32(1e-6)
-    fading = np.exp(np.maximum.accumulate(np.log(smooth) + fade, axis=1) - fade) * np.float32(FADING_GAIN)
+    level = np.log(smooth, out=smooth)
+    level += fade
+    np.maximum.accumulate(level, axis=-1, out=level)
+    level -= fade
+    fading = np.exp(level, out=level)
+    fading *= np.float32(FADING_GAIN)
     against = floor.copy()
-    np.maximum(against[:, 1:], fading[:, :-1], out=against[:, 1:])
+    np.maximum(against[..., 1:], fading[..., :-1], out=against[..., 1:])
     return against
 
 
 def log_likelihood(energies: Floats, against: Floats, counts: Doubles, freedom: Floats, length: int) -> Floats:
-    """Return the log-likelihood ratio of an onset at each frame, by band, from the next `length` frames.
+    """Return the log-likelihood ratio of an onset at each frame from the next `length` frames, all bands together.
 
-    Bands with fewer than two coefficients in the window count as zero, and so do the last `length - 1` frames.
+    The arrays have shape (bands, ..., frames). Bands with fewer than two coefficients in the window do not count, and
+    the last `length - 1` frames are zero.
     """
-    evidence = np.zeros_like(energies)
-    usable = _usable_bands(counts, length)
-    ahead = moving_sum(energies[usable], length)[:, length - 1 :]
-    valid = ahead.shape[1]
-    ratio = np.maximum(ahead / (against[usable, :valid] * np.float32(length)), 1)
-    evidence[usable, :valid] = (ratio - 1 - np.log(ratio)) * (freedom[usable, :valid] * np.float32(length / 2))
+    evidence = np.zeros(energies.shape[1:], np.float32)
+    usable = slice(0, sum(count * length >= 2 for count in counts.tolist()))  # the highest bands
+    ratio = moving_sum(energies[usable], length)[..., length - 1 :]
+    valid = ratio.shape[-1]
+    ratio /= against[usable, ..., :valid] * np.float32(length)
+    np.maximum(ratio, 1, out=ratio)
+    logarithm = np.log(ratio)
+    ratio -= 1
+    ratio -= logarithm
+    ratio *= freedom[usable, ..., :valid] * np.float32(length / 2)
+    evidence[..., :valid] = ratio.sum(axis=0)
     return evidence
 
 
@@ -133,52 +146,62 @@ def cumulative(energies: Floats) -> Doubles:
 
 def contrast(
     sums: Doubles,
-    frames: NDArray[np.intp],
-    lengths: NDArray[np.intp],
-    span: tuple[int, int],
-    floor: Floats,
-    freedom: Floats,
+    places: tuple[Indices, Indices, Indices],
+    lengths: Indices,
+    spans: Sequence[tuple[int, int]],
+    background: Floats,
     counts: Doubles,
 ) -> Floats:
-    """Return the log-likelihood ratio of candidates by band against the mean energy of a span of frames near each.
+    """Return the log-likelihood ratio of candidates by band against the mean energies of spans of frames near each.
 
     Parameters
     ----------
-    sums : ndarray, shape (bands, frames + 1)
+    sums : ndarray, shape (bands, windows, channels, frames + 1)
         Of `cumulative`.
-    frames, lengths : ndarray, shape (candidates,)
-        First frame and length of each candidate's window.
-    span : (int, int)
-        First frame of the reference and the one after its last, relative to the candidate. Frames that do not exist
+    places : (ndarray, ndarray, ndarray), shape (candidates,)
+        Window, channel and frame of each candidate.
+    lengths : ndarray, shape (candidates,)
+        Frames of its sound that are compared.
+    spans : sequence of (int, int)
+        First frame of each reference and the one after its last, relative to the candidate. Frames that do not exist
         are left out; the reference is at least the floor, and so the floor alone for `FLOOR`, which holds none.
-    floor, freedom : ndarray, shape (candidates, bands)
+    background : ndarray, shape (2, bands, candidates)
+        Floor and degrees of freedom.
     counts : ndarray, shape (bands,)
 
     Returns
     -------
-    ndarray, shape (candidates, bands)
+    ndarray, shape (spans, bands, candidates)
     """
-    ends = np.array([frames, frames + lengths, frames + span[0], frames + span[1]])
-    ends = np.minimum(np.maximum(ends, 0), sums.shape[1] - 1)
-    held = sums[:, ends]
-    own, near = ((held[:, 1::2] - held[:, ::2]) / np.maximum(ends[1::2] - ends[::2], 1)).transpose(1, 2, 0)
+    windows, channels, frames = places
+    edges = [frames, frames + lengths, *(frames + edge for span in spans for edge in span)]
+    ends = np.minimum(np.maximum(np.array(edges), 0), sums.shape[-1] - 1)
+    held = sums[:, windows, channels, ends].swapaxes(0, 1)
+    own, *near = (held[1::2] - held[::2]) / np.maximum(ends[1::2] - ends[::2], 1)[:, None]
+    floor, freedom = background
     ratio = np.maximum(own / np.maximum(near, floor), 1)
-    usable = counts * lengths[:, None] >= 2
-    return np.asarray((ratio - 1 - np.log(ratio)) * freedom * usable * (lengths[:, None] / 2), np.float32)
+    weight = freedom * (counts[:, None] * lengths >= 2) * (lengths / 2)
+    return np.asarray((ratio - 1 - np.log(ratio)) * weight, np.float32)
 
 
 def may_reach(energies: Floats, floor: Floats, freedom: Floats, threshold: float) -> NDArray[np.bool_]:
-    """Return False for stretches in which `possible_frames` certainly finds none.
+    """Return False for frames from which on no evidence can reach the threshold, by the least floor of all frames.
 
     This spares most of a recording anything but two passes over its energies.
 
     Parameters
     ----------
     energies : ndarray, shape (..., bands, frames)
-        With `LONG` frames beyond the stretch.
     floor, freedom : ndarray, shape (..., bands)
         The least and the largest of these frames.
+
+    Returns
+    -------
+    ndarray of bool, shape (..., frames - LONG + 1)
+        That of a frame holds for the `LONG` frames from it on. A shorter recording has one, which is True.
     """
+    if energies.shape[-1] < LONG:
+        return np.ones((*energies.shape[:-2], 1), bool)
     ratio = np.add(energies[..., 1:], energies[..., :-1], order="C")  # of the short window
     ratio *= 1 / (floor[..., None] * np.float32(SHORT))
     np.maximum(ratio, 1, out=ratio)
@@ -187,79 +210,50 @@ def may_reach(energies: Floats, floor: Floats, freedom: Floats, threshold: float
     ratio -= logarithm
     short = ((freedom * np.float32(SHORT / 2))[..., None, :] @ ratio)[..., 0, :]
     frames = short.shape[-1] - LONG + SHORT
+    # the evidence of a window is at most the sum of its parts, since r - 1 - ln r is convex
     most = sum((short[..., start : start + frames] for start in range(SHORT, LONG, SHORT)), short[..., :frames])
-    return np.asarray(most.max(axis=-1) > threshold * 0.98)  # the margin is for rounding
+    return np.asarray(most > threshold * 0.98)  # the margin is for rounding
 
 
-def possible_frames(
-    energies: Floats, floor: Floats, freedom: Floats, counts: Doubles, threshold: float
-) -> NDArray[np.intp]:
-    """Return the frames whose evidence can reach the threshold, by the least floor of all of them.
+def proposals(short: Floats, long: Floats, threshold: float, *, reach: int = 3) -> tuple[Indices, Indices, Indices]:
+    """Return window, frame and length of the candidates in order, the length being that of their evidence.
 
-    This spares most of a recording the evidence of every frame and band.
+    A frame is a candidate if the evidence of `SHORT` frames is a maximum among `reach` frames on either side, or,
+    without such a frame nearby, that of `LONG` frames. Both have shape (windows, frames).
+    """
+    distance = short.shape[1] + 2 * LONG  # from one window to the next, none of whose frames is nearby
+    quick = _peaks(short, threshold, reach) @ (distance, 1)
+    slow = _peaks(long, threshold, LONG) @ (distance, 1)
+    after = np.searchsorted(quick, (slow - 1, slow + LONG + 2))
+    alone = slow[after[0] == after[1]]
+    places = np.concatenate([quick, alone])
+    order = places.argsort()
+    lengths = np.full(len(places), SHORT)
+    lengths[len(quick) :] = LONG
+    window, frame = np.divmod(places[order], distance)
+    return window, frame, lengths[order]
+
+
+def _peaks(values: Floats, threshold: float, reach: int) -> Indices:
+    """Return row and column of each maximum above the threshold within `reach` columns (the first of equals)."""
+    padded = np.full((len(values), values.shape[1] + 2 * reach), -np.inf, values.dtype)
+    padded[:, reach:-reach] = values
+    row, column = (values > threshold).nonzero()
+    largest = excerpts(padded, row, column, 2 * reach + 1).argmax(axis=1) == reach
+    return np.stack([row[largest], column[largest]], axis=1)
+
+
+def excerpts(rows: Floats, row: Indices, first: Indices, length: int) -> Floats:
+    """Return some stretches of equal length, each from a row and a column on."""
+    return np.asarray(rows[row[:, None], first[:, None] + np.arange(length)])
+
+
+def pick_onset(signal: Doubles, *, margin: int = 4) -> Indices:
+    """Return the index of the first sample after the change of variance of each row; 0 if the variance never rises.
 
     Parameters
     ----------
-    energies : ndarray, shape (bands, frames)
-    floor, freedom : ndarray, shape (bands,)
-        The least and the largest of these frames.
-    """
-    threshold *= 0.99  # the margin is for rounding
-    most = short = _against_floor(energies, floor, freedom, SHORT)
-    if len(short) > LONG - SHORT:
-        # the evidence of a window is at most the sum of its parts', since r - 1 - ln r is convex
-        parts = [short[start : len(short) - LONG + SHORT + start] for start in range(0, LONG, SHORT)]
-        most = np.concatenate([sum(parts[1:], parts[0]), short[len(parts[0]) :]])
-    reached = np.flatnonzero(most > threshold)
-    if len(reached) and short.max() <= threshold:
-        usable = _usable_bands(counts, LONG)
-        long = _against_floor(energies[usable], floor[usable], freedom[usable], LONG)
-        if not long.max(initial=0) > threshold:
-            return reached[:0]
-    return reached
-
-
-def _against_floor(energies: Floats, floor: Floats, freedom: Floats, length: int) -> Floats:
-    """Return the evidence of windows of `length` frames against the floor, all bands together."""
-    ahead = moving_sum(energies, length)[:, length - 1 :]
-    ratio = np.maximum(ahead * (1 / (floor[:, None] * np.float32(length))), 1)
-    return np.asarray((freedom * np.float32(length / 2)) @ (ratio - 1 - np.log(ratio)))
-
-
-def _usable_bands(counts: Doubles, length: int) -> slice:
-    """Return the bands with at least two coefficients in the window: the highest ones."""
-    return slice(0, sum(count * length >= 2 for count in counts.tolist()))
-
-
-def proposals(short: Floats, long: Floats, threshold: float, *, reach: int = 3) -> list[tuple[int, int]]:
-    """Return the candidate frames in order, with 0 for those of the short window and 1 for those of the long one.
-
-    A frame is a candidate if the evidence of the short window is a maximum among `reach` frames on either side, or,
-    without such a frame nearby, that of the long window.
-    """
-    quick = _peaks(short, threshold, reach)
-    slow = _peaks(long, threshold, LONG)
-    nearby = (quick >= slow[:, None] - 1) & (quick <= slow[:, None] + LONG + 1)
-    alone = slow[~nearby.any(axis=1)]
-    return sorted([(int(frame), 0) for frame in quick] + [(int(frame), 1) for frame in alone])
-
-
-def _peaks(values: Floats, threshold: float, reach: int) -> NDArray[np.intp]:
-    """Return the positions of maxima above the threshold within `reach` (the first of equals)."""
-    above = np.flatnonzero(values > threshold)
-    if not len(above):
-        return above
-    edge = np.full(reach, -np.inf, values.dtype)  # np.pad takes longer than all the rest
-    windows = np.concatenate([edge, values, edge])[above[:, None] + np.arange(2 * reach + 1)]
-    return np.asarray(above[np.argmax(windows, axis=1) == reach])
-
-
-def pick_onset(signal: Doubles, *, margin: int = 4) -> int:
-    """Return the index of the first sample after the change of variance; 0 if the variance never rises.
-
-    Parameters
-    ----------
-    signal : ndarray, shape (n,)
+    signal : ndarray, shape (rows, n)
         Zero-mean.
     margin : int
         Samples at each end in which no split is tried.
@@ -269,22 +263,22 @@ def pick_onset(signal: Doubles, *, margin: int = 4) -> int:
     >>> import numpy as np
     >>> quiet = np.sin(np.arange(200.0)) * 0.01
     >>> quiet[120:] *= 50
-    >>> pick_onset(quiet)
-    120
+    >>> pick_onset(quiet[None])
+    array([120])
     """
-    size = len(signal)
+    size = signal.shape[1]
     if size <= 2 * margin:
-        return 0
-    energy = np.cumsum(signal * signal)
+        return np.zeros(len(signal), np.intp)
+    energy = np.cumsum(signal * signal, axis=1)
     splits = np.arange(margin, size - margin)
-    tiny = energy[-1] * 1e-9 / size + 1e-30
-    before = energy[splits - 1] / splits + tiny
-    after = (energy[-1] - energy[splits - 1]) / (size - splits) + tiny
+    total, first = energy[:, -1:], energy[:, margin - 1 : -margin - 1]
+    tiny = total * 1e-9 / size + 1e-30
+    before = first / splits + tiny
+    after = (total - first) / (size - splits) + tiny
     rising = after > before
-    if not rising.any():
-        return 0
     criterion = splits * np.log(before) + (size - splits) * np.log(after)
-    return int(splits[np.argmin(np.where(rising, criterion, np.inf))])
+    best = np.where(rising, criterion, np.inf).argmin(axis=1)
+    return np.where(rising.any(axis=1), splits[best], 0)
 
 
 def merge_close(onsets: list[Onset], separation: int) -> list[Onset]:

@@ -18,7 +18,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.detection.bands import Floats
+from popclass.detection.bands import Floats, frame_length
+from popclass.detection.candidates import Indices, excerpts
 
 AFTER = (10, 50)  # frames after a candidate with which it is compared: 13-67 ms
 BEFORE = (-10, -1)  # frames before it: 13 to 1 ms
@@ -27,55 +28,48 @@ VOICED_S = 0.040  # stretch searched for a period: three of the longest
 SKIPPED_S = 0.001  # of the candidate itself
 PITCH_STEPS = 4  # values per frame to which that stretch is averaged: 3 kHz
 LEAST_BEFORE = 5.0  # evidence against the level before, without which a candidate is noise above a wrong floor
-WEIGHTS = np.array([0.58, 1.12, -5.57])  # of the logarithms of the two evidences, and of the periodicity
+WEIGHTS = 0.58, 1.12, -5.57  # of the logarithms of the two evidences, and of the periodicity
 BIAS = -2.02
 
 
 def verify(
-    after: Floats,
-    before: Floats,
-    samples: Floats,
-    frames: NDArray[np.intp],
-    frame: int,
-    sample_rate: int,
+    after: Floats, before: Floats, samples: Floats, places: tuple[Indices, Indices], sample_rate: int
 ) -> NDArray[np.bool_]:
     """Return True for the candidates that are short sounds.
 
     Parameters
     ----------
     after, before : ndarray, shape (candidates,)
-        Log-likelihood ratios against the level after the candidate and against that before it, the latter more than
-        `LEAST_BEFORE`.
-    samples : ndarray, shape (n,)
-        Of the channel, from frame 0 to 41 ms after the last candidate, or less at the end of a recording.
-    frames : ndarray, shape (candidates,)
-        Frame of each candidate, counted in `samples`.
-    frame : int
-        Samples in a frame.
+        Log-likelihood ratios against the level after the candidate and against that before it.
+    samples : ndarray, shape (channels, n)
+        Up to 41 ms after the last candidate, or less at the end of a recording.
+    places : (ndarray, ndarray), shape (candidates,)
+        Channel and first sample of each candidate.
     sample_rate : int
         In hertz.
     """
-    score = np.log1p(np.stack([after, before], axis=1)) @ WEIGHTS[:2] + BIAS
-    possible = np.flatnonzero(score > 0)  # the periodicity, which takes longest, can only lower it
-    short = np.zeros(len(frames), bool)
+    score = WEIGHTS[0] * np.log1p(after) + WEIGHTS[1] * np.log1p(before) + BIAS
+    # the periodicity, which takes longest, can only lower the score
+    possible = np.flatnonzero((score > 0) & (before > LEAST_BEFORE))
+    short = np.zeros(len(score), bool)
     if len(possible):
-        voiced = periodicity(*stretches(samples, frames[possible], frame, sample_rate))
+        channels, firsts = places
+        voiced = periodicity(*stretches(samples, channels[possible], firsts[possible], sample_rate))
         short[possible] = score[possible] + WEIGHTS[2] * voiced > 0
     return short
 
 
-def stretches(samples: Floats, frames: NDArray[np.intp], frame: int, sample_rate: int) -> tuple[Floats, float]:
+def stretches(samples: Floats, channels: Indices, firsts: Indices, sample_rate: int) -> tuple[Floats, float]:
     """Return the 40 ms after each candidate, averaged to a low rate, and that rate in hertz; parameters as `verify`."""
-    step = max(frame // PITCH_STEPS, 1)
+    step = max(frame_length(sample_rate) // PITCH_STEPS, 1)
     rate = sample_rate / step
     size = round(VOICED_S * rate)
-    starts = frames * (frame // step) + round(SKIPPED_S * rate)
-    first, last = int(starts.min()), int(starts.max()) + size
-    part = np.zeros((last - first) * step, np.float32)
-    inside = samples[first * step : last * step]
-    part[: len(inside)] = inside
-    part = part.reshape(-1, step) @ np.full(step, 1 / step, np.float32)
-    return part[(starts - first)[:, None] + np.arange(size)], rate
+    firsts = firsts + round(SKIPPED_S * rate) * step
+    if (missing := int(firsts.max()) + size * step - samples.shape[1]) > 0:
+        samples = np.pad(samples, ((0, 0), (0, missing)))
+    return excerpts(samples, channels, firsts, size * step).reshape(len(firsts), size, step).sum(axis=2) / np.float32(
+        step
+    ), rate
 
 
 def periodicity(stretches: Floats, rate: float) -> Floats:

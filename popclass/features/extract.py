@@ -6,6 +6,7 @@ Each clip is resampled to the front end's rate, aligned on its onset and silence
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -66,19 +67,24 @@ def _align(sounds: Sequence[Sound], rate: int) -> tuple[Array, Array]:
     onset, size = round(BEFORE_S * rate), round((BEFORE_S + AFTER_S) * rate)
     aligned = np.zeros((len(sounds), size))
     ends = np.full((len(sounds), 1), size)
+    alike = defaultdict[tuple[int, int], list[int]](list)  # sounds that can be resampled together
     for row, sound in enumerate(sounds):
-        event, clip = sound.event, sound.clip - sound.clip.mean()
-        if event.sample_rate != rate:
+        alike[sound.event.sample_rate, len(sound.clip)].append(row)
+    for (own_rate, _), rows in alike.items():
+        clips = np.stack([sounds[row].clip for row in rows])
+        clips -= clips.mean(axis=1, keepdims=True)
+        if own_rate != rate:
             import soxr
 
-            clip = soxr.resample(clip, event.sample_rate, rate, quality="HQ")
-        begin = round((event.onset - sound.clip_start) * rate / event.sample_rate) - onset
-        lead = max(-begin, 0)
-        part = clip[max(begin, 0) : begin + size][: size - lead]
-        aligned[row, lead : lead + len(part)] = part
-        if sound.next_onset is not None:
-            ahead = (sound.next_onset - event.onset) * rate / event.sample_rate
-            ends[row] = min(round(BEFORE_S * rate + ahead), size)
+            clips = soxr.resample(clips.T, own_rate, rate, quality="HQ").T
+        for row, clip in zip(rows, clips, strict=True):
+            event = sounds[row].event
+            begin = round((event.onset - sounds[row].clip_start) * rate / own_rate) - onset
+            lead = max(-begin, 0)
+            part = clip[max(begin, 0) : begin + size][: size - lead]
+            aligned[row, lead : lead + len(part)] = part
+            if (following := sounds[row].next_onset) is not None:
+                ends[row] = min(round(BEFORE_S * rate + (following - event.onset) * rate / own_rate), size)
     aligned /= np.abs(aligned[:, onset : onset + round(0.02 * rate)]).max(axis=1, keepdims=True) + 1e-12
     return aligned, np.clip((ends - np.arange(size)) / (FADE_S * rate), 0.0, 1.0)
 

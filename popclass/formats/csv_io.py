@@ -27,6 +27,7 @@ from unicodedata import normalize
 from popclass.errors import LabelError
 from popclass.formats.text import INTEGERS, decimals, encoding_of, fields, rounded, shortened
 from popclass.results import (
+    EXTRA,
     UNCERTAIN,
     UNCOUNTED,
     Cavitations,
@@ -35,6 +36,7 @@ from popclass.results import (
     RecordingInfo,
     RecordingResult,
     event_columns,
+    is_extra,
 )
 from popclass.utils.text import one_line, visible
 
@@ -42,7 +44,21 @@ EMPTY_CELLS = ("nan", "NaN", "None", "none", "null", "NULL", "<NA>", "#N/A")
 DELIMITERS = (",", ";", "\t")  # a spreadsheet writes ";" where the comma is the decimal sign, tabs in Unicode text
 OK = "ok"
 FAILED = "failed"
+# Starts of spreadsheet formulas, wide forms of East Asian keyboards and the characters skipped before them included.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+UTC_COLUMN = "recorded_at_utc"
 CAVITATIONS = ("expected_cavitations", "cavitations_low", "cavitations_high")
+
+
+def plain_path(path: str) -> str:
+    """Return a relative path that a spreadsheet reads as text, not as a formula.
+
+    Examples
+    --------
+    >>> plain_path("=1+1.wav"), plain_path("knee/=1+1.wav")
+    ('./=1+1.wav', 'knee/=1+1.wav')
+    """
+    return f"./{path}" if path.startswith(FORMULA_STARTS) else path
 
 
 def csv_line(cells: Iterable[Any]) -> str:
@@ -82,18 +98,18 @@ def events_csv(results: Sequence[RecordingResult]) -> Iterator[str]:
         If the results are of models with different classes.
     """
     classes = results[0].classes if results else ()
-    yield csv_line(event_columns(classes))
+    yield csv_line(event_columns(classes, tuple(results[0].extra) if results else ()))
     for result in results:
         if result.classes != classes:
             raise ValueError(f"one table needs one set of classes: {classes} and {result.classes}")
         yield from csv_rows(result)
 
 
-def burst_columns(classes: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the columns of the table of bursts, in order."""
+def burst_columns(classes: Sequence[str], extra: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names of the columns of the table of bursts, in order; those of the user's own come last."""
     return (
         *("recording", "burst", "start_s", "end_s", "events", *classes, UNCERTAIN),
-        *(*CAVITATIONS, "cavities_needed", "subject", "site", "side", "recorded_at"),
+        *(*CAVITATIONS, "cavities_needed", "subject", "site", "side", "recorded_at", *extra),
     )
 
 
@@ -101,10 +117,11 @@ def burst_rows(result: RecordingResult) -> Iterator[str]:
     """Yield the lines of the bursts of one recording, without a header."""
     info, started = result.info, result.recorded_at.isoformat() if result.recorded_at else None
     about = [visible(text or "") for text in (info.subject, info.site, info.side)]
+    own = list(map(visible, info.extra.values()))
     for burst in result.bursts:
         times = (cell(name, getattr(burst, name)) for name in ("start_s", "end_s"))
         counts = burst.counts.values()
-        cells = (*_count_cells(burst), burst.cavities_needed, *about, started)
+        cells = (*_count_cells(burst), burst.cavities_needed, *about, started, *own)
         yield csv_line((visible(info.name), burst.burst, *times, burst.events, *counts, *cells))
 
 
@@ -192,17 +209,17 @@ class RecordingRow(HasInfo, HasCavitations):
         return cls(result.info, OK, None, len(result.events), counts, needed, result.cavitations)
 
 
-def recording_columns(classes: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the columns of the table of recordings, in order."""
+def recording_columns(classes: Sequence[str], extra: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the names of the columns of the table of recordings, in order; those of the user's own come last."""
     return (
         *("recording", "status", "reason", "duration_s", "sample_rate", "channels", "events"),
         *classes,
         *(UNCERTAIN, "cavities_needed", "subject", "site", "recorded_at", "warnings"),
-        *CAVITATIONS,
+        *(*CAVITATIONS, "side", UTC_COLUMN, *extra),
     )
 
 
-def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str]) -> Iterator[str]:
+def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str], extra: Sequence[str] = ()) -> Iterator[str]:
     """Yield the table of recordings as CSV, header first.
 
     Parameters
@@ -210,8 +227,10 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str]) -> I
     rows : iterable of RecordingRow
     classes : sequence of str
         The model's classes, in the order of their columns.
+    extra : sequence of str
+        Columns of the user's own.
     """
-    yield csv_line(recording_columns(classes))
+    yield csv_line(recording_columns(classes, extra))
     for row in rows:
         info = row.info
         sound = (cell("duration_s", rounded(info.duration_s, 6)), info.sample_rate, info.channels)
@@ -224,7 +243,12 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str]) -> I
             *(visible(info.subject or ""), visible(info.site or "")),
             info.recorded_at.isoformat() if info.recorded_at else None,
             "; ".join(one_line(warning) for warning in info.warnings),
-            *_count_cells(row),
+            *(
+                *_count_cells(row),
+                visible(info.side or ""),
+                info.recorded_at_utc.isoformat() if info.recorded_at_utc else None,
+            ),
+            *(visible(info.extra.get(column, "")) for column in extra),
         ]
         yield csv_line(cells)
 
@@ -259,11 +283,11 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
     shown = one_line(str(path))
     # bytes in an older encoding survive as surrogates, as they do in file names
     with _csv_reader(path, DELIMITERS, errors="surrogateescape") as reader:
-        columns = [name.strip().lower() for name in next(reader, [])]
+        columns = [_column(name.strip()) for name in next(reader, [])]
         while columns and not columns[-1]:  # spreadsheets write empty cells to the right of a table
             columns.pop()
         check(shown, columns)
-        named = [name for name in columns if name]
+        named = [name.lower() for name in columns if name]
         if len(set(named)) < len(named):
             raise LabelError(f"{shown}: a column is named twice")
         for row in reader:
@@ -273,8 +297,16 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
                 raise LabelError(f"{where}: {len(cells)} fields, but the header names {len(columns)} columns")
             if any(cells):
                 row_cells = dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
-                # one name for a subject; a file keeps its name, which the file system compares byte by byte
-                yield where, {key: each if key == "file" else normalize("NFC", each) for key, each in row_cells.items()}
+                # One name for a subject. A file keeps its name, which the file system compares byte by byte, and the
+                # columns of the user's own are not ours to change.
+                kept = {key: key == "file" or is_extra(key) for key in row_cells}
+                yield where, {key: each if kept[key] else normalize("NFC", each) for key, each in row_cells.items()}
+
+
+def _column(name: str) -> str:
+    """Return the name of a column in lower case; that of a column of the user's own keeps its case after `x_`."""
+    lower = name.lower()
+    return EXTRA + name[len(EXTRA) :] if is_extra(lower) else lower
 
 
 @contextmanager

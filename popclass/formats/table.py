@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from popclass.formats.text import rounded, stated_frequencies
+from popclass.formats.text import rounded, shown_start, stated_frequencies
 from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingResult, Session
 from popclass.utils.text import abbreviated, counted, one_line
 
@@ -168,15 +168,17 @@ def length(seconds: float) -> str:
 
 
 def description(result: RecordingResult) -> str:
-    """Return duration, rate, channels, site, subject and time of a recording in one line."""
+    """Return duration, rate, channels, site, side, subject and time of a recording in one line."""
     channels = {1: "mono", 2: "stereo"}.get(result.channels, f"{result.channels} channels")
     parts = [length(result.duration_s), f"{result.sample_rate / 1000:g} kHz", channels]
     if result.site is not None:
         parts.append(f"site {one_line(result.site)}")
+    if result.side is not None:
+        parts.append(f"{one_line(result.side)} side")
     if result.subject is not None:
         parts.append(f"subject {one_line(result.subject)}")
-    if result.recorded_at is not None:
-        parts.append(result.recorded_at.isoformat(sep=" ", timespec="seconds"))
+    if (start := shown_start(result.info)) is not None:
+        parts.append(start)
     return ", ".join(parts)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from popclass.errors import LabelError
-from popclass.results import RecordingResult
+from popclass.results import RecordingInfo, RecordingResult, is_extra
 from popclass.utils.text import one_line, visible
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
@@ -32,6 +32,8 @@ INTEGERS = frozenset({"event", "burst", "channel"})
 @cache
 def decimals(column: str) -> int | None:
     """Return the number of decimals in a column of the events table; None if it holds no fractions."""
+    if is_extra(column):
+        return None
     if column.endswith("_s"):
         return 6
     if column == "novelty" or column.startswith(("p_", "posterior_")):
@@ -66,6 +68,24 @@ def shares(frequencies: Mapping[str, float]) -> str:
 def stated_frequencies(estimated: Mapping[str, float]) -> str:
     """Return estimated class frequencies in words, with what they are."""
     return f"class frequencies, estimated: {shares(estimated)}"
+
+
+def shown_start(info: RecordingInfo) -> str | None:
+    """Return the start of a recording for people: as stated and, where its offset is known and not zero, in UTC.
+
+    Examples
+    --------
+    >>> from datetime import datetime
+    >>> start = datetime.fromisoformat("2026-11-22T00:30:00+01:00")
+    >>> shown_start(RecordingInfo("a.wav", recorded_at=start))
+    '2026-11-22 00:30:00+01:00 (2026-11-21 23:30:00 UTC)'
+    """
+    if info.recorded_at is None:
+        return None
+    own, utc = info.recorded_at.isoformat(sep=" ", timespec="seconds"), info.recorded_at_utc
+    if utc is None or not info.recorded_at.utcoffset():
+        return own
+    return f"{own} ({utc.replace(tzinfo=None).isoformat(sep=' ', timespec='seconds')} UTC)"
 
 
 def fields(result: RecordingResult) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from popclass.errors import LabelError, OutputError
-from popclass.formats.csv_io import EMPTY_CELLS, csv_line
+from popclass.formats.csv_io import EMPTY_CELLS, csv_line, plain_path
 from popclass.formats.tracks import RAVEN_STANDARD, VIEW, audacity_line, raven_line, single_field
 from popclass.labels.records import LabelledRecording, Labels
 from popclass.labels.table import COLUMNS, TABLE
@@ -23,6 +23,7 @@ from popclass.utils.text import one_line
 
 SELECTION_COLUMNS = (*RAVEN_STANDARD, "Begin File", "File Offset (s)", "Label")
 Lines = Callable[[LabelledRecording], Iterable[str]]
+Cells = tuple[str | None, ...]
 
 
 def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
@@ -59,17 +60,37 @@ def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
     a.wav,0.500000,0.500000,snapping,P07,,
     """
     path = Path(target) / TABLE if Path(target).is_dir() else Path(target)
+<<<<<<< HEAD
     more = ["side"] * any(each.side for each in labels.recordings)
     more += dict.fromkeys(name for each in labels.recordings for name in each.extra)
     lines = [csv_line((*COLUMNS, *more))]
     for recording in labels.recordings:
         lines += _table_lines(recording, path.parent, more)
+=======
+    lines = [csv_line(cells) for cells in table_rows(labels, path.parent)]
+>>>>>>> s5/o
     # Names that are not UTF-8 are written as their bytes; escapes would name another file.
     write_bytes(path, "".join(lines).encode("utf-8", "surrogateescape"), force=force)
     return path
 
 
+<<<<<<< HEAD
 def _table_lines(recording: LabelledRecording, folder: Path, more: Sequence[str]) -> Iterator[str]:
+=======
+def table_rows(labels: Labels, folder: Path) -> Iterator[Cells]:
+    """Yield the cells of each row of a CSV of labels in a folder, the header first; raises as `write_table`.
+
+    The columns `side` and the user's own ones are added where a recording has them.
+    """
+    more = ["side"] * any(each.side for each in labels.recordings)
+    more += dict.fromkeys(name for each in labels.recordings for name in each.extra)
+    yield (*COLUMNS, *more)
+    for recording in labels.recordings:
+        yield from _table_rows(recording, folder, more)
+
+
+def _table_rows(recording: LabelledRecording, folder: Path, more: Sequence[str]) -> Iterator[Cells]:
+>>>>>>> s5/o
     name = _relative(recording.path, folder)
     when = None if recording.recorded_at is None else recording.recorded_at.isoformat()
     others = {**recording.extra, "side": recording.side}
@@ -81,14 +102,14 @@ def _table_lines(recording: LabelledRecording, folder: Path, more: Sequence[str]
         raise LabelError(f"{one_line(name)}: a subject '{recording.subject}' would be a missing value; rename it")
     _check_known(recording)
     for row in recording.rows:
-        yield csv_line((name, f"{row.start_s:.6f}", f"{row.end_s:.6f}", row.label, *known))
+        yield name, f"{row.start_s:.6f}", f"{row.end_s:.6f}", row.label, *known
     if recording.whole is not None or recording.verified:
-        yield csv_line((name, None, None, recording.whole, *known))
+        yield name, None, None, recording.whole, *known
 
 
 def _relative(path: Path, folder: Path) -> str:
     try:
-        return Path(os.path.relpath(path, folder)).as_posix()
+        return plain_path(Path(os.path.relpath(path, folder)).as_posix())
     except ValueError:  # another drive
         return path.absolute().as_posix()
 

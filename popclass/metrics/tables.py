@@ -13,6 +13,7 @@ from popclass.utils.text import counted
 
 BASELINE = "baseline"
 MFCC_FOREST = "MFCC + forest"
+STACKED = " with base"  # ends the name of a classifier that gets the predictions of a base; stored
 TOTALS = (("balanced accuracy", "balanced_accuracy"), ("log loss", "log_loss"), ("Brier", "brier"), ("ECE", "ece"))
 _EXPLANATIONS = {
     BASELINE: "predicts the class frequencies for every event and is never chosen",
@@ -142,6 +143,8 @@ def describe_candidates(scores: Mapping[str, Any]) -> list[str]:
     """Return a paragraph about baselines and base models in the table of candidates, empty without any."""
     rows, chosen = scores["candidates"], scores["chosen"]
     lines = [f"{name} {text}." for name, text in _EXPLANATIONS.items() if name in rows]
+    if any(name.endswith(STACKED) for name in rows):
+        lines.append(f"Those whose name ends in '{STACKED.strip()}' also get the base model's predictions as features.")
     losses = {name: row["log_loss"] for name, row in rows.items()}
     lines += [
         f"Here {name} did better than {chosen}, which was chosen: log loss {losses[name]:.3f} against "

@@ -104,11 +104,34 @@ class Context:
             Probabilities by the sound alone.
         onset_s, burst, level_db : ndarray, shape (events,)
         """
+        table = context_features(
+            onset_s, burst, self._embed(X), acoustic, similarity=self.similarity, level_db=level_db
+        )
+        return table[:, : len(self.names)]
+
+    def similar(self, X: Array, level_db: Array, at: int) -> Ints:
+        """Return the events of one recording that are similar to one of them, the most similar first.
+
+        Parameters
+        ----------
+        X : ndarray, shape (events, features)
+        level_db : ndarray, shape (events,)
+            As for the context features, much weaker events are not compared.
+        at : int
+            Index of the event.
+        """
+        points = self._embed(X)
+        similarity = self.similarity.between(points[at], points)
+        found = (similarity >= self.similarity.threshold) & (level_db >= level_db[at] - self.similarity.quieter_db)
+        found[at] = False
+        order = np.argsort(-similarity, kind="stable")
+        return np.asarray(order[found[order]], dtype=np.int64)
+
+    def _embed(self, X: Array) -> Array:
         embedding = X[:, self.columns]  # a copy, which is changed in place: there may be thousands of events
         embedding -= self.mean
         embedding /= self.spread
-        table = context_features(onset_s, burst, embedding, acoustic, similarity=self.similarity, level_db=level_db)
-        return table[:, : len(self.names)]
+        return embedding
 
     def probabilities(self, X: Array, acoustic: Array, onset_s: Array, burst: Ints, level_db: Array) -> Array:
         """Return probabilities by sound and context, shape (events, classes); parameters as `features`."""

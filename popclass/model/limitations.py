@@ -13,6 +13,7 @@ from popclass.model.model import Model
 from popclass.results import SNAPPING
 from popclass.utils.text import counted
 
+CORRECTED = "corrected"  # stored kind of a base with a correction
 UNCHANGED = "base"  # stored kind of a classifier that answers as the base does, since no correction helped
 
 _ASSUMED = (
@@ -117,6 +118,8 @@ def _adapted(model: Model) -> str:
     events = counted(sum(found["events"] for found in training["classes"].values()), "event")
     if model.info["classifier"]["kind"] == UNCHANGED:
         return f"The {source} given to `train` ({events}) changed none of its probabilities"
+    if model.info["classifier"]["kind"] != CORRECTED:
+        return f"A classifier trained on {source} ({events}) uses its probabilities beside the features"
     return f"Only the correction of its probabilities comes from {source} ({events})"
 
 

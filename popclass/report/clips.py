@@ -71,7 +71,7 @@ class Cutter:
     def feed(self, block: Array, sample_rate: int) -> None:
         """Process the next samples, shape (n, channels)."""
         end = self._start + len(self._recent)
-        needed = [_clip_range(event)[0] for event in self._pending[:1]]
+        needed = [clip_range(event)[0] for event in self._pending[:1]]
         first = max(min(end - round((LATEST_S + BEFORE_S) * sample_rate), *needed, end), self._start)
         self._recent = np.concatenate([self._recent[first - self._start :], block]) if end else block
         self._start = first
@@ -80,7 +80,7 @@ class Cutter:
     def add(self, events: Sequence[Event]) -> None:
         """Cut the clips of the next events, in order of onset; the samples after them may follow later."""
         self._pending += events
-        self._samples += sum(last - first for first, last in map(_clip_range, events))
+        self._samples += sum(last - first for first, last in map(clip_range, events))
         self._cut_until(self._start + len(self._recent))
         if 2 * self._samples * FLAC_SHARE > MAX_SIZE_LIMIT:
             self._encode(opus, MAX_SIZE_LIMIT)
@@ -101,9 +101,9 @@ class Cutter:
 
     def _cut_until(self, end: float) -> None:
         """Cut the clips that end before a sample."""
-        while self._pending and _clip_range(self._pending[0])[1] <= end:
+        while self._pending and clip_range(self._pending[0])[1] <= end:
             event = self._pending.pop(0)
-            first, last = _clip_range(event)
+            first, last = clip_range(event)
             samples = self._recent[first - self._start : last - self._start, event.channel - 1]
             self._cut.append((event, *normalize_clip(np.ascontiguousarray(samples), event.sample_rate)))
 
@@ -115,11 +115,12 @@ class Cutter:
                 continue
             data, mime = encode(samples, event.sample_rate)
             self._bytes += len(data)
-            self._clips.append(Clip(data, mime, _clip_range(event)[0] / event.sample_rate, gain_db))
+            self._clips.append(Clip(data, mime, clip_range(event)[0] / event.sample_rate, gain_db))
         self._cut.clear()
 
 
-def _clip_range(event: Event) -> tuple[int, int]:
+def clip_range(event: Event) -> tuple[int, int]:
+    """Return the first sample of the clip of an event and the one after its last."""
     rate = event.sample_rate
     return max(event.onset - round(BEFORE_S * rate), 0), event.onset + round(AFTER_S * rate)
 

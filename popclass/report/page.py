@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -21,14 +21,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from popclass.formats.table import UNLIKE, description, is_unlike, repeated_warnings, summary
-from popclass.formats.text import rounded
+from popclass.formats.text import rounded, shown_start
 from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.report.clips import Clip
 from popclass.report.evidence import Contribution
 from popclass.report.media import RecordingMedia
 from popclass.report.overview import data_url
-from popclass.results import PER_BURST, Event, RecordingResult
+from popclass.results import PER_BURST, Event, RecordingInfo, RecordingResult
 from popclass.timing.sites import REFRACTORY_S, assumption
 from popclass.timing.timeline import Timeline, timelines
 from popclass.utils.files import STDOUT
@@ -38,7 +38,10 @@ from popclass.version import __version__
 Data = dict[str, Any]
 
 # In order of dependency.
-SCRIPTS = ("store.js", "labels.js", "sound.js", "picture.js", "table.js", "detail.js", "timeline.js", "main.js")
+SCRIPTS = (
+    *("common.js", "store.js", "labels.js", "corrections.js", "sound.js", "picture.js", "closeup.js"),
+    *("table.js", "detail.js", "timeline.js", "main.js"),
+)
 
 _ENVIRONMENT = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.loader = PackageLoader("popclass.report", "templates")
@@ -50,7 +53,7 @@ def render(template: str, values: Mapping[str, Any], model: Model, sites: Sequen
     Parameters
     ----------
     template : str
-        `page.html` or `index.html`.
+        `page.html`, `index.html` or `suggest.html`.
     values : mapping
         For the template; without a `script` the page can run none.
     model : Model
@@ -82,9 +85,9 @@ def _allowed(text: str | None) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
-def page_script() -> str:
+def page_script(names: Sequence[str] = SCRIPTS) -> str:
     """Return the scripts of a page, in one function scope."""
-    parts = "\n".join(map(_text, SCRIPTS))
+    parts = "\n".join(map(_text, names))
     return f'(function () {{\n"use strict";\n{parts}\n}})();\n'
 
 
@@ -124,6 +127,7 @@ def page_data(
     return {
         "labels": labels,
         "classes": list(shown[0].classes),
+        "more": more_columns(result.info for result in shown),
         "unlike": UNLIKE,
         "graded": graded,
         "recordings": [_recording(each, file, repeated) for each, file in zip(media, files, strict=True)],
@@ -146,6 +150,16 @@ def shown_name(recording: str) -> str:
     return "standard input" if recording == STDOUT else one_line(recording)
 
 
+def more_columns(infos: Iterable[RecordingInfo]) -> list[str]:
+    """Return the columns of a CSV of labels after the standard ones: `side` and the user's own, if there are some."""
+    return list(dict.fromkeys(name for info in infos for name, cell in more_cells(info).items() if cell))
+
+
+def more_cells(info: RecordingInfo) -> dict[str, str | None]:
+    """Return the cells of a recording in these columns."""
+    return {"side": info.side, **info.extra}
+
+
 def _recording(media: RecordingMedia, file: str | None, repeated: Collection[str]) -> Data:
     result = media.result
     events = zip(result.events, media.clips, media.evidence, strict=True)
@@ -156,6 +170,7 @@ def _recording(media: RecordingMedia, file: str | None, repeated: Collection[str
         "site": result.site,
         "subject": None if result.subject is None else visible(result.subject),
         "recordedAt": None if result.recorded_at is None else result.recorded_at.isoformat(),
+        "more": more_cells(result.info),
         "channels": result.channels,
         "description": description(result),
         "summary": summary(result),
@@ -204,7 +219,8 @@ def _session(line: Timeline, results: Sequence[RecordingResult], places: Mapping
     return {
         "subject": None if line.subject is None else visible(line.subject),
         "site": line.site,
-        "began": None if line.started_at is None else line.started_at.isoformat(sep=" ", timespec="seconds"),
+        "side": line.side,
+        "began": shown_start(results[0].info),
         "cavities": None if session is None else session.cavities,
         "period": REFRACTORY_S if session is None else session.refractory_s,
         "countBy": PER_BURST if session is None else session.count_by,

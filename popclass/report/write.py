@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +23,7 @@ from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.batch.result import BatchResult
 from popclass.errors import AudioError, OutputError, UsageError
 from popclass.extraction import Progress
+from popclass.formats.csv_io import plain_path
 from popclass.formats.table import description, distinct_sessions, repeated_warnings, summary, total
 from popclass.formats.text import shares
 from popclass.labels.table import TABLE, TABLE_END
@@ -30,7 +31,8 @@ from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
 from popclass.postprocess import postprocess
-from popclass.report.guidance import all_symptoms, check_symptom, guidance
+from popclass.report.guidance import check_symptom, guidance
+from popclass.report.index import render_index
 from popclass.report.media import Gathered, extract_media
 from popclass.report.page import page_data, page_script, render, shown_name
 from popclass.results import FROM_MODEL, PER_BURST, RecordingResult
@@ -41,7 +43,6 @@ from popclass.utils.text import abbreviated, counted, one_line, visible
 INDEX, PAGES = "report.html", "pages"
 
 PathLike = str | os.PathLike[str]
-Row = dict[str, Any]
 Results = dict[str, RecordingResult]  # by name of the recording
 
 
@@ -203,64 +204,20 @@ def write_batch_report(
             failures.append(str(error))
         if progress is not None:
             progress(number, len(with_events))
-    write_text(batch.results_dir / INDEX, _render_index(batch, results, pages, symptoms, chosen))
+    write_text(batch.results_dir / INDEX, render_index(batch, results, pages, symptoms, chosen))
     return batch.results_dir / INDEX, failures
 
 
 def _results(batch: BatchResult, metadata: Mapping[str, Metadata], model: Model, rules: Mapping[str, Any]) -> Results:
     """Return the results of all processed recordings, by name, with the reasons that tables do not hold."""
     names = [row.recording for row in batch.recordings if row.status == "ok"]
-    entries = read_entries(batch.results_dir, classes=len(model.classes))
+    entries = read_entries(batch.results_dir, classes=len(model.classes), model=model.sha256)
     if missing := sorted(set(names) - entries.keys()):
         shown = one_line(os.fspath(batch.results_dir / JOURNAL))
         raise OutputError(f"{shown} has no entry for {one_line(missing[0])}; run the batch again")
     analyses = [entries[name].analysis for name in names]
     results = postprocess(analyses, [metadata[name] for name in names], model, **rules)
     return dict(zip(names, results, strict=True))
-
-
-def _render_index(
-    batch: BatchResult, results: Results, pages: Mapping[str, str], symptoms: Mapping[str, Sequence[str]], model: Model
-) -> str:
-    """Return the HTML of the index; results, URLs of pages and names of symptoms are given by recording."""
-    known, rows = all_symptoms(), list[Row]()
-    folders: dict[str, list[Row]] = {}
-    affected: dict[str, dict[str | None, list[Row]]] = {}  # rows by symptom and subject
-    for number, row in enumerate(batch.recordings, start=1):
-        subject, result = row.info.subject, results.get(row.recording)
-        subject = None if subject is None else one_line(subject)
-        details, outcome = f"subject {subject}" if subject else "", f"failed: {one_line(row.reason or '')}"
-        if result is not None:
-            details, outcome = description(result), summary(result)
-        rows.append(
-            {
-                "recording": one_line(row.recording),
-                "description": details,
-                "summary": outcome,
-                "anchor": f"r{number}",
-                "page": pages.get(row.recording),
-                "subject": subject,
-                "site": row.info.site,
-                "symptoms": [each for each in known if each.name in symptoms.get(row.recording, ())],
-            }
-        )
-    for line in rows:
-        folders.setdefault(PurePosixPath(line["recording"]).parent.as_posix(), []).append(line)
-    for line in sorted(rows, key=lambda line: line["subject"] is None):  # unknown subjects come last
-        for symptom in line["symptoms"]:
-            affected.setdefault(symptom.name, {}).setdefault(line["subject"], []).append(line)
-    values = {
-        "title": counted(len(rows), "recording"),
-        "counts": {label: count for label, count in batch.counts.items() if count},
-        "events": sum(batch.counts.values()),
-        "failed": len(batch.failed),
-        "folders": folders,
-        "affected": affected,
-        "max_listed": 6,  # recordings of one subject at a warning; the others are collapsed
-        "sounds": bool(pages),
-        "guidance": guidance([line["site"] for line in rows if line["symptoms"]], list(affected)),
-    }
-    return render("index.html", values, model, [result.site for result in results.values()])
 
 
 def page_name(recording: str) -> str:
@@ -293,7 +250,7 @@ def labels_name(page: PathLike) -> str:
 
 
 def relative(path: PathLike, page: PathLike) -> str:
-    """Return a recording's path relative to the folder of a page, with `/`.
+    """Return a recording's path relative to the folder of a page, with `/`, that no spreadsheet reads as a formula.
 
     A page on standard output counts as in the current folder.
 
@@ -304,6 +261,6 @@ def relative(path: PathLike, page: PathLike) -> str:
     """
     folder = os.curdir if os.fspath(page) == STDOUT else os.path.dirname(os.path.abspath(page))
     try:
-        return Path(os.path.relpath(path, folder)).as_posix()
+        return plain_path(Path(os.path.relpath(path, folder)).as_posix())
     except ValueError:  # on another drive of Windows
         return Path(os.path.abspath(path)).as_posix()

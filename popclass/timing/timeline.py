@@ -1,7 +1,7 @@
 """Timelines: recordings whose events are checked against each other.
 
-Recordings of one subject and site form one timeline; an unknown site counts as a site of its own. A recording without a
-subject or a starting time has a timeline to itself.
+Recordings of one subject, site and side form one timeline; an unknown site counts as a site of its own, an unknown side
+as a side of its own. A recording without a subject or a starting time has a timeline to itself.
 
 Starting times with a time zone are compared with each other, and so are those without. The two are never mixed, since a
 clock without a zone may be hours away: they form separate timelines, with a warning.
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.results import RecordingInfo
+from popclass.utils.text import abbreviated
 
 _CLOCK_STEP_S = 1.0
 _OVERLAP = "overlaps in time with {}: a sound in both recordings counts twice"
@@ -68,6 +69,7 @@ class Timeline:
         Start of each in seconds after the first.
     started_at : datetime or None
         Start of the first.
+    side : str or None
     """
 
     subject: str | None
@@ -75,6 +77,7 @@ class Timeline:
     recordings: tuple[int, ...]
     offsets_s: tuple[float, ...]
     started_at: datetime | None
+    side: str | None = None
 
     def place(self, onsets: Sequence[Sequence[float]], bursts: Sequence[Sequence[int]]) -> Placed:
         """Return the events of this timeline's recordings.
@@ -107,7 +110,7 @@ def timelines(recordings: Sequence[RecordingInfo]) -> list[Timeline]:
     groups: dict[object, list[int]] = {}
     for index, info in enumerate(recordings):
         alone = info.subject is None or info.recorded_at is None
-        key = index if alone else (info.subject, info.site, _has_zone(info.recorded_at))
+        key = index if alone else (info.subject, info.site, info.side, _has_zone(info.recorded_at))
         groups.setdefault(key, []).append(index)
     return [_timeline(recordings, members) for members in groups.values()]
 
@@ -115,10 +118,10 @@ def timelines(recordings: Sequence[RecordingInfo]) -> list[Timeline]:
 def timeline_warnings(recordings: Sequence[RecordingInfo]) -> list[list[str]]:
     """Return, for each recording, one line for each limitation of its timing; mostly none."""
     found: list[list[str]] = [[] for _ in recordings]
-    groups: dict[tuple[str, str | None], list[int]] = {}
+    groups: dict[tuple[str, str | None, str | None], list[int]] = {}
     for index, info in enumerate(recordings):
         if info.subject is not None:
-            groups.setdefault((info.subject, info.site), []).append(index)
+            groups.setdefault((info.subject, info.site, info.side), []).append(index)
     for members in groups.values():
         _warn_of_missing_zones(recordings, members, found)
     for timeline in timelines(recordings):
@@ -137,6 +140,24 @@ def timeline_warnings(recordings: Sequence[RecordingInfo]) -> list[list[str]]:
     return found
 
 
+def mixed_offsets(recordings: Sequence[RecordingInfo]) -> str | None:
+    """Return one warning if only some of the starting times have an offset from UTC; None otherwise.
+
+    Examples
+    --------
+    >>> local, utc = (datetime.fromisoformat(f"2026-11-22T10:15:00{zone}") for zone in ("", "Z"))
+    >>> mixed_offsets([RecordingInfo("a", recorded_at=local), RecordingInfo("b", recorded_at=utc)])[:48]
+    '1 of 2 starting times has no offset from UTC (a)'
+    """
+    known = [info for info in recordings if info.recorded_at is not None]
+    local = [info.name for info in known if not _has_zone(info.recorded_at)]
+    if len(local) in (0, len(known)):
+        return None
+    which = f"{len(local)} of {len(known)} starting times {'has' if len(local) == 1 else 'have'} no offset from UTC"
+    advice = "state recorded_at with one for all, such as 2026-11-22T10:15:00+01:00"
+    return f"{which} ({abbreviated(local)}): timing between these and the others is not checked; {advice}"
+
+
 def _has_zone(moment: datetime | None) -> bool:
     return moment is not None and moment.utcoffset() is not None
 
@@ -146,7 +167,7 @@ def _timeline(recordings: Sequence[RecordingInfo], members: Sequence[int]) -> Ti
     order = sorted(clock, key=lambda index: (clock[index], recordings[index].name))
     offsets_s = tuple((clock[index] - clock[order[0]]).total_seconds() for index in order)
     first = recordings[order[0]]
-    return Timeline(first.subject, first.site, tuple(order), offsets_s, first.recorded_at)
+    return Timeline(first.subject, first.site, tuple(order), offsets_s, first.recorded_at, first.side)
 
 
 def _clock(moment: datetime | None) -> timedelta:
@@ -157,7 +178,7 @@ def _clock(moment: datetime | None) -> timedelta:
 
 
 def _warn_of_missing_zones(recordings: Sequence[RecordingInfo], members: Sequence[int], found: list[list[str]]) -> None:
-    """Warn of recordings of one subject and site that cannot be compared with all the others."""
+    """Warn of recordings of one subject, site and side that cannot be compared with all the others."""
     moments = [recordings[index].recorded_at for index in members]
     any_zone = any(map(_has_zone, moments))
     for index, moment in zip(members, moments, strict=True):

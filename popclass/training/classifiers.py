@@ -5,10 +5,11 @@
 - `forest`: extremely randomized trees (Geurts, Ernst & Wehenkel 2006), bounded so that the file stays under 5 MB.
 - `boosting`: gradient boosted trees over histograms (Ke et al. 2017, NeurIPS), for thousands of events and more. The
   default model uses it.
+- `small boosting`: the same with smaller trees and equally weighted classes, for hundreds of events.
 
 Two more are baselines and never become a model: a random forest on MFCC statistics, and the class frequencies.
 
-All but boosting weigh classes equally (`class_weight="balanced"`); the calibration restores the class frequencies.
+All but `boosting` weigh classes equally (`class_weight="balanced"`); the calibration restores the class frequencies.
 onnxruntime computes in float32. So everything is fitted on numbers that float32 holds exactly: the features, the means
 and scales of the standardization, and the thresholds of the trees.
 """
@@ -23,10 +24,13 @@ from typing import Any
 import numpy as np
 
 from popclass.errors import LabelError
-from popclass.metrics.tables import BASELINE, MFCC_FOREST
+from popclass.metrics.tables import BASELINE, MFCC_FOREST, STACKED
 
 KINDS = ("logistic", "svm", "forest")
-BOOSTING = "boosting"
+BOOSTING, SMALL_BOOSTING = "boosting", "small boosting"
+ALONE = (*KINDS, SMALL_BOOSTING)  # candidates of the labels alone
+ON_BASE = ("logistic", SMALL_BOOSTING)  # candidates that also get the predictions of a base
+OF_MANY = ("logistic", "forest", SMALL_BOOSTING)  # those of the labels alone where there are thousands of events
 ONNX_OPSETS = {"": 17, "ai.onnx.ml": 3}  # old enough for every onnxruntime that popclass allows
 SVM_EVENTS = 4000  # the time of a support vector machine grows with the square of the events
 PLATT_FOLDS = 3
@@ -44,6 +48,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "max_features": 0.3,
         "l2_regularization": 5.0,
         "early_stopping": False,
+    },
+    SMALL_BOOSTING: {
+        "max_iter": 60,
+        "learning_rate": 0.06,
+        "max_leaf_nodes": 8,
+        "min_samples_leaf": 10,
+        "max_features": 0.3,
+        "l2_regularization": 5.0,
+        "early_stopping": False,
+        **BALANCED,
     },
     MFCC_FOREST: {},  # scikit-learn's defaults
     BASELINE: {"strategy": "prior"},  # the class frequencies
@@ -68,7 +82,7 @@ def train_classifier(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int = 0) 
     Parameters
     ----------
     kind : str
-        A key of `SETTINGS`.
+        A key of `SETTINGS`, also with `STACKED` after it.
     X : ndarray, shape (n, f)
         Features; rounded to float32 here.
     y : ndarray of int, shape (n,)
@@ -84,6 +98,7 @@ def train_classifier(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int = 0) 
     from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
 
+    kind = kind.removesuffix(STACKED)
     X, settings = to_float32(X), SETTINGS[kind]
     if kind == "logistic":
         return _fit_scaled(X, y, LogisticRegression(**settings))
@@ -92,6 +107,7 @@ def train_classifier(kind: str, X: np.ndarray, y: np.ndarray, *, seed: int = 0) 
     makers = {
         "forest": partial(ExtraTreesClassifier, n_jobs=1),
         BOOSTING: HistGradientBoostingClassifier,
+        SMALL_BOOSTING: HistGradientBoostingClassifier,
         MFCC_FOREST: RandomForestClassifier,
         BASELINE: DummyClassifier,
     }
@@ -103,10 +119,10 @@ def predict_with(kind: str, X: np.ndarray, y: np.ndarray, new: np.ndarray, *, se
     return np.asarray(train_classifier(kind, X, y, seed=seed).predict_proba(to_float32(new)))
 
 
-def trainable_kinds(y: np.ndarray, training_sides: Sequence[np.ndarray]) -> list[str]:
-    """Return the classifiers for which every class has enough events on each training side."""
+def trainable(kind: str, y: np.ndarray, training_sides: Sequence[np.ndarray]) -> bool:
+    """Return whether every class has enough events for a classifier on each training side."""
     fewest = min(int(np.bincount(y[train], minlength=y.max() + 1).min()) for train in training_sides)
-    return [kind for kind in KINDS if fewest >= (2 if kind == "svm" else 1)]
+    return fewest >= (2 if kind.removesuffix(STACKED) == "svm" else 1)
 
 
 def to_graph(estimator: Any, features: int) -> bytes:

@@ -16,24 +16,23 @@ nothing is changed: a calibration that fits noise is worse than none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from popclass.metrics.scores import log_losses
 from popclass.metrics.tables import BASELINE, MFCC_FOREST
 from popclass.model.calibration import Calibration, log_probabilities
-from popclass.training.classifiers import predict_with, trainable_kinds
+from popclass.training.classifiers import predict_with, trainable
 from popclass.training.folds import Folds
 
 Progress = Callable[[str, int, int], None]
 """Called with a description, how many steps are done, and how many there are."""
 Job = tuple[str, tuple[int, ...]]  # a classifier, and the numbers of the folds that are left out
 Arrays = dict[str, np.ndarray]
+Losses = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of the events, from their classes and probabilities
 
 WORKERS = 2  # threads; the result does not depend on how many
 EVENTS_FOR_DIRICHLET = 1000  # of each class
@@ -52,106 +51,105 @@ def tracked(steps: Iterable[Any], description: str, total: int, progress: Progre
             progress(description, done, total)
 
 
-@dataclass(frozen=True, slots=True)
 class CrossValidation:
-    """Result of cross-validation.
-
-    Attributes
-    ----------
-    chosen : str
-        Candidate with the least log loss.
-    raw : ndarray, shape (n, k)
-        Held-out probabilities of the chosen candidate, not calibrated.
-    held_out : dict of ndarray, shape (n, k)
-        Held-out probabilities of each candidate and baseline; each fold is calibrated on the others.
-    nested : ndarray, shape (n, k), or None
-        Calibrated probabilities of events that neither selection nor training nor calibration has seen. None where
-        there was one candidate, or where two folds left out leave too little.
-    nested_chosen : tuple of str
-        Candidate that was chosen while each outer fold was held out.
-    """
-
-    chosen: str
-    raw: np.ndarray
-    held_out: Arrays
-    nested: np.ndarray | None = None
-    nested_chosen: tuple[str, ...] = ()
-
-
-def cross_validate(
-    kinds: Sequence[str],
-    X: np.ndarray,
-    y: np.ndarray,
-    splits: Folds,
-    *,
-    mfcc: np.ndarray | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> CrossValidation:
-    """Train candidates and baselines on the same folds and choose a candidate.
+    """Predictions of candidates and baselines for events that they were not trained on.
 
     Parameters
     ----------
-    kinds : sequence of str
-        Candidates, see `popclass.training.classifiers.train_classifier`.
-    X : ndarray, shape (n, f)
+    tables : mapping of str to ndarray, shape (n, f)
+        The features of each candidate, see `popclass.training.classifiers.train_classifier`.
     y : ndarray of int, shape (n,)
     splits : list of (training indices, held-out indices)
     mfcc : ndarray, shape (n, 40), optional
         MFCC statistics of the same events for the MFCC baseline (`popclass.training.dataset.mfcc_statistics`).
     seed : int
     progress : callable, optional
+
+    Attributes
+    ----------
+    raw : dict of ndarray, shape (n, k)
+        Held-out probabilities of each candidate and baseline, not calibrated.
+    held_out : dict of ndarray, shape (n, k)
+        The same, each fold calibrated on the others.
     """
-    features = dict.fromkeys((*kinds, BASELINE), X) | ({} if mfcc is None else {MFCC_FOREST: mfcc})
-    pairs = [*combinations(range(len(splits)), 2)] if len(kinds) > 1 else []
-    if pairs and not set(kinds) <= set(trainable_kinds(y, [_training_side(splits, pair) for pair in pairs])):
-        pairs = []
-    jobs: list[Job] = [(kind, (i,)) for kind in features for i in range(len(splits))]
-    jobs += [(kind, pair) for pair in pairs for kind in kinds]
-    predicted = _predict_all(jobs, features, y, splits, seed, progress)
-    tests = [test for _, test in splits]
-    raw = {kind: _gather(predicted, kind, tests) for kind in features}
-    held_out = {kind: p if kind == BASELINE else cross_calibrated(p, y, tests) for kind, p in raw.items()}
-    chosen = min(kinds, key=lambda kind: log_losses(y, held_out[kind]).mean())
-    if not pairs:
-        return CrossValidation(chosen, raw[chosen], held_out)
-    nested, nested_chosen = np.empty_like(raw[chosen]), []
-    for i, (train, test) in enumerate(splits):
-        inner, others = {kind: _gather(predicted, kind, tests, i) for kind in kinds}, tests[:i] + tests[i + 1 :]
-        losses = {kind: log_losses(y[train], cross_calibrated(p, y, others)[train]).mean() for kind, p in inner.items()}
-        best = min(kinds, key=lambda kind: losses[kind])
-        nested[test] = fit_calibration(inner[best][train], y[train]).apply(inner[best][test])
-        nested_chosen.append(best)
-    return CrossValidation(chosen, raw[chosen], held_out, nested, tuple(nested_chosen))
+
+    def __init__(
+        self,
+        tables: Mapping[str, np.ndarray],
+        y: np.ndarray,
+        splits: Folds,
+        *,
+        mfcc: np.ndarray | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> None:
+        self.kinds, self.y, self.splits, self._options = tuple(tables), y, splits, (seed, progress)
+        baselines = {BASELINE: np.zeros((len(y), 1))} | ({} if mfcc is None else {MFCC_FOREST: mfcc})
+        self._tables = {**tables, **baselines}
+        self._tests = [test for _, test in splits]
+        self._predicted: dict[Job, np.ndarray] = {}
+        self._predict([(kind, (i,)) for kind in self._tables for i in range(len(splits))])
+        self.raw = {kind: self._gather(kind) for kind in self._tables}
+        self.held_out = {
+            kind: p if kind == BASELINE else cross_calibrated(p, y, self._tests) for kind, p in self.raw.items()
+        }
+
+    def best(self, losses: Losses) -> str:
+        """Return the candidate with the least loss."""
+        return min(self.kinds, key=lambda kind: losses(self.y, self.held_out[kind]).mean())
+
+    def nest(self, losses: Losses) -> tuple[np.ndarray, list[str]] | None:
+        """Repeat the selection without each outer fold.
+
+        Returns
+        -------
+        nested : ndarray, shape (n, k)
+            Calibrated probabilities of events that neither selection nor training nor calibration has seen.
+        chosen : list of str
+            Candidate that was chosen while each outer fold was held out.
+            None instead of both where there is one candidate, or where two folds left out leave too little.
+        """
+        y, splits, tests = self.y, self.splits, self._tests
+        pairs = [*combinations(range(len(splits)), 2)] if len(self.kinds) > 1 else []
+        sides = [_training_side(splits, pair) for pair in pairs]
+        if not pairs or not all(trainable(kind, y, sides) for kind in self.kinds):
+            return None
+        self._predict([(kind, pair) for pair in pairs for kind in self.kinds])
+        nested, chosen = np.empty_like(self.raw[self.kinds[0]]), []
+        for i, (train, test) in enumerate(splits):
+            inner, others = {kind: self._gather(kind, i) for kind in self.kinds}, tests[:i] + tests[i + 1 :]
+            loss = {kind: losses(y[train], cross_calibrated(p, y, others)[train]).mean() for kind, p in inner.items()}
+            best = min(self.kinds, key=lambda kind: loss[kind])
+            nested[test] = fit_calibration(inner[best][train], y[train]).apply(inner[best][test])
+            chosen.append(best)
+        return nested, chosen
+
+    def _predict(self, jobs: Sequence[Job]) -> None:
+        """Add the probabilities of the left-out events of each job; those of other events are not a number."""
+        from joblib import Parallel, delayed
+
+        y, splits, (seed, progress) = self.y, self.splits, self._options
+
+        def predict(kind: str, left_out: tuple[int, ...]) -> np.ndarray:
+            train, test = _training_side(splits, left_out), np.concatenate([splits[i][1] for i in left_out])
+            out, X = np.full((len(y), int(y.max()) + 1), np.nan), self._tables[kind]
+            out[test] = predict_with(kind, X[train], y[train], X[test], seed=seed)
+            return out
+
+        made = Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(delayed(predict)(*job) for job in jobs)
+        self._predicted |= zip(jobs, tracked(made, "cross-validation", len(jobs), progress), strict=True)
+
+    def _gather(self, kind: str, *outer: int) -> np.ndarray:
+        """Return probabilities of each fold by a classifier that has seen neither it nor the outer fold."""
+        out = np.full_like(self._predicted[kind, (0,)], np.nan)
+        for i, test in enumerate(self._tests):
+            out[test] = self._predicted[kind, tuple(sorted({i, *outer}))][test]
+        return out
 
 
 def _training_side(splits: Folds, left_out: tuple[int, ...]) -> np.ndarray:
     """Return the events on the training side of every fold that is left out."""
     return reduce(np.intersect1d, (splits[i][0] for i in left_out))
-
-
-def _predict_all(
-    jobs: Sequence[Job], features: Arrays, y: np.ndarray, splits: Folds, seed: int, progress: Progress | None
-) -> dict[Job, np.ndarray]:
-    """Return the probabilities of the left-out events of each job; those of other events are not a number."""
-    from joblib import Parallel, delayed
-
-    def predict(kind: str, left_out: tuple[int, ...]) -> np.ndarray:
-        train, test = _training_side(splits, left_out), np.concatenate([splits[i][1] for i in left_out])
-        out, X = np.full((len(y), int(y.max()) + 1), np.nan), features[kind]
-        out[test] = predict_with(kind, X[train], y[train], X[test], seed=seed)
-        return out
-
-    found = Parallel(n_jobs=WORKERS, prefer="threads", return_as="generator")(delayed(predict)(*job) for job in jobs)
-    return dict(zip(jobs, tracked(found, "cross-validation", len(jobs), progress), strict=True))
-
-
-def _gather(predicted: dict[Job, np.ndarray], kind: str, tests: Sequence[np.ndarray], *outer: int) -> np.ndarray:
-    """Return probabilities of each fold by a classifier that has seen neither it nor the outer fold."""
-    out = np.full_like(predicted[kind, (0,)], np.nan)
-    for i, test in enumerate(tests):
-        out[test] = predicted[kind, tuple(sorted({i, *outer}))][test]
-    return out
 
 
 def fit_calibration(raw: np.ndarray, y: np.ndarray) -> Calibration:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from popclass.detection import Sound
-from popclass.detection.detector import AFTER_S, BEFORE_S
+from popclass.detection.sounds import AFTER_S, BEFORE_S
 from popclass.errors import AudioError, LabelError
 from popclass.extraction import Extraction, extract_events
 from popclass.features import FrontEnd

@@ -38,9 +38,10 @@ from popclass.training.classifiers import BOOSTING, predict_with
 from popclass.training.context import ContextSamples
 from popclass.training.cross_validation import Progress, tracked
 from popclass.training.dataset import MfccTable, extract_with_clips
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
 from popclass.training.folds import make_folds
 from popclass.training.model_card import card
+from popclass.training.settings import FitConfig
 from popclass.training.thresholds import distribution, fit_novelty
 
 SESSIONS, SEED = 800, 20261122

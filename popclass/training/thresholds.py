@@ -144,7 +144,8 @@ class HeldOut:
         dict
             `joint_labels`: the share `wanted`, the number of joint `labels`, the share of them that is right
             (`precision`), the share of the joint events that got their label (`recall`), and the `band` of events
-            below the bound; `recalls`: the share of the events of each class whose answer is right, None without any;
+            below the bound; `recalls`: the share of the events of each class whose answer is right, None without any,
+            with `uncertain` as a wrong answer;
             `uncertain`: the share of all events that are; `uncertain_joint`: that of the joint events, or None.
         """
         uncertain = self.uncertain(least)
@@ -156,7 +157,7 @@ class HeldOut:
             inside = self.candidates & (self.confidence < bound)  # they would have a joint label but for the bound
             events, right = int(inside.sum()), _mean(self.right[inside])
             joint_labels["band"] = {"from": 1.0 / len(self.classes), "to": bound, "events": events, "right": right}
-        recalls = {name: _mean(self.right[self.y == i]) for i, name in enumerate(self.classes)}
+        recalls = {name: _mean((self.right & ~uncertain)[self.y == i]) for i, name in enumerate(self.classes)}
         shares = {"uncertain": float(uncertain.mean()), "uncertain_joint": _mean(uncertain[self.joint])}
         return {"joint_labels": joint_labels, "recalls": recalls, **shares}
 

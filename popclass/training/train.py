@@ -17,13 +17,14 @@ from popclass.labels.records import Note
 from popclass.labels.validation import check_spelling, same_content, sibling_clips
 from popclass.model.model import Model
 from popclass.results import OTHER
-from popclass.training.adapt import BASE, CORRECTED, adapt, can_adapt
-from popclass.training.context import class_differences, inherit_context
+from popclass.training.adapt import can_adapt
+from popclass.training.context import class_differences
 from popclass.training.cross_validation import Progress
 from popclass.training.dataset import collect
-from popclass.training.fit import AUTO, FitConfig, fit
-from popclass.training.folds import choose_groups, index_classes
+from popclass.training.fit import fit
+from popclass.training.folds import choose_groups
 from popclass.training.model_card import card
+from popclass.training.settings import AUTO, FitConfig
 from popclass.training.thresholds import PRECISE
 from popclass.utils.checks import check_number, check_texts
 from popclass.utils.extras import require_train
@@ -66,7 +67,8 @@ def train(
         Seed of everything random.
     base : Model, path, `default` or `none`
         A model whose front end and context weights are used. With `auto` its predictions are corrected by the labels,
-        unless a model of the labels alone is clearly better for new subjects; see `popclass.training.adapt`.
+        unless a model of the labels, with or without its predictions as features, is clearly better for new subjects;
+        see `popclass.training.selection`.
         `default` is the bundled model, unless `classifier` is given or it lacks a class of the labels.
     partial : bool
         Whether the recordings are labelled only in part: events between labels are then left out instead of `other`.
@@ -134,22 +136,11 @@ def train(
     kind, groups, limits = choose_groups(y, samples.subjects, samples.recordings)
     remarks = list(dict.fromkeys(each.brief if isinstance(each, Note) else each for each in warnings)) + without
     provenance = {**samples.provenance(), "partial": partial}
-    config = replace(config, grouped_by=kind, provenance=provenance, remarks=tuple(remarks), fold_remarks=limits)
-    candidates = {}
-    if base is not None and can_adapt(base, samples.labels):
-        adapted, replaced = adapt(base, samples.X, samples.labels, groups, config)
-        if classifier == AUTO and replaced is None:
-            return adapted
-        scored = adapted.info["scores"]["candidates"]
-        candidates = {name: scored[name] for name in (BASE, CORRECTED) if name in scored}
-        remarks += [replaced] if replaced else []
-    elif base is not None:
+    if base is not None and not can_adapt(base, samples.labels):
         unknown = class_differences(base.classes, sorted({*samples.labels, *base.classes}))
         remarks.append(f"trained from scratch, since the base model cannot be corrected: {unknown}")
-    context, more = inherit_context(base, index_classes(samples.labels)[0])
-    more = [*limits, *more]
-    config = replace(config, base_candidates=candidates, context=context, remarks=remarks, fold_remarks=more)
-    return fit(samples.X, samples.labels, groups, frontend, config, mfcc=samples.mfcc)
+    config = replace(config, grouped_by=kind, provenance=provenance, remarks=tuple(remarks), fold_remarks=limits)
+    return fit(samples.X, samples.labels, groups, frontend, config, mfcc=samples.mfcc, base=base)
 
 
 def _load_base(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.batch.manifest import COLUMNS, read_manifest
+from popclass.batch.manifest import COLUMNS, check_summary, extra_columns, notices, read_manifest, summarize
 from popclass.errors import LabelError
 from popclass.formats.csv_io import csv_line
 from popclass.metadata import Metadata
@@ -21,6 +21,7 @@ rows = st.fixed_dictionaries(
         "site": st.sampled_from([None, "hip", "neck"]),
         "subject": st.none() | subjects,
         "cavities": st.none() | st.integers(1, 20),
+        "side": st.sampled_from([None, "left", "right"]),
         "recorded_at": st.none() | st.datetimes(datetime(1900, 1, 2), timezones=st.none() | st.just(UTC)),
     }
 )
@@ -72,10 +73,53 @@ def test_read_manifest_any_table(folder: Path, table: list[list[str]], head: lis
     [
         ("a\0b.wav,", "row 2: file 'a\\\\x00b.wav' holds a null byte"),
         ("1.wav," + "9" * 5000, "not a whole number of up to"),
+        ("1.wav,1,both", "side 'both' is not left or right; or leave it empty"),
+        ("1.wav,1,left,=1+1", "x_Note '=1\\+1' begins like a spreadsheet formula"),
     ],
-    ids=["null byte", "5000 digits"],
+    ids=["null byte", "5000 digits", "side", "formula"],
 )
 def test_read_manifest_bad_cell(folder: Path, row: str, message: str) -> None:
-    (folder / "odd.csv").write_text(f"file,cavities\n{row}\n")
+    (folder / "odd.csv").write_text(f"file,cavities,side,x_Note\n{row}\n")
     with pytest.raises(LabelError, match=message):
         read_manifest(folder / "odd.csv", folder, NAMES, site=None)
+
+
+def test_read_manifest_own_columns(folder: Path) -> None:
+    """Their cells are kept as they are, in the order of the manifest; a number or a single sign is not a formula."""
+    path = folder / "own.csv"
+    path.write_text("x_B,file,Side,x_a\n-1.50,1.wav,LEFT,-\n,below/3.wav,,NA\n")
+    assert extra_columns(path) == ("x_B", "x_a")
+    found = read_manifest(path, folder, NAMES, site=None)
+    assert {name: (each.side, list(each.extra.items())) for name, each in found.items()} == {
+        "1.wav": ("left", [("x_B", "-1.50"), ("x_a", "-")]),
+        "below/3.wav": (None, [("x_B", ""), ("x_a", "NA")]),
+    }
+
+
+@pytest.mark.parametrize("column", ["sensor", "x_", "xsensor", "subjects"])
+def test_read_manifest_unknown_column(folder: Path, column: str) -> None:
+    (folder / "odd.csv").write_text(f"file,{column}\n1.wav,\n")
+    for read in (extra_columns, lambda path: read_manifest(path, folder, NAMES, site=None)):
+        with pytest.raises(LabelError, match=rf"unknown column '{column}': allowed are .* that begin with x_"):
+            read(folder / "odd.csv")
+
+
+def test_check_summary() -> None:
+    """Side and own columns are kept only where they are stated, as in journals made before there were any."""
+    moment = datetime(2026, 11, 22, 10, 15)
+    stated = {"1.wav": Metadata("hip", "P1", 2, moment), "2.wav": Metadata(side="left", extra={"x_a": "1"})}
+    summary = summarize(stated)
+    assert summary["1.wav"] == ["P1", "hip", 2, "2026-11-22T10:15:00"]
+    assert summary["2.wav"] == [None, None, None, None, "left", {"x_a": "1"}]
+    assert check_summary(summary) == summary
+    with pytest.raises(TypeError):
+        check_summary({"1.wav": ["P1", "hip", 2, None, None]})
+
+
+def test_notices_side_and_own_columns() -> None:
+    """A recording without them differs from one with them, and not from one of an older journal."""
+    plain, own = ["P1", None, None, None], ["P1", None, None, None, "left", {"x_a": "1"}]
+    (line,) = notices(["1.wav", "2.wav"], "m.csv", {"1.wav": own, "2.wav": plain}, {"1.wav": plain, "2.wav": plain})
+    assert line.endswith("changed: side of 1 recording, columns of your own of 1 recording")
+    same = [*plain, None, {}]
+    assert list(notices(["1.wav"], "m.csv", {"1.wav": plain}, {"1.wav": same})) == []

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 import recordings
@@ -26,8 +26,8 @@ def archive(tmp_path_factory):
     for index in range(6):
         recordings.write(folder / f"take{index}.wav", [recordings.KINDS[index % 3]] * (index % 3), seed=index)
     (folder / "broken.wav").write_bytes(b"RIFF")
-    lines = ["file,subject,site,recorded_at", "take1.wav,P1,knee,2026-11-22T10:15:00+01:00"]
-    lines += ['take2.wav,"P 2, left",hip,2026-11-22T10:15:00.25', "broken.wav,P3,,2026-11-22T23:00:00-05:00"]
+    lines = ["file,subject,site,recorded_at,side,x_age_s", "take1.wav,P1,knee,2026-11-22T10:15:00+01:00,left,a 1.50"]
+    lines += ['take2.wav,"P 2, left",hip,2026-11-22T10:15:00.25,,', "broken.wav,P3,,2026-11-22T23:00:00-05:00,,"]
     (folder / "manifest.csv").write_text("\n".join(lines))
     return folder
 
@@ -52,6 +52,8 @@ def test_parquet_equals_csv(both, table):
     for name in csv.columns:
         if name == "recorded_at":
             continue
+        if name == "recorded_at_utc":
+            csv[name] = pandas.to_datetime(csv[name])
         one, other = csv[name], parquet[name]
         assert list(one.isna()) == list(other.isna()), name
         assert list(one.dropna()) == list(other.dropna()), name
@@ -73,7 +75,8 @@ def test_parquet_types(both, table):
         expected |= dict.fromkeys(counts, "int64") | {"expected_cavitations": "double"}
     if table == "recordings":
         expected |= {"duration_s": "double", "status": "string", "reason": "string", "warnings": "string"}
-        expected |= {"sample_rate": "int64"}
+        expected |= {"sample_rate": "int64", "recorded_at_utc": "timestamp[us, tz=UTC]"}
+    expected |= {"side": "string", "x_age_s": "string"}
     assert {name: of[name] for name in expected} == expected
 
 
@@ -87,6 +90,8 @@ def test_parquet_recorded_at(both):
     assert rows["take2.wav"]["utc_offset_s"] is None
     assert rows["broken.wav"]["utc_offset_s"] == -18_000
     assert rows["take0.wav"]["recorded_at"] is None
+    assert rows["take1.wav"]["recorded_at_utc"] == datetime(2026, 11, 22, 9, 15, tzinfo=UTC)
+    assert rows["take2.wav"]["recorded_at_utc"] is None
 
 
 def test_parquet_events(both, archive, model):

@@ -15,7 +15,7 @@ import recordings
 
 from popclass.batch import classify_folder, worker
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Journal, to_line
+from popclass.batch.journal import Journal, read_entries, to_line
 from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import LabelError, ModelError, OutputError, UsageError
@@ -278,33 +278,50 @@ def test_journal_add_round_trip(archive, model, tmp_path):
     assert back.info == analysis.info
 
 
+@pytest.fixture
+def extracted(monkeypatch):
+    """Names of the recordings in which sounds were detected."""
+    names = []
+    monkeypatch.setattr(
+        worker, "extract_one", lambda path, *a, name, **k: names.append(name) or extract_one(path, *a, name=name)
+    )
+    return names
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (
-            {"min_probability": 1.0},
-            "begun without --min-probability and is now run with --min-probability 1.0; use the same",
-        ),
-        (
-            {"site": "hip"},
-            "begun with --site knee and is now run with --site hip; use the same options as before",
-        ),
-        (
-            {"count_by": "pop"},
-            "begun with --count-by burst and is now run with --count-by pop; use the same options as before",
-        ),
-        ({"class_frequencies": "estimate"}, "begun with --class-frequencies model and is now run with"),
-        ({"refractory": 90.0}, "begun without --refractory and is now run with --refractory 90s.*with --fresh"),
+        ({"min_probability": 1.0}, "--min-probability from none to 1.0"),
+        ({"site": "mcp"}, "--site from knee to mcp"),
+        ({"count_by": "pop"}, "--count-by from burst to pop"),
+        ({"class_frequencies": "estimate"}, "--class-frequencies from model to estimate"),
+        ({"refractory": 90.0}, "--refractory from none to 90s"),
     ],
 )
-def test_classify_folder_changed_parameters(archive, model, tmp_path, changed, message):
-    classify_folder(archive, tmp_path, model=model, site="Knee")
-    before = [(tmp_path / name).read_bytes() for name in TABLES]
-    with pytest.raises(OutputError, match=message):
-        classify_folder(archive, tmp_path, model=model, **{"site": "knee", **changed})
-    assert [(tmp_path / name).read_bytes() for name in TABLES] == before
-    assert classify_folder(archive, tmp_path, model=model, site="knee").resumed == 11
-    assert classify_folder(archive, tmp_path, model=model, fresh=True, **{"site": "knee", **changed}).resumed == 0
+def test_classify_folder_changed_labelling(archive, model, tmp_path, extracted, changed, message):
+    """Only the failed recording is tried again, and the tables are those of a run with these options from the start."""
+    starts = [f"{archive}/day {at % 2}/take{at}.wav,P1,2026-11-22T10:0{at}:00Z\n" for at in range(8)]
+    (tmp_path / "m.csv").write_text("file,subject,recorded_at\n" + "".join(starts))
+    options = {"model": model, "manifest": tmp_path / "m.csv"}
+    results, fresh = tmp_path / "results", tmp_path / "fresh"
+    classify_folder(archive, results, site="Knee", **options)
+    before = [(results / name).read_bytes() for name in TABLES]
+    extracted.clear()
+    said = []
+    again = classify_folder(archive, results, notice=said.append, **options, **{"site": "knee", **changed})
+    assert (extracted, again.resumed) == (["day 0/broken.wav"], 11)
+    assert [line for line in said if "--" in line] == [f"labels follow; changed since an earlier run: {message}"]
+    classify_folder(archive, fresh, **options, **{"site": "knee", **changed})
+    assert same_tables(results, fresh)
+    if changed.keys() & {"min_probability", "site"}:
+        assert [(results / name).read_bytes() for name in TABLES] != before
+    said.clear()
+    classify_folder(archive, results, site="knee", notice=said.append, **options)
+    assert [(results / name).read_bytes() for name in TABLES] == before
+    assert len([line for line in said if "changed since" in line]) == 1
+    said.clear()
+    classify_folder(archive, results, site="knee", notice=said.append, **options)
+    assert [line for line in said if "changed since" in line] == []
 
 
 def test_classify_folder_older_journal(archive, model, tmp_path):
@@ -317,9 +334,11 @@ def test_classify_folder_older_journal(archive, model, tmp_path):
         assert content.count(option) == 1
         content = content.replace(option, b"")
     journal.write_bytes(content)
-    with pytest.raises(OutputError, match="begun with --count-by pop and is now run with --count-by burst"):
-        classify_folder(archive, tmp_path, model=model)
-    assert classify_folder(archive, tmp_path, model=model, count_by="pop").resumed == 11
+    said = []
+    assert classify_folder(archive, tmp_path, model=model, count_by="pop", notice=said.append).resumed == 11
+    assert [line for line in said if "changed since" in line] == []
+    assert classify_folder(archive, tmp_path, model=model, notice=said.append).resumed == 11
+    assert "labels follow; changed since an earlier run: --count-by from pop to burst" in said
 
 
 def test_classify_folder_foreign_results(archive, model, tmp_path):
@@ -340,10 +359,50 @@ def test_classify_folder_foreign_results(archive, model, tmp_path):
     classify_folder(archive, results, model=model)
     with pytest.raises(OutputError, match=r"of another folder.*--fresh"):
         classify_folder(archive / "day 0", results, model=model)
+
+
+def test_classify_folder_other_model(archive, model, tmp_path, extracted):
+    """Sounds are detected again, with the tables of a new batch; what the first model found stays in the journal."""
+    scaled = [2 * bias for bias in model.info["calibration"]["bias"]]
+    other = Model(model.graph, {**model.info, "calibration": {**model.info["calibration"], "bias": scaled}})
+    results, said = tmp_path / "results", []
+    classify_folder(archive, results, model=model)
+    first = [(results / name).read_bytes() for name in TABLES]
+    extracted.clear()
+    assert classify_folder(archive, results, model=other, notice=said.append).resumed == 0
+    assert len(extracted) == 12
+    shown = f"model from {model.sha256[:12]}... to {other.sha256[:12]}..."
+    text = f"what this model has not processed yet is processed again; changed since an earlier run: {shown}"
+    assert text in said
+    second = [(results / name).read_bytes() for name in TABLES]
+    classify_folder(archive, tmp_path / "new", model=other)
+    assert same_tables(results, tmp_path / "new")
+    for again, tables in ((model, first), (other, second)):
+        extracted.clear()
+        assert classify_folder(archive, results, model=again, min_probability=None).resumed == 11
+        assert extracted == ["day 0/broken.wav"]
+        assert [(results / name).read_bytes() for name in TABLES] == tables
+    assert len(read_entries(results, classes=3, model=model.sha256)) == 11
+    analysis = read_entries(results, classes=3, model=other.sha256)["LOUD.FLAC"].analysis
+    assert analysis.acoustic.tolist() == analyze(archive / "LOUD.FLAC", other).acoustic.tolist()
+
+
+def test_classify_folder_other_model_interrupted(archive, model, tmp_path, monkeypatch):
+    """The run of another model resumes from its own recordings."""
     other = Model(model.graph, {**model.info, "created_by": "somebody else"})
-    with pytest.raises(OutputError, match=r"of another model.*--fresh"):
-        classify_folder(archive, results, model=other)
-    assert classify_folder(archive, results, model=other, fresh=True).resumed == 0
+    classify_folder(archive, tmp_path, model=model)
+
+    def interrupted(path, *rest, name, **options):
+        if name == "day 1/take3.wav":
+            raise KeyboardInterrupt
+        return extract_one(path, *rest, name=name, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "extract_one", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            classify_folder(archive, tmp_path, model=other)
+    assert 3 <= classify_folder(archive, tmp_path, model=other).resumed < 11
+    assert classify_folder(archive, tmp_path, model=model).resumed == 11
 
 
 def test_classify_folder_journal_locked(archive, model, tmp_path):
@@ -385,6 +444,46 @@ def test_classify_folder_no_audio(model, tmp_path):
 # The manifest
 
 
+def test_classify_folder_own_columns(archive, model, tmp_path):
+    """Side and the user's own columns in every table, with two processes and after a resumed run without them."""
+    rows_given = ["day 0/take4.wav,left,1.50,NA", 'day 1/take1.wav,right,"a, ""b""",', "day 0/broken.wav,left,x,y"]
+    path = tmp_path / "m.csv"
+    path.write_text("\n".join(["file,side,x_Age_s,x_Arm", *(f"{archive}/{row}" for row in rows_given)]))
+    resumed = classify_folder(archive, tmp_path / "resumed", model=model)
+    assert resumed.extra == ()
+    said = []
+    resumed = classify_folder(archive, tmp_path / "resumed", model=model, manifest=path, notice=said.append)
+    assert resumed.resumed == 11
+    assert any(line.endswith("changed: side of 3 recordings, columns of your own of 3 recordings") for line in said)
+    two = classify_folder(archive, tmp_path / "two", model=model, manifest=path, jobs=2)
+    assert same_tables(resumed.results_dir, two.results_dir)
+    expected = {
+        "day 0/take4.wav": ("left", "1.50", "NA"),
+        "day 1/take1.wav": ("right", 'a, "b"', ""),
+        "day 0/broken.wav": ("left", "x", "y"),
+    }
+    for name in TABLES:
+        table = rows(two.results_dir / name)
+        assert list(table[0])[-2:] == ["x_Age_s", "x_Arm"]
+        found = {row["recording"]: (row["side"], row["x_Age_s"], row["x_Arm"]) for row in table}
+        assert {"day 0/take4.wav", "day 1/take1.wav"} <= found.keys()
+        assert all(values == expected.get(name, ("", "", "")) for name, values in found.items())
+    frame = two.to_dataframe()
+    assert set(frame.loc[frame["recording"] == "day 0/take4.wav", "x_Arm"]) == {"NA"}
+    assert frame.dtypes["x_Age_s"] == "string"
+    (line,) = [line for line in (two.results_dir / JOURNAL).read_text().splitlines() if '"manifest"' in line]
+    assert '"left",{"x_Age_s":"1.50","x_Arm":"NA"}' in line
+
+
+def test_classify_folder_own_column_of_class(archive, model, tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text("file,x_rub\n")
+    other = Model(model.graph, json.loads(json.dumps(model.info).replace("snapping", "x_rub")))
+    with pytest.raises(LabelError, match=r"m\.csv: column x_rub is a class of the model; rename it"):
+        classify_folder(archive, tmp_path / "out", model=other, manifest=path)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def two(tmp_path):
     """Two recordings of one knuckle, four minutes apart by the manifest."""
@@ -410,6 +509,34 @@ def test_classify_folder_manifest_timelines(two, model, tmp_path):
     assert (first["timing"], second["timing"]) == ("consistent", "refractory")
     assert second["since_cavitation_s"] == pytest.approx(240, abs=0.01)
     assert (second["subject"], second["site"]) == ("P1", "mcp")
+
+
+def test_classify_folder_manifest_sides(two, model, tmp_path):
+    """The same knuckle of the other hand is free."""
+    lines = [f"{at}.wav,P1,mcp,{side},2026-11-22T10:1{at}:00" for at, side in ((1, "left"), (2, "right"))]
+    path = manifest(two, "file,subject,site,side,recorded_at", *lines)
+    found = classify_folder(two, tmp_path / "out", model=model, manifest=path).events
+    assert [(row["side"], row["timing"]) for row in found] == [("left", "consistent"), ("right", "consistent")]
+
+
+def test_classify_folder_mixed_offsets(two, model, tmp_path):
+    """One warning for the study, in the run record as well."""
+    said = []
+    path = manifest(two, "file,recorded_at", "1.wav,2026-11-22T10:15:00+01:00", "2.wav,2026-11-22T10:15:00")
+    classify_folder(two, tmp_path / "out", model=model, manifest=path, notice=said.append)
+    (warning,) = [line for line in said if "offset" in line]
+    assert warning.startswith("warning: 1 of 2 starting times has no offset from UTC (2.wav): ")
+    assert warning in json.loads((tmp_path / "out" / "run.json").read_text())["notices"]
+    first, second = rows(tmp_path / "out" / "recordings.csv")
+    assert (first["recorded_at"], first["recorded_at_utc"]) == (
+        "2026-11-22T10:15:00+01:00",
+        "2026-11-22T09:15:00+00:00",
+    )
+    assert (second["recorded_at"], second["recorded_at_utc"]) == ("2026-11-22T10:15:00", "")
+    said.clear()
+    path = manifest(two, "file,recorded_at", "1.wav,2026-11-22T10:15:00+01:00", "2.wav,2026-11-22T10:15:00Z")
+    classify_folder(two, tmp_path / "out", model=model, manifest=path, notice=said.append)
+    assert not [line for line in said if "offset" in line]
 
 
 def test_classify_folder_manifest_recorded_at(model, tmp_path):

@@ -50,12 +50,19 @@ def test_split_tone(hertz, band):
 
 @pytest.mark.parametrize("octave", [1, 3, 7])
 def test_octave_detail_dc(octave):
-    detail = octave_detail(np.full(100, 0.7, np.float32), octave)
-    assert detail.shape == (100,)
+    detail = octave_detail(np.full((1, 100), 0.7, np.float32), np.array([octave]))
+    assert detail.shape == (1, 100)
     np.testing.assert_allclose(detail, 0, atol=1e-9)
 
 
 def test_octave_detail_step():
     step = np.zeros(200, np.float32)
     step[90:] = 1
-    assert int(np.abs(octave_detail(step, 4)).argmax()) == 90
+    assert int(np.abs(octave_detail(step[None], np.array([4]))).argmax()) == 90
+
+
+def test_octave_detail_rows():
+    rows = np.random.default_rng(0).normal(0, 1, (3, 200)).astype(np.float32)
+    octaves = np.array([1, 7, 4])
+    for row, octave, detail in zip(rows, octaves, octave_detail(rows, octaves), strict=True):
+        np.testing.assert_allclose(detail, octave_detail(row[None], octave[None])[0], atol=1e-9)

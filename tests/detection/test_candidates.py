@@ -15,9 +15,9 @@ from popclass.detection.candidates import (
     contrast,
     cumulative,
     log_likelihood,
+    may_reach,
     moving_sum,
     pick_onset,
-    possible_frames,
     proposals,
 )
 
@@ -64,9 +64,10 @@ def test_background_quietest():
 
 def contrast_at(energies, frames, span, length=LONG):
     frames = np.atleast_1d(frames)
-    floor, freedom = background(noise_energies(400), COUNTS)
-    repeat = [np.repeat(each.T, len(frames), axis=0) for each in (floor, freedom)]
-    return contrast(cumulative(energies), frames, np.full(len(frames), length), span, *repeat, COUNTS)
+    first = np.zeros(len(frames), np.intp)
+    repeat = np.stack([np.repeat(each, len(frames), axis=1) for each in background(noise_energies(400), COUNTS)])
+    sums, lengths = cumulative(energies[:, None, None]), np.full(len(frames), length)
+    return contrast(sums, (first, first, frames), lengths, [span], repeat, COUNTS)[0].T
 
 
 def test_contrast_formula():
@@ -117,7 +118,7 @@ def test_log_likelihood_monotonic():
     against = np.ones((len(COUNTS), 50), np.float32)
     freedom = np.repeat(COUNTS.astype(np.float32)[:, None], 50, axis=1)
     evidence = [
-        log_likelihood(against * np.float32(ratio), against, COUNTS, freedom, SHORT).sum(axis=0)[0]
+        log_likelihood(against * np.float32(ratio), against, COUNTS, freedom, SHORT)[0]
         for ratio in (0.5, 1.0, 1.5, 2.0, 10.0)
     ]
     assert evidence[:2] == [0, 0]
@@ -127,59 +128,78 @@ def test_log_likelihood_monotonic():
 def test_log_likelihood_formula():
     against = np.ones((len(COUNTS), 20), np.float32)
     freedom = np.repeat(COUNTS.astype(np.float32)[:, None], 20, axis=1)
-    found = log_likelihood(against * np.float32(3), against, COUNTS, freedom, LONG)[:, 0]
     expected = np.where(COUNTS * LONG >= 2, COUNTS * LONG / 2 * (3 - 1 - np.log(3)), 0)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for band in range(len(COUNTS)):
+        louder = against.copy()
+        louder[band] *= 3
+        found = log_likelihood(louder, against, COUNTS, freedom, LONG)[0]
+        np.testing.assert_allclose(found, expected[band], rtol=1e-5)
 
 
 def test_log_likelihood_last_frames():
     against = np.ones((len(COUNTS), 20), np.float32)
     freedom = against * np.float32(10)
-    assert (log_likelihood(against * 9, against, COUNTS, freedom, LONG)[:, -(LONG - 1) :] == 0).all()
+    assert (log_likelihood(against * 9, against, COUNTS, freedom, LONG)[-(LONG - 1) :] == 0).all()
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_possible_frames_contain_candidates(seed):
+def test_may_reach_contains_candidates(seed):
     rng = np.random.default_rng(seed)
     energies = noise_energies(600, seed)
     energies[:, rng.integers(0, 600, 4)] *= np.float32(10 ** rng.uniform(0, 1))
     floor, freedom = background(energies, COUNTS)
     floors, freedoms = (np.repeat(each, 600, axis=1) for each in (floor, freedom))
-    evidence = np.max(
-        [log_likelihood(energies, floors, COUNTS, freedoms, length).sum(axis=0) for length in (SHORT, LONG)], axis=0
-    )
+    evidence = np.max([log_likelihood(energies, floors, COUNTS, freedoms, each) for each in (SHORT, LONG)], axis=0)
     for threshold in np.quantile(evidence, [0.5, 0.9, 0.99, 1]):
-        possible = possible_frames(energies, floor[:, 0], freedom[:, 0], COUNTS, float(threshold))
-        assert set(np.flatnonzero(evidence >= threshold)) <= set(possible)
+        reached = np.flatnonzero(may_reach(energies, floor[:, 0], freedom[:, 0], float(threshold)))
+        covered = set((reached[:, None] + np.arange(LONG)).ravel().tolist())
+        assert set(np.flatnonzero(evidence >= threshold)) <= covered
 
 
-def test_possible_frames_click():
-    energies = noise_energies(1024)
-    energies[:, 500] *= 100
+def test_may_reach_noise():
+    energies = np.stack([noise_energies(1024, seed) for seed in range(20)])
     floor, freedom = background(energies, COUNTS)
-    possible = possible_frames(energies, floor[:, 0], freedom[:, 0], COUNTS, THRESHOLD)
-    assert 500 - LONG < possible[0] <= 500 == possible[-1]
+    assert not may_reach(energies, floor[..., 0], freedom[..., 0], 2 * THRESHOLD).any()
+    energies[3, :, 500] *= 100
+    seed, frame = may_reach(energies, floor[..., 0], freedom[..., 0], 2 * THRESHOLD).nonzero()
+    assert set(seed.tolist()) == {3}
+    assert 500 - LONG < frame[0] <= 500 == frame[-1]
 
 
-@pytest.mark.parametrize("frames", [0, 1, 2, LONG - 1, LONG, 1024])
-def test_possible_frames_noise(frames):
+@pytest.mark.parametrize("frames", [0, 1, LONG - 1])
+def test_may_reach_too_short_to_tell(frames):
     energies = noise_energies(1024)
     floor, freedom = background(energies, COUNTS)
-    assert len(possible_frames(energies[:, :frames], floor[:, 0], freedom[:, 0], COUNTS, THRESHOLD)) == 0
+    assert may_reach(energies[:, :frames], floor[:, 0], freedom[:, 0], THRESHOLD).tolist() == [True]
+
+
+def proposed(short, long, threshold):
+    return [
+        each[1:] for each in zip(*map(np.ndarray.tolist, proposals(short[None], long[None], threshold)), strict=True)
+    ]
 
 
 def test_proposals_maxima():
     short, long = np.zeros(100, np.float32), np.zeros(100, np.float32)
     short[[20, 22, 60]] = 30, 40, 50
     long[[58, 80]] = 90, 35
-    assert proposals(short, long, 25.0) == [(22, 0), (60, 0), (80, 1)]
-    assert proposals(short, long, 60.0) == [(58, 1)]
+    assert proposed(short, long, 25.0) == [(22, SHORT), (60, SHORT), (80, LONG)]
+    assert proposed(short, long, 60.0) == [(58, LONG)]
 
 
 def test_proposals_ties():
     short = np.zeros(50, np.float32)
     short[[20, 21]] = 30
-    assert proposals(short, np.zeros(50, np.float32), 25.0) == [(20, 0)]
+    assert proposed(short, np.zeros(50, np.float32), 25.0) == [(20, SHORT)]
+
+
+def test_proposals_of_several_windows():
+    rng = np.random.default_rng(0)
+    short, long = rng.exponential(10, (2, 5, 60)).astype(np.float32)
+    window, frame, length = proposals(short, long, 25.0)
+    for row in range(5):
+        own = list(zip(frame[window == row].tolist(), length[window == row].tolist(), strict=True))
+        assert own == proposed(short[row], long[row], 25.0)
 
 
 @settings(derandomize=True)  # by chance the first loud samples can be small ones, whatever the picker
@@ -187,20 +207,20 @@ def test_proposals_ties():
 def test_pick_onset_first_loud_sample(at, seed, gain):
     signal = np.random.default_rng(seed).standard_normal(400)
     signal[at:] *= gain
-    assert abs(pick_onset(signal) - at) <= 3
+    assert abs(pick_onset(signal[None])[0] - at) <= 3
 
 
 def test_pick_onset_release():
     signal = np.random.default_rng(0).standard_normal(600) * 0.01
     signal[200:] *= 4
     signal[400:] *= 60
-    assert abs(pick_onset(signal) - 400) <= 2
+    assert abs(pick_onset(signal[None])[0] - 400) <= 2
 
 
 def test_pick_onset_decay():
-    assert pick_onset(np.exp(-np.arange(300) / 20)) == 0
+    assert pick_onset(np.exp(-np.arange(300) / 20)[None]) == 0
 
 
 @pytest.mark.parametrize("size", [0, 1, 8])
 def test_pick_onset_short(size):
-    assert pick_onset(np.ones(size)) == 0
+    assert pick_onset(np.ones((1, size))) == 0

@@ -8,6 +8,7 @@ from popclass.detection.bands import frame_length
 from popclass.detection.verification import LEAST_BEFORE, periodicity, stretches, verify
 
 RATES = (8000, 11025, 16000, 44100, 48000, 96000, 192000)
+FIRST = np.zeros(1, np.intp)
 STRONG = np.array([1000.0])  # evidence of a click 20 dB over its surroundings
 
 
@@ -30,11 +31,11 @@ def hiss(rate, seconds=0.1):
 
 
 def periodicity_at(samples, rate, frame=0):
-    return float(periodicity(*stretches(samples, np.array([frame]), frame_length(rate), rate))[0])
+    return float(periodicity(*stretches(samples[None], FIRST, np.array([frame * frame_length(rate)]), rate))[0])
 
 
 def is_short(samples, rate, after=STRONG, before=STRONG, frame=0):
-    return bool(verify(after, before, samples, np.array([frame]), frame_length(rate), rate)[0])
+    return bool(verify(after, before, samples[None], (FIRST, np.array([frame * frame_length(rate)])), rate)[0])
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -68,7 +69,7 @@ def test_periodicity_level_and_offset():
 
 def test_stretches_position():
     samples = np.arange(48000, dtype=np.float32)
-    found, rate = stretches(samples, np.array([0, 10]), 64, 48000)
+    found, rate = stretches(samples[None], np.zeros(2, np.intp), np.array([0, 640]), 48000)
     assert rate == 3000
     assert found.shape == (2, 120)
     assert found[0, 0] == pytest.approx(3 * 16 + 7.5)  # 1 ms later, the mean of 16 samples
@@ -107,13 +108,18 @@ def test_verify_end_of_recording(left):
 
 
 def test_verify_several():
-    rate, frame = 48000, 64
+    rate = 48000
     samples = np.concatenate([decaying(rate), voice(rate, 150), decaying(rate)])
     evidence = np.array([40.0, 12.0, 40.0])
-    short = verify(evidence, evidence, samples, np.array([0, 75, 150]), frame, rate)
+    firsts = np.array([0, 4800, 9600])
+    short = verify(evidence, evidence, samples[None], (np.zeros(3, np.intp), firsts), rate)
+    assert short.tolist() == [True, False, True]
+    both = np.stack([np.zeros_like(samples), samples])
+    short = verify(evidence, evidence, both, (np.array([1, 1, 0]), firsts), rate)
     assert short.tolist() == [True, False, True]
 
 
 def test_verify_none():
     nothing = np.zeros(0)
-    assert len(verify(nothing, nothing, np.zeros(100, np.float32), np.zeros(0, np.intp), 64, 48000)) == 0
+    places = np.zeros((2, 0), np.intp)
+    assert len(verify(nothing, nothing, np.zeros((1, 100), np.float32), places, 48000)) == 0

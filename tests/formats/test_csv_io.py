@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ from popclass.formats.csv_io import (
     FAILED,
     RecordingRow,
     burst_columns,
+    burst_rows,
     csv_line,
     csv_rows,
     events_csv,
+    read_columns,
     read_events_csv,
     recording_columns,
     recordings_csv,
@@ -160,9 +164,62 @@ def test_read_events_csv_schema_1() -> None:
 def test_recording_columns() -> None:
     expected = (
         "recording,status,reason,duration_s,sample_rate,channels,events,cavitation,snapping,other,uncertain,"
-        "cavities_needed,subject,site,recorded_at,warnings,expected_cavitations,cavitations_low,cavitations_high"
+        "cavities_needed,subject,site,recorded_at,warnings,expected_cavitations,cavitations_low,cavitations_high,"
+        "side,recorded_at_utc"
     )
     assert ",".join(recording_columns(CLASSES)) == expected
+
+
+def test_columns_own_last() -> None:
+    """Columns of the user's own come last in every table."""
+    for columns in (recording_columns, burst_columns, event_columns):
+        assert columns(CLASSES, ("x_b", "x_a")) == (*columns(CLASSES), "x_b", "x_a")
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec="utf-8"), max_size=20), st.text(st.characters(codec="utf-8"), max_size=20))
+def test_rows_own_columns(first: str, second: str) -> None:
+    """The user's own texts are the same in every table, numbers and lengths in seconds included."""
+    extra = {"x_age_s": first, "x_p_": second}
+    result = replace(FULL, info=replace(FULL.info, extra=extra, side="left"))
+    written = {
+        event_columns: "".join(events_csv([result])),
+        burst_columns: csv_line(burst_columns(CLASSES, tuple(extra))) + "".join(burst_rows(result)),
+        recording_columns: "".join(
+            recordings_csv([RecordingRow.from_result(result)], classes=CLASSES, extra=tuple(extra))
+        ),
+    }
+    for columns, text in written.items():
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        assert tuple(reader.fieldnames or ()) == columns(CLASSES, tuple(extra))
+        for row in reader:
+            assert (row["x_age_s"], row["x_p_"], row["side"]) == (first, second, "left")
+
+
+def test_recordings_csv_utc() -> None:
+    """The own time keeps its offset; UTC beside it, unknown without an offset."""
+    starts = [
+        "2026-11-22T00:30:00+01:00",
+        "2026-11-22T00:30:00",
+        "2026-11-22T00:30:00+00:00",
+        "9999-12-31T23:30:00-01:00",
+    ]
+    infos = [RecordingInfo("a.wav", recorded_at=datetime.fromisoformat(start)) for start in starts]
+    rows = _read_recordings([RecordingRow(info) for info in infos])
+    assert [row["recorded_at"] for row in rows] == starts
+    utc = ["2026-11-21T23:30:00+00:00", "", "2026-11-22T00:30:00+00:00", ""]
+    assert [row["recorded_at_utc"] for row in rows] == utc
+
+
+def test_read_columns_own(tmp_path: Path) -> None:
+    """The user's own columns keep their case and their cells; other names are in lower case, other cells composed."""
+    path = tmp_path / "t.csv"
+    path.write_text("File,X_Sensor Type,Subject\na.wav,e\u0301,e\u0301\n", encoding="utf-8")
+    ((_, cells),) = read_columns(path, lambda shown, columns: None)
+    assert cells == {"file": "a.wav", "x_Sensor Type": "e\u0301", "subject": "\u00e9"}
+    path.write_text("file,x_a,x_A\n")
+    with pytest.raises(LabelError, match="named twice"):
+        list(read_columns(path, lambda shown, columns: None))
 
 
 def test_recordings_csv_no_events() -> None:

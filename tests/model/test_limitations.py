@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from popclass.model.limitations import UNCHANGED, brief_limits, limits, reason_against
+from popclass.model.limitations import CORRECTED, UNCHANGED, brief_limits, limits, reason_against
 from popclass.model.model import Model
-from popclass.training.adapt import BASE
+from popclass.training import adapt
 
 GENERATED = {"training": {"source": "generated"}}
 ADAPTED = {
@@ -52,8 +52,14 @@ def test_limits_without_snapping() -> None:
     assert all("repeated tap" not in text for text in joined(OWN, "cavitation", "other"))
 
 
-def test_unchanged_is_kind_of_training() -> None:
-    assert UNCHANGED == BASE
+def test_kinds_are_those_of_training() -> None:
+    assert (UNCHANGED, CORRECTED) == (adapt.BASE, adapt.CORRECTED)
+
+
+def test_limits_classifier_on_base() -> None:
+    stacked = {**ADAPTED, "classifier": {"kind": "logistic with base"}}
+    assert "uses its probabilities beside the features" in joined(stacked, "snapping", "other")[0]
+    assert "Only the correction" in joined(ADAPTED, "snapping", "other")[0]
 
 
 def test_import_without_training() -> None:

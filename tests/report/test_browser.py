@@ -8,38 +8,26 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import browser
 import pytest
 import recordings
+from browser import click, complaints, downloaded, one, open_page, press, requests, until
 
 from popclass.cli import main
 from popclass.model.model import Model
 from popclass.pipeline import classify
 from popclass.report import clips, write_report
 
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        BROWSER is None or DRIVER is None,
-        reason="no chromium and chromedriver (apt-get install chromium chromium-driver)",
-    ),
-]
-OPTIONS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1400,1200"),
-    "--autoplay-policy=no-user-gesture-required",
-)
+pytestmark = browser.MARKS
 HOSTILE = '<img src=x onerror=alert(1)> & "take".wav'
 SUBJECT = "<script>alert(2)</script>"
 SOUNDS = ["cavitation", "snapping", "other", "cavitation"]
-PATIENCE_S = 20
 SHADES = """
 const canvas = document.getElementById(arguments[0]);
 const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
@@ -65,18 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def driver(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One browser for all tests, downloading into the folder of the page."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(BROWSER)
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
-    yield browser
-    browser.quit()
+    with browser.browser(tmp_path_factory.mktemp("profile"), folder) as started:
+        yield started
 
 
 @pytest.fixture
@@ -86,34 +64,6 @@ def page(driver: Any, folder: Path) -> Any:
     driver.execute_script("localStorage.clear()")
     open_page(driver, folder / "page.html")
     return driver
-
-
-def open_page(driver: Any, path: Path) -> None:
-    driver.get(path.as_uri())
-    until(driver, "return document.documentElement.dataset.ready")
-
-
-def until(driver: Any, script: str) -> Any:
-    """Return the result of a script once it is truthy."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(driver, PATIENCE_S, 0.05).until(lambda page: page.execute_script(script))
-
-
-def press(driver: Any, *keys: str) -> None:
-    from selenium.webdriver.common.action_chains import ActionChains
-
-    for key in keys:
-        ActionChains(driver).send_keys(key).perform()
-
-
-def click(driver: Any, selector: str) -> None:
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", one(driver, selector))
-    one(driver, selector).click()
-
-
-def one(driver: Any, selector: str) -> Any:
-    return driver.find_element("css selector", selector)
 
 
 def show_all(driver: Any) -> None:
@@ -144,23 +94,6 @@ def download(driver: Any, folder: Path) -> list[dict[str, str]]:
     click(driver, "#download")
     downloaded(driver, target)
     return list(csv.DictReader(target.open(encoding="utf-8", newline="")))
-
-
-def downloaded(driver: Any, target: Path) -> None:
-    """Wait for a file; the browser renames it when it is complete."""
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    WebDriverWait(driver, PATIENCE_S, 0.02).until(lambda _: target.exists() and target.stat().st_size)
-
-
-def complaints(driver: Any) -> list[str]:
-    return [entry["message"] for entry in driver.get_log("browser")]
-
-
-def requests(driver: Any) -> list[str]:
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    return [url for url in sent if not url.startswith(("data:", "blob:"))]
 
 
 def test_page_no_errors_no_requests(driver: Any, folder: Path) -> None:
@@ -271,6 +204,16 @@ def test_relabel_key_click_reload(page: Any, folder: Path) -> None:
     assert column(page, 7)[:2] == ["", ""]
     press(page, "u")
     assert column(page, 7)[:2] == ["✓", "✓"]
+
+
+def test_relabel_unsure(page: Any, folder: Path) -> None:
+    """An unsure event is in the download, and is no joint event."""
+    press(page, "4")
+    assert column(page, 2)[0].endswith("unsure")
+    assert "1 unsure" in one(page, "#corrected").text
+    assert next(row["label"] for row in download(page, folder) if row["file"] == HOSTILE) == "unsure"
+    press(page, "u")
+    assert not column(page, 2)[0].endswith("unsure")
 
 
 def test_add_and_remove_events(page: Any, folder: Path) -> None:
@@ -585,6 +528,74 @@ def test_index_links(driver: Any, folder: Path, tmp_path: Path) -> None:
     one(driver, ".eyebrow a").click()
     assert driver.current_url == (out / "report.html").as_uri()
     assert complaints(driver) == []
+
+
+TOTALS = """
+return {
+  sorted: [...document.querySelectorAll("#totals th")]
+    .flatMap((cell, at) => (cell.ariaSort ? [[at, cell.ariaSort]] : [])),
+  focus: document.activeElement.textContent,
+  cells: [...document.querySelectorAll("#totals tbody tr")].map(row => row.cells[arguments[0]].textContent),
+};
+"""
+
+
+@pytest.fixture
+def study(folder: Path, tmp_path: Path) -> Path:
+    """The index of a batch of four subjects and both sides."""
+    lines = ["file,subject,site,side"]
+    for at, subject in enumerate(["P10", "P2", "", "P1", "P2"]):
+        recordings.write(tmp_path / "in" / f"{at}.wav", SOUNDS[:at], seed=at, seconds=2.0)
+        lines.append(f"{at}.wav,{subject},knee,{('left', 'right')[at % 2]}")
+    (tmp_path / "in" / "m.csv").write_text("\n".join(lines))
+    command = ["batch", tmp_path / "in", "-o", tmp_path / "out", "--manifest", tmp_path / "in" / "m.csv"]
+    assert main([str(part) for part in (*command, "--model", folder / "small.onnx", "--report", "--quiet")]) == 0
+    return tmp_path / "out" / "report.html"
+
+
+def test_index_sorting(driver: Any, study: Path) -> None:
+    """By keyboard, each column in both orders; unknown values stay last, and the sum is no row."""
+    complaints(driver)
+    driver.get(study.as_uri())
+    heads = driver.find_elements("css selector", "#totals thead button")
+    assert driver.execute_script(TOTALS, 0)["sorted"] == [[0, "ascending"]]
+    for key, order in (("\ue007", "descending"), (" ", "ascending")):
+        heads[0].send_keys(key)
+        found = driver.execute_script(TOTALS, 0)
+        assert (found["sorted"], found["focus"]) == ([[0, order]], "Subject")
+        known = ["P1", "P2", "P2", "P10"]
+        assert found["cells"] == [*(known if order == "ascending" else known[::-1]), "unknown"]
+    for place, head in enumerate(heads[3:], start=3):
+        head.click()
+        rising = driver.execute_script(TOTALS, place)
+        head.click()
+        falling = driver.execute_script(TOTALS, place)
+        numbers = [float(text.removesuffix(" s")) for text in rising["cells"]]
+        assert numbers == sorted(numbers)
+        assert [float(text.removesuffix(" s")) for text in falling["cells"]] == sorted(numbers, reverse=True)
+        assert (rising["sorted"], falling["sorted"]) == ([[place, "ascending"]], [[place, "descending"]])
+    assert complaints(driver) == []
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_index_totals_layout(driver: Any, study: Path, width: int) -> None:
+    """The page is not wider than the window, the table scrolls in its own frame, and bars have the widths of counts."""
+    with wide(driver, width):
+        driver.get(study.as_uri())
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        boxes = driver.execute_script(
+            "return [...document.querySelectorAll('.bars li')].map(bar => ["
+            "bar.getBoundingClientRect().right, bar.querySelector('svg').getBoundingClientRect().width, "
+            "[...bar.querySelectorAll('rect')].reduce((sum, part) => sum + part.getBoundingClientRect().width, 0)])"
+        )
+        frame, table = driver.execute_script(
+            "const table = document.getElementById('totals');"
+            "return [table.parentElement.clientWidth, table.scrollWidth]"
+        )
+    assert len(boxes) == 4
+    assert all(right <= width for right, *_ in boxes)
+    assert max(drawn / whole for _, whole, drawn in boxes) == pytest.approx(1, abs=0.02)
+    assert table <= frame or width == 400
 
 
 @pytest.fixture

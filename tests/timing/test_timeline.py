@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from popclass.results import RecordingInfo
-from popclass.timing.timeline import timeline_warnings, timelines
+from popclass.timing.timeline import mixed_offsets, timeline_warnings, timelines
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -56,6 +56,33 @@ def test_timelines_unknown_site():
             ]
         )
     ] == [(0, 1)]
+
+
+def test_timelines_sides():
+    """Left, right and unknown are three timelines, and so are their warnings."""
+    sides = ["left", "right", "left", None, "right"]
+    infos = [replace(_info(str(at), "anna", "knee", NOON), side=side) for at, side in enumerate(sides)]
+    assert [(line.side, line.recordings) for line in timelines(infos)] == [
+        ("left", (0, 2)),
+        ("right", (1, 4)),
+        (None, (3,)),
+    ]
+    later = replace(infos[1], recorded_at=None)
+    assert timeline_warnings([infos[0], later]) == [[], []]
+    assert timeline_warnings([infos[4], later])[1] == [
+        "no starting time: timing was checked within this recording only"
+    ]
+
+
+def test_mixed_offsets():
+    local = NOON.replace(tzinfo=None)
+    infos = [_info("a", None, None, NOON), _info("b"), _info("c", None, None, local), _info("d", None, None, local)]
+    warning = mixed_offsets(infos)
+    assert warning.startswith(
+        "2 of 3 starting times have no offset from UTC (c, d): timing between these and the others"
+    )
+    for same in (infos[:2], infos[1:], []):
+        assert mixed_offsets(same) is None
 
 
 def test_timelines_time_zones():

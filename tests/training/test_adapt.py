@@ -9,20 +9,14 @@ from popclass.errors import LabelError
 from popclass.metrics.tables import describe
 from popclass.model.model import Model
 from popclass.training import adapt as module
-from popclass.training.adapt import (
-    BASE,
-    CORRECTED,
-    adapt,
-    choose_correction,
-    clearly_better,
-    compare,
-)
+from popclass.training.adapt import BASE, CORRECTED, Adaptation, choose_correction, clearly_better
 from popclass.training.correction import (
     base_probabilities,
     feature_scale,
 )
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
 from popclass.training.model_card import card
+from popclass.training.settings import FitConfig
 from popclass.training.thresholds import PRECISION
 
 NOTHING_LOST = {"subjects": 0, "labels_without_event": 0, "events_left_out": 0}
@@ -38,7 +32,7 @@ def base() -> Model:
 
 
 def adapted(base, X, labels, groups, **options) -> Model:
-    return adapt(base, X, labels, groups, FitConfig(**options))[0]
+    return fit(X, labels, groups, FakeFrontEnd(), FitConfig(**options), base=base)
 
 
 def log_loss(p, y):
@@ -112,31 +106,32 @@ def test_adapt_grouped_by_event(base):
 
 def rotated_labels(base, monkeypatch, grouped_by, groups=None):
     """Adapt the base to labels that name every class by another, so that it is always wrong."""
-    X, y, people = shifted_events(600, 12, seed=7)
+    X, y, people = shifted_events(240, 12, seed=7)
     monkeypatch.setattr(module, "STRENGTH", 1e9)
     labels = [CLASSES[i] for i in (y + 1) % 3]
-    return adapt(base, X, labels, groups or people, FitConfig(folds=3, grouped_by=grouped_by))
+    return adapted(base, X, labels, groups or people, folds=2, grouped_by=grouped_by)
 
 
 def test_adapt_replaced_by_better_model(base, monkeypatch):
-    model, replaced = rotated_labels(base, monkeypatch, "subject")
-    assert "clearly better" in replaced
+    model = rotated_labels(base, monkeypatch, "subject")
+    assert any("clearly better" in remark for remark in model.info["training"]["remarks"])
+    assert model.info["scores"]["chosen"] == model.info["classifier"]["kind"] not in (BASE, CORRECTED)
     rows = [model.info["scores"]["candidates"][name] for name in (BASE, CORRECTED)]
     assert all(low < row["log_loss"] < high for row in rows for low, high in [row["interval"]])
 
 
 @pytest.mark.parametrize("grouped_by", ["recording", "event"])
 def test_adapt_not_replaced_without_subjects(base, monkeypatch, grouped_by):
-    model, replaced = rotated_labels(base, monkeypatch, grouped_by)
-    assert replaced is None
+    model = rotated_labels(base, monkeypatch, grouped_by)
+    assert model.info["scores"]["chosen"] in (BASE, CORRECTED)
     assert "does not apply to a new person" in model.info["training"]["remarks"][-1]
     assert {BASE, CORRECTED, "forest", "logistic", "svm"} <= set(model.info["scores"]["candidates"])
     assert model.info["scores"]["chosen"] == CORRECTED
 
 
 def test_adapt_not_replaced_with_four_subjects(base, monkeypatch):
-    model, replaced = rotated_labels(base, monkeypatch, "subject", groups=[f"P{i % 4}" for i in range(600)])
-    assert replaced is None
+    model = rotated_labels(base, monkeypatch, "subject", groups=[f"P{i % 4}" for i in range(240)])
+    assert model.info["scores"]["chosen"] in (BASE, CORRECTED)
     assert "too few groups" in model.info["training"]["remarks"][-1]
 
 
@@ -202,7 +197,7 @@ def shifted_recordings(n, seed):
 
 
 def test_adapt_precision_sets_thresholds(base):
-    events = shifted_recordings(150, 6)
+    events = shifted_recordings(150, 7)
     plain, loose, strict = (adapted(base, *events, precision=p) for p in (None, 0.5, 0.99))
     assert plain.thresholds == base.thresholds
     assert plain.info["scores"]["joint_labels"]["wanted"] == PRECISION
@@ -237,39 +232,18 @@ def test_clearly_better():
     assert not clearly_better(other, loss, list("aabbccddee"))
 
 
-PEOPLE = [f"P{i // 20}" for i in range(120)]
+def test_choose_correction_strict(base, monkeypatch):
+    X, y, groups = shifted_events(60, 12, seed=9)
+    monkeypatch.setattr(module, "clearly_better", lambda *_: False)
+    data = base_probabilities(base, X), X, y, groups, feature_scale(base)
+    overfit = {"strength": 1e-3}
+    assert choose_correction(*data, **overfit) is not None
+    assert choose_correction(*data, **overfit, strict=True) is None
 
 
-def compared(gain, groups=PEOPLE, grouped_by="subject"):
-    """Compare a model whose log loss is lower by `gain` for each person."""
-    _, place = np.unique(groups, return_inverse=True)
-    own = np.full(len(groups), 1.0) - np.resize(gain, place.max() + 1)[place]
-    return compare({"forest": own, "svm": own + 0.5}, np.ones(len(groups)), groups, grouped_by)
-
-
-def test_compare_better_for_every_subject():
-    replaces, remark = compared([0.2, 0.3, 0.4])
-    assert replaces
-    assert remark.startswith("forest")
-    assert "0.300 (95 % interval -0.367 to -0.233) below" in remark
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"gain": [0.9, -0.4, -0.4]}, "not clear enough"),
-        ({"gain": [-0.2]}, "0.200 (no interval, as all bootstrap draws agree) above"),
-        ({"gain": [0.3], "groups": PEOPLE[:80]}, "too few groups for an interval"),
-        ({"gain": [0.3], "grouped_by": "recording"}, "does not apply to a new person"),
-        ({"gain": [0.3], "grouped_by": "event"}, "name the subjects in a labels.csv"),
-    ],
-)
-def test_compare_base_stays(change, message):
-    replaces, remark = compared(**change)
-    assert not replaces
-    assert message in remark
-    assert "the base stays" in remark
-
-
-def test_compare_no_models():
-    assert compare({}, np.ones(4), list("abcd"), "subject") == (False, "")
+@pytest.mark.parametrize(("grouped_by", "strength"), [("subject", 200.0), ("recording", 100.0)])
+def test_adaptation_strength(base, grouped_by, strength):
+    X, y, _ = shifted_events(80, 4, seed=9)
+    people = [f"P{i % 4}" for i in range(80)]
+    made = Adaptation(base, X, [CLASSES[i] for i in y], people, FitConfig(grouped_by=grouped_by))
+    assert made.strength == strength

@@ -9,11 +9,12 @@ from popclass.model.model import Model
 from popclass.training.correction import (
     RECALIBRATION,
     base_probabilities,
-    corrected_graph,
     feature_scale,
     fit_correction,
 )
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
+from popclass.training.graphs import corrected_graph
+from popclass.training.settings import FitConfig
 
 
 @pytest.fixture(scope="module")

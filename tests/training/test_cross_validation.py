@@ -6,13 +6,15 @@ from fake_frontend import CLASSES, FakeFrontEnd
 from training_data import events, fitted
 
 from popclass.errors import LabelError
+from popclass.metrics.scores import log_losses
 from popclass.metrics.tables import BASELINE, MFCC_FOREST
 from popclass.model.calibration import Calibration
 from popclass.training import cross_validation
-from popclass.training.classifiers import BOOSTING, KINDS, train_classifier
+from popclass.training.classifiers import ALONE, BOOSTING, KINDS, train_classifier
 from popclass.training.cross_validation import cross_calibrated, fit_calibration
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
 from popclass.training.folds import make_folds
+from popclass.training.settings import FitConfig
 
 
 @pytest.mark.slow
@@ -25,7 +27,7 @@ def test_cross_validate_workers(auto, monkeypatch):
 def test_cross_validate_chooses_least_log_loss(auto):
     scores = auto.info["scores"]
     losses = {kind: figures["log_loss"] for kind, figures in scores["candidates"].items()}
-    assert set(losses) == {*KINDS, BASELINE}
+    assert set(losses) == {*ALONE, BASELINE}
     assert scores["chosen"] == auto.info["classifier"]["kind"] == min(losses, key=losses.get)
     assert losses[BASELINE] > losses[scores["chosen"]]
     assert scores["candidates"][BASELINE]["balanced_accuracy"] == pytest.approx(1 / 3)
@@ -58,7 +60,7 @@ def test_nested_scores_shuffled_labels():
 def test_nested_scores_intervals(auto):
     scores = auto.info["scores"]
     held, chosen = scores["held_out"], scores["candidates"][scores["chosen"]]
-    assert set(scores["nested"]["chosen"]) <= set(KINDS)
+    assert set(scores["nested"]["chosen"]) <= set(ALONE)
     assert held["log_loss"] != chosen["log_loss"]
     for key in ("log_loss", "balanced_accuracy", "ece", "brier"):
         assert held["intervals"][key][0] < held["intervals"][key][1]
@@ -80,11 +82,11 @@ def test_nested_ignores_outer_labels(monkeypatch):
     changed = y.copy()
     test = splits[0][1]
     changed[test] = (y[test] + 1) % 3
-    kinds = ("logistic", "forest")
-    before, after = (cross_validation.cross_validate(kinds, X, each, splits) for each in (y, changed))
-    assert before.nested_chosen[0] == after.nested_chosen[0]
-    assert np.array_equal(before.nested[test], after.nested[test])
-    assert not np.allclose(before.nested[splits[1][1]], after.nested[splits[1][1]])
+    tables = {"logistic": X, "forest": X}
+    before, after = (cross_validation.CrossValidation(tables, each, splits).nest(log_losses) for each in (y, changed))
+    assert before[1][0] == after[1][0]
+    assert np.array_equal(before[0][test], after[0][test])
+    assert not np.allclose(before[0][splits[1][1]], after[0][splits[1][1]])
 
 
 def test_mfcc_baseline():

@@ -11,7 +11,8 @@ from popclass.errors import LabelError, UsageError
 from popclass.model.context import Context, ContextWeights
 from popclass.model.model import Model
 from popclass.training.classifiers import KINDS, train_classifier
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
+from popclass.training.settings import FitConfig
 from popclass.training.thresholds import NOVELTY
 
 
@@ -69,7 +70,10 @@ def test_fit_context():
     names = context_names(CLASSES)
     weights = np.arange(3.0 * len(names)).reshape(-1, 3)
     context = Context((0, 2), np.zeros(2), np.ones(2), Similarity(scale=2.0), names, ContextWeights.of_weights(weights))
-    model = fitted(context=context.to_json())
+    own = fitted()
+    base = Model(own.graph, {**own.info, "context": context.to_json()})
+    X, labels, groups = events()
+    model = fit(X, labels, groups, FakeFrontEnd(), FitConfig(classifier="logistic"), base=base)
     assert model.info["context"] == context.to_json()
     assert np.array_equal(model.context.weighing.linear, weights)
     assert fitted().context is None

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from training_data import events
 
 from popclass.errors import LabelError
-from popclass.training.fit import FitConfig, fit
+from popclass.training.fit import fit
 from popclass.training.folds import choose_groups, fewest_groups, make_folds
+from popclass.training.settings import FitConfig
 
 
 def test_fit_fewer_groups_than_folds():

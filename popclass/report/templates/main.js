@@ -110,7 +110,7 @@ function drawChanges() {
     : adviceOf(now);
   byId("undo").disabled = !store.history.length;
   byId("forget").disabled = !Object.keys(store.edits).length;
-  byId("storage").hidden = store.kept;
+  byId("storage").hidden = storage.kept;
 }
 
 function adviceOf(now) {
@@ -123,12 +123,6 @@ function adviceOf(now) {
     " With the folder as argument, it reads the labels of all pages in it.";
   const own = !only && now.checked < now.events ? " Labels that were not checked are predictions of popclass; training on them adds no information." : "";
   return "Save " + data.labels + " in the folder of this page: the paths of the recordings are relative to it." + why + train + own;
-}
-
-// Show a message near the picture.
-function showMessage(text) {
-  byId("message").textContent = text;
-  byId("message").hidden = !text;
 }
 
 function withItem(action) {
@@ -175,7 +169,7 @@ const KEYS = [
   [["g"], "g", "next joint event", () => stepJoint(1)],
   [["G"], "G", "previous joint event", () => stepJoint(-1)],
   [[" ", "p"], "space p", "play the event", actions.play],
-  ...data.classes.map((label, place) => [
+  ...CHOICES.map((label, place) => [
     [String(place + 1)],
     String(place + 1),
     "label as " + label,
@@ -214,16 +208,7 @@ function zoomAtCursor(factor) {
 }
 
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
-  const place = event.target instanceof Element ? event.target : document.body;
-  if (place.closest("select, input[type=text], textarea")) return;
-  // Space keeps its meaning on buttons, boxes, links and table headings.
-  if (event.key === " " && place.closest("button, input, a, summary")) return;
-  const known = KEYS.find(([keys]) => keys.includes(event.key));
-  if (!known) return;
-  event.preventDefault();
-  known[3]();
-  if (["ArrowDown", "ArrowUp", "j", "k", "g", "G"].includes(event.key)) focusRow();
+  if (runKey(event, KEYS) && ["ArrowDown", "ArrowUp", "j", "k", "g", "G"].includes(event.key)) focusRow();
 }
 
 // Pointer on a picture: a click selects the nearest event or sets the cursor, a drag scrolls, a double click adds.
@@ -302,10 +287,7 @@ function begin() {
   store.watchers.push(redrawAll);
   hideOther();
   drawHead();
-  byId("key-list").append(...KEYS.flatMap(([, shown, help]) => [make("dt", null), make("dd", help)].map((part, place) => {
-    if (!place) part.append(...shown.split(" ").flatMap((key) => [make("kbd", key), " "]));
-    return part;
-  })));
+  listKeys(KEYS);
   byId("choose").append(...data.recordings.map((known, place) => make("option", known.name, { value: String(place) })));
   byId("chooser").hidden = data.recordings.length < 2;
   byId("choose").addEventListener("change", () => open(Number(byId("choose").value)));

@@ -3,25 +3,6 @@
 const FLAG = 14; // pixels above the waveform for event marks
 const SHORTEST_S = 0.004; // shortest view
 
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-// Scale a canvas to the device resolution; return its context, width and height in CSS pixels.
-function prepare(canvas) {
-  const ratio = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth;
-  const height = canvas.dataset.height ? Number(canvas.dataset.height) : canvas.height;
-  canvas.dataset.height = height;
-  canvas.style.height = height + "px";
-  canvas.width = Math.max(1, Math.round(width * ratio));
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return [context, width, height];
-}
-
 // The envelope of a recording at steps of 1, 2, 4, ..., so that any view needs only a few values per pixel.
 function pyramidOf(overview) {
   const levels = [new Int8Array(bytesOf(overview.envelope).buffer)];
@@ -295,20 +276,4 @@ function niceStep(least) {
     if (step >= least) return step;
   }
   return 7200;
-}
-
-// Format a time in the recording, with the decimals that a step needs.
-function clock(seconds, step) {
-  const places = step === undefined || step < 0.1 ? 3 : step < 1 ? 1 : 0;
-  const unit = Math.pow(10, places);
-  const all = Math.round(seconds * unit);
-  const minutes = Math.floor(all / (60 * unit));
-  const remainder = ((all - minutes * 60 * unit) / unit).toFixed(places).padStart(places ? places + 3 : 2, "0");
-  const hours = Math.floor(minutes / 60);
-  return hours ? hours + ":" + String(minutes % 60).padStart(2, "0") + ":" + remainder : minutes + ":" + remainder;
-}
-
-// Format a level in dBFS; float samples can exceed 0 dBFS.
-function dbfs(share) {
-  return (Math.round(20 * Math.log10(Math.max(share, 1e-6))) || 0) + " dBFS";
 }

@@ -11,8 +11,8 @@ function bytesOf(base64) {
   return bytes;
 }
 
-// Play the clip of an event; a second call stops it.
-function play(event) {
+// Play the clip of an event, then call `done`; a second call stops it.
+function play(event, done) {
   if (player) {
     const same = player.dataset.of === event.clip.slice(-40);
     player.pause();
@@ -26,6 +26,7 @@ function play(event) {
     document.documentElement.removeAttribute("data-playing");
     document.documentElement.setAttribute("data-played", event.n);
     player = null;
+    if (done) done();
   });
   player.play().catch(() => showMessage("This browser cannot play the clip."));
 }

@@ -1,37 +1,16 @@
-// Data of the page and corrections. Corrections are kept apart from the data, so that they can be undone, and in the
-// browser's local storage, so that they survive a reload.
+// Corrections, kept apart from the data, so that they can be undone, and in the browser's local storage, so that they
+// survive a reload.
 
-document.documentElement.classList.add("scripted"); // shows the elements that need scripts
-
-const data = JSON.parse(document.getElementById("data").textContent);
-const UNCERTAIN = "uncertain";
-const OTHER = "other";
 const STORAGE = "popclass:" + data.key;
 const LONGEST_HISTORY = 200;
-
-const byId = (id) => document.getElementById(id);
-
-// Create an element with text and attributes; text is not parsed as HTML.
-function make(tag, text, attributes) {
-  const element = document.createElement(tag);
-  if (text !== undefined && text !== null) element.textContent = text;
-  for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
-  return element;
-}
 
 const store = {
   edits: {}, // for each recording: { changed: {n: label}, checked: {n: true}, removed: {n: true}, added: [...] }
   history: [],
   watchers: [],
-  kept: true,
 
   load() {
-    try {
-      const text = localStorage.getItem(STORAGE);
-      if (text) this.edits = JSON.parse(text);
-    } catch (error) {
-      this.kept = false;
-    }
+    this.edits = storage.read(STORAGE) || {};
   },
 
   of(recording) {
@@ -60,11 +39,7 @@ const store = {
   },
 
   save() {
-    try {
-      localStorage.setItem(STORAGE, JSON.stringify(this.edits));
-    } catch (error) {
-      this.kept = false;
-    }
+    storage.write(STORAGE, this.edits);
     for (const watcher of this.watchers) watcher();
   },
 };
@@ -98,9 +73,9 @@ function eventsOf(recording) {
   return found.concat(added).sort((a, b) => a.start - b.start);
 }
 
-// A joint event has any class but `other`; an `uncertain` event has none.
+// A joint event has any class but `other`; an `uncertain` or `unsure` event has none.
 function isJoint(item) {
-  return !item.removed && item.label !== UNCERTAIN && item.label !== OTHER;
+  return !item.removed && ![UNCERTAIN, UNSURE, OTHER].includes(item.label);
 }
 
 function relabel(recording, item, label) {

@@ -60,7 +60,8 @@ function figureOf(session) {
 }
 
 function captionOf(session, events, needed) {
-  const who = [session.subject ? "subject " + session.subject : null, session.site ? "site " + session.site : null];
+  const who = [session.subject ? "subject " + session.subject : null, session.site ? "site " + session.site : null,
+    session.side ? session.side + " side" : null];
   const recordings = session.recordings.length === 1 ? session.recordings[0].name : session.recordings.length + " recordings";
   const began = session.began ? ", started " + session.began : "";
   const cavities = session.cavities === null ? "unknown number of joints" : count(session.cavities, "joint", "joints");
@@ -68,10 +69,6 @@ function captionOf(session, events, needed) {
     (session.cavities !== null && needed > session.cavities ? ", more than there are" : "") + (needed > 1 ? ", if each " + session.countBy + " is one joint cavity" : "") : "";
   return [recordings, ...who.filter(Boolean)].join(", ") + began + ": " + count(events.length, "event", "events") + ", " + cavities +
     ", refractory period " + Math.round(session.period / 6) / 10 + " min" + needs + ".";
-}
-
-function count(number, one, many) {
-  return number + " " + (number === 1 ? one : many);
 }
 
 function pictureOf(session, events, needed) {
