@@ -18,11 +18,7 @@ from collections.abc import Sequence
 
 import click
 
-<<<<<<< HEAD
-from popclass.cli import batch, classify, clips, evaluate, listen, show, train
-=======
-from popclass.cli import batch, classify, clips, listen, show, suggest, train
->>>>>>> s5/o
+from popclass.cli import batch, classify, clips, evaluate, listen, show, suggest, train
 from popclass.cli.console import open_closed_streams, print_error, system_failure
 from popclass.errors import PopclassError
 from popclass.utils.files import discard
@@ -65,11 +61,8 @@ def commands(context: click.Context) -> int:
 
 
 for _command in (
-<<<<<<< HEAD
-    *(classify.classify, batch.batch, clips.clips, train.train, evaluate.evaluate, classify.features),
-=======
-    *(classify.classify, batch.batch, suggest.suggest, clips.clips, train.train, train.evaluate, classify.features),
->>>>>>> s5/o
+    *(classify.classify, batch.batch, suggest.suggest, clips.clips, train.train, evaluate.evaluate),
+    classify.features,
     *(listen.listen, show.model, show.sites, train.synth),
 ):
     commands.add_command(_command)

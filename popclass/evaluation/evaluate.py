@@ -256,7 +256,8 @@ def _metadata(recording: LabelledRecording) -> Metadata:
         site = None if recording.site is None else lookup(recording.site).name
     except UsageError as error:
         raise LabelError(f"{one_line(recording.name)}: {error}") from None
-    return Metadata(site=site, subject=recording.subject, recorded_at=recording.recorded_at)
+    known = {"subject": recording.subject, "recorded_at": recording.recorded_at}
+    return Metadata(site=site, side=recording.side, **known, extra=recording.extra)
 
 
 def _extract_all(

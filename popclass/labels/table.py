@@ -25,11 +25,8 @@ from popclass.formats.csv_io import EMPTY_CELLS, check_text, read_columns
 from popclass.formats.text import number, shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, read_name
 from popclass.labels.validation import validated
-<<<<<<< HEAD
-=======
 from popclass.metadata import check_side
 from popclass.results import is_extra
->>>>>>> s5/o
 from popclass.utils.duration import parse_moment
 from popclass.utils.files import existing
 from popclass.utils.text import abbreviated, one_line, visible
@@ -43,11 +40,6 @@ _SECOND_DOWNLOAD = re.compile(
 NEEDED = ("file", "start_s", "label")
 COLUMNS = ("file", "start_s", "end_s", "label", "subject", "site", "recorded_at")
 READ_COLUMNS = (*COLUMNS, "side")
-<<<<<<< HEAD
-EXTRA = "x_"  # begins the name of a column of the user's own
-SIDES = ("left", "right")
-=======
->>>>>>> s5/o
 _SYNONYMS = {
     **dict.fromkeys(("participant", "person", "patient", "people", "speaker", "id", "subject_id"), "subject"),
     **dict.fromkeys(("start", "onset", "onset_s", "begin", "begin_s", "time", "time_s"), "start_s"),
@@ -122,11 +114,7 @@ def spelling(folder: Path, name: str) -> str:
 
 def check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
     """Return warnings of ignored columns; raise LabelError if a needed column or one of times is missing."""
-<<<<<<< HEAD
-    ignored = [name for name in columns if name and name not in READ_COLUMNS and not name.startswith(EXTRA)]
-=======
     ignored = [name for name in columns if name and name not in READ_COLUMNS and not is_extra(name)]
->>>>>>> s5/o
     meant = {name: meant_column(name, columns, READ_COLUMNS) for name in ignored}
     for needed in (*NEEDED, "end_s"):
         instead = next((name for name, column in meant.items() if column == needed), None)
@@ -187,27 +175,16 @@ def recording_of(folder: Path, name: str, rows: Rows, unread: list[Note]) -> Lab
 
 
 def _side(rows: Rows) -> str | None:
-<<<<<<< HEAD
-    side = (_common(rows, "side") or "").casefold()
-    if side and side not in SIDES:
-        raise LabelError(f"{rows[0][0]}: side '{one_line(side)}' is not {' or '.join(SIDES)}; or leave it empty")
-    return side or None
-=======
     try:
         return check_side(_common(rows, "side"))
     except UsageError as error:
         raise LabelError(f"{rows[0][0]}: {error}") from None
->>>>>>> s5/o
 
 
 def _extra(name: str, rows: Rows, unread: list[Note]) -> dict[str, str]:
     """Return the user's own columns of a recording; those that differ from row to row are left out with a note."""
     found = {}
-<<<<<<< HEAD
-    for column in (each for each in rows[0][1] if each.startswith(EXTRA)):
-=======
     for column in filter(is_extra, rows[0][1]):
->>>>>>> s5/o
         values = {cells[column] for _, cells in rows} - {"", *EMPTY_CELLS}
         if len(values) > 1:
             brief = f"'{shortened(column, 40)}' has several values in a recording and is ignored there"

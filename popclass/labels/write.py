@@ -60,23 +60,12 @@ def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
     a.wav,0.500000,0.500000,snapping,P07,,
     """
     path = Path(target) / TABLE if Path(target).is_dir() else Path(target)
-<<<<<<< HEAD
-    more = ["side"] * any(each.side for each in labels.recordings)
-    more += dict.fromkeys(name for each in labels.recordings for name in each.extra)
-    lines = [csv_line((*COLUMNS, *more))]
-    for recording in labels.recordings:
-        lines += _table_lines(recording, path.parent, more)
-=======
     lines = [csv_line(cells) for cells in table_rows(labels, path.parent)]
->>>>>>> s5/o
     # Names that are not UTF-8 are written as their bytes; escapes would name another file.
     write_bytes(path, "".join(lines).encode("utf-8", "surrogateescape"), force=force)
     return path
 
 
-<<<<<<< HEAD
-def _table_lines(recording: LabelledRecording, folder: Path, more: Sequence[str]) -> Iterator[str]:
-=======
 def table_rows(labels: Labels, folder: Path) -> Iterator[Cells]:
     """Yield the cells of each row of a CSV of labels in a folder, the header first; raises as `write_table`.
 
@@ -90,7 +79,6 @@ def table_rows(labels: Labels, folder: Path) -> Iterator[Cells]:
 
 
 def _table_rows(recording: LabelledRecording, folder: Path, more: Sequence[str]) -> Iterator[Cells]:
->>>>>>> s5/o
     name = _relative(recording.path, folder)
     when = None if recording.recorded_at is None else recording.recorded_at.isoformat()
     others = {**recording.extra, "side": recording.side}
