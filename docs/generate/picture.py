@@ -21,7 +21,7 @@ from popclass.model.model import Model
 from popclass.report import write_report
 
 ROOT = Path(__file__).resolve().parents[2]
-WIDTH, HEIGHT, SCALE = 1100, 1000, 1.0
+WIDTH, HEIGHT = 1100, 1330
 COLORS = 128  # of the picture: enough for the page, a third of the size
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     """Write the picture."""
     driver = shutil.which("chromedriver")
     options = webdriver.ChromeOptions()
-    for flag in ("--headless=new", "--no-sandbox", "--hide-scrollbars", f"--force-device-scale-factor={SCALE}"):
+    for flag in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
         options.add_argument(flag)
     browser = webdriver.Chrome(options=options, service=Service(driver))
     try:
@@ -38,7 +38,8 @@ def main() -> None:
             with chdir(ROOT):  # the page shows the path as given
                 result = popclass.classify("samples/example.flac", site="mcp")
                 write_report([result], page, model=Model.default())
-            browser.set_window_size(WIDTH, HEIGHT)
+            screen = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
             browser.get(page.as_uri())
             browser.find_element(By.ID, "next-joint").click()
             browser.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")

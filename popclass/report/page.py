@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -28,11 +29,11 @@ from popclass.report.clips import Clip
 from popclass.report.evidence import Contribution
 from popclass.report.media import RecordingMedia
 from popclass.report.overview import data_url
-from popclass.results import PER_BURST, Event, RecordingInfo, RecordingResult
+from popclass.results import CAVITATION, OTHER, PER_BURST, SNAPPING, UNCERTAIN, Event, RecordingInfo, RecordingResult
 from popclass.timing.sites import REFRACTORY_S, assumption
 from popclass.timing.timeline import Timeline, timelines
 from popclass.utils.files import STDOUT
-from popclass.utils.text import one_line, visible
+from popclass.utils.text import counted, one_line, visible
 from popclass.version import __version__
 
 Data = dict[str, Any]
@@ -148,6 +149,23 @@ def shown_name(recording: str) -> str:
     ('hip.wav', 'standard input')
     """
     return "standard input" if recording == STDOUT else one_line(recording)
+
+
+def lead(results: Sequence[RecordingResult]) -> str:
+    """Return what was found in one sentence for readers who know none of the terms; empty where nothing was."""
+    counts = Counter(event.label for result in results for event in result.events)
+    names = [name for name in results[0].classes if name != OTHER and counts[name]]
+    joint = [
+        f"{counted(counts[name], _LAY[name])} ({name})" if name in _LAY else f"{counts[name]} {name}" for name in names
+    ]
+    rest = counted(counts[OTHER] + counts[UNCERTAIN], "other or unclear sound")
+    if not joint:
+        return f"popclass found nothing that sounds like a joint, only {rest}." if counts else ""
+    found = " and ".join([", ".join(joint[:-1]), joint[-1]] if joint[1:] else joint)
+    return f"popclass found what sounds like {found}{'' if rest.startswith('0') else f', besides {rest}'}."
+
+
+_LAY = {CAVITATION: "joint crack", SNAPPING: "tendon snap"}
 
 
 def more_columns(infos: Iterable[RecordingInfo]) -> list[str]:

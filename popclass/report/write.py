@@ -34,7 +34,7 @@ from popclass.postprocess import postprocess
 from popclass.report.guidance import check_symptom, guidance
 from popclass.report.index import render_index
 from popclass.report.media import Gathered, extract_media
-from popclass.report.page import page_data, page_script, render, shown_name
+from popclass.report.page import lead, page_data, page_script, render, shown_name
 from popclass.results import FROM_MODEL, PER_BURST, RecordingResult
 from popclass.timing.sites import lookup
 from popclass.utils.files import STDOUT, system_errors, write_text
@@ -112,6 +112,7 @@ def write_report(
         files.append(None if result.recording == STDOUT else relative(path, target))
     values = {
         "title": shown_name(results[0].recording) if len(results) == 1 else f"{len(results)} recordings",
+        "lead": lead(results),
         "total": total(results) if len(results) > 1 else None,
         "failures": [one_line(failure) for failure in failures],
         "warnings": [

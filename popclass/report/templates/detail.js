@@ -62,7 +62,7 @@ function decisionOf(item) {
 
 function timingOf(event) {
   if (event.timing === "unchecked") return "Timing: not checked, since the event is not a candidate for a cavitation.";
-  const flag = event.timing === "consistent" ? "Timing: possible" : "Timing: within the refractory period";
+  const flag = event.timing === "consistent" ? "Timing: consistent" : "Timing: within the refractory period";
   return flag + (event.why ? ": " + event.why : "") + ".";
 }
 

@@ -1,6 +1,7 @@
 // Pictures of a recording: overview strip, waveform and spectrogram of the view, and event marks.
 
 const FLAG = 14; // pixels above the waveform for event marks
+const CLOSE = 22; // pixels between two shapes
 const SHORTEST_S = 0.004; // shortest view
 
 // The envelope of a recording at steps of 1, 2, 4, ..., so that any view needs only a few values per pixel.
@@ -173,15 +174,18 @@ class Picture {
       context.drawImage(tinted(image), first, 0, last - first, image.naturalHeight, x, 0, wide, height);
     });
     if (8 / scale < imageStep) this.refineSpectrum(context, items, scale, height);
-    context.fillStyle = colour("--soft");
+    this.drawMarks(context, width, height, items, selected, false);
     context.font = "11px system-ui, sans-serif";
     for (const hertz of [100, 1000, 10000]) {
       if (hertz < lowest || hertz > highest) continue;
       const y = height * (1 - Math.log(hertz / lowest) / Math.log(highest / lowest));
+      const text = hertz < 1000 ? hertz + " Hz" : hertz / 1000 + " kHz";
+      context.fillStyle = colour("--wash");
+      context.fillRect(0, y - 8, 12 + context.measureText(text).width, 16);
+      context.fillStyle = colour("--soft");
       context.fillRect(0, y, 5, 1);
-      context.fillText(hertz < 1000 ? hertz + " Hz" : hertz / 1000 + " kHz", 8, y + 4);
+      context.fillText(text, 8, y + 4);
     }
-    this.drawMarks(context, width, height, items, selected, false);
   }
 
   // Beyond the resolution of the image, compute the spectrogram from the clips in view.
@@ -221,6 +225,10 @@ class Picture {
     const span = this.to - this.from;
     const at = (time) => ((time - this.from) / span) * width;
     let drawn = 0;
+    let group = { x: -Infinity, number: 0 }; // shapes that would cover each other: one with their number
+    const close = () => {
+      if (group.number > 1) context.fillText(group.number, group.x + 11, FLAG - 3);
+    };
     context.font = "12px system-ui, sans-serif";
     context.textAlign = "center";
     for (const item of items) {
@@ -236,9 +244,15 @@ class Picture {
         context.globalAlpha = 1;
       }
       context.globalAlpha = item.removed ? 0.4 : 1;
-      if (flags) context.fillText(shapeOf(item.label), x, FLAG - 3);
+      if (flags && x - group.x < CLOSE) group.number += 1;
+      else if (flags) {
+        close();
+        group = { x: x, number: 1 };
+        context.fillText(shapeOf(item.label), x, FLAG - 3);
+      }
       drawn += 1;
     }
+    close();
     context.globalAlpha = 1;
     if (this.cursor >= this.from && this.cursor <= this.to && this.cursor > 0) {
       context.strokeStyle = colour("--ink");
