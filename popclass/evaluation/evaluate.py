@@ -256,8 +256,8 @@ def _metadata(recording: LabelledRecording) -> Metadata:
         site = None if recording.site is None else lookup(recording.site).name
     except UsageError as error:
         raise LabelError(f"{one_line(recording.name)}: {error}") from None
-    known = {"subject": recording.subject, "recorded_at": recording.recorded_at}
-    return Metadata(site=site, side=recording.side, **known, extra=recording.extra)
+    about: dict[str, Any] = {name: getattr(recording, name) for name in ("subject", "recorded_at", "side", "extra")}
+    return Metadata(site=site, **about)
 
 
 def _extract_all(

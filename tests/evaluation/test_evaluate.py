@@ -72,6 +72,17 @@ def test_evaluate_timing_across_recordings(tmp_path, model):
     assert found.cases[0].probabilities["timing"] == pytest.approx(found.cases[0].probabilities["sound"])
 
 
+def test_evaluate_sides_have_timelines_of_their_own(tmp_path, model):
+    rows = ["file,start_s,end_s,label,subject,site,side,recorded_at"]
+    for number, side in enumerate(("left", "right")):
+        recordings.write(tmp_path / f"{number}.wav", ["cavitation"], seed=number + 1)
+        rows.append(f"{number}.wav,0.2,0.25,cavitation,P1,mcp,{side},2026-11-22T10:0{4 * number}:00")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    found = popclass.evaluate(tmp_path, model=model)
+    assert [case.event.timing for case in found.cases] == ["consistent", "consistent"]
+    assert [each["column"] for each in found.scores["subgroups"]] == ["side"]
+
+
 def test_evaluate_partial_precision(tmp_path, model):
     recordings.write(tmp_path / "a.wav", ["cavitation"] * 3, seconds=1.4)
     (tmp_path / "labels.csv").write_text("file,start_s,end_s,label\na.wav,0.2,0.25,cavitation\n")
