@@ -54,6 +54,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "learning_rate": 0.06,
         "max_leaf_nodes": 8,
         "min_samples_leaf": 10,
+        "max_bins": 32,  # a fifth of the time of 255
         "max_features": 0.3,
         "l2_regularization": 5.0,
         "early_stopping": False,
