@@ -23,12 +23,13 @@ from measure import Bounds
 from thrusts import ROOMS, SKIN, generated
 
 from popclass.bursts import count
-from popclass.extraction import BURST_GAP_S
+from popclass.evaluation.counts import overlaps, series
 from popclass.metadata import Metadata
+from popclass.metrics.agreement import concordance
 from popclass.model.model import Model
 from popclass.pipeline import analyze
 from popclass.postprocess import postprocess
-from popclass.results import CAVITATION, Burst, RecordingResult
+from popclass.results import CAVITATION, RecordingResult
 from popclass.synthesis import Session, session_of
 from popclass.synthesis.recorder import GeneratedRecording
 
@@ -36,7 +37,6 @@ Recording = tuple[str, RecordingResult, list[np.ndarray]]  # place, result, onse
 
 PLACES = (*ROOMS, "open", SKIN)
 NEAR_S = 0.010
-MARGIN_S = 0.05  # from a thrust to a burst that overlaps with it
 LEVEL, LEAST, MOST = 0.90, 0.85, 0.95
 SHARED_ERRORS = np.arange(0, 4.1, 0.25)
 SEEDS = {False: 1700, True: 2700}  # of the scenes that are checked, and of those that are measured
@@ -76,8 +76,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def series_of(recording: GeneratedRecording) -> list[np.ndarray]:
     """Return the onsets of the cavitations of each thrust."""
-    onsets = np.array([label.start_s for label in recording.labels if label.label == CAVITATION])
-    return np.split(onsets, np.flatnonzero(np.diff(onsets) > BURST_GAP_S) + 1) if len(onsets) else []
+    return series([label.start_s for label in recording.labels if label.label == CAVITATION])
 
 
 def of_session(session: Session, model: Model) -> list[Recording]:
@@ -89,25 +88,14 @@ def of_session(session: Session, model: Model) -> list[Recording]:
     return [("sessions", result, series_of(one)) for result, one in zip(results, each, strict=True)]
 
 
-def thrusts_of(place: str, result: RecordingResult, series: Sequence[np.ndarray]) -> Iterator[Thrust]:
+def thrusts_of(place: str, result: RecordingResult, onsets_of: Sequence[np.ndarray]) -> Iterator[Thrust]:
     """Yield the thrusts of a recording, given the onsets of each."""
     onsets = np.array([event.start_s for event in result.events])
-    for pops in series:
+    for pops in onsets_of:
         own = {burst.burst for burst in result.bursts if overlaps(burst, pops)}
         posterior = [event.posteriors[CAVITATION] for event in result.events if event.burst in own]
         found = sum(bool((np.abs(onsets - pop) < NEAR_S).any()) for pop in pops)
         yield Thrust(place, len(pops), found, len(own), np.array(posterior))
-
-
-def overlaps(burst: Burst, pops: np.ndarray) -> bool:
-    """Return True if a burst overlaps with a thrust."""
-    return burst.start_s <= pops[-1] + MARGIN_S and burst.end_s >= pops[0] - MARGIN_S
-
-
-def concordance(truth: np.ndarray, measured: np.ndarray) -> float:
-    """Return Lin's concordance correlation coefficient (Lin 1989, Biometrics 45:255)."""
-    together = ((truth - truth.mean()) * (measured - measured.mean())).mean()
-    return float(2 * together / (truth.var() + measured.var() + (truth.mean() - measured.mean()) ** 2))
 
 
 def covered(thrusts: Sequence[Thrust], **constants: float) -> np.ndarray:
@@ -126,14 +114,14 @@ def report(recordings: Sequence[Recording], thrusts: Sequence[Thrust]) -> int:
             print(line(place, own))
     false = [
         burst.expected_cavitations
-        for _, result, series in recordings
+        for _, result, onsets_of in recordings
         for burst in result.bursts
-        if not any(overlaps(burst, pops) for pops in series)
+        if not any(overlaps(burst, pops) for pops in onsets_of)
     ]
     print(f"\nbursts without a thrust: {len(false)}, together {sum(false):.1f} cavitations expected\n")
     right = [
-        result.cavitations_low <= sum(map(len, series)) <= result.cavitations_high
-        for _, result, series in recordings
+        result.cavitations_low <= sum(map(len, onsets_of)) <= result.cavitations_high
+        for _, result, onsets_of in recordings
         if result.bursts
     ]
     with_row = covered([thrust for thrust in thrusts if thrust.bursts]).mean()
@@ -153,9 +141,10 @@ def line(place: str, thrusts: Sequence[Thrust]) -> str:
     with_row = [thrust for thrust in thrusts if thrust.bursts]
     found = sum(thrust.found for thrust in thrusts) / truth.sum()
     width = np.mean([one.high - one.low for one in counts])
+    agreement = concordance(truth, expected)
     return (
         f"{place:9s} {len(thrusts):7d} {truth.mean():6.2f} {found:6.3f} {1 - len(with_row) / len(thrusts):8.3f} "
-        f"{expected.mean():10.2f} {(expected - truth).mean():6.2f} {concordance(truth, expected):8.3f} "
+        f"{expected.mean():10.2f} {(expected - truth).mean():6.2f} {np.nan if agreement is None else agreement:8.3f} "
         f"{covered(with_row).mean():9.3f} {covered(thrusts).mean():9.3f} {width:7.2f}"
     )
 

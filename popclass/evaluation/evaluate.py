@@ -4,61 +4,81 @@ Subject, site and time of recording come from the labels, so that timelines run 
 cannot be read is reported and skipped. Labels without a class in the model are counted but not scored for
 classification.
 
-Scores on recordings that the model was trained on are too good. A model file holds the SHA-256 of each of its training
-recordings, so the same bytes are recognized under any name; a copy in another format is not. An adapted model knows
-the recordings it was adapted to, not those of its base.
-
-The inputs are recorded so that a score can be computed again: labels, recordings, options, versions, command. Files are
-identified by their SHA-256 and the last part of their names, so that the same inputs give the same bytes anywhere.
+A second model gets the same events where both have the same front end.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import os
-import platform
-import shlex
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from popclass.errors import AudioError, LabelError, UsageError
-from popclass.evaluation.matching import WINDOW_S, Case, cases_of, count_labels
+from popclass.evaluation.agreement import observed_counts, score_observers, share
+from popclass.evaluation.classification import score_classification
+from popclass.evaluation.comparison import Side, score_comparison
+from popclass.evaluation.counts import NO_CLASS, Counted, count_recordings, score_counts
+from popclass.evaluation.detection import score_detection
+from popclass.evaluation.end_to_end import counted_cases, score_answers, score_unlabelled
+from popclass.evaluation.matching import Case, cases_of, count_labels
 from popclass.evaluation.output import Evaluation
-from popclass.evaluation.scores import Scores, score_answers, score_classification, score_detection, score_unlabelled
+from popclass.evaluation.probabilities import score_calibration, score_net_benefit
+from popclass.evaluation.provenance import (
+    AnyModel,
+    about_model,
+    about_recordings,
+    base_name,
+    command,
+    inputs,
+    label_files,
+    trained_on,
+)
+from popclass.evaluation.subgroups import score_subgroups
+from popclass.extraction import Extraction, extract_events
 from popclass.label_rules import LabelRules
-from popclass.labels import LabelledRecording, read_labels
+from popclass.labels import LabelledRecording, Labels, read_labels
+from popclass.labels.memory import read_records
+from popclass.labels.read import note_unsure
 from popclass.metadata import Metadata
-from popclass.metrics.bootstrap import DRAWS, FEWEST_GROUPS, LEVEL
 from popclass.model.model import Model
-from popclass.pipeline import analyze, load_model
+from popclass.pipeline import apply_model, load_model
 from popclass.postprocess import posteriors, postprocess
-from popclass.results import Analysis
+from popclass.results import CAVITATION, Analysis, RecordingResult
 from popclass.timing.sites import lookup
-from popclass.training.dataset import check_times
-from popclass.utils.files import sha256_of
+from popclass.training.dataset import MfccTable, check_times, cut_clips
+from popclass.utils.checks import check_number
+from popclass.utils.extras import require_train
 from popclass.utils.text import one_line
 from popclass.version import __version__
 
 SCHEMA_VERSION = 1
-# Libraries that determine a number or a figure.
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "onnxruntime", "soundfile", "soxr", "av", "librosa", "matplotlib")
 
 Progress = Callable[[str, int, int], None]
-PathLike = str | os.PathLike[str]
-AnyModel = Model | PathLike | None
-Analyzed = list[tuple[LabelledRecording, Analysis]]
+Array = NDArray[np.float64]
+Extracted = list[tuple[LabelledRecording, Extraction]]
 
 
 def evaluate(
-    labelled: PathLike, *, model: AnyModel = None, partial: bool = False, progress: Progress | None = None
+    labelled: Any,
+    *,
+    labels: Any = None,
+    model: AnyModel = None,
+    partial: bool = False,
+    second: Any = None,
+    compare: AnyModel = None,
+    prevalence: Mapping[str, float] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a model on labelled recordings.
 
     Parameters
     ----------
-    labelled : path
+    labelled, labels
         As `popclass.train` takes them. Scores on recordings that the model was trained on are too good; these are
         listed in `scores["recordings"]["trained_on"]` (None where the model does not list them).
     model : Model or path, optional
@@ -66,6 +86,13 @@ def evaluate(
     partial : bool
         Whether the recordings named are labelled only in part. Sounds that no label covers are then not counted, and
         the precision of detection is not defined; else they are taken for `other`.
+    second : path, DataFrame or sequence of mapping, optional
+        Labels of a second observer: a path as `labelled`, or a table as `labels`. Recordings that both have labelled
+        are compared, see `popclass.evaluation.agreement`.
+    compare : Model or path, optional
+        A second model, evaluated on the same recordings, see `popclass.evaluation.comparison`.
+    prevalence : mapping of str to float, optional
+        Share of a class among the sounds of the population, 0 to 1, for which its predictive values are computed.
     progress : callable, optional
         Called with a description, the number of recordings done, and the number of all.
 
@@ -77,45 +104,135 @@ def evaluate(
     Raises
     ------
     LabelError
-        If the labels cannot be used, or the model knows none of them.
+        If the labels cannot be used, the model knows none of them, or the second observer labels no same recording.
     ModelError
-        If the model cannot be used.
+        If a model cannot be used.
     AudioError
         If no recording can be read.
+    UsageError
+        If an option is out of range.
 
     Examples
     --------
     >>> found = popclass.evaluate("labelled/", model="mine.onnx")                        # doctest: +SKIP
     >>> found.scores["classification"]["readings"]["both"]["balanced_accuracy"]          # doctest: +SKIP
     >>> found.save("evaluation/")                                                        # doctest: +SKIP
+    >>> table = [{"file": "hip", "start_s": 1.5, "label": "snapping", "subject": "P1"}]
+    >>> found = popclass.evaluate({"hip": (samples, 48_000)}, labels=table)              # doctest: +SKIP
     """
-    labels, chosen = read_labels(labelled), load_model(model)
-    _check_known(labels.recordings, chosen.classes)
-    metadata = {recording.name: _metadata(recording) for recording in labels.recordings}
-    analyzed, failed = _analyze_all(labels.recordings, chosen, progress)
-    cases = _cases(analyzed, metadata, chosen)
-    hashes = {recording.name: sha256_of(recording.path) for recording, _ in analyzed}
-    complete = [each for each in analyzed if each[0].whole is None and (each[0].verified or not partial)]
-    full = {recording.name for recording, _ in complete}
-    seconds = sum(analysis.info.duration_s for _, analysis in complete)
-    answers = score_answers(cases, chosen.classes, full, seconds)
-    warnings = [f"{a.info.name}: {line}" for _, a in analyzed for line in a.info.warnings]
+    require_train("evaluation")
+    options: dict[str, Any] = {"partial": partial, "prevalence": dict(prevalence or {})}
+    given = read_labels(labelled) if labels is None else note_unsure(read_records(labelled, labels))
+    chosen, other = load_model(model), None if compare is None else load_model(compare)
+    for each in (chosen, other):
+        if each is not None:
+            _check_known(given.recordings, each.classes)
+    _check_prevalence(options["prevalence"], chosen.classes)
+    observer = None if second is None else _read_second(labelled, second, in_memory=labels is not None)
+    shared = None if observer is None else share(given.recordings, observer.recordings)
+    metadata = {recording.name: _metadata(recording) for recording in given.recordings}
+    extracted, failed, mfcc = _extract_all(given.recordings, chosen, progress, with_mfcc=other is not None)
+    run = _run(extracted, metadata, chosen, partial=partial)
+    hashes = {recording.name: recording.sha256 for recording, _ in extracted}
+    words = command(labelled if labels is None else None, model=model, second=second, compare=compare, **options)
+    seconds = {} if observer is None else {"labelled": base_name(second), **label_files(observer)}
     scores = {
         "schema_version": SCHEMA_VERSION,
         "popclass": __version__,
-        "model": {"name": _base_name(chosen.name), "sha256": chosen.sha256, "classes": list(chosen.classes)},
+        "model": about_model(chosen),
         "partial": partial,
-        "inputs": _inputs(labelled, model, partial, labels.files, hashes.values()),
-        "recordings": _about_recordings(analyzed, failed, hashes, chosen),
+        "inputs": inputs(given, hashes, words, options, seconds),
+        "recordings": about_recordings(run.analyzed, failed, hashes, given, chosen),
+        **_scores(run, given.warnings, **options),
+        "observers": None if shared is None else score_observers(shared, run.results, partial=partial),
+        "comparison": None,
+    }
+    if other is not None:
+        if other.frontend.to_json() != chosen.frontend.to_json():
+            extracted, _, _ = _extract_all(given.recordings, other, progress)
+        compared = _run(extracted, metadata, other, partial)
+        first, other_side = (Side(each.rules, each.cases, each.counted) for each in (run, compared))
+        recordings = [recording for recording, _ in run.analyzed]
+        about = {**about_model(other), "trained_on": trained_on(other, hashes)}
+        found = score_comparison(first, other_side, recordings, run.complete, mfcc)
+        scores["comparison"] = {"model": about, **found}
+    observed = observed_counts(shared, run.results, partial=partial)
+    return Evaluation(scores, run.cases, run.rules, tuple(failed), run.counted, observed)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Labelled recordings as one model classifies them.
+
+    Attributes
+    ----------
+    rules : LabelRules
+        Those of the model.
+    analyzed : list of (LabelledRecording, Analysis)
+    cases : tuple of Case
+    results : dict of str to RecordingResult
+        By the name of the recording.
+    complete : list of (LabelledRecording, float)
+        Recordings in which every sound is labelled, with their length in seconds.
+    counted : Counted
+    """
+
+    rules: LabelRules
+    analyzed: list[tuple[LabelledRecording, Analysis]]
+    cases: tuple[Case, ...]
+    results: dict[str, RecordingResult]
+    complete: list[tuple[LabelledRecording, float]]
+    counted: Counted
+
+
+def _run(extracted: Extracted, metadata_of: Mapping[str, Metadata], model: Model, partial: bool) -> Run:
+    """Classify all recordings; each case has the probabilities of the four readings."""
+    recordings = [recording for recording, _ in extracted]
+    analyses = apply_model([extraction for _, extraction in extracted], model)
+    metadata = [metadata_of[recording.name] for recording in recordings]
+    timing = posteriors([replace(each, contextual=each.acoustic) for each in analyses], metadata, model)
+    both, results = posteriors(analyses, metadata, model), postprocess(analyses, metadata, model)
+    cases: list[Case] = []
+    for recording, analysis, timed, final, result in zip(recordings, analyses, timing, both, results, strict=True):
+        probabilities = {"sound": analysis.acoustic, "company": analysis.contextual, "timing": timed, "both": final}
+        cases += cases_of(recording, result.events, probabilities)
+    full = [recording.whole is None and (recording.verified or not partial) for recording in recordings]
+    labelled = list(compress(zip(recordings, results, strict=True), full))
+    complete = [(recording, result.duration_s) for recording, result in labelled]
+    analyzed, counted = list(zip(recordings, analyses, strict=True)), count_recordings(labelled)
+    by_name = {recording.name: result for recording, result in zip(recordings, results, strict=True)}
+    return Run(LabelRules.of(model), analyzed, tuple(cases), by_name, complete, counted)
+
+
+def _scores(run: Run, warnings: Sequence[str], *, partial: bool, prevalence: Mapping[str, float]) -> dict[str, Any]:
+    """Return the scores of one model."""
+    cases, classes = run.cases, run.rules.classes
+    answers = score_answers(cases, classes, run.complete, prevalence)
+    known = counted_cases(cases, run.complete)
+    lines = [f"{analysis.info.name}: {line}" for _, analysis in run.analyzed for line in analysis.info.warnings]
+    return {
         "labels": count_labels(cases),
-        "unknown_labels": count_labels(case for case in cases if case.truth not in chosen.classes),
-        "notes": [*labels.warnings, *warnings],
+        "unknown_labels": count_labels(case for case in cases if case.truth not in classes),
+        "notes": [*warnings, *lines],
         "detection": score_detection(cases, partial=partial),
         "elsewhere": score_unlabelled(answers),
         "end_to_end": answers,
-        "classification": score_classification(cases, LabelRules.of(chosen)),
+        "classification": score_classification(cases, run.rules),
+        "counts": score_counts(run.counted, None if CAVITATION in classes else NO_CLASS),
+        "specificity": {one["class"]: one["specificity"] for one in answers["classes"]},
+        "calibration": score_calibration(known, classes),
+        "net_benefit": score_net_benefit(known, classes),
+        "subgroups": score_subgroups(cases, [recording for recording, _ in run.analyzed], classes, run.complete),
     }
-    return Evaluation(scores, tuple(cases), chosen.classes, tuple(failed))
+
+
+def _read_second(labelled: Any, second: Any, *, in_memory: bool) -> Labels:
+    """Return the labels of a second observer, from files or from a table of the same recordings."""
+    if isinstance(second, str | os.PathLike):
+        return read_labels(second)
+    if not in_memory:
+        raise UsageError("second is a table: give labels= as a table, too, or the path of a CSV")
+    return read_records(labelled, second)
 
 
 def _check_known(recordings: Sequence[LabelledRecording], classes: Sequence[str]) -> None:
@@ -127,110 +244,51 @@ def _check_known(recordings: Sequence[LabelledRecording], classes: Sequence[str]
         )
 
 
+def _check_prevalence(prevalence: Mapping[str, float], classes: Sequence[str]) -> None:
+    for name, share_ in prevalence.items():
+        if name not in classes:
+            raise UsageError(f"prevalence of '{one_line(name)}': the classes of the model are {', '.join(classes)}")
+        check_number(share_, f"prevalence of {name}", 0, 1)
+
+
 def _metadata(recording: LabelledRecording) -> Metadata:
     try:
         site = None if recording.site is None else lookup(recording.site).name
     except UsageError as error:
         raise LabelError(f"{one_line(recording.name)}: {error}") from None
-    return Metadata(site=site, subject=recording.subject, recorded_at=recording.recorded_at)
+    about: dict[str, Any] = {name: getattr(recording, name) for name in ("subject", "recorded_at", "side", "extra")}
+    return Metadata(site=site, **about)
 
 
-def _analyze_all(
-    recordings: Sequence[LabelledRecording], model: Model, progress: Progress | None
-) -> tuple[Analyzed, list[str]]:
-    """Return the recordings with their analyses, and a line for each that cannot be read."""
-    analyzed: Analyzed = []
+def _extract_all(
+    recordings: Sequence[LabelledRecording], model: Model, progress: Progress | None, *, with_mfcc: bool = False
+) -> tuple[Extracted, list[str], Callable[[Case], Array]]:
+    """Return the recordings with their events, a line for each that cannot be read, and MFCC statistics of cases."""
+    extracted: Extracted = []
     failed: list[str] = []
+    statistics: dict[str, Array] = {}
     for done, recording in enumerate(recordings):
         if progress is not None:
             progress("extracting events", done, len(recordings))
+        table, name = MfccTable(), one_line(recording.name)
+        on_sounds = (lambda some, table=table: table.add(cut_clips(some))) if with_mfcc else None
+        source, rate = recording.samples or (recording.path, None)
         try:
-            analysis = analyze(recording.path, model, name=one_line(recording.name))
+            found = extract_events(source, model.frontend, sample_rate=rate, name=name, on_sounds=on_sounds)
         except AudioError as error:
             if len(recordings) == 1:
                 raise
             failed.append(str(error))
             continue
-        check_times(recording, analysis.info.duration_s)
-        analyzed.append((recording, analysis))
-    if not analyzed:
+        check_times(recording, found.info.duration_s)
+        extracted.append((recording, found))
+        if with_mfcc:
+            statistics[recording.name] = table.finish()
+    if not extracted:
         raise AudioError(f"none of {len(recordings)} recordings can be read; the first: {failed[0]}")
-    return analyzed, failed
 
+    def of(case: Case) -> Array:
+        place = 0 if case.event is None else case.event.event - 1
+        return np.asarray(statistics[case.recording.name][place])
 
-def _cases(analyzed: Analyzed, metadata_of: dict[str, Metadata], model: Model) -> list[Case]:
-    """Return the cases of all recordings, with the probabilities of the four readings."""
-    analyses = [analysis for _, analysis in analyzed]
-    metadata = [metadata_of[recording.name] for recording, _ in analyzed]
-    timing = posteriors([replace(each, contextual=each.acoustic) for each in analyses], metadata, model)
-    both, results = posteriors(analyses, metadata, model), postprocess(analyses, metadata, model)
-    cases: list[Case] = []
-    for (recording, analysis), timed, final, result in zip(analyzed, timing, both, results, strict=True):
-        probabilities = {"sound": analysis.acoustic, "company": analysis.contextual, "timing": timed, "both": final}
-        cases += cases_of(recording, result.events, probabilities)
-    return cases
-
-
-def _about_recordings(analyzed: Analyzed, failed: Sequence[str], hashes: dict[str, str], model: Model) -> Scores:
-    clips = [analysis for recording, analysis in analyzed if recording.whole is not None]
-    trained_on = model.info["training"].get("sha256")
-    if trained_on is not None:
-        trained_on = [name for name, digest in hashes.items() if digest in set(trained_on)]
-    return {
-        "heard": len(analyzed),  # a stored name
-        "failed": list(failed),
-        "clips": len(clips),
-        "clips_without_event": sum(not analysis.events for analysis in clips),
-        "subjects": len({recording.subject for recording, _ in analyzed} - {None}),
-        "minutes": sum(analysis.info.duration_s for _, analysis in analyzed) / 60,
-        "trained_on": trained_on,
-    }
-
-
-def _inputs(labelled: PathLike, model: AnyModel, partial: bool, files: Sequence[Path], hashes: Iterable[str]) -> Scores:
-    """Return what identifies an evaluation besides its model: label files, SHA-256 of recordings, options, versions."""
-    return {
-        "labelled": _base_name(labelled),
-        "label_files": len(files),
-        "label_files_sha256": _combined(map(sha256_of, files)) if files else None,
-        "recordings_sha256": _combined(hashes),
-        "command": _command(labelled, model, partial),
-        "options": {
-            "partial": partial,
-            "window_s": WINDOW_S,
-            "intervals": {"level": LEVEL, "draws": DRAWS, "fewest_groups": FEWEST_GROUPS},
-        },
-        "versions": {"python": platform.python_version(), **{n: importlib.metadata.version(n) for n in LIBRARIES}},
-    }
-
-
-def _command(labelled: PathLike, model: AnyModel, partial: bool) -> str:
-    """Return the equivalent command, paths shortened to their last parts.
-
-    Examples
-    --------
-    >>> _command("held out/labels.csv", "models/mine.onnx", True)
-    'popclass evaluate labels.csv --model mine.onnx --partial'
-    """
-    words = ["popclass", "evaluate", _base_name(labelled)]
-    if isinstance(model, Model):
-        model = None if model.name == "default" else model.name
-    if model is not None:
-        words += ["--model", _base_name(model)]
-    return shlex.join([*words, *(["--partial"] if partial else [])])
-
-
-def _base_name(path: PathLike) -> str:
-    """Return the last part of a path, also of `.` and `..`.
-
-    Examples
-    --------
-    >>> _base_name("recordings/labelled/")
-    'labelled'
-    """
-    return one_line(Path(path).name or Path(path).resolve().name)
-
-
-def _combined(digests: Iterable[str]) -> str:
-    """Return one SHA-256 of several, independent of their order: of the sorted digests, a line each."""
-    return hashlib.sha256("".join(f"{digest}\n" for digest in sorted(digests)).encode()).hexdigest()
+    return extracted, failed, of

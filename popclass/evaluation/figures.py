@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from popclass.audio import open_recording
+from popclass.evaluation.classification import READINGS
 from popclass.evaluation.matching import Case
-from popclass.evaluation.scores import READINGS
+from popclass.labels import LabelledRecording
 from popclass.results import Event
 
 Readings = Mapping[str, Mapping[str, Any]]
@@ -61,7 +62,7 @@ def confusion(answers: Mapping[str, Any]) -> Figure:
     Parameters
     ----------
     answers : mapping
-        The `table` of `popclass.evaluation.scores.score_answers`.
+        The `table` of `popclass.evaluation.end_to_end.score_answers`.
     """
     columns = [*answers["columns"], "missed"]
     rows = {row["truth"]: [*row["given"], row["missed"]] for row in answers["rows"]}
@@ -155,6 +156,11 @@ def save_figures(scores: Mapping[str, Any], folder: Path) -> list[str]:
     if scores["classification"]["events"]:
         readings = scores["classification"]["readings"]
         made |= {"reliability.png": reliability(readings), "risk_coverage.png": risk_coverage(readings)}
+    return save_all(made, folder)
+
+
+def save_all(made: Mapping[str, Figure], folder: Path) -> list[str]:
+    """Write figures by the names of their files; return the names."""
     for name, figure in made.items():
         save_figure(figure, folder / name)
     return list(made)
@@ -173,7 +179,7 @@ def save_pictures(cases: Sequence[Case], classes: Sequence[str], folder: Path) -
 
 def picture(case: Case, event: Event, classes: Sequence[str]) -> Figure:
     """Plot half a second around an event, the 30 ms of its onset, and a spectrogram, under its labels."""
-    samples, start_s = _excerpt(case.recording.path, event)
+    samples, start_s = _excerpt(case.recording, event)
     seconds = start_s + np.arange(len(samples)) / event.sample_rate
     made = new_figure(7.8, 6.2)
     made.suptitle(_title(case, event, classes), fontsize=9, x=0.01, ha="left")
@@ -185,12 +191,13 @@ def picture(case: Case, event: Event, classes: Sequence[str]) -> Figure:
     return made
 
 
-def _excerpt(path: Path, event: Event) -> tuple[Samples, float]:
+def _excerpt(labelled: LabelledRecording, event: Event) -> tuple[Samples, float]:
     """Return samples of the event's channel around its onset, and the time of the first in seconds from the onset."""
     margin = round(AROUND_S * event.sample_rate)
     first, stop = max(event.onset - margin, 0), event.onset + margin
     pieces, at = [], 0
-    with open_recording(path) as recording:
+    source, rate = labelled.samples or (labelled.path, None)
+    with open_recording(source, sample_rate=rate) as recording:
         for block in recording.blocks():
             pieces.append(np.asarray(block[max(first - at, 0) : stop - at, event.channel - 1], dtype=np.float32))
             at += len(block)

@@ -14,7 +14,7 @@ the strongest event is the labelled sound, as in training. Sounds labelled `unsu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,8 +55,6 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event]) -> list[tuple[int, i
     >>> pair([LabelRow(0.995, 0.995, "snapping"), LabelRow(1.0, 1.0, "cavitation")], [click])
     [(1, 0)]
     """
-    from scipy.optimize import linear_sum_assignment
-
     onsets = np.array([event.start_s for event in events], dtype=float)
     levels = np.array([event.snr_db for event in events], dtype=float)
     starts = match_starts(onsets, rows, [EXACT_S] * len(rows))
@@ -64,22 +62,63 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event]) -> list[tuple[int, i
     free = np.ones(len(events), dtype=bool)
     free[list(exported.values())] = False
     reach = [near[free[near] & (i not in exported)] for i, near in enumerate(_reach(rows, onsets))]
-    pairs = list(exported.items())
-    for some, candidates in _apart(reach, len(events)):
+
+    def cost(i: int, candidates: Indices) -> Array:
+        if rows[i].names_onset:
+            return np.abs(onsets[candidates] - rows[i].start_s)
+        level = levels[candidates]
+        return np.asarray(_WEAKEST_S * (level.max() - level) / max(float(np.ptp(level)), 1.0))
+
+    return sorted([*exported.items(), *_cheapest(reach, len(events), cost)])
+
+
+def pair_labels(first: Sequence[LabelRow], second: Sequence[LabelRow]) -> list[tuple[int, int]]:
+    """Match the labels of two observers: those that overlap or lie at most 10 ms apart, the closest starts together.
+
+    Parameters
+    ----------
+    first, second : sequence of LabelRow
+        In any order. Labels that mark an onset count as their start.
+
+    Returns
+    -------
+    list of (int, int)
+        Places in both, by the first.
+
+    Examples
+    --------
+    >>> pair_labels([LabelRow(1.0, 1.0, "other")], [LabelRow(1.2, 1.4, "other"), LabelRow(0.9, 1.1, "snapping")])
+    [(0, 1)]
+    """
+    (starts, ends), (others, others_end) = _stretches(first), _stretches(second)
+    gaps = (np.maximum(others - end, start - others_end) for start, end in zip(starts, ends, strict=True))
+    reach = [np.flatnonzero(gap <= WINDOW_S + ROUNDING_S) for gap in gaps]
+    return sorted(_cheapest(reach, len(second), lambda i, at: np.abs(others[at] - starts[i])))
+
+
+def _stretches(rows: Sequence[LabelRow]) -> tuple[Array, Array]:
+    starts = np.array([row.start_s for row in rows], dtype=float)
+    return starts, np.array([row.start_s if row.names_onset else row.end_s for row in rows], dtype=float)
+
+
+def _cheapest(
+    reach: Sequence[Indices], columns: int, cost_of: Callable[[int, Indices], Array]
+) -> list[tuple[int, int]]:
+    """Return the maximum matching of rows with columns in their reach that has the least total cost."""
+    from scipy.optimize import linear_sum_assignment
+
+    pairs = []
+    for some, candidates in apart(reach, columns):
         cost = np.full((len(some), len(candidates)), np.inf)
         for at, i in enumerate(some):
             inside = np.isin(candidates, reach[i])
-            level = levels[candidates[inside]]
-            if rows[i].names_onset:
-                cost[at, inside] = np.abs(onsets[candidates[inside]] - rows[i].start_s)
-            else:
-                cost[at, inside] = _WEAKEST_S * (level.max() - level) / max(float(np.ptp(level)), 1.0)
+            cost[at, inside] = cost_of(int(i), candidates[inside])
         allowed = np.isfinite(cost)
         # dearer than any choice of pairs: as many as possible come first
         forbidden = 1.0 + cost[allowed].max() * min(cost.shape)
         chosen = zip(*linear_sum_assignment(np.where(allowed, cost, forbidden)), strict=True)
         pairs += [(int(some[at]), int(candidates[j])) for at, j in chosen if allowed[at, j]]
-    return sorted(pairs)
+    return pairs
 
 
 def _reach(rows: Sequence[LabelRow], onsets: Array) -> list[Indices]:
@@ -92,19 +131,19 @@ def _reach(rows: Sequence[LabelRow], onsets: Array) -> list[Indices]:
     return [order[a:b] for a, b in zip(first, stop, strict=True)]
 
 
-def _apart(reach: Sequence[Indices], events: int) -> Iterator[tuple[Indices, Indices]]:
-    """Yield groups of rows and events that compete with each other."""
+def apart(reach: Sequence[Indices], columns: int) -> Iterator[tuple[Indices, Indices]]:
+    """Yield groups of rows and columns that are connected, given the columns in reach of each row."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    n = len(reach) + events
+    n = len(reach) + columns
     rows = np.repeat(np.arange(len(reach)), [len(near) for near in reach])
     near = np.concatenate([*reach, np.empty(0, dtype=np.intp)]).astype(np.intp)
     graph = coo_array((np.ones(len(rows)), (rows, len(reach) + near)), shape=(n, n))
     group = connected_components(graph, directed=False)[1]
-    of_rows, of_events = group[: len(reach)], group[len(reach) :]
-    for number in np.intersect1d(of_rows, of_events):
-        yield np.flatnonzero(of_rows == number), np.flatnonzero(of_events == number)
+    of_rows, of_columns = group[: len(reach)], group[len(reach) :]
+    for number in np.intersect1d(of_rows, of_columns):
+        yield np.flatnonzero(of_rows == number), np.flatnonzero(of_columns == number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +228,19 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilitie
 
 
 def groups_of(cases: Sequence[Case]) -> tuple[str, list[str]]:
-    """Return the kind and names of the groups for intervals: subjects if several and all known, else recordings."""
-    subjects = [case.recording.subject for case in cases]
+    """Return the kind and names of the groups for intervals, one name a case; see `groups_of_recordings`."""
+    return groups_of_recordings([case.recording for case in cases])
+
+
+def groups_of_recordings(recordings: Sequence[LabelledRecording]) -> tuple[str, list[str]]:
+    """Return the kind and names of the groups of recordings, with repetitions.
+
+    Groups are subjects if several and all known, else recordings; a clip belongs to the one it was cut from.
+    """
+    subjects = [recording.subject for recording in recordings]
     if None not in subjects and len(set(subjects)) > 1:
         return "subject", [str(subject) for subject in subjects]
-    return "recording", [case.recording.name for case in cases]
+    return "recording", [recording.source or recording.name for recording in recordings]
 
 
 def count_labels(cases: Iterable[Case]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""An evaluation and its folder: `scores.json`, `events.csv`, `report.md` and figures.
+"""An evaluation and its folder: `scores.json`, `events.csv`, `counts.csv`, `report.md`, `methods.md` and figures.
 
 The folder is new or empty, so that nothing of another evaluation stays in it. Everything is made in a hidden folder
 inside and moved out when all of it is there.
@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from popclass.evaluation.classification import READINGS, worst
+from popclass.evaluation.counts import SUBJECT, Counted
 from popclass.evaluation.matching import MATCHED, Case
 from popclass.evaluation.report import markdown, text
-from popclass.evaluation.scores import READINGS, worst
 from popclass.formats.csv_io import cell, csv_line
+from popclass.label_rules import LabelRules
+from popclass.labels import LabelledRecording
 from popclass.utils.files import write_text
 from popclass.utils.folders import check_new_folder, filling
 from popclass.utils.text import visible
@@ -37,16 +40,27 @@ class Evaluation:
         Plain numbers, as `scores.json` holds them.
     cases : tuple of Case
         Every labelled and every detected sound, by recording and time.
-    classes : tuple of str
-        Of the model.
+    rules : LabelRules
+        Those of the model.
     failed : tuple of str
         A line for each recording that could not be used.
+    counted : Counted
+        True and counted cavitations of recordings, bursts and subjects.
+    observed : list of (int, int)
+        Cavitations that two observers labelled, of each recording that both have labelled.
     """
 
     scores: dict[str, Any]
     cases: tuple[Case, ...]
-    classes: tuple[str, ...]
+    rules: LabelRules
     failed: tuple[str, ...] = ()
+    counted: Counted = field(default_factory=Counted)
+    observed: Sequence[tuple[int, int]] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes of the model."""
+        return self.rules.classes
 
     @property
     def classified(self) -> tuple[Case, ...]:
@@ -69,13 +83,18 @@ class Evaluation:
             self._fill(part)
 
     def _fill(self, folder: Path) -> None:
-        from popclass.evaluation.figures import save_figures, save_pictures
+        from popclass.evaluation.figures import save_all, save_figures, save_pictures
+        from popclass.evaluation.methods import methods
+        from popclass.evaluation.study_figures import study_figures
 
         stored = json.dumps(self.scores, indent=1, ensure_ascii=False, allow_nan=False)
         write_text(folder / "scores.json", stored + "\n")
         write_text(folder / "events.csv", _event_lines(self.cases, self.classes))
+        write_text(folder / "counts.csv", _count_lines(self.counted))
+        write_text(folder / "methods.md", methods(self.scores))
         figures = save_figures(self.scores, folder)
-        errors = save_pictures(worst(self.classified, self.classes, MOST_ERRORS), self.classes, folder)
+        figures += save_all(study_figures(self.scores, self.counted, self.observed), folder)
+        errors = save_pictures(worst(self.classified, self.rules, MOST_ERRORS), self.classes, folder)
         write_text(folder / "report.md", markdown(self.scores, figures, errors))
 
 
@@ -90,7 +109,8 @@ def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[st
     columns = (
         *("recording", "status", "truth", "truth_start_s", "truth_end_s", "event", "start_s", "onset_error_s"),
         *("label", "p_label", "acoustic_label", *probabilities, "novelty", "timing", "since_cavitation_s", "snr_db"),
-        *("subject", "site", "recorded_at", *(f"posterior_{name}" for name in classes)),
+        *("subject", "site", "recorded_at", *(f"posterior_{name}" for name in classes), "side"),
+        *(own := _own_columns(case.recording for case in cases)),
     )
     yield csv_line(columns)
     for case in cases:
@@ -105,6 +125,8 @@ def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[st
             "subject": info.subject,
             "site": info.site,
             "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
+            "side": info.side,
+            **{name: info.extra.get(name) for name in own},
         }
         if case.event is not None:
             known |= {f"posterior_{name}": p for name, p in case.event.posteriors.items()}
@@ -112,6 +134,25 @@ def _event_lines(cases: Sequence[Case], classes: tuple[str, ...]) -> Iterator[st
             known |= {_column(reading, name): float(p) for name, p in zip(classes, table, strict=True)}
         # probabilities of all readings have the decimals of `p_<class>`
         yield csv_line(cell(_OF_READING.sub("", name), known[name]) for name in columns)
+
+
+def _count_lines(counted: Counted) -> Iterator[str]:
+    """Yield the counts as CSV, header first."""
+    numbers = ("expected_cavitations", "cavitations_low", "cavitations_high")
+    own = _own_columns(each.recording for each in counted.counts)
+    yield csv_line(("unit", "recording", "subject", "start_s", "true", *numbers, "named", "rows", "side", *own))
+    for each in counted.counts:
+        info, cavitations = each.recording, each.counted
+        name = None if each.unit == SUBJECT else visible(info.name)
+        start = None if each.start_s is None else cell("start_s", each.start_s)
+        bounds = (cell(numbers[0], cavitations.expected), cavitations.low, cavitations.high)
+        about = [None] * (1 + len(own)) if each.unit == SUBJECT else [info.side, *map(info.extra.get, own)]
+        yield csv_line((each.unit, name, info.subject, start, each.true, *bounds, each.named, each.rows, *about))
+
+
+def _own_columns(recordings: Iterable[LabelledRecording]) -> tuple[str, ...]:
+    """Return the names of the user's own columns, in the order of the labels."""
+    return tuple(dict.fromkeys(name for recording in recordings for name in recording.extra))
 
 
 def _column(reading: str, name: str) -> str:

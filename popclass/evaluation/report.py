@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from popclass.evaluation.scores import READINGS
+from popclass.evaluation.classification import READINGS
+from popclass.evaluation.end_to_end import RATIOS
+from popclass.evaluation.study_report import (
+    benefit_parts,
+    calibration_parts,
+    comparison_parts,
+    count_parts,
+    observer_parts,
+    prevalence_parts,
+    ranged,
+    subgroup_rows,
+)
 from popclass.metrics.tables import figure, markdown_table, table, with_interval
 from popclass.utils.text import one_line
 
@@ -14,8 +25,9 @@ Scores = Mapping[str, Any]
 Sections = Iterator[tuple[str, list[Any]]]  # headings, each with paragraphs and tables; empty ones are not shown
 
 MOST_LIKELY = (
-    "These scores take the most likely class for the answer, even where the label is 'uncertain': balanced accuracy "
-    "can be perfect and a fifth of the labels uncertain. 'With both' is the basis of popclass's labels."
+    "These scores take the class that the model would name for the answer, even where the label is 'uncertain': "
+    "balanced accuracy can be perfect and a fifth of the labels uncertain. 'With both' is the basis of popclass's "
+    "labels."
 )
 
 
@@ -39,7 +51,7 @@ def markdown(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) 
     """
     lines = []
     for heading, parts in (*_summary(scores), *_details(scores, figures, errors)):
-        lines += [heading] if heading else []
+        lines += [heading] if heading and any(parts) else []
         lines += [part if isinstance(part, str) else markdown_table(part) for part in parts if part]
     return "\n\n".join(lines) + "\n"
 
@@ -50,13 +62,20 @@ def _summary(scores: Scores) -> Sections:
     if scores["labels"]:
         yield "## From recording to answer", _answers(scores["end_to_end"])
     yield "## Classification", _classification(scores)
+    yield "## Counts", count_parts(scores["counts"])
+    yield "## Observers", observer_parts(scores["observers"])
+    yield "## Two models", comparison_parts(scores["comparison"], scores["model"])
 
 
 def _details(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) -> Sections:
     classification = scores["classification"]
     for name in ("sound", "both") if classification["events"] else ():
-        explained = f"Of each class, {READINGS[name]}, the most likely class taken for the answer:"
+        explained = f"Of each class, {READINGS[name]}, the class that the model would name taken for the answer:"
         yield "", [explained, _ranked_rows(classification["readings"][name]["classes"])]
+    yield "## Calibration", calibration_parts(scores["calibration"])
+    yield "## Net benefit", benefit_parts(scores["net_benefit"])
+    for part in scores["subgroups"]:
+        yield f"## Subgroups by {one_line(part['column'])}", [subgroup_rows(part)]
     for name, parts in (("subject", classification["subjects"]), ("site", classification["sites"])):
         if parts:
             yield f"## By {name}", [_part_rows(name, parts)]
@@ -74,7 +93,7 @@ def _details(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) 
 def _recordings(scores: Scores) -> str:
     info = scores["recordings"]
     subjects = f" of {info['subjects']} subjects" if info["subjects"] > 1 else ""
-    counts = _listed(scores["labels"]) or "no labelled sound"
+    counts = listed(scores["labels"]) or "no labelled sound"
     line = f"{info['heard']} recordings{subjects}, {info['minutes']:.1f} minutes: {counts}."
     if info["clips_without_event"]:
         line += f" In {info['clips_without_event']} clips no event was detected."
@@ -108,7 +127,7 @@ def _brackets(scores: Scores) -> str:
 def _detection(scores: Scores) -> list[Any]:
     found, others = scores["detection"], scores["elsewhere"]
     without = f"Events without a label, in {others['minutes']:.1f} minutes labelled completely: {others['events']} "
-    unlabelled = [f"{without}({_listed(others['called'])})."] if others["events"] else []
+    unlabelled = [f"{without}({listed(others['called'])})."] if others["events"] else []
     if not found["scored"]:
         return [f"Detection is not scored: {found['reason']}.", *unlabelled]
     precision, recall, f = _spanned(found, ("precision", "recall", "f"))
@@ -133,28 +152,29 @@ def _answers(answers: Scores) -> list[Any]:
     rest = "counts as 'other'" if known else "is not counted, since it may be anything"
     explained = (
         f"From recording to answer, what has no label {rest}; intervals over {answers['intervals_over']}s. "
-        "Sensitivity: found and given the class, of all labelled. Positive predictive value: of the class, of all that "
-        "were given it."
+        "Sensitivity: found and given the class, of all labelled. Specificity: not given it, of all others. Positive "
+        "predictive value: of the class, of all that were given it."
     )
-    classes = [["class", "labelled", "sensitivity", "called", "positive predictive value"]]
+    classes = [["class", "labelled", "sensitivity", "specificity", "called", "positive predictive value"]]
     for one in answers["classes"]:
-        found, right = _spanned(one, ("sensitivity", "positive_predictive_value"))
-        classes.append([one["class"], one["labelled"], found, one["called"], right])
+        found, spared, right = _spanned(one, RATIOS)
+        classes.append([one["class"], one["labelled"], found, spared, one["called"], right])
     calls = ""
     if false["per_minute"] is not None:
-        calls = f"{false['count']} in {false['minutes']:.1f} minutes, {false['per_minute']:.2f} a minute."
+        rate = ranged(false["per_minute"], false["interval"])
+        calls = f"{false['count']} in {false['minutes']:.1f} minutes, {rate} a minute."
         calls = f"False joint calls, where no joint sound is labelled: {calls}"
     labels = [["true \\ label", *given["columns"], "missed"]]
     labels += [[row["truth"], *row["given"], row["missed"]] for row in given["rows"]]
     labels += [["(unlabelled)", *given["unlabelled"], "-"]] if known else []
-    return [explained, _rows(*classes), calls, _rows(*labels)]
+    return [explained, _rows(*classes), *prevalence_parts(answers), calls, _rows(*labels)]
 
 
 def _classification(scores: Scores) -> list[Any]:
     one, foreign = scores["classification"], scores["classification"]["found_without_class"]
     missing = [f"{one['not_found']} were not found"] if one["not_found"] else []
     if foreign:
-        missing.append(f"{sum(foreign.values())} were found, but the model has no such class: {_listed(foreign)}")
+        missing.append(f"{sum(foreign.values())} were found, but the model has no such class: {listed(foreign)}")
     found = f"Classification of {one['events']} of {sum(scores['labels'].values())} labelled sounds"
     found += f" ({'; '.join(missing)})" if missing else ""
     found += f"; intervals over {one['intervals_over']}s."
@@ -216,5 +236,6 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def listed(counts: Mapping[str, int]) -> str:
+    """Return the numbers that are not 0 with their names, as a text."""
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count)

@@ -206,8 +206,8 @@ def ratios(counts: Mapping[str, Counts], groups: Sequence[str]) -> tuple[dict[st
 
     Parameters
     ----------
-    counts : mapping of str to (part, whole, *kinds), each an ndarray of int or bool, shape (n,)
-        Numbers that each event adds to part and whole of a ratio. Events that add to the whole, and those of each
+    counts : mapping of str to (part, whole, *kinds), each an ndarray of numbers or bool, shape (n,)
+        What each event adds to part and whole of a ratio. Events that add to the whole, and those of each
         further kind, must be found in five groups.
     groups : sequence of str, length n
 
@@ -219,7 +219,7 @@ def ratios(counts: Mapping[str, Counts], groups: Sequence[str]) -> tuple[dict[st
     """
 
     def figures(at: Indices | slice) -> dict[str, float | None]:
-        sums = {name: (int(part[at].sum()), int(whole[at].sum())) for name, (part, whole, *_) in counts.items()}
+        sums = {name: (part[at].sum().item(), whole[at].sum().item()) for name, (part, whole, *_) in counts.items()}
         return {name: part / whole if whole else None for name, (part, whole) in sums.items()}
 
     behind = {name: [whole > 0, *kinds] for name, (_, whole, *kinds) in counts.items()}

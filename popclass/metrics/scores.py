@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
 
 
-def score(y: Whole, probabilities: Floats, classes: Sequence[str]) -> dict[str, Any]:
+def score(y: Whole, probabilities: Floats, classes: Sequence[str], *, answers: Whole | None = None) -> dict[str, Any]:
     """Return all scores as plain numbers; None where there is nothing to divide by.
 
     Parameters
@@ -35,6 +35,8 @@ def score(y: Whole, probabilities: Floats, classes: Sequence[str]) -> dict[str, 
         True classes, 0 to k - 1.
     probabilities : ndarray, shape (n, k)
     classes : sequence of str, length k
+    answers : ndarray of int, shape (n,), optional
+        Class that each event is called (default: the most likely one, to which the ECE always applies).
 
     Examples
     --------
@@ -43,7 +45,7 @@ def score(y: Whole, probabilities: Floats, classes: Sequence[str]) -> dict[str, 
     ([[1, 0], [1, 0]], 0.5, None)
     """
     n, k, bins = len(y), len(classes), reliability(y, probabilities)
-    confusion = confusion_matrix(y * k + probabilities.argmax(axis=1), k)
+    confusion = confusion_matrix(y * k + (probabilities.argmax(axis=1) if answers is None else answers), k)
     ratios = class_ratios(confusion)
     return {
         "events": n,
@@ -114,11 +116,14 @@ def reliability(y: Whole, probabilities: Floats) -> list[dict[str, Any]]:
     ]
 
 
-def risk_coverage(y: Whole, probabilities: Floats, *, points: int = POINTS) -> list[dict[str, float]]:
+def risk_coverage(
+    y: Whole, probabilities: Floats, *, points: int = POINTS, answers: Whole | None = None
+) -> list[dict[str, float]]:
     """Return a risk-coverage curve (El-Yaniv & Wiener 2010, JMLR).
 
-    Events are answered in the order of their largest probability. The curve has the share of wrong answers (`risk`) and
-    the least `probability` that is answered, at even steps of `coverage` up to 1; it is empty without events.
+    Events are answered in the order of the probability of their answer. The curve has the share of wrong answers
+    (`risk`) and the least `probability` that is answered, at even steps of `coverage` up to 1; it is empty without
+    events.
 
     Parameters
     ----------
@@ -126,6 +131,8 @@ def risk_coverage(y: Whole, probabilities: Floats, *, points: int = POINTS) -> l
     probabilities : ndarray, shape (n, k)
     points : int
         Number of steps.
+    answers : ndarray of int, shape (n,), optional
+        As `score`.
 
     Examples
     --------
@@ -136,9 +143,10 @@ def risk_coverage(y: Whole, probabilities: Floats, *, points: int = POINTS) -> l
     n = len(y)
     if not n:
         return []
-    largest = probabilities.max(axis=1)
+    answers = probabilities.argmax(axis=1) if answers is None else answers
+    largest = probabilities[np.arange(n), answers]
     order = np.argsort(-largest, kind="stable")
-    wrong = np.cumsum((probabilities.argmax(axis=1) != y)[order])
+    wrong = np.cumsum((answers != y)[order])
     last = np.unique(np.maximum(np.round(np.arange(1, points + 1) / points * n).astype(int), 1))
     return [
         {"coverage": float(k / n), "probability": float(largest[order[k - 1]]), "risk": float(wrong[k - 1] / k)}

@@ -1,16 +1,18 @@
 """Evaluation of a model on labelled recordings."""
 
+import csv
 import hashlib
 import json
 
 import numpy as np
 import pytest
 import recordings
+import soundfile as sf
 
 import popclass
 from popclass.cli import main
-from popclass.errors import AudioError, LabelError
-from popclass.evaluation.scores import worst
+from popclass.errors import AudioError, LabelError, UsageError
+from popclass.evaluation.classification import worst
 from popclass.model.model import Model
 
 KINDS = ["cavitation", "snapping", "other"]
@@ -40,7 +42,7 @@ def test_evaluate_permuted_labels(tmp_path, model, labelled):
     sound = found.scores["classification"]["readings"]["sound"]
     assert sound["balanced_accuracy"] == 0.0
     assert found.scores["detection"]["recall"] == 1.0
-    shown = worst(found.classified, found.classes, 2)
+    shown = worst(found.classified, found.rules, 2)
     given_to_truth = [case.probabilities["both"][found.classes.index(case.truth)] for case in shown]
     everything = [case.probabilities["both"][found.classes.index(case.truth)] for case in found.classified]
     assert given_to_truth == sorted(everything)[:2]
@@ -68,6 +70,17 @@ def test_evaluate_timing_across_recordings(tmp_path, model):
     place = found.classes.index("cavitation")
     assert second["timing"][place] < second["sound"][place]
     assert found.cases[0].probabilities["timing"] == pytest.approx(found.cases[0].probabilities["sound"])
+
+
+def test_evaluate_sides_have_timelines_of_their_own(tmp_path, model):
+    rows = ["file,start_s,end_s,label,subject,site,side,recorded_at"]
+    for number, side in enumerate(("left", "right")):
+        recordings.write(tmp_path / f"{number}.wav", ["cavitation"], seed=number + 1)
+        rows.append(f"{number}.wav,0.2,0.25,cavitation,P1,mcp,{side},2026-11-22T10:0{4 * number}:00")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    found = popclass.evaluate(tmp_path, model=model)
+    assert [case.event.timing for case in found.cases] == ["consistent", "consistent"]
+    assert [each["column"] for each in found.scores["subgroups"]] == ["side"]
 
 
 def test_evaluate_partial_precision(tmp_path, model):
@@ -105,7 +118,9 @@ def test_evaluate_no_events(tmp_path, model, labelled):
     assert found.scores["classification"]["events"] == 0
     assert found.scores["detection"]["recall"] is None
     found.save(tmp_path / "out")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"scores.json", "events.csv", "report.md"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("scores.json", "events.csv", "counts.csv", "report.md", "methods.md")
+    }
 
 
 def test_evaluate_unknown_labels(tmp_path, model, labelled):
@@ -162,6 +177,46 @@ def test_end_to_end_table(tmp_path, model):
     head = next(line for line in lines if "balanced accuracy" in line and "log loss" in line)
     readings = [line for line in lines if line.startswith(("sound alone", "with "))]
     assert {len(line) for line in [head, *readings]} == {len(head)}, "columns are in line"
+
+
+def test_evaluate_table_in_memory(tmp_path, model, labelled):
+    folder = labelled(tmp_path, [KINDS, KINDS[::-1]])
+    with (folder / "labels.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    arrays = {name: (sf.read(folder / name, dtype="int16")[0], 48_000) for name in ("0.wav", "1.wav")}
+    found = popclass.evaluate(arrays, labels=table, model=model)
+    expected = popclass.evaluate(folder, model=model)
+    for part in ("detection", "end_to_end", "classification", "counts", "calibration"):
+        assert found.scores[part] == expected.scores[part]
+    assert found.scores["inputs"]["labelled"] == "(table)"
+    found.save(tmp_path / "out")
+    assert popclass.evaluate(folder, labels=table, model=model).scores["counts"] == expected.scores["counts"]
+
+
+def test_evaluate_scores_weighted_answers(tmp_path, model, labelled):
+    """A model with weights is scored by the classes that it names."""
+    heavy = {**model.info["thresholds"], "weights": {"cavitation": 1e-6, "snapping": 1e-6, "other": 1e6}}
+    weighted = Model(model.graph, {**model.info, "thresholds": heavy})
+    folder = labelled(tmp_path, [KINDS, KINDS])
+    found = popclass.evaluate(folder, model=weighted)
+    assert {case.event.label for case in found.cases if case.event is not None} <= {"other", "uncertain"}
+    both = found.scores["classification"]["readings"]["both"]
+    assert [one["recall"] for one in both["classes"]] == [0, 0, 1]
+    assert both["balanced_accuracy"] == pytest.approx(1 / 3)
+    assert {case.truth for case in worst(found.classified, found.rules, 9)} == {"cavitation", "snapping"}
+
+
+def test_evaluate_groups_clips_by_source(tmp_path, model):
+    for number in range(4):
+        for kind in KINDS:
+            recordings.write(tmp_path / kind / f"{number}.{kind}.wav", [kind], seed=number)
+    names = [f"{number}.{kind}.wav" for number in range(4) for kind in KINDS]
+    lines = [f"{name},{'a.wav' if name < '2' else 'b.wav'}," for name in names]
+    (tmp_path / "clips.csv").write_text("\n".join(["file,recording,subject", *lines]) + "\n")
+    found = popclass.evaluate(tmp_path, model=model).scores
+    assert found["classification"]["groups"] == 2
+    assert found["classification"]["intervals_over"] == "recording"
+    assert found["classification"]["readings"]["both"]["intervals"]["log_loss"] is None
 
 
 # What was evaluated
@@ -261,3 +316,63 @@ def test_command_wrong_output(tmp_path, model, capfd, monkeypatch, output, label
     assert main(["evaluate", str(folder), "-o", output]) == 2
     out, err = capfd.readouterr()
     assert (out, len(err.splitlines())) == ("", 1)
+
+
+@pytest.mark.slow
+def test_command_second_and_compare(tmp_path, model, capfd, labelled):
+    model.save(tmp_path / "m.onnx")
+    folder = labelled(tmp_path / "in", [KINDS, KINDS[::-1], KINDS, KINDS, KINDS, KINDS])
+    second = (folder / "labels.csv").read_text().replace("0.wav,0.2,0.205,cavitation", "0.wav,0.2,0.205,other")
+    (folder / "second.csv").write_text(second.split("5.wav")[0])
+    words = ["evaluate", str(folder), "--model", str(tmp_path / "m.onnx"), "--compare", "default"]
+    words += ["--second", str(folder / "second.csv"), "--prevalence", "cavitation=0.2", "-o", str(tmp_path / "out")]
+    assert main(words) == 0
+    out = capfd.readouterr().out
+    assert "5 recordings labelled by both observers; only by the first: 5.wav." in out
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert 0 < scores["observers"]["kappa"] < 1
+    assert scores["observers"]["counts"]["n"] == 5
+    comparison = scores["comparison"]
+    assert comparison["model"]["name"] == "default"
+    assert comparison["baseline"]["folds"] == 5
+    assert all(one["model"] is not None for one in comparison["figures"] if one["figure"] == "sensitivity")
+    words = "popclass evaluate in --model m.onnx --compare default --second second.csv --prevalence cavitation=0.2"
+    assert scores["inputs"]["command"] == words
+    assert scores["inputs"]["second"]["label_files"] == 1
+    assert (tmp_path / "out" / "observers.png").is_file()
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert all(f"## {name}\n" in report for name in ("Counts", "Observers", "Two models", "Calibration", "Net benefit"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["cavitation"], "give a class and its share of all sounds, like cavitation=0.3"),
+        (["cavitation=2"], "allowed is a number from 0 to 1"),
+        (["cavitation=0.1", "cavitation=0.2"], "a class is named twice"),
+        (["cough=0.1"], "prevalence of 'cough': the classes of the model are cavitation"),
+    ],
+)
+def test_command_wrong_prevalence(tmp_path, model, capfd, labelled, given, message):
+    model.save(tmp_path / "m.onnx")
+    folder = labelled(tmp_path / "in", [KINDS])
+    words = [word for each in given for word in ("--prevalence", each)]
+    assert main(["evaluate", str(folder), "--model", str(tmp_path / "m.onnx"), *words]) == 2
+    out, err = capfd.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert message in err
+
+
+def test_command_second_observer_of_other_recordings(tmp_path, model, capfd, labelled):
+    model.save(tmp_path / "m.onnx")
+    folder = labelled(tmp_path / "in", [KINDS])
+    recordings.write(tmp_path / "other.wav", KINDS)
+    (tmp_path / "second.csv").write_text("file,start_s,label\nother.wav,0.2,other\n")
+    words = ["evaluate", str(folder), "--model", str(tmp_path / "m.onnx"), "--second", str(tmp_path / "second.csv")]
+    assert main(words) == 2
+    assert "labels none of the same recordings" in capfd.readouterr().err
+
+
+def test_second_table_needs_labels(tmp_path, model, labelled):
+    with pytest.raises(UsageError, match="second is a table"):
+        popclass.evaluate(labelled(tmp_path, [KINDS]), model=model, second=[{"file": "0.wav"}])

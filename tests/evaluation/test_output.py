@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from matplotlib.image import imread
@@ -11,15 +12,20 @@ from matplotlib.image import imread
 import popclass
 from popclass.errors import OutputError
 from popclass.evaluation import figures, output
-from popclass.evaluation.scores import READINGS
+from popclass.evaluation.classification import READINGS
+from popclass.evaluation.counts import RECORDING, SUBJECT, Count, Counted
+from popclass.evaluation.matching import Case
+from popclass.labels import LabelledRecording
+from popclass.results import Cavitations
 
 KINDS = ["cavitation", "snapping", "other"]
 KEYS = {
     "": "schema_version popclass model partial inputs recordings labels unknown_labels notes "
-    "detection elsewhere end_to_end classification",
+    "detection elsewhere end_to_end classification counts specificity calibration net_benefit subgroups "
+    "observers comparison",
     "model": "name sha256 classes",
-    "inputs": "labelled label_files label_files_sha256 recordings_sha256 command options versions",
-    "recordings": "heard failed clips clips_without_event subjects minutes trained_on",
+    "inputs": "labelled label_files label_files_sha256 recordings_sha256 second command options versions",
+    "recordings": "heard failed clips clips_without_event subjects minutes trained_on listed unsure",
     "detection": "scored intervals_over window_s labelled detected matched precision recall f intervals "
     "precision_undefined onset_error_ms classes",
     "elsewhere": "events minutes called",
@@ -55,8 +61,10 @@ def test_save_same_bytes_elsewhere(saved):
 def test_save_files(saved):
     _, out, _ = saved
     pictures = {"confusion.png", "reliability.png", "risk_coverage.png", "error_01.png", "error_02.png"}
+    pictures |= {"bland_altman.png", "net_benefit.png"}
+    tables = {"scores.json", "events.csv", "counts.csv", "report.md", "methods.md"}
     papers = {name.replace(".png", ".pdf") for name in pictures}
-    assert {path.name for path in out.iterdir()} == {"scores.json", "events.csv", "report.md"} | pictures | papers
+    assert {path.name for path in out.iterdir()} == tables | pictures | papers
     assert all((out / name).read_bytes().startswith(b"%PDF") for name in papers)
     report = (out / "report.md").read_text()
     assert all(f"]({name})" in report for name in pictures)
@@ -68,6 +76,10 @@ def test_save_files(saved):
         rows = list(csv.DictReader(file))
     assert [row["status"] for row in rows].count("matched") == 6
     assert {"p_other", "company_p_other", "timing_p_other", "both_p_other"} <= set(rows[0])
+    with (out / "counts.csv").open(newline="") as file:
+        counts = list(csv.DictReader(file))
+    assert [row["unit"] for row in counts] == ["recording"] * 2 + ["burst"] * 2 + ["subject"] * 2
+    assert all(row["true"] == "1" for row in counts)
     assert all(sum(float(row[f"both_p_{name}"]) for name in KINDS) == pytest.approx(1, abs=2e-4) for row in rows)
 
 
@@ -116,3 +128,15 @@ def test_figures_leave_matplotlib_state(saved, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_tables_carry_own_columns():
+    recording = LabelledRecording(Path("a"), "a", subject="P", side="left", extra={"x_b": "1", "x_a": "two, three"})
+    counts = (Count(RECORDING, recording, 1, Cavitations(0.5, 0, 1), 0), Count(SUBJECT, recording, 1, Cavitations(), 0))
+    head, row, person = output._count_lines(Counted(counts))
+    assert head.endswith(",rows,side,x_b,x_a\n")
+    assert row.endswith(',0,left,1,"two, three"\n')
+    assert person.endswith(",0,,,\n")
+    head, row = output._event_lines([Case(recording, "cavitation", None, None, {})], ("cavitation", "other"))
+    assert head.endswith(",posterior_other,side,x_b,x_a\n")
+    assert row.endswith(',left,1,"two, three"\n')
