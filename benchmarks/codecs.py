@@ -28,7 +28,7 @@ import soxr
 from measure import Bounds
 
 import popclass
-from popclass.results import CAVITATION, UNCERTAIN
+from popclass.schema import CAVITATION, UNCERTAIN
 
 DEMO = Path(__file__).resolve().parents[1] / "samples" / "demo"
 CODECS: dict[str, tuple[str, str, int | None]] = {  # name of the file, codec, bit rate

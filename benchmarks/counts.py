@@ -29,7 +29,8 @@ from popclass.metrics.agreement import concordance
 from popclass.model.model import Model
 from popclass.pipeline import analyze
 from popclass.postprocess import postprocess
-from popclass.results import CAVITATION, RecordingResult
+from popclass.results import RecordingResult
+from popclass.schema import CAVITATION
 from popclass.synthesis import Session, session_of
 from popclass.synthesis.recorder import GeneratedRecording
 

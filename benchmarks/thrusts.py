@@ -24,7 +24,7 @@ from measure import Bounds
 from mir_eval.util import match_events
 from scipy.signal import fftconvolve
 
-from popclass.results import CAVITATION
+from popclass.schema import CAVITATION
 from popclass.synthesis import draw_settings
 from popclass.synthesis.joints import Cavity
 from popclass.synthesis.recorder import Recorder

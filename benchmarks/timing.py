@@ -20,9 +20,11 @@ import numpy as np
 from measure import Bounds
 
 from popclass.extraction import number_events
+from popclass.info import RecordingInfo
 from popclass.metadata import Metadata
 from popclass.postprocess import postprocess
-from popclass.results import REFRACTORY, Analysis, Event, RecordingInfo
+from popclass.results import Analysis, Event
+from popclass.schema import REFRACTORY
 from popclass.timing.scheduling import schedule
 
 RATE = 48_000

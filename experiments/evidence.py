@@ -30,7 +30,8 @@ from popclass.metrics.scores import LEAST
 from popclass.model.model import Model
 from popclass.pipeline import apply_model
 from popclass.postprocess import posteriors
-from popclass.results import CAVITATION, OTHER, PER_POP, SNAPPING, Analysis
+from popclass.results import Analysis
+from popclass.schema import CAVITATION, OTHER, PER_POP, SNAPPING
 from popclass.timing.refractory import PRICE
 from popclass.training.default import UNKNOWN
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from popclass.metrics.bootstrap import bootstrap
 from popclass.model.model import Model
-from popclass.results import CAVITATION, SNAPPING
+from popclass.schema import CAVITATION, SNAPPING
 
 VARIANTS = ("sound", "timing", "context", "both")
 FIGURES = ("balanced", "log_loss", "swaps", "removed", "left", "lost", "false", "precision", "recall")

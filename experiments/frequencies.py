@@ -33,7 +33,8 @@ from popclass.metrics.scores import score
 from popclass.model.model import Model
 from popclass.pipeline import apply_model
 from popclass.postprocess import posteriors, postprocess
-from popclass.results import CAVITATION, OTHER, SNAPPING, Analysis, Event, RecordingResult
+from popclass.results import Analysis, Event, RecordingResult
+from popclass.schema import CAVITATION, OTHER, SNAPPING
 from popclass.training.default import UNKNOWN
 
 SESSIONS, SEED = 240, 20261130

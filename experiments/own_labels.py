@@ -28,7 +28,7 @@ from popclass.metrics.tables import markdown_table
 from popclass.model.model import Model
 from popclass.pipeline import apply_model
 from popclass.postprocess import postprocess
-from popclass.results import UNCERTAIN
+from popclass.schema import UNCERTAIN
 from popclass.training.adapt import Adaptation
 from popclass.training.fit import fit
 from popclass.training.folds import SUBJECT

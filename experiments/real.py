@@ -21,7 +21,8 @@ import numpy as np
 
 from popclass.model.model import Model
 from popclass.pipeline import classify, load_model
-from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN, Event, RecordingResult
+from popclass.results import Event, RecordingResult
+from popclass.schema import CAVITATION, OTHER, SNAPPING, UNCERTAIN
 from popclass.training.default import write_card
 from popclass.training.thresholds import distribution
 

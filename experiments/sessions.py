@@ -19,7 +19,7 @@ from popclass.errors import AudioError
 from popclass.extraction import Extraction, extract_events
 from popclass.features import FrontEnd
 from popclass.metadata import Metadata
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.schema import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Label, session_of
 from popclass.synthesis.recorder import GeneratedRecording
 from popclass.training.default import class_without_label, match_onsets  # the truth must be that of training

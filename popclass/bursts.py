@@ -23,7 +23,8 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from popclass.results import CAVITATION, OTHER, Burst, Cavitations, Event, count_labels
+from popclass.results import Burst, Cavitations, Event, count_labels
+from popclass.schema import CAVITATION, OTHER
 
 Array = NDArray[np.float64]
 

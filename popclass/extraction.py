@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from popclass.audio import Recording, open_recording
 from popclass.detection import Detector, Sound
 from popclass.features import FrontEnd, extract
-from popclass.results import Event, RecordingInfo
+from popclass.info import RecordingInfo
+from popclass.results import Event
 
 Array = NDArray[np.float64]
 Source = str | os.PathLike[str] | BinaryIO | NDArray[Any] | list[Any] | tuple[Any, ...]

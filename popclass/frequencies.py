@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.errors import UsageError, require
-from popclass.results import CLASS_FREQUENCIES
+from popclass.schema import CLASS_FREQUENCIES
 
 Array = NDArray[np.float64]
 

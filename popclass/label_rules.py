@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from popclass.frequencies import check_class_frequencies, estimate, reweight
 from popclass.model.model import Model
-from popclass.results import FROM_MODEL, OTHER, PER_BURST
+from popclass.schema import FROM_MODEL, OTHER, PER_BURST
 from popclass.timing import refractory
 from popclass.timing.sites import REFRACTORY_S, lookup
 from popclass.utils.checks import check_number

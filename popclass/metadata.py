@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from popclass.errors import UsageError
-from popclass.results import RecordingInfo
+from popclass.info import RecordingInfo
 from popclass.timing.sites import check_cavities, lookup
 from popclass.utils.checks import check_text
 from popclass.utils.duration import parse_moment

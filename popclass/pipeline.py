@@ -20,7 +20,8 @@ from popclass.extraction import EventExtractor, Extraction, Progress, Source, ex
 from popclass.metadata import Metadata
 from popclass.model.model import BUNDLED, Model
 from popclass.postprocess import postprocess
-from popclass.results import FROM_MODEL, PER_BURST, Analysis, RecordingResult
+from popclass.results import Analysis, RecordingResult
+from popclass.schema import FROM_MODEL, PER_BURST
 from popclass.utils.log import log_warnings
 from popclass.utils.text import one_line
 

@@ -19,22 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.bursts import count_cavitations, find_bursts, in_bursts
+from popclass.info import RecordingInfo
 from popclass.label_rules import LabelRules
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.results import (
-    CAVITATION,
-    FROM_MODEL,
-    PER_BURST,
-    REFRACTORY,
-    UNCERTAIN,
-    UNCHECKED,
-    Analysis,
-    Event,
-    RecordingInfo,
-    RecordingResult,
-    Session,
-)
+from popclass.results import Analysis, Event, RecordingResult, Session
+from popclass.schema import CAVITATION, FROM_MODEL, PER_BURST, REFRACTORY, UNCERTAIN, UNCHECKED
 from popclass.timing import refractory
 from popclass.timing.explanations import reasons
 from popclass.timing.timeline import Placed, Timeline, timeline_warnings, timelines

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from popclass.info import HasInfo, RecordingInfo, attribute_of
+from popclass.schema import EVENT_FIELDS, PER_BURST, UNCERTAIN, UNCHECKED, event_columns, event_types
 from popclass.utils.dataframe import import_pandas, typed
 from popclass.utils.notebook import html_table
 
@@ -21,27 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-SCHEMA_VERSION = 2
 _HTML_ROWS = 30
-UNCERTAIN = "uncertain"
-CAVITATION = "cavitation"
-SNAPPING = "snapping"
-OTHER = "other"
-EXTRA = "x_"  # begins the name of a column of the user's own
-
-CONSISTENT = "consistent"
-REFRACTORY = "refractory"
-UNCHECKED = "unchecked"
-
-# what occupies one joint cavity
-PER_BURST = "burst"
-PER_POP = "pop"
-COUNT_BY = (PER_BURST, PER_POP)
-
-# class frequencies to which the probabilities apply
-ESTIMATE = "estimate"
-FROM_MODEL = "model"
-CLASS_FREQUENCIES = (ESTIMATE, FROM_MODEL)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -124,56 +104,6 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingInfo:
-    """Description of one recording.
-
-    Attributes
-    ----------
-    name : str
-        Path as given; `-` for standard input.
-    sample_rate, channels : int
-    duration_s : float
-        These three are 0 where the recording could not be read.
-    recorded_at : datetime or None
-        Start of the recording.
-    site, subject : str or None
-    warnings : tuple of str
-        One line for each oddity.
-    side : str or None
-        `left` or `right`.
-    extra : mapping of str to str
-        Columns of the user's own, `x_...`, in the order of their table; empty texts where they have no value.
-    """
-
-    name: str
-    sample_rate: int = 0
-    channels: int = 0
-    duration_s: float = 0.0
-    recorded_at: datetime | None = None
-    site: str | None = None
-    subject: str | None = None
-    warnings: tuple[str, ...] = ()
-    side: str | None = None
-    extra: Mapping[str, str] = field(default_factory=dict, hash=False)
-
-    @property
-    def recorded_at_utc(self) -> datetime | None:
-        """Start of the recording in UTC; None where its offset from UTC is unknown.
-
-        Examples
-        --------
-        >>> RecordingInfo("a.wav", recorded_at=datetime.fromisoformat("2026-11-22T00:30:00+01:00")).recorded_at_utc
-        datetime.datetime(2026, 11, 21, 23, 30, tzinfo=datetime.timezone.utc)
-        """
-        if self.recorded_at is None or self.recorded_at.utcoffset() is None:
-            return None
-        try:
-            return self.recorded_at.astimezone(UTC)
-        except OverflowError:  # the last hours of the year 9999
-            return None
-
-
-@dataclass(frozen=True, slots=True)
 class Analysis:
     """Events of one recording with their probabilities, before the timeline is considered.
 
@@ -226,30 +156,6 @@ class Session:
     frequencies: Mapping[str, float] | None = None
 
 
-def _of(path: str) -> Any:
-    """Return a property that reads an attribute of an attribute."""
-    return property(attrgetter(path))
-
-
-class HasInfo:
-    """Access to the fields of `info` as attributes of their own; `recording` is its name."""
-
-    __slots__ = ()
-    info: RecordingInfo
-
-    recording: str = _of("info.name")
-    duration_s: float = _of("info.duration_s")
-    sample_rate: int = _of("info.sample_rate")
-    channels: int = _of("info.channels")
-    site: str | None = _of("info.site")
-    subject: str | None = _of("info.subject")
-    recorded_at: datetime | None = _of("info.recorded_at")
-    recorded_at_utc: datetime | None = _of("info.recorded_at_utc")
-    side: str | None = _of("info.side")
-    extra: Mapping[str, str] = _of("info.extra")
-    warnings: tuple[str, ...] = _of("info.warnings")
-
-
 @dataclass(frozen=True, slots=True)
 class Cavitations:
     """Number of cavitations among some events.
@@ -276,9 +182,9 @@ class HasCavitations:
     __slots__ = ()
     cavitations: Cavitations
 
-    expected_cavitations: float | None = _of("cavitations.expected")
-    cavitations_low: int | None = _of("cavitations.low")
-    cavitations_high: int | None = _of("cavitations.high")
+    expected_cavitations: float | None = attribute_of("cavitations.expected")
+    cavitations_low: int | None = attribute_of("cavitations.low")
+    cavitations_high: int | None = attribute_of("cavitations.high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +268,7 @@ class RecordingResult(HasInfo, HasCavitations):
         about = (self.site, self.subject, started, self.side)
         columns = event_columns(self.classes, tuple(self.extra))
         for event in self.events:
-            own = [getattr(event, column) for column in _EVENT_FIELDS]
+            own = [getattr(event, column) for column in EVENT_FIELDS]
             acoustic, final = (map(each.get, self.classes) for each in (event.probabilities, event.posteriors))
             values = (self.recording, *own[:8], *acoustic, *own[8:], *about, *final, *self.extra.values())
             yield dict(zip(columns, values, strict=True))
@@ -382,41 +288,7 @@ class RecordingResult(HasInfo, HasCavitations):
         return typed(import_pandas().DataFrame(list(self.rows()), columns=list(types)), types)
 
 
-def is_extra(column: str) -> bool:
-    """Return whether a column of a user's table is one of the user's own, which is carried into the results.
-
-    Examples
-    --------
-    >>> is_extra("x_sensor"), is_extra("sensor"), is_extra("x_")
-    (True, False, False)
-    """
-    return column.startswith(EXTRA) and column != EXTRA
-
-
-def event_columns(classes: tuple[str, ...], extra: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Return the names of the columns of an events table, in order; those of the user's own come last."""
-    acoustic, final = ([f"{kind}_{name}" for name in classes] for kind in ("p", "posterior"))
-    about = ("site", "subject", "recorded_at", "side")
-    return ("recording", *_EVENT_FIELDS[:8], *acoustic, *_EVENT_FIELDS[8:], *about, *final, *extra)
-
-
-def event_types(classes: tuple[str, ...], extra: tuple[str, ...] = ()) -> dict[str, str | tuple[str, ...]]:
-    """Return the types of the columns of an events table for `popclass.utils.dataframe.typed`."""
-    types: dict[str, str | tuple[str, ...]] = dict.fromkeys(event_columns(classes, extra), "float64")
-    types |= dict.fromkeys(("event", "burst", "channel"), "Int64")
-    types |= dict.fromkeys(("recording", "site", "subject", "side", *extra), "string")
-    labels = (*classes, *(() if UNCERTAIN in classes else (UNCERTAIN,)))
-    types |= {"label": labels, "acoustic_label": classes, "timing": (CONSISTENT, REFRACTORY, UNCHECKED)}
-    return types | {"recorded_at": "moment"}
-
-
 def count_labels(events: Iterable[Event], classes: Sequence[str]) -> dict[str, int]:
     """Return the number of events with each label, every class and `uncertain` included."""
     found = Counter(event.label for event in events)
     return {label: found.get(label, 0) for label in (*classes, UNCERTAIN)}
-
-
-_EVENT_FIELDS = (
-    *("event", "burst", "start_s", "peak_s", "end_s", "label", "p_label", "acoustic_label"),
-    *("novelty", "timing", "since_cavitation_s", "snr_db", "peak_dbfs", "channel"),
-)

@@ -21,7 +21,7 @@ import numpy as np
 import soundfile as sf
 
 from popclass.audio.quality import DC_BOUND
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.schema import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Label, Session, Settings, draw_settings, generate_session, joints, other, session_of
 from popclass.synthesis.plan import Planner
 from popclass.synthesis.recorder import GeneratedRecording, Recorder

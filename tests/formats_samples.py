@@ -12,16 +12,9 @@ from pathlib import Path
 from popclass.bursts import count_cavitations, find_bursts, in_bursts
 from popclass.formats import FORMATS
 from popclass.formats.csv_io import FAILED, RecordingRow, burst_columns, burst_rows, csv_line, recordings_csv
-from popclass.results import (
-    CAVITATION,
-    CONSISTENT,
-    REFRACTORY,
-    UNCERTAIN,
-    Event,
-    RecordingInfo,
-    RecordingResult,
-    Session,
-)
+from popclass.info import RecordingInfo
+from popclass.results import Event, RecordingResult, Session
+from popclass.schema import CAVITATION, CONSISTENT, REFRACTORY, UNCERTAIN
 from popclass.utils.files import write_text
 
 GOLDEN = Path(__file__).parent / "data" / "formats"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from popclass.results import CONSISTENT, REFRACTORY, UNCHECKED, Event, RecordingInfo, RecordingResult
+from popclass.info import RecordingInfo
+from popclass.results import Event, RecordingResult
+from popclass.schema import CONSISTENT, REFRACTORY, UNCHECKED
 
 CLASSES = ("cavitation", "snapping", "other")
 

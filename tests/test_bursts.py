@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.bursts import count, count_cavitations, find_bursts, in_bursts
-from popclass.results import OTHER, UNCERTAIN, Cavitations, Event
+from popclass.results import Cavitations, Event
+from popclass.schema import OTHER, UNCERTAIN
 
 CLASSES = ("cavitation", "snapping", "other")
 

@@ -131,7 +131,7 @@ def test_reference_columns_and_errors_complete() -> None:
     from popclass import errors
     from popclass.formats.csv_io import burst_columns, recording_columns
     from popclass.formats.tracks import RAVEN_COLUMNS
-    from popclass.results import event_columns
+    from popclass.schema import event_columns
 
     text = (ROOT / "docs" / "reference-formats.md").read_text("utf-8")
     missing = [

@@ -3,8 +3,8 @@
 import pytest
 
 from popclass.errors import UsageError
+from popclass.info import RecordingInfo
 from popclass.metadata import Metadata
-from popclass.results import RecordingInfo
 
 
 @pytest.mark.parametrize(("given", "side"), [("left", "left"), (" RIGHT ", "right"), ("", None), (None, None)])

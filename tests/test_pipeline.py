@@ -17,7 +17,8 @@ from popclass.extraction import BURST_GAP_S, SOUNDS_AT_ONCE, EventExtractor, ext
 from popclass.features import FrontEnd
 from popclass.model.model import Model
 from popclass.pipeline import analyze, classify, classify_session, extract_features, load_model
-from popclass.results import Event, event_columns
+from popclass.results import Event
+from popclass.schema import event_columns
 
 RATE = recordings.RATE
 

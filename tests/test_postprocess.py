@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from popclass.errors import UsageError
 from popclass.extraction import number_events
+from popclass.info import RecordingInfo
 from popclass.metadata import Metadata
 from popclass.postprocess import posteriors, postprocess
-from popclass.results import CONSISTENT, COUNT_BY, REFRACTORY, UNCERTAIN, UNCHECKED, Analysis, Event, RecordingInfo
+from popclass.results import Analysis, Event
+from popclass.schema import CONSISTENT, COUNT_BY, REFRACTORY, UNCERTAIN, UNCHECKED
 
 CLASSES = ("cavitation", "snapping", "other")
 MODEL = SimpleNamespace(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from popclass.detection import Detector
 from popclass.features import FrontEnd, extract
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.schema import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Label, Settings, draw_settings, generate_session, other
 from popclass.synthesis import parameters as p
 

@@ -33,7 +33,7 @@ from popclass.audio.quality import SampleCheck
 from popclass.audio.timeline import Block
 from popclass.audio.timestamps import check_file_name, recording_time
 from popclass.errors import AudioError, UsageError
-from popclass.results import RecordingInfo
+from popclass.info import RecordingInfo
 from popclass.utils.checks import as_array
 from popclass.utils.files import NO_FILE, Stamp
 from popclass.utils.text import one_line, visible

@@ -38,7 +38,7 @@ from popclass.errors import AudioError, LabelError, UsageError
 from popclass.formats.csv_io import cell, csv_line
 from popclass.labels.read import CLIPS
 from popclass.model.model import CLASS_NAME
-from popclass.results import UNCERTAIN
+from popclass.schema import UNCERTAIN
 from popclass.utils.files import existing, write_text
 from popclass.utils.folders import check_new_folder, filling
 from popclass.utils.text import counted, one_line

@@ -42,7 +42,9 @@ from popclass.batch.files import Fingerprint
 from popclass.batch.manifest import Summary, check_summary
 from popclass.errors import OutputError
 from popclass.formats.text import shortened
-from popclass.results import FROM_MODEL, PER_POP, Analysis, Event, RecordingInfo
+from popclass.info import RecordingInfo
+from popclass.results import Analysis, Event
+from popclass.schema import FROM_MODEL, PER_POP
 from popclass.utils.files import Stamp, system_errors
 from popclass.utils.text import one_line, visible
 

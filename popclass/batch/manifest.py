@@ -23,7 +23,7 @@ from popclass.formats.csv_io import FORMULA_STARTS, check_text, read_columns
 from popclass.formats.text import number
 from popclass.labels.table import meant_column
 from popclass.metadata import Metadata
-from popclass.results import EXTRA, is_extra
+from popclass.schema import EXTRA, is_extra
 from popclass.utils.duration import parse_moment
 from popclass.utils.files import existing
 from popclass.utils.text import counted, one_line, visible

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from popclass.errors import OutputError
 from popclass.formats.csv_io import UTC_COLUMN
 from popclass.formats.text import decimals
-from popclass.results import is_extra
+from popclass.schema import is_extra
 from popclass.utils.files import replacing, system_errors
 from popclass.utils.text import one_line
 

@@ -26,10 +26,12 @@ from popclass.formats.csv_io import (
     read_events_csv,
     recordings_csv,
 )
+from popclass.info import RecordingInfo
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
-from popclass.results import Analysis, RecordingInfo, event_columns, event_types
+from popclass.results import Analysis
+from popclass.schema import event_columns, event_types
 from popclass.utils.dataframe import import_pandas, typed
 from popclass.utils.files import check_writable, system_errors, write_text
 from popclass.utils.text import one_line

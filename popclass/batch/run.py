@@ -29,7 +29,7 @@ from popclass.errors import LabelError, UsageError
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.results import FROM_MODEL, PER_BURST, SCHEMA_VERSION
+from popclass.schema import FROM_MODEL, PER_BURST, SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.timing.timeline import mixed_offsets
 from popclass.utils.checks import check_number, check_path

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from popclass.errors import UsageError
-from popclass.results import CLASS_FREQUENCIES, COUNT_BY, FROM_MODEL, PER_BURST
+from popclass.schema import CLASS_FREQUENCIES, COUNT_BY, FROM_MODEL, PER_BURST
 from popclass.timing.sites import MOST_CAVITIES, lookup
 from popclass.utils.duration import LONGEST_S, SHORTEST_S, format_duration, parse_duration
 from popclass.utils.extras import require_train

@@ -30,7 +30,8 @@ from popclass.labels import LabelledRecording, LabelRow
 from popclass.labels.records import UNSURE
 from popclass.metrics.agreement import intraclass_correlation, kappa
 from popclass.metrics.bootstrap import Indices, spans
-from popclass.results import CAVITATION, OTHER, RecordingResult
+from popclass.results import RecordingResult
+from popclass.schema import CAVITATION, OTHER
 from popclass.utils.text import one_line
 
 Scores = dict[str, Any]

@@ -22,7 +22,7 @@ from popclass.label_rules import LabelRules
 from popclass.labels import LabelledRecording
 from popclass.metrics.bootstrap import Indices, spans
 from popclass.metrics.scores import Floats, risk_coverage, score
-from popclass.results import UNCERTAIN
+from popclass.schema import UNCERTAIN
 from popclass.timing.sites import lookup
 
 # The keys are stored names of scores.json and events.csv.

@@ -27,7 +27,7 @@ from popclass.labels import LabelledRecording
 from popclass.metrics.bootstrap import Indices, spans
 from popclass.metrics.scores import log_losses, squared_distances
 from popclass.metrics.tables import MFCC_FOREST
-from popclass.results import OTHER
+from popclass.schema import OTHER
 from popclass.training.classifiers import predict_with
 from popclass.training.cross_validation import cross_calibrated
 from popclass.training.folds import make_folds

@@ -25,7 +25,8 @@ from popclass.extraction import BURST_GAP_S
 from popclass.labels import LabelledRecording
 from popclass.metrics.agreement import concordance, limits_of_agreement
 from popclass.metrics.bootstrap import Indices, spans
-from popclass.results import CAVITATION, Burst, Cavitations, Event, RecordingResult
+from popclass.results import Burst, Cavitations, Event, RecordingResult
+from popclass.schema import CAVITATION
 
 RECORDING, BURST, SUBJECT = "recording", "burst", "subject"
 UNITS = (RECORDING, BURST, SUBJECT)

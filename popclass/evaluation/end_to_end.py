@@ -23,7 +23,7 @@ from popclass.evaluation.matching import MISSED, UNLABELLED, Case, groups_of, gr
 from popclass.labels import LabelledRecording
 from popclass.metrics.bootstrap import Counts, Indices, ratios, spans
 from popclass.metrics.decisions import predictive_values
-from popclass.results import OTHER, UNCERTAIN
+from popclass.schema import OTHER, UNCERTAIN
 
 RATIOS = ("sensitivity", "specificity", "positive_predictive_value")
 PREDICTIVE = ("positive_predictive_value", "negative_predictive_value")

@@ -48,7 +48,8 @@ from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import apply_model, load_model
 from popclass.postprocess import posteriors, postprocess
-from popclass.results import CAVITATION, Analysis, RecordingResult
+from popclass.results import Analysis, RecordingResult
+from popclass.schema import CAVITATION
 from popclass.timing.sites import lookup
 from popclass.training.dataset import MfccTable, check_times, cut_clips
 from popclass.utils.checks import check_number

@@ -22,7 +22,7 @@ from popclass.metrics.decisions import (
     log_odds,
     net_benefit,
 )
-from popclass.results import OTHER
+from popclass.schema import OTHER
 
 Scores = dict[str, Any]
 Array = NDArray[np.float64]

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from popclass.evaluation.counts import BURST, RECORDING, Counted
 from popclass.evaluation.figures import new_figure
 from popclass.metrics.agreement import Limits, limits_of_agreement
-from popclass.results import OTHER
+from popclass.schema import OTHER
 
 MODEL, OBSERVERS = "#1b7837", "#b35806"
 _AREA = 26.0  # of the marker of one pair, in square points; of several at one place it grows with their number

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from popclass.metrics.tables import figure
-from popclass.results import OTHER
+from popclass.schema import OTHER
 from popclass.utils.text import abbreviated, counted, one_line
 
 Rows = list[list[str]]

@@ -2,7 +2,7 @@ r"""CSV tables: events, recordings, and tables that users write.
 
 Written tables are UTF-8 with commas, ``\n`` line ends, always a header, and quotes only where a field needs them.
 
-- The events table has the columns of `popclass.results.event_columns`, one row an event.
+- The events table has the columns of `popclass.schema.event_columns`, one row an event.
 - The table of bursts has the columns of `burst_columns`, one row a burst that holds a joint event or an uncertain one.
 - The table of recordings has the columns of `recording_columns`, one row for every file that a batch found. A failed
   recording has a reason, and empty fields for what is unknown; zeros are counts.
@@ -26,18 +26,9 @@ from unicodedata import normalize
 
 from popclass.errors import LabelError
 from popclass.formats.text import INTEGERS, decimals, encoding_of, fields, rounded, shortened
-from popclass.results import (
-    EXTRA,
-    UNCERTAIN,
-    UNCOUNTED,
-    Cavitations,
-    HasCavitations,
-    HasInfo,
-    RecordingInfo,
-    RecordingResult,
-    event_columns,
-    is_extra,
-)
+from popclass.info import HasInfo, RecordingInfo
+from popclass.results import UNCOUNTED, Cavitations, HasCavitations, RecordingResult
+from popclass.schema import EXTRA, UNCERTAIN, event_columns, is_extra
 from popclass.utils.text import one_line, visible
 
 EMPTY_CELLS = ("nan", "NaN", "None", "none", "null", "NULL", "<NA>", "#N/A")

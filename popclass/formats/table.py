@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from popclass.formats.text import rounded, shown_start, stated_frequencies
-from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, UNCERTAIN, Event, RecordingResult, Session
+from popclass.results import Event, RecordingResult, Session
+from popclass.schema import CAVITATION, CONSISTENT, REFRACTORY, UNCERTAIN
 from popclass.utils.text import abbreviated, counted, one_line
 
 # From here on the table mentions the novelty of an event; the model's own threshold lies at or above it.

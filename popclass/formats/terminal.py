@@ -18,7 +18,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from popclass.formats.table import RIGHT_ALIGNED, cells, length, outline, shared_sessions
-from popclass.results import CAVITATION, OTHER, REFRACTORY, SNAPPING, UNCERTAIN, RecordingResult
+from popclass.results import RecordingResult
+from popclass.schema import CAVITATION, OTHER, REFRACTORY, SNAPPING, UNCERTAIN
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

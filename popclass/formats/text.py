@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from popclass.errors import LabelError
-from popclass.results import RecordingInfo, RecordingResult, is_extra
+from popclass.info import RecordingInfo
+from popclass.results import RecordingResult
+from popclass.schema import is_extra
 from popclass.utils.text import one_line, visible
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")

@@ -1,6 +1,6 @@
 """Results written in any format, without loss of labels that were corrected by hand.
 
-JSON lines hold one object an event: `schema_version` and the keys of `popclass.results.event_columns`, with the numbers
+JSON lines hold one object an event: `schema_version` and the keys of `popclass.schema.event_columns`, with the numbers
 of the CSV and null for unknown values.
 
 Users correct the very file that `classify --format audacity` or `--format raven` wrote, and the same command again
@@ -22,7 +22,8 @@ from popclass.formats.table import table
 from popclass.formats.terminal import terminal_table
 from popclass.formats.text import fields
 from popclass.formats.tracks import audacity, raven
-from popclass.results import SCHEMA_VERSION, RecordingResult
+from popclass.results import RecordingResult
+from popclass.schema import SCHEMA_VERSION
 from popclass.utils.files import STDOUT, Target, write_text
 from popclass.utils.text import one_line, visible
 

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from popclass.labels.records import EXACT_S, ROUNDING_S, UNSURE, LabelledRecording, LabelRow
-from popclass.results import OTHER, Event
+from popclass.results import Event
+from popclass.schema import OTHER
 
 TOLERANCE_S = 0.015  # chosen, not measured: wider than the error of a label set by hand, narrower than most gaps
 _REACH_S = TOLERANCE_S + ROUNDING_S

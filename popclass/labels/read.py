@@ -34,7 +34,7 @@ from popclass.labels.sidecar import (
 )
 from popclass.labels.table import TABLE, read_tables, tables_in
 from popclass.labels.validation import STANDARD, check_class_names
-from popclass.results import UNCERTAIN
+from popclass.schema import UNCERTAIN
 from popclass.utils.checks import check_path
 from popclass.utils.text import abbreviated, counted, one_line
 

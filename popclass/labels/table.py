@@ -26,7 +26,7 @@ from popclass.formats.text import number, shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, read_name
 from popclass.labels.validation import validated
 from popclass.metadata import check_side
-from popclass.results import is_extra
+from popclass.schema import is_extra
 from popclass.utils.duration import parse_moment
 from popclass.utils.files import existing
 from popclass.utils.text import abbreviated, one_line, visible

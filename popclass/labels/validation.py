@@ -23,7 +23,7 @@ from popclass.errors import LabelError
 from popclass.formats.text import shortened
 from popclass.labels.records import UNSURE, LabelledRecording, LabelRow, Labels, Note
 from popclass.model.model import CLASS_NAME
-from popclass.results import CAVITATION, OTHER, SNAPPING, UNCERTAIN
+from popclass.schema import CAVITATION, OTHER, SNAPPING, UNCERTAIN
 from popclass.utils.files import equal_files
 from popclass.utils.text import abbreviated, counted, one_line
 

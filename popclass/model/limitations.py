@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from popclass.model.model import Model
-from popclass.results import SNAPPING
+from popclass.schema import SNAPPING
 from popclass.utils.text import counted
 
 CORRECTED = "corrected"  # stored kind of a base with a correction

@@ -31,7 +31,7 @@ from popclass.model.calibration import LARGEST, Calibration
 from popclass.model.context import Context
 from popclass.model.graph import check_graph, open_session, run
 from popclass.model.novelty import Novelty, weigh
-from popclass.results import UNCERTAIN
+from popclass.schema import UNCERTAIN
 from popclass.utils.checks import as_array, check_path
 from popclass.utils.files import write_bytes
 from popclass.utils.notebook import html_table

@@ -20,7 +20,8 @@ from popclass.formats.text import shown_start
 from popclass.model.model import Model
 from popclass.report.guidance import all_symptoms, guidance
 from popclass.report.page import render
-from popclass.results import OTHER, UNCERTAIN, RecordingResult
+from popclass.results import RecordingResult
+from popclass.schema import OTHER, UNCERTAIN
 from popclass.timing.timeline import mixed_offsets
 from popclass.utils.text import counted, one_line
 

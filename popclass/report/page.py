@@ -23,13 +23,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from popclass.formats.table import UNLIKE, description, is_unlike, repeated_warnings, summary
 from popclass.formats.text import rounded, shown_start
+from popclass.info import RecordingInfo
 from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.report.clips import Clip
 from popclass.report.evidence import Contribution
 from popclass.report.media import RecordingMedia
 from popclass.report.overview import data_url
-from popclass.results import CAVITATION, OTHER, PER_BURST, SNAPPING, UNCERTAIN, Event, RecordingInfo, RecordingResult
+from popclass.results import Event, RecordingResult
+from popclass.schema import CAVITATION, OTHER, PER_BURST, SNAPPING, UNCERTAIN
 from popclass.timing.sites import REFRACTORY_S, assumption
 from popclass.timing.timeline import Timeline, timelines
 from popclass.utils.files import STDOUT

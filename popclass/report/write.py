@@ -35,7 +35,8 @@ from popclass.report.guidance import check_symptom, guidance
 from popclass.report.index import render_index
 from popclass.report.media import Gathered, extract_media
 from popclass.report.page import lead, page_data, page_script, render, shown_name
-from popclass.results import FROM_MODEL, PER_BURST, RecordingResult
+from popclass.results import RecordingResult
+from popclass.schema import FROM_MODEL, PER_BURST
 from popclass.timing.sites import lookup
 from popclass.utils.files import STDOUT, system_errors, write_text
 from popclass.utils.text import abbreviated, counted, one_line, visible

@@ -35,7 +35,7 @@ from popclass.label_rules import LabelRules
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
-from popclass.results import FROM_MODEL, PER_BURST
+from popclass.schema import FROM_MODEL, PER_BURST
 from popclass.streaming import session
 from popclass.streaming.tracker import EventTracker, LiveEvent
 from popclass.utils.checks import as_array, check_number, check_path

@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from popclass.formats.text import fields, rounded
-from popclass.results import CAVITATION, REFRACTORY, SCHEMA_VERSION, UNCERTAIN, RecordingInfo, RecordingResult
+from popclass.info import RecordingInfo
+from popclass.results import RecordingResult
+from popclass.schema import CAVITATION, REFRACTORY, SCHEMA_VERSION, UNCERTAIN
 from popclass.streaming.listener import Listener
 from popclass.streaming.pcm import Samples
 from popclass.streaming.runner import Sink, forget_final

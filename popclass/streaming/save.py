@@ -25,7 +25,7 @@ import soundfile
 
 from popclass.errors import OutputError
 from popclass.formats.csv_io import csv_line
-from popclass.results import UNCERTAIN
+from popclass.schema import UNCERTAIN
 from popclass.streaming.listener import Listener
 from popclass.streaming.pcm import Samples
 from popclass.streaming.runner import Sink

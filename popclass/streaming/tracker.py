@@ -29,7 +29,8 @@ from popclass.formats.text import rounded
 from popclass.label_rules import LabelRules
 from popclass.model.model import Model
 from popclass.postprocess import TimelineLabels, assign_labels
-from popclass.results import ESTIMATE, PER_BURST, UNCHECKED, Event
+from popclass.results import Event
+from popclass.schema import ESTIMATE, PER_BURST, UNCHECKED
 from popclass.streaming.session import History
 from popclass.timing.refractory import Conflicts
 from popclass.timing.timeline import Placed

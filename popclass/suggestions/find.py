@@ -23,6 +23,7 @@ from popclass.batch.worker import extract_one, in_chunks
 from popclass.context.similarity import Similarity
 from popclass.errors import AudioError, UsageError
 from popclass.extraction import EventExtractor, Extraction
+from popclass.info import RecordingInfo
 from popclass.labels.matching import match
 from popclass.labels.read import read_labels
 from popclass.labels.records import LabelledRecording, Labels
@@ -32,7 +33,7 @@ from popclass.model.model import Model
 from popclass.model.novelty import Novelty
 from popclass.pipeline import apply_model, load_model
 from popclass.postprocess import posteriors
-from popclass.results import Analysis, RecordingInfo
+from popclass.results import Analysis
 from popclass.suggestions.records import Sound, Suggestion
 from popclass.suggestions.result import Suggestions
 from popclass.training.active import Choice, choose_events

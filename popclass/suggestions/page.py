@@ -29,7 +29,7 @@ from popclass.report.guidance import guidance
 from popclass.report.overview import data_url
 from popclass.report.page import more_cells, more_columns, page_script, render
 from popclass.report.write import labels_name, relative
-from popclass.results import OTHER
+from popclass.schema import OTHER
 from popclass.suggestions.records import Selection, Sound
 from popclass.utils.files import STDOUT, write_text
 from popclass.utils.text import counted, one_line

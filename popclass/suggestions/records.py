@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from popclass.info import RecordingInfo
 from popclass.labels.records import UNSURE, LabelledRecording, LabelRow, Labels
 from popclass.model.model import Model
-from popclass.results import Event, RecordingInfo
+from popclass.results import Event
 from popclass.utils.text import counted
 
 

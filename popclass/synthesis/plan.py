@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.schema import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import joints, other
 from popclass.synthesis import parameters as p
 from popclass.synthesis.settings import LEVELS, Settings

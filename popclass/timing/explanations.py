@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from popclass.results import CAVITATION, OTHER, PER_BURST, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED
+from popclass.schema import CAVITATION, OTHER, PER_BURST, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED
 from popclass.timing.refractory import MICROSECONDS, microseconds
 from popclass.utils.duration import format_duration, format_span
 

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from popclass.errors import UsageError, require
-from popclass.results import CONSISTENT, COUNT_BY, PER_BURST, REFRACTORY, UNCHECKED
+from popclass.schema import CONSISTENT, COUNT_BY, PER_BURST, REFRACTORY, UNCHECKED
 from popclass.timing.scheduling import find_splits, schedule
 from popclass.timing.sites import check_cavities
 from popclass.utils.duration import check_duration

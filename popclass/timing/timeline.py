@@ -25,7 +25,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.results import RecordingInfo
+from popclass.info import RecordingInfo
 from popclass.utils.text import abbreviated
 
 _CLOCK_STEP_S = 1.0

@@ -21,7 +21,7 @@ from popclass.context.similarity import Similarity, similarity_scale
 from popclass.model.context import Context, ContextWeights, sound_logs
 from popclass.model.model import Model
 from popclass.model.novelty import Costs, weigh
-from popclass.results import OTHER
+from popclass.schema import OTHER
 from popclass.training.folds import Names
 from popclass.training.views import View
 

@@ -25,7 +25,7 @@ from popclass.extraction import Extraction, extract_events
 from popclass.features import FrontEnd
 from popclass.labels.matching import TOLERANCE_S, Matched, match
 from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note
-from popclass.results import OTHER
+from popclass.schema import OTHER
 from popclass.training.cross_validation import Progress, tracked
 from popclass.utils.text import counted, one_line
 

@@ -31,7 +31,7 @@ from popclass.metrics.scores import score
 from popclass.model.calibration import Calibration
 from popclass.model.context import Context
 from popclass.model.model import Model
-from popclass.results import OTHER, SNAPPING
+from popclass.schema import OTHER, SNAPPING
 from popclass.synthesis import Label, session_of
 from popclass.synthesis.other import FAMILIES
 from popclass.training.classifiers import BOOSTING, predict_with

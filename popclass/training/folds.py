@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from popclass.errors import LabelError
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.schema import CAVITATION, OTHER, SNAPPING
 from popclass.utils.text import counted
 
 Folds = list[tuple[np.ndarray, np.ndarray]]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from popclass.model.context import Context
 from popclass.model.novelty import LARGEST_COST, Costs, weigh
-from popclass.results import OTHER
+from popclass.schema import OTHER
 from popclass.training.context import ContextSamples, learn_context
 from popclass.training.cross_validation import Progress
 from popclass.training.folds import Folds, Names

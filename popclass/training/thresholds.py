@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from popclass.model.novelty import Novelty
-from popclass.results import OTHER
+from popclass.schema import OTHER
 from popclass.training.classifiers import draw_balanced
 from popclass.training.folds import Folds
 

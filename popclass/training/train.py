@@ -16,7 +16,7 @@ from popclass.labels.read import note_unsure, read_labels
 from popclass.labels.records import Note
 from popclass.labels.validation import check_spelling, same_content, sibling_clips
 from popclass.model.model import Model
-from popclass.results import OTHER
+from popclass.schema import OTHER
 from popclass.training.adapt import can_adapt
 from popclass.training.context import class_differences
 from popclass.training.cross_validation import Progress

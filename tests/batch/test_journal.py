@@ -26,8 +26,9 @@ from popclass.batch.journal import Journal, read_entries, seal, to_line
 from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import OutputError
+from popclass.info import RecordingInfo
 from popclass.model.model import Model
-from popclass.results import Analysis, Event, RecordingInfo
+from popclass.results import Analysis, Event
 from popclass.utils.files import Stamp
 
 TABLES = ("events.csv", "bursts.csv", "recordings.csv")

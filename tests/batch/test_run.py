@@ -74,7 +74,7 @@ def test_classify_folder_row_order(done, archive):
 
 def test_classify_folder_equals_classify(done, archive, model):
     from popclass.formats.csv_io import csv_line, csv_rows
-    from popclass.results import event_columns
+    from popclass.schema import event_columns
 
     lines = [csv_line(event_columns(model.classes))]
     for name in sorted(row.recording for row in done.recordings if row.status == "ok"):

@@ -10,8 +10,9 @@ import pytest
 from popclass.errors import LabelError
 from popclass.evaluation.agreement import observed_counts, score_observers, share
 from popclass.evaluation.matching import pair_labels
+from popclass.info import RecordingInfo
 from popclass.labels import LabelledRecording, LabelRow
-from popclass.results import Event, RecordingInfo, RecordingResult
+from popclass.results import Event, RecordingResult
 
 CLASSES = ("cavitation", "snapping", "other")
 RATE = 1000

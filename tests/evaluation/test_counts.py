@@ -7,8 +7,9 @@ import pytest
 
 from popclass.bursts import find_bursts
 from popclass.evaluation.counts import BURST, RECORDING, SUBJECT, count_recordings, match_bursts, score_counts, series
+from popclass.info import RecordingInfo
 from popclass.labels import LabelledRecording, LabelRow
-from popclass.results import Cavitations, Event, RecordingInfo, RecordingResult
+from popclass.results import Cavitations, Event, RecordingResult
 
 CLASSES = ("cavitation", "other")
 RATE = 1000

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from popclass.model.model import Model
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.schema import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Label
 
 pytestmark = pytest.mark.slow

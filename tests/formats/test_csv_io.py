@@ -30,7 +30,9 @@ from popclass.formats.csv_io import (
     recordings_csv,
 )
 from popclass.formats.text import fields
-from popclass.results import RecordingInfo, RecordingResult, event_columns
+from popclass.info import RecordingInfo
+from popclass.results import RecordingResult
+from popclass.schema import event_columns
 from popclass.utils.files import write_text
 from popclass.utils.text import visible
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from popclass.formats.table import cells, clock, notes, summary, table, total
-from popclass.results import CONSISTENT, REFRACTORY, Session
+from popclass.results import Session
+from popclass.schema import CONSISTENT, REFRACTORY
 
 
 def test_total_shared_timeline() -> None:

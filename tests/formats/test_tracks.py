@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from popclass.errors import LabelError, UsageError
 from popclass.formats.text import TrackLabel
 from popclass.formats.tracks import audacity, label_name, raven, read_audacity, read_raven
-from popclass.results import RecordingInfo, RecordingResult
+from popclass.info import RecordingInfo
+from popclass.results import RecordingResult
 from popclass.utils.files import write_text
 
 HEADER = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tAnnotation\n"

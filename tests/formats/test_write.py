@@ -20,7 +20,8 @@ from popclass.errors import UsageError
 from popclass.formats import FORMATS, write_results
 from popclass.formats.text import fields
 from popclass.formats.write import events_jsonl
-from popclass.results import RecordingResult, event_columns
+from popclass.results import RecordingResult
+from popclass.schema import event_columns
 
 
 @pytest.mark.parametrize(("name", "which"), golden_names())

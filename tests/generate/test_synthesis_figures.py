@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from popclass.results import CAVITATION
+from popclass.schema import CAVITATION
 from popclass.synthesis import Label
 from popclass.synthesis import parameters as p
 

@@ -14,10 +14,11 @@ import soundfile
 from popclass.evaluation.matching import pair
 from popclass.extraction import extract_events
 from popclass.formats.write import write_results
+from popclass.info import RecordingInfo
 from popclass.labels import LabelledRecording, LabelRow, Labels, read_labels, write_raven, write_table, write_tracks
 from popclass.labels.matching import match
 from popclass.pipeline import classify, load_model
-from popclass.results import RecordingInfo, RecordingResult
+from popclass.results import RecordingResult
 from popclass.synthesis import write_sessions
 from popclass.synthesis.joints import Cavity
 from popclass.synthesis.waves import Regime

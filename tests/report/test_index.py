@@ -11,8 +11,9 @@ import recordings
 
 from popclass.cli import main
 from popclass.formats.csv_io import FAILED, RecordingRow
+from popclass.info import RecordingInfo
 from popclass.report.index import BARS_SHOWN, bars, totals
-from popclass.results import Cavitations, RecordingInfo
+from popclass.results import Cavitations
 
 CLASSES = ("cavitation", "snapping", "other")
 

@@ -13,11 +13,12 @@ import recordings
 from popclass.batch import classify_folder
 from popclass.extraction import number_events
 from popclass.formats import FORMATS
+from popclass.info import RecordingInfo
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import analyze
 from popclass.postprocess import postprocess
-from popclass.results import Analysis, Event, RecordingInfo
+from popclass.results import Analysis, Event
 
 RATE = recordings.RATE
 TABLES = ("events.csv", "bursts.csv", "recordings.csv")

@@ -16,7 +16,7 @@ from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import analyze
 from popclass.postprocess import postprocess
-from popclass.results import COUNT_BY
+from popclass.schema import COUNT_BY
 from popclass.streaming import Listener
 
 RATE = 12_000

@@ -10,7 +10,7 @@ from live_session import RATE, FakeSource, run_to_json
 
 from popclass.errors import OutputError
 from popclass.pipeline import classify
-from popclass.results import event_columns
+from popclass.schema import event_columns
 from popclass.streaming import Listener
 from popclass.streaming.output import EventLines, Meter, QueuedOutput, View
 from popclass.streaming.source import Begin

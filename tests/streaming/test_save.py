@@ -11,7 +11,7 @@ from popclass.extraction import extract_events
 from popclass.labels.matching import match
 from popclass.labels.read import read_labels
 from popclass.pipeline import classify
-from popclass.results import UNCERTAIN
+from popclass.schema import UNCERTAIN
 from popclass.streaming.save import Saver
 from popclass.streaming.source import Begin
 

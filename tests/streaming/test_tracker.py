@@ -13,7 +13,8 @@ from popclass.label_rules import LabelRules
 from popclass.model.model import Model
 from popclass.pipeline import extract_features
 from popclass.postprocess import assign_labels
-from popclass.results import COUNT_BY, Event
+from popclass.results import Event
+from popclass.schema import COUNT_BY
 from popclass.streaming import tracker
 from popclass.streaming.session import History
 from popclass.streaming.tracker import EventTracker, shown_values

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.schema import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Settings, draw_settings, other
 from popclass.synthesis import plan as planning
 from popclass.synthesis.waves import SynthSound

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from clicks import clicks
 
-from popclass.results import CAVITATION, OTHER
+from popclass.schema import CAVITATION, OTHER
 from popclass.synthesis import Label, recorder
 
 

@@ -15,7 +15,7 @@ import pytest
 import soundfile as sf
 
 from popclass.errors import OutputError, UsageError
-from popclass.results import CAVITATION, OTHER, SNAPPING
+from popclass.schema import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Session, Settings, generate_session, recorder, session_of, write_sessions
 from popclass.synthesis import plan as planning
 from popclass.synthesis import session as module

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from timing_outcome import outcome
 
-from popclass.results import CAVITATION, CONSISTENT, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED
+from popclass.schema import CAVITATION, CONSISTENT, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED
 from popclass.timing.explanations import reasons
 from popclass.timing.refractory import since_cavitation
 from popclass.utils.duration import format_span

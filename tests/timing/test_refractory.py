@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from timing_outcome import outcome
 
 from popclass.errors import UsageError
-from popclass.results import COUNT_BY
+from popclass.schema import COUNT_BY
 from popclass.timing.refractory import PRICE, Conflicts, cavities_needed, check, since_cavitation
 
 # Times in whole and weights in quarter steps, so that ties and exact periods are common.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from popclass.results import RecordingInfo
+from popclass.info import RecordingInfo
 from popclass.timing.timeline import mixed_offsets, timeline_warnings, timelines
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -21,10 +21,11 @@ import numpy as np
 from popclass.batch.journal import to_line
 from popclass.features import FrontEnd
 from popclass.features.definitions import COEFFICIENTS, NAMES
+from popclass.info import RecordingInfo
 from popclass.model import file as modelfile
 from popclass.model.calibration import Calibration
 from popclass.model.novelty import Novelty
-from popclass.results import Event, RecordingInfo
+from popclass.results import Event
 from popclass.streaming import session
 from popclass.utils.arrays import pack
 from popclass.utils.files import Stamp

@@ -16,12 +16,13 @@ from popclass.errors import LabelError, OutputError
 from popclass.formats.csv_io import RecordingRow, cell, csv_line, csv_rows, read_events_csv, recordings_csv
 from popclass.formats.tracks import read_audacity, read_raven
 from popclass.formats.write import check_not_corrected
+from popclass.info import RecordingInfo
 from popclass.labels import Labels, read_labels, write_raven, write_table, write_tracks
 from popclass.metadata import Metadata
 from popclass.model.model import CLASS_NAME
 from popclass.postprocess import postprocess
 from popclass.report.guidance import check_symptom
-from popclass.results import Analysis, Event, RecordingInfo
+from popclass.results import Analysis, Event
 
 from .invariants import Refused, attempt, check, check_line, twice, workplace
 
