@@ -17,8 +17,7 @@ run can report changes. Each of these lines ends with its own CRC-32.
   was made with those of the model.
 - With another model, which has another front end, all recordings are processed again. Their lines name that model, so
   that those of both models are kept, and each run reads only its own.
-- Another folder or version of popclass is refused; `--fresh` starts over.
-- One batch at a time writes a journal.
+- Another folder or version of popclass is refused; `--fresh` starts over. One batch at a time writes a journal.
 
 All results of a batch are made from journal lines, those of this run and those of an earlier one alike. So an
 interrupted batch ends with the same bytes as an uninterrupted one.
