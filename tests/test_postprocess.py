@@ -403,6 +403,7 @@ def sessions(drawn, subject):
     return analyses, [Metadata(site="si", subject=subject)] * len(analyses)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(some_recordings, some_recordings, st.randoms(use_true_random=False))
 def test_postprocess_unrelated_subject(drawn, others, random):

@@ -93,7 +93,7 @@ def choose_events(
     --------
     >>> p = [[0.9, 0.1], [0.5, 0.5], [0.6, 0.4], [0.51, 0.49]]
     >>> choose_events(p, [[0.0], [1.0], [9.0], [1.1]], [None] * 4, ["a"] * 4, count=2, random_share=0)
-    [Choice(event=1, by='margin'), Choice(event=2, by='margin')]
+    [Choice(event=1, by='margin'), Choice(event=3, by='margin')]
     """
     p, white = np.asarray(probabilities, dtype=np.float64), np.asarray(features, dtype=np.float64)
     free = np.arange(len(p)) if allowed is None else np.flatnonzero(allowed)

@@ -260,6 +260,7 @@ def test_cut_clips_parquet(archive, copy, tmp_path, model):
     assert len(made.clips) == len(events(archive))
 
 
+@pytest.mark.slow
 def test_cut_clips_then_train(archive, tmp_path):
     made = cut_clips(archive / "results", tmp_path / "out")
     labels = read_labels(tmp_path / "out")

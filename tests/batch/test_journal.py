@@ -258,6 +258,7 @@ def test_classify_folder_changed_file(archive, model, tmp_path, monkeypatch):
     assert same_tables(tmp_path / "out", tmp_path / "again")
 
 
+@pytest.mark.slow
 def test_main_interrupted(archive, model, done, command, tmp_path):
     for jobs in ("1", "2"):
         results = tmp_path / jobs

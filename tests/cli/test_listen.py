@@ -123,6 +123,7 @@ def test_listen_closed_pipe(recording):
     assert b"Traceback" not in err
 
 
+@pytest.mark.slow
 def test_listen_save_and_session(recording, tmp_path):
     for _ in range(2):
         with recording.open("rb") as stream:

@@ -55,6 +55,7 @@ def test_stationary_noise(colour):
     assert onsets(noise(np.random.default_rng(3), 120, colour=colour) * 0.01) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     blocks=st.lists(st.integers(1, 200_000), min_size=1, max_size=6), seed=st.integers(0, 3), voice=st.floats(0, 100)

@@ -179,6 +179,7 @@ def test_end_to_end_table(tmp_path, model):
     assert {len(line) for line in [head, *readings]} == {len(head)}, "columns are in line"
 
 
+@pytest.mark.slow
 def test_evaluate_table_in_memory(tmp_path, model, labelled):
     folder = labelled(tmp_path, [KINDS, KINDS[::-1]])
     with (folder / "labels.csv").open(newline="") as file:
@@ -250,6 +251,7 @@ def own(tmp_path, model, labelled):
     return folder, tmp_path / "own.onnx"
 
 
+@pytest.mark.slow
 def test_trained_on_warning(own, tmp_path, capfd):
     folder, path = own
     (folder / "2.wav").rename(folder / "renamed.wav")

@@ -50,6 +50,7 @@ def saved(tmp_path_factory, model, labelled):
     return found, *folders
 
 
+@pytest.mark.slow
 def test_save_same_bytes_elsewhere(saved):
     _, here, there = saved
     files = sorted(path.name for path in here.iterdir())

@@ -151,6 +151,7 @@ def test_pending_events_bounded(model):
     assert most < 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count_by", COUNT_BY)
 def test_save_session_and_resume(eager, tmp_path, count_by):
     """A resumed stream gets the labels that a common timeline of both recordings gives it."""

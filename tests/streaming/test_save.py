@@ -48,6 +48,7 @@ def uneven():
     return x.astype(np.float32)[:, None]
 
 
+@pytest.mark.slow
 def test_saver_same_events_in_clips(model, uneven, tmp_path):
     """In each clip the same events are detected, with the same features and labels."""
     run(FakeSource(Begin(RATE, 1), uneven), [Saver(tmp_path)], model)
@@ -73,6 +74,7 @@ def test_saver_second_session(model, samples, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.slow
 def test_saver_long_burst(model, tmp_path):
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.001, (30 * RATE, 1))

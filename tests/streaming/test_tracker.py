@@ -60,6 +60,7 @@ def label_at_once(model, events, features, rules):
     return [labels.apply(at, event, model.classes, acoustic[at], novelty[at]) for at, event in enumerate(events)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1 / 1000, 0.3])
 @settings(max_examples=25, deadline=None)
 @given(

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from popclass.schema import CAVITATION, OTHER, SNAPPING
 from popclass.synthesis import Settings, draw_settings, other
@@ -25,6 +26,7 @@ def _planned(count: int) -> list[tuple[Settings, SynthSound]]:
     return found
 
 
+@pytest.mark.slow
 def test_levels_independent_of_class() -> None:
     """Levels have one distribution for all classes, over 60 dB, and no factor of the settings prefers a class."""
     planned = _planned(120)
@@ -45,6 +47,7 @@ def test_classes_on_both_sensor_paths() -> None:
     assert found == {(label, contact) for label in (CAVITATION, SNAPPING, OTHER) for contact in (True, False)}
 
 
+@pytest.mark.slow
 def test_kinds_named() -> None:
     """Each sound has the kind of its source, also in a burst of several kinds; those of the skin need contact."""
     kinds = defaultdict(set)

@@ -56,6 +56,7 @@ def sample() -> list[Session]:
     return [session_of(4, index) for index in range(10)]
 
 
+@pytest.mark.slow
 def test_session_of_same_seed() -> None:
     first, second = session_of(7, 0), session_of(7, 0)
     assert first.subject == second.subject
@@ -78,6 +79,7 @@ def test_generate_session_global_random_state() -> None:
     assert generated(PLAIN, 1).recordings[0].samples.tobytes() == first.recordings[0].samples.tobytes()
 
 
+@pytest.mark.slow
 def test_session_shape(sample: list[Session]) -> None:
     for session in sample:
         assert 3 <= len(session.recordings) <= 8
@@ -136,6 +138,7 @@ def test_labels_at_onsets(monkeypatch: pytest.MonkeyPatch, rate: int, sensor: st
     assert checked > 20
 
 
+@pytest.mark.slow
 def test_refractory_period(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without exceptions, two pops of one cavity are at least 15 minutes apart; without the rule they are not."""
     monkeypatch.setattr(module, "PROGRAMS", {(CAVITATION,): 1.0})
@@ -220,11 +223,13 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_write_same_seed(written: Path, tmp_path: Path) -> None:
     again = write_sessions(tmp_path / "again", sessions=3, seed=SEED)
     assert contents(again) == contents(written)
 
 
+@pytest.mark.slow
 def test_write_any_number(written: Path, tmp_path: Path) -> None:
     one = contents(write_sessions(tmp_path / "one", sessions=1, seed=SEED))
     many = contents(written)
@@ -235,6 +240,7 @@ def test_write_any_number(written: Path, tmp_path: Path) -> None:
     assert many["labels.csv"].decode().splitlines()[: len(first_label_lines)] == first_label_lines
 
 
+@pytest.mark.slow
 def test_write_samples(written: Path) -> None:
     for index in range(3):
         session = session_of(SEED, index)
@@ -257,6 +263,7 @@ def test_write_tables(written: Path) -> None:
     assert all((row["label"] == "") == (row["start_s"] == "") == (row["end_s"] == "") for row in labels)
 
 
+@pytest.mark.slow
 def test_write_recordings_without_events(written: Path) -> None:
     empty = [row for row in rows(written / "labels.csv") if not row["label"]]
     silent = sum(not r.labels for index in range(3) for r in session_of(SEED, index).recordings)

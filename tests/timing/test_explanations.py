@@ -100,6 +100,7 @@ def test_reasons_brute_force(case, capacity):
                 assert len(near) >= capacity > len(held)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(events)
 def test_reasons_unknown_site(case):

@@ -112,6 +112,7 @@ def rotated_labels(base, monkeypatch, grouped_by, groups=None):
     return adapted(base, X, labels, groups or people, folds=2, grouped_by=grouped_by)
 
 
+@pytest.mark.slow
 def test_adapt_replaced_by_better_model(base, monkeypatch):
     model = rotated_labels(base, monkeypatch, "subject")
     assert any("clearly better" in remark for remark in model.info["training"]["remarks"])
@@ -129,6 +130,7 @@ def test_adapt_not_replaced_without_subjects(base, monkeypatch, grouped_by):
     assert model.info["scores"]["chosen"] == CORRECTED
 
 
+@pytest.mark.slow
 def test_adapt_not_replaced_with_four_subjects(base, monkeypatch):
     model = rotated_labels(base, monkeypatch, "subject", groups=[f"P{i % 4}" for i in range(240)])
     assert model.info["scores"]["chosen"] in (BASE, CORRECTED)

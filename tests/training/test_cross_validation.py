@@ -24,6 +24,7 @@ def test_cross_validate_workers(auto, monkeypatch):
     assert fitted(seed=1).to_bytes() != fitted().to_bytes()
 
 
+@pytest.mark.slow
 def test_cross_validate_chooses_least_log_loss(auto):
     scores = auto.info["scores"]
     losses = {kind: figures["log_loss"] for kind, figures in scores["candidates"].items()}
@@ -48,6 +49,7 @@ def test_scores_shuffled_labels():
     assert candidates["forest"]["balanced_accuracy"] < 0.45
 
 
+@pytest.mark.slow
 def test_nested_scores_shuffled_labels():
     X, labels, groups = events(400)
     shuffled = list(np.random.default_rng(3).permutation(labels))

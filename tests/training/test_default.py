@@ -34,6 +34,7 @@ def test_generate_events_order(generated):
     assert generated.missed >= 0
 
 
+@pytest.mark.slow
 def test_generate_events_processes(generated):
     again = generate_events(3, 5, FrontEnd.build(), jobs=2)
     np.testing.assert_array_equal(generated.X, again.X)

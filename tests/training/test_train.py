@@ -100,6 +100,7 @@ def test_train_option_errors(tmp_path):
         train(tmp_path, folds=1)
 
 
+@pytest.mark.slow
 def test_train_base(clips):
     base = train(clips, classifier="logistic")
     adapted = train(clips, base=base, folds=2)
@@ -115,6 +116,7 @@ def test_train_base(clips):
     assert {"base", "corrected", "logistic"} <= set(named.info["scores"]["candidates"])
 
 
+@pytest.mark.slow
 def test_train_default_base(clips):
     default = Model.default()
     assert train(clips).info["training"]["base"]["sha256"] == default.sha256
@@ -126,6 +128,7 @@ def test_train_default_base(clips):
     assert expected in other.info["training"]["remarks"]
 
 
+@pytest.mark.slow
 def test_train_no_base(clips):
     for base in ("none", None):
         model = train(clips, base=base)
