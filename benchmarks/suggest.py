@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,13 @@ sys.path.insert(0, str(ROOT / "experiments"))
 from sessions import Recording, extract_sessions  # noqa: E402
 
 from popclass.model.model import Model  # noqa: E402
+from popclass.model.novelty import Novelty  # noqa: E402
 from popclass.pipeline import apply_model  # noqa: E402
 from popclass.postprocess import posteriors  # noqa: E402
-from popclass.suggestions.find import whiten  # noqa: E402
-from popclass.training.active import choose_events  # noqa: E402
-from popclass.training.adapt import adapt  # noqa: E402
-from popclass.training.fit import FitConfig  # noqa: E402
+from popclass.training.active import RANDOM_SHARE, Choice, choose_events  # noqa: E402
+from popclass.training.fit import fit  # noqa: E402
 from popclass.training.folds import choose_groups  # noqa: E402
+from popclass.training.settings import FitConfig  # noqa: E402
 
 SEED, PEOPLE, TOGETHER = 515_151, 80, 5
 SIZES = (5, 10, 20, 50)
@@ -43,12 +44,15 @@ DRAWS = 50
 FEWEST = 20  # sounds of each person
 PAGE = ROOT / "docs" / "research" / "suggest.md"
 REFERENCE = "random"
+CLUSTERS = "one of each cluster"
 STRATEGIES: dict[str, dict[str, Any]] = {
     "suggested": {},
-    "one of each cluster": {"clusters": True},
+    CLUSTERS: {},
     "margin": {"random_share": 0.0},
     REFERENCE: {"random_share": 1.0},
 }
+CANDIDATES = 10  # sounds with a small margin that are clustered, for each one chosen
+FARTHEST = 4.0  # whitened features are clipped there, so that a single feature makes no cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +133,41 @@ def score_draw(people: Sequence[Person], number: int) -> dict[str, Any]:
     base = Model.default()
     X = np.concatenate([each.extraction.features for each in recordings])
     p = classify(base, recordings)
-    white = whiten(X, base)
     subjects = [each.metadata.subject for each in recordings for _ in each.truth]
     names = [each.extraction.info.name for each in recordings for _ in each.truth]
     tested = ~offered & (truth != "")
     scores: dict[str, Any] = {"none": balanced_accuracy(base, p[tested], truth[tested])}
     for size in SIZES:
         for strategy, settings in STRATEGIES.items():
-            chosen = choose_events(p, white, subjects, names, count=size, allowed=offered, seed=number, **settings)
+            options = {"count": size, "allowed": offered, "seed": number, **settings}
+            pick = partial(one_of_each_cluster, base, X) if strategy == CLUSTERS else choose_events
+            chosen = pick(p, subjects, names, **options)
             rows = np.array([each.event for each in chosen if truth[each.event]], dtype=int)
             model = train(base, X[rows], truth[rows].tolist(), [subjects[i] for i in rows], [names[i] for i in rows])
             score = balanced_accuracy(base, classify(model, recordings)[tested], truth[tested])
             scores[strategy, size] = score, len(rows), len(set(truth[rows]))
     scores["similar"] = similar_sounds(base, recordings)
     return scores
+
+
+def one_of_each_cluster(
+    base: Model, X: Any, p: Any, subjects: Sequence[str | None], names: Sequence[str], **options: Any
+) -> list[Choice]:
+    """Choose as `choose_events`, but of the smallest margins one of each of as many clusters of similar sounds."""
+    from sklearn.cluster import AgglomerativeClustering
+
+    number = options["count"] - round(RANDOM_SHARE * options["count"])
+    best = choose_events(p, subjects, names, **{**options, "count": CANDIDATES * number}, random_share=0.0)
+    candidates = [each.event for each in best]
+    novelty = Novelty.from_json(base.info["novelty"])
+    white = np.clip((X[candidates] - novelty.mean) @ novelty.whitening, -FARTHEST, FARTHEST)
+    # Ward's clusters, unlike those of k-means, depend on no start and no number of threads
+    cluster = AgglomerativeClustering(n_clusters=min(number, len(candidates)), linkage="ward").fit_predict(white)
+    chosen = [best[at] for at in sorted(np.unique(cluster, return_index=True)[1].tolist())]
+    left = np.array(options["allowed"])
+    left[[each.event for each in chosen]] = False
+    others = {**options, "count": options["count"] - len(chosen), "allowed": left}
+    return chosen + choose_events(p, subjects, names, **others, random_share=1.0)
 
 
 def classify(model: Model, recordings: Sequence[Recording]) -> Any:
@@ -156,7 +181,7 @@ def train(base: Model, X: Any, labels: list[str], subjects: list[str | None], re
     if not labels:
         return base
     kind, groups, _ = choose_groups(np.unique(labels, return_inverse=True)[1], subjects, recordings)
-    return adapt(base, X, labels, groups, FitConfig(grouped_by=kind))[0]
+    return fit(X, labels, groups, base.frontend, FitConfig(grouped_by=kind), base=base)
 
 
 def balanced_accuracy(base: Model, p: Any, truth: Any) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import importlib.util
 import os
 import re
 import sys
@@ -61,6 +62,19 @@ def test_dependencies_dev_extra() -> None:
     others = {name.replace("_", "-") for name in imported(*SCRIPTS) - own}
     fuzzing = declared(PROJECT["optional-dependencies"]["fuzz"])  # imported by `make fuzz` alone
     assert others - {name.replace("_", "-") for name in known} - {"benchmarks", "tests", "fuzz"} == fuzzing
+
+
+def test_scripts_import_existing_names() -> None:
+    """Scripts that no other test runs do not import what was moved or renamed."""
+    paths = [path for folder in SCRIPTS for path in sorted((ROOT / folder).glob("*.py"))]
+    nodes = [(path, node) for path in paths for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    assert len(paths) > 40
+    for path, node in nodes:
+        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "popclass":
+            module = importlib.import_module(str(node.module))
+            for name in (each.name for each in node.names):
+                module_too = hasattr(module, "__path__") and importlib.util.find_spec(f"{node.module}.{name}")
+                assert hasattr(module, name) or module_too, f"{path.name}: {node.module} has no {name}"
 
 
 def test_dependencies_reason() -> None:

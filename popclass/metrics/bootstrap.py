@@ -71,14 +71,15 @@ def bootstrap(
     {'right': (0.5, 1.0), 'never': None}
     """
     _, place = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
-    members = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1])
-    if len(members) < 2:
+    by_group, sizes = np.argsort(place, kind="stable"), np.bincount(place)
+    if len(sizes) < 2:
         return {}
-    rng = np.random.default_rng(seed)
-    found = []
+    rng, starts, found = np.random.default_rng(seed), np.cumsum(sizes) - sizes, []
     for _ in range(draws):
-        drawn = rng.integers(0, len(members), len(members))
-        found.append(figures(np.concatenate([members[group] for group in drawn])))
+        drawn = rng.integers(0, len(sizes), len(sizes))
+        ends = np.cumsum(sizes[drawn])
+        shift = starts[drawn] - ends + sizes[drawn]  # from the place among the drawn to the place in `by_group`
+        found.append(figures(by_group[np.arange(ends[-1]) + np.repeat(shift, sizes[drawn])]))
     return {name: _interval([each[name] for each in found]) for name in found[0]}
 
 

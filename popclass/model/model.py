@@ -2,9 +2,8 @@
 
 A model file (`popclass.model.file`) holds an ONNX graph, run by onnxruntime, and a JSON with everything else: classes,
 the frozen front end, calibration, thresholds, novelty reference, training data and scores. All of it is numbers, so
-loading an untrusted model runs no code of its author. Graph and JSON are checked whenever a model is made, and a
-model that is loaded from a file is run once at load. onnxruntime is imported when probabilities are first needed, so a
-recording without events does not wait for it.
+loading an untrusted model runs no code of its author. Graph and JSON are checked whenever a model is made; one that is
+read from a file is run once. onnxruntime is imported when probabilities are first needed.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import os
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
 from threading import Lock
@@ -27,10 +25,11 @@ from popclass.errors import ModelError, UsageError, require
 from popclass.features.definitions import FEATURES
 from popclass.features.frontend import FrontEnd
 from popclass.model import file as modelfile
-from popclass.model.calibration import LARGEST, Calibration
+from popclass.model.calibration import Calibration
 from popclass.model.context import Context
 from popclass.model.graph import check_graph, open_session, run
 from popclass.model.novelty import Novelty, weigh
+from popclass.model.thresholds import Thresholds, shares
 from popclass.schema import UNCERTAIN
 from popclass.utils.checks import as_array, check_path
 from popclass.utils.files import write_bytes
@@ -43,25 +42,6 @@ KEYS = frozenset({"schema_version", "created_by", "classes", "features", "contex
 _LOADING = Lock()
 CLASS_NAME = re.compile(r"[a-z0-9_-]+")
 BUNDLED = "default"  # name of the model that comes with popclass
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Limits beyond which an event is `uncertain`.
-
-    Attributes
-    ----------
-    min_probability : tuple of float
-        Of each class, in the order of the model's classes: below it the class is not named.
-    novelty : float
-        From this novelty on the sound is too unlike the training data.
-    weights : tuple of float
-        The answer is the class with the largest product of probability and weight; 1 each for the most likely one.
-    """
-
-    min_probability: tuple[float, ...]
-    novelty: float
-    weights: tuple[float, ...]
 
 
 class Model:
@@ -221,7 +201,9 @@ class Model:
 
     @property
     def frequencies(self) -> np.ndarray:
-        """Share of each class in the training data, shape (k,); equal shares where the model does not state them."""
+        """Share of each class for which the probabilities are calibrated, shape (k,); equal where it is not stated."""
+        if stated := self.info["training"].get("frequencies"):
+            return np.array([stated[name] for name in self.classes])
         counted = self.info["training"].get("classes", {})
         events = np.array([counted.get(name, {}).get("events", 0) for name in self.classes], dtype=np.float64)
         return events / events.sum() if events.all() else np.full(len(events), 1 / len(events))
@@ -274,15 +256,9 @@ class Model:
         require(len(self._novelty.mean) == len(self.features), "the novelty measure does not fit the features")
         fits = len(self._novelty.costs) in (0, len(self.classes))
         require(fits, "the costs of novelty do not fit the classes")
-        least = info["thresholds"]["min_probability"]
-        require(sorted(least) == sorted(self.classes), "min_probability must name every class once")
-        shares = tuple(_share(least, name) for name in self.classes)
-        weights = info["thresholds"].get("weights") or dict.fromkeys(self.classes, 1.0)
-        require(sorted(weights) == sorted(self.classes), "weights must name every class once")
-        usable = all(type(each) in (int, float) and 0 < each <= LARGEST for each in weights.values())
-        require(usable, f"weights must be numbers above 0, at most {LARGEST:g}")
-        factors = tuple(float(weights[name]) for name in self.classes)
-        self.thresholds = Thresholds(shares, _share(info["thresholds"], "novelty"), factors)
+        if (stated := info["training"].get("frequencies")) is not None:
+            require(abs(sum(shares(stated, self.classes)) - 1) < 1e-6, "frequencies must add up to 1")
+        self.thresholds = Thresholds.from_json(info["thresholds"], self.classes)
 
     def _check(self, X: np.ndarray) -> np.ndarray:
         X = as_array(X, "features")
@@ -337,10 +313,3 @@ def _names(value: Any, what: str) -> tuple[str, ...]:
     _check_texts(value, what)
     require(len(set(value)) == len(value), f"{what} must be a list of different names")
     return tuple(value)
-
-
-def _share(stored: Mapping[str, Any], key: str) -> float:
-    value = stored[key]
-    require(type(value) in (int, float), f"{key} must be a number")
-    require(0 <= value <= 1, f"{key} is {value}, allowed are 0 to 1")  # NaN neither
-    return float(value)

@@ -30,7 +30,6 @@ from popclass.labels.records import LabelledRecording, Labels
 from popclass.metadata import Metadata
 from popclass.model.context import Context, ContextWeights
 from popclass.model.model import Model
-from popclass.model.novelty import Novelty
 from popclass.pipeline import apply_model, load_model
 from popclass.postprocess import posteriors
 from popclass.results import Analysis
@@ -45,7 +44,6 @@ from popclass.utils.text import abbreviated, counted, one_line
 
 MOST = 500
 MOST_SIMILAR, SIMILAR_IN_ALL = 24, 600  # similar sounds listed for each suggestion, and for all, which limits the page
-FARTHEST = 4.0  # whitened features are clipped there, so that a single feature makes no cluster
 
 PathLike = str | os.PathLike[str]
 Array = NDArray[np.float64]
@@ -234,8 +232,7 @@ class _Search:
 
     def choose(self, subjects: Sequence[str | None], free: Flags, count: int, seed: int) -> list[Choice]:
         """Return the sounds to label, given the subject of each and which of them have no label."""
-        white = whiten(self.X, self.model)
-        return choose_events(self.probabilities, white, subjects, self.recordings, count=count, allowed=free, seed=seed)
+        return choose_events(self.probabilities, subjects, self.recordings, count=count, allowed=free, seed=seed)
 
     def unlabelled(self, known: Mapping[str, LabelledRecording]) -> tuple[Flags, int]:
         """Return which sounds are not labelled, nor part of a labelled one, and the number of labels without a sound.
@@ -285,9 +282,3 @@ class _Search:
             end_s = min(end_s, self.events[after].start_s)
         p = dict(zip(self.model.classes, self.probabilities[at].tolist(), strict=True))
         return Sound(name, event.gain(posteriors=p), end_s)
-
-
-def whiten(X: Array, model: Model) -> Array:
-    """Return features whitened by their covariance inside the classes of the model's training data, and clipped."""
-    novelty = Novelty.from_json(model.info["novelty"])
-    return np.asarray(np.clip((X - novelty.mean) @ novelty.whitening, -FARTHEST, FARTHEST))

@@ -3,8 +3,8 @@
 Three quarters are chosen by uncertainty: events with the smallest margin, the difference between the two largest
 probabilities (Scheffer et al. 2001). The other quarter is drawn at random, since the smallest margins alone show
 nothing of the sounds that a model is wrong about without doubt. Both are spread over the subjects: one of each, then a
-second of each, and so on. To take only one of each cluster of similar sounds did worse on generated people, so that is
-an option; see docs/research/suggest.md.
+second of each, and so on. To take only one of each cluster of similar sounds did worse on generated people
+(docs/research/suggest.md).
 
 All functions take arrays, so any classifier can be used.
 """
@@ -22,8 +22,6 @@ from popclass.utils.checks import check_number
 
 MARGIN, RANDOM = "margin", "random"
 RANDOM_SHARE = 0.25
-CANDIDATES = 10  # events with a small margin that are clustered, for each one chosen
-MOST_CANDIDATES = 3000  # the memory of clustering grows with their square
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -46,14 +44,12 @@ class Choice(NamedTuple):
 
 def choose_events(
     probabilities: ArrayLike,
-    features: ArrayLike,
     subjects: Sequence[str | None],
     recordings: Sequence[str],
     *,
     count: int,
     allowed: ArrayLike | None = None,
     random_share: float = RANDOM_SHARE,
-    clusters: bool = False,
     seed: int = 0,
 ) -> list[Choice]:
     """Choose the events to label next.
@@ -62,8 +58,6 @@ def choose_events(
     ----------
     probabilities : array_like, shape (n, classes)
         Probabilities of the classes, rows summing to 1.
-    features : array_like, shape (n, f)
-        Whitened features, so that distances between events can be compared.
     subjects, recordings : sequences of length n
         Subject of each event, None where unknown, and its recording.
     count : int
@@ -72,8 +66,6 @@ def choose_events(
         Events that may be chosen (default: all).
     random_share : float
         Share of the events that is drawn at random, 0-1.
-    clusters : bool
-        Whether one event of each cluster of similar sounds is chosen, instead of the smallest margins alone.
     seed : int
         The same seed gives the same events.
 
@@ -92,12 +84,12 @@ def choose_events(
     Examples
     --------
     >>> p = [[0.9, 0.1], [0.5, 0.5], [0.6, 0.4], [0.51, 0.49]]
-    >>> choose_events(p, [[0.0], [1.0], [9.0], [1.1]], [None] * 4, ["a"] * 4, count=2, random_share=0)
+    >>> choose_events(p, [None] * 4, ["a"] * 4, count=2, random_share=0)
     [Choice(event=1, by='margin'), Choice(event=3, by='margin')]
     """
-    p, white = np.asarray(probabilities, dtype=np.float64), np.asarray(features, dtype=np.float64)
+    p = np.asarray(probabilities, dtype=np.float64)
     free = np.arange(len(p)) if allowed is None else np.flatnonzero(allowed)
-    fits = len(p) == len(white) == len(subjects) == len(recordings)
+    fits = len(p) == len(subjects) == len(recordings)
     require(fits and (allowed is None or len(np.asarray(allowed)) == len(p)), "each event needs an entry in all arrays")
     check_number(count, "count", 1, 10**6, whole=True)
     check_number(random_share, "random_share", 0, 1)
@@ -106,11 +98,7 @@ def choose_events(
     drawn = round(random_share * count)
     group = _groups(subjects, recordings)
     shuffled = rng.permutation(free)  # events of equal margin, and subjects, come in random order
-    by_margin = in_turn(shuffled[np.argsort(margins(p[shuffled]), kind="stable")], group)
-    chosen = by_margin[: count - drawn]
-    if clusters and 0 < len(chosen) < len(by_margin):
-        candidates = by_margin[: max(min(CANDIDATES * len(chosen), MOST_CANDIDATES), len(chosen))]
-        chosen = _one_of_each(candidates, group, _clusters(white[candidates], len(chosen)))
+    chosen = in_turn(shuffled[np.argsort(margins(p[shuffled]), kind="stable")], group)[: count - drawn]
     others = in_turn(rng.permutation(np.setdiff1d(free, chosen)), group)[:drawn]
     queues = {MARGIN: iter(chosen.tolist()), RANDOM: iter(others.tolist())}
     places = {int((i + 0.5) * count / drawn) for i in range(drawn)}
@@ -158,30 +146,3 @@ def _groups(subjects: Sequence[str | None], recordings: Sequence[str]) -> Ints:
     names = [(subject is not None, recording if subject is None else subject) for subject, recording in pairs]
     numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
     return np.array([numbers[name] for name in names], dtype=np.int64)
-
-
-def _clusters(features: Floats, count: int) -> Ints:
-    """Return the cluster of each of some events, of which there are more than clusters."""
-    from sklearn.cluster import AgglomerativeClustering
-
-    # Ward's clusters, unlike those of k-means, depend on no start and no number of threads.
-    return np.asarray(AgglomerativeClustering(n_clusters=count, linkage="ward").fit_predict(features), dtype=np.int64)
-
-
-def _one_of_each(candidates: Ints, group: Ints, cluster: Ints) -> Ints:
-    """Return the best candidate of each cluster; each group in turn gives its best one of a cluster that is left."""
-    queues: dict[int, list[tuple[int, int]]] = {}
-    for event, own in zip(candidates.tolist(), cluster.tolist(), strict=True):
-        queues.setdefault(int(group[event]), []).append((event, own))
-    used: set[int] = set()
-    chosen: list[int] = []
-    while queues:
-        for name in list(queues):
-            queue = [(event, own) for event, own in queues[name] if own not in used]
-            if not queue:
-                del queues[name]
-                continue
-            (event, own), *queues[name] = queue
-            chosen.append(event)
-            used.add(own)
-    return np.array(chosen, dtype=np.int64)

@@ -176,6 +176,7 @@ class Adaptation:
         novelty, held_out_novelty = self.extend_novelty()
         frequencies = None if correction else base.frequencies.tolist()
         thresholds, uncertain = self.thresholds(corrected, held_out_novelty, frequencies)
+        stated = frequencies and dict(zip(base.classes, frequencies, strict=True))
         config = replace(config, remarks=[*self.remarks(correction), *remarks])
         kind, strength = (CORRECTED, self.strength) if correction else (BASE, None)
         candidates = self.held_out | (others or {})
@@ -183,7 +184,7 @@ class Adaptation:
         info = {
             **base.info,
             **run,
-            "training": {**run["training"], "base": ancestry(base)},
+            "training": {**run["training"], "base": ancestry(base), "frequencies": stated},
             "classifier": {"kind": kind, "asked_for": AUTO, "settings": {"strength": strength}},
             "thresholds": thresholds,
             "novelty": novelty.to_json(),

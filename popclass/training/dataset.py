@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,14 @@ import numpy as np
 from popclass.detection import Sound
 from popclass.detection.sounds import AFTER_S, BEFORE_S
 from popclass.errors import AudioError, LabelError
-from popclass.extraction import Extraction, extract_events
+from popclass.extraction import SOUNDS_AT_ONCE, EventExtractor, Extraction, Source
 from popclass.features import FrontEnd
 from popclass.labels.matching import TOLERANCE_S, Matched, match
 from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note
 from popclass.schema import OTHER
 from popclass.training.cross_validation import Progress, tracked
 from popclass.utils.text import counted, one_line
+from popclass.utils.workers import keep_freed_memory
 
 WORKERS = 2  # processes; the result does not depend on how many
 PARALLEL_FROM = 100  # recordings; starting processes takes longer than fewer of them
@@ -36,6 +37,9 @@ SAMPLES = round((BEFORE_S + AFTER_S) * RATE)  # of a clip
 COEFFICIENTS = 20
 BATCH = 256  # clips per call of librosa
 _SHOWN = 5  # recordings named in a warning
+
+Recorded = tuple[Source, int | None, str | None]
+"""A recording, its sample rate and its name in messages, as `extract_events` takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +117,16 @@ def collect(labels: Labels, frontend: FrontEnd, *, partial: bool = False, progre
     table, rows, matches, broken, silent, late = MfccTable(), [np.empty((0, len(frontend.names)))], [], [], [], []
     recordings = [recording for recording in labels.recordings if recording.whole != UNSURE]
     total = len(recordings)
-    tasks = (
-        delayed(extract_with_clips)(recording.path, frontend)
+    sources: list[Recorded] = [
+        (recording.path, None, None)
         if recording.samples is None
-        else delayed(extract_with_clips)(recording.samples[0], frontend, recording.samples[1], recording.name)
+        else (recording.samples[0], recording.samples[1], recording.name)
         for recording in recordings
-    )
-    extracted = Parallel(n_jobs=WORKERS if total >= PARALLEL_FROM else 1, return_as="generator")(tasks)
-    extracted = tracked(extracted, "extracting events", total, progress)
+    ]
+    size = max(1, min(SOUNDS_AT_ONCE, total // (8 * WORKERS)))  # of a task: short clips are faster together
+    tasks = (delayed(extract_with_clips)(sources[at : at + size], frontend) for at in range(0, total, size))
+    parts = Parallel(n_jobs=WORKERS if total >= PARALLEL_FROM else 1, return_as="generator")(tasks)
+    extracted = tracked(chain.from_iterable(parts), "extracting events", total, progress)
     for recording, (found, clips) in zip(recordings, extracted, strict=True):
         if isinstance(found, str):
             broken.append(found)
@@ -146,18 +152,23 @@ def collect(labels: Labels, frontend: FrontEnd, *, partial: bool = False, progre
     return samples
 
 
-def extract_with_clips(
-    source: Path | np.ndarray, frontend: FrontEnd, sample_rate: int | None = None, name: str | None = None
-) -> tuple[Extraction | str, np.ndarray]:
-    """Return the events of a recording with their clips, or the reason why it cannot be used."""
-    clips = [cut_clips([])]
-    try:
-        found = extract_events(
-            source, frontend, sample_rate=sample_rate, name=name, on_sounds=lambda some: clips.append(cut_clips(some))
-        )
-    except AudioError as error:
-        return str(error), clips[0]
-    return found, np.concatenate(clips)
+def extract_with_clips(recordings: Sequence[Recorded], frontend: FrontEnd) -> list[tuple[Extraction | str, np.ndarray]]:
+    """Return, for each recording, its events, or the reason why it cannot be used, and the clips of the events."""
+    keep_freed_memory()
+    extractor, read = EventExtractor(frontend), []
+    for source, sample_rate, name in recordings:
+        clips, reason = [cut_clips([])], None
+
+        def add(sounds: Sequence[Sound], clips: list[np.ndarray] = clips) -> None:
+            clips.append(cut_clips(sounds))
+
+        try:
+            extractor.add(source, sample_rate=sample_rate, name=name, on_sounds=add)
+        except AudioError as error:
+            clips, reason = clips[:1], str(error)
+        read.append((reason, np.concatenate(clips)))
+    extractions = iter(extractor.finish())
+    return [(next(extractions) if reason is None else reason, clips) for reason, clips in read]
 
 
 def cut_clips(sounds: Sequence[Sound]) -> np.ndarray:

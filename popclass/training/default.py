@@ -145,7 +145,7 @@ def _extract_session(seed: int, number: int, frontend: FrontEnd) -> tuple[Any, .
     tables, mfcc = [np.zeros((0, len(frontend.names)))], MfccTable()
     missed = 0
     for index, recording in enumerate(session.recordings):
-        found, clips = extract_with_clips(recording.samples, frontend, recording.sample_rate)
+        [(found, clips)] = extract_with_clips([(recording.samples, recording.sample_rate, None)], frontend)
         if isinstance(found, str):  # a gate that closed on everything leaves silence
             continue
         matched = match_onsets(np.array([event.start_s for event in found.events]), recording.labels)

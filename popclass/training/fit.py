@@ -24,7 +24,7 @@ from popclass.model.file import SCHEMA_VERSION
 from popclass.model.model import Model
 from popclass.training import classifiers
 from popclass.training.adapt import Adaptation, ancestry, can_adapt
-from popclass.training.classifiers import ALONE, KINDS, trainable
+from popclass.training.classifiers import ALONE, KINDS, OF_MANY, trainable
 from popclass.training.context import ContextSamples, inherit_context
 from popclass.training.cross_validation import Arrays, CrossValidation, fit_calibration
 from popclass.training.folds import SUBJECT, Folds, Names, index_classes, make_folds
@@ -145,7 +145,9 @@ class _Fit:
         logs = None
         if self.adaptation is not None:
             if self.config.grouped_by != SUBJECT:
-                return {kind: self.X for kind in KINDS if trainable(kind, self.y, [train for train, _ in self.splits])}
+                quick = [kind for kind in KINDS if kind in OF_MANY or len(self.y) < MANY_EVENTS]
+                sides = [train for train, _ in self.splits]
+                return {kind: self.X for kind in quick if trainable(kind, self.y, sides)}
             logs = base_logs(self.adaptation.base, self.X)
         return candidate_tables(self.X, logs, self.y, self.splits)
 

@@ -61,6 +61,9 @@ def test_sha256(model, tmp_path):
         ({"thresholds": {"min_probability": {"other": 0.5}, "novelty": 0.99}}, "name every class"),
         ({"thresholds": {"novelty": 0.99}}, "min_probability"),
         ({"calibration": None}, "calibration|NoneType"),
+        ({"training": {"frequencies": {"other": 1.0}}}, "name every class"),
+        ({"training": {"frequencies": dict.fromkeys(CLASSES, 0.5)}}, "add up to 1"),
+        ({"training": {"frequencies": "x"}}, "name every class"),
         ({"novelty": {"neighbours": 1}}, "mean"),
     ],
 )

@@ -12,17 +12,15 @@ N = 80
 
 
 def sounds(seed=0, n=N):
-    """Return probabilities, and features that are all far apart."""
-    rng = np.random.default_rng(seed)
-    return rng.dirichlet(np.ones(3), n), rng.normal(size=(n, 4))
+    """Return probabilities of three classes."""
+    return np.random.default_rng(seed).dirichlet(np.ones(3), n)
 
 
-def choose(count, *, p=None, X=None, subjects=None, recordings=None, **settings):
-    own_p, own_X = sounds()
-    p, X = own_p if p is None else p, own_X if X is None else X
+def choose(count, *, p=None, subjects=None, recordings=None, **settings):
+    p = sounds() if p is None else p
     subjects = [None] * len(p) if subjects is None else subjects
     recordings = ["a"] * len(p) if recordings is None else recordings
-    return choose_events(p, X, subjects, recordings, count=count, **settings)
+    return choose_events(p, subjects, recordings, count=count, **settings)
 
 
 def test_margins_ties():
@@ -31,22 +29,10 @@ def test_margins_ties():
 
 
 def test_choose_events_smallest_margins():
-    p, _ = sounds()
+    p = sounds()
     chosen = choose(7, p=p, random_share=0)
     assert [each.event for each in chosen] == np.argsort(margins(p))[:7].tolist()
     assert {each.by for each in chosen} == {MARGIN}
-
-
-def test_choose_events_one_of_each_cluster():
-    """Ten copies of four sounds: the forty smallest margins are of the first."""
-    rng = np.random.default_rng(1)
-    kind = np.repeat(np.arange(4), 10)
-    X = 10.0 * np.eye(4)[kind] + rng.normal(0, 0.01, (40, 4))
-    first = 0.5 + 0.01 * kind + 0.0001 * np.arange(40)
-    p = np.stack([first, 1 - first], axis=1)
-    alone = choose(4, p=p, X=X, random_share=0)
-    assert [kind[each.event] for each in alone] == [0, 0, 0, 0]
-    assert [each.event for each in choose(4, p=p, X=X, random_share=0, clusters=True)] == [0, 10, 20, 30]
 
 
 def test_choose_events_random_share():
@@ -58,20 +44,17 @@ def test_choose_events_random_share():
 
 def test_choose_events_random_share_unbiased():
     """The random events do not prefer small margins."""
-    p, _ = sounds(n=400)
-    X = np.zeros((400, 1))
-    drawn = [each.event for seed in range(40) for each in choose(8, p=p, X=X, random_share=1, seed=seed)]
+    p = sounds(n=400)
+    drawn = [each.event for seed in range(40) for each in choose(8, p=p, random_share=1, seed=seed)]
     assert abs(margins(p)[drawn].mean() - margins(p).mean()) < 0.05
 
 
 def test_choose_events_spread_over_subjects():
-    p, _ = sounds()
+    p = sounds()
     p[:60] = [0.34, 0.33, 0.33]  # of one subject, with the smallest margins
     subjects = ["P1"] * 60 + ["P2"] * 10 + ["P3"] * 10
-    plain = Counter(subjects[each.event] for each in choose(12, p=p, subjects=subjects))
-    assert set(plain.values()) == {4}
-    counts = Counter(subjects[each.event] for each in choose(12, p=p, subjects=subjects, clusters=True))
-    assert min(counts.values()) >= 3  # a subject has no sound left of some clusters
+    counts = Counter(subjects[each.event] for each in choose(12, p=p, subjects=subjects))
+    assert set(counts.values()) == {4}
 
 
 def test_choose_events_spread_over_recordings():
@@ -101,12 +84,12 @@ def test_choose_events_number(count):
 
 
 def test_choose_events_none():
-    assert choose(5, p=np.zeros((0, 3)), X=np.zeros((0, 4))) == []
+    assert choose(5, p=np.zeros((0, 3))) == []
     assert choose(5, allowed=np.zeros(N, dtype=bool)) == []
 
 
 def test_choose_events_single():
-    assert choose(5, p=[[0.5, 0.5]], X=[[0.0]]) == [Choice(0, MARGIN)]
+    assert choose(5, p=[[0.5, 0.5]]) == [Choice(0, MARGIN)]
 
 
 def test_choose_events_seed():

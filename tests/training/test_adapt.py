@@ -95,6 +95,17 @@ def test_adapt_correction_rejected(base, monkeypatch):
     assert any("the base is unchanged" in remark for remark in model.info["training"]["remarks"])
 
 
+def test_adapt_kept_base_frequencies(base):
+    """A base without a correction stays calibrated for the class frequencies of its own training data."""
+    X, _, _ = shifted_events(12, 1, seed=3)
+    model = adapted(base, X, ["snapping"] * 12, ["one"] * 12)
+    assert model.info["classifier"]["kind"] == BASE
+    assert model.info["training"]["classes"]["snapping"]["events"] == 12
+    np.testing.assert_allclose(model.frequencies, base.frequencies)
+    again = adapted(model, X, ["snapping"] * 12, ["one"] * 12)
+    np.testing.assert_allclose(again.frequencies, base.frequencies)
+
+
 def test_adapt_grouped_by_event(base):
     X, y, _ = shifted_events(150, 1, seed=10, shift=0.7)
     model = adapted(base, X, [CLASSES[i] for i in y], [str(i) for i in range(150)], grouped_by="event")
