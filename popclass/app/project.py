@@ -198,17 +198,17 @@ class Project:
         OutputError
             If it cannot be written.
         """
-        cells = _metadata_cells(changes)
+        changed = cells(changes)
         places = {self.path(name): plain_path(f"{self.recordings_dir.name}/{name}") for name in recordings}
         with self._lock:
             rows = self._manifest_rows()
-            columns = list(dict.fromkeys(["file", *(name for row in rows for name in row), *cells]))
+            columns = list(dict.fromkeys(["file", *(name for row in rows for name in row), *changed]))
             by_path = {os.path.realpath(self.folder / row["file"]): row for row in rows}
             for path, file in places.items():
                 row = by_path.get(os.path.realpath(path))
                 if row is None:
                     rows.append(row := {"file": file})
-                row.update(cells)
+                row.update(changed)
             lines = [csv_line(columns), *(csv_line([row.get(name) or None for name in columns]) for row in rows)]
             _write(self.manifest, "".join(lines))
 
@@ -345,18 +345,18 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
-def _metadata_cells(changes: Mapping[str, Any]) -> dict[str, str]:
-    """Return the cells of a manifest for changed metadata."""
+def cells(changes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cells of a manifest for changed metadata; raises UsageError where a value is not allowed."""
     if unknown := sorted(changes.keys() - set(METADATA)):
         raise UsageError(f"'{one_line(str(unknown[0]))[:40]}' is no metadata: allowed are {', '.join(METADATA)}")
     known: dict[str, Any] = {name: value or None for name, value in changes.items() if name != "symptoms"}
     checked = Metadata(**known)  # refuses what is not allowed
-    cells = {name: getattr(checked, name) or "" for name in known}
+    found = {name: getattr(checked, name) or "" for name in known}
     if checked.recorded_at is not None:
-        cells["recorded_at"] = checked.recorded_at.isoformat()
+        found["recorded_at"] = checked.recorded_at.isoformat()
     if "symptoms" in changes:
-        cells["symptoms"] = ",".join(check_symptom(each) for each in changes["symptoms"] or ())
-    return {name: str(value) for name, value in cells.items()}
+        found["symptoms"] = ",".join(check_symptom(each) for each in changes["symptoms"] or ())
+    return found
 
 
 def _names(row: LabelRow, recording: LabelledRecording) -> bool:

@@ -19,11 +19,10 @@ from uuid import uuid4
 import numpy as np
 import soundfile
 
-from popclass.app.project import Project
-from popclass.audio.limits import MAX_RATE, MIN_RATE
+from popclass.app.project import Project, cells
+from popclass.audio.recording import MAX_RATE, MIN_RATE
 from popclass.errors import AudioError, UsageError
-from popclass.results import Event
-from popclass.streaming.listener import Listener
+from popclass.streaming.listener import Listener, LiveEvent
 from popclass.utils.checks import check_number
 from popclass.utils.files import system_errors
 from popclass.utils.text import one_line
@@ -35,21 +34,24 @@ SAMPLE = np.dtype("<f4")
 COPIED = 1 << 18  # samples at a time
 
 
-class TooLarge(UsageError):
+class TooLargeError(UsageError):
     """A file or a take is longer than it may be."""
 
 
-async def receive(project: Project, name: str, body: AsyncIterator[bytes]) -> str:
+async def receive(project: Project, name: str, metadata: Mapping[str, Any], body: AsyncIterator[bytes]) -> str:
     """Write an uploaded file into the project, block by block, and return the name of the recording.
+
+    `metadata` is as for `Project.describe`.
 
     Raises
     ------
     UsageError
-        If the name is not allowed; `TooLarge` beyond 2 GiB.
+        If the name is not allowed; `TooLargeError` beyond 2 GiB.
     OutputError
         If it cannot be written.
     """
-    project.free_path(name)  # refuses a name before anything is written
+    project.free_path(name)  # a wrong name or value is refused before anything is written
+    cells(metadata)
     part = project.takes_dir / f"{uuid4().hex}.part"
     size = 0
     try:
@@ -57,11 +59,16 @@ async def receive(project: Project, name: str, body: AsyncIterator[bytes]) -> st
             async for block in body:
                 size += len(block)
                 if size > MOST_BYTES:
-                    raise TooLarge(f"{one_line(name)[:80]} is larger than {MOST_BYTES >> 30} GiB; cut it into parts")
+                    raise TooLargeError(
+                        f"{one_line(name)[:80]} is larger than {MOST_BYTES >> 30} GiB; cut it into parts"
+                    )
                 file.write(block)
             file.flush()
             os.fsync(file.fileno())
-        return place(project, part, name)
+        placed = place(project, part, name)
+        if metadata:
+            project.describe([placed], metadata)
+        return placed
     finally:
         part.unlink(missing_ok=True)
 
@@ -98,14 +105,15 @@ class Take:
     id : str
     frames : int
         Samples that have arrived and are in the file.
-    events : dict of int to Event
-        Events so far by number, with the labels that they have so far.
+    revision : int
+        Grows with every new or changed event.
     """
 
     def __init__(self, project: Project, sample_rate: int, metadata: Mapping[str, Any], now: datetime) -> None:
         check_number(sample_rate, "sample_rate", MIN_RATE, MAX_RATE, whole=True)
-        self.id, self.frames = f"take-{uuid4().hex[:12]}", 0
-        self.events: dict[int, Event] = {}
+        cells(metadata)
+        self.id, self.frames, self.revision = f"take-{uuid4().hex[:12]}", 0, 0
+        self._events: dict[int, LiveEvent] = {}
         self._sample_rate, self._lock = sample_rate, Lock()
         self._path = project.takes_dir / f"{self.id}.f32"
         about = {"sample_rate": sample_rate, "began": now.isoformat(), "metadata": dict(metadata)}
@@ -124,7 +132,7 @@ class Take:
         Raises
         ------
         UsageError
-            If frames are missing before these, or the samples are not finite numbers; `TooLarge` beyond six hours.
+            If frames are missing before these, or the samples are not finite numbers; `TooLargeError` beyond six hours.
         OutputError
             If the disk is full.
         """
@@ -138,13 +146,21 @@ class Take:
                 raise UsageError(f"the take has {self.frames} frames, so a block at {at} leaves a gap")
             block = block[self.frames - at :]
             if self.frames + len(block) > LONGEST_TAKE_S * self._sample_rate:
-                raise TooLarge("a take lasts at most six hours; stop it and begin another one")
+                raise TooLargeError("a take lasts at most six hours; stop it and begin another one")
             with system_errors(self._path):
                 self._file.write(block.tobytes())
             self.frames += len(block)
-            for event in self._listener.feed(block):
-                self.events[event.event] = event
+            found = self._listener.feed(block)
+            self._events |= {event.event: event for event in found}
+            self.revision += len(found)
             return self.frames
+
+    def shown(self) -> list[dict[str, Any]]:
+        """Return the events so far, with the labels that they have so far, as values for JSON."""
+        return [
+            {"event": each.event, "start_s": round(each.start_s, 3), "label": each.label, "p": round(each.p_label, 2)}
+            for each in self._events.copy().values()
+        ]
 
     def end(self) -> None:
         """Close the file; the take can be placed then."""
