@@ -99,6 +99,14 @@ def to_line(recording: str, analysis: Analysis, stamp: Stamp, fingerprint: Finge
     )
 
 
+def from_line(line: str, *, classes: int) -> Entry:
+    """Return what a line that `to_line` wrote holds, given the number of classes; raise ValueError if it is damaged."""
+    try:
+        return _entry(_unseal(line), classes)
+    except _MALFORMED as error:
+        raise ValueError(f"a journal line is damaged: {type(error).__name__}") from None
+
+
 def read_entries(results_dir: Path, *, classes: int, model: str | None = None) -> dict[str, Entry]:
     """Return the recordings in a journal by name.
 
