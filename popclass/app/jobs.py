@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -160,16 +161,15 @@ class Jobs:
             self._wake.clear()
             self._try(self._look)
             if self._task is not None:
-                (kind, task), self.error = self._task, None
-                self._show(Work(kind, "starting"))
-
-                def step(what: str, done: int, total: int, kind: str = kind) -> None:
-                    self._show(Work(kind, what, done, total))
-
-                self._try(lambda task=task, step=step: task(step))
+                self.error = None
+                self._try(partial(self._do, *self._task))
                 self._task = None
                 self._show(Work())
             self._wake.wait(POLL_S)
+
+    def _do(self, kind: str, task: Callable[[Progress], object]) -> None:
+        self._show(Work(kind, "starting"))
+        task(lambda what, done, total: self._show(Work(kind, what, done, total)))
 
     def _try(self, action: Callable[[], object]) -> None:
         try:

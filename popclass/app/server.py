@@ -35,8 +35,9 @@ from popclass.utils.text import one_line
 MOST_JSON = 8 << 20  # bytes
 TICK_S = 0.25  # between looks at what has changed
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
-    "connect-src 'self'; worker-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; "
+    "img-src 'self' data: blob:; media-src 'self' data: blob:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
 )
 HEADERS = {
     "Cache-Control": "no-store",
@@ -75,11 +76,12 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or answer 403."""
         if scope["type"] == "lifespan":
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         if scope["type"] != "http" or not self._allowed(scope):
-            return await _error("this address is not allowed: open the one that popclass app printed", 403)(
-                scope, receive, send
-            )
+            refused = _error("this address is not allowed: open the one that popclass app printed", 403)
+            await refused(scope, receive, send)
+            return
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -89,7 +91,7 @@ class Guard:
                 message["headers"] = [*message["headers"], *(each for each in added if each[0] not in present)]
             await send(message)
 
-        return await self._app(scope, receive, with_headers)
+        await self._app(scope, receive, with_headers)
 
     def _allowed(self, scope: Scope) -> bool:
         first = scope["path"].split("/")[1].encode()

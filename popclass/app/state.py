@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from math import isfinite
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 from starlette.responses import FileResponse, Response
@@ -161,7 +160,7 @@ class State:
                 "label": each.label,
                 "acoustic_label": each.acoustic_label,
                 "posteriors": {name: round(p, 4) for name, p in each.posteriors.items()},
-                "novelty": round(each.novelty, 4),
+                "novelty": None if each.novelty is None else round(each.novelty, 4),
                 "timing": each.timing,
                 "mine": label,
             }
@@ -233,7 +232,7 @@ def _save_address(observer: str) -> str:
     return f"api/labels?{urlencode({'observer': observer})}"
 
 
-def _wrong() -> Sequence[Row]:
+def _wrong() -> NoReturn:
     raise UsageError("rows must be a list of [recording, start, end, label]")
 
 

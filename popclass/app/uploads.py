@@ -22,7 +22,7 @@ import soundfile
 from popclass.app.project import Project, cells
 from popclass.audio.recording import MAX_RATE, MIN_RATE
 from popclass.errors import AudioError, UsageError
-from popclass.streaming.listener import Listener, LiveEvent
+from popclass.streaming import Listener, LiveEvent
 from popclass.utils.checks import check_number
 from popclass.utils.files import system_errors
 from popclass.utils.text import one_line
@@ -158,7 +158,12 @@ class Take:
     def shown(self) -> list[dict[str, Any]]:
         """Return the events so far, with the labels that they have so far, as values for JSON."""
         return [
-            {"event": each.event, "start_s": round(each.start_s, 3), "label": each.label, "p": round(each.p_label, 2)}
+            {
+                "event": each.event,
+                "start_s": round(each.start_s, 3),
+                "label": each.label,
+                "p": round(each.p_label or 0.0, 2),
+            }
             for each in self._events.copy().values()
         ]
 
