@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -121,9 +121,9 @@ class Project:
 
     def path(self, recording: str) -> Path:
         """Return the path of a recording of the project; anything else raises UsageError."""
-        path = self.recordings_dir / recording
-        inside = self.recordings_dir.resolve() in path.resolve().parents and ".." not in PurePosixPath(recording).parts
-        if not recording or "\0" in recording or not inside or not path.is_file():
+        path = self.recordings_dir / recording.replace("\0", "?")
+        inside = self.recordings_dir.resolve() in path.resolve().parents  # also of links
+        if not recording or "\0" in recording or ".." in path.parts or not inside or not path.is_file():
             raise UsageError(f"'{one_line(recording)[:80]}' is no recording of this project")
         return path
 
