@@ -88,7 +88,7 @@ def render(template: str, values: Mapping[str, Any], model: Model, sites: Sequen
     """
     assumptions = [assumption(site) for site in sorted({site for site in sites if site is not None})]
     limits = [*brief_limits(model), *(text for text in assumptions if text is not None)]
-    style, script = _text("page.css"), values.get("script")
+    style, script = template_text("page.css"), values.get("script")
     server = " 'self'; connect-src 'self'" if "save" in values.get("data", ()) else ""
     policy = (
         f"default-src 'none'; img-src data:; media-src data:{server}; base-uri 'none'; form-action 'none'; "
@@ -113,12 +113,18 @@ def _allowed(text: str | None) -> str:
 
 def page_script(names: Sequence[str] = SCRIPTS) -> str:
     """Return the scripts of a page, in one function scope."""
-    parts = "\n".join(map(_text, names))
-    return f'(function () {{\n"use strict";\n{parts}\n}})();\n'
+    return wrapped(map(template_text, names))
+
+
+def wrapped(parts: Iterable[str]) -> str:
+    """Join scripts in one function scope."""
+    joined = "\n".join(parts)
+    return f'(function () {{\n"use strict";\n{joined}\n}})();\n'
 
 
 @cache
-def _text(name: str) -> str:
+def template_text(name: str) -> str:
+    """Return the text of a style sheet or script in `templates`."""
     return resources.files("popclass.report").joinpath("templates", name).read_text("utf-8")
 
 
