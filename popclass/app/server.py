@@ -34,11 +34,6 @@ from popclass.utils.text import one_line
 
 MOST_JSON = 8 << 20  # bytes
 TICK_S = 0.25  # between looks at what has changed
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; "
-    "img-src 'self' data: blob:; media-src 'self' data: blob:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'"
-)
 HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -86,7 +81,7 @@ class Guard:
         async def with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 present = {name.lower() for name, _ in message["headers"]}
-                more = {**HEADERS, "Content-Security-Policy": POLICY}
+                more = {**HEADERS, "Content-Security-Policy": pages.POLICY}
                 added = [(name.lower().encode(), value.encode()) for name, value in more.items()]
                 message["headers"] = [*message["headers"], *(each for each in added if each[0] not in present)]
             await send(message)
@@ -182,7 +177,7 @@ class _Server:
     # --- pages
 
     async def _page(self, _: Request) -> Response:
-        return HTMLResponse(await run_in_threadpool(pages.app_page, self._project.folder.name))
+        return HTMLResponse(await run_in_threadpool(self._state.page))
 
     async def _static(self, request: Request) -> Response:
         found = pages.static(request.path_params["name"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from math import isfinite
 from threading import Lock
 from typing import Any, NoReturn
@@ -43,6 +44,12 @@ class State:
         self._project, self._jobs = project, jobs
         self._rendering = Lock()  # one page at a time: each decodes a recording
         self._compared: tuple[object, dict[str, Any] | None] | None = None
+
+    def page(self) -> str:
+        """Return the page of the project."""
+        folder = self._project.folder
+        place = hashlib.sha256(os.fsencode(folder)).hexdigest()[:20]
+        return pages.app_page(folder.name, str(folder), place)
 
     def work(self) -> dict[str, Any]:
         """Return what is being done."""
@@ -180,7 +187,7 @@ class State:
 
     def label_page(self, observer: str, count: int) -> str:
         """Return the page of the next sounds to label."""
-        return pages.label_page(self.queue(observer, count), self.sounds().model)
+        return pages.label_page(self.queue(observer, count), _save_address(observer), self.sounds().model)
 
     def report(self, recording: str, observer: str) -> str:
         """Return the page of a recording, on which labels are corrected and saved at once."""
@@ -207,7 +214,7 @@ class State:
                     timeline_results=together,
                     saving=Saving(_save_address(observer), [recording], [rows]),
                 )
-            return path.read_text("utf-8")
+            return str(path.read_text("utf-8"))
 
     def save_labels(self, rows: Any, observer: str) -> dict[str, int]:
         """Save labels, and return the number of each kind; raises as `Project.label`."""
