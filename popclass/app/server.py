@@ -353,8 +353,9 @@ async def _body(request: Request, most: int) -> bytes:
 
 
 async def _json(request: Request) -> dict[str, Any]:
+    body = await _body(request, MOST_JSON)
     try:
-        content = json.loads(await _body(request, MOST_JSON) or b"{}")
+        content = json.loads(body or b"{}")
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
