@@ -306,13 +306,17 @@ class _Cache:
 
 
 def _two_dimensions(white: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the first two principal components of whitened features, shape (n, 2); zeros for fewer than three."""
-    if len(white) < 3:
-        return np.zeros((len(white), 2))
-    from sklearn.decomposition import PCA
+    """Return the first two principal components of whitened features, shape (n, 2).
 
+    scikit-learn has the same, but takes too long to import for a page that is waiting.
+    """
+    if not len(white):
+        return np.zeros((0, 2))
     near = np.clip(white, -_FARTHEST, _FARTHEST)
-    return np.asarray(PCA(2, svd_solver="covariance_eigh").fit_transform(near), dtype=np.float64)
+    near -= near.mean(axis=0)
+    _, axes = np.linalg.eigh(near.T @ near)
+    first = axes[:, :-3:-1]
+    return np.asarray(near @ (first * np.sign(first[np.abs(first).argmax(axis=0), [0, 1]])))
 
 
 def read_project_labels(path: Path) -> Labels:

@@ -5,12 +5,44 @@ A candidate is `models/candidate.onnx` with its card beside it, until it is kept
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from popclass.app.sounds import CACHE, MANIFEST, RECORDINGS, read_project_labels
+from popclass.batch.journal import read_entries
+from popclass.batch.manifest import read_manifest
+from popclass.batch.result import RUN
+from popclass.errors import LabelError, OutputError, UsageError
+from popclass.formats.csv_io import read_columns
+from popclass.formats.write import FORMATS
+from popclass.labels.table import TABLE
+from popclass.labels.write import RAVEN_END, TRACK_END, track_paths
+from popclass.metadata import Metadata
+from popclass.metrics.tables import BASELINE
+from popclass.model.limitations import reason_against
+from popclass.model.model import Model
+from popclass.pipeline import load_model
+from popclass.postprocess import postprocess
+from popclass.results import RecordingResult
+from popclass.training.adapt import BASE
 from popclass.training.cross_validation import Progress
+from popclass.training.model_card import card
+from popclass.training.thresholds import BALANCED, PRECISE
+from popclass.training.train import DEFAULT, NONE, train
+from popclass.utils.files import placing, system_errors, write_bytes
+from popclass.utils.text import one_line, visible
 
 CANDIDATE = "candidate"
+SCORES = ("log_loss", "balanced_accuracy", "brier", "ece")
+NAME = re.compile("[a-z0-9_-]{1,40}")
+RESULTS, NO_RESULTS = "results", "there are no results yet; add a recording first"
+CSV_TYPE = "text/csv; charset=utf-8"
 KINDS = (
     *("events.csv", "bursts.csv", "recordings.csv", "labels.csv"),
     *("events.jsonl", "audacity.zip", "raven.zip", "model"),
@@ -72,7 +104,19 @@ def train_candidate(
     OutputError
         If the model cannot be written.
     """
-    raise NotImplementedError
+    if not read_project_labels(labels).recordings:
+        raise LabelError(f"{labels.name}: there are no labels yet; label some sounds of each class first")
+    warnings: list[str] = []
+    model = train(labels, partial=True, target=target, progress=progress, notice=warnings.append)
+    path = _models(project) / f"{CANDIDATE}.onnx"
+    with system_errors(path):
+        path.parent.mkdir(exist_ok=True)
+    with placing(path.with_suffix(".md"), card(model, title=CANDIDATE)):
+        model.save(path, force=True)
+    compared = _compare(model, in_use)
+    # a model stores the beginning of a warning, without the names of recordings after it
+    others = [note for note in compared["notes"] if not any(warning.startswith(note) for warning in warnings)]
+    return {**compared, "notes": [*map(str, warnings), *others]}
 
 
 def compare(project: Path, *, in_use: Path | None = None) -> dict[str, Any] | None:
@@ -97,13 +141,74 @@ def compare(project: Path, *, in_use: Path | None = None) -> dict[str, Any] | No
         `baseline` : scores of the class frequencies, None without folds.
         `notes` : list of str, the warnings and remarks of training, word for word.
 
-        Scores are a dict with `name`, `log_loss`, `balanced_accuracy`, `brier`, `ece`, `labels` (their number),
-        `groups`, `grouped_by`, `intervals` ([low, high] by the name of a score, where there is one), `same_labels` and
-        `useless`. `same_labels` is False for a model in use that was trained here: its scores are those that it had
-        in its own training, on the labels of that time. `useless` is None, or a sentence that says why the model is
-        no better than its baseline.
+        Scores are a dict with `name`, `classifier`, `log_loss`, `balanced_accuracy`, `brier`, `ece` (all of the most
+        likely class, whatever the target), `labels` (their number), `groups`, `grouped_by`, `intervals` ([low, high]
+        by the name of a score, where there is one), `same_labels` and `useless`. `same_labels` is False for a model in
+        use that was trained here: its scores are those of its own training, on the labels of that time. `useless` is
+        None, or a sentence that says why the model is no better than its baseline.
+
+    Raises
+    ------
+    ModelError
+        If a model file is damaged.
     """
-    raise NotImplementedError
+    path = _models(project) / f"{CANDIDATE}.onnx"
+    return _compare(Model.load(path), in_use) if path.exists() else None
+
+
+def _compare(new: Model, in_use: Path | None) -> dict[str, Any]:
+    scores, training = new.info["scores"], new.info["training"]
+    candidates = scores["candidates"]
+    of_base = candidates.get(BASE)
+    current = None
+    if in_use is not None:
+        current = {**_held_out(Model.load(in_use)), "name": in_use.stem, "same_labels": False}
+    elif of_base is not None:
+        current = {**_row(DEFAULT, of_base, scores), "useless": _not_better(of_base, candidates.get(BASELINE))}
+    baseline = candidates.get(BASELINE)
+    return {
+        "target": BALANCED if scores["joint_labels"]["wanted"] is None else PRECISE,
+        "labels": scores["held_out"]["events"],
+        "groups": scores["groups"],
+        "grouped_by": scores["grouped_by"],
+        "folds": scores["folds"],
+        "classes": {name: counts["events"] for name, counts in training["classes"].items()},
+        "in_use": current,
+        "new": {**_held_out(new), "name": CANDIDATE},
+        "baseline": None if baseline is None else {**_row(BASELINE, baseline, scores), "useless": None},
+        "notes": list(training["remarks"]),
+    }
+
+
+def _held_out(model: Model) -> dict[str, Any]:
+    """Return the scores of a model on what was held out of its own training."""
+    scores = model.info["scores"]
+    figures, baseline = scores["held_out"], scores["candidates"].get(BASELINE)
+    useless = reason_against(model) or _not_better(figures, baseline)
+    return {**_row(model.name, figures, scores), "classifier": model.info["classifier"]["kind"], "useless": useless}
+
+
+def _row(name: str, figures: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scores of one classifier, all stored in training."""
+    spans = {"log_loss": figures.get("interval"), **(figures.get("intervals") or {})}
+    return {
+        "name": name,
+        **{each: figures[each] for each in SCORES},
+        "intervals": {each: spans[each] for each in SCORES if spans.get(each) is not None},
+        "labels": scores["held_out"]["events"],
+        "groups": scores["groups"],
+        "grouped_by": scores["grouped_by"],
+        "same_labels": True,
+        "classifier": name,
+    }
+
+
+def _not_better(figures: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> str | None:
+    """Return a sentence if the log loss is not below that of the baseline; None if it is, or nothing was held out."""
+    if baseline is None or figures["log_loss"] < baseline["log_loss"]:
+        return None
+    losses = f"{figures['log_loss']:.3f} against {baseline['log_loss']:.3f}"
+    return f"It is no better than the class frequencies alone: log loss {losses} on held-out labels."
 
 
 def keep(project: Path, name: str) -> Path:
@@ -116,12 +221,36 @@ def keep(project: Path, name: str) -> Path:
     OutputError
         If it cannot be written.
     """
-    raise NotImplementedError
+    candidate = _models(project) / f"{CANDIDATE}.onnx"
+    if not candidate.exists():
+        raise UsageError("there is no candidate to keep; train a model first")
+    if not NAME.fullmatch(name) or name in (CANDIDATE, DEFAULT, NONE):
+        allowed = "allowed are 1 to 40 of a-z, 0-9, - and _"
+        raise UsageError(f"'{one_line(name)[:60]}' cannot be the name of a model; {allowed}, but not {CANDIDATE}")
+    path = candidate.with_name(f"{name}.onnx")
+    with system_errors(candidate, "read"):
+        data = candidate.read_bytes()
+        # an earlier call may have been interrupted
+        again = path.exists() and path.read_bytes() == data
+    if not again and (path.exists() or path.with_suffix(".md").exists()):
+        raise UsageError(f"there is a model {name} already; choose another name")
+    text = card(Model.from_bytes(data, name=path.name), title=name)
+    with placing(path.with_suffix(".md"), text, force=again):
+        write_bytes(path, data, force=again)
+    discard(project)
+    return path
 
 
 def discard(project: Path) -> None:
     """Remove the candidate, if there is one."""
-    raise NotImplementedError
+    path = _models(project) / f"{CANDIDATE}.onnx"
+    for each in (path, path.with_suffix(".md")):
+        with system_errors(each, "remove"):
+            each.unlink(missing_ok=True)
+
+
+def _models(project: Path) -> Path:
+    return project / "models"
 
 
 def evaluate(
@@ -156,7 +285,26 @@ def evaluate(
     OutputError
         If the folder holds something else than an evaluation, or cannot be written.
     """
-    raise NotImplementedError
+    from popclass.evaluation import evaluate as score
+
+    target = project / "evaluation"
+    if target.is_dir() and any(target.iterdir()) and not (target / "scores.json").is_file():
+        raise OutputError(f"{target.name} holds files of your own; move them to another folder")
+    if not read_project_labels(labels).recordings:
+        raise LabelError(f"{labels.name}: there are no labels yet; label some sounds first")
+    found = score(labels, model=model, partial=True, second=second, progress=progress)
+    aside = project / CACHE
+    new, old = aside / "evaluation.new", aside / "evaluation.old"
+    with system_errors(target):
+        aside.mkdir(exist_ok=True)
+        for each in (new, old):  # of a run that was interrupted
+            shutil.rmtree(each, ignore_errors=True)
+        found.save(new)
+        if target.is_dir():
+            target.rename(old)
+        new.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+        return sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
 
 
 def export(project: Path, kind: str, *, labels: Path | None = None, model: Path | None = None) -> Export:
@@ -178,4 +326,62 @@ def export(project: Path, kind: str, *, labels: Path | None = None, model: Path 
     UsageError
         If the kind is unknown, or there is nothing to export yet.
     """
-    raise NotImplementedError
+    if kind not in KINDS:
+        raise UsageError(f"unknown export '{one_line(kind)[:40]}'; allowed are {', '.join(KINDS)}")
+    results = project / RESULTS
+    if kind == "model":
+        chosen = load_model(model)
+        return Export(f"{DEFAULT if model is None else model.stem}.onnx", "application/octet-stream", chosen.to_bytes())
+    if kind == TABLE:
+        path = labels or project / TABLE
+        return Export(path.name, CSV_TYPE, _read(path, "there are no labels yet"))
+    if kind.endswith(".csv"):
+        return Export(kind, CSV_TYPE, _read(results / kind, NO_RESULTS))
+    found = _results(project, load_model(model))
+    if kind == "events.jsonl":
+        text = "".join(FORMATS["jsonl"](found))
+        return Export(kind, "application/x-ndjson", visible(text).encode())
+    ending = {"audacity": TRACK_END, "raven": RAVEN_END}[kind.removesuffix(".zip")]
+    return Export(kind, "application/zip", _tracks(found, kind.removesuffix(".zip"), ending))
+
+
+def _read(path: Path, otherwise: str) -> bytes:
+    if not path.exists():
+        raise UsageError(otherwise)
+    with system_errors(path, "read"):
+        return path.read_bytes()
+
+
+def _results(project: Path, model: Model) -> list[RecordingResult]:
+    """Return the results in the tables of `results/`, made from the journal as `popclass batch` made them."""
+    data = _read(project / RESULTS / RUN, NO_RESULTS)
+    try:
+        run = json.loads(data)
+        made_by, options = run["model"]["sha256"], run["parameters"]
+    except (ValueError, LookupError, TypeError):
+        raise UsageError(f"{RESULTS}/{RUN} is damaged; classify the recordings again") from None
+    if made_by != model.sha256:
+        raise UsageError("the results are those of another model; wait until all recordings are classified again")
+    rows = read_columns(project / RESULTS / "recordings.csv", lambda *_: None)
+    done = {cells["recording"] for _, cells in rows if cells["status"] == "ok"}
+    entries = read_entries(project / RESULTS, classes=len(model.classes), model=model.sha256)
+    analyses = {name: entry.analysis for name, entry in sorted(entries.items()) if visible(name) in done}
+    manifest = project / MANIFEST
+    stated = {}
+    if options["manifest"] is not None and manifest.exists():
+        stated = read_manifest(manifest, project / RECORDINGS, tuple(analyses), site=options["site"])
+    metadata = [stated.get(name) or Metadata(site=options["site"]) for name in analyses]
+    rules = {name: options[name] for name in ("refractory_s", "min_probability", "count_by", "class_frequencies")}
+    return postprocess([*analyses.values()], metadata, model, **rules)
+
+
+def _tracks(results: Sequence[RecordingResult], format: str, ending: str) -> bytes:
+    """Return a zip with the track of each recording that has events: an empty one would state that nothing is there."""
+    named = [result for result in results if result.events]
+    paths = track_paths([PurePosixPath(visible(result.recording)) for result in named], ending)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        for path, result in zip(paths, named, strict=True):
+            text = visible("".join(FORMATS[format]([result])))
+            file.writestr(zipfile.ZipInfo(str(path)), text.encode(), zipfile.ZIP_DEFLATED)
+    return out.getvalue()

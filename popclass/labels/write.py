@@ -11,7 +11,8 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from popclass.errors import LabelError, OutputError
 from popclass.formats.csv_io import EMPTY_CELLS, csv_line, plain_path
@@ -21,9 +22,11 @@ from popclass.labels.table import COLUMNS, TABLE
 from popclass.utils.files import Target, placing, write_bytes
 from popclass.utils.text import one_line
 
+TRACK_END, RAVEN_END = ".txt", ".Table.1.selections.txt"  # the latter as Raven names the table of a sound
 SELECTION_COLUMNS = (*RAVEN_STANDARD, "Begin File", "File Offset (s)", "Label")
 Lines = Callable[[LabelledRecording], Iterable[str]]
 Cells = tuple[str | None, ...]
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 def write_table(labels: Labels, target: Target, *, force: bool = False) -> Path:
@@ -136,7 +139,7 @@ def write_tracks(labels: Labels, target: Target | None = None, *, force: bool = 
     ...     track.name, track.read_text()
     ('a.txt', '0.500000\t0.750000\tsnapping\n')
     """
-    return _write_all(labels, _targets(labels, target, ".txt"), _track_lines, force)
+    return _write_all(labels, _targets(labels, target, TRACK_END), _track_lines, force)
 
 
 def write_raven(labels: Labels, target: Target | None = None, *, force: bool = False) -> list[Path]:
@@ -144,8 +147,7 @@ def write_raven(labels: Labels, target: Target | None = None, *, force: bool = F
 
     The parameters and errors are those of `write_tracks`; a table is called `REC.Table.1.selections.txt`.
     """
-    # the name that Raven gives to the table of a sound
-    return _write_all(labels, _targets(labels, target, ".Table.1.selections.txt"), _raven_lines, force)
+    return _write_all(labels, _targets(labels, target, RAVEN_END), _raven_lines, force)
 
 
 def _track_lines(recording: LabelledRecording) -> Iterator[str]:
@@ -181,7 +183,17 @@ def _targets(labels: Labels, target: Target | None, ending: str) -> list[Path]:
             return [Path(target)]
         shown = f"{one_line(os.fspath(target))}: labels of {len(recordings)} recordings"
         raise OutputError(f"{shown} go into a folder, which must be there, or those of one into a .txt file")
-    places = [each.path if target is None else Path(target) / each.name for each in recordings]
+    return track_paths([each.path if target is None else Path(target) / each.name for each in recordings], ending)
+
+
+def track_paths(places: Sequence[AnyPath], ending: str) -> list[AnyPath]:
+    """Return the path of the label track beside each recording, where `read_labels` looks for it.
+
+    Examples
+    --------
+    >>> [str(each) for each in track_paths([PurePath("hip.wav"), PurePath("knee.wav"), PurePath("knee.m4a")], ".txt")]
+    ['hip.txt', 'knee.wav.txt', 'knee.m4a.txt']
+    """
     stems = Counter(place.with_suffix("") for place in places)
     bases = (place.name if stems[place.with_suffix("")] > 1 else place.stem for place in places)
     return [place.with_name(base + ending) for place, base in zip(places, bases, strict=True)]

@@ -1,0 +1,305 @@
+"""Sounds of a project."""
+
+import csv
+import io
+import shutil
+
+import numpy as np
+import pytest
+import recordings
+import soundfile as sf
+
+from popclass.app import sounds as module
+from popclass.app.sounds import cut_clip, given_labels, load_sounds, queue_data, read_project_labels
+from popclass.batch import classify_folder
+from popclass.errors import AudioError, UsageError
+from popclass.labels.records import LabelledRecording, LabelRow, Labels
+from popclass.model.model import Model
+from popclass.report.clips import BEFORE_S
+from popclass.suggestions import suggest
+
+SOUNDS = ["cavitation", "snapping", "snapping", "other", "snapping"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return Model.load(recordings.make_model(tmp_path_factory.mktemp("model") / "small.onnx"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, model):
+    """A project whose features are in the cache."""
+    place = tmp_path_factory.mktemp("data") / "project"
+    for seed, name in enumerate(("a.wav", "b.wav", "c.wav")):
+        recordings.write(place / "recordings" / name, SOUNDS, seed=seed, seconds=2.0)
+    lines = ["file,subject,site", *(f"recordings/{name}.wav,P-{name},mcp" for name in "abc")]
+    (place / "recordings.csv").write_text("\n".join(lines) + "\n")
+    load_sounds(place, model)
+    return place
+
+
+@pytest.fixture
+def project(made, tmp_path):
+    shutil.copytree(made, tmp_path / "project")  # modification times are kept
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def extracted(monkeypatch):
+    """Return the recordings whose features are computed from now on."""
+    names, process = [], module.process
+
+    def noted(root, missing, *others):
+        names.extend(missing)
+        return process(root, missing, *others)
+
+    monkeypatch.setattr(module, "process", noted)
+    return names
+
+
+def write_labels(project, labels, name="labels.csv"):
+    rows = [("file", "start_s", "end_s", "label"), *labels]
+    with (project / name).open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return read_project_labels(project / name)
+
+
+def label_first(project, model, labels):
+    """Label the first sounds of a.wav."""
+    sounds = load_sounds(project, model)
+    events = sounds.search.events[sounds.search.rows["a.wav"]]
+    rows = [
+        ("recordings/a.wav", f"{event.start_s:.6f}", f"{event.end_s:.6f}", label)
+        for event, label in zip(events, labels, strict=False)
+    ]
+    return write_labels(project, rows)
+
+
+def test_load_same_as_batch(project, model):
+    sounds = load_sounds(project, model)
+    batch = classify_folder(
+        project / "recordings", project / "results", model=model, manifest=project / "recordings.csv"
+    )
+    rows = batch.events
+    assert len(rows) >= 15
+    assert [row["label"] for row in rows] == list(sounds.labels)
+    assert [row["recording"] for row in rows] == sounds.search.recordings
+    np.testing.assert_allclose([row["p_snapping"] for row in rows], _acoustic(sounds, "snapping"), atol=1e-4)
+
+
+def _acoustic(sounds, name):
+    at = sounds.model.classes.index(name)
+    return np.concatenate([analysis.acoustic[:, at] for _, _, analysis in sounds.processed.values()])
+
+
+def test_load_from_cache(project, model, extracted):
+    shutil.move(project / ".cache", project / "moved")
+    fresh = load_sounds(project, model)
+    assert extracted == ["a.wav", "b.wav", "c.wav"]
+    again = load_sounds(project, model)
+    assert extracted == ["a.wav", "b.wav", "c.wav"]
+    np.testing.assert_array_equal(again.search.X, fresh.search.X)
+    np.testing.assert_array_equal(again.search.probabilities, fresh.search.probabilities)
+    assert again.search.events == fresh.search.events
+    assert again.search.infos == fresh.search.infos
+
+
+def test_load_changed_recording(project, model, extracted):
+    recordings.write(project / "recordings" / "b.wav", SOUNDS[:2], seed=7)
+    sounds = load_sounds(project, model)
+    assert extracted == ["b.wav"]
+    assert sounds.search.recordings.count("b.wav") < sounds.search.recordings.count("a.wav")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "pickle", "another recording"])
+def test_load_damaged_cache(project, model, extracted, damage):
+    first, second = sorted((project / ".cache").glob("*.npz"))[:2]
+    data = first.read_bytes()
+    middle = len(data) // 2
+    changed = {
+        "cut": data[:middle],
+        "flipped": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
+        "empty": b"",
+        "pickle": b"\x80\x04N.",
+        "another recording": second.read_bytes(),
+    }
+    before = load_sounds(project, model)
+    first.write_bytes(changed[damage])
+    after = load_sounds(project, model)
+    assert len(extracted) == 1
+    np.testing.assert_array_equal(after.search.X, before.search.X)
+    assert first.read_bytes() == data
+
+
+def test_load_other_front_end(project, model, extracted, monkeypatch):
+    monkeypatch.setattr(module, "__version__", "0.0.0")
+    load_sounds(project, model)
+    assert extracted == ["a.wav", "b.wav", "c.wav"]
+
+
+def test_load_other_model(project, model, extracted):
+    other = Model(model.graph, {**model.info, "calibration": {**model.info["calibration"], "bias": [0.0, 3.0, 0.0]}})
+    sounds = load_sounds(project, other, before=load_sounds(project, model))
+    assert extracted == []
+    expected = other.probabilities(sounds.search.X)
+    found = np.concatenate([analysis.acoustic for _, _, analysis in sounds.processed.values()])
+    np.testing.assert_array_equal(found, expected)
+    assert not np.allclose(found, model.probabilities(sounds.search.X))
+
+
+def test_load_before(project, model, extracted):
+    before = load_sounds(project, model)
+    shutil.rmtree(project / ".cache")
+    recordings.write(project / "recordings" / "d.wav", SOUNDS[:2], seed=9)
+    after = load_sounds(project, model, before=before)
+    assert extracted == ["d.wav"]
+    assert list(after.processed) == ["a.wav", "b.wav", "c.wav", "d.wav"]
+
+
+def test_load_progress(project, model):
+    recordings.write(project / "recordings" / "d.wav", SOUNDS[:2], seed=9)
+    seen = []
+    load_sounds(project, model, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(3, 4), (4, 4)]
+
+
+def test_load_bad_recording(project, model):
+    (project / "recordings" / "bad.wav").write_bytes(b"RIFF")
+    sounds = load_sounds(project, model)
+    assert list(sounds.failed) == ["bad.wav"]
+    assert sounds.failed["bad.wav"].startswith("bad.wav: ")
+    assert list(sounds.search.infos) == ["a.wav", "b.wav", "c.wav"]
+    assert sounds.queue(Labels(())).failed == (sounds.failed["bad.wav"],)
+
+
+def test_load_removed_recording(project, model):
+    (project / "recordings" / "c.wav").unlink()
+    (project / "recordings.csv").unlink()
+    assert list(load_sounds(project, model).processed) == ["a.wav", "b.wav"]
+    assert len(list((project / ".cache").glob("*.npz"))) == 2
+
+
+def test_load_without_cache(project, model):
+    shutil.rmtree(project / ".cache")
+    (project / ".cache").write_text("a file")
+    assert len(load_sounds(project, model).processed) == 3
+
+
+def test_load_empty_project(model, tmp_path):
+    sounds = load_sounds(tmp_path, model)
+    assert sounds.queue(Labels(())).suggestions == ()
+    assert sounds.map(Labels(()))["x"] == []
+
+
+def test_queue_same_as_suggest(project, model):
+    labels = label_first(project, model, ["snapping", "unsure"])
+    queue = load_sounds(project, model).queue(labels, count=6)
+    manifest = project / "recordings.csv"
+    told = suggest(
+        project / "recordings", model=model, count=6, manifest=manifest, labels=project / "labels.csv"
+    ).suggestions
+    assert [(each.sound, each.by, each.similar) for each in queue.suggestions] == [
+        (each.sound, each.by, each.similar) for each in told
+    ]
+    assert queue.counts["snapping"] == queue.counts["unsure"] == 1
+
+
+@pytest.mark.parametrize("settings", [{"count": 0}, {"count": 501}, {"seed": -1}])
+def test_queue_out_of_range(project, model, settings):
+    with pytest.raises(UsageError, match="is out of range"):
+        load_sounds(project, model).queue(Labels(()), **settings)
+
+
+def test_queue_data(project, model):
+    labels = label_first(project, model, ["snapping"])
+    queue = load_sounds(project, model).queue(labels, count=3)
+    data = queue_data(queue, project / "labels.csv", lambda name, number: f"api/clip?{name}&{number}")
+    assert data["labels"] == "labels.csv"
+    assert data["suggested"] == 3
+    assert {each["file"] for each in data["recordings"]} <= {f"recordings/{name}.wav" for name in "abc"}
+    assert [row[0] for row in data["rows"]] == ["recordings/a.wav"]
+    for sound in data["sounds"]:
+        assert sound["clip"] == f"api/clip?{data['recordings'][sound['recording']]['name']}&{sound['n']}"
+        assert sound["clipStart"] == pytest.approx(max(sound["start"] - BEFORE_S, 0), abs=1e-5)
+    assert all(at < len(data["sounds"]) for sound in data["sounds"][:3] for at in sound["similar"])
+
+
+def test_map_groups_kinds(project, model):
+    """Sounds of one kind lie closer together than sounds of two."""
+    found = load_sounds(project, model).map(Labels(()))
+    places, label = np.array([found["x"], found["y"]]).T, np.array(found["label"])
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+    same = label[:, None] == label[None]
+    assert apart[same].mean() < 0.6 * apart[~same].mean()
+    assert found["mine"] == [-1] * len(label)
+
+
+def test_map_repeats(project, model):
+    assert load_sounds(project, model).map(Labels(())) == load_sounds(project, model).map(Labels(()))
+
+
+def test_map_columns(project, model):
+    labels = label_first(project, model, ["tendon", "unsure"])
+    sounds = load_sounds(project, model)
+    found = sounds.map(labels)
+    assert found["recordings"] == ["a.wav", "b.wav", "c.wav"]
+    assert found["subjects"] == ["P-a", "P-b", "P-c"]
+    assert [found["recordings"][at] for at in found["recording"]] == sounds.search.recordings
+    assert [found["labels"][at] for at in found["label"]] == list(sounds.labels)
+    assert [found["labels"][at] for at in found["mine"] if at >= 0] == ["tendon", "unsure"]
+    assert found["event"][:3] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_map_few_sounds(model, tmp_path, count):
+    recordings.write(tmp_path / "recordings" / "a.wav", SOUNDS[:count], seconds=1.0)
+    found = load_sounds(tmp_path, model).map(Labels(()))
+    assert len(found["x"]) == count
+    assert np.isfinite([found["x"], found["y"]]).all()
+
+
+def test_clip_samples(project, model):
+    sounds = load_sounds(project, model)
+    clip = sounds.clip("b.wav", 2)
+    event = sounds.search.events[sounds.search.rows["b.wav"]][1]
+    samples, rate = sf.read(io.BytesIO(clip.data))
+    whole, _ = sf.read(project / "recordings" / "b.wav")
+    first = round(clip.start_s * rate)
+    part = whole[first : first + len(samples)]
+    assert clip.mime == "audio/flac"
+    assert first == event.onset - round(BEFORE_S * rate)
+    assert np.corrcoef(samples, part)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(("name", "event"), [("../labels.csv", 1), ("a.wav", 0), ("a.wav", 99)])
+def test_clip_refuses(project, model, name, event):
+    with pytest.raises(UsageError, match="there is no"):
+        load_sounds(project, model).clip(name, event)
+
+
+def test_clip_changed_recording(project, model):
+    sounds = load_sounds(project, model)
+    recordings.write(project / "recordings" / "a.wav", ["other"], seconds=0.3)
+    with pytest.raises(AudioError, match="has changed"):
+        sounds.clip("a.wav", 5)
+    (project / "recordings" / "a.wav").unlink()
+    with pytest.raises(AudioError):
+        cut_clip(project / "recordings" / "a.wav", sounds.search.events[0])
+
+
+def test_given_labels(project, model):
+    sounds = load_sounds(project, model)
+    events = sounds.search.events[sounds.search.rows["a.wav"]]
+    rows = tuple(
+        LabelRow(event.start_s, event.end_s, label) for event, label in zip(events, ["unsure", "other"], strict=False)
+    )
+    labelled = LabelledRecording(project / "recordings" / "a.wav", "a.wav", rows)
+    assert given_labels(events, labelled) == ["unsure", "other", *[None] * (len(events) - 2)]
+    assert given_labels(events, None) == [None] * len(events)
+
+
+@pytest.mark.parametrize("text", [None, "", "file,start_s,end_s,label\n"])
+def test_read_project_labels_none(tmp_path, text):
+    if text is not None:
+        (tmp_path / "labels.csv").write_text(text)
+    assert read_project_labels(tmp_path / "labels.csv") == Labels(())
