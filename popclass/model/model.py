@@ -195,6 +195,10 @@ class Model:
         """
         return self._novelty.score(self._check(X))
 
+    def whiten(self, X: np.ndarray) -> np.ndarray:
+        """Return features as the novelty measure compares them: centred and whitened, shape (n, f)."""
+        return np.asarray((self._check(X) - self._novelty.mean) @ self._novelty.whitening)
+
     def include_novelty(self, probabilities: np.ndarray, novelty: np.ndarray) -> np.ndarray:
         """Return probabilities of sounds with their novelty as evidence; see `popclass.model.novelty.weigh`."""
         return weigh(probabilities, novelty, self._novelty.costs)

@@ -119,30 +119,17 @@ def suggest(
         tell(line)
     known = _labelled(earlier, root, recordings)
     failed = {name: f"{one_line(name)}: {reason}" for name, reason in unreadable.items()}
-    found = {
-        each.info.name: (each, analysis) for each, analysis in _process(root, recordings, chosen, failed, progress)
-    }
+    found = {each.info.name: (each, analysis) for each, analysis in process(root, recordings, chosen, failed, progress)}
     if copies := same_content(root, {name: fingerprint(root / name) for name in found}):
         tell(f"{counted(len(copies), 'recording')} with the same content as others: {abbreviated([*copies])}")
     metadata = [stated.get(name) or _metadata(known.get(name)) for name in found]
-    infos = {name: each.apply(found[name][0].info) for name, each in zip(found, metadata, strict=True)}
+    extractions = [
+        replace(each, info=stated_by.apply(each.info))
+        for (each, _), stated_by in zip(found.values(), metadata, strict=True)
+    ]
     probabilities = posteriors([analysis for _, analysis in found.values()], metadata, chosen)
-    search = _Search([extraction for extraction, _ in found.values()], probabilities, chosen)
-    free, missed = search.unlabelled(known)
-    if missed:
-        tell(f"{counted(missed, 'earlier label')} without a sound within reach")
-    choices = search.choose([infos[name].subject for name in search.recordings], free, count, seed)
-    described = {id(each): _described(each, root, infos[name]) for name, each in known.items() if name in infos}
-    merged = tuple(described.get(id(each), each) for each in earlier.recordings)
-    return Suggestions(
-        folder=root,
-        suggestions=search.suggestions(choices, free),
-        labels=replace(earlier, recordings=merged),
-        infos=infos,
-        sounds=len(search.events),
-        failed=tuple(failed.values()),
-        model=chosen,
-    )
+    search = Search(root, extractions, probabilities, chosen)
+    return search.select(earlier, count=count, seed=seed, failed=tuple(failed.values()), notice=tell)
 
 
 def _shown(path: PathLike) -> str:
@@ -173,14 +160,26 @@ def _described(labelled: LabelledRecording, root: Path, info: RecordingInfo) -> 
     return replace(labelled, path=root / info.name, **known)
 
 
-def _process(
+def process(
     root: Path,
     recordings: Sequence[str],
     model: Model,
     failed: dict[str, str],
     progress: Callable[[int, int], None] | None,
 ) -> Iterator[tuple[Extraction, Analysis]]:
-    """Yield the events, features and probabilities of each recording that can be used; note others in `failed`."""
+    """Yield the events, features and probabilities of each recording that can be used.
+
+    Parameters
+    ----------
+    root : Path
+    recordings : sequence of str
+        Relative to `root`.
+    model : Model
+    failed : dict of str to str
+        Gains a line for each recording that cannot be used, by its name.
+    progress : callable or None
+        Called with the number of recordings that are done and of all.
+    """
     done = 0
     for chunk in in_chunks({name: Stamp.of(root / name) for name in recordings}, 1):
         extractor = EventExtractor(model.frontend)
@@ -208,19 +207,24 @@ def _check_name(name: str) -> None:
         raise AudioError("its name begins or ends with a blank, which a table would lose; rename it")
 
 
-class _Search:
-    """All sounds of some recordings, in arrays.
+class Search:
+    """All sounds of the recordings of a folder, in arrays, and the choice of those to label.
 
     Parameters
     ----------
+    folder : Path
     extractions : sequence of Extraction
+        Their `info` has the metadata of the recording, and its name relative to the folder.
     probabilities : sequence of ndarray, shape (events, classes)
         After context and timing, of each recording.
     model : Model
     """
 
-    def __init__(self, extractions: Sequence[Extraction], probabilities: Sequence[Array], model: Model) -> None:
-        self.model = model
+    def __init__(
+        self, folder: Path, extractions: Sequence[Extraction], probabilities: Sequence[Array], model: Model
+    ) -> None:
+        self.folder, self.model = folder, model
+        self.infos = {each.info.name: each.info for each in extractions}
         self.rows = dict[str, slice]()
         ends = accumulate(len(each.events) for each in extractions)
         for each, end in zip(extractions, ends, strict=True):
@@ -230,9 +234,47 @@ class _Search:
         self.X = np.concatenate([np.zeros((0, len(model.features))), *(each.features for each in extractions)])
         self.probabilities = np.concatenate([np.zeros((0, len(model.classes))), *probabilities])
 
-    def choose(self, subjects: Sequence[str | None], free: Flags, count: int, seed: int) -> list[Choice]:
-        """Return the sounds to label, given the subject of each and which of them have no label."""
-        return choose_events(self.probabilities, subjects, self.recordings, count=count, allowed=free, seed=seed)
+    def select(
+        self,
+        labels: Labels,
+        *,
+        count: int,
+        seed: int = 0,
+        failed: tuple[str, ...] = (),
+        notice: Callable[[str], None] | None = None,
+    ) -> Suggestions:
+        """Choose the sounds to label next.
+
+        Parameters
+        ----------
+        labels : Labels
+            Earlier labels, also of other recordings. Their sounds are not chosen again.
+        count, seed, notice
+            As for `suggest`.
+        failed : tuple of str
+            One line for each recording or folder that could not be used.
+        """
+        known = self.labelled(labels)
+        free, missed = self.unlabelled(known)
+        if missed and notice is not None:
+            notice(f"{counted(missed, 'earlier label')} without a sound within reach")
+        subjects = [self.infos[name].subject for name in self.recordings]
+        choices = choose_events(self.probabilities, subjects, self.recordings, count=count, allowed=free, seed=seed)
+        described = {id(each): _described(each, self.folder, self.infos[name]) for name, each in known.items()}
+        merged = tuple(described.get(id(each), each) for each in labels.recordings)
+        return Suggestions(
+            folder=self.folder,
+            suggestions=self.suggestions(choices, free),
+            labels=replace(labels, recordings=merged),
+            infos=self.infos,
+            sounds=len(self.events),
+            failed=failed,
+            model=self.model,
+        )
+
+    def labelled(self, labels: Labels) -> dict[str, LabelledRecording]:
+        """Return the labels of each of the recordings that has some."""
+        return _labelled(labels, self.folder, tuple(self.infos))
 
     def unlabelled(self, known: Mapping[str, LabelledRecording]) -> tuple[Flags, int]:
         """Return which sounds are not labelled, nor part of a labelled one, and the number of labels without a sound.
@@ -241,12 +283,11 @@ class _Search:
         """
         free, missed = np.ones(len(self.events), dtype=bool), 0
         for name, labelled in known.items():
-            if name in self.rows:
-                own = self.rows[name]
-                matched = match(self.events[own], labelled, partial=True)
-                free[own] = False
-                free[own.start + np.array(matched.uncovered, dtype=int)] = not labelled.verified
-                missed += len(matched.missed)
+            own = self.rows[name]
+            matched = match(self.events[own], labelled, partial=True)
+            free[own] = False
+            free[own.start + np.array(matched.uncovered, dtype=int)] = not labelled.verified
+            missed += len(matched.missed)
         return free, missed
 
     def suggestions(self, choices: Sequence[Choice], free: Flags) -> tuple[Suggestion, ...]:

@@ -44,16 +44,8 @@ Clips = dict[Place, clips.Clip]
 
 def write_page(found: Selection, target: Target) -> tuple[str, ...]:
     """Write the page of suggestions; return a line for each recording that can no longer be read."""
-    similar = (sound for each in found.suggestions for sound in each.similar)
-    by_place = {_place(sound): sound for sound in (*(each.sound for each in found.suggestions), *similar)}
-    places, sounds = {place: at for at, place in enumerate(by_place)}, list(by_place.values())
-    cut, failures = cut_sounds(found.folder, sounds)
-    names = list(dict.fromkeys(sound.recording for sound in sounds))
-    data = _data(found, target, names, sounds, cut)
-    for each, entry in zip(found.suggestions, data["sounds"], strict=False):
-        entry["similar"] = [places[_place(sound)] for sound in each.similar]
-        entry["similarFound"] = each.similar_found
-        entry["by"] = each.by
+    cut, failures = cut_sounds(found.folder, listed(found))
+    data = page_data(found, target, lambda sound: _embedded(cut.get(_place(sound))))
     rows = [entry | {"clip": None} for entry in data["sounds"]]
     data["key"] = hashlib.sha256(json.dumps([rows, data["rows"]]).encode()).hexdigest()[:20]
     number = len(found.suggestions)
@@ -72,10 +64,25 @@ def write_page(found: Selection, target: Target) -> tuple[str, ...]:
     return failures
 
 
-def _data(
-    found: Selection, target: Target, names: Sequence[str], sounds: Sequence[Sound], cut: Clips
-) -> dict[str, Any]:
-    """Return the data for the scripts of the page, without what belongs to suggestions."""
+def listed(found: Selection) -> list[Sound]:
+    """Return the sounds of a page, each once: those suggested in their order, then the ones similar to them."""
+    similar = (sound for each in found.suggestions for sound in each.similar)
+    return list({_place(sound): sound for sound in (*(each.sound for each in found.suggestions), *similar)}.values())
+
+
+def page_data(found: Selection, target: Target, clip_of: Callable[[Sound], Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the data for the scripts of the page, except its key.
+
+    Parameters
+    ----------
+    found : Selection
+    target : path or `-`
+        The page, or any file in the folder to which the paths of recordings are relative.
+    clip_of : callable
+        Returns the values of `clip` (an address or data URL, None without one), `clipStart` and `gain` of a sound.
+    """
+    sounds = listed(found)
+    names = list(dict.fromkeys(sound.recording for sound in sounds))
     folder = Path() if os.fspath(target) == STDOUT else Path(target).parent
     first, *earlier = table_rows(found.labels, folder)
     header = [str(name) for name in first]
@@ -83,6 +90,12 @@ def _data(
     labelled = [name for name in found.counts if name != UNSURE]
     infos = [found.infos[name] for name in names]
     place = f"{os.path.realpath(found.folder)}\n{os.path.realpath(target)}"
+    entries = [{**_entry(sound, names.index(sound.recording)), **clip_of(sound)} for sound in sounds]
+    places = {_place(sound): at for at, sound in enumerate(sounds)}
+    for each, entry in zip(found.suggestions, entries, strict=False):
+        entry["similar"] = [places[_place(sound)] for sound in each.similar]
+        entry["similarFound"] = each.similar_found
+        entry["by"] = each.by
     return {
         "labels": labels_name(target),
         # labels of an earlier page of the same folder and name are taken up
@@ -101,7 +114,7 @@ def _data(
             }
             for info in infos
         ],
-        "sounds": [_sound(sound, names.index(sound.recording), cut.get(_place(sound))) for sound in sounds],
+        "sounds": entries,
         "more": more,
         "rows": [_cells(dict(zip(header, row, strict=True)), (*COLUMNS, *more)) for row in earlier],
     }
@@ -115,7 +128,7 @@ def _place(sound: Sound) -> Place:
     return sound.recording, sound.event.onset
 
 
-def _sound(sound: Sound, recording: int, clip: clips.Clip | None) -> dict[str, Any]:
+def _entry(sound: Sound, recording: int) -> dict[str, Any]:
     event = sound.event
     posteriors = sorted(event.posteriors.items(), key=lambda each: -each[1])
     return {
@@ -124,6 +137,11 @@ def _sound(sound: Sound, recording: int, clip: clips.Clip | None) -> dict[str, A
         "start": rounded(event.start_s, 6),
         "end": rounded(sound.end_s, 6),
         "posteriors": [[name, rounded(p, 4)] for name, p in posteriors],
+    }
+
+
+def _embedded(clip: clips.Clip | None) -> dict[str, Any]:
+    return {
         "clip": None if clip is None else data_url(clip.data, clip.mime),
         "clipStart": None if clip is None else rounded(clip.start_s, 6),
         "gain": None if clip is None else rounded(clip.gain_db, 1),
@@ -172,15 +190,16 @@ def cut_sounds(folder: Path, sounds: Sequence[Sound]) -> tuple[Clips, tuple[str,
     failures: list[str] = []
     for name, own in by_recording.items():
         try:
-            made |= _cut_recording(folder / name, name, sorted(own, key=lambda each: each.event.onset), encode)
+            made |= cut_recording(folder / name, name, sorted(own, key=lambda each: each.event.onset), encode)
         except AudioError as error:
             failures.append(str(error))
     return made, tuple(failures)
 
 
-def _cut_recording(
+def cut_recording(
     path: Path, name: str, sounds: Sequence[Sound], encode: Callable[[Any, int], tuple[bytes, str]]
 ) -> Clips:
+    """Cut the clips of some sounds of one recording, in order of onset; raises AudioError."""
     made: Clips = {}
     with open_recording(path, name=name) as recording:
         ranges = [clips.clip_range(sound.event) for sound in sounds]

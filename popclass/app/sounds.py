@@ -1,0 +1,365 @@
+"""All sounds of a project with their features: the queue of sounds to label, the map, and single clips.
+
+Features are computed once for each recording and kept in `.cache/` of the project. A file of the cache counts only for
+the size and time of modification that its recording had, the front end and the version of popclass; any other file,
+also a damaged one, is computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from popclass.batch.files import Fingerprint, find_recordings, fingerprint
+from popclass.batch.journal import from_line, to_line
+from popclass.batch.manifest import read_manifest
+from popclass.errors import OutputError, UsageError
+from popclass.extraction import Extraction
+from popclass.formats.csv_io import read_columns
+from popclass.formats.text import rounded
+from popclass.labels.matching import match
+from popclass.labels.read import read_labels
+from popclass.labels.records import UNSURE, LabelledRecording, Labels
+from popclass.metadata import Metadata
+from popclass.model.model import Model
+from popclass.pipeline import apply_model
+from popclass.postprocess import postprocess
+from popclass.report.clips import Clip, clip_range, flac
+from popclass.results import Analysis, Event, RecordingResult
+from popclass.suggestions.find import MOST, Search, process
+from popclass.suggestions.page import cut_recording, page_data
+from popclass.suggestions.records import Selection, Sound
+from popclass.utils.checks import check_number
+from popclass.utils.files import Stamp, write_bytes
+from popclass.utils.text import one_line
+from popclass.version import __version__
+
+RECORDINGS, MANIFEST, CACHE = "recordings", "recordings.csv", ".cache"
+_UNSURE = f"{UNSURE} "  # no label read from a file ends in a blank
+_FARTHEST = 8.0  # whitened features beyond, in standard deviations, would squeeze all other sounds of the map
+
+Processed = tuple[Stamp, Extraction, Analysis]
+"""A recording with the stamp of its file, its features, and the probabilities of its events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sounds:
+    """All sounds of a project at one moment, as one model classifies them; never changed, so threads may share it.
+
+    Attributes
+    ----------
+    project : Path
+    model : Model
+    processed : mapping of str to (Stamp, Extraction, Analysis)
+        By the name of the recording, relative to `recordings/`, sorted.
+    failed : mapping of str to str
+        A line for each recording or folder that could not be used, by name.
+    search : Search
+        The sounds of all recordings in arrays, with the metadata of `recordings.csv`.
+    results : mapping of str to RecordingResult
+        By the name of the recording; the same as those of `popclass batch`.
+    """
+
+    project: Path
+    model: Model
+    processed: Mapping[str, Processed] = field(repr=False)
+    failed: Mapping[str, str]
+    search: Search = field(repr=False)
+    results: Mapping[str, RecordingResult] = field(repr=False)
+
+    def queue(self, labels: Labels, *, count: int = 20, seed: int = 0) -> Selection:
+        """Return the sounds to label next, as `popclass suggest` chooses them.
+
+        Parameters
+        ----------
+        labels : Labels
+            Result of `read_project_labels`; their sounds are not suggested again.
+        count : int
+            1 to 500.
+        seed : int
+
+        Raises
+        ------
+        UsageError
+            If `count` or `seed` is out of range.
+        """
+        check_number(count, "count", 1, MOST, whole=True)
+        check_number(seed, "seed", 0, 2**32 - 1, whole=True)
+        return self.search.select(labels, count=count, seed=seed, failed=tuple(self.failed.values()))
+
+    def map(self, labels: Labels) -> dict[str, Any]:
+        """Return two coordinates of each sound, such that similar sounds lie close together, as values for JSON.
+
+        They are the first two principal components of the features, whitened as for the novelty of sounds.
+
+        Returns
+        -------
+        dict
+            `recordings`, `subjects` : lists of the names of recordings and their subjects (None where unknown).
+            `labels` : list of labels.
+            `recording`, `event`, `start`, `label`, `mine`, `x`, `y` : lists with one value a sound; `recording` and
+            `label` are places in the lists above, as is `mine`, the label in `labels` given by hand, -1 for none.
+        """
+        search, known = self.search, self.search.labelled(labels)
+        by_hand = [
+            label for name, rows in search.rows.items() for label in given_labels(search.events[rows], known.get(name))
+        ]
+        found = [event.label for result in self.results.values() for event in result.events]
+        names = list(dict.fromkeys((*self.model.classes, *found, *(each for each in by_hand if each))))
+        place = {name: at for at, name in enumerate(names)}
+        x, y = _two_dimensions(self.model.whiten(search.X)).T
+        return {
+            "recordings": list(search.infos),
+            "subjects": [info.subject for info in search.infos.values()],
+            "labels": names,
+            "recording": [at for at, rows in enumerate(search.rows.values()) for _ in search.events[rows]],
+            "event": [event.event for event in search.events],
+            "start": [rounded(event.start_s, 6) for event in search.events],
+            "label": [place[label] for label in found],
+            "mine": [-1 if label is None else place[label] for label in by_hand],
+            "x": x.round(3).tolist(),
+            "y": y.round(3).tolist(),
+        }
+
+    def clip(self, recording: str, event: int) -> Clip:
+        """Return one sound as FLAC: its bytes, MIME type, first second and gain.
+
+        Parameters
+        ----------
+        recording : str
+        event : int
+            Number of the event, from 1.
+
+        Raises
+        ------
+        UsageError
+            If there is no such recording or event.
+        AudioError
+            If the recording can no longer be read, or has changed.
+        """
+        rows = self.search.rows.get(recording)
+        if rows is None:
+            raise UsageError(f"{one_line(recording)}: there is no such recording, or it could not be read")
+        events = self.search.events[rows]
+        if not 1 <= event <= len(events):
+            raise UsageError(f"{one_line(recording)}: there is no event {event}; it has {len(events)}")
+        return cut_clip(self.project / RECORDINGS / recording, events[event - 1])
+
+
+def load_sounds(
+    project: Path,
+    model: Model,
+    *,
+    only: Collection[str] | None = None,
+    before: Sounds | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sounds:
+    """Return all sounds of a project; compute the features that neither `before` nor the cache has.
+
+    Parameters
+    ----------
+    project : Path
+        Folder with `recordings/` and, where there is one, `recordings.csv`.
+    model : Model
+    only : collection of str, optional
+        Recordings to use, such as those that another process could read (default: all).
+    before : Sounds, optional
+        An earlier result for the same project; recordings that have not changed since are taken from it.
+    progress : callable, optional
+        Called with the number of recordings that are done, and of all.
+
+    Raises
+    ------
+    LabelError
+        If `recordings.csv` cannot be used.
+    """
+    root = project / RECORDINGS
+    names, unreadable = _find(root)
+    names = tuple(name for name in names if only is None or name in only)
+    failed = {name: f"{one_line(name)}: {reason}" for name, reason in unreadable.items()}
+    stamps = {name: Stamp.of(root / name) for name in names}
+    cache = _Cache(project / CACHE, model)
+    cache.prune(names)
+    processed = _kept(before, model, stamps)
+    for name in names:
+        if name not in processed and (found := cache.read(name, stamps[name])) is not None:
+            processed[name] = found
+    missing, ready = [name for name in names if name not in processed], len(processed)
+
+    def report(done: int, _: int) -> None:
+        if progress is not None:
+            progress(ready + done, len(names))
+
+    report(0, len(missing))
+    for extraction, analysis in process(root, missing, model, failed, report):
+        name = extraction.info.name
+        processed[name] = stamps[name], extraction, analysis
+        cache.write(processed[name], fingerprint(root / name))
+    return _sounds(project, model, {name: processed[name] for name in names if name in processed}, failed)
+
+
+def _find(root: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the recordings of a folder, and the reason for each folder that cannot be read."""
+    try:
+        names, unreadable, _ = find_recordings(root, exclude=root)
+    except UsageError:  # a project without recordings
+        return (), {}
+    return names, unreadable
+
+
+def _kept(before: Sounds | None, model: Model, stamps: Mapping[str, Stamp]) -> dict[str, Processed]:
+    """Return the recordings of an earlier result that have not changed since."""
+    if before is None or before.model.sha256 != model.sha256:
+        return {}
+    return {name: each for name, each in before.processed.items() if stamps.get(name) == each[0]}
+
+
+def _sounds(project: Path, model: Model, processed: Mapping[str, Processed], failed: Mapping[str, str]) -> Sounds:
+    """Label all recordings along their timelines."""
+    root, manifest = project / RECORDINGS, project / MANIFEST
+    stated = read_manifest(manifest, root, tuple(processed), site=None) if manifest.exists() else {}
+    metadata = [stated.get(name, Metadata()) for name in processed]
+    results = postprocess([analysis for _, _, analysis in processed.values()], metadata, model)
+    probabilities = [
+        np.array([[event.posteriors[name] for name in model.classes] for event in result.events]).reshape(
+            -1, len(model.classes)
+        )
+        for result in results
+    ]
+    extractions = [
+        replace(each, info=result.info) for (_, each, _), result in zip(processed.values(), results, strict=True)
+    ]
+    search = Search(root, extractions, probabilities, model)
+    return Sounds(project, model, processed, failed, search, dict(zip(processed, results, strict=True)))
+
+
+class _Cache:
+    """Features and probabilities of recordings in files, one for each recording.
+
+    A file holds the line of a batch's journal, which names recording and stamp and has a checksum, the features, and
+    what made both. With another model of the same front end only the probabilities are computed again.
+
+    Parameters
+    ----------
+    folder : Path
+    model : Model
+    """
+
+    def __init__(self, folder: Path, model: Model) -> None:
+        self._folder, self._model = folder, model
+        frontend = json.dumps(model.frontend.to_json(), sort_keys=True).encode()
+        self._made_by = {"popclass": __version__, "frontend": hashlib.sha256(frontend).hexdigest()}
+
+    def read(self, name: str, stamp: Stamp) -> Processed | None:
+        """Return what the cache holds of a recording; None if it holds nothing that can be used."""
+        try:
+            with np.load(self._path(name), allow_pickle=False) as file:
+                made_by = json.loads(file["made_by"].tobytes())
+                line, features = file["line"].tobytes().decode("ascii"), file["features"]
+            entry = from_line(line, classes=made_by["classes"])
+            analysis = entry.analysis
+            fits = (analysis.info.name, entry.stamp) == (name, stamp) and made_by.items() >= self._made_by.items()
+            if not fits or features.shape != (len(analysis.events), len(self._model.features)):
+                return None
+            extraction = Extraction(analysis.info, analysis.events, features)
+            if made_by["model"] == self._model.sha256:
+                return stamp, extraction, analysis
+            found = stamp, extraction, apply_model([extraction], self._model)[0]
+        except (OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, zipfile.BadZipFile):
+            return None
+        self.write(found, entry.fingerprint)
+        return found
+
+    def write(self, processed: Processed, of_file: Fingerprint) -> None:
+        """Keep a recording; without room for it, it is computed again at the next start."""
+        stamp, extraction, analysis = processed
+        name = analysis.info.name
+        made_by = {**self._made_by, "model": self._model.sha256, "classes": len(self._model.classes)}
+        texts = {"made_by": json.dumps(made_by), "line": to_line(name, analysis, stamp, of_file)}
+        arrays = {key: np.frombuffer(text.encode("ascii"), np.uint8) for key, text in texts.items()}
+        data = io.BytesIO()
+        np.savez(data, allow_pickle=False, features=extraction.features, **arrays)
+        with suppress(OSError, OutputError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_bytes(self._path(name), data.getvalue())
+
+    def prune(self, names: Iterable[str]) -> None:
+        """Remove the files of recordings that are gone."""
+        wanted = {self._path(name) for name in names}
+        with suppress(OSError):
+            for path in self._folder.glob("*.npz"):
+                if path not in wanted:
+                    path.unlink()
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
+
+
+def _two_dimensions(white: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the first two principal components of whitened features, shape (n, 2); zeros for fewer than three."""
+    if len(white) < 3:
+        return np.zeros((len(white), 2))
+    from sklearn.decomposition import PCA
+
+    near = np.clip(white, -_FARTHEST, _FARTHEST)
+    return np.asarray(PCA(2, svd_solver="covariance_eigh").fit_transform(near), dtype=np.float64)
+
+
+def read_project_labels(path: Path) -> Labels:
+    """Return the labels of a file like `labels.csv`; none if it does not exist or has no rows.
+
+    Raises
+    ------
+    LabelError
+        If the labels cannot be used.
+    """
+    if not path.exists() or next(read_columns(path, lambda *_: None), None) is None:
+        return Labels(())
+    return read_labels(path)
+
+
+def given_labels(events: Sequence[Event], labelled: LabelledRecording | None) -> list[str | None]:
+    """Return the label that was given to each sound of a recording by hand, `unsure` included; None without one."""
+    if labelled is None:
+        return [None] * len(events)
+    # `match` gives sounds labelled as unsure no label
+    rows = tuple(replace(row, label=_UNSURE) if row.label == UNSURE else row for row in labelled.rows)
+    named = replace(labelled, rows=rows, whole=_UNSURE if labelled.whole == UNSURE else labelled.whole)
+    return [UNSURE if label == _UNSURE else label for label in match(events, named, partial=True).labels]
+
+
+def queue_data(selection: Selection, labels: Path, clip_url: Callable[[str, int], str]) -> dict[str, Any]:
+    """Return what the script of the page of suggestions takes as `data`; clips are addresses, not data URLs.
+
+    Parameters
+    ----------
+    selection : Selection
+        Result of `Sounds.queue`.
+    labels : Path
+        The file of labels of the observer, in the folder of the project.
+    clip_url : callable
+        Returns the address of the clip of a sound, given the name of its recording and its number.
+    """
+
+    def clip_of(sound: Sound) -> dict[str, Any]:
+        event = sound.event
+        start_s = clip_range(event)[0] / event.sample_rate
+        return {"clip": clip_url(sound.recording, event.event), "clipStart": rounded(start_s, 6), "gain": None}
+
+    return {**page_data(selection, labels, clip_of), "labels": labels.name}
+
+
+def cut_clip(path: Path, event: Event) -> Clip:
+    """Return one sound of a recording as FLAC; errors as `Sounds.clip`."""
+    made = cut_recording(path, path.name, [Sound(path.name, event, event.end_s)], flac)
+    return next(iter(made.values()))
