@@ -1,9 +1,10 @@
 // What is known about a recording: joint, side, person and symptoms, in words for lay readers.
 
+const MOST_SUBJECTS = 500; // offered
 const ABOUT = { site: "", side: "", subject: "", symptoms: [] };
 
 function siteOptions(unknown) {
-  const words = (site) => site.words.filter((word) => word !== site.name);
+  const words = (site) => site.words.filter((word) => word && word !== site.name);
   return [["", unknown], ...state.sites.map((site) => [site.name, site.name + (words(site).length ? " (" + words(site).join(", ") + ")" : "")])];
 }
 
@@ -34,7 +35,11 @@ function checkedIn(box) {
 function drawAbout() {
   setOptions(byId("site"), siteOptions("not sure, or several"), ABOUT.site);
   setOptions(byId("side"), sideOptions("neither, or not sure"), ABOUT.side);
-  byId("subjects").replaceChildren(...subjectsOf(state.recordings).slice(0, 500).map((name) => make("option", null, { value: name })));
+  const subjects = subjectsOf(state.recordings).slice(0, MOST_SUBJECTS);
+  if (byId("subjects").dataset.names !== subjects.join("\n")) {
+    byId("subjects").dataset.names = subjects.join("\n");
+    byId("subjects").replaceChildren(...subjects.map((name) => make("option", null, { value: name })));
+  }
   if (!byId("symptoms").children.length) byId("symptoms").append(...symptomBoxes("symptom-", ABOUT.symptoms, readAbout));
 }
 
@@ -43,6 +48,11 @@ function readAbout() {
   ABOUT.symptoms = checkedIn(byId("symptoms"));
   byId("symptoms-count").textContent = ABOUT.symptoms.length ? "(" + ABOUT.symptoms.length + ")" : "";
   return { ...ABOUT };
+}
+
+// Only what is known.
+function knownAbout() {
+  return Object.fromEntries(Object.entries(readAbout()).filter(([, value]) => value.length));
 }
 
 function beginAbout() {

@@ -23,9 +23,18 @@ function onKey(event) {
   runKey(event, state && isOpen("map") ? [...KEYS, ...mapKeys()] : KEYS);
 }
 
+// What the server could not do, word for word.
+function drawErrors() {
+  const texts = JSON.stringify(state.errors);
+  if (byId("errors").dataset.texts === texts) return; // a screen reader says it once
+  byId("errors").dataset.texts = texts;
+  byId("errors").replaceChildren(...state.errors.map((text) => make("p", text, { class: "flag emergency" })));
+}
+
 function drawState() {
   takeClasses();
   drawObservers(state.observers);
+  drawErrors();
   drawModels();
   drawWork(state.work);
   drawAbout();

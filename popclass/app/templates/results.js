@@ -78,7 +78,7 @@ function rowOfRecording(index) {
   });
   const link = make("a", known.name, { href: "#results=" + encodeURIComponent(known.name), title: known.name, class: "name", "data-part": "link" });
   const found = make("span", null, { class: "found-counts" });
-  if (known.status === "ok") found.append(...countMarks(known));
+  if (known.status === "ok") found.append(...countMarks(known), ...(known.waiting ? [make("span", "changed, is classified again …", { class: "status" })] : []));
   else found.append(make("span", STATUS[known.status] + (known.reason ? ": " + known.reason : ""), { class: "status " + known.status, title: known.reason || "" }));
   const about = [known.subject, known.site, known.side, known.recorded_at && known.recorded_at.replace("T", " ").slice(0, 16), known.duration_s ? clock(known.duration_s, 1) : ""];
   if (known.labelled) about.push(known.labelled + " labelled");

@@ -3,6 +3,7 @@
 let state = null;
 const stateWatchers = []; // called with each state
 const takeWatchers = []; // called with the events found so far in a recording that is being made
+const REFRESH_MS = 250; // between two states
 const refreshing = { now: false, again: false };
 
 class Refused extends Error {} // the server understood, and said why not
@@ -52,7 +53,7 @@ async function refresh() {
   refreshing.now = false;
   if (!refreshing.again) return;
   refreshing.again = false;
-  refresh();
+  setTimeout(refresh, REFRESH_MS);
 }
 
 function showConnection(text) {
@@ -89,7 +90,8 @@ function drawWork(work) {
     bar.max = work.total;
     bar.value = work.done;
   } else bar.removeAttribute("value");
-  const parts = [WORK[work.kind] || work.kind, work.what, work.total ? work.done + " of " + work.total : ""];
+  const what = work.what || WORK[work.kind] || work.kind;
+  const parts = [what[0].toUpperCase() + what.slice(1), work.total ? work.done + " of " + work.total : ""];
   byId("work-text").textContent = parts.filter(Boolean).join(": ");
 }
 

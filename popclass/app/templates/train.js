@@ -51,6 +51,13 @@ function drawEvaluation(numbers) {
   byId("evaluate-button").disabled = busy || !labelNumber(numbers);
   byId("evaluate-button").textContent = busy ? "Evaluating …" : "Evaluate";
   const others = state.observers.filter((name) => name !== observer);
+  const files = [...state.evaluation].sort((a, b) => b.startsWith("report") - a.startsWith("report"));
+  byId("evaluation").hidden = !files.length;
+  byId("evaluation-files").replaceChildren(...files.map((name) => {
+    const line = make("li");
+    line.append(make("a", name, { href: "evaluation/" + encodeURIComponent(name), target: "_blank", rel: "noopener" }));
+    return line;
+  }));
   setOptions(byId("second"), [["*", "none"], ...others.map((name) => [name, name || "first observer"])], byId("second").value || "*");
 }
 
@@ -98,7 +105,7 @@ function drawModels() {
 }
 
 function beginTrain() {
-  byId("train-button").addEventListener("click", () => attempt("api/train?" + query({ observer: observer }), { target: document.querySelector("input[name=target]:checked").value }));
+  byId("train-button").addEventListener("click", () => attempt("api/train", { observer: observer, target: document.querySelector("input[name=target]:checked").value }));
   byId("evaluate-button").addEventListener("click", () => {
     const second = byId("second").value;
     attempt("api/evaluate", { observer: observer, second: second === "*" ? null : second });
