@@ -31,14 +31,14 @@ PATIENCE_S = 20
 
 
 @contextmanager
-def browser(profile: Path, downloads: Path) -> Iterator[Any]:
-    """Start a browser that saves downloads into a folder."""
+def browser(profile: Path, downloads: Path, *more: str) -> Iterator[Any]:
+    """Start a browser that saves downloads into a folder, with further options."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = str(BROWSER)
-    for option in (*OPTIONS, f"--user-data-dir={profile}"):
+    for option in (*OPTIONS, *more, f"--user-data-dir={profile}"):
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))

@@ -1,1 +1,1 @@
-"""Local web page on which recordings are classified, labelled and trained on; imported only by its command."""
+"""`popclass app`: record, look, label and train in the browser, on a folder of plain files."""

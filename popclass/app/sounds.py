@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,17 +27,15 @@ from popclass.errors import OutputError, UsageError
 from popclass.extraction import Extraction
 from popclass.formats.csv_io import read_columns
 from popclass.formats.text import rounded
-from popclass.label_rules import LabelRules
 from popclass.labels.matching import match
 from popclass.labels.read import read_labels
 from popclass.labels.records import UNSURE, LabelledRecording, Labels
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import apply_model
-from popclass.postprocess import posteriors
+from popclass.postprocess import postprocess
 from popclass.report.clips import Clip, clip_range, flac
-from popclass.results import Analysis, Event
-from popclass.schema import UNCERTAIN
+from popclass.results import Analysis, Event, RecordingResult
 from popclass.suggestions.find import MOST, Search, process
 from popclass.suggestions.page import cut_recording, page_data
 from popclass.suggestions.records import Selection, Sound
@@ -68,8 +66,8 @@ class Sounds:
         A line for each recording or folder that could not be used, by name.
     search : Search
         The sounds of all recordings in arrays, with the metadata of `recordings.csv`.
-    labels : tuple of str
-        Label of each sound after context and timing, as `popclass batch` gives it.
+    results : mapping of str to RecordingResult
+        By the name of the recording; the same as those of `popclass batch`.
     """
 
     project: Path
@@ -77,7 +75,7 @@ class Sounds:
     processed: Mapping[str, Processed] = field(repr=False)
     failed: Mapping[str, str]
     search: Search = field(repr=False)
-    labels: tuple[str, ...] = field(repr=False)
+    results: Mapping[str, RecordingResult] = field(repr=False)
 
     def queue(self, labels: Labels, *, count: int = 20, seed: int = 0) -> Selection:
         """Return the sounds to label next, as `popclass suggest` chooses them.
@@ -116,7 +114,8 @@ class Sounds:
         by_hand = [
             label for name, rows in search.rows.items() for label in given_labels(search.events[rows], known.get(name))
         ]
-        names = list(dict.fromkeys((*self.model.classes, *self.labels, *(each for each in by_hand if each))))
+        found = [event.label for result in self.results.values() for event in result.events]
+        names = list(dict.fromkeys((*self.model.classes, *found, *(each for each in by_hand if each))))
         place = {name: at for at, name in enumerate(names)}
         x, y = _two_dimensions(self.model.whiten(search.X)).T
         return {
@@ -126,7 +125,7 @@ class Sounds:
             "recording": [at for at, rows in enumerate(search.rows.values()) for _ in search.events[rows]],
             "event": [event.event for event in search.events],
             "start": [rounded(event.start_s, 6) for event in search.events],
-            "label": [place[label] for label in self.labels],
+            "label": [place[label] for label in found],
             "mine": [-1 if label is None else place[label] for label in by_hand],
             "x": x.round(3).tolist(),
             "y": y.round(3).tolist(),
@@ -161,6 +160,7 @@ def load_sounds(
     project: Path,
     model: Model,
     *,
+    only: Collection[str] | None = None,
     before: Sounds | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sounds:
@@ -171,6 +171,8 @@ def load_sounds(
     project : Path
         Folder with `recordings/` and, where there is one, `recordings.csv`.
     model : Model
+    only : collection of str, optional
+        Recordings to use, such as those that another process could read (default: all).
     before : Sounds, optional
         An earlier result for the same project; recordings that have not changed since are taken from it.
     progress : callable, optional
@@ -183,6 +185,7 @@ def load_sounds(
     """
     root = project / RECORDINGS
     names, unreadable = _find(root)
+    names = tuple(name for name in names if only is None or name in only)
     failed = {name: f"{one_line(name)}: {reason}" for name, reason in unreadable.items()}
     stamps = {name: Stamp.of(root / name) for name in names}
     cache = _Cache(project / CACHE, model)
@@ -226,16 +229,18 @@ def _sounds(project: Path, model: Model, processed: Mapping[str, Processed], fai
     root, manifest = project / RECORDINGS, project / MANIFEST
     stated = read_manifest(manifest, root, tuple(processed), site=None) if manifest.exists() else {}
     metadata = [stated.get(name, Metadata()) for name in processed]
-    probabilities = posteriors([analysis for _, _, analysis in processed.values()], metadata, model)
-    extractions = [
-        replace(each, info=stated_by.apply(each.info))
-        for (_, each, _), stated_by in zip(processed.values(), metadata, strict=True)
+    results = postprocess([analysis for _, _, analysis in processed.values()], metadata, model)
+    probabilities = [
+        np.array([[event.posteriors[name] for name in model.classes] for event in result.events]).reshape(
+            -1, len(model.classes)
+        )
+        for result in results
     ]
-    search, rules = Search(root, extractions, probabilities, model), LabelRules.of(model)
-    novelty = np.concatenate([np.zeros(0), *(analysis.novelty for _, _, analysis in processed.values())])
-    answers = zip(rules.answers(search.probabilities), rules.unclear(search.probabilities, novelty), strict=True)
-    labels = tuple(UNCERTAIN if unclear else rules.classes[answer] for answer, unclear in answers)
-    return Sounds(project, model, processed, failed, search, labels)
+    extractions = [
+        replace(each, info=result.info) for (_, each, _), result in zip(processed.values(), results, strict=True)
+    ]
+    search = Search(root, extractions, probabilities, model)
+    return Sounds(project, model, processed, failed, search, dict(zip(processed, results, strict=True)))
 
 
 class _Cache:

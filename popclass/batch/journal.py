@@ -44,7 +44,7 @@ from popclass.formats.text import shortened
 from popclass.info import RecordingInfo
 from popclass.results import Analysis, Event
 from popclass.schema import FROM_MODEL, PER_POP
-from popclass.utils.files import Stamp, system_errors
+from popclass.utils.files import Stamp, lock, system_errors
 from popclass.utils.text import one_line, visible
 
 NAME = "journal.jsonl"
@@ -217,7 +217,8 @@ class Journal:
             # Unbuffered: after a failed write to a full disk, closing the file must not try again.
             self._file: BinaryIO = open(self._path, "ab", buffering=0)  # noqa: SIM115 - closed by `__exit__`
             try:
-                self._lock()
+                if not lock(self._file):
+                    raise OutputError(f"{self._shown} is in use by another batch; wait or name another folder")
                 if os.fstat(self._file.fileno()).st_size and not is_journal(self._path):
                     raise OutputError(f"{self._shown} is not the journal of a batch; use another folder")
                 if fresh:
@@ -289,16 +290,6 @@ class Journal:
             names = os.fstat(self._file.fileno()).st_nlink
         if not names:  # further lines would be lost
             raise OutputError(f"{self._shown} was removed while the batch was running; run it again")
-
-    def _lock(self) -> None:
-        try:
-            import fcntl
-
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(f"{self._shown} is in use by another batch; wait or name another folder") from None
-        except (ImportError, OSError):  # Windows, or a file system without locks: two batches at once are not noticed
-            return
 
 
 def is_journal(path: Path) -> bool:

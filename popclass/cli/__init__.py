@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import click
 
-from popclass.cli import batch, classify, clips, evaluate, listen, show, suggest, train
+from popclass.cli import app, batch, classify, clips, evaluate, listen, show, suggest, train
 from popclass.cli.console import open_closed_streams, print_error, system_failure
 from popclass.errors import PopclassError
 from popclass.utils.files import discard
@@ -63,7 +63,7 @@ def commands(context: click.Context) -> int:
 for _command in (
     *(classify.classify, batch.batch, suggest.suggest, clips.clips, train.train, evaluate.evaluate),
     classify.features,
-    *(listen.listen, show.model, show.sites, train.synth),
+    *(app.app, listen.listen, show.model, show.sites, train.synth),
 ):
     commands.add_command(_command)
 

@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -42,9 +43,30 @@ Data = dict[str, Any]
 
 # In order of dependency.
 SCRIPTS = (
-    *("common.js", "store.js", "labels.js", "corrections.js", "sound.js", "picture.js", "closeup.js"),
+    *("common.js", "store.js", "labels.js", "save.js", "corrections.js", "sound.js", "picture.js", "closeup.js"),
     *("table.js", "detail.js", "timeline.js", "main.js"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Server that takes the labels of a page, in place of downloads and the storage of the browser.
+
+    Attributes
+    ----------
+    url : str
+        Labels are posted to it as JSON, `{"rows": [[name, start_s, end_s, label], ...]}`; an empty label removes one.
+        The answer comes once they are on disk.
+    names : sequence of str
+        Name of each recording of the page at the server.
+    labels : sequence of sequences of (float, float or None, str)
+        Its labels of each recording: start, end and label.
+    """
+
+    url: str
+    names: Sequence[str]
+    labels: Sequence[Sequence[tuple[float, float | None, str]]]
+
 
 _ENVIRONMENT = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.loader = PackageLoader("popclass.report", "templates")
@@ -58,7 +80,7 @@ def render(template: str, values: Mapping[str, Any], model: Model, sites: Sequen
     template : str
         `page.html`, `index.html` or `suggest.html`.
     values : mapping
-        For the template; without a `script` the page can run none.
+        For the template; without a `script` the page can run none, without `save` in its `data` it can reach no server.
     model : Model
         Its name and limitations are shown.
     sites : sequence of str or None
@@ -66,9 +88,10 @@ def render(template: str, values: Mapping[str, Any], model: Model, sites: Sequen
     """
     assumptions = [assumption(site) for site in sorted({site for site in sites if site is not None})]
     limits = [*brief_limits(model), *(text for text in assumptions if text is not None)]
-    style, script = _text("page.css"), values.get("script")
+    style, script = template_text("page.css"), values.get("script")
+    server = " 'self'; connect-src 'self'" if "save" in values.get("data", ()) else ""
     policy = (
-        "default-src 'none'; img-src data:; media-src data:; base-uri 'none'; form-action 'none'; "
+        f"default-src 'none'; img-src data:; media-src data:{server}; base-uri 'none'; form-action 'none'; "
         f"style-src {_allowed(style)}; script-src {_allowed(script)}"
     )
     common = {
@@ -90,12 +113,18 @@ def _allowed(text: str | None) -> str:
 
 def page_script(names: Sequence[str] = SCRIPTS) -> str:
     """Return the scripts of a page, in one function scope."""
-    parts = "\n".join(map(_text, names))
-    return f'(function () {{\n"use strict";\n{parts}\n}})();\n'
+    return wrapped(map(template_text, names))
+
+
+def wrapped(parts: Iterable[str]) -> str:
+    """Join scripts in one function scope."""
+    joined = "\n".join(parts)
+    return f'(function () {{\n"use strict";\n{joined}\n}})();\n'
 
 
 @cache
-def _text(name: str) -> str:
+def template_text(name: str) -> str:
+    """Return the text of a style sheet or script in `templates`."""
     return resources.files("popclass.report").joinpath("templates", name).read_text("utf-8")
 
 
@@ -106,6 +135,7 @@ def page_data(
     results: Sequence[RecordingResult],
     *,
     graded: bool,
+    saving: Saving | None = None,
 ) -> Data:
     """Return the data for the scripts of a page.
 
@@ -121,13 +151,15 @@ def page_data(
         All recordings of the timelines, including those of the page.
     graded : bool
         True if novelty lowered the probabilities of joint classes.
+    saving : Saving, optional
+        Server that takes the labels.
     """
     shown = [each.result for each in media]
     # The key of the browser storage depends on the events, so that two reports do not share corrections.
     found = [[result.recording, [[e.onset, e.label] for e in result.events]] for result in shown]
     places = {result.recording: index for index, result in enumerate(shown)}
     repeated = repeated_warnings(shown)
-    return {
+    data: Data = {
         "labels": labels,
         "classes": list(shown[0].classes),
         "more": more_columns(result.info for result in shown),
@@ -140,6 +172,11 @@ def page_data(
         ],
         "key": hashlib.sha256(json.dumps(found).encode()).hexdigest()[:20],
     }
+    if saving is not None:
+        data["save"] = saving.url
+        for recording, name, rows in zip(data["recordings"], saving.names, saving.labels, strict=True):
+            recording |= {"file": name, "saved": rows}
+    return data
 
 
 def shown_name(recording: str) -> str:

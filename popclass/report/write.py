@@ -34,7 +34,7 @@ from popclass.postprocess import postprocess
 from popclass.report.guidance import check_symptom, guidance
 from popclass.report.index import render_index
 from popclass.report.media import Gathered, extract_media
-from popclass.report.page import lead, page_data, page_script, render, shown_name
+from popclass.report.page import Saving, lead, page_data, page_script, render, shown_name
 from popclass.results import RecordingResult
 from popclass.schema import FROM_MODEL, PER_BURST
 from popclass.timing.sites import lookup
@@ -58,6 +58,7 @@ def write_report(
     timeline_results: Sequence[RecordingResult] | None = None,
     index: str | None = None,
     gathered: Sequence[Gathered] | None = None,
+    saving: Saving | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write one page about classified recordings.
@@ -83,6 +84,8 @@ def write_report(
         Relative URL of an index page to link to.
     gathered : sequence of Gathered, optional
         What `popclass.report.media.gather` collected from each recording; without it, they are read again.
+    saving : Saving, optional
+        Server that takes the corrections; without it, the page keeps them and offers them for download.
     progress : callable, optional
         Called with the frames read of a recording and the number of all its frames (None if unknown).
 
@@ -125,7 +128,12 @@ def write_report(
         "sounds": any(result.events for result in results),
         "recordings": [(shown_name(each.recording), description(each), summary(each)) for each in results],
         "data": page_data(
-            media, files, labels_name(target), timeline_results or results, graded=bool(model.novelty_costs)
+            media,
+            files,
+            labels_name(target),
+            timeline_results or results,
+            graded=bool(model.novelty_costs),
+            saving=saving,
         ),
         "guidance": texts,
         "index": index,

@@ -34,7 +34,7 @@ from popclass.suggestions.records import Selection, Sound
 from popclass.utils.files import STDOUT, write_text
 from popclass.utils.text import counted, one_line
 
-SCRIPTS = ("common.js", "labels.js", "sound.js", "closeup.js", "suggest.js")
+SCRIPTS = ("common.js", "labels.js", "save.js", "sound.js", "closeup.js", "suggest.js")
 RESERVED = {"unsure": "u", "apply": "a", "download": "d", "load": "l", "play": "p", "undo": "z"}
 
 Target = str | os.PathLike[str]

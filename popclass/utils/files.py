@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import IO
 
 from popclass.errors import OutputError
 from popclass.utils.text import one_line, visible
@@ -45,6 +46,22 @@ class Stamp:
 
 
 NO_FILE = Stamp(-1, -1)  # differs from the stamp of every file
+
+
+def lock(file: IO[bytes]) -> bool:
+    """Lock an open file until it is closed, and return False if another process has locked it.
+
+    The system unlocks it if the program is killed. Windows and file systems without locks notice nothing.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        pass
+    return True
 
 
 def sha256_of(path: Path) -> str:

@@ -51,13 +51,19 @@ function rowsOf(recording, onlyChecked) {
   }
   return used.map((item) => {
     const next = present.find((other) => other.start > item.start);
-    const end = item.event ? Math.min(item.end, next ? next.start : Infinity) : null;
-    return [known.file, item.start.toFixed(6), end === null ? "" : end.toFixed(6), item.label, ...metadata];
+    const [start, last] = item.times;
+    const end = item.event && last !== null ? Math.min(last, next ? next.start : Infinity) : null;
+    return [known.file, start.toFixed(6), end === null ? "" : end.toFixed(6), item.label, ...metadata];
   });
 }
 
 function labelRows(onlyChecked) {
   return data.recordings.flatMap((known, place) => (known.file === null ? [] : rowsOf(place, onlyChecked)));
+}
+
+// The labels that a server has: those of events that were checked.
+function serverRows() {
+  return new Map(labelRows(true).map((row) => [keyOf(row), row]));
 }
 
 // Counts of events by label after corrections, worded as in the table of the command.

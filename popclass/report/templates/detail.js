@@ -13,6 +13,7 @@ function drawDetail() {
   drawLabels(item);
   byId("play").disabled = !(event && event.clip);
   byId("reset").disabled = !event || !(item.changed || item.removed || item.checked);
+  byId("remove").hidden = Boolean(data.save && event);
   byId("remove").textContent = item.removed ? "Restore" : "Remove";
   byId("sound").textContent = soundOf(event);
   drawCloseup(item);

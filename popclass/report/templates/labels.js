@@ -21,6 +21,11 @@ function markOf(label) {
   return mark;
 }
 
+// Identity of a row of labels: its file and its time.
+function keyOf(row) {
+  return row[0] + "\n" + (row[1] === "" ? "" : Number(row[1]).toFixed(6));
+}
+
 // A CSV field, quoted if necessary.
 function field(value) {
   const text = value === null || value === undefined ? "" : String(value);

@@ -103,7 +103,9 @@ function drawChanges() {
   const nowhere = data.recordings.every((known) => known.file === null);
   const empty = !labelRows(byId("only-checked").checked).length;
   byId("download").disabled = empty;
-  byId("advice").textContent = nowhere
+  byId("advice").textContent = data.save
+    ? "Each label is saved at once. Labels that you have not checked are predictions and are not saved."
+    : nowhere
     ? "The recording came from standard input, so there is no file name for the labels."
     : empty
     ? "There is nothing to download yet: no " + (byId("only-checked").checked ? "checked event" : "event") + " has a label."
@@ -155,7 +157,7 @@ const actions = {
   toEvent: () => withItem((item) => picture().setView(item.start - 0.06, item.start + 0.19)),
   fit: () => picture().setView(0, picture().known.duration),
   help: () => byId("keys").showModal(),
-  download: () => downloadLabels(byId("only-checked").checked),
+  download: () => data.save || downloadLabels(byId("only-checked").checked),
   otherRecording: (by) => {
     const next = current.recording + by;
     if (next >= 0 && next < data.recordings.length) open(next);
@@ -284,6 +286,8 @@ function listenToStrip() {
 
 function begin() {
   store.load();
+  saver.begin();
+  for (const id of ["download", "only", "forget"]) byId(id).hidden = Boolean(data.save);
   store.watchers.push(redrawAll);
   hideOther();
   drawHead();

@@ -11,16 +11,24 @@ function bytesOf(base64) {
   return bytes;
 }
 
+// The file of a clip, which is in the page or at a server; the server says where the clip starts.
+async function fileOf(event) {
+  if (event.clip.startsWith("data:")) return bytesOf(event.clip.slice(event.clip.indexOf(",") + 1)).buffer;
+  const answer = await fetch(event.clip);
+  if (answer.headers.has("X-Clip-Start")) event.clipStart = Number(answer.headers.get("X-Clip-Start"));
+  return answer.arrayBuffer();
+}
+
 // Play the clip of an event, then call `done`; a second call stops it.
 function play(event, done) {
   if (player) {
-    const same = player.dataset.of === event.clip.slice(-40);
+    const same = player.of === event.clip;
     player.pause();
     player = null;
     if (same) return;
   }
   player = new Audio(event.clip);
-  player.dataset.of = event.clip.slice(-40);
+  player.of = event.clip;
   player.addEventListener("playing", () => document.documentElement.setAttribute("data-playing", event.n));
   player.addEventListener("ended", () => {
     document.documentElement.removeAttribute("data-playing");
@@ -39,10 +47,10 @@ function samplesOf(event, ready) {
   const entry = { samples: null };
   decoded.set(event.clip, entry);
   const context = new OfflineAudioContext(1, 1, DECODED_RATE);
-  context
-    .decodeAudioData(bytesOf(event.clip.slice(event.clip.indexOf(",") + 1)).buffer)
+  fileOf(event)
+    .then((file) => context.decodeAudioData(file))
     .then((buffer) => {
-      const gain = Math.pow(10, -event.gain / 20);
+      const gain = Math.pow(10, -(event.gain || 0) / 20);
       entry.samples = buffer.getChannelData(0).map((sample) => sample * gain);
       ready();
     })

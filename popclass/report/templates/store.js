@@ -3,14 +3,35 @@
 
 const STORAGE = "popclass:" + data.key;
 const LONGEST_HISTORY = 200;
+const SAME_S = 0.015; // longest distance of a saved label from its event
 
 const store = {
   edits: {}, // for each recording: { changed: {n: label}, checked: {n: true}, removed: {n: true}, added: [...] }
   history: [],
   watchers: [],
+  saved: new Map(), // labels that the server has or will have, by file and time
+  times: new Map(), // start and end of its labels, by recording and event
 
   load() {
-    this.edits = storage.read(STORAGE) || {};
+    if (data.save) data.recordings.forEach((known, place) => this.take(place, known.saved));
+    else this.edits = storage.read(STORAGE) || {};
+    this.saved = serverRows();
+  },
+
+  // Turn labels of a server into corrections; one that is no found event is an added one.
+  take(recording, rows) {
+    const found = data.recordings[recording].events;
+    const edits = this.of(recording);
+    for (const [start, end, label] of rows) {
+      const away = (event) => Math.abs(event.start - start);
+      const near = found.filter((event) => away(event) <= SAME_S && !edits.checked[event.n]).sort((a, b) => away(a) - away(b))[0];
+      if (near) {
+        edits.checked[near.n] = true;
+        if (label !== near.label) edits.changed[near.n] = label;
+        this.times.set(recording + " " + near.n, [start, end]);
+      } else edits.added.push({ id: "a" + (edits.added.length + 1), start: start, label: label });
+    }
+    if (rows.length) this.edits[recording] = edits;
   },
 
   of(recording) {
@@ -39,7 +60,11 @@ const store = {
   },
 
   save() {
-    storage.write(STORAGE, this.edits);
+    if (data.save) {
+      const rows = serverRows();
+      saver.post(changedRows(this.saved, rows));
+      this.saved = rows;
+    } else storage.write(STORAGE, this.edits);
     for (const watcher of this.watchers) watcher();
   },
 };
@@ -58,6 +83,7 @@ function eventsOf(recording) {
       changed: Boolean(changed) && changed !== event.label,
       checked: Boolean(edits.checked[event.n]),
       removed: Boolean(edits.removed[event.n]),
+      times: store.times.get(recording + " " + event.n) || [event.start, event.end],
     };
   });
   const added = edits.added.map((each) => ({
@@ -65,6 +91,7 @@ function eventsOf(recording) {
     event: null,
     start: each.start,
     end: each.start,
+    times: [each.start, null],
     label: each.label,
     changed: true,
     checked: each.label !== UNCERTAIN,
@@ -96,8 +123,9 @@ function asFound(recording, item) {
   });
 }
 
-// A found event can be restored; an added one is deleted.
+// A found event can be restored; an added one is deleted. A server keeps labels only: there, a found event gets one.
 function toggleRemoved(recording, item) {
+  if (data.save && item.event) return relabel(recording, item, OTHER);
   store.change(recording, (edits) => {
     if (!item.event) edits.added = edits.added.filter((each) => each.id !== item.id);
     else if (edits.removed[item.id]) delete edits.removed[item.id];

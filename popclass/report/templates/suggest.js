@@ -3,15 +3,12 @@
 const STORAGE = "popclass:suggest:" + data.place;
 const LONGEST_HISTORY = 200;
 const MOST_LISTED = 1000;
+const ALL_LABELLED = data.save ? " All sounds are labelled." : " All sounds are labelled: save the labels (d).";
 const PAUSE_MS = 250; // between similar sounds that are played one after the other
 
 const current = { at: 0, selected: null, offered: [] };
 const labels = { rows: new Map(), history: [] }; // rows of the CSV by file and time
 const recordingOf = new Map(data.recordings.map((known) => [known.file, known]));
-
-function keyOf(row) {
-  return row[0] + "\n" + (row[1] === "" ? "" : Number(row[1]).toFixed(6));
-}
 
 function rowOf(sound, label) {
   const known = data.recordings[sound.recording];
@@ -23,9 +20,9 @@ function labelOf(id) {
   return row ? row[3] : "";
 }
 
-// Labels of this page override earlier ones; those of an older page of the same place yield to them.
+// Labels of this page override earlier ones, unless a server has them all; those of an older page of the same place yield to them.
 function loadLabels() {
-  const stored = storage.read(STORAGE);
+  const stored = data.save ? null : storage.read(STORAGE);
   const own = stored && Array.isArray(stored.rows) ? stored.rows : [];
   const ordered = stored && stored.page === data.key ? [data.rows, own] : [own, data.rows];
   for (const row of ordered.flat()) labels.rows.set(keyOf(row), row);
@@ -35,12 +32,14 @@ function loadLabels() {
 function change(action) {
   labels.history.push({ rows: [...labels.rows.values()], at: current.at });
   if (labels.history.length > LONGEST_HISTORY) labels.history.shift();
+  const before = new Map(labels.rows);
   action();
-  keep();
+  keep(before);
 }
 
-function keep() {
-  storage.write(STORAGE, { page: data.key, rows: [...labels.rows.values()] });
+function keep(before) {
+  if (data.save) saver.post(changedRows(before, labels.rows));
+  else storage.write(STORAGE, { page: data.key, rows: [...labels.rows.values()] });
   drawLabels();
 }
 
@@ -84,7 +83,7 @@ function goOn(done) {
   if (next === undefined) {
     current.offered = [];
     drawSound();
-    return showMessage(done + " All sounds are labelled: save the labels (d).");
+    return showMessage(done + ALL_LABELLED);
   }
   show(next);
   showMessage(done);
@@ -121,11 +120,12 @@ function playSimilar(ids) {
 }
 
 function undo() {
-  const before = labels.history.pop();
-  if (!before) return;
-  labels.rows = new Map(before.rows.map((row) => [keyOf(row), row]));
-  keep();
-  show(before.at);
+  const earlier = labels.history.pop();
+  if (!earlier) return;
+  const before = labels.rows;
+  labels.rows = new Map(earlier.rows.map((row) => [keyOf(row), row]));
+  keep(before);
+  show(earlier.at);
 }
 
 // --- drawing
@@ -207,7 +207,7 @@ function drawLabels() {
   byId("download").disabled = !labels.rows.size;
   byId("undo").disabled = !labels.history.length;
   byId("storage").hidden = storage.kept;
-  byId("advice").textContent = "Save " + data.labels + " in the folder of this page: the paths of the recordings are relative to it. It holds" +
+  byId("advice").textContent = data.save ? "" : "Save " + data.labels + " in the folder of this page: the paths of the recordings are relative to it. It holds" +
     " earlier labels, too. Train with popclass train " + data.labels + " --partial";
   byId("all").hidden = !rows.length;
   byId("rows").replaceChildren(...rows.slice(-MOST_LISTED).reverse().map((row) => {
@@ -280,6 +280,12 @@ function save() {
   if (labels.rows.size) saveFile(data.labels, csvOf(savedRows()));
 }
 
+// Let the server choose other sounds; those without a label come again if they are still in doubt.
+function others() {
+  if (saver.rows.size) return showMessage("Wait until all labels are saved.");
+  location.reload();
+}
+
 // --- keys and buttons
 
 const ofLetter = (letter) => [letter, letter.toUpperCase()];
@@ -295,17 +301,22 @@ const KEYS = [
   [["ArrowRight"], "→", "go on without a label", forward],
   [["ArrowLeft"], "←", "go back", () => show(current.at - 1)],
   [[...ofLetter("z"), "Backspace"], "z", "undo the last label", undo],
-  [ofLetter("d"), "d", "save the labels", save],
-  [ofLetter("l"), "l", "load labels", () => byId("load").click()],
+  ...(data.save ? [[ofLetter("n"), "n", "choose other sounds", others]] : [
+    [ofLetter("d"), "d", "save the labels", save],
+    [ofLetter("l"), "l", "load labels", () => byId("load").click()],
+  ]),
   [["?"], "?", "this help", () => byId("keys").showModal()],
 ];
 
 function begin() {
   loadLabels();
+  saver.begin();
+  byId("download").hidden = byId("open").hidden = Boolean(data.save);
+  byId("others").hidden = !data.save;
   listKeys(KEYS);
   const buttons = { play: replay, back: () => show(current.at - 1), skip: forward, undo: undo, apply: apply,
     leave: forward, "play-similar": () => playSimilar(current.offered), download: save,
-    open: () => byId("load").click(), help: () => byId("keys").showModal() };
+    open: () => byId("load").click(), others: others, help: () => byId("keys").showModal() };
   for (const [id, action] of Object.entries(buttons)) byId(id).addEventListener("click", action);
   byId("load").addEventListener("change", () => {
     if (byId("load").files.length) loadFile(byId("load").files[0]);
@@ -318,7 +329,7 @@ function begin() {
   const first = Array.from({ length: data.suggested }, (_, at) => at).find((at) => !labelOf(at));
   current.at = current.selected = first || 0;
   redraw();
-  if (data.suggested && first === undefined) showMessage("All sounds are labelled: save the labels (d).");
+  if (data.suggested && first === undefined) showMessage(ALL_LABELLED.trim());
   document.documentElement.setAttribute("data-ready", "true");
 }
 

@@ -1,0 +1,221 @@
+"""Work in the background: the folder of recordings is watched, new ones are classified, models are trained.
+
+One thread does one thing at a time. What it found is replaced as a whole, so that a request always sees one moment.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from threading import Event as Flag
+from threading import Lock, Thread
+
+from popclass.app import training
+from popclass.app.project import DEFAULT, Project
+from popclass.app.sounds import Sounds, load_sounds
+from popclass.batch.run import classify_folder
+from popclass.errors import PopclassError
+from popclass.formats.csv_io import RecordingRow
+from popclass.utils.files import Stamp
+from popclass.utils.text import one_line
+from popclass.utils.workers import available_cores
+
+POLL_S = 1.0
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+
+
+class BusyError(PopclassError):
+    """Another training or evaluation waits or is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is being done.
+
+    Attributes
+    ----------
+    kind : str or None
+        `classify`, `train` or `evaluate`, None where nothing is.
+    what : str
+        Step, in words.
+    done, total : int
+    """
+
+    kind: str | None = None
+    what: str = ""
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Recordings of the project at one moment.
+
+    Attributes
+    ----------
+    stamps : mapping of str to Stamp
+        Recordings in the folder.
+    rows : mapping of str to RecordingRow
+        As the table of recordings in the results has them.
+    sounds : Sounds or None
+        None before the first recording was classified.
+    """
+
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+    rows: Mapping[str, RecordingRow] = field(default_factory=dict)
+    sounds: Sounds | None = None
+
+
+class Jobs:
+    """The thread that works for a project, and what it found.
+
+    Parameters
+    ----------
+    project : Project
+
+    Attributes
+    ----------
+    version : int
+        Grows whenever anything that a page shows has changed.
+    work : Work
+    found : Found
+    waiting : mapping of str to Stamp
+        Recordings in the folder now, those that are not classified yet included.
+    error : str or None
+        Why the last work failed, in one line.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.version, self.work, self.found = 0, Work(), Found()
+        self.waiting: Mapping[str, Stamp] = {}
+        self.error: str | None = None
+        self._project, self._lock = project, Lock()
+        self._task: tuple[str, Callable[[Progress], object]] | None = None
+        self._wake, self._stop, self._stale = Flag(), Flag(), True
+        self._thread = Thread(target=self._run, name="popclass-app", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End as soon as what is being done allows it."""
+        self._stop.set()
+        self._wake.set()
+
+    def changed(self) -> None:
+        """Tell that a page shows something that has changed."""
+        self.version += 1
+
+    def classify(self) -> None:
+        """Tell that recordings, their metadata or the model have changed."""
+        self._stale = True
+        self.changed()
+        self._wake.set()
+
+    def train(self, observer: str, target: str) -> None:
+        """Train a candidate on the labels of an observer; raises BusyError."""
+        project, in_use = self._project, self.model_file()
+        labels = project.labels_path(observer)
+        self._submit(
+            "train",
+            lambda progress: training.train_candidate(
+                project.folder, labels, in_use=in_use, target=target, progress=progress
+            ),
+        )
+
+    def evaluate(self, observer: str, second: str | None) -> None:
+        """Evaluate the model in use on the labels of an observer, or of two; raises BusyError."""
+        project, model = self._project, self.model_file()
+        labels = project.labels_path(observer)
+        other = None if second is None else project.labels_path(second)
+        self._submit(
+            "evaluate",
+            lambda progress: training.evaluate(project.folder, labels, second=other, model=model, progress=progress),
+        )
+
+    def model_file(self) -> Path | None:
+        """Return the file of the model in use, None for the bundled one."""
+        name = self._project.model_name
+        return None if name == DEFAULT else self._project.model_path(name)
+
+    def _submit(self, kind: str, task: Callable[[Progress], object]) -> None:
+        with self._lock:
+            if self._task is not None:
+                raise BusyError(f"popclass is busy ({self._task[0]}); wait until it is finished")
+            self._task = (kind, task)
+        self._wake.set()
+        self.changed()
+
+    def _show(self, work: Work) -> None:
+        self.work = work
+        self.version += 1
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.clear()
+            self._try(self._look)
+            if self._task is not None:
+                self.error = None
+                self._try(partial(self._do, *self._task))
+                self._task = None
+                self._show(Work())
+            self._wake.wait(POLL_S)
+
+    def _do(self, kind: str, task: Callable[[Progress], object]) -> None:
+        self._show(Work(kind, "starting"))
+        task(lambda what, done, total: self._show(Work(kind, what, done, total)))
+
+    def _try(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except (PopclassError, OSError) as error:
+            self._fail(one_line(str(error)))
+        except Exception as error:  # a bug: the app goes on, and tells it
+            _log.exception("the background work failed")
+            self._fail(f"a bug in popclass, please report it: {type(error).__name__}: {one_line(str(error))}")
+
+    def _fail(self, reason: str) -> None:
+        if reason != self.error:
+            self.error = reason
+            self.version += 1
+
+    def _look(self) -> None:
+        """Classify what has changed in the folder, unless a file is still being copied into it."""
+        stamps = {name: Stamp.of(self._project.recordings_dir / name) for name in self._project.recordings()}
+        settled = stamps == self.waiting
+        if not settled:
+            self.waiting = stamps
+            self.version += 1
+        if self._stale or (settled and stamps != self.found.stamps):
+            self._stale = False
+            self._classify(stamps)
+
+    def _classify(self, stamps: Mapping[str, Stamp]) -> None:
+        project = self._project
+        if not stamps:
+            self.found = Found()
+            return
+        self._show(Work("classify", "classifying", 0, len(stamps)))
+        try:
+            model = project.model()
+            # in other processes, so that a recording that crashes its decoder fails alone
+            batch = classify_folder(
+                project.recordings_dir,
+                project.results_dir,
+                model=model,
+                manifest=project.manifest if project.manifest.exists() else None,
+                jobs=max(2, available_cores()),
+                progress=lambda now: self._show(Work("classify", "classifying", now.done, now.total)),
+            )
+            rows = {row.recording: row for row in batch.recordings}
+            usable = {name for name, row in rows.items() if row.status == "ok"}
+            sounds = load_sounds(project.folder, model, only=usable, before=self.found.sounds)
+            self.found, self.error = Found(stamps, rows, sounds), None
+        finally:
+            self._show(Work())

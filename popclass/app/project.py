@@ -1,0 +1,381 @@
+"""A project: a folder of plain files, which the commands read and write too.
+
+    recordings/        audio, found as `popclass batch` finds it
+    recordings.csv     its manifest: who, where, when
+    labels.csv         labels, as `popclass train` reads them; labels-NAME.csv are those of another observer
+    results/           what `popclass batch` writes
+    models/            models trained here
+    evaluation/        what `popclass evaluate` writes
+    takes/             what the microphone records, until it is complete
+    app.json           the model in use
+    .cache/            may be deleted at any time
+
+A table is read again before each change, if its file has changed, and written whole to disk before the change counts.
+So what another program or an editor wrote is kept, and what is saved survives a crash of the computer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from popclass.audio.paths import AUDIO_SUFFIXES
+from popclass.batch.files import find_recordings
+from popclass.batch.manifest import COLUMNS as MANIFEST_COLUMNS
+from popclass.batch.manifest import read_manifest, read_symptoms
+from popclass.errors import LabelError, OutputError, UsageError
+from popclass.formats.csv_io import csv_line, plain_path, read_columns
+from popclass.info import RecordingInfo
+from popclass.labels.read import read_labels
+from popclass.labels.records import LabelledRecording, LabelRow, Labels
+from popclass.labels.validation import check_class_names
+from popclass.labels.write import table_rows
+from popclass.metadata import Metadata
+from popclass.model.model import Model
+from popclass.report.guidance import check_symptom
+from popclass.utils.files import Stamp, lock, replacing, system_errors
+from popclass.utils.text import one_line
+
+DEFAULT = "default"
+CANDIDATE = "candidate"  # a model that was trained and neither kept nor discarded yet
+MOST_RECORDINGS = 10_000
+LONGEST_NAME = 200  # bytes of one part of a path; most systems allow 255
+METADATA = ("subject", "site", "side", "recorded_at", "symptoms")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # of observers and models
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows does not allow
+
+Row = tuple[str, float, float, str]  # recording, start and end in seconds, label
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Metadata and symptoms of one recording, as the manifest has them."""
+
+    metadata: Metadata = field(default_factory=Metadata)
+    symptoms: tuple[str, ...] = ()
+
+
+class Project:
+    """A folder of recordings, labels, results and models.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it does not exist.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made, is a file, or is open in another `popclass app`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, Project(folder) as project:
+    ...     sorted(os.listdir(folder)), project.recordings(), project.observers()
+    (['.cache', 'models', 'recordings', 'takes'], (), [''])
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder).absolute()
+        self.recordings_dir, self.manifest = self.folder / "recordings", self.folder / "recordings.csv"
+        self.results_dir, self.models_dir = self.folder / "results", self.folder / "models"
+        self.takes_dir, self.cache_dir = self.folder / "takes", self.folder / ".cache"
+        self.evaluation_dir, self._settings = self.folder / "evaluation", self.folder / "app.json"
+        with system_errors(self.folder):
+            for place in (self.recordings_dir, self.models_dir, self.takes_dir, self.cache_dir):
+                place.mkdir(parents=True, exist_ok=True)
+        self._lock = RLock()  # requests come from several threads
+        self._labels: dict[str, tuple[Stamp, Labels]] = {}
+        self._described: tuple[object, dict[str, Described]] | None = None
+        with system_errors(self.folder):
+            self._file = (self.cache_dir / "lock").open("ab")
+        if not lock(self._file):
+            self._file.close()
+            shown = one_line(os.fspath(self.folder))
+            raise OutputError(f"{shown} is open in another popclass app: use its window, or end it first")
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    # --- recordings
+
+    def recordings(self) -> tuple[str, ...]:
+        """Return the recordings, relative to their folder with `/`, sorted."""
+        try:
+            return find_recordings(self.recordings_dir, exclude=self.results_dir)[0]
+        except UsageError:  # none yet
+            return ()
+
+    def path(self, recording: str) -> Path:
+        """Return the path of a recording of the project; anything else raises UsageError."""
+        path = self.recordings_dir / recording.replace("\0", "?")
+        inside = self.recordings_dir.resolve() in path.resolve().parents  # also of links
+        if not recording or "\0" in recording or ".." in path.parts or not inside or not path.is_file():
+            raise UsageError(f"'{one_line(recording)[:80]}' is no recording of this project")
+        return path
+
+    def free_path(self, name: str) -> Path:
+        """Return a path for a new recording: its name, or with a number if there is one of that name.
+
+        Parameters
+        ----------
+        name : str
+            A file name, or a path below the folder of recordings with `/`.
+
+        Raises
+        ------
+        UsageError
+            If the name cannot be used, or the project holds as many recordings as it may.
+        """
+        parts = unicodedata.normalize("NFC", name).replace("\\", "/").split("/")
+        for part in parts:
+            wrong = not part.strip() or part != part.strip() or part.startswith(".") or part.endswith(".")
+            wrong |= len(os.fsencode(part)) > LONGEST_NAME or _RESERVED.fullmatch(part) is not None
+            if wrong or any(ord(each) < 32 or each in '<>:"|?*\x7f' for each in part):
+                raise UsageError(f"'{one_line(name)[:80]}' cannot be the name of a recording; rename the file")
+        if Path(parts[-1]).suffix.lower() not in AUDIO_SUFFIXES:
+            known = "wav, flac, m4a, mp3, ogg, opus, webm and others"
+            raise UsageError(f"'{one_line(name)[:80]}' is not a recording by its name; known are {known}")
+        if len(self.recordings()) >= MOST_RECORDINGS:
+            raise UsageError(f"a project holds at most {MOST_RECORDINGS} recordings; begin another one")
+        path = self.recordings_dir.joinpath(*parts)
+        with system_errors(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        number = 2
+        while os.path.lexists(path):
+            path = path.with_name(f"{Path(parts[-1]).stem} ({number}){Path(parts[-1]).suffix}")
+            number += 1
+        return path
+
+    def name_of(self, path: Path) -> str:
+        """Return the name of a recording in tables."""
+        return plain_path(path.relative_to(self.recordings_dir).as_posix())
+
+    # --- metadata
+
+    def described(self, recordings: Sequence[str]) -> dict[str, Described]:
+        """Return metadata and symptoms of recordings; raises LabelError if the manifest cannot be used."""
+        with self._lock:
+            key = (Stamp.of(self.manifest), tuple(recordings))
+            if self._described is None or self._described[0] != key:
+                found: dict[str, Described] = {}
+                if self.manifest.exists():
+                    place = self.recordings_dir
+                    metadata = read_manifest(self.manifest, place, recordings, site=None)
+                    symptoms = read_symptoms(self.manifest, place, recordings, check_symptom)
+                    found = {name: Described(each, symptoms.get(name, ())) for name, each in metadata.items()}
+                self._described = key, found
+            return self._described[1]
+
+    def describe(self, recordings: Iterable[str], changes: Mapping[str, Any]) -> None:
+        """Change the metadata of recordings in the manifest; its other rows and columns stay as they are.
+
+        Parameters
+        ----------
+        recordings : iterable of str
+        changes : mapping
+            Of `METADATA`; texts, None for what is not known, and a list of symptoms.
+
+        Raises
+        ------
+        UsageError
+            If a recording, or a value, is not allowed.
+        LabelError
+            If the manifest cannot be used.
+        OutputError
+            If it cannot be written.
+        """
+        changed = cells(changes)
+        places = {self.path(name): plain_path(f"{self.recordings_dir.name}/{name}") for name in recordings}
+        with self._lock:
+            rows = self._manifest_rows()
+            columns = list(dict.fromkeys(["file", *(name for row in rows for name in row), *changed]))
+            by_path = {os.path.realpath(self.folder / row["file"]): row for row in rows}
+            for path, file in places.items():
+                row = by_path.get(os.path.realpath(path))
+                if row is None:
+                    rows.append(row := {"file": file})
+                row.update(changed)
+            lines = [csv_line(columns), *(csv_line([row.get(name) or None for name in columns]) for row in rows)]
+            _write(self.manifest, "".join(lines))
+
+    def _manifest_rows(self) -> list[dict[str, str]]:
+        if not self.manifest.exists():
+            return []
+
+        def check(shown: str, columns: Sequence[str]) -> None:
+            if "file" not in columns:
+                raise LabelError(f"{shown}: column file is missing; columns are {', '.join(MANIFEST_COLUMNS)}")
+
+        return [dict(cells) for _, cells in read_columns(self.manifest, check)]
+
+    # --- labels
+
+    def observers(self) -> list[str]:
+        """Return the observers that have labels: the first one has no name."""
+        found = (path.stem.partition("-")[2] for path in self.folder.glob("labels-*.csv"))
+        return ["", *sorted(name for name in found if _NAME.fullmatch(name))]
+
+    def labels_path(self, observer: str = "") -> Path:
+        """Return the table of an observer's labels, which need not exist."""
+        return self.folder / (f"labels-{check_name(observer, 'an observer')}.csv" if observer else "labels.csv")
+
+    def labels(self, observer: str = "") -> Labels:
+        """Return the labels of an observer; raises LabelError if they cannot be used."""
+        path = self.labels_path(observer)
+        with self._lock:
+            stamp = Stamp.of(path)
+            if observer not in self._labels or self._labels[observer][0] != stamp:
+                self._labels[observer] = stamp, read_labels(path) if path.exists() else Labels(())
+            return self._labels[observer][1]
+
+    def label(self, rows: Sequence[Row], observer: str = "") -> None:
+        """Save labels of sounds; they are on disk when this returns.
+
+        Parameters
+        ----------
+        rows : sequence of (recording, start, end, label)
+            Times in seconds. A label replaces that of the same start; an empty one removes it.
+        observer : str
+
+        Raises
+        ------
+        UsageError
+            If a recording or a time is not allowed.
+        LabelError
+            If a label cannot be a class, or the table on disk cannot be used.
+        OutputError
+            If the table cannot be written; the labels are as before then.
+        """
+        check_class_names({label: (1, f"the label of {one_line(name)}") for name, *_, label in rows if label})
+        by_recording: dict[Path, list[LabelRow]] = {}
+        for name, start, end, label in rows:
+            row = LabelRow(round(float(start), 6), round(float(end), 6), label)
+            if not 0 <= row.start_s <= row.end_s < float("inf"):
+                raise UsageError(f"{one_line(name)}: {start} to {end} s is no interval of a recording")
+            by_recording.setdefault(self.path(name), []).append(row)
+        with self._lock:
+            labels = self.labels(observer)
+            places = {os.path.realpath(each.path): at for at, each in enumerate(labels.recordings)}
+            recordings = list(labels.recordings)
+            for path, new in by_recording.items():
+                at = places.get(os.path.realpath(path))
+                before = self._labelled(path) if at is None else recordings[at]
+                kept = {round(row.start_s, 6): row for row in before.rows} | {row.start_s: row for row in new}
+                after = replace(before, rows=tuple(sorted(row for row in kept.values() if _names(row, before))))
+                if at is None:
+                    recordings.append(after)
+                else:
+                    recordings[at] = after
+            self._save(observer, replace(labels, recordings=tuple(each for each in recordings if _holds(each))))
+
+    def _labelled(self, path: Path) -> LabelledRecording:
+        name = self.name_of(path)
+        known = self.described(self.recordings()).get(name, Described()).metadata
+        info = known.apply(RecordingInfo(name))
+        fields = {each: getattr(info, each) for each in ("subject", "site", "side", "recorded_at", "extra")}
+        return LabelledRecording(path, f"{self.recordings_dir.name}/{name}", **fields)
+
+    def _save(self, observer: str, labels: Labels) -> None:
+        path = self.labels_path(observer)
+        _write(path, "".join(csv_line(cells) for cells in table_rows(labels, path.parent)))
+        self._labels[observer] = Stamp.of(path), labels
+
+    def label_counts(self, observer: str = "") -> dict[str, int]:
+        """Return the number of labels of each kind, `unsure` included."""
+        return dict(Counter(row.label for each in self.labels(observer).recordings for row in each.rows if row.label))
+
+    # --- models
+
+    def models(self) -> list[str]:
+        """Return the models that can be used, the bundled one first."""
+        found = sorted(path.stem for path in self.models_dir.glob("*.onnx"))
+        return [DEFAULT, *(name for name in found if name not in (CANDIDATE, DEFAULT) and _NAME.fullmatch(name))]
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model in use."""
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            name = json.loads(self._settings.read_text("utf-8"))["model"]
+            if name in self.models():
+                return str(name)
+        return DEFAULT
+
+    def model(self) -> Model:
+        """Load the model in use; raises ModelError if it cannot be used."""
+        name = self.model_name
+        return Model.default() if name == DEFAULT else Model.load(self.model_path(name))
+
+    def model_path(self, name: str) -> Path:
+        """Return the file of a model of the project, which need not exist."""
+        return self.models_dir / f"{check_name(name, 'a model')}.onnx"
+
+    def use_model(self, name: str) -> None:
+        """Use another model from now on."""
+        if name not in self.models():
+            raise UsageError(f"'{one_line(name)[:40]}' is no model of this project: {', '.join(self.models())}")
+        with self._lock:
+            _write(self._settings, json.dumps({"model": name}) + "\n")
+
+
+def check_name(name: str, what: str) -> str:
+    """Return a name of an observer or a model, if it can be part of a file name; else raise UsageError.
+
+    Examples
+    --------
+    >>> check_name("anna", "an observer")
+    'anna'
+    """
+    if not _NAME.fullmatch(name):
+        allowed = "lower-case letters, digits, _ and -, at most 40"
+        raise UsageError(f"'{one_line(name)[:40]}' cannot be the name of {what}: allowed are {allowed}")
+    return name
+
+
+def cells(changes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cells of a manifest for changed metadata; raises UsageError where a value is not allowed."""
+    if unknown := sorted(changes.keys() - set(METADATA)):
+        raise UsageError(f"'{one_line(str(unknown[0]))[:40]}' is no metadata: allowed are {', '.join(METADATA)}")
+    known: dict[str, Any] = {name: value or None for name, value in changes.items() if name != "symptoms"}
+    checked = Metadata(**known)  # refuses what is not allowed
+    found = {name: getattr(checked, name) or "" for name in known}
+    if checked.recorded_at is not None:
+        found["recorded_at"] = checked.recorded_at.isoformat()
+    if "symptoms" in changes:
+        found["symptoms"] = ",".join(check_symptom(each) for each in changes["symptoms"] or ())
+    return found
+
+
+def _names(row: LabelRow, recording: LabelledRecording) -> bool:
+    return bool(row.label) or row in recording.rows  # an interval verified to hold nothing stays
+
+
+def _holds(recording: LabelledRecording) -> bool:
+    return bool(recording.rows) or recording.whole is not None or recording.verified
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole, so that it is on disk and in its folder when this returns."""
+    with replacing(path) as part, system_errors(path), part.open("wb") as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+        file.flush()
+        os.fsync(file.fileno())
+    if hasattr(os, "O_DIRECTORY"):  # elsewhere a folder cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

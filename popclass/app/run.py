@@ -1,0 +1,80 @@
+"""Start and end of the app: the project is opened, the server runs until it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+import uvicorn
+
+from popclass.app.jobs import Jobs
+from popclass.app.project import Project
+from popclass.app.server import make_app, make_token
+from popclass.app.uploads import recover
+from popclass.errors import UsageError
+
+HOST = "127.0.0.1"
+END_S = 2  # for requests that are being answered when the app ends
+
+
+def serve(folder: Path, *, port: int = 0, browser: bool = True, opened: Callable[[str], None]) -> None:
+    """Serve a project until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it does not exist.
+    port : int
+        0 for any that is free.
+    browser : bool
+        Whether to open the page in a browser, if there is a display.
+    opened : callable
+        Called with the address once it can be opened.
+
+    Raises
+    ------
+    UsageError
+        If the port is in use.
+    OutputError
+        If the project cannot be made, or is open in another app.
+    """
+    with Project(folder) as project, _listening(port) as listening:
+        recover(project)
+        own, token = listening.getsockname()[1], make_token()
+        address = f"http://{HOST}:{own}/{token}/"
+        config = uvicorn.Config(
+            make_app(project, Jobs(project), token, own),
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=END_S,
+        )
+        opened(address)
+        if browser and _has_display():
+            Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # it may wait for the browser
+        with suppress(KeyboardInterrupt):  # how it ends
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listening(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name != "nt":  # there it would allow two servers on a port
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+        listening.listen()  # so that a browser that is faster than the server waits
+    except OSError as error:
+        listening.close()
+        raise UsageError(f"port {port} cannot be used ({error.strerror}): leave --port out, or name another") from None
+    return listening
+
+
+def _has_display() -> bool:
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

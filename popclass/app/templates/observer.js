@@ -1,0 +1,28 @@
+// The observer whose labels the page shows and saves; the first observer has no name.
+
+const observer = new URLSearchParams(location.search).get("observer") || "";
+data.save = "api/labels?observer=" + encodeURIComponent(observer);
+
+// Open the page of an observer at the part of the page that is open.
+function changeObserver(name) {
+  location.assign(location.pathname + (name ? "?observer=" + encodeURIComponent(name) : "") + location.hash);
+}
+
+function drawObservers(names) {
+  const all = [...new Set(["", ...names, observer])];
+  setOptions(byId("observer"), [...all.map((name) => [name, name || "first observer"]), ["+", "a further observer …"]], observer);
+}
+
+function beginObservers() {
+  byId("observer").addEventListener("change", () => {
+    const wanted = byId("observer").value;
+    byId("observer").value = observer;
+    if (saver.rows.size) return showMessage("Wait until all labels are saved.");
+    if (wanted !== "+") return changeObserver(wanted);
+    byId("observer-name").value = "";
+    byId("name-observer").showModal();
+  });
+  byId("name-observer").addEventListener("close", () => {
+    if (byId("name-observer").returnValue === "save") changeObserver(byId("observer-name").value);
+  });
+}

@@ -1,0 +1,68 @@
+// The parts of the page, opened by the address after `#`; `#results=NAME` opens a recording.
+
+const TABS = ["record", "results", "label", "map", "train"];
+const tabWatchers = {}; // called when a part is opened, with what follows `=`
+
+function place() {
+  const [tab, ...rest] = location.hash.slice(1).split("=");
+  if (!TABS.includes(tab)) return { tab: state && state.recordings.length ? "results" : "record", detail: "" };
+  try {
+    return { tab: tab, detail: decodeURIComponent(rest.join("=")) };
+  } catch (error) {
+    return { tab: tab, detail: "" };
+  }
+}
+
+function isOpen(tab) {
+  return place().tab === tab;
+}
+
+function showTab() {
+  const { tab, detail } = place();
+  for (const each of TABS) byId("tab-" + each).hidden = each !== tab;
+  for (const link of byId("tabs").children) {
+    if (link.getAttribute("href") === "#" + tab) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (tabWatchers[tab]) tabWatchers[tab](detail);
+}
+
+function beginTabs() {
+  window.addEventListener("hashchange", () => {
+    if (location.hash === "#main") return;
+    showMessage("");
+    showTab();
+    const title = byId("tab-" + place().tab).querySelector("section:not([hidden]) h2");
+    if (title) title.focus({ preventScroll: true });
+  });
+  showTab();
+}
+
+// Open a page of the server in a frame; a refusal is shown as text. `done` is called once it is there.
+function openFrame(frame, text, address, waiting) {
+  text.textContent = waiting;
+  frame.hidden = true;
+  frame.onload = () => {
+    const inside = frame.contentDocument;
+    if (!inside || inside.URL === "about:blank") return;
+    const page = inside.contentType === "text/html" && inside.getElementById("data");
+    frame.hidden = !page;
+    if (page) {
+      text.textContent = "";
+      frame.contentWindow.focus();
+      return;
+    }
+    try {
+      text.textContent = JSON.parse(inside.body.textContent).error;
+    } catch (error) {
+      text.textContent = inside.body ? inside.body.textContent.slice(0, 400) : "popclass does not answer.";
+    }
+  };
+  frame.src = address;
+}
+
+function closeFrame(frame) {
+  frame.onload = null;
+  frame.hidden = true;
+  frame.src = "about:blank";
+}

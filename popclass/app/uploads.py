@@ -1,0 +1,216 @@
+"""Recordings that reach a project through the browser, in blocks: files, and takes of the microphone.
+
+A file appears in the project when it is complete. A take is kept as raw samples until it ends, so a killed program
+loses nothing that had arrived; `recover` completes it at the next start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import soundfile
+
+from popclass.app.project import Project, cells
+from popclass.audio.recording import MAX_RATE, MIN_RATE
+from popclass.errors import AudioError, UsageError
+from popclass.streaming import Listener, LiveEvent
+from popclass.utils.checks import check_number
+from popclass.utils.files import system_errors
+from popclass.utils.text import one_line
+
+MOST_BYTES = 2 << 30  # of a file
+MOST_BLOCK = 4 << 20  # bytes of one block of a take
+LONGEST_TAKE_S = 6 * 3600
+SAMPLE = np.dtype("<f4")
+COPIED = 1 << 18  # samples at a time
+
+
+class TooLargeError(UsageError):
+    """A file or a take is longer than it may be."""
+
+
+async def receive(project: Project, name: str, metadata: Mapping[str, Any], body: AsyncIterator[bytes]) -> str:
+    """Write an uploaded file into the project, block by block, and return the name of the recording.
+
+    `metadata` is as for `Project.describe`.
+
+    Raises
+    ------
+    UsageError
+        If the name is not allowed; `TooLargeError` beyond 2 GiB.
+    OutputError
+        If it cannot be written.
+    """
+    project.free_path(name)  # a wrong name or value is refused before anything is written
+    cells(metadata)
+    part = project.takes_dir / f"{uuid4().hex}.part"
+    size = 0
+    try:
+        with system_errors(part), part.open("wb") as file:
+            async for block in body:
+                size += len(block)
+                if size > MOST_BYTES:
+                    raise TooLargeError(
+                        f"{one_line(name)[:80]} is larger than {MOST_BYTES >> 30} GiB; cut it into parts"
+                    )
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+        placed = place(project, part, name)
+        if metadata:
+            project.describe([placed], metadata)
+        return placed
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def place(project: Project, part: Path, name: str) -> str:
+    """Move a complete file into the project under a free name, and return that of the recording."""
+    while True:
+        path = project.free_path(name)
+        with system_errors(path):
+            try:
+                os.link(part, path)  # never replaces a file that another program wrote at this moment
+            except FileExistsError:
+                continue
+            except OSError:  # a file system without links
+                os.replace(part, path)
+        return project.name_of(path)
+
+
+class Take:
+    """A recording of the microphone while it arrives.
+
+    Parameters
+    ----------
+    project : Project
+    sample_rate : int
+        In hertz.
+    metadata : mapping
+        As for `Project.describe`.
+    now : datetime
+        Its start, with the time zone.
+
+    Attributes
+    ----------
+    id : str
+    frames : int
+        Samples that have arrived and are in the file.
+    revision : int
+        Grows with every new or changed event.
+    """
+
+    def __init__(self, project: Project, sample_rate: int, metadata: Mapping[str, Any], now: datetime) -> None:
+        check_number(sample_rate, "sample_rate", MIN_RATE, MAX_RATE, whole=True)
+        cells(metadata)
+        self.id, self.frames, self.revision = f"take-{uuid4().hex[:12]}", 0, 0
+        self._events: dict[int, LiveEvent] = {}
+        self._sample_rate, self._lock = sample_rate, Lock()
+        self._path = project.takes_dir / f"{self.id}.f32"
+        about = {"sample_rate": sample_rate, "began": now.isoformat(), "metadata": dict(metadata)}
+        with system_errors(self._path):
+            self._path.with_suffix(".json").write_text(json.dumps(about), "utf-8")
+            self._file = self._path.open("xb", buffering=0)
+        self._listener = Listener(
+            sample_rate, model=project.model(), site=metadata.get("site"), subject=metadata.get("subject")
+        )
+
+    def add(self, at: int, samples: bytes) -> int:
+        """Append mono samples, float32 in little endian, that begin at a frame; return the number of all frames.
+
+        Frames that are there already are skipped, so a block may be sent again.
+
+        Raises
+        ------
+        UsageError
+            If frames are missing before these, or the samples are not finite numbers; `TooLargeError` beyond six hours.
+        OutputError
+            If the disk is full.
+        """
+        if len(samples) % SAMPLE.itemsize or len(samples) > MOST_BLOCK:
+            raise UsageError("a block of a take has whole float32 samples, at most 4 MiB")
+        block = np.frombuffer(samples, SAMPLE)
+        if not np.isfinite(block).all():
+            raise UsageError("the samples of a take must be finite numbers")
+        with self._lock:
+            if at > self.frames:
+                raise UsageError(f"the take has {self.frames} frames, so a block at {at} leaves a gap")
+            block = block[self.frames - at :]
+            if self.frames + len(block) > LONGEST_TAKE_S * self._sample_rate:
+                raise TooLargeError("a take lasts at most six hours; stop it and begin another one")
+            with system_errors(self._path):
+                self._file.write(block.tobytes())
+            self.frames += len(block)
+            found = self._listener.feed(block)
+            self._events |= {event.event: event for event in found}
+            self.revision += len(found)
+            return self.frames
+
+    def shown(self) -> list[dict[str, Any]]:
+        """Return the events so far, with the labels that they have so far, as values for JSON."""
+        return [
+            {
+                "event": each.event,
+                "start_s": round(each.start_s, 3),
+                "label": each.label,
+                "p": round(each.p_label or 0.0, 2),
+            }
+            for each in self._events.copy().values()
+        ]
+
+    def end(self) -> None:
+        """Close the file; the take can be placed then."""
+        with self._lock:
+            self._file.close()
+            self._listener.close()
+
+
+def finish(project: Project, take: str) -> str | None:
+    """Write a take that has ended as a WAV of the project, and return the name; None if it has no samples."""
+    path = project.takes_dir / f"{take}.f32"
+    about = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    began = datetime.fromisoformat(about["began"])
+    name = None
+    if path.stat().st_size >= SAMPLE.itemsize:
+        part = path.with_suffix(".part")
+        with system_errors(part):
+            _write_wav(path, part, about["sample_rate"])
+        name = place(project, part, began.strftime("%Y-%m-%d %H.%M.%S.wav"))
+        part.unlink(missing_ok=True)
+        project.describe([name], {**about["metadata"], "recorded_at": began})
+    path.unlink()
+    path.with_suffix(".json").unlink()
+    return name
+
+
+def _write_wav(source: Path, target: Path, sample_rate: int) -> None:
+    with source.open("rb") as raw, soundfile.SoundFile(target, "w", sample_rate, 1, "PCM_24", format="WAV") as file:
+        while samples := raw.read(COPIED * SAMPLE.itemsize):
+            whole = len(samples) // SAMPLE.itemsize * SAMPLE.itemsize  # a crash may leave part of a sample
+            file.write(np.frombuffer(samples[:whole], SAMPLE))
+
+
+def recover(project: Project) -> list[str]:
+    """Complete the takes of a program that was killed, and return the names of their recordings."""
+    for path in project.takes_dir.glob("*.part"):
+        path.unlink(missing_ok=True)
+    found = []
+    for path in sorted(project.takes_dir.glob("take-*.f32")):
+        with suppress(OSError, ValueError, KeyError, AudioError):  # it stays, to be looked at by hand
+            if name := finish(project, path.stem):
+                found.append(name)
+    return found
+
+
+def now() -> datetime:
+    """Return the present time with the time zone of the system."""
+    return datetime.now(UTC).astimezone().replace(microsecond=0)

@@ -1,0 +1,273 @@
+"""The app in a real browser with a fake microphone, up to a trained model."""
+
+import csv
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import browser
+import pytest
+import recordings
+from browser import click, complaints, one, press, requests, until
+
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+pytestmark = browser.MARKS
+HOSTILE = "<img src=x onerror=alert(1)> & =1.wav"
+SUBJECT = "<script>alert(2)</script>"
+SOUNDS = ["cavitation", "snapping", "other"] * 4
+ENTER, ESCAPE, TAB, SPACE = "\ue007", "\ue00c", "\ue004", " "
+
+
+@contextmanager
+def app(folder):
+    """Run the app on a folder; yield the address of its page."""
+    command = [sys.executable, "-m", "popclass", "app", str(folder), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+        try:
+            yield child.stdout.readline().strip()
+        finally:
+            child.terminate()
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    """A browser whose microphone plays a recording of sounds again and again."""
+    place = tmp_path_factory.mktemp("browser")
+    wave = recordings.write(place / "microphone.wav", SOUNDS, seconds=4.0)
+    microphone = (
+        *("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
+        f"--use-file-for-fake-audio-capture={wave}",
+    )
+    with browser.browser(place / "profile", place, *microphone) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project of three recordings of two persons, all classified, and the address of its page."""
+    place = tmp_path_factory.mktemp("project")
+    names = [HOSTILE, "b.wav", "c.wav"]
+    for seed, name in enumerate(names):
+        recordings.write(place / "recordings" / name, SOUNDS, seed=seed, seconds=4.0)
+    with (place / "recordings.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("file", "subject", "site"), *((name, SUBJECT, "hip") for name in names[:2])])
+    with app(place) as address:
+        yield place, address
+
+
+@pytest.fixture
+def page(driver, project):
+    """The page of the project, without labels."""
+    folder, address = project
+    driver.get("about:blank")
+    (folder / "labels.csv").unlink(missing_ok=True)
+    open_tab(driver, address, "results")
+    until(driver, "return document.querySelectorAll('.found-counts i').length >= 3")
+    complaints(driver)
+    return driver
+
+
+def open_tab(driver, address, name):
+    driver.get("about:blank")
+    driver.get(f"{address}#{name}")
+    until(driver, "return document.documentElement.dataset.ready")
+
+
+def go(driver, name):
+    driver.switch_to.default_content()
+    driver.execute_script("location.hash = '#' + arguments[0]", name)
+
+
+def text(driver, name):
+    return driver.execute_script("return document.getElementById(arguments[0]).textContent", name)
+
+
+def enter(driver, frame):
+    """Go into a frame once its page is ready."""
+    driver.switch_to.default_content()
+    until(driver, f"return !document.getElementById('{frame}').hidden")
+    driver.switch_to.frame(frame)
+    until(driver, "return document.documentElement.dataset.ready")
+
+
+def saved(driver):
+    until(driver, "return document.getElementById('saved').textContent.includes('on disk')")
+
+
+def rows(folder, name="labels.csv"):
+    return list(csv.DictReader((folder / name).open(encoding="utf-8", newline="")))
+
+
+def test_empty_project_to_model(driver, tmp_path):
+    """Record twice, look, label, train and keep the model, all on the page."""
+    with app(tmp_path / "mine") as address:
+        open_tab(driver, address, "")
+        for log in (complaints, requests):
+            log(driver)
+        for subject in ("anna", "ben"):
+            record(driver, subject)
+        go(driver, "results")
+        until(driver, "return document.querySelectorAll('.found-counts i').length >= 2")
+        assert len(list((tmp_path / "mine" / "recordings").iterdir())) == 2
+        go(driver, "label")
+        enter(driver, "label-frame")
+        number = int(one(driver, "#title").text.split()[0])
+        for at in range(number):
+            press(driver, "cso"[at % 3])
+            if one(driver, "#similar").is_displayed():
+                press(driver, "a")
+        saved(driver)
+        assert len(rows(tmp_path / "mine")) >= number
+        go(driver, "train")
+        until(driver, "return !document.getElementById('train-button').disabled")
+        click(driver, "#train-button")
+        browser.PATIENCE_S, before = 120, browser.PATIENCE_S
+        until(driver, "return !document.getElementById('candidate').hidden")
+        browser.PATIENCE_S = before
+        assert "Trained on" in text(driver, "candidate-text")
+        one(driver, "#keep-name").send_keys("mine", ENTER)
+        until(driver, "return document.getElementById('model').value === 'mine'")
+        assert (tmp_path / "mine" / "models" / "mine.onnx").exists()
+        assert complaints(driver) == []
+        assert all(url.startswith(address) for url in requests(driver))
+        driver.get("about:blank")
+
+
+def record(driver, subject):
+    """Record three seconds of a person with the microphone."""
+    go(driver, "record")
+    one(driver, "#subject").clear()
+    one(driver, "#subject").send_keys(subject)
+    click(driver, "#record-button")
+    until(driver, "return document.getElementById('elapsed').textContent >= '0:04'")
+    assert "recorded as it is" in text(driver, "settings")
+    until(driver, "return document.querySelectorAll('#so-far-list li').length")
+    click(driver, "#record-button")
+    until(driver, "return document.getElementById('recorded').textContent.startsWith('Recorded')")
+
+
+def test_names_are_text(page):
+    """No name of a recording or a person is read as HTML."""
+    names = page.execute_script("return [...document.querySelectorAll('.item .name')].map((each) => each.textContent)")
+    assert HOSTILE in names
+    assert any(SUBJECT in each.text for each in page.find_elements("css selector", ".details"))
+    assert page.execute_script("return document.querySelectorAll('main img').length") == 0
+    assert complaints(page) == []
+
+
+def test_uploads_and_refusals(page, project, tmp_path):
+    folder, _ = project
+    good = recordings.write(tmp_path / "<b>new.wav", SOUNDS, seed=8, seconds=4.0)
+    bad = tmp_path / "notes.txt"
+    bad.write_text("no sound")
+    go(page, "record")
+    one(page, "#files").send_keys(f"{good}\n{bad}")
+    until(page, "return document.getElementById('upload-done').textContent")
+    assert (folder / "recordings" / "<b>new.wav").read_bytes() == good.read_bytes()
+    go(page, "results")
+    shown = "return [...document.querySelectorAll('.item')].find((row) => row.textContent.includes('<b>new'))"
+    until(page, f"{shown}?.querySelector('.found-counts i')")
+
+
+def test_correction_in_report(page, project):
+    """A label that is given in the report is in the table and on the page when it is opened again."""
+    folder, _ = project
+    page.execute_script("location.hash = '#results=' + encodeURIComponent(arguments[0])", HOSTILE)
+    enter(page, "report-frame")
+    press(page, "2")
+    saved(page)
+    (row,) = rows(folder)
+    assert row["file"].endswith(HOSTILE)
+    page.switch_to.default_content()
+    page.refresh()
+    enter(page, "report-frame")
+    assert "1 checked" in text(page, "changes")
+    press(page, "x")
+    saved(page)
+    press(page, "u")
+    until(page, "return document.getElementById('changes').textContent.includes('1 checked')")
+    saved(page)
+    assert [each["label"] for each in rows(folder)] == [row["label"]]
+
+
+def test_label_not_saved(page, project):
+    """A label that cannot be saved is announced and sent again; undo removes it from the table."""
+    folder, _ = project
+    (folder / "labels.csv").mkdir()
+    go(page, "label")
+    until(page, "return document.getElementById('label-text').textContent.includes('labels.csv')")
+    (folder / "labels.csv").rmdir()
+    go(page, "map")
+    go(page, "label")
+    enter(page, "label-frame")
+    (folder / "labels.csv").mkdir()
+    press(page, "s")
+    until(page, "return document.getElementById('saved').textContent.startsWith('Not saved')")
+    (folder / "labels.csv").rmdir()
+    saved(page)
+    assert [row["label"] for row in rows(folder)] == ["snapping"]
+    press(page, "z")
+    until(page, "return document.getElementById('progress').textContent.includes('0 labels in all')")
+    saved(page)
+    assert [row for row in rows(folder) if row["label"]] == []
+
+
+def test_map_group(page, project):
+    """All sounds in view get a label after a question, and lose it by undo; by keys alone."""
+    folder, _ = project
+    go(page, "map")
+    number = until(page, "return Number(document.getElementById('map').dataset.drawn)")
+    press(page, "v", "o")
+    assert f"Label {number} sounds as other?" in text(page, "map-question")
+    press(page, ENTER)
+    saved(page)
+    assert [row["label"] for row in rows(folder)] == ["other"] * number
+    press(page, "z")
+    saved(page)
+    until(page, "return document.getElementById('map-undo').disabled")
+    assert [row for row in rows(folder) if row["label"]] == []
+
+
+def test_observers_apart(page, project):
+    folder, address = project
+    go(page, "map")
+    until(page, "return document.getElementById('map').dataset.drawn")
+    press(page, "v", "s", ENTER)
+    saved(page)
+    before = (folder / "labels.csv").read_bytes()
+    page.get("about:blank")
+    page.get(f"{address}?observer=ben#map")
+    until(page, "return document.getElementById('map').dataset.drawn")
+    press(page, "v", "o", ENTER)
+    saved(page)
+    assert (folder / "labels.csv").read_bytes() == before
+    assert {row["label"] for row in rows(folder, "labels-ben.csv")} == {"other"}
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("name", ["record", "results", "label", "map", "train"])
+def test_no_horizontal_scrolling(page, name, width):
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    go(page, name)
+    until(page, f"return !document.getElementById('tab-{name}').hidden")
+    assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_tabs_by_keyboard(page):
+    """Links lead to all parts, every control has a name and the focus is visible."""
+    page.execute_script("document.querySelector('#tabs a').focus()")
+    press(page, ENTER)
+    until(page, "return !document.getElementById('tab-record').hidden")
+    press(page, TAB)
+    focused = "return getComputedStyle(document.activeElement).outlineStyle"
+    assert page.execute_script(focused) != "none"
+    unnamed = """
+    return [...document.querySelectorAll("button, select, input:not([hidden]), a, [role=meter], progress, iframe")]
+      .filter((each) => !each.textContent.trim() && !each.getAttribute("aria-label") && !each.title)
+      .filter((each) => !each.labels?.length)
+      .map((each) => each.id)
+    """
+    assert page.execute_script(unnamed) == []

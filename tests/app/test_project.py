@@ -1,0 +1,202 @@
+"""The files of a project."""
+
+import os
+from pathlib import Path
+
+import pytest
+import recordings
+
+from popclass.app.project import Project
+from popclass.batch.manifest import read_manifest
+from popclass.errors import LabelError, OutputError, UsageError
+from popclass.labels import read_labels
+
+
+@pytest.fixture
+def project(tmp_path):
+    with Project(tmp_path / "p") as made:
+        recordings.write(made.recordings_dir / "a.wav", ["cavitation", "snapping"])
+        recordings.write(made.recordings_dir / "knee" / "b.wav", ["other"])
+        yield made
+
+
+def rows_of(project, observer=""):
+    found = read_labels(project.labels_path(observer))
+    return {(each.name, row.start_s, row.end_s, row.label) for each in found.recordings for row in each.rows}
+
+
+def test_recordings_found_by_hand(project):
+    assert project.recordings() == ("a.wav", "knee/b.wav")
+
+
+def test_open_twice(project):
+    with pytest.raises(OutputError, match="open in another popclass app"):
+        Project(project.folder)
+
+
+def test_open_again_after_end(tmp_path):
+    for _ in range(2):
+        with Project(tmp_path):
+            pass
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x.wav", "/etc/x.wav", ".hidden.wav", "a/../../x.wav", "con.wav", "a\0.wav", "a?.wav", " .wav", "x" * 250],
+)
+def test_free_path_refused(project, name):
+    with pytest.raises(UsageError):
+        project.free_path(name if name.endswith(".wav") else name + ".wav")
+
+
+def test_free_path_other_kind_of_file(project):
+    with pytest.raises(UsageError, match="not a recording by its name"):
+        project.free_path("notes.pdf")
+
+
+def test_free_path_never_replaces(project):
+    assert project.free_path("a.wav").name == "a (2).wav"
+    assert project.free_path("Hüfte (links) 1.m4a").name == "Hüfte (links) 1.m4a"
+
+
+@pytest.mark.parametrize("name", ["", "..", "../p/recordings/a.wav", "knee", "none.wav", "/etc/hostname", "a.wav\0"])
+def test_path_outside(project, name):
+    with pytest.raises(UsageError, match="no recording of this project"):
+        project.path(name)
+
+
+def test_path_link_outside(project, tmp_path):
+    (tmp_path / "secret.wav").write_bytes(b"x")
+    (project.recordings_dir / "link.wav").symlink_to(tmp_path / "secret.wav")
+    with pytest.raises(UsageError, match="no recording"):
+        project.path("link.wav")
+
+
+def test_label_read_by_train(project):
+    project.label([("a.wav", 0.2, 0.25, "cavitation"), ("knee/b.wav", 0.2, 0.2, "unsure")])
+    assert rows_of(project) == {
+        ("recordings/a.wav", 0.2, 0.25, "cavitation"),
+        ("recordings/knee/b.wav", 0.2, 0.2, "unsure"),
+    }
+
+
+def test_label_replaced_and_removed(project):
+    project.label([("a.wav", 0.2, 0.25, "cavitation"), ("a.wav", 0.5, 0.55, "other")])
+    project.label([("a.wav", 0.2, 0.24, "snapping"), ("a.wav", 0.5, 0.55, "")])
+    assert rows_of(project) == {("recordings/a.wav", 0.2, 0.24, "snapping")}
+
+
+def test_label_keeps_rows_of_others(project):
+    """What an editor wrote in the meantime, other columns included, stays."""
+    project.label([("a.wav", 0.2, 0.25, "cavitation")])
+    text = project.labels_path().read_text().splitlines()
+    header, row = text[0] + ",x_room", text[1] + ","
+    other = "recordings/knee/b.wav,0.100000,0.150000,other,P7,knee,,big" if len(text[0].split(",")) == 7 else None
+    project.labels_path().write_text("\n".join([header, row, other]) + "\n")
+    project.label([("a.wav", 0.5, 0.55, "other")])
+    found = {each.name: each for each in read_labels(project.labels_path()).recordings}
+    assert len(found["recordings/a.wav"].rows) == 2
+    assert (found["recordings/knee/b.wav"].subject, found["recordings/knee/b.wav"].extra) == ("P7", {"x_room": "big"})
+
+
+def test_label_observers_apart(project):
+    project.label([("a.wav", 0.2, 0.25, "cavitation")])
+    project.label([("a.wav", 0.2, 0.25, "snapping")], "anna")
+    assert project.observers() == ["", "anna"]
+    assert [row[3] for row in rows_of(project)] == ["cavitation"]
+    assert [row[3] for row in rows_of(project, "anna")] == ["snapping"]
+
+
+@pytest.mark.parametrize("observer", ["../x", "Anna", "a b", "x" * 41])
+def test_label_wrong_observer(project, observer):
+    with pytest.raises(UsageError, match="allowed are"):
+        project.label([("a.wav", 0.2, 0.25, "cavitation")], observer)
+
+
+@pytest.mark.parametrize(
+    "row", [("a.wav", -1, 0, "other"), ("a.wav", 2, 1, "other"), ("a.wav", 0, float("inf"), "other")]
+)
+def test_label_wrong_time(project, row):
+    with pytest.raises(UsageError, match="no interval"):
+        project.label([row])
+
+
+@pytest.mark.parametrize("label", ["uncertain", "a b", "=1+1", "nan"])
+def test_label_wrong_name(project, label):
+    with pytest.raises(LabelError):
+        project.label([("a.wav", 0.2, 0.25, label)])
+    assert not project.labels_path().exists()
+
+
+def test_label_not_written(project, monkeypatch):
+    """Where the disk is full, the labels before stay."""
+    project.label([("a.wav", 0.2, 0.25, "cavitation")])
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OutputError, match="No space left"):
+        project.label([("a.wav", 0.5, 0.55, "other")])
+    assert len(rows_of(project)) == 1
+    assert project.label_counts() == {"cavitation": 1}
+
+
+def test_label_metadata_of_manifest(project):
+    project.describe(["a.wav"], {"subject": "P1", "site": "hip"})
+    project.label([("a.wav", 0.2, 0.25, "cavitation")])
+    [found] = read_labels(project.labels_path()).recordings
+    assert (found.subject, found.site) == ("P1", "hip")
+
+
+def test_describe_read_by_batch(project):
+    project.describe(
+        ["a.wav", "knee/b.wav"], {"subject": "P1", "site": "Knuckle", "side": "left", "symptoms": ["pain"]}
+    )
+    found = read_manifest(project.manifest, project.recordings_dir, project.recordings(), site=None)
+    assert {(each.subject, each.site, each.side) for each in found.values()} == {("P1", "mcp", "left")}
+    assert project.described(project.recordings())["a.wav"].symptoms == ("pain",)
+
+
+def test_describe_keeps_other_cells(project):
+    project.manifest.write_text("file,subject,cavities,x_room\nrecordings/a.wav,P1,3,big\nrecordings/knee/b.wav,P2,,\n")
+    project.describe(["a.wav"], {"site": "hip"})
+    found = read_manifest(project.manifest, project.recordings_dir, project.recordings(), site=None)
+    a, b = found["a.wav"], found["knee/b.wav"]
+    assert (a.subject, a.cavities, a.site, a.extra, b.subject) == ("P1", 3, "hip", {"x_room": "big"}, "P2")
+
+
+def test_describe_unknown_again(project):
+    project.describe(["a.wav"], {"subject": "P1", "site": "hip"})
+    project.describe(["a.wav"], {"subject": None})
+    [found] = read_manifest(project.manifest, project.recordings_dir, project.recordings(), site=None).values()
+    assert (found.subject, found.site) == (None, "hip")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"site": "moon"}, {"side": "up"}, {"symptoms": ["none such"]}, {"colour": "red"}, {"recorded_at": "soon"}],
+)
+def test_describe_wrong_value(project, changes):
+    with pytest.raises(UsageError):
+        project.describe(["a.wav"], changes)
+    assert not project.manifest.exists()
+
+
+def test_models(project, tmp_path):
+    assert (project.models(), project.model_name) == (["default"], "default")
+    recordings.make_model(project.models_dir / "mine.onnx")
+    (project.models_dir / "candidate.onnx").write_bytes(b"not yet")
+    assert project.models() == ["default", "mine"]
+    project.use_model("mine")
+    assert Project.model_name.fget(project) == "mine"
+    assert project.model().classes == ("cavitation", "snapping", "other")
+
+
+def test_use_model_unknown(project):
+    with pytest.raises(UsageError, match="no model of this project"):
+        project.use_model("../x")
+
+
+def test_model_gone(project):
+    """A model that somebody removed is not in use any more."""
+    recordings.make_model(project.models_dir / "mine.onnx")
+    project.use_model("mine")
+    Path(project.models_dir / "mine.onnx").unlink()
+    assert project.model_name == "default"

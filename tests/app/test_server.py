@@ -1,0 +1,348 @@
+"""Requests to the server of the app: what it gives, and whom it refuses."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import recordings
+from app_process import running
+
+from popclass.labels import read_labels
+
+SOUNDS = ["cavitation", "snapping", "other", "cavitation"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("app") / "project"
+    recordings.write(made / "recordings" / "a b.wav", SOUNDS, seconds=2.0)
+    recordings.write(made / "recordings" / "sub" / "c.flac", SOUNDS, seed=1, seconds=2.0)
+    (made / "recordings" / "broken.wav").write_bytes(b"RIFF nothing")
+    (made.parent / "secret.wav").write_bytes(b"secret")
+    return made
+
+
+@pytest.fixture(scope="module")
+def app(folder):
+    with running(folder) as started:
+        started.classified(3)
+        yield started
+
+
+# --- who may come in
+
+
+@pytest.mark.parametrize("path", ["/", "/wrong/", "/wrong/api/state", "//", "/.", "/%2e%2e/"])
+def test_without_token(app, path):
+    assert app.request("GET", path)[0] == 403
+
+
+def test_token_with_more(app):
+    assert app.request("GET", f"/{app.token}x/api/state")[0] == 403
+    assert app.request("GET", f"/{app.token[:-1]}/api/state")[0] == 403
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "0.0.0.0:{port}", None]
+)
+def test_other_host(app, host):
+    """A name that another site points at this computer does not help it."""
+    assert app.request("GET", "api/state", Host=host and host.format(port=app.port))[0] in (400, 403)
+
+
+def test_localhost(app):
+    assert app.request("GET", "api/state", Host=f"localhost:{app.port}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "https://127.0.0.1:{port}", "http://127.0.0.1:1", None]
+)
+def test_other_origin(app, origin):
+    own = origin and origin.format(port=app.port)
+    assert app.request("POST", "api/labels", {"rows": []}, Origin=own)[0] == 403
+
+
+def test_other_origin_reading(app):
+    assert app.request("GET", "api/state", Origin="http://evil.example")[0] == 403
+
+
+def test_loopback_only(app):
+    """No other address of this computer reaches the server."""
+    own = socket.gethostbyname(socket.gethostname())
+    if own == "127.0.0.1":
+        pytest.skip("this computer has no other address")
+    with socket.socket() as other, pytest.raises(ConnectionRefusedError):
+        other.connect((own, app.port))
+
+
+def test_policy(app):
+    headers = app.request("GET", ".")[1]
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_other_method(app, method):
+    assert app.request(method, "api/state")[0] in (403, 405)
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.wav", "..%2Fsecret.wav", "/etc/hostname", "%2e%2e/secret.wav", "a%20b.wav/../../../secret.wav"]
+)
+@pytest.mark.parametrize("path", ["report?recording=", "api/events?recording=", "api/clip?event=1&recording="])
+def test_read_outside(app, path, name):
+    status, _, content = app.request("GET", path + name)
+    assert status in (400, 404)
+    assert b"secret." not in content or b"no " in content
+
+
+@pytest.mark.parametrize(
+    "path", ["static/..%2Fapp.html", "static/../server.py", "evaluation/..%2Fapp.json", "evaluation/%2e%2e"]
+)
+def test_file_outside(app, path):
+    assert app.request("GET", path)[0] in (400, 403, 404)
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.wav", "/tmp/x.wav", "..\\x.wav", "a/../../x.wav", ".x.wav", "x.exe", "", "x\0.wav"]
+)
+def test_upload_outside(app, folder, name):
+    before = sorted(folder.parent.rglob("*.wav"))
+    status, error = app.post("api/recordings", b"x", name=name)
+    assert (status, "recording" in error) == (400, True)
+    assert sorted(folder.parent.rglob("*.wav")) == before
+
+
+def test_upload_announced_too_large(app):
+    status, _, content = app.request("POST", "api/recordings?name=x.wav", b"", Content_Length=str(3 << 30))
+    assert (status, b"larger than 2 GiB" in content) == (413, True)
+
+
+def test_json_too_large(app):
+    status, error = app.post("api/labels", b'{"rows": "' + b"x" * (9 << 20) + b'"}')
+    assert (status, "larger" in error) == (413, True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"[]", b"{", b"[" * 100_000, b"\xff\xfe", b'{"rows": 1}', b'{"rows": [1]}'),
+        b'{"rows": [["a b.wav", "x", 1, "other"]]}',
+        b'{"rows": [["a b.wav", 1e999, 1, "other"]]}',
+        b'{"rows": [["../secret.wav", 0, 0, "other"]]}',
+    ],
+)
+def test_labels_wrong_body(app, body):
+    status, error = app.post("api/labels", body)
+    assert status == 400
+    assert "\n" not in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("query", ["n=0", "n=501", "n=-1", "n=x", "observer=../x"])
+def test_queue_wrong_number(app, query):
+    assert app.request("GET", f"api/queue?{query}")[0] == 400
+
+
+# --- what it gives
+
+
+def test_state(app):
+    state = app.get("api/state")
+    found = {each["name"]: each for each in state["recordings"]}
+    assert found["broken.wav"]["status"] == "failed"
+    assert found["broken.wav"]["reason"]
+    assert found["a b.wav"]["events"] == sum(found["a b.wav"]["counts"].values()) == len(SOUNDS)
+    assert state["classes"] == ["cavitation", "snapping", "other"]
+    assert state["errors"] == []
+
+
+def test_events_and_clip(app):
+    events = app.get("api/events", recording="sub/c.flac")
+    assert [round(each["start_s"], 1) for each in events] == [0.2, 0.5, 0.8, 1.1]
+    status, headers, content = app.request("GET", "api/clip?recording=sub/c.flac&event=2")
+    assert (status, headers["content-type"], content[:4]) == (200, "audio/flac", b"fLaC")
+    assert 0 <= events[1]["start_s"] - float(headers["x-clip-start"]) < 1
+
+
+def test_report(app):
+    status, headers, content = app.request("GET", "report?recording=a%20b.wav")
+    assert (status, headers["content-security-policy"]) == (200, "frame-ancestors 'self'")
+    assert b"api/labels" in content
+
+
+def test_map_names_every_sound(app):
+    found = app.get("api/map")
+    assert len(found["x"]) == len(found["y"]) == len(found["recording"]) == 2 * len(SOUNDS)
+
+
+def test_label_then_queue(app, folder):
+    event = app.get("api/events", recording="a b.wav")[0]
+    assert app.post("api/labels", {"rows": [["a b.wav", event["start_s"], event["end_s"], "snapping"]]})["saved"] == 1
+    [found] = read_labels(folder / "labels.csv").recordings
+    assert (found.name, found.rows[0].label) == ("recordings/a b.wav", "snapping")
+    assert app.get("api/events", recording="a b.wav")[0]["mine"] == "snapping"
+    queue = app.get("api/queue")
+    suggested = [(queue["recordings"][each["recording"]]["name"], each["start"]) for each in queue["sounds"]]
+    assert ("a b.wav", event["start_s"]) not in suggested[: queue["suggested"]]
+    app.post("api/labels", {"rows": [["a b.wav", event["start_s"], None, ""]]})
+    assert app.get("api/events", recording="a b.wav")[0]["mine"] is None
+
+
+def test_metadata(app, folder):
+    app.post("api/recordings/metadata", {"names": ["a b.wav"], "site": "hip", "side": "left", "subject": "P1"})
+    state = app.until(lambda state: state["recordings"][0]["site"] == "hip", "the new site")
+    assert state["recordings"][0]["side"] == "left"
+    assert "recordings/a b.wav" in (folder / "recordings.csv").read_text()
+
+
+def test_changes_stream(app):
+    with socket.create_connection(("127.0.0.1", app.port), timeout=30) as connection:
+        request = f"GET /{app.token}/api/changes HTTP/1.1\r\nHost: 127.0.0.1:{app.port}\r\n\r\n"
+        connection.sendall(request.encode())
+        received = b""
+        while b"data: " not in received:
+            received += connection.recv(4096)
+    assert b"text/event-stream" in received
+    assert b'"version"' in received
+
+
+def test_take(app):
+    samples = recordings.samples(SOUNDS, seed=5, seconds=2.0)
+    take = app.post("api/takes", {"sample_rate": recordings.RATE, "site": "knee"})["id"]
+    for at in range(0, len(samples), 48_000):
+        app.post(f"api/takes/{take}", samples[at : at + 48_000].astype("<f4").tobytes(), at=at)
+    name = app.post(f"api/takes/{take}/end")["name"]
+    state = app.until(lambda state: any(each["name"] == name for each in state["recordings"]), "the take")
+    assert next(each for each in state["recordings"] if each["name"] == name)["site"] == "knee"
+    assert app.post(f"api/takes/{take}/end")[0] == 400
+
+
+def test_file_put_by_hand(app, folder):
+    recordings.write(folder / "recordings" / "late.wav", SOUNDS[:2])
+
+    def holds(state):
+        return any(each["name"] == "late.wav" and each["status"] == "ok" for each in state["recordings"])
+
+    app.until(holds, "finding the file")
+
+
+@pytest.mark.parametrize("kind", ["events.csv", "bursts.csv", "recordings.csv", "labels.csv", "events.jsonl", "model"])
+def test_export(app, kind):
+    app.post("api/labels", {"rows": [["a b.wav", 0.2, 0.25, "cavitation"]]})
+    status, headers, content = app.request("GET", f"export/{kind}")
+    assert (status, headers["content-disposition"].startswith("attachment")) == (200, True)
+    assert content
+
+
+def test_export_unknown(app):
+    assert app.request("GET", "export/passwords")[0] == 400
+
+
+# --- nothing is lost
+
+
+def test_killed_and_back(tmp_path):
+    """Labels, a take in the middle and metadata survive a kill at any moment."""
+    place = tmp_path / "p"
+    recordings.write(place / "recordings" / "a.wav", SOUNDS, seconds=2.0)
+    with running(place) as app:
+        app.classified(1)
+        app.post("api/labels", {"rows": [["a.wav", 0.2, 0.25, "cavitation"]]})
+        app.post("api/recordings/metadata", {"names": ["a.wav"], "subject": "P1"})
+        take = app.post("api/takes", {"sample_rate": recordings.RATE})["id"]
+        noise = np.random.default_rng(0).normal(0, 0.01, 48_000)
+        app.post(f"api/takes/{take}", noise.astype("<f4").tobytes(), at=0)
+        app.process.kill()
+    with running(place) as app:
+        state = app.classified(2)
+        assert state["labels"] == {"cavitation": 1}
+        assert state["recordings"][1]["subject"] == "P1"
+        assert state["recordings"][0]["duration_s"] == 1.0
+
+
+def test_ctrl_c_ends(tmp_path):
+    with running(tmp_path / "p") as app:
+        app.process.send_signal(signal.SIGINT)
+        assert app.process.wait(timeout=60) == 0
+
+
+def test_second_app_of_a_project(tmp_path):
+    with running(tmp_path / "p"):
+        command = [sys.executable, "-m", "popclass", "app", str(tmp_path / "p"), "--no-browser"]
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert second.returncode == 2
+    assert second.stderr.count("\n") == 1
+    assert "open in another popclass app" in second.stderr
+
+
+def test_port_in_use(tmp_path, app):
+    command = [sys.executable, "-m", "popclass", "app", str(tmp_path / "p"), "--no-browser", "--port", str(app.port)]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (second.returncode, "cannot be used" in second.stderr) == (2, True)
+
+
+def test_batch_at_the_same_time(tmp_path):
+    """A batch that writes the results is waited for, and said."""
+    place = tmp_path / "p"
+    recordings.write(place / "recordings" / "a.wav", SOUNDS, seconds=2.0)
+    batch = [sys.executable, "-m", "popclass", "batch", str(place / "recordings"), "-o", str(place / "results")]
+    subprocess.run(batch, check=True, capture_output=True)
+    holder = (
+        "import fcntl, sys, time; file = open(sys.argv[1], 'ab'); fcntl.flock(file, fcntl.LOCK_EX); "
+        "print('locked', flush=True); time.sleep(600)"
+    )
+    journal = place / "results" / "journal.jsonl"
+    with subprocess.Popen([sys.executable, "-c", holder, str(journal)], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with running(place) as app:
+            app.until(lambda state: any("in use" in line for line in state["errors"]), "the error")
+            other.kill()
+            assert app.classified(1)["errors"] == []
+
+
+def test_train_keep_discard(tmp_path):
+    """From labels to a model in use, through a candidate."""
+    place = tmp_path / "p"
+    for seed in range(9):
+        recordings.write(place / "recordings" / f"{seed}.wav", SOUNDS, seed=seed, seconds=2.0)
+    with running(place) as app:
+        app.classified(9)
+        assert app.post("api/train", {"target": "balanced"}) == {}
+        state = app.until(lambda state: state["errors"] and state["work"]["kind"] is None, "the refusal without labels")
+        assert "label" in state["errors"][0]
+        names = [each["name"] for each in state["recordings"]]
+        rows = [
+            [name, each["start_s"], each["end_s"], kind]
+            for name in names
+            for each, kind in zip(app.get("api/events", recording=name), SOUNDS, strict=True)
+        ]
+        app.post("api/labels", {"rows": rows})
+        app.post("api/train", {"target": "balanced"})
+        state = app.until(lambda state: state["candidate"], "the candidate")
+        assert state["candidate"]["labels"] == len(rows)
+        assert state["model"] == "default"
+        assert app.post("api/train/keep", {"name": "../x"})[0] == 400
+        assert app.post("api/train/keep", {"name": "mine"}) == {"model": "mine"}
+        state = app.classified(9)
+        assert (state["model"], state["candidate"], state["models"]) == ("mine", None, ["default", "mine"])
+        assert app.post("api/model", {"model": "default"}) == {}
+        assert app.post("api/model", {"model": "none"})[0] == 400
+
+
+def test_starts_within_seconds(tmp_path):
+    """A bound that a broken start would miss; benchmarks measure the time."""
+    began = time.monotonic()
+    with running(tmp_path / "p") as app:
+        assert json.loads(app.request("GET", "api/state")[2])["recordings"] == []
+    assert time.monotonic() - began < 60
