@@ -68,6 +68,8 @@ class Sounds:
         The sounds of all recordings in arrays, with the metadata of `recordings.csv`.
     results : mapping of str to RecordingResult
         By the name of the recording; the same as those of `popclass batch`.
+    metadata : mapping of str to Metadata
+        By the name of the recording.
     """
 
     project: Path
@@ -76,6 +78,7 @@ class Sounds:
     failed: Mapping[str, str]
     search: Search = field(repr=False)
     results: Mapping[str, RecordingResult] = field(repr=False)
+    metadata: Mapping[str, Metadata] = field(repr=False)
 
     def queue(self, labels: Labels, *, count: int = 20, seed: int = 0) -> Selection:
         """Return the sounds to label next, as `popclass suggest` chooses them.
@@ -205,7 +208,13 @@ def load_sounds(
         name = extraction.info.name
         processed[name] = stamps[name], extraction, analysis
         cache.write(processed[name], fingerprint(root / name))
-    return _sounds(project, model, {name: processed[name] for name in names if name in processed}, failed)
+    processed = {name: processed[name] for name in names if name in processed}
+    manifest = project / MANIFEST
+    stated = read_manifest(manifest, root, tuple(processed), site=None) if manifest.exists() else {}
+    metadata = {name: stated.get(name, Metadata()) for name in processed}
+    results = _label(processed, metadata, model, before)
+    search = _search(root, processed, results, model)
+    return Sounds(project, model, processed, failed, search, results, metadata)
 
 
 def _find(root: Path) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -224,23 +233,42 @@ def _kept(before: Sounds | None, model: Model, stamps: Mapping[str, Stamp]) -> d
     return {name: each for name, each in before.processed.items() if stamps.get(name) == each[0]}
 
 
-def _sounds(project: Path, model: Model, processed: Mapping[str, Processed], failed: Mapping[str, str]) -> Sounds:
-    """Label all recordings along their timelines."""
-    root, manifest = project / RECORDINGS, project / MANIFEST
-    stated = read_manifest(manifest, root, tuple(processed), site=None) if manifest.exists() else {}
-    metadata = [stated.get(name, Metadata()) for name in processed]
-    results = postprocess([analysis for _, _, analysis in processed.values()], metadata, model)
+def _label(
+    processed: Mapping[str, Processed], metadata: Mapping[str, Metadata], model: Model, before: Sounds | None
+) -> dict[str, RecordingResult]:
+    """Label recordings along their timelines; those of a subject of whom nothing has changed keep their results."""
+    results = dict[str, RecordingResult]()
+    earlier = {} if before is None else _by_subject(before.metadata)
+    for subject, names in _by_subject(metadata).items():
+        if before is not None and earlier.get(subject) == names:
+            pairs = ((before.processed[name], processed[name]) for name in names)
+            if all(one is other for one, other in pairs) and all(before.metadata[n] == metadata[n] for n in names):
+                results |= {name: before.results[name] for name in names}
+    new = [name for name in processed if name not in results]
+    made = postprocess([processed[name][2] for name in new], [metadata[name] for name in new], model)
+    results |= zip(new, made, strict=True)
+    return {name: results[name] for name in processed}
+
+
+def _by_subject(metadata: Mapping[str, Metadata]) -> dict[tuple[str | None, str], list[str]]:
+    """Return the recordings of each subject; one of an unknown subject has a timeline of its own."""
+    groups = dict[tuple[str | None, str], list[str]]()
+    for name, each in metadata.items():
+        groups.setdefault((each.subject, name if each.subject is None else ""), []).append(name)
+    return groups
+
+
+def _search(
+    root: Path, processed: Mapping[str, Processed], results: Mapping[str, RecordingResult], model: Model
+) -> Search:
+    """Return the sounds of all recordings in arrays."""
+    extractions = [replace(each, info=results[name].info) for name, (_, each, _) in processed.items()]
     probabilities = [
-        np.array([[event.posteriors[name] for name in model.classes] for event in result.events]).reshape(
-            -1, len(model.classes)
-        )
-        for result in results
+        np.array([[event.posteriors[name] for name in model.classes] for event in result.events])
+        for result in results.values()
+        if result.events
     ]
-    extractions = [
-        replace(each, info=result.info) for (_, each, _), result in zip(processed.values(), results, strict=True)
-    ]
-    search = Search(root, extractions, probabilities, model)
-    return Sounds(project, model, processed, failed, search, dict(zip(processed, results, strict=True)))
+    return Search(root, extractions, probabilities, model)
 
 
 class _Cache:

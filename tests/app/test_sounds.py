@@ -75,6 +75,10 @@ def label_first(project, model, labels):
     return write_labels(project, rows)
 
 
+def labels_of(sounds):
+    return [event.label for result in sounds.results.values() for event in result.events]
+
+
 def test_load_same_as_batch(project, model):
     sounds = load_sounds(project, model)
     batch = classify_folder(
@@ -82,7 +86,7 @@ def test_load_same_as_batch(project, model):
     )
     rows = batch.events
     assert len(rows) >= 15
-    assert [row["label"] for row in rows] == list(sounds.labels)
+    assert [row["label"] for row in rows] == labels_of(sounds)
     assert [row["recording"] for row in rows] == sounds.search.recordings
     np.testing.assert_allclose([row["p_snapping"] for row in rows], _acoustic(sounds, "snapping"), atol=1e-4)
 
@@ -154,6 +158,28 @@ def test_load_before(project, model, extracted):
     after = load_sounds(project, model, before=before)
     assert extracted == ["d.wav"]
     assert list(after.processed) == ["a.wav", "b.wav", "c.wav", "d.wav"]
+
+
+@pytest.mark.parametrize("change", ["recording", "subject", "site", "removed"])
+def test_load_before_same_labels(project, model, change):
+    """Subjects of whom nothing has changed keep their results, and all labels are as without an earlier result."""
+    manifest = project / "recordings.csv"
+    lines = ["file,subject,site", *(f"recordings/{name}.wav,{who},mcp" for name, who in zip("abc", "PPQ", strict=True))]
+    manifest.write_text("\n".join(lines) + "\n")
+    before = load_sounds(project, model)
+    text = manifest.read_text()
+    if change == "recording":
+        recordings.write(project / "recordings" / "a.wav", SOUNDS[:2], seed=9)
+    elif change == "removed":
+        (project / "recordings" / "a.wav").unlink()
+        manifest.write_text(text.replace("recordings/a.wav,P,mcp\n", ""))
+    else:
+        changed = {"subject": "a.wav,R,mcp", "site": "a.wav,P,hip"}[change]
+        manifest.write_text(text.replace("a.wav,P,mcp", changed))
+    after = load_sounds(project, model, before=before)
+    assert after.results["c.wav"] is before.results["c.wav"]
+    assert after.results["b.wav"] is not before.results["b.wav"]
+    assert after.results == load_sounds(project, model).results
 
 
 def test_load_progress(project, model):
@@ -245,7 +271,7 @@ def test_map_columns(project, model):
     assert found["recordings"] == ["a.wav", "b.wav", "c.wav"]
     assert found["subjects"] == ["P-a", "P-b", "P-c"]
     assert [found["recordings"][at] for at in found["recording"]] == sounds.search.recordings
-    assert [found["labels"][at] for at in found["label"]] == list(sounds.labels)
+    assert [found["labels"][at] for at in found["label"]] == labels_of(sounds)
     assert [found["labels"][at] for at in found["mine"] if at >= 0] == ["tendon", "unsure"]
     assert found["event"][:3] == [1, 2, 3]
 
