@@ -1,4 +1,4 @@
-"""Libraries of the extra `train`."""
+"""Libraries of the extras."""
 
 import tomllib
 from importlib.metadata import packages_distributions
@@ -28,11 +28,19 @@ def test_require_train_missing(monkeypatch, names, shown):
     )
 
 
-def test_train_lists_the_extra():
+def test_require_app_missing(monkeypatch):
+    monkeypatch.setattr(extras, "APP", ("json", "no_such_library"))
+    with pytest.raises(MissingLibraryError, match=r"pip install 'popclass\[app\]'"):
+        extras.require_app("popclass app")
+
+
+@pytest.mark.parametrize(("extra", "names"), [("train", extras.TRAIN), ("app", extras.APP)])
+def test_names_are_those_of_the_extra(extra, names):
     """The names to import are those of the libraries that pyproject.toml lists."""
     if not PYPROJECT.is_file():
         pytest.skip("no pyproject.toml beside the tests")
-    listed = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]["optional-dependencies"]["train"]
-    wanted = {line.split(">")[0] for line in listed}
+    all_extras = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]["optional-dependencies"]
+    listed = all_extras[extra] + (all_extras["train"] if "popclass[train]" in all_extras[extra] else [])
+    wanted = {line.split(">")[0] for line in listed if not line.startswith("popclass")}
     found = packages_distributions()
-    assert {found[name][0] for name in extras.TRAIN} == wanted
+    assert {found[name][0] for name in names} == wanted
