@@ -211,6 +211,7 @@ class Jobs:
                 model=model,
                 manifest=project.manifest if project.manifest.exists() else None,
                 jobs=max(2, available_cores()),
+                features=project.cache_dir,
                 progress=lambda now: self._show(Work("classify", "classifying", now.done, now.total)),
             )
             rows = {row.recording: row for row in batch.recordings}

@@ -11,7 +11,7 @@ import soundfile as sf
 
 from popclass.app import sounds as module
 from popclass.app.sounds import cut_clip, given_labels, load_sounds, queue_data, read_project_labels
-from popclass.batch import classify_folder
+from popclass.batch import classify_folder, features
 from popclass.errors import AudioError, UsageError
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
 from popclass.model.model import Model
@@ -108,6 +108,19 @@ def test_load_from_cache(project, model, extracted):
     assert again.search.infos == fresh.search.infos
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_load_after_batch(project, model, extracted, jobs):
+    """A batch keeps the features on its way, the same as are computed here."""
+    fresh = load_sounds(project, model)
+    cache = {path.name: path.read_bytes() for path in (project / ".cache").iterdir()}
+    shutil.rmtree(project / ".cache")
+    place = project / "recordings"
+    classify_folder(place, project / "results", model=model, jobs=jobs, features=project / ".cache")
+    assert {path.name: path.read_bytes() for path in (project / ".cache").iterdir()} == cache
+    np.testing.assert_array_equal(load_sounds(project, model).search.X, fresh.search.X)
+    assert extracted == []
+
+
 def test_load_changed_recording(project, model, extracted):
     recordings.write(project / "recordings" / "b.wav", SOUNDS[:2], seed=7)
     sounds = load_sounds(project, model)
@@ -135,8 +148,8 @@ def test_load_damaged_cache(project, model, extracted, damage):
     assert first.read_bytes() == data
 
 
-def test_load_other_front_end(project, model, extracted, monkeypatch):
-    monkeypatch.setattr(module, "__version__", "0.0.0")
+def test_load_other_version(project, model, extracted, monkeypatch):
+    monkeypatch.setattr(features, "__version__", "0.0.0")
     load_sounds(project, model)
     assert extracted == ["a.wav", "b.wav", "c.wav"]
 
