@@ -40,7 +40,7 @@ from popclass.utils.text import one_line, visible
 
 CANDIDATE = "candidate"
 SCORES = ("log_loss", "balanced_accuracy", "brier", "ece")
-NAME = re.compile("[a-z0-9_-]{1,40}")
+NAME = re.compile("[a-z0-9][a-z0-9_-]{0,39}")
 RESULTS, NO_RESULTS = "results", "there are no results yet; add a recording first"
 CSV_TYPE = "text/csv; charset=utf-8"
 KINDS = (
@@ -217,7 +217,7 @@ def keep(project: Path, name: str) -> Path:
     Raises
     ------
     UsageError
-        If there is no candidate, or the name is taken or not made of 1 to 40 of `a-z`, `0-9`, `-` and `_`.
+        If there is no candidate, or the name is taken or not 1 to 40 of `a-z`, `0-9`, `-` and `_`, first a letter or digit.
     OutputError
         If it cannot be written.
     """
@@ -225,7 +225,7 @@ def keep(project: Path, name: str) -> Path:
     if not candidate.exists():
         raise UsageError("there is no candidate to keep; train a model first")
     if not NAME.fullmatch(name) or name in (CANDIDATE, DEFAULT, NONE):
-        allowed = "allowed are 1 to 40 of a-z, 0-9, - and _"
+        allowed = "allowed are 1 to 40 of a-z, 0-9, - and _, first a letter or digit"
         raise UsageError(f"'{one_line(name)[:60]}' cannot be the name of a model; {allowed}, but not {CANDIDATE}")
     path = candidate.with_name(f"{name}.onnx")
     with system_errors(candidate, "read"):
