@@ -69,6 +69,8 @@ def test_save_files(saved):
     assert all((out / name).read_bytes().startswith(b"%PDF") for name in papers)
     report = (out / "report.md").read_text()
     assert all(f"]({name})" in report for name in pictures)
+    section = report.split("## Classification of each class\n")[1].split("## ")[0]
+    assert section.count("| class | n | precision |") == 2
     for name in pictures:
         pixels = imread(out / name)
         assert min(pixels.shape[:2]) > 300
