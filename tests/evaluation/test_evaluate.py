@@ -365,6 +365,10 @@ def test_command_second_and_compare(tmp_path, model, capfd, labelled):
         (["cavitation=2"], "allowed is a number from 0 to 1"),
         (["cavitation=0.1", "cavitation=0.2"], "a class is named twice"),
         (["cough=0.1"], "prevalence of 'cough': the classes of the model are cavitation"),
+        (
+            ["cavitation=0.7", "snapping=0.7"],
+            "prevalence of cavitation, snapping: shares of all sounds may add up to 1",
+        ),
     ],
 )
 def test_command_wrong_prevalence(tmp_path, model, capfd, labelled, given, message):
