@@ -143,3 +143,7 @@ def test_tables_carry_own_columns():
     head, row = output._event_lines([Case(recording, "cavitation", None, None, {})], ("cavitation", "other"))
     assert head.endswith(",posterior_other,side,x_b,x_a\n")
     assert row.endswith(',left,1,"two, three"\n')
+
+
+def test_evaluation_repr():
+    assert repr(output.Evaluation({"model": {"name": "mine"}}, (), None)) == "<Evaluation of 'mine': no sounds>"
