@@ -96,6 +96,10 @@ def batch(folder: str, results_dir: str, report: bool, quiet: bool, **settings: 
         print_error(f"{one_line(row.recording)}: {row.reason}")
     failed = len(result.failed)
     pages_failed = _write_pages(result, folder, quiet, settings) if report else 0
+    if not report and not quiet and (earlier := Path(results_dir) / "report.html").exists():
+        print_note(
+            f"warning: {one_line(str(earlier))} is from an earlier run; give --report to write it with these labels"
+        )
     warn_if_useless(settings["model"])
     if not failed + pages_failed:
         return 0

@@ -15,12 +15,13 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from popclass.audio.decode import holds_audio
-from popclass.errors import LabelError
+from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import read_columns
 from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note, read_name
 from popclass.labels.sidecar import (
@@ -79,6 +80,8 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
     ...     read_labels(folder).recordings[0].rows
     (LabelRow(start_s=1.5, end_s=1.5, label='cavitation'),)
     """
+    if isinstance(source, Mapping):
+        raise UsageError("labelled recordings in memory need their labels: give a table as labels=")
     return note_unsure(_read(Path(check_path(source, "labelled recordings"))))
 
 
