@@ -43,7 +43,7 @@ def _prevalence(text: str, option: str) -> tuple[str, float]:
 @click.command(help=_HELP, cls=options.TrainCommand)
 @click.argument("labelled", type=options.PATH)
 @options.model
-@options.path("-o", "DIR", "Folder for scores, events, report and figures.", "output")
+@options.checked("-o", options.folder, "DIR", "Folder for scores, events, report and figures.", "output")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of counting them as 'other'.")
 @options.path("--second", "LABELLED", "Labels of a second observer.")
 @options.path("--compare", "MODEL.onnx", "Second model, on the same recordings; default is the bundled one.")

@@ -28,16 +28,19 @@ that cannot be read are skipped and reported, and the exit code is 1.
 
   popclass train labelled/
   popclass train labels.csv -o mine.onnx --classifier forest
-  popclass train recordings/ -o mine.onnx               # recordings/REC.wav with recordings/REC.txt
+  popclass train recordings/ -o mine.onnx     # REC.wav with REC.txt in it
   popclass train labels.csv --base mine.onnx --partial
-  popclass train labels.csv --base none                 # a model of these labels alone
+  popclass train labels.csv --base none       # a model of these labels alone
 
 LABELLED is one of
-  a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
-  a CSV, or a folder with a labels.csv or downloads of reports (PAGE.labels.csv): file,start_s,label and, where
-    known, end_s,subject,site,recorded_at
-  a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
-    (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
+  a folder with a folder of short clips per class: labelled/cavitation/*.wav,
+    labelled/snapping/, labelled/other/
+  a CSV, or a folder with a labels.csv or downloaded PAGE.labels.csv:
+    file,start_s,label and, where known, end_s,subject,site,recorded_at
+  a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or
+    Raven selection tables (REC.Table.1.selections.txt, REC.selections.txt)
+    beside them, or one such recording
+
 In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
 hold nothing but 'other'. Recordings that are labelled only in part need --partial. Sounds labelled 'unsure', or
 in a folder of that name, are left out.

@@ -18,7 +18,7 @@ from popclass.evaluation.study_report import (
     subgroup_rows,
 )
 from popclass.metrics.tables import figure, markdown_table, table, with_interval
-from popclass.utils.text import one_line
+from popclass.utils.text import counted, one_line
 
 Rows = list[list[str]]
 Scores = Mapping[str, Any]
@@ -94,11 +94,11 @@ def _recordings(scores: Scores) -> str:
     info = scores["recordings"]
     subjects = f" of {info['subjects']} subjects" if info["subjects"] > 1 else ""
     counts = listed(scores["labels"]) or "no labelled sound"
-    line = f"{info['heard']} recordings{subjects}, {info['minutes']:.1f} minutes: {counts}."
+    line = f"{counted(info['heard'], 'recording')}{subjects}, {info['minutes']:.1f} minutes: {counts}."
     if info["clips_without_event"]:
-        line += f" In {info['clips_without_event']} clips no event was detected."
+        line += f" In {counted(info['clips_without_event'], 'clip')} no event was detected."
     if info["failed"]:
-        line += f" {len(info['failed'])} recordings failed and are ignored."
+        line += f" {counted(len(info['failed']), 'recording')} failed and ignored."
     return line
 
 
@@ -135,7 +135,7 @@ def _detection(scores: Scores) -> list[Any]:
         precision = f"not defined ({found['precision_undefined']})"
     line = (
         f"Detection, onsets within {1e3 * found['window_s']:g} ms: {found['matched']} of {found['labelled']} labelled "
-        f"sounds found, {found['detected']} events. Precision {precision}, recall {recall}, F {f}."
+        f"sounds found, {counted(found['detected'], 'event')}. Precision {precision}, recall {recall}, F {f}."
     )
     error = found["onset_error_ms"]
     if error["n"]:
