@@ -62,6 +62,7 @@ def evaluate(
     """Run `popclass evaluate`."""
     from popclass.evaluation import evaluate as run
     from popclass.evaluation.output import check_folder
+    from popclass.formats.terminal import wrapped
 
     if output == STDOUT:
         raise UsageError("-o -: an evaluation is a folder; name one that is new or empty")
@@ -81,7 +82,7 @@ def evaluate(
         )
     if output is not None:
         found.save(output)
-    write_text(STDOUT, found.table())
+    write_text(STDOUT, wrapped(found.table()))
     for note in found.scores["notes"]:
         print_note(f"note: {note}")
     if output is not None:

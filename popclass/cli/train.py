@@ -72,6 +72,7 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
     check_writable(path, force=force)
     check_writable(card_path, force=force)
 
+    from popclass.formats.terminal import wrapped
     from popclass.metrics import tables
     from popclass.model.limitations import reason_against
     from popclass.training import train as train_model
@@ -85,7 +86,7 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
     # Two trainings at once must not leave the card of one beside the model of the other, nor one without the other.
     with placing(card_path, card(model, title=path.stem), force=force):
         model.save(path, force=force)
-    write_text(STDOUT, tables.describe(model.info["scores"]))
+    write_text(STDOUT, wrapped(tables.describe(model.info["scores"])))
     # A model stores the beginning of a warning, without the names of recordings after it.
     training = model.info["training"]
     others = [text for text in training["remarks"] if not any(warning.startswith(text) for warning in warnings)]
