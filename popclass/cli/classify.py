@@ -192,10 +192,10 @@ One row an event, one column a feature.
 @options.path("-o", "CSV", "Output file; - is stdout.", "output", default=STDOUT)
 def features(recordings: tuple[str, ...], output: str) -> int:
     """Run `popclass features`."""
+    check_paths(recordings, output)
     suffix = PurePath(output).suffix.lower()
     if output != STDOUT and suffix not in (".csv", ".txt", ""):
         raise UsageError(f"{one_line(output)}: features are written as CSV only; end the name in .csv")
-    check_paths(recordings, output)
     check_writable(output)
 
     from popclass.extraction import extract_events
