@@ -98,9 +98,9 @@ def _recordings(scores: Scores) -> str:
     counts = listed(scores["labels"]) or "no labelled sound"
     line = f"{counted(info['heard'], 'recording')}{subjects}, {info['minutes']:.1f} minutes: {counts}."
     if info["clips_without_event"]:
-        line += f" In {info['clips_without_event']} clips no event was detected."
+        line += f" In {counted(info['clips_without_event'], 'clip')} no event was detected."
     if info["failed"]:
-        line += f" Failed and ignored: {counted(len(info['failed']), 'recording')}."
+        line += f" {counted(len(info['failed']), 'recording')} failed and ignored."
     return line
 
 
@@ -137,7 +137,7 @@ def _detection(scores: Scores) -> list[Any]:
         precision = f"not defined ({found['precision_undefined']})"
     line = (
         f"Detection, onsets within {1e3 * found['window_s']:g} ms: {found['matched']} of {found['labelled']} labelled "
-        f"sounds found, {found['detected']} events. Precision {precision}, recall {recall}, F {f}."
+        f"sounds found, {counted(found['detected'], 'event')}. Precision {precision}, recall {recall}, F {f}."
     )
     error = found["onset_error_ms"]
     if error["n"]:

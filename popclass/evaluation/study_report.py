@@ -48,10 +48,11 @@ def count_parts(counts: Scores) -> list[Any]:
     by_label, elsewhere = counts["labels"], counts["rows_without_label"]
     note = (
         "Cavitations, the expected number less the labelled one; a limit lies 1.96 standard deviations from the bias. "
-        f"In bounds: true numbers within the {counts['bounds_level']:.0%} bounds. {counts['bursts_without_row']} "
-        f"labelled bursts have no row in bursts.csv; {elsewhere['rows']} rows have no labelled cavitation, "
-        f"{elsewhere['expected']:.1f} expected in them. Labels named cavitation instead of expected numbers, by "
-        f"recording: bias {figure(by_label['bias'])}, concordance {figure(by_label['concordance'])}."
+        f"In bounds: true numbers within the {counts['bounds_level']:.0%} bounds. "
+        f"{counted(counts['bursts_without_row'], 'labelled burst')} without a row in bursts.csv; "
+        f"{counted(elsewhere['rows'], 'row')} without a labelled cavitation, {elsewhere['expected']:.1f} expected in "
+        f"them. Labels named cavitation instead of expected numbers, by recording: bias {figure(by_label['bias'])}, "
+        f"concordance {figure(by_label['concordance'])}."
     )
     return [rows, note]
 

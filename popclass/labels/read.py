@@ -211,7 +211,10 @@ def _check_class_folder(folder: Path, inner: Path, clips: list[Path]) -> None:
         found = f"'{one_line(inner.name)}' holds folders ({abbreviated(below)}), which seem to be the classes"
         wanted = f"give {one_line(str(inner))} itself, or list the recordings in a {TABLE} with their subjects"
         raise LabelError(f"{shown}: {found}; {wanted}")
-    check_class_names({read_name(inner.name): (1, shown)})
+    try:
+        check_class_names({read_name(inner.name): (1, shown)})
+    except LabelError as error:
+        raise LabelError(f"{error}; folders in {shown} are read as classes") from None
     if tables := [path for path in list_files(inner) if path.name.lower().endswith(TABLE)]:
         found = f"by folders of classes, and in {one_line(tables[0].relative_to(folder).as_posix())}"
         raise LabelError(f"{shown}: labelled twice: {found}; move its rows into a {TABLE} in the folder itself")

@@ -44,7 +44,9 @@ INVERSE_TEMPERATURES = (0.1, 4.0)  # least and largest
 
 
 def tracked(steps: Iterable[Any], description: str, total: int, progress: Progress | None) -> Iterator[Any]:
-    """Yield the results of steps, and report each when it has been handled."""
+    """Yield the results of steps, and report the beginning, and each when it has been handled."""
+    if progress is not None:
+        progress(description, 0, total)
     for done, step in enumerate(steps, start=1):
         yield step
         if progress is not None:

@@ -313,7 +313,7 @@ def test_command_failed_recording(tmp_path, model, capfd, labelled):
     (folder / "1.wav").write_bytes(b"no audio")
     assert main(["evaluate", str(folder), "--model", str(tmp_path / "m.onnx")]) == 1
     out, err = capfd.readouterr()
-    assert "Failed and ignored: 1 recording." in out
+    assert "1 recording failed" in out
     assert "1.wav" in err
     (folder / "0.wav").write_bytes(b"no audio")
     with pytest.raises(AudioError, match="none of 2 recordings"):
