@@ -51,7 +51,9 @@ def project(tmp_path_factory):
     for seed, name in enumerate(names):
         recordings.write(place / "recordings" / name, SOUNDS, seed=seed, seconds=4.0)
     with (place / "recordings.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("file", "subject", "site"), *((name, SUBJECT, "hip") for name in names[:2])])
+        csv.writer(file).writerows(
+            [("file", "subject", "site"), *((f"recordings/{name}", SUBJECT, "hip") for name in names[:2])]
+        )
     with app(place) as address:
         yield place, address
 
@@ -122,7 +124,7 @@ def test_empty_project_to_model(driver, tmp_path):
         go(driver, "train")
         until(driver, "return !document.getElementById('train-button').disabled")
         click(driver, "#train-button")
-        browser.PATIENCE_S, before = 120, browser.PATIENCE_S
+        browser.PATIENCE_S, before = 100, browser.PATIENCE_S
         until(driver, "return !document.getElementById('candidate').hidden")
         browser.PATIENCE_S = before
         assert "Trained on" in text(driver, "candidate-text")

@@ -59,6 +59,7 @@ function begin() {
   document.addEventListener("keydown", onKey);
   const redraw = () => isOpen("map") && redrawMap();
   window.addEventListener("resize", redraw);
+  window.addEventListener("resize", fitFrames);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => state && (drawState(), redraw()));
   refresh().then(() => {
     beginTabs();

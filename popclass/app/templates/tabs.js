@@ -1,6 +1,8 @@
 // The parts of the page, opened by the address after `#`; `#results=NAME` opens a recording.
 
 const TABS = ["record", "results", "label", "map", "train"];
+const FRAME_MARGIN_PX = 20; // below a frame
+const LEAST_FRAME_PX = 540;
 const tabWatchers = {}; // called when a part is opened, with what follows `=`
 
 function place() {
@@ -25,6 +27,7 @@ function showTab() {
     else link.removeAttribute("aria-current");
   }
   if (tabWatchers[tab]) tabWatchers[tab](detail);
+  fitFrames();
 }
 
 function beginTabs() {
@@ -49,6 +52,7 @@ function openFrame(frame, text, address, waiting) {
     frame.hidden = !page;
     if (page) {
       text.textContent = "";
+      fitFrames();
       frame.contentWindow.focus();
       return;
     }
@@ -59,6 +63,14 @@ function openFrame(frame, text, address, waiting) {
     }
   };
   frame.src = address;
+}
+
+// A frame ends where the window does, so that only one of them scrolls.
+function fitFrames() {
+  for (const frame of document.querySelectorAll("iframe:not([hidden])")) {
+    const top = frame.getBoundingClientRect().top + window.scrollY;
+    frame.style.height = Math.max(window.innerHeight - top - FRAME_MARGIN_PX, LEAST_FRAME_PX) + "px";
+  }
 }
 
 function closeFrame(frame) {
