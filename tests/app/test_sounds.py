@@ -180,26 +180,32 @@ def test_load_before(project, model, extracted):
     assert list(after.processed) == ["a.wav", "b.wav", "c.wav", "d.wav"]
 
 
-@pytest.mark.parametrize("change", ["recording", "subject", "site", "removed"])
-def test_load_before_same_labels(project, model, change):
-    """Subjects of whom nothing has changed keep their results, and all labels are as without an earlier result."""
-    manifest = project / "recordings.csv"
-    lines = ["file,subject,site", *(f"recordings/{name}.wav,{who},mcp" for name, who in zip("abc", "PPQ", strict=True))]
-    manifest.write_text("\n".join(lines) + "\n")
-    before = load_sounds(project, model)
-    text = manifest.read_text()
-    if change == "recording":
-        recordings.write(project / "recordings" / "a.wav", SOUNDS[:2], seed=9)
-    elif change == "removed":
-        (project / "recordings" / "a.wav").unlink()
-        manifest.write_text(text.replace("recordings/a.wav,P,mcp\n", ""))
-    else:
-        changed = {"subject": "a.wav,R,mcp", "site": "a.wav,P,hip"}[change]
-        manifest.write_text(text.replace("a.wav,P,mcp", changed))
-    after = load_sounds(project, model, before=before)
-    assert after.results["c.wav"] is before.results["c.wav"]
-    assert after.results["b.wav"] is not before.results["b.wav"]
-    assert after.results == load_sounds(project, model).results
+def test_load_results_of_batch(project, model):
+    """Those of a batch are taken as they are, and recordings that it could not use are left out."""
+    results = {}
+    place, manifest = project / "recordings", project / "recordings.csv"
+    classify_folder(
+        place,
+        project / "results",
+        model=model,
+        manifest=manifest,
+        on_result=lambda result: results.update({result.recording: result}),
+    )
+    own = load_sounds(project, model)
+    assert results == own.results
+    del results["b.wav"]
+    sounds = load_sounds(project, model, results=results)
+    assert list(sounds.processed) == ["a.wav", "c.wav"]
+    assert sounds.results["a.wav"] is results["a.wav"]
+    np.testing.assert_array_equal(sounds.search.probabilities[:3], own.search.probabilities[:3])
+
+
+def test_load_changed_since_batch(project, model):
+    results = dict(load_sounds(project, model).results)
+    recordings.write(project / "recordings" / "b.wav", SOUNDS[:2], seed=9)
+    sounds = load_sounds(project, model, results=results)
+    assert list(sounds.results) == ["a.wav", "c.wav"]
+    assert sounds.failed == {"b.wav": "b.wav: has changed while it was classified"}
 
 
 def test_load_progress(project, model):
