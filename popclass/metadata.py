@@ -66,7 +66,9 @@ class Metadata:
         check_text(self.subject, "subject")
         if isinstance(self.recorded_at, str):
             object.__setattr__(self, "recorded_at", parse_moment(self.recorded_at, "recorded_at"))
-        elif self.recorded_at is not None and not isinstance(self.recorded_at, datetime):
+        elif self.recorded_at is not None and (
+            not isinstance(self.recorded_at, datetime) or self.recorded_at != self.recorded_at  # NaT of pandas
+        ):
             given = f"recorded_at cannot be of type {type(self.recorded_at).__name__}"
             raise UsageError(f"{given}: give a datetime, or a text like 2026-11-22T10:15:00+01:00")
         if self.site is not None:

@@ -1,5 +1,6 @@
 """Metadata of recordings."""
 
+import pandas as pd
 import pytest
 
 from popclass.errors import UsageError
@@ -21,3 +22,8 @@ def test_metadata_side_refused(given):
 def test_metadata_extra():
     extra = {"x_b": "2", "x_a": ""}
     assert list(Metadata(extra=extra).apply(RecordingInfo("a.wav")).extra.items()) == list(extra.items())
+
+
+def test_recorded_at_not_a_time():
+    with pytest.raises(UsageError, match="recorded_at cannot be of type NaTType"):
+        Metadata(recorded_at=pd.NaT)

@@ -16,6 +16,7 @@ from threading import Lock, Thread
 from popclass.app import training
 from popclass.app.project import DEFAULT, Project
 from popclass.app.sounds import Sounds, load_sounds
+from popclass.batch.journal import can_continue
 from popclass.batch.run import classify_folder
 from popclass.errors import PopclassError
 from popclass.formats.csv_io import RecordingRow
@@ -211,6 +212,9 @@ class Jobs:
                 model=model,
                 manifest=project.manifest if project.manifest.exists() else None,
                 jobs=max(2, available_cores()),
+                features=project.cache_dir,
+                # the project may have been moved, or popclass updated
+                fresh=not can_continue(project.results_dir, project.recordings_dir),
                 progress=lambda now: self._show(Work("classify", "classifying", now.done, now.total)),
             )
             rows = {row.recording: row for row in batch.recordings}

@@ -1,18 +1,11 @@
 """All sounds of a project with their features: the queue of sounds to label, the map, and single clips.
 
-Features are computed once for each recording and kept in `.cache/` of the project. A file of the cache counts only for
-the size and time of modification that its recording had, the front end and the version of popclass; any other file,
-also a damaged one, is computed again.
+Features are computed once for each recording and kept in `.cache/` of the project (`popclass.batch.features`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import zipfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.batch.files import Fingerprint, find_recordings, fingerprint
-from popclass.batch.journal import from_line, to_line
+from popclass.batch.features import FeatureCache, Processed
+from popclass.batch.files import find_recordings, fingerprint
 from popclass.batch.manifest import read_manifest
-from popclass.errors import OutputError, UsageError
-from popclass.extraction import Extraction
+from popclass.errors import UsageError
 from popclass.formats.csv_io import read_columns
 from popclass.formats.text import rounded
 from popclass.labels.matching import match
@@ -32,24 +24,19 @@ from popclass.labels.read import read_labels
 from popclass.labels.records import UNSURE, LabelledRecording, Labels
 from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.pipeline import apply_model
 from popclass.postprocess import postprocess
 from popclass.report.clips import Clip, clip_range, flac
-from popclass.results import Analysis, Event, RecordingResult
+from popclass.results import Event, RecordingResult
 from popclass.suggestions.find import MOST, Search, process
 from popclass.suggestions.page import cut_recording, page_data
 from popclass.suggestions.records import Selection, Sound
 from popclass.utils.checks import check_number
-from popclass.utils.files import Stamp, write_bytes
+from popclass.utils.files import Stamp
 from popclass.utils.text import one_line
-from popclass.version import __version__
 
 RECORDINGS, MANIFEST, CACHE = "recordings", "recordings.csv", ".cache"
 _UNSURE = f"{UNSURE} "  # no label read from a file ends in a blank
 _FARTHEST = 8.0  # whitened features beyond, in standard deviations, would squeeze all other sounds of the map
-
-Processed = tuple[Stamp, Extraction, Analysis]
-"""A recording with the stamp of its file, its features, and the probabilities of its events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +55,8 @@ class Sounds:
         The sounds of all recordings in arrays, with the metadata of `recordings.csv`.
     results : mapping of str to RecordingResult
         By the name of the recording; the same as those of `popclass batch`.
+    metadata : mapping of str to Metadata
+        By the name of the recording.
     """
 
     project: Path
@@ -76,6 +65,7 @@ class Sounds:
     failed: Mapping[str, str]
     search: Search = field(repr=False)
     results: Mapping[str, RecordingResult] = field(repr=False)
+    metadata: Mapping[str, Metadata] = field(repr=False)
 
     def queue(self, labels: Labels, *, count: int = 20, seed: int = 0) -> Selection:
         """Return the sounds to label next, as `popclass suggest` chooses them.
@@ -188,7 +178,7 @@ def load_sounds(
     names = tuple(name for name in names if only is None or name in only)
     failed = {name: f"{one_line(name)}: {reason}" for name, reason in unreadable.items()}
     stamps = {name: Stamp.of(root / name) for name in names}
-    cache = _Cache(project / CACHE, model)
+    cache = FeatureCache(project / CACHE, model)
     cache.prune(names)
     processed = _kept(before, model, stamps)
     for name in names:
@@ -205,7 +195,13 @@ def load_sounds(
         name = extraction.info.name
         processed[name] = stamps[name], extraction, analysis
         cache.write(processed[name], fingerprint(root / name))
-    return _sounds(project, model, {name: processed[name] for name in names if name in processed}, failed)
+    processed = {name: processed[name] for name in names if name in processed}
+    manifest = project / MANIFEST
+    stated = read_manifest(manifest, root, tuple(processed), site=None) if manifest.exists() else {}
+    metadata = {name: stated.get(name, Metadata()) for name in processed}
+    results = _label(processed, metadata, model, before)
+    search = _search(root, processed, results, model)
+    return Sounds(project, model, processed, failed, search, results, metadata)
 
 
 def _find(root: Path) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -224,85 +220,42 @@ def _kept(before: Sounds | None, model: Model, stamps: Mapping[str, Stamp]) -> d
     return {name: each for name, each in before.processed.items() if stamps.get(name) == each[0]}
 
 
-def _sounds(project: Path, model: Model, processed: Mapping[str, Processed], failed: Mapping[str, str]) -> Sounds:
-    """Label all recordings along their timelines."""
-    root, manifest = project / RECORDINGS, project / MANIFEST
-    stated = read_manifest(manifest, root, tuple(processed), site=None) if manifest.exists() else {}
-    metadata = [stated.get(name, Metadata()) for name in processed]
-    results = postprocess([analysis for _, _, analysis in processed.values()], metadata, model)
+def _label(
+    processed: Mapping[str, Processed], metadata: Mapping[str, Metadata], model: Model, before: Sounds | None
+) -> dict[str, RecordingResult]:
+    """Label recordings along their timelines; those of a subject of whom nothing has changed keep their results."""
+    results = dict[str, RecordingResult]()
+    earlier = {} if before is None else _by_subject(before.metadata)
+    for subject, names in _by_subject(metadata).items():
+        if before is not None and earlier.get(subject) == names:
+            pairs = ((before.processed[name], processed[name]) for name in names)
+            if all(one is other for one, other in pairs) and all(before.metadata[n] == metadata[n] for n in names):
+                results |= {name: before.results[name] for name in names}
+    new = [name for name in processed if name not in results]
+    made = postprocess([processed[name][2] for name in new], [metadata[name] for name in new], model)
+    results |= zip(new, made, strict=True)
+    return {name: results[name] for name in processed}
+
+
+def _by_subject(metadata: Mapping[str, Metadata]) -> dict[tuple[str | None, str], list[str]]:
+    """Return the recordings of each subject; one of an unknown subject has a timeline of its own."""
+    groups = dict[tuple[str | None, str], list[str]]()
+    for name, each in metadata.items():
+        groups.setdefault((each.subject, name if each.subject is None else ""), []).append(name)
+    return groups
+
+
+def _search(
+    root: Path, processed: Mapping[str, Processed], results: Mapping[str, RecordingResult], model: Model
+) -> Search:
+    """Return the sounds of all recordings in arrays."""
+    extractions = [replace(each, info=results[name].info) for name, (_, each, _) in processed.items()]
     probabilities = [
-        np.array([[event.posteriors[name] for name in model.classes] for event in result.events]).reshape(
-            -1, len(model.classes)
-        )
-        for result in results
+        np.array([[event.posteriors[name] for name in model.classes] for event in result.events])
+        for result in results.values()
+        if result.events
     ]
-    extractions = [
-        replace(each, info=result.info) for (_, each, _), result in zip(processed.values(), results, strict=True)
-    ]
-    search = Search(root, extractions, probabilities, model)
-    return Sounds(project, model, processed, failed, search, dict(zip(processed, results, strict=True)))
-
-
-class _Cache:
-    """Features and probabilities of recordings in files, one for each recording.
-
-    A file holds the line of a batch's journal, which names recording and stamp and has a checksum, the features, and
-    what made both. With another model of the same front end only the probabilities are computed again.
-
-    Parameters
-    ----------
-    folder : Path
-    model : Model
-    """
-
-    def __init__(self, folder: Path, model: Model) -> None:
-        self._folder, self._model = folder, model
-        frontend = json.dumps(model.frontend.to_json(), sort_keys=True).encode()
-        self._made_by = {"popclass": __version__, "frontend": hashlib.sha256(frontend).hexdigest()}
-
-    def read(self, name: str, stamp: Stamp) -> Processed | None:
-        """Return what the cache holds of a recording; None if it holds nothing that can be used."""
-        try:
-            with np.load(self._path(name), allow_pickle=False) as file:
-                made_by = json.loads(file["made_by"].tobytes())
-                line, features = file["line"].tobytes().decode("ascii"), file["features"]
-            entry = from_line(line, classes=made_by["classes"])
-            analysis = entry.analysis
-            fits = (analysis.info.name, entry.stamp) == (name, stamp) and made_by.items() >= self._made_by.items()
-            if not fits or features.shape != (len(analysis.events), len(self._model.features)):
-                return None
-            extraction = Extraction(analysis.info, analysis.events, features)
-            if made_by["model"] == self._model.sha256:
-                return stamp, extraction, analysis
-            found = stamp, extraction, apply_model([extraction], self._model)[0]
-        except (OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, zipfile.BadZipFile):
-            return None
-        self.write(found, entry.fingerprint)
-        return found
-
-    def write(self, processed: Processed, of_file: Fingerprint) -> None:
-        """Keep a recording; without room for it, it is computed again at the next start."""
-        stamp, extraction, analysis = processed
-        name = analysis.info.name
-        made_by = {**self._made_by, "model": self._model.sha256, "classes": len(self._model.classes)}
-        texts = {"made_by": json.dumps(made_by), "line": to_line(name, analysis, stamp, of_file)}
-        arrays = {key: np.frombuffer(text.encode("ascii"), np.uint8) for key, text in texts.items()}
-        data = io.BytesIO()
-        np.savez(data, allow_pickle=False, features=extraction.features, **arrays)
-        with suppress(OSError, OutputError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            write_bytes(self._path(name), data.getvalue())
-
-    def prune(self, names: Iterable[str]) -> None:
-        """Remove the files of recordings that are gone."""
-        wanted = {self._path(name) for name in names}
-        with suppress(OSError):
-            for path in self._folder.glob("*.npz"):
-                if path not in wanted:
-                    path.unlink()
-
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
+    return Search(root, extractions, probabilities, model)
 
 
 def _two_dimensions(white: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -224,6 +224,8 @@ def open_recording(source: Source, *, sample_rate: int | None = None, name: str 
     if isinstance(source, list | tuple):
         source = as_array(source, "samples", AudioError)
         source = source.astype(np.float64) if source.dtype.kind in "iu" else source
+    elif hasattr(source, "__array__") and not isinstance(source, np.ndarray):  # such as a Series of pandas
+        source = as_array(source, "samples", AudioError)
     if isinstance(source, np.ndarray) and sample_rate is not None:
         name, opened = "array" if name is None else name, partial(_open_array, source, sample_rate)
     elif isinstance(source, np.ndarray) or sample_rate is not None:

@@ -39,6 +39,7 @@ from popclass.formats.csv_io import cell, csv_line
 from popclass.labels.read import CLIPS
 from popclass.model.model import CLASS_NAME
 from popclass.schema import UNCERTAIN
+from popclass.utils.checks import check_path
 from popclass.utils.files import existing, write_text
 from popclass.utils.folders import check_new_folder, filling
 from popclass.utils.text import counted, one_line
@@ -103,6 +104,10 @@ class Clips:
     labels: dict[str, int]
     failed: tuple[str, ...]
     recordings: int
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {label}" for label, count in self.labels.items() if count)
+        return f"<Clips in {str(self.folder)!r}: {counts or 'none'}>"
 
 
 Sounds = dict[str, list[Sound]]  # by recording
@@ -169,8 +174,9 @@ def cut_clips(
     (0.5, 0.1)
     """
     _check(labels, between, count)
+    results, out_dir = Path(check_path(results_dir, "results")), check_path(out_dir, "a folder of clips")
+    recordings = None if recordings is None else check_path(recordings, "a folder of recordings")
     check_new_folder(out_dir, WHAT)
-    results = Path(results_dir)
     sounds, known = _read_sounds(results, labels)
     low, high = (0.0, 1.0) if between is None else between
     wanted = set(known if labels is None else labels)

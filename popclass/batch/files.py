@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from popclass.audio.decode import holds_audio
+from popclass.audio.decode import READABLE, holds_audio
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.errors import UsageError
 from popclass.formats.csv_io import plain_path
@@ -64,7 +64,7 @@ def find_recordings(folder: Path, *, exclude: Path) -> tuple[tuple[str, ...], di
     found = dict(_walk(folder, os.path.realpath(exclude), unreadable))
     recordings = tuple(sorted(name for name, reason in found.items() if not reason))
     if not recordings and not unreadable:
-        raise UsageError(f"{shown}: no recordings here, by content or by names ending in {' '.join(AUDIO_SUFFIXES)}")
+        raise UsageError(f"{shown}: no recordings here, by content or by name ({READABLE} and more)")
     return recordings, unreadable, {name: found[name] for name in sorted(found) if found[name]}
 
 

@@ -46,6 +46,7 @@ from popclass.results import Analysis, Event
 from popclass.schema import FROM_MODEL, PER_POP
 from popclass.utils.files import Stamp, lock, system_errors
 from popclass.utils.text import one_line, visible
+from popclass.version import __version__
 
 NAME = "journal.jsonl"
 VERSION = 3
@@ -305,6 +306,25 @@ def is_journal(path: Path) -> bool:
     with system_errors(path, "read"), path.open("rb") as file:
         head = file.read(len(_BEGINNING))
         return head != b"" and _BEGINNING.startswith(head)  # an interruption may leave a part of the first line
+
+
+def can_continue(results_dir: Path, folder: Path) -> bool:
+    """Return whether a batch of a folder would continue the journal in a folder of results, or begin one.
+
+    It would not after the recordings were moved, or popclass was updated: `Journal` then needs `fresh`.
+    """
+    path = results_dir / NAME
+    if not is_journal(path):
+        return True
+    with system_errors(path, "read"), path.open("rb") as file:
+        line = file.readline()
+    if not line.endswith(b"\n"):  # an interruption left a part of it
+        return True
+    with suppress(*_MALFORMED):
+        first = json.loads(line)
+        made_by = first["journal"], first["popclass"], first["folder"]
+        return bool(made_by == (VERSION, __version__, os.path.realpath(folder)))
+    return False
 
 
 def seal(content: Mapping[str, Any]) -> str:

@@ -183,6 +183,11 @@ class BatchResult:
     elapsed_s: float = 0.0
     extra: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {label}" for label, count in self.counts.items() if count)
+        used = f"{len(self.recordings)} recordings, {len(self.failed)} failed"
+        return f"<BatchResult in {str(self.results_dir)!r}, {used}: {counts or 'no events'}>"
+
     @property
     def failed(self) -> tuple[RecordingRow, ...]:
         """Recordings that could not be used; each has a `reason`."""

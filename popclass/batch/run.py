@@ -58,6 +58,7 @@ def classify_folder(
     fresh: bool = False,
     scheduler: str | None = None,
     to: str = CSV,
+    features: PathLike | None = None,
     progress: OnProgress | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> BatchResult:
@@ -91,6 +92,9 @@ def classify_folder(
     to : str
         `csv`, or `parquet` for `events.parquet`, `bursts.parquet` and `recordings.parquet`, see
         `popclass.batch.parquet`.
+    features : path, optional
+        Folder in which the features of each recording that is processed are kept, see `popclass.batch.features`; not
+        with a scheduler.
     progress : callable, optional
         Called with a `popclass.batch.worker.BatchProgress` after each chunk of recordings.
     notice : callable, optional
@@ -159,7 +163,9 @@ def classify_folder(
         "to": to,
         "fresh": fresh,
     }
-    connection: AbstractContextManager[Process] = nullcontext(partial(process_here, source, chosen, jobs))
+    connection: AbstractContextManager[Process] = nullcontext(
+        partial(process_here, source, chosen, jobs, features=None if features is None else Path(features))
+    )
     if scheduler is not None:
         try:
             from popclass.batch.cluster import connected

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from popclass.audio.paths import refuse_special
+from popclass.batch.features import FeatureCache
 from popclass.batch.files import Fingerprint, fingerprint
 from popclass.batch.journal import to_line
 from popclass.errors import AudioError, UsageError
@@ -96,6 +97,8 @@ Chunk = dict[str, Stamp]
 OnDone = Callable[[list[Outcome]], None]
 OnProgress = Callable[[BatchProgress], None]
 Process = Callable[[Mapping[str, Stamp], OnDone], None]
+Setup = tuple[Path, bytes, str, Path | None]
+"""Folder of the recordings, file and name of the model, and folder of the features, for each process."""
 
 
 class ProgressCounter:
@@ -153,7 +156,9 @@ def in_chunks(recordings: Mapping[str, Stamp], workers: int) -> Iterator[Chunk]:
         yield chunk
 
 
-def process_chunk(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[Outcome]:
+def process_chunk(
+    folder: Path, chunk: Mapping[str, Stamp], model: Model, features: Path | None = None
+) -> list[Outcome]:
     """Process a few recordings; one that cannot be used does not affect the others.
 
     Parameters
@@ -163,12 +168,14 @@ def process_chunk(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> lis
         Recordings relative to the folder, with the stamps their files had when they were found. A file that changes
         while it is read keeps the older stamp, so that the next run processes it again.
     model : Model
+    features : Path, optional
+        Folder in which the features are kept, see `popclass.batch.features`.
     """
     try:
-        return _process(folder, chunk, model)
+        return _process(folder, chunk, model, features)
     except Exception as error:
         if len(chunk) > 1:  # a bug: one by one, so that only the recordings that cause it fail
-            return [process_chunk(folder, {recording: stamp}, model)[0] for recording, stamp in chunk.items()]
+            return [process_chunk(folder, {name: stamp}, model, features)[0] for name, stamp in chunk.items()]
         reason = f"a bug in popclass, please report it: {type(error).__name__}: {one_line(str(error))}"
         if isinstance(error, MemoryError):
             reason = "memory ran out while it was read; use fewer processes (--jobs)"
@@ -182,7 +189,7 @@ def extract_one(path: Path, extractor: EventExtractor, *, name: str) -> Fingerpr
     return fingerprint(path)
 
 
-def _process(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[Outcome]:
+def _process(folder: Path, chunk: Mapping[str, Stamp], model: Model, features: Path | None) -> list[Outcome]:
     extractor = EventExtractor(model.frontend)
     fingerprints: dict[str, Fingerprint] = {}
     outcomes: list[Outcome] = []
@@ -191,14 +198,26 @@ def _process(folder: Path, chunk: Mapping[str, Stamp], model: Model) -> list[Out
             fingerprints[recording] = extract_one(folder / recording, extractor, name=recording)
         except AudioError as error:
             outcomes.append(Outcome(recording, reason=str(error).removeprefix(f"{one_line(recording)}: ")))
-    analyses = apply_model(extractor.finish(), model)
-    for (recording, own), analysis in zip(fingerprints.items(), analyses, strict=True):
+    extractions = extractor.finish()
+    analyses = apply_model(extractions, model)
+    cache = None if features is None else FeatureCache(features, model)
+    for (recording, own), extraction, analysis in zip(fingerprints.items(), extractions, analyses, strict=True):
+        if cache is not None:
+            cache.write((chunk[recording], extraction, analysis), own)
         line = to_line(recording, analysis, chunk[recording], own)
         outcomes.append(Outcome(recording, line=line, audio_s=analysis.info.duration_s))
     return outcomes
 
 
-def process_here(folder: Path, model: Model, jobs: int, recordings: Mapping[str, Stamp], on_done: OnDone) -> None:
+def process_here(
+    folder: Path,
+    model: Model,
+    jobs: int,
+    recordings: Mapping[str, Stamp],
+    on_done: OnDone,
+    *,
+    features: Path | None = None,
+) -> None:
     """Process recordings on this machine, in no particular order.
 
     Parameters
@@ -211,13 +230,15 @@ def process_here(folder: Path, model: Model, jobs: int, recordings: Mapping[str,
         Relative to the folder.
     on_done : callable
         Called with the outcomes of each chunk.
+    features : Path, optional
+        As for `process_chunk`.
     """
     chunks = list(in_chunks(recordings, jobs))
     if jobs == 1:
         for chunk in chunks:
-            on_done(process_chunk(folder, chunk, model))
+            on_done(process_chunk(folder, chunk, model, features))
         return
-    setup = (os.fspath(folder), model.to_bytes(), model.name)
+    setup = (folder, model.to_bytes(), model.name, features)
     while chunks:
         suspects = _run(chunks, min(jobs, len(chunks)), CHUNKS_AHEAD, setup, on_done)
         alone = [{name: stamp} for chunk in suspects for name, stamp in chunk.items()]
@@ -226,7 +247,7 @@ def process_here(folder: Path, model: Model, jobs: int, recordings: Mapping[str,
                 on_done([Outcome(name, reason=CRASHED) for name in chunk])
 
 
-def _run(left: list[Chunk], jobs: int, ahead: int, setup: tuple[str, bytes, str], on_done: OnDone) -> Iterable[Chunk]:
+def _run(left: list[Chunk], jobs: int, ahead: int, setup: Setup, on_done: OnDone) -> Iterable[Chunk]:
     """Process chunks, which are taken off the list; return those in progress when a process died."""
     in_progress: dict[Future[list[Outcome]], Chunk] = {}
     with suppress(BrokenExecutor), _processes(jobs, setup) as pool:
@@ -241,7 +262,7 @@ def _run(left: list[Chunk], jobs: int, ahead: int, setup: tuple[str, bytes, str]
 
 
 @contextmanager
-def _processes(jobs: int, setup: tuple[str, bytes, str]) -> Iterator[ProcessPoolExecutor]:
+def _processes(jobs: int, setup: Setup) -> Iterator[ProcessPoolExecutor]:
     """Start a pool, and stop it at once if something goes wrong."""
     others = set(multiprocessing.active_children())
     context = start_server(__name__)  # so that Ctrl-C, which a terminal sends to all processes, reaches the parent only
@@ -272,15 +293,16 @@ def _await_start(pool: ProcessPoolExecutor, jobs: int) -> None:
 
 _folder: Path
 _model: Model
+_features: Path | None
 
 
-def _begin(folder: str, model: bytes, name: str) -> None:
+def _begin(folder: Path, model: bytes, name: str, features: Path | None) -> None:
     """Load the model once a process; signals are left to the parent."""
-    global _folder, _model
+    global _folder, _model, _features
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _folder, _model = Path(folder), Model.from_bytes(model, name=name)
+    _folder, _model, _features = folder, Model.from_bytes(model, name=name), features
 
 
 def _end_with_parent() -> None:
@@ -292,4 +314,4 @@ def _end_with_parent() -> None:
 
 
 def _work(chunk: Chunk) -> list[Outcome]:
-    return process_chunk(_folder, chunk, _model)
+    return process_chunk(_folder, chunk, _model, _features)

@@ -132,5 +132,6 @@ def _usage(error: click.ClickException, arguments: Sequence[str]) -> str:
     if message.startswith("No such command") and (os.path.exists(arguments[0]) or os.path.splitext(arguments[0])[1]):
         example = "batch {} -o results/" if os.path.isdir(arguments[0]) else "classify {}"
         return f"{one_line(arguments[0])} is not a command; try popclass {example.format(one_line(arguments[0]))}"
-    where = context.command_path if context is not None else "popclass"
+    called = " ".join(["popclass", *arguments[:1]]) if arguments[0] in commands.commands else "popclass"
+    where = context.command_path if context is not None else called
     return f"{message[:1].lower()}{message[1:]}; see {where} --help"

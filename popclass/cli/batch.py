@@ -29,8 +29,8 @@ files are listed as skipped. A recording that cannot be used gets a row with the
 classified, and the exit code is 1.
 
   popclass batch recordings/ -o results/
-  popclass batch recordings/ -o results/ --manifest recordings/manifest.csv --jobs 2
-  popclass batch /shared/recordings/ -o results/ --scheduler tcp://node1:8786 --to parquet
+  popclass batch recordings/ -o results/ --manifest recordings/manifest.csv
+  popclass batch /shared/recordings/ -o results/ --scheduler tcp://node1:8786
   popclass batch recordings/ -o results/ --report
 
 RESULTS_DIR gets events.csv, bursts.csv (bursts with a joint event), recordings.csv (one row for every file found),
@@ -44,7 +44,7 @@ columns of your own begin with x_ and are carried into every table.
 
 @click.command(help=_HELP, cls=options.Command)
 @click.argument("folder", type=options.PATH)
-@options.path("-o", "RESULTS_DIR", "Folder for results.", "results_dir", required=True)
+@options.checked("-o", options.folder, "RESULTS_DIR", "Folder for results.", "results_dir", required=True)
 @options.model
 @options.path("--manifest", "CSV", "Table with subject, site etc. of the recordings.")
 @options.site
@@ -96,6 +96,10 @@ def batch(folder: str, results_dir: str, report: bool, quiet: bool, **settings: 
         print_error(f"{one_line(row.recording)}: {row.reason}")
     failed = len(result.failed)
     pages_failed = _write_pages(result, folder, quiet, settings) if report else 0
+    if not report and not quiet and (earlier := Path(results_dir) / "report.html").exists():
+        print_note(
+            f"warning: {one_line(str(earlier))} is from an earlier run; give --report to write it with these labels"
+        )
     warn_if_useless(settings["model"])
     if not failed + pages_failed:
         return 0
@@ -118,17 +122,17 @@ def _write_pages(result: BatchResult, folder: str, quiet: bool, settings: dict[s
 
 
 def _status(now: BatchProgress) -> str:
-    """Return the text before the progress bar.
+    """Return the text before the progress bar, short enough for 80 columns: files, hours of audio, times real time.
 
     Examples
     --------
     >>> from popclass.batch.worker import BatchProgress
     >>> _status(BatchProgress(done=1200, total=24000, failed=3, audio_s=36000.0, elapsed_s=40.0, share=0.05))
-    '1,200 of 24,000 files, 3 failed, 10.0 h of audio at 900 times real time'
+    '1,200 of 24,000 files, 3 failed, 10.0 h, 900x'
     """
     failed = f", {now.failed:,} failed" if now.failed else ""
-    speed = "" if now.speed is None else f" at {now.speed:,.0f} times real time"
-    return f"{now.done:,} of {now.total:,} files{failed}, {now.audio_s / 3600:.1f} h of audio{speed}"
+    speed = "" if now.speed is None else f", {now.speed:,.0f}x"
+    return f"{now.done:,} of {now.total:,} files{failed}, {now.audio_s / 3600:.1f} h{speed}"
 
 
 def _summary(result: BatchResult) -> str:

@@ -37,7 +37,7 @@ A RECORDING is any audio file (WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF, m4a, 3gp, w
 channels), or - for standard input.
 
   popclass classify hip.m4a --site hip
-  popclass classify first.wav second.wav --subject P07 --site mcp -o events.csv
+  popclass classify 1.wav 2.wav --subject P07 --site mcp -o events.csv
   popclass classify back.wav --site lumbar --report back.html --symptom pain
   popclass classify knuckles.flac --format audacity -o knuckles.txt
   ffmpeg -i film.mp4 -f wav - | popclass classify - --format jsonl
@@ -193,6 +193,9 @@ One row an event, one column a feature.
 def features(recordings: tuple[str, ...], output: str) -> int:
     """Run `popclass features`."""
     check_paths(recordings, output)
+    suffix = PurePath(output).suffix.lower()
+    if output != STDOUT and suffix not in (".csv", ".txt", ""):
+        raise UsageError(f"{one_line(output)}: features are written as CSV only; end the name in .csv")
     check_writable(output)
 
     from popclass.extraction import extract_events

@@ -18,7 +18,7 @@ also gets clips.csv, with recording and event of each clip. Recordings that are 
 and reported, and the exit code is 1.
 
   popclass clips results/ -o clips/
-  popclass clips results/ -o clips/ --label cavitation --label snapping --between 0.9 1
+  popclass clips results/ -o clips/ --label cavitation --between 0.9 1
   popclass clips results/ -o to_label/ --label uncertain -n 50
   popclass train clips/ -o mine.onnx
 
@@ -27,9 +27,9 @@ popclass train ignores the folder 'uncertain': listen to its clips and move them
 """
 
 
-@click.command(help=_HELP, cls=options.Command)
+@click.command(help=_HELP, short_help="Cut sounds out of the recordings of a batch.", cls=options.Command)
 @click.argument("results_dir", type=options.PATH)
-@options.path("-o", "DIR", "New or empty folder for the clips.", "out_dir", required=True)
+@options.checked("-o", options.folder, "DIR", "New or empty folder for the clips.", "out_dir", required=True)
 @click.option("--label", "labels", multiple=True, metavar="L", help="Label to cut; repeatable (default: all).")
 @options.checked("--between", options.probability, "P P", "Lowest and highest probability of the label, 0-1.", nargs=2)
 @options.number("-n", "Maximum number of clips for each label (default: all).", least=1)

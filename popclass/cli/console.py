@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -35,6 +36,7 @@ _ADVICE = {
 }
 
 STDIN = "-"
+_MANY = 50  # recordings; so many were not typed, but named by the shell
 T = TypeVar("T")
 Progress = Callable[..., None]
 """Callback with the amount done, the total (None if unknown), and optionally the current step."""
@@ -95,6 +97,10 @@ def check_paths(recordings: Sequence[str], output: str) -> None:
     from popclass.audio.paths import AUDIO_SUFFIXES
 
     seen: set[str] = set()
+    for first, last in combinations(range(len(recordings)), 2) if len(recordings) <= _MANY else ():
+        name = " ".join(recordings[first : last + 1])
+        if not os.path.exists(recordings[first]) and os.path.isfile(name):
+            raise UsageError(f"{one_line(name)} is one recording: put the name in quotes, since it has spaces")
     for recording in recordings:
         place = recording if recording == STDIN else os.path.realpath(recording)
         if place in seen:

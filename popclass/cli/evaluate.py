@@ -43,7 +43,7 @@ def _prevalence(text: str, option: str) -> tuple[str, float]:
 @click.command(help=_HELP, cls=options.TrainCommand)
 @click.argument("labelled", type=options.PATH)
 @options.model
-@options.path("-o", "DIR", "Folder for scores, events, report and figures.", "output")
+@options.checked("-o", options.folder, "DIR", "Folder for scores, events, report and figures.", "output")
 @click.option("--partial", is_flag=True, help="Ignore sounds without a label instead of counting them as 'other'.")
 @options.path("--second", "LABELLED", "Labels of a second observer.")
 @options.path("--compare", "MODEL.onnx", "Second model, on the same recordings; default is the bundled one.")
@@ -62,6 +62,7 @@ def evaluate(
     """Run `popclass evaluate`."""
     from popclass.evaluation import evaluate as run
     from popclass.evaluation.output import check_folder
+    from popclass.formats.terminal import wrapped
 
     if output == STDOUT:
         raise UsageError("-o -: an evaluation is a folder; name one that is new or empty")
@@ -81,7 +82,7 @@ def evaluate(
         )
     if output is not None:
         found.save(output)
-    write_text(STDOUT, found.table())
+    write_text(STDOUT, wrapped(found.table()))
     for note in found.scores["notes"]:
         print_note(f"note: {note}")
     if output is not None:

@@ -52,7 +52,8 @@ standard input: WAV, or raw samples with --rate, --channels and --encoding.
   popclass listen --site mcp
   arecord -f S16_LE -r 48000 -t wav | popclass listen - --site knee
   ffmpeg -f pulse -i default -f wav - | popclass listen - --format jsonl
-  sox -d -t raw -e signed -b 16 -r 44100 -c 1 - | popclass listen - --rate 44100 --encoding s16le
+  sox -d -t raw -e signed -b 16 -r 44100 -c 1 - |
+    popclass listen - --rate 44100 --encoding s16le
 
 An event is reported at its end, classified by its sound alone (revision 0), and again under the same number
 when its label changes; the last revision is final. Ctrl-C ends the command.
@@ -72,7 +73,7 @@ when its label changes; the last revision is final. Ctrl-C ends the command.
 @options.number("--channels", "Channels of raw samples or device (default: 1).", 1, 8)
 @click.option("--encoding", type=_Encoding(_ENCODINGS), help="Encoding of raw samples; without it, WAV is expected.")
 @click.option("--format", "style", type=click.Choice(("table", "jsonl")), default="table", help="Output format.")
-@options.path("--save", "DIR", "Save sounds and labels for popclass train.", "folder")
+@options.checked("--save", options.folder, "DIR", "Save sounds and labels for popclass train.", "folder")
 @options.path("--session", "FILE", "Continue or begin the session in this file; saved every minute.")
 def listen(source: str | None, style: str, folder: str | None, session: str | None, **more: Any) -> int:
     """Run `popclass listen`; `more` holds the options of the samples, and of the listener as it names them."""

@@ -6,8 +6,10 @@ imported.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import PurePath
 from typing import Any
 
 import click
@@ -17,8 +19,11 @@ from popclass.schema import CLASS_FREQUENCIES, COUNT_BY, FROM_MODEL, PER_BURST
 from popclass.timing.sites import MOST_CAVITIES, lookup
 from popclass.utils.duration import LONGEST_S, SHORTEST_S, format_duration, parse_duration
 from popclass.utils.extras import require_train
+from popclass.utils.text import one_line
 
 PATH = click.Path()
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".txt", ".xls", ".xlsx", ".ods", ".parquet")
+_SUFFIXES_OF_FILES = (*_TABLES, ".md", ".htm", ".html", ".pdf", ".png", ".zip", ".onnx", ".wav", ".flac")
 Check = Callable[[str, str], Any]
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -27,9 +32,11 @@ class Command(click.Command):
     """Command whose examples, from the first indented line of its help on, follow the options."""
 
     def __init__(self, *, help: str, **settings: Any) -> None:
-        """Split the help, and keep the lines of the examples as they are."""
+        """Split the help, and keep the lines of the examples and of lists as they are."""
         text, _, examples = help.rstrip().partition("\n\n  ")
-        epilog = f"\b\nExamples:\n  {examples}".replace("\n\n", "\n\n\b\n")
+        first, *others = f"Examples:\n  {examples}".split("\n\n")
+        paragraphs = (f"\b\n{part}" if "\n  " in f"\n{part}" else part for part in others)
+        epilog = "\n\n".join([f"\b\n{first}", *paragraphs])
         super().__init__(help=text, epilog=epilog, **settings)
 
 
@@ -87,6 +94,14 @@ def _subject(text: str, option: str) -> str:
     if not text.strip():
         raise UsageError(f"{option} is empty: give a name or number, or omit it")
     return text.strip()
+
+
+def folder(text: str, option: str) -> str:
+    """Return the name of a folder for results, or raise UsageError if it ends like that of a file."""
+    suffix = PurePath(text).suffix.lower()
+    if suffix in _SUFFIXES_OF_FILES and not os.path.isdir(text):
+        raise UsageError(f"{option} {one_line(text)}: results are a folder, but {suffix} ends a file; name a folder")
+    return text
 
 
 def probability(text: str, option: str) -> float:

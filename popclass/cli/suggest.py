@@ -22,8 +22,8 @@ a table for popclass train --partial. A table (.csv) holds them as 'unsure', whi
 you write a class.
 
   popclass suggest recordings/ -o to_label.html
-  popclass suggest recordings/ -o to_label.html -n 50 --manifest recordings/manifest.csv
-  popclass suggest recordings/ -o more.html --model mine.onnx --labels to_label.labels.csv
+  popclass suggest recordings/ -o to_label.html -n 50 --manifest manifest.csv
+  popclass suggest recordings/ -o more.html --labels to_label.labels.csv
   popclass suggest recordings/ -o to_label.csv
   popclass train to_label.labels.csv --partial -o mine.onnx
 
@@ -32,7 +32,7 @@ LABELLED is as for popclass train --partial. The same recordings, model and labe
 """
 
 
-@click.command(help=_HELP, cls=options.TrainCommand)
+@click.command(help=_HELP, short_help="Suggest the sounds to label next.", cls=options.TrainCommand)
 @click.argument("folder", type=options.PATH)
 @options.path("-o", "PAGE.html|CSV", "Page for labelling, or table to fill in.", "output", required=True)
 @options.number("-n", "Number of sounds.", 1, MOST, default=20)

@@ -28,16 +28,19 @@ that cannot be read are skipped and reported, and the exit code is 1.
 
   popclass train labelled/
   popclass train labels.csv -o mine.onnx --classifier forest
-  popclass train recordings/ -o mine.onnx               # recordings/REC.wav with recordings/REC.txt
+  popclass train recordings/ -o mine.onnx     # REC.wav with REC.txt in it
   popclass train labels.csv --base mine.onnx --partial
-  popclass train labels.csv --base none                 # a model of these labels alone
+  popclass train labels.csv --base none       # a model of these labels alone
 
 LABELLED is one of
-  a folder with a folder of short clips per class: labelled/cavitation/*.wav, labelled/snapping/, labelled/other/
-  a CSV, or a folder with a labels.csv or downloads of reports (PAGE.labels.csv): file,start_s,label and, where
-    known, end_s,subject,site,recorded_at
-  a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or Raven selection tables
-    (REC.Table.1.selections.txt, REC.selections.txt) beside them, or one such recording
+  a folder with a folder of short clips per class: labelled/cavitation/*.wav,
+    labelled/snapping/, labelled/other/
+  a CSV, or a folder with a labels.csv or downloaded PAGE.labels.csv:
+    file,start_s,label and, where known, end_s,subject,site,recorded_at
+  a folder of recordings with Audacity label tracks (REC.txt for REC.wav) or
+    Raven selection tables (REC.Table.1.selections.txt, REC.selections.txt)
+    beside them, or one such recording
+
 In a CSV and in tracks, sounds without a label are 'other', and a recording with an empty track is verified to
 hold nothing but 'other'. Recordings that are labelled only in part need --partial. Sounds labelled 'unsure', or
 in a folder of that name, are left out.
@@ -69,6 +72,7 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
     check_writable(path, force=force)
     check_writable(card_path, force=force)
 
+    from popclass.formats.terminal import wrapped
     from popclass.metrics import tables
     from popclass.model.limitations import reason_against
     from popclass.training import train as train_model
@@ -82,7 +86,7 @@ def train(labelled: str, output: str, force: bool, **settings: Any) -> int:  # s
     # Two trainings at once must not leave the card of one beside the model of the other, nor one without the other.
     with placing(card_path, card(model, title=path.stem), force=force):
         model.save(path, force=force)
-    write_text(STDOUT, tables.describe(model.info["scores"]))
+    write_text(STDOUT, wrapped(tables.describe(model.info["scores"])))
     # A model stores the beginning of a warning, without the names of recordings after it.
     training = model.info["training"]
     others = [text for text in training["remarks"] if not any(warning.startswith(text) for warning in warnings)]

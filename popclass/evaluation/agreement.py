@@ -1,7 +1,8 @@
 """Agreement of two observers, and of the model with each of them on the same recordings.
 
 Recordings are the same if both label files lead to one file, or to files of the same bytes. Labels of two observers
-match as those of the model do, within 10 ms of each other (`popclass.evaluation.matching.pair_labels`).
+match up to 50 ms from each other, and events match labels as far away (`popclass.evaluation.matching`). People differ
+by more than the 10 ms of the scores of detection, which would lower the ceiling and cut off the differences of onsets.
 
 Kappa is that of the sounds that at least one of a pair has labelled; what the other has not is `other`, as everywhere
 in evaluation, and so is what the model has not found. A sound that the model labels `other` and nobody has labelled
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from popclass.errors import LabelError
 from popclass.evaluation.counts import COUNT_FIGURES, count_figures, with_limits
 from popclass.evaluation.detection import onset_errors
-from popclass.evaluation.matching import cases_of, groups_of_recordings, pair_labels
+from popclass.evaluation.matching import OBSERVERS_S, cases_of, groups_of_recordings, pair_labels
 from popclass.labels import LabelledRecording, LabelRow
 from popclass.labels.records import UNSURE
 from popclass.metrics.agreement import intraclass_correlation, kappa
@@ -128,6 +129,7 @@ def score_observers(shared: Shared, results: Mapping[str, RecordingResult], *, p
         "recordings": len(pairs),
         "only_first": list(shared.only_first),
         "only_second": list(shared.only_second),
+        "window_s": OBSERVERS_S,
         "intervals_over": over,
         "kappa": both["kappa"],
         "icc": both["icc"],
@@ -174,7 +176,7 @@ def _rows(recording: LabelledRecording) -> list[LabelRow]:
 def _answers(recording: LabelledRecording, results: Mapping[str, RecordingResult], complete: bool) -> list[Pair]:
     """Return the labels that an observer and the model gave to the sounds of a recording."""
     found = []
-    for case in cases_of(recording, results[recording.name].events, {}):
+    for case in cases_of(recording, results[recording.name].events, {}, by_hand=True):
         answer = OTHER if case.event is None else case.event.label
         if case.truth is not None and (complete or case.event is not None):
             found.append((case.truth, answer))

@@ -9,6 +9,7 @@ A second model gets the same events where both have the same front end.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -250,6 +251,8 @@ def _check_prevalence(prevalence: Mapping[str, float], classes: Sequence[str]) -
         if name not in classes:
             raise UsageError(f"prevalence of '{one_line(name)}': the classes of the model are {', '.join(classes)}")
         check_number(share_, f"prevalence of {name}", 0, 1)
+    if math.fsum(prevalence.values()) > 1:
+        raise UsageError(f"prevalence of {', '.join(prevalence)}: shares of all sounds may add up to 1, not to more")
 
 
 def _metadata(recording: LabelledRecording) -> Metadata:

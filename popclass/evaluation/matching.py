@@ -3,7 +3,13 @@
 A point marks an onset, and so does an interval of at most 10 ms: an event matches if its onset lies at most 10 ms away.
 In a longer interval any onset from 10 ms before its start to its end may match, and the strongest event does, as in
 training (`popclass.labels.matching`). An interval that starts exactly at an onset was exported and matches that onset
-before all others. A maximum matching (Raffel et al. 2014, ISMIR: `mir_eval`) is not unique and may
+before all others.
+
+Labels set by hand differ by more. Where two observers are compared, labels match up to 50 ms from each other, the
+window of `mir_eval.onset`, and events match labels as far away: a narrower window would make the model look worse than
+the observers. An event outside a stretch costs its distance, so that one inside comes first.
+
+A maximum matching (Raffel et al. 2014, ISMIR: `mir_eval`) is not unique and may
 give a label its neighbour's event. Among the maximum matchings the one with the least total distance is taken, by
 linear assignment (Crouse 2016, IEEE Trans. Aerosp. Electron. Syst. 52(4), as scipy solves it).
 
@@ -26,6 +32,8 @@ from popclass.labels.records import EXACT_S, ONSET_S, ROUNDING_S, UNSURE
 from popclass.results import Event
 
 WINDOW_S = ONSET_S  # largest distance of an onset from the label that marks it
+OBSERVERS_S = 0.050  # the same between labels that two people set by hand, and between these and events
+_MARGIN_S = OBSERVERS_S - WINDOW_S
 _WEAKEST_S = 1e-7  # cost of an interval's weakest event: less than a sample, so that distances decide first
 
 MATCHED, MISSED, UNLABELLED = "matched", "missed", "unlabelled"
@@ -34,7 +42,7 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 
-def pair(rows: Sequence[LabelRow], events: Sequence[Event]) -> list[tuple[int, int]]:
+def pair(rows: Sequence[LabelRow], events: Sequence[Event], *, by_hand: bool = False) -> list[tuple[int, int]]:
     """Match events to labelled sounds.
 
     Parameters
@@ -43,6 +51,8 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event]) -> list[tuple[int, i
         In any order.
     events : sequence of Event
         In any order.
+    by_hand : bool
+        Whether labels reach up to `OBSERVERS_S` instead of `WINDOW_S`, and as much farther behind their end.
 
     Returns
     -------
@@ -61,19 +71,22 @@ def pair(rows: Sequence[LabelRow], events: Sequence[Event]) -> list[tuple[int, i
     exported = {i: j for i, j in starts.items() if not rows[i].names_onset}
     free = np.ones(len(events), dtype=bool)
     free[list(exported.values())] = False
-    reach = [near[free[near] & (i not in exported)] for i, near in enumerate(_reach(rows, onsets))]
+    within = _reach(rows, onsets, _MARGIN_S if by_hand else 0.0)
+    reach = [near[free[near] & (i not in exported)] for i, near in enumerate(within)]
 
     def cost(i: int, candidates: Indices) -> Array:
-        if rows[i].names_onset:
-            return np.abs(onsets[candidates] - rows[i].start_s)
-        level = levels[candidates]
-        return np.asarray(_WEAKEST_S * (level.max() - level) / max(float(np.ptp(level)), 1.0))
+        row, level = rows[i], levels[candidates]
+        if row.names_onset:
+            return np.abs(onsets[candidates] - row.start_s)
+        early, late = row.start_s - WINDOW_S - ROUNDING_S - onsets[candidates], onsets[candidates] - row.end_s
+        outside = np.maximum(np.maximum(early, late), 0.0)
+        return np.asarray(outside + _WEAKEST_S * (level.max() - level) / max(float(np.ptp(level)), 1.0))
 
     return sorted([*exported.items(), *_cheapest(reach, len(events), cost)])
 
 
 def pair_labels(first: Sequence[LabelRow], second: Sequence[LabelRow]) -> list[tuple[int, int]]:
-    """Match the labels of two observers: those that overlap or lie at most 10 ms apart, the closest starts together.
+    """Match the labels of two observers: those that overlap or lie at most 50 ms apart, the closest starts together.
 
     Parameters
     ----------
@@ -92,7 +105,7 @@ def pair_labels(first: Sequence[LabelRow], second: Sequence[LabelRow]) -> list[t
     """
     (starts, ends), (others, others_end) = _stretches(first), _stretches(second)
     gaps = (np.maximum(others - end, start - others_end) for start, end in zip(starts, ends, strict=True))
-    reach = [np.flatnonzero(gap <= WINDOW_S + ROUNDING_S) for gap in gaps]
+    reach = [np.flatnonzero(gap <= OBSERVERS_S + ROUNDING_S) for gap in gaps]
     return sorted(_cheapest(reach, len(second), lambda i, at: np.abs(others[at] - starts[i])))
 
 
@@ -121,12 +134,12 @@ def _cheapest(
     return pairs
 
 
-def _reach(rows: Sequence[LabelRow], onsets: Array) -> list[Indices]:
-    """Return the events that each row may match."""
+def _reach(rows: Sequence[LabelRow], onsets: Array, margin_s: float) -> list[Indices]:
+    """Return the events that each row may match, with a margin on both sides."""
     order = np.argsort(onsets, kind="stable")
-    window_s = WINDOW_S + ROUNDING_S
+    window_s = WINDOW_S + ROUNDING_S + margin_s
     first = np.searchsorted(onsets[order], [row.start_s - window_s for row in rows], side="left")
-    last = [row.start_s + window_s if row.names_onset else row.end_s for row in rows]
+    last = [row.start_s + window_s if row.names_onset else row.end_s + margin_s for row in rows]
     stop = np.searchsorted(onsets[order], last, side="right")
     return [order[a:b] for a, b in zip(first, stop, strict=True)]
 
@@ -189,7 +202,13 @@ class Case:
         return 0.0 if self.row is None else self.row.start_s
 
 
-def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilities: Mapping[str, Array]) -> list[Case]:
+def cases_of(
+    recording: LabelledRecording,
+    events: Sequence[Event],
+    probabilities: Mapping[str, Array],
+    *,
+    by_hand: bool = False,
+) -> list[Case]:
     """Return the cases of one recording in order of time.
 
     Parameters
@@ -199,6 +218,8 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilitie
         With their labels.
     probabilities : mapping of str to ndarray, shape (events, classes)
         Of each reading.
+    by_hand : bool
+        As `pair` takes it.
     """
     own = [{name: table[i] for name, table in probabilities.items()} for i in range(len(events))]
     if recording.whole == UNSURE:
@@ -209,7 +230,7 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilitie
         labels, taken = [(recording.whole, None)], {} if best is None else {0: best}
     else:
         rows = [row for row in recording.rows if row.label]
-        labels, taken = [(row.label, row) for row in rows], dict(pair(rows, events))
+        labels, taken = [(row.label, row) for row in rows], dict(pair(rows, events, by_hand=by_hand))
     unsure = [row for truth, row in labels if truth == UNSURE and row is not None]
     missed = [
         Case(recording, truth, row, None, {})
@@ -217,7 +238,8 @@ def cases_of(recording: LabelledRecording, events: Sequence[Event], probabilitie
         if i not in taken and truth != UNSURE
     ]
     truths = {at: labels[i] for i, at in taken.items()}
-    covered = {int(i) for near in _reach(unsure, np.array([event.start_s for event in events])) for i in near}
+    onsets = np.array([event.start_s for event in events])
+    covered = {int(i) for near in _reach(unsure, onsets, _MARGIN_S if by_hand else 0.0) for i in near}
     detected = []
     for i, event in enumerate(events):
         truth, label = truths.get(i, (None, None))

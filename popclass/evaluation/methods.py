@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from popclass.evaluation.report import listed
-from popclass.utils.text import one_line
+from popclass.utils.text import counted, one_line
 
 GAP = "**[TO FILL IN: {}]**"
 
@@ -24,6 +24,6 @@ def methods(scores: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    environment.filters |= {"line": one_line, "listed": listed}
+    environment.filters |= {"line": one_line, "listed": listed, "counted": counted}
     environment.globals["gap"] = GAP.format
     return environment.get_template("methods.md").render(scores)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,11 @@ class Evaluation:
     failed: tuple[str, ...] = ()
     counted: Counted = field(default_factory=Counted)
     observed: Sequence[tuple[int, int]] = ()
+
+    def __repr__(self) -> str:
+        found = Counter(case.status for case in self.cases)
+        counts = ", ".join(f"{number} {status}" for status, number in found.items())
+        return f"<Evaluation of {self.scores['model']['name']!r}: {counts or 'no sounds'}>"
 
     @property
     def classes(self) -> tuple[str, ...]:

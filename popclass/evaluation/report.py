@@ -15,10 +15,10 @@ from popclass.evaluation.study_report import (
     observer_parts,
     prevalence_parts,
     ranged,
-    subgroup_rows,
+    subgroup_parts,
 )
 from popclass.metrics.tables import figure, markdown_table, table, with_interval
-from popclass.utils.text import one_line
+from popclass.utils.text import counted, one_line
 
 Rows = list[list[str]]
 Scores = Mapping[str, Any]
@@ -51,7 +51,7 @@ def markdown(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) 
     """
     lines = []
     for heading, parts in (*_summary(scores), *_details(scores, figures, errors)):
-        lines += [heading] if heading and any(parts) else []
+        lines += [heading] if any(parts) else []
         lines += [part if isinstance(part, str) else markdown_table(part) for part in parts if part]
     return "\n\n".join(lines) + "\n"
 
@@ -59,7 +59,7 @@ def markdown(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) 
 def _summary(scores: Scores) -> Sections:
     yield "# Evaluation", [_recordings(scores), warning(scores["recordings"]), _brackets(scores)]
     yield "## Detection", _detection(scores)
-    if scores["labels"]:
+    if scores["labels"] or scores["end_to_end"]["false_joint_calls"]["per_minute"] is not None:
         yield "## From recording to answer", _answers(scores["end_to_end"])
     yield "## Classification", _classification(scores)
     yield "## Counts", count_parts(scores["counts"])
@@ -69,13 +69,15 @@ def _summary(scores: Scores) -> Sections:
 
 def _details(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) -> Sections:
     classification = scores["classification"]
+    ranked: list[Any] = []
     for name in ("sound", "both") if classification["events"] else ():
-        explained = f"Of each class, {READINGS[name]}, the class that the model would name taken for the answer:"
-        yield "", [explained, _ranked_rows(classification["readings"][name]["classes"])]
+        ranked.append(f"Of each class, {READINGS[name]}, the class that the model would name taken for the answer:")
+        ranked.append(_ranked_rows(classification["readings"][name]["classes"]))
+    yield "## Classification of each class", ranked
     yield "## Calibration", calibration_parts(scores["calibration"])
     yield "## Net benefit", benefit_parts(scores["net_benefit"])
     for part in scores["subgroups"]:
-        yield f"## Subgroups by {one_line(part['column'])}", [subgroup_rows(part)]
+        yield f"## Subgroups by {one_line(part['column'])}", subgroup_parts(part)
     for name, parts in (("subject", classification["subjects"]), ("site", classification["sites"])):
         if parts:
             yield f"## By {name}", [_part_rows(name, parts)]
@@ -94,11 +96,11 @@ def _recordings(scores: Scores) -> str:
     info = scores["recordings"]
     subjects = f" of {info['subjects']} subjects" if info["subjects"] > 1 else ""
     counts = listed(scores["labels"]) or "no labelled sound"
-    line = f"{info['heard']} recordings{subjects}, {info['minutes']:.1f} minutes: {counts}."
+    line = f"{counted(info['heard'], 'recording')}{subjects}, {info['minutes']:.1f} minutes: {counts}."
     if info["clips_without_event"]:
-        line += f" In {info['clips_without_event']} clips no event was detected."
+        line += f" In {counted(info['clips_without_event'], 'clip')} no event was detected."
     if info["failed"]:
-        line += f" {len(info['failed'])} recordings failed and are ignored."
+        line += f" {counted(len(info['failed']), 'recording')} failed and ignored."
     return line
 
 
@@ -135,7 +137,7 @@ def _detection(scores: Scores) -> list[Any]:
         precision = f"not defined ({found['precision_undefined']})"
     line = (
         f"Detection, onsets within {1e3 * found['window_s']:g} ms: {found['matched']} of {found['labelled']} labelled "
-        f"sounds found, {found['detected']} events. Precision {precision}, recall {recall}, F {f}."
+        f"sounds found, {counted(found['detected'], 'event')}. Precision {precision}, recall {recall}, F {f}."
     )
     error = found["onset_error_ms"]
     if error["n"]:
@@ -205,19 +207,30 @@ def _part_rows(what: str, parts: Sequence[Scores]) -> Rows:
 
 def _input_rows(scores: Scores) -> Rows:
     info, model = scores["inputs"], scores["model"]
-    labels, drawn = info["label_files_sha256"], info["options"]["intervals"]
+    drawn, second, compared = info["options"]["intervals"], info["second"], scores["comparison"]
     rows = {
         "": "",
         "popclass": scores["popclass"],
         "command": f"`{info['command']}`",
-        "model": f"{model['name']}, SHA-256 `{model['sha256']}`",
-        "labels": f"{info['labelled']}, {info['label_files']} label files"
-        + (f", SHA-256 `{labels}`" if labels else ""),
+        "model": _model(model),
+        **({"compared with": _model(compared["model"])} if compared else {}),
+        "labels": _label_files(info),
+        **({"second observer": _label_files(second)} if second else {}),
         "recordings": f"{scores['recordings']['heard']}, SHA-256 `{info['recordings_sha256']}`",
         "intervals": f"{drawn['level']:.0%}, {drawn['draws']} draws",
         "versions": ", ".join(f"{name} {version}" for name, version in info["versions"].items()),
     }
     return [[name, _cell(value)] for name, value in rows.items()]
+
+
+def _model(model: Scores) -> str:
+    return f"{one_line(model['name'])}, SHA-256 `{model['sha256']}`"
+
+
+def _label_files(info: Scores) -> str:
+    digest = info["label_files_sha256"]
+    files = counted(info["label_files"], "label file")
+    return f"{info['labelled']}, {files}" + (f", SHA-256 `{digest}`" if digest else "")
 
 
 def _rows(*rows: Sequence[Any]) -> Rows:

@@ -120,8 +120,10 @@ def decision_curves(curves: Mapping[str, Any]) -> Figure:
         axes.plot(at, [point["all"] for point in curve], color=_GREY, linestyle="--", label="call all sounds")
         axes.axhline(0, color="black", linewidth=1, label="call none")
         top = max([0.01, *(value for value in (curve[0]["all"], *model) if value is not None)])
+        highest = max([top, *(high for _, _, high in spans)])
+        lowest = min([-0.35 * top, *(low for _, low, _ in spans)])
         axes.set(title=name, xlabel="called from this probability on", ylabel="net benefit (true calls a sound)")
-        axes.set(xlim=(0, 1), ylim=(-0.35 * top, 1.15 * top))
+        axes.set(xlim=(0, 1), ylim=(max(lowest, -highest), 1.15 * highest))
     handles = {label: line for axes in made.axes for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     made.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False)
     return made

@@ -48,10 +48,11 @@ def count_parts(counts: Scores) -> list[Any]:
     by_label, elsewhere = counts["labels"], counts["rows_without_label"]
     note = (
         "Cavitations, the expected number less the labelled one; a limit lies 1.96 standard deviations from the bias. "
-        f"In bounds: true numbers within the {counts['bounds_level']:.0%} bounds. {counts['bursts_without_row']} "
-        f"labelled bursts have no row in bursts.csv; {elsewhere['rows']} rows have no labelled cavitation, "
-        f"{elsewhere['expected']:.1f} expected in them. Labels named cavitation instead of expected numbers, by "
-        f"recording: bias {figure(by_label['bias'])}, concordance {figure(by_label['concordance'])}."
+        f"In bounds: true numbers within the {counts['bounds_level']:.0%} bounds. "
+        f"{counted(counts['bursts_without_row'], 'labelled burst')} without a row in bursts.csv; "
+        f"{counted(elsewhere['rows'], 'row')} without a labelled cavitation, {elsewhere['expected']:.1f} expected in "
+        f"them. Labels named cavitation instead of expected numbers, by recording: bias {figure(by_label['bias'])}, "
+        f"concordance {figure(by_label['concordance'])}."
     )
     return [rows, note]
 
@@ -83,7 +84,11 @@ def observer_parts(observers: Scores | None) -> list[Any]:
         agreement = (ranged(one["kappa"], spans["kappa"]), ranged(one["icc"], spans["icc"]))
         rows.append([" and ".join(one["raters"]), str(one["sounds"]), shown, *agreement])
     late, counts = observers["onset_difference_ms"], observers["counts"]
-    parts: list[Any] = [f"{line}. The agreement of the observers is the ceiling for that of the model.", rows]
+    line += (
+        f". Labels match up to {1e3 * observers['window_s']:g} ms apart, and sounds match labels as far away. "
+        "The agreement of the observers is the ceiling for that of the model."
+    )
+    parts: list[Any] = [line, rows]
     if late["n"]:
         parts.append(
             f"Onsets of {late['n']} sounds that both mark: median distance {late['median']:.2f} ms, 95 % within "
@@ -141,8 +146,8 @@ def benefit_parts(curves: Scores) -> list[Any]:
     return [explained, rows] if len(rows) > 1 else []
 
 
-def subgroup_rows(part: Scores) -> Rows:
-    """Return a row for each value of a column and each joint class."""
+def subgroup_parts(part: Scores) -> list[Any]:
+    """Return a row for each value of a column and each joint class, and the false joint calls of each value."""
     rows = [
         [part["column"], "recordings", "class", "labelled", "sensitivity", "specificity", "positive predictive value"]
     ]
@@ -153,7 +158,13 @@ def subgroup_rows(part: Scores) -> Rows:
                 values = (ranged(each[key], each["intervals"][key]) for key in keys)
                 name = one_line(one["name"]).replace("|", "\\|")
                 rows.append([name, str(one["recordings"]), each["class"], str(each["labelled"]), *values])
-    return rows
+    calls = [[part["column"], "minutes", "false joint calls", "a minute"]]
+    for one in part["parts"]:
+        false, name = one["false_joint_calls"], one_line(one["name"]).replace("|", "\\|")
+        if false["per_minute"] is not None:
+            rate = ranged(false["per_minute"], false["interval"])
+            calls.append([name, f"{false['minutes']:.1f}", str(false["count"]), rate])
+    return [rows, *([calls] if len(calls) > 1 else [])]
 
 
 def comparison_parts(comparison: Scores | None, model: Scores) -> list[Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -57,6 +58,19 @@ def render(parts: Iterable[RenderableType]) -> str:
     for part in parts:
         console.print(part)
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
+
+
+def wrapped(text: str) -> str:
+    """Return text with its sentences broken between words if standard output is a terminal; tables stay as they are.
+
+    Lines of a table have two spaces between their cells.
+    """
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    lines = text.split("\n")
+    whole = (line if "  " in line else textwrap.fill(line, width, break_on_hyphens=False) for line in lines)
+    return "\n".join(whole)
 
 
 def terminal_table(results: Sequence[RecordingResult], *, show_all: bool = False) -> str:

@@ -77,7 +77,9 @@ def _name(name: Any) -> str:
 def _source(name: str, given: Any) -> dict[str, Any]:
     """Return the fields of `LabelledRecording` that a recording given in memory or by its path sets."""
     if not isinstance(given, tuple):
-        return {"path": Path(check_path(given, f"the recording {one_line(name)}"))}
+        if isinstance(given, str | os.PathLike):
+            return {"path": Path(check_path(given, f"the recording {one_line(name)}"))}
+        given = ()
     if len(given) != 2 or np.ndim(given[1]):
         raise UsageError(f"the recording {one_line(name)} is not a path or a pair of samples and sample rate")
     array = as_array(given[0], f"the samples of {one_line(name)}")

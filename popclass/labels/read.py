@@ -15,12 +15,13 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from popclass.audio.decode import holds_audio
-from popclass.errors import LabelError
+from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import read_columns
 from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note, read_name
 from popclass.labels.sidecar import (
@@ -79,6 +80,8 @@ def read_labels(source: str | os.PathLike[str]) -> Labels:
     ...     read_labels(folder).recordings[0].rows
     (LabelRow(start_s=1.5, end_s=1.5, label='cavitation'),)
     """
+    if isinstance(source, Mapping):
+        raise UsageError("labelled recordings in memory need their labels: give a table as labels=")
     return note_unsure(_read(Path(check_path(source, "labelled recordings"))))
 
 
@@ -208,7 +211,10 @@ def _check_class_folder(folder: Path, inner: Path, clips: list[Path]) -> None:
         found = f"'{one_line(inner.name)}' holds folders ({abbreviated(below)}), which seem to be the classes"
         wanted = f"give {one_line(str(inner))} itself, or list the recordings in a {TABLE} with their subjects"
         raise LabelError(f"{shown}: {found}; {wanted}")
-    check_class_names({read_name(inner.name): (1, shown)})
+    try:
+        check_class_names({read_name(inner.name): (1, shown)})
+    except LabelError as error:
+        raise LabelError(f"{error}; folders in {shown} are read as classes") from None
     if tables := [path for path in list_files(inner) if path.name.lower().endswith(TABLE)]:
         found = f"by folders of classes, and in {one_line(tables[0].relative_to(folder).as_posix())}"
         raise LabelError(f"{shown}: labelled twice: {found}; move its rows into a {TABLE} in the folder itself")

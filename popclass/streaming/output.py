@@ -34,7 +34,7 @@ EVENTS = 12
 NOTICES = 3
 DRAW_EVERY_S = 0.25
 MIN_DB = -90.0
-METER_WIDTH = 40
+METER_WIDTH = 24  # its line fits 80 columns
 LEVEL_S = 0.050
 FLOOR_S = 3.0
 FLOOR_QUANTILE = 0.3
@@ -271,13 +271,15 @@ class View(Sink):
         from rich.table import Column, Table
         from rich.text import Text
 
-        number, time, p = (Column(name, justify="right") for name in ("event", "time", "p"))
-        table = Table(number, time, "label", p, "sound alone", "timing", box=None, pad_edge=False)
+        classes = list(next(iter(self._events.values())).probabilities) if self._events else []
+        heads = [f"sound alone\n{name}" if name == classes[0] else f"\n{name}" for name in classes]
+        number, time, p, *alone = (Column(name, justify="right") for name in ("\nevent", "\ntime", "\np", *heads))
+        table = Table(number, time, "\nlabel", p, *alone, "\ntiming", box=None, pad_edge=False)
         for event in self._events.values():
             style = "yellow" if event.timing == REFRACTORY else _STYLES.get(event.label, "")
-            sound = "  ".join(f"{name} {value:.2f}" for name, value in event.probabilities.items())
+            sound = [f"{value:.2f}" for value in event.probabilities.values()]
             probability = "" if event.p_label is None else f"{event.p_label:.2f}"
-            cells = (str(event.event), _clock(event.start_s), event.label, probability, sound, event.timing_reason)
+            cells = (str(event.event), _clock(event.start_s), event.label, probability, *sound, event.timing_reason)
             table.add_row(*map(Text, cells), style=style)
         return table
 

@@ -139,7 +139,8 @@ def lookup(name: str) -> Site:
             if each in site.synonyms:
                 return site
     names = {**{word: site.name for site in known.values() for word in (site.name, *site.synonyms)}, **_SUGGESTED}
-    near = [wanted] if wanted in names else difflib.get_close_matches(wanted, names, n=1)
+    words = [word for word in (wanted, *wanted.split("-")) if word in names]  # such as left-hip
+    near = words or difflib.get_close_matches(wanted, names, n=1)
     meant = names[near[0]] if near else ()
     suggested = [meant] if isinstance(meant, str) else meant
     hint = f"; did you mean {' or '.join(map(repr, suggested))}?" if suggested else ""

@@ -2,10 +2,11 @@
 
 The predictions of the base are corrected (`popclass.training.correction`). The correction is shrunk so strongly that a
 few labels can do little harm. It is dropped if held-out groups speak against it by more than the standard error over
-the groups; where five or more subjects are held out, if its loss is higher at all. The loss is that of the target
-(`popclass.training.losses`). Choosing the strength on so few labels did worse than one strength for all
-(docs/research/learning-curve.md); only many events of the same few subjects shrink it more. Scores are nested: whether
-to correct is decided anew without each fold. Labels that cannot be split into folds leave the base as it is.
+the groups; where five or more subjects are held out, if its loss is higher at all; and if it never finds a class that
+the base finds. The loss is that of the target (`popclass.training.losses`). Choosing the strength on so few labels did
+worse than one strength for all (docs/research/learning-curve.md); only many events of the same few subjects shrink it
+more. Scores are nested: whether to correct is decided anew without each fold. If the base stays as it is, the scores
+are its own, as it has seen none of the events. Labels that cannot be split into folds leave the base as it is.
 
 The adapted model keeps the front end, the context weights and the novelty measure of the base. The new events join the
 references of that measure, so that a person's own sounds are not novel any more. The thresholds of the base stay, too,
@@ -32,7 +33,7 @@ from popclass.training.correction import Correction, Scale, base_probabilities, 
 from popclass.training.cross_validation import Arrays, tracked
 from popclass.training.folds import EVENT, SUBJECT, Folds, Names, make_folds
 from popclass.training.graphs import corrected_graph
-from popclass.training.losses import target_losses
+from popclass.training.losses import never_found, target_losses
 from popclass.training.settings import AUTO, FitConfig, choose_thresholds, run_info
 from popclass.training.thresholds import BALANCED, PRECISE, PRECISION, HeldOut, is_joint, joint_thresholds
 from popclass.utils.text import counted
@@ -107,6 +108,8 @@ def choose_correction(
     before, after = target_losses(target, y, p, frequencies), target_losses(target, y, corrected)
     if clearly_better(before, after, groups) or (strict and before.mean() < after.mean()):
         return None
+    if never_found(target, y, corrected) > never_found(target, y, p, frequencies):
+        return None
     return fit_correction(p, X, y, scale, strength)
 
 
@@ -144,6 +147,9 @@ class Adaptation:
         Held-out probabilities of the base, the corrected base and the baseline. Without folds there is only the base.
     losses : ndarray, shape (n,)
         Held-out loss of each event by the corrected base; not set without folds.
+    missed, missed_by_base : int
+        Classes with events that the base never finds on held-out groups, with its correction and as it is; not set
+        without folds.
 
     Raises
     ------
@@ -171,8 +177,9 @@ class Adaptation:
             Remarks on them.
         """
         base, config = self.base, self.config
-        corrected = self.held_out.get(CORRECTED, self.p)
-        correction = self.choose(np.arange(len(self.y))) if self.splits else None
+        correction = self.choose(np.arange(len(self.y))) if self.splits and self.missed <= self.missed_by_base else None
+        # what is written is scored: an unchanged base has seen none of these events
+        corrected = self.p if correction is None else self.held_out[CORRECTED]
         novelty, held_out_novelty = self.extend_novelty()
         frequencies = None if correction else base.frequencies.tolist()
         thresholds, uncertain = self.thresholds(corrected, held_out_novelty, frequencies)
@@ -233,6 +240,8 @@ class Adaptation:
             if chosen := self.choose(train):
                 corrected[test], priors[test] = chosen.apply(self.p[test], self.X[test]), frequencies[test]
         self.losses = target_losses(self.config.target, self.y, corrected, priors)
+        self.missed = never_found(self.config.target, self.y, corrected, priors)
+        self.missed_by_base = never_found(self.config.target, self.y, self.p, self.base.frequencies)
         return {BASE: self.p, CORRECTED: corrected, BASELINE: frequencies}
 
     def extend_novelty(self) -> tuple[Novelty, np.ndarray]:

@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 """Called with a description, how many steps are done, and how many there are."""
 Job = tuple[str, tuple[int, ...]]  # a classifier, and the numbers of the folds that are left out
 Arrays = dict[str, np.ndarray]
-Losses = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of the events, from their classes and probabilities
+Rank = Callable[[np.ndarray, np.ndarray], Any]  # lower is better, from the classes and probabilities of events
 
 WORKERS = 2  # threads; the result does not depend on how many
 EVENTS_FOR_DIRICHLET = 1000  # of each class
@@ -44,7 +44,9 @@ INVERSE_TEMPERATURES = (0.1, 4.0)  # least and largest
 
 
 def tracked(steps: Iterable[Any], description: str, total: int, progress: Progress | None) -> Iterator[Any]:
-    """Yield the results of steps, and report each when it has been handled."""
+    """Yield the results of steps, and report the beginning, and each when it has been handled."""
+    if progress is not None:
+        progress(description, 0, total)
     for done, step in enumerate(steps, start=1):
         yield step
         if progress is not None:
@@ -94,11 +96,11 @@ class CrossValidation:
             kind: p if kind == BASELINE else cross_calibrated(p, y, self._tests) for kind, p in self.raw.items()
         }
 
-    def best(self, losses: Losses) -> str:
-        """Return the candidate with the least loss."""
-        return min(self.kinds, key=lambda kind: losses(self.y, self.held_out[kind]).mean())
+    def best(self, rank: Rank) -> str:
+        """Return the candidate with the lowest rank."""
+        return min(self.kinds, key=lambda kind: rank(self.y, self.held_out[kind]))
 
-    def nest(self, losses: Losses) -> tuple[np.ndarray, list[str]] | None:
+    def nest(self, rank: Rank) -> tuple[np.ndarray, list[str]] | None:
         """Repeat the selection without each outer fold.
 
         Returns
@@ -118,8 +120,8 @@ class CrossValidation:
         nested, chosen = np.empty_like(self.raw[self.kinds[0]]), []
         for i, (train, test) in enumerate(splits):
             inner, others = {kind: self._gather(kind, i) for kind in self.kinds}, tests[:i] + tests[i + 1 :]
-            loss = {kind: losses(y[train], cross_calibrated(p, y, others)[train]).mean() for kind, p in inner.items()}
-            best = min(self.kinds, key=lambda kind: loss[kind])
+            ranks = {kind: rank(y[train], cross_calibrated(p, y, others)[train]) for kind, p in inner.items()}
+            best = min(self.kinds, key=lambda kind: ranks[kind])
             nested[test] = fit_calibration(inner[best][train], y[train]).apply(inner[best][test])
             chosen.append(best)
         return nested, chosen

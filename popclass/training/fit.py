@@ -29,7 +29,7 @@ from popclass.training.context import ContextSamples, inherit_context
 from popclass.training.cross_validation import Arrays, CrossValidation, fit_calibration
 from popclass.training.folds import SUBJECT, Folds, Names, index_classes, make_folds
 from popclass.training.graphs import base_logs, stacked_graph
-from popclass.training.losses import target_losses
+from popclass.training.losses import never_found, rank, target_losses
 from popclass.training.open_set import learn_open_set
 from popclass.training.selection import EVENTS_NEEDED, MANY_EVENTS, candidate_tables, compare
 from popclass.training.settings import AUTO, FitConfig, choose_thresholds, run_info
@@ -116,7 +116,7 @@ class _Fit:
             self.classes, self.y = adaptation.base.classes, adaptation.y  # its order
         folds = {"folds": config.folds, "seed": config.seed}
         self.splits: Folds = make_folds(self.y, groups, classes=self.classes, grouped_by=config.grouped_by, **folds)
-        self.losses = partial(target_losses, config.target)
+        self.losses, self.rank = partial(target_losses, config.target), partial(rank, config.target)
 
     def model(self, samples: ContextSamples | None) -> Model:
         """Return the model of the candidate with the least loss, or that of the base if nothing is clearly better."""
@@ -128,10 +128,16 @@ class _Fit:
         tested = CrossValidation(tables, self.y, self.splits, mfcc=mfcc, **options)
         remarks: list[str] = []
         if replaces and adaptation is not None:
-            losses = {kind: self.losses(self.y, tested.held_out[kind]) for kind in tested.kinds}
+            missed = {kind: never_found(config.target, self.y, tested.held_out[kind]) for kind in tested.kinds}
+            fewest = min([adaptation.missed, *missed.values()])
+            losses = {
+                kind: self.losses(self.y, tested.held_out[kind]) for kind, number in missed.items() if number == fewest
+            }
             measure = "balanced log loss" if config.target == BALANCED else "log loss"
             compared = losses, adaptation.losses, self.groups, config.grouped_by
             better, remark = compare(*compared, seed=config.seed, measure=measure)
+            if missed and not losses:
+                remark = "the base stays, since models of these labels alone never find a class that it finds"
             if not better:
                 return adaptation.model(tested.held_out, [remark] if remark else [])
             remarks.append(remark)
@@ -156,8 +162,8 @@ class _Fit:
     ) -> Model:
         """Return the model of the best of the tested candidates."""
         X, y, classes, splits, config = self.X, self.y, self.classes, self.splits, self.config
-        kind, seed = tested.best(self.losses), config.seed
-        held_out, nested = tested.held_out[kind], tested.nest(self.losses)
+        kind, seed = tested.best(self.rank), config.seed
+        held_out, nested = tested.held_out[kind], tested.nest(self.rank)
         stacked = kind.endswith(STACKED)
         if stacked and self.adaptation is not None:  # the context stage of the base was trained with its novelty
             novelty, held_out_novelty = self.adaptation.extend_novelty()

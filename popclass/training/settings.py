@@ -15,7 +15,7 @@ from popclass.metrics.bootstrap import mean_interval, score_with_intervals
 from popclass.metrics.scores import log_losses, score
 from popclass.training import classifiers
 from popclass.training.cross_validation import Arrays, Progress
-from popclass.training.folds import Folds, Names
+from popclass.training.folds import EVENT, Folds, Names
 from popclass.training.thresholds import (
     BALANCED,
     NOVELTY,
@@ -137,11 +137,13 @@ def run_info(
     """
     events, y = Counter(labels), np.array([classes.index(label) for label in labels])
     found = Counter(name for name, _ in set(zip(labels, groups, strict=True)))
+    # events of one recording are not independent: intervals over them would be far too narrow
+    drawn = [EVENT] * len(labels) if config.grouped_by == EVENT else groups
     candidates = {}
     for kind, p in held_out.items():
         figures = score(y, p, classes)
         totals = {key: figures[key] for key in ("log_loss", "balanced_accuracy", "brier", "ece")}
-        candidates[kind] = {**totals, "interval": mean_interval(log_losses(y, p), groups, seed=config.seed)}
+        candidates[kind] = {**totals, "interval": mean_interval(log_losses(y, p), drawn, seed=config.seed)}
     return {
         "created_by": f"popclass {version('popclass')}",
         "versions": {name: version(name) for name in LIBRARIES},
@@ -157,6 +159,6 @@ def run_info(
             "grouped_by": config.grouped_by,
             "groups": len(set(groups)),
             "candidates": candidates,
-            "held_out": score_with_intervals(y, best, classes, groups, seed=config.seed),
+            "held_out": score_with_intervals(y, best, classes, drawn, seed=config.seed),
         },
     }

@@ -345,3 +345,15 @@ def test_starts_within_seconds(tmp_path):
     with running(tmp_path / "p") as app:
         assert json.loads(app.request("GET", "api/state")[2])["recordings"] == []
     assert time.monotonic() - began < 60
+
+
+def test_moved_project(tmp_path):
+    """A project that was moved is classified anew, since its journal names the folder."""
+    recordings.write(tmp_path / "old" / "recordings" / "a.wav", SOUNDS, seconds=2.0)
+    with running(tmp_path / "old") as started:
+        before = started.classified(1)["recordings"]
+    (tmp_path / "old").rename(tmp_path / "new")
+    with running(tmp_path / "new") as started:
+        state = started.classified(1)
+    assert state["errors"] == []
+    assert state["recordings"] == before

@@ -11,7 +11,7 @@ import soundfile as sf
 
 from popclass.app import sounds as module
 from popclass.app.sounds import cut_clip, given_labels, load_sounds, queue_data, read_project_labels
-from popclass.batch import classify_folder
+from popclass.batch import classify_folder, features
 from popclass.errors import AudioError, UsageError
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
 from popclass.model.model import Model
@@ -75,6 +75,10 @@ def label_first(project, model, labels):
     return write_labels(project, rows)
 
 
+def labels_of(sounds):
+    return [event.label for result in sounds.results.values() for event in result.events]
+
+
 def test_load_same_as_batch(project, model):
     sounds = load_sounds(project, model)
     batch = classify_folder(
@@ -82,7 +86,7 @@ def test_load_same_as_batch(project, model):
     )
     rows = batch.events
     assert len(rows) >= 15
-    assert [row["label"] for row in rows] == list(sounds.labels)
+    assert [row["label"] for row in rows] == labels_of(sounds)
     assert [row["recording"] for row in rows] == sounds.search.recordings
     np.testing.assert_allclose([row["p_snapping"] for row in rows], _acoustic(sounds, "snapping"), atol=1e-4)
 
@@ -102,6 +106,19 @@ def test_load_from_cache(project, model, extracted):
     np.testing.assert_array_equal(again.search.probabilities, fresh.search.probabilities)
     assert again.search.events == fresh.search.events
     assert again.search.infos == fresh.search.infos
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_load_after_batch(project, model, extracted, jobs):
+    """A batch keeps the features on its way, the same as are computed here."""
+    fresh = load_sounds(project, model)
+    cache = {path.name: path.read_bytes() for path in (project / ".cache").iterdir()}
+    shutil.rmtree(project / ".cache")
+    place = project / "recordings"
+    classify_folder(place, project / "results", model=model, jobs=jobs, features=project / ".cache")
+    assert {path.name: path.read_bytes() for path in (project / ".cache").iterdir()} == cache
+    np.testing.assert_array_equal(load_sounds(project, model).search.X, fresh.search.X)
+    assert extracted == []
 
 
 def test_load_changed_recording(project, model, extracted):
@@ -131,8 +148,8 @@ def test_load_damaged_cache(project, model, extracted, damage):
     assert first.read_bytes() == data
 
 
-def test_load_other_front_end(project, model, extracted, monkeypatch):
-    monkeypatch.setattr(module, "__version__", "0.0.0")
+def test_load_other_version(project, model, extracted, monkeypatch):
+    monkeypatch.setattr(features, "__version__", "0.0.0")
     load_sounds(project, model)
     assert extracted == ["a.wav", "b.wav", "c.wav"]
 
@@ -154,6 +171,28 @@ def test_load_before(project, model, extracted):
     after = load_sounds(project, model, before=before)
     assert extracted == ["d.wav"]
     assert list(after.processed) == ["a.wav", "b.wav", "c.wav", "d.wav"]
+
+
+@pytest.mark.parametrize("change", ["recording", "subject", "site", "removed"])
+def test_load_before_same_labels(project, model, change):
+    """Subjects of whom nothing has changed keep their results, and all labels are as without an earlier result."""
+    manifest = project / "recordings.csv"
+    lines = ["file,subject,site", *(f"recordings/{name}.wav,{who},mcp" for name, who in zip("abc", "PPQ", strict=True))]
+    manifest.write_text("\n".join(lines) + "\n")
+    before = load_sounds(project, model)
+    text = manifest.read_text()
+    if change == "recording":
+        recordings.write(project / "recordings" / "a.wav", SOUNDS[:2], seed=9)
+    elif change == "removed":
+        (project / "recordings" / "a.wav").unlink()
+        manifest.write_text(text.replace("recordings/a.wav,P,mcp\n", ""))
+    else:
+        changed = {"subject": "a.wav,R,mcp", "site": "a.wav,P,hip"}[change]
+        manifest.write_text(text.replace("a.wav,P,mcp", changed))
+    after = load_sounds(project, model, before=before)
+    assert after.results["c.wav"] is before.results["c.wav"]
+    assert after.results["b.wav"] is not before.results["b.wav"]
+    assert after.results == load_sounds(project, model).results
 
 
 def test_load_progress(project, model):
@@ -245,7 +284,7 @@ def test_map_columns(project, model):
     assert found["recordings"] == ["a.wav", "b.wav", "c.wav"]
     assert found["subjects"] == ["P-a", "P-b", "P-c"]
     assert [found["recordings"][at] for at in found["recording"]] == sounds.search.recordings
-    assert [found["labels"][at] for at in found["label"]] == list(sounds.labels)
+    assert [found["labels"][at] for at in found["label"]] == labels_of(sounds)
     assert [found["labels"][at] for at in found["mine"] if at >= 0] == ["tendon", "unsure"]
     assert found["event"][:3] == [1, 2, 3]
 

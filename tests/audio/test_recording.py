@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile as sf
 from hypothesis import given, settings
@@ -486,3 +487,16 @@ def test_mp4_without_beginning(tmp_path, encode):
 def test_broken_link(tmp_path):
     (tmp_path / "a.wav").symlink_to(tmp_path / "nowhere.wav")
     assert error_of(tmp_path / "a.wav") == f"{tmp_path}/a.wav: is a link whose target is missing"
+
+
+@pytest.mark.parametrize("index", [range(9600), range(5, 9605), range(9600, 0, -1)])
+def test_array_like(index):
+    samples = np.sin(np.arange(9600) / 10)
+    with open_recording(pd.Series(samples, index=index), sample_rate=48_000) as recording:
+        assert np.array_equal(np.concatenate(list(recording.blocks()))[:, 0], samples.astype(np.float32))
+
+
+@pytest.mark.parametrize("values", [["a"], [None], ["1.0"]])
+def test_array_like_text(values):
+    with pytest.raises(AudioError, match="not an array of numbers"):
+        open_recording(pd.Series(values, dtype=object), sample_rate=48_000)

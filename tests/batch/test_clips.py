@@ -11,7 +11,7 @@ import recordings
 import soundfile as sf
 
 import popclass
-from popclass.batch.clips import _wav, clip_name, cut_clips
+from popclass.batch.clips import Clips, _wav, clip_name, cut_clips
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.extraction import extract_events
 from popclass.labels import read_labels
@@ -310,3 +310,20 @@ def test_wav_exact(values, tmp_path):
     found, rate = sf.read(tmp_path / "a.wav", dtype="float32")
     assert np.array_equal(found, samples)
     assert rate == 8000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"results_dir": None}, "results cannot be of type NoneType"),
+        ({"out_dir": 3}, "a folder of clips cannot be of type int"),
+        ({"recordings": b"x"}, "a folder of recordings cannot be of type bytes"),
+    ],
+)
+def test_cut_clips_wrong_type(archive, tmp_path, arguments, message):
+    with pytest.raises(UsageError, match=message):
+        cut_clips(**({"results_dir": archive / "results", "out_dir": tmp_path / "clips"} | arguments))
+
+
+def test_clips_repr(tmp_path):
+    assert repr(Clips(tmp_path, (), {"other": 2, "snapping": 0}, (), 1)) == f"<Clips in '{tmp_path}': 2 other>"

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from popclass.batch import classify_folder, worker
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Journal, read_entries, seal, to_line
+from popclass.batch.journal import Journal, can_continue, read_entries, seal, to_line
 from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import OutputError
@@ -522,3 +522,22 @@ def test_main_fresh_interrupted(archive, model, tmp_path, monkeypatch, capfd):
     assert [path.name for path in results.iterdir()] == [JOURNAL]
     assert main([*line, "-o", str(results)]) == 1
     assert {name: (results / name).read_bytes() for name in TABLES} == before
+
+
+def test_can_continue(archive, model, done, tmp_path):
+    """Not for another folder or version, as a batch refuses them; other options are no hindrance."""
+    results = shutil.copytree(done, tmp_path / "results")
+    assert can_continue(results, archive)
+    assert can_continue(tmp_path / "none", archive)
+    moved = shutil.copytree(archive, tmp_path / "moved")
+    assert not can_continue(results, moved)
+    with pytest.raises(OutputError, match="is of another folder"):
+        classify_folder(moved, results, model=model[0])
+    classify_folder(moved, results, model=model[0], fresh=True)
+    assert can_continue(results, moved)
+
+
+@pytest.mark.parametrize(("line", "expected"), [(b"", True), (b'{"journal":3,"pop', True), (b'{"journal":}\n', False)])
+def test_can_continue_damaged(tmp_path, line, expected):
+    (tmp_path / JOURNAL).write_bytes(line)
+    assert can_continue(tmp_path, tmp_path) is expected

@@ -16,6 +16,7 @@ import recordings
 from popclass.batch import classify_folder, worker
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import Journal, read_entries, to_line
+from popclass.batch.result import BatchResult
 from popclass.batch.worker import extract_one
 from popclass.cli import main
 from popclass.errors import LabelError, ModelError, OutputError, UsageError
@@ -669,3 +670,8 @@ def test_classify_folder_notices(model, tmp_path):
     assert "recorded_at of 1 recording lies in the future: 1.wav" in lines
     assert any(line.startswith("the results are written among the recordings") for line in lines)
     assert lines[-1] == "2 recordings have the same content as others; see warnings in recordings.csv"
+
+
+def test_batch_result_repr(tmp_path):
+    empty = BatchResult((), ("cavitation", "other"), tmp_path)
+    assert repr(empty) == f"<BatchResult in '{tmp_path}', 0 recordings, 0 failed: no events>"

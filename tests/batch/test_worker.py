@@ -69,7 +69,7 @@ def test_main_progress_bar(folder, model, tmp_path, monkeypatch):
     line = ["batch", str(folder), "-o", str(tmp_path / "out"), "--model", str(model[1]), "--jobs", "1"]
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert main(line) == 1
-    assert re.search(r"5 of 5 files, 1 failed, 0\.0 h of audio at [\d,]+ times real time", sys.stderr.getvalue())
+    assert re.search(r"5 of 5 files, 1 failed, 0\.0 h, [\d,]+x", sys.stderr.getvalue())
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert main([*line, "--quiet", "--fresh"]) == 1
     assert "files" not in sys.stderr.getvalue()

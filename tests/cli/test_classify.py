@@ -342,3 +342,9 @@ def test_classify_useless_model(run, recording, tmp_path):
     assert "warning:" in err[-1]
     assert "Do not use this model" in err[-1]
     assert not any("Do not use" in line for line in run("classify", recording)[2])
+
+
+@pytest.mark.parametrize("name", ["features.xlsx", "features.json", "features.tsv"])
+def test_features_suffix(run, recording, tmp_path, name):
+    assert_refused(run("features", recording, "-o", tmp_path / name), name, "CSV only", ".csv")
+    assert not (tmp_path / name).exists()

@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from cli_runner import process
+from cli_runner import assert_refused, process
 
 from popclass.cli import classify as classify_command
 from popclass.cli import main
@@ -21,6 +22,8 @@ COMMANDS = (
     ["model", "show"],
     ["sites"],
     ["synth"],
+    ["listen"],
+    ["suggest"],
 )
 
 
@@ -33,6 +36,14 @@ def test_help_examples(run, command):
     assert (code, err) == (0, [])
     assert "Usage: popclass" in out
     assert "popclass" in out.split("Example")[-1] or command in (["model"], ["sites"])
+
+
+@pytest.mark.parametrize("command", [[], *COMMANDS], ids=" ".join)
+def test_help_fits_80_columns(run, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = run(*command, "--help")
+    assert max(map(len, out.splitlines())) <= 80
+    assert not [line for line in out.splitlines() if line.endswith("...") and "Usage" not in line], "nothing is cut"
 
 
 def test_help_imports():
@@ -105,3 +116,31 @@ def test_main_recorded_at_bounds(tmp_path, capfd):
     assert "lies before 1900; check the year" in capfd.readouterr().err
     assert main(["classify", "a.wav", "--recorded-at", "9000-01-01T00:00"]) == 2
     assert "warning: --recorded-at 9000-01-01T00:00:00 lies in the future" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("command", "option"), [("classify", "--report"), ("batch", "-o"), ("train", "--folds")])
+def test_main_option_without_value(run, command, option):
+    assert_refused(run(command, "x", option), "requires an argument", f"see popclass {command} --help")
+
+
+@pytest.mark.parametrize("name", ["left hip.wav", "Hüfte links  3.wav"])
+def test_main_spaces_without_quotes(run, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    name = " ".join(name.split())
+    Path(name).touch()
+    Path("other.wav").touch()
+    assert_refused(run("classify", "other.wav", *name.split()), name, "put the name in quotes")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["batch", "rec", "-o", "events.csv"],
+        ["clips", "results", "-o", "clips.zip"],
+        ["evaluate", "labels.csv", "-o", "scores.JSON"],
+        ["listen", "-", "--save", "kept.wav"],
+    ],
+    ids=lambda value: value[0],
+)
+def test_main_file_for_folder(run, arguments):
+    assert_refused(run(*arguments), arguments[-1], "name a folder")

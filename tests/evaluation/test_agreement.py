@@ -77,9 +77,9 @@ def test_pair_labels_points_and_stretches():
     first = [LabelRow(1.0, 1.0, "a"), LabelRow(2.0, 2.3, "a"), LabelRow(3.0, 3.0, "a")]
     second = [
         LabelRow(1.009, 1.009, "b"),
-        LabelRow(1.02, 1.02, "b"),
+        LabelRow(1.1, 1.1, "b"),
         LabelRow(2.2, 2.5, "b"),
-        LabelRow(3.02, 3.02, "b"),
+        LabelRow(3.06, 3.06, "b"),
     ]
     assert pair_labels(first, second) == [(0, 0), (1, 2)]
     assert pair_labels([], second) == []
@@ -96,10 +96,43 @@ def test_pair_labels_as_mir_eval():
     for _ in range(50):
         ours, theirs = (np.unique(rng.integers(0, 60, 15)) * 2.5e-3 for _ in range(2))
         rows = ([LabelRow(at, at, "a") for at in times.tolist()] for times in (ours, theirs))
-        assert len(pair_labels(*rows)) == len(mir_eval.util.match_events(ours, theirs, 0.010 + 1e-9))
+        assert len(pair_labels(*rows)) == len(mir_eval.util.match_events(ours, theirs, 0.050 + 1e-9))
 
 
 # Scores
+
+
+def jittered(rng, shift_s, length_s=0.0):
+    """Labels of one sound a second, up to `shift_s` early or late, as points or as stretches."""
+    rows = []
+    for second in range(1, 31):
+        at = second + rng.uniform(-shift_s, shift_s)
+        rows.append(LabelRow(at, at + length_s, ("cavitation", "snapping", "other")[second % 3]))
+    return LabelledRecording(Path("a"), "a", tuple(rows))
+
+
+@pytest.mark.parametrize("length_s", [0.0, 0.017, 0.2])
+@pytest.mark.parametrize("shift_s", [0.005, 0.015, 0.03])
+def test_observers_differ_in_time_only(shift_s, length_s):
+    """Neither the ceiling nor the model may look worse because people mark an onset some milliseconds apart."""
+    ours, theirs = jittered(np.random.default_rng(0), 0.0), jittered(np.random.default_rng(1), shift_s, length_s)
+    events = [(row.start_s, row.label) for row in ours.rows]
+    found = score_observers(share([ours], [theirs]), {"a": result("a", *events)}, partial=False)
+    assert [(one["sounds"], one["kappa"]) for one in found["pairs"]] == [(30, 1), (30, 1), (30, 1)]
+    if not length_s:
+        late = [1e3 * abs(b.start_s - a.start_s) for a, b in zip(ours.rows, theirs.rows, strict=True)]
+        assert found["onset_difference_ms"]["median"] == pytest.approx(np.median(late))
+
+
+def test_observers_farther_apart_differ():
+    found = compare([(1.0, "cavitation")], [(1.06, "cavitation")], [(1.0, "cavitation")])
+    both, ours, theirs = (one["agreement"] for one in found["pairs"])
+    assert (both, ours, theirs) == (0, 1, 0)
+
+
+def test_observers_unsure_by_hand_covers_event():
+    found = compare([(1.0, "unsure"), (2.0, "other")], [(2.0, "other")], [(1.03, "cavitation"), (2.0, "other")])
+    assert pairs_of(found)["observer 1", "model"]["sounds"] == 1
 
 
 def test_observers_equal():

@@ -117,10 +117,20 @@ def test_evaluate_no_events(tmp_path, model, labelled):
     assert found.cases == ()
     assert found.scores["classification"]["events"] == 0
     assert found.scores["detection"]["recall"] is None
+    assert "False joint calls, where no joint sound is labelled: 0 in 0.0 minutes" in found.table()
     found.save(tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *("scores.json", "events.csv", "counts.csv", "report.md", "methods.md")
     }
+
+
+def test_evaluate_verified_negatives_only(tmp_path, model):
+    """False joint calls are shown although there is no label to score."""
+    recordings.write(tmp_path / "a.wav", ["cavitation"] * 3, seconds=1.4)
+    (tmp_path / "labels.csv").write_text("file,start_s,end_s,label\na.wav,,,\n")
+    found = popclass.evaluate(tmp_path, model=model)
+    assert found.scores["end_to_end"]["false_joint_calls"]["count"] == 3
+    assert "False joint calls, where no joint sound is labelled: 3 in 0.0 minutes" in found.table()
 
 
 def test_evaluate_unknown_labels(tmp_path, model, labelled):
@@ -303,7 +313,7 @@ def test_command_failed_recording(tmp_path, model, capfd, labelled):
     (folder / "1.wav").write_bytes(b"no audio")
     assert main(["evaluate", str(folder), "--model", str(tmp_path / "m.onnx")]) == 1
     out, err = capfd.readouterr()
-    assert "1 recordings failed" in out
+    assert "1 recording failed" in out
     assert "1.wav" in err
     (folder / "0.wav").write_bytes(b"no audio")
     with pytest.raises(AudioError, match="none of 2 recordings"):
@@ -342,7 +352,9 @@ def test_command_second_and_compare(tmp_path, model, capfd, labelled):
     assert scores["inputs"]["command"] == words
     assert scores["inputs"]["second"]["label_files"] == 1
     assert (tmp_path / "out" / "observers.png").is_file()
-    report = (tmp_path / "out" / "report.md").read_text()
+    report, methods = ((tmp_path / "out" / name).read_text() for name in ("report.md", "methods.md"))
+    digests = (comparison["model"]["sha256"], scores["inputs"]["second"]["label_files_sha256"])
+    assert all(f"SHA-256 `{digest}`" in text for digest in digests for text in (report, methods))
     assert all(f"## {name}\n" in report for name in ("Counts", "Observers", "Two models", "Calibration", "Net benefit"))
 
 
@@ -353,6 +365,10 @@ def test_command_second_and_compare(tmp_path, model, capfd, labelled):
         (["cavitation=2"], "allowed is a number from 0 to 1"),
         (["cavitation=0.1", "cavitation=0.2"], "a class is named twice"),
         (["cough=0.1"], "prevalence of 'cough': the classes of the model are cavitation"),
+        (
+            ["cavitation=0.7", "snapping=0.7"],
+            "prevalence of cavitation, snapping: shares of all sounds may add up to 1",
+        ),
     ],
 )
 def test_command_wrong_prevalence(tmp_path, model, capfd, labelled, given, message):

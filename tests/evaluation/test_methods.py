@@ -21,6 +21,7 @@ def test_methods_facts_and_gaps(scores):
     text = methods(scores)
     assert scores["model"]["sha256"] in text
     assert scores["inputs"]["recordings_sha256"] in text
+    assert "match up to 50 ms apart" in text
     assert "2 recordings of 2 participants" in text
     assert "| labelled sounds | 6 (2 cavitation, 2 other, 2 snapping) |" in text
     assert "A second observer labelled 2 of the recordings." in text

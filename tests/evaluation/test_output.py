@@ -69,6 +69,8 @@ def test_save_files(saved):
     assert all((out / name).read_bytes().startswith(b"%PDF") for name in papers)
     report = (out / "report.md").read_text()
     assert all(f"]({name})" in report for name in pictures)
+    section = report.split("## Classification of each class\n")[1].split("## ")[0]
+    assert section.count("| class | n | precision |") == 2
     for name in pictures:
         pixels = imread(out / name)
         assert min(pixels.shape[:2]) > 300
@@ -141,3 +143,7 @@ def test_tables_carry_own_columns():
     head, row = output._event_lines([Case(recording, "cavitation", None, None, {})], ("cavitation", "other"))
     assert head.endswith(",posterior_other,side,x_b,x_a\n")
     assert row.endswith(',left,1,"two, three"\n')
+
+
+def test_evaluation_repr():
+    assert repr(output.Evaluation({"model": {"name": "mine"}}, (), None)) == "<Evaluation of 'mine': no sounds>"

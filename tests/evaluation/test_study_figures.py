@@ -75,6 +75,8 @@ def test_decision_curves_panels():
     figure = decision_curves(curves)
     drawn(figure)
     assert [axes.get_title() for axes in figure.axes] == ["cavitation", "snapping"]
+    low, high = figure.axes[0].get_ylim()
+    assert low < 0 < 0.4 < high, "the whole interval is shown"
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["model", "95 % interval", "call all sounds", "call none"]
 

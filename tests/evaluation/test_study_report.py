@@ -8,7 +8,7 @@ from popclass.evaluation.study_report import (
     count_parts,
     observer_parts,
     prevalence_parts,
-    subgroup_rows,
+    subgroup_parts,
 )
 
 FIGURE = {
@@ -54,10 +54,17 @@ def test_comparison_baseline_scored():
     assert line.endswith("Baseline: MFCC + forest, trained on these recordings in 5 folds, which favours it.")
 
 
-def test_subgroup_rows_escape():
+def test_subgroup_parts_escape():
     keys = ("sensitivity", "specificity", "positive_predictive_value")
     one = {"class": "cavitation", "labelled": 3, **dict.fromkeys(keys, 0.5), "intervals": dict.fromkeys(keys)}
-    parts = [{"name": "a|b\n", "recordings": 2, "classes": [one, {**one, "class": "other"}]}]
-    head, row = subgroup_rows({"column": "x_sensor", "parts": parts})
-    assert head[0] == "x_sensor"
+    false = {"count": 3, "minutes": 2.0, "per_minute": 1.5, "interval": [0.5, 2.5]}
+    part = {"name": "a|b\n", "recordings": 2, "classes": [one, {**one, "class": "other"}], "false_joint_calls": false}
+    (head, row), calls = subgroup_parts({"column": "x_sensor", "parts": [part]})
+    assert head[0] == calls[0][0] == "x_sensor"
     assert row == ["a\\|b\\n", "2", "cavitation", "3", "0.500", "0.500", "0.500"]
+    assert calls[1] == ["a\\|b\\n", "2.0", "3", "1.500 (0.500 to 2.500)"]
+
+
+def test_subgroup_parts_partial():
+    part = {"name": "a", "recordings": 2, "classes": [], "false_joint_calls": {"per_minute": None}}
+    assert len(subgroup_parts({"column": "x_sensor", "parts": [part]})) == 1

@@ -120,3 +120,20 @@ def test_sparkline_points_session() -> None:
     points, duration = sparkline_points([FULL, later])
     assert duration == 3600 + FULL.duration_s
     assert points[len(FULL.events)][0] == 3600 + FULL.events[0].start_s
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_wrapped_sentences_only(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    sentence, row = (
+        "Sensitivity: found and given the class, of all labelled. " * 2,
+        "class   n  " + "0.500  " * 30 + "x",
+    )
+    text = f"{sentence.strip()}\n\n{row}\n"
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert terminal.wrapped(text) == text, "a file or pipe"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = terminal.wrapped(text).split("\n")
+    assert row in lines
+    prose = [line for line in lines if line not in (row, "")]
+    assert max(map(len, prose)) <= columns
+    assert " ".join(prose) == sentence.strip()

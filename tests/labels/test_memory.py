@@ -83,3 +83,14 @@ def test_read_records_types_refused(recordings, rows):
 def test_read_records_missing_file():
     with pytest.raises(LabelError, match="not found"):
         read_records({"a": Path("nowhere.wav")}, [{"file": "a", "start_s": 1, "label": "other"}])
+
+
+@pytest.mark.parametrize("given", [np.zeros(8), [0.0], b"a.wav"])
+def test_read_records_samples_without_rate(given):
+    with pytest.raises(UsageError, match="the recording a is not a path or a pair of samples and sample rate"):
+        read_records({"a": given}, [{"file": "a", "start_s": 1, "label": "other"}])
+
+
+def test_read_labels_mapping():
+    with pytest.raises(UsageError, match="give a table as labels="):
+        read_labels(ARRAYS)

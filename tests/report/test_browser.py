@@ -407,6 +407,15 @@ return [...document.querySelectorAll(arguments[0])].map(cell => {
 });
 """
 
+TEXT_ENDS = """
+const frame = document.querySelector("#events").getBoundingClientRect().right;
+return [...document.querySelectorAll(arguments[0])].map((each) => {
+  const range = document.createRange();
+  range.selectNodeContents(each);
+  return [range.getBoundingClientRect().right, frame];
+});
+"""
+
 
 def test_layout_phone_columns(driver: Any, folder: Path) -> None:
     """Cells do not overlap or exceed the width."""
@@ -414,6 +423,8 @@ def test_layout_phone_columns(driver: Any, folder: Path) -> None:
         open_page(driver, folder / "page.html")
         cells = driver.execute_script(BOXES, "#rows tr:first-child td")
         heads = driver.execute_script(BOXES, "#head th")
+        for right, edge in driver.execute_script(TEXT_ENDS, "#head th button"):
+            assert right <= edge - 8, "a head keeps its distance from the edge"
     assert len(cells) == len(heads) == 8
     for boxes in (heads, cells):
         assert all(0 <= left < right <= 400 for _, left, right, _, _ in boxes)
@@ -618,6 +629,31 @@ def mixed(driver: Any, folder: Path) -> Any:
     driver.execute_script("localStorage.clear()")
     open_page(driver, folder / "mixed.html")
     return driver
+
+
+NUMBERS = """
+const written = [];
+const known = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+  if (/^[0-9]$/.test(text)) written.push([this.fillStyle, this.globalAlpha]);
+  known.call(this, text, ...rest);
+};
+const wave = document.getElementById("wave");
+wave.style.width = arguments[0] + "px";
+const context = wave.getContext("2d");
+context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
+const ink = context.fillStyle;
+document.getElementById("show-all").click();
+return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done([ink, written]))));
+"""
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_number_of_marks_neutral(mixed: Any, width: int) -> None:
+    """A number stands for marks of several labels, so that it has the colour of none."""
+    ink, written = mixed.execute_script(NUMBERS, width)
+    assert written
+    assert all(each == [ink, 1] for each in written)
 
 
 def test_page_opens_at_joint_event(mixed: Any) -> None:

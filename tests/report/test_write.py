@@ -138,6 +138,9 @@ def test_page_symptoms(run: Run, recording: Path, model: str) -> None:
     # the site is unknown: it may be the back, and its urgent signs come first
     assert text.index("symptoms in both legs") < text.index("a back or joint that gives way")
     assert 'class="flag ' not in text.split("<main>")[1].split("<noscript>")[0]
+    for short, marked in (("gives way", True), ("locks", True), ("swelling", False), ("symptoms in both legs", False)):
+        line = next(line for line in text.split("<li>") if short in line.split("</li>")[0])
+        assert ("(general advice)" in line.split("</li>")[0]) == marked
     run("classify", recording, "--model", model, "--report", page, "--symptom", "pain", "--symptom", "bladder-or-bowel")
     text = page.read_text("utf-8")
     assert 'id="harmless"' not in text

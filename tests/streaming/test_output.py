@@ -107,3 +107,22 @@ def test_meter_levels():
         meter.update(scale * np.sin(np.arange(RATE) * 0.3)[:, None].astype(np.float32))
     assert meter.level_db == pytest.approx(-3.01, abs=0.05)
     assert meter.peak_db == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_view_fits_width(model, samples, width):
+    from rich.console import Console
+
+    view = View("-", Console(file=io.StringIO(), force_terminal=True, width=width))
+    listener = Listener(RATE, model=model, site="mcp", min_probability=0.0)
+    view.begin(listener)
+    view.process(samples, listener.feed(samples) + listener.close())
+    page = Console(width=width, record=True, file=io.StringIO())
+    page.print(view.page())
+    lines = page.export_text().splitlines()
+    view.close()
+    level = next(line for line in lines if line.startswith("level"))
+    assert level.endswith(" dB"), "not broken"
+    assert level.count(" dB") == 3
+    for name in ("sound alone", "cavitation", "snapping", "other", "timing"):
+        assert any(name in line for line in lines[:6])

@@ -150,6 +150,9 @@ def test_lookup_synonym(word, site):
         ("finger", "'mcp' or 'hand'"),
         ("hipp", "'hip'"),
         ("fot", "'ankle'"),
+        ("left hip", "'hip'"),
+        ("snapping-hip", "'hip'"),
+        ("my back", "'lumbar' or 'thoracic' or 'neck'"),
     ],
 )
 def test_lookup_suggestion(word, hint):

@@ -260,3 +260,24 @@ def test_adaptation_strength(base, grouped_by, strength):
     people = [f"P{i % 4}" for i in range(80)]
     made = Adaptation(base, X, [CLASSES[i] for i in y], people, FitConfig(grouped_by=grouped_by))
     assert made.strength == strength
+
+
+@pytest.mark.parametrize("rare", [3, 4, 6])
+def test_choose_correction_keeps_every_class(rare):
+    y = np.array([0] * rare + [1] * 200)
+    p = np.full((len(y), 2), [0.1, 0.9])
+    p[: rare + 60] = [0.6, 0.4]  # the base finds the rare class, and calls many others so
+    X = np.random.default_rng(0).normal(size=(len(y), 2))
+    groups, scale = [str(i) for i in range(len(y))], (np.zeros(2), np.eye(2))
+    assert choose_correction(p, X, y, groups, scale) is None
+    y[rare : rare + 60] = 0  # now the base is right
+    assert choose_correction(p, X, y, groups, scale) is not None
+
+
+@pytest.mark.parametrize("events", [6, 10, 30])
+def test_no_interval_of_one_recording(base, events):
+    X, y, _ = shifted_events(events, 1, seed=1)
+    labels, groups = [CLASSES[i] for i in y], [str(i) for i in range(events)]
+    scores = adapted(base, X, labels, groups, grouped_by="event").info["scores"]
+    assert scores["held_out"]["intervals"] is None
+    assert all(row["interval"] is None for row in scores["candidates"].values())

@@ -1,12 +1,13 @@
 """Cross-validation, nested cross-validation and calibration."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from fake_frontend import CLASSES, FakeFrontEnd
 from training_data import events, fitted
 
 from popclass.errors import LabelError
-from popclass.metrics.scores import log_losses
 from popclass.metrics.tables import BASELINE, MFCC_FOREST
 from popclass.model.calibration import Calibration
 from popclass.training import cross_validation
@@ -14,6 +15,7 @@ from popclass.training.classifiers import ALONE, BOOSTING, KINDS, train_classifi
 from popclass.training.cross_validation import cross_calibrated, fit_calibration
 from popclass.training.fit import fit
 from popclass.training.folds import make_folds
+from popclass.training.losses import rank
 from popclass.training.settings import FitConfig
 
 
@@ -85,7 +87,8 @@ def test_nested_ignores_outer_labels(monkeypatch):
     test = splits[0][1]
     changed[test] = (y[test] + 1) % 3
     tables = {"logistic": X, "forest": X}
-    before, after = (cross_validation.CrossValidation(tables, each, splits).nest(log_losses) for each in (y, changed))
+    rank_by = partial(rank, "precision")
+    before, after = (cross_validation.CrossValidation(tables, each, splits).nest(rank_by) for each in (y, changed))
     assert before[1][0] == after[1][0]
     assert np.array_equal(before[0][test], after[0][test])
     assert not np.allclose(before[0][splits[1][1]], after[0][splits[1][1]])

@@ -227,26 +227,30 @@ class Picture {
     let drawn = 0;
     let group = { x: -Infinity, number: 0 }; // shapes that would cover each other: one with their number
     const close = () => {
-      if (group.number > 1) context.fillText(group.number, group.x + 11, FLAG - 3);
+      if (group.number < 2) return;
+      context.globalAlpha = 1;
+      context.fillStyle = colour("--ink"); // the events of a group may have several labels
+      context.fillText(group.number, group.x + 11, FLAG - 3);
     };
+    const top = flags ? FLAG : 0;
     context.font = "12px system-ui, sans-serif";
     context.textAlign = "center";
     for (const item of items) {
       const x = at(item.start);
       if (x < -8 || x > width + 8) continue;
       const chosen = item.id === selected;
+      if (flags && x - group.x >= CLOSE) close();
       context.globalAlpha = item.removed ? 0.25 : chosen ? 1 : 0.55;
       context.fillStyle = colourOf(item.label);
-      context.fillRect(x - (chosen ? 1 : 0.5), flags ? FLAG : 0, chosen ? 2 : 1, height - (flags ? FLAG : 0));
+      context.fillRect(x - (chosen ? 1 : 0.5), top, chosen ? 2 : 1, height - top);
       if (chosen) {
         context.globalAlpha = 0.14;
-        context.fillRect(x, flags ? FLAG : 0, Math.max(at(item.end) - x, 2), height);
+        context.fillRect(x, top, Math.max(at(item.end) - x, 2), height - top);
         context.globalAlpha = 1;
       }
       context.globalAlpha = item.removed ? 0.4 : 1;
       if (flags && x - group.x < CLOSE) group.number += 1;
       else if (flags) {
-        close();
         group = { x: x, number: 1 };
         context.fillText(shapeOf(item.label), x, FLAG - 3);
       }
@@ -258,7 +262,7 @@ class Picture {
       context.strokeStyle = colour("--ink");
       context.setLineDash([3, 3]);
       context.beginPath();
-      context.moveTo(at(this.cursor), flags ? FLAG : 0);
+      context.moveTo(at(this.cursor), top);
       context.lineTo(at(this.cursor), height);
       context.stroke();
       context.setLineDash([]);
