@@ -71,12 +71,13 @@ function shownScore(scores, name) {
 function drawCandidate() {
   const found = state.candidate;
   byId("candidate").hidden = !found;
+  byId("new-model").textContent = found ? "(new model)" : "";
   if (!found) return;
   const models = [["model in use" + (found.in_use ? " (" + found.in_use.name + ")" : ""), found.in_use], ["new model", found.new], ["class frequencies alone", found.baseline]];
   const held = found.folds ? "Scores on " + count(found.groups, found.grouped_by, found.grouped_by + "s") + " held out in " + count(found.folds, "fold", "folds") + "." : "Nothing could be held out, so there are no scores.";
   const classes = Object.entries(found.classes || {}).map(([label, number]) => number + " " + label).join(", ");
   byId("candidate-text").textContent = "Trained on " + count(found.labels, "labelled sound", "labelled sounds") + (classes ? ": " + classes : "") + ". " + held;
-  const useless = models.map(([, scores]) => scores && scores.useless).filter(Boolean);
+  const useless = models.flatMap(([model, scores]) => (scores && scores.useless ? [scores === found.new ? scores.useless : model + ": " + scores.useless] : []));
   byId("candidate-warnings").replaceChildren(...[...useless, ...found.notes].map((note, at) => make("p", note, { class: "flag " + (at < useless.length ? "emergency" : "at-once") })));
   const head = make("tr");
   head.append(...["Score", ...models.map(([name]) => name)].map((name, at) => {
@@ -88,7 +89,7 @@ function drawCandidate() {
     const row = make("tr");
     const title = make("th", shown, { scope: "row" });
     title.append(make("span", " " + better, { class: "small" }));
-    row.append(title, ...models.map(([, scores]) => make("td", shownScore(scores, name), { class: "number" })));
+    row.append(title, ...models.map(([model, scores]) => make("td", shownScore(scores, name), { class: "number", "data-name": model })));
     return row;
   });
   const top = make("thead");
