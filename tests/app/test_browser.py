@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import browser
 import pytest
 import recordings
+import soundfile as sf
 from browser import click, complaints, one, press, requests, until
 
 pytest.importorskip("starlette")
@@ -16,7 +17,8 @@ pytestmark = browser.MARKS
 HOSTILE = "<img src=x onerror=alert(1)> & =1.wav"
 SUBJECT = "<script>alert(2)</script>"
 SOUNDS = ["cavitation", "snapping", "other"] * 4
-ENTER, ESCAPE, TAB, SPACE = "\ue007", "\ue00c", "\ue004", " "
+ENTER, TAB = "\ue007", "\ue004"
+LONG_S = 120  # for training and evaluation
 
 
 @contextmanager
@@ -126,9 +128,7 @@ def test_empty_project_to_model(driver, tmp_path):
         go(driver, "train")
         until(driver, "return !document.getElementById('train-button').disabled")
         click(driver, "#train-button")
-        browser.PATIENCE_S, before = 100, browser.PATIENCE_S
-        until(driver, "return !document.getElementById('candidate').hidden")
-        browser.PATIENCE_S = before
+        until(driver, "return !document.getElementById('candidate').hidden", LONG_S)
         assert "Trained on" in text(driver, "candidate-text")
         one(driver, "#keep-name").send_keys("mine", ENTER)
         until(driver, "return document.getElementById('model').value === 'mine'")
@@ -210,6 +210,41 @@ def test_label_not_saved(page, project):
     until(page, "return document.getElementById('progress').textContent.includes('0 labels in all')")
     saved(page)
     assert [row for row in rows(folder) if row["label"]] == []
+
+
+def test_evaluation_report(page, project):
+    """The report of an evaluation is shown with its pictures, and no name in it is HTML."""
+    go(page, "map")
+    until(page, "return document.getElementById('map').dataset.drawn")
+    press(page, "v", "s", ENTER)
+    saved(page)
+    go(page, "train")
+    until(page, "return !document.getElementById('evaluate-button').disabled")
+    click(page, "#evaluate-button")
+    until(page, "return !document.getElementById('evaluation').hidden", LONG_S)
+    click(page, "#evaluation-show")
+    until(page, "return document.querySelector('#evaluation-report img')?.naturalWidth")
+    assert one(page, "#evaluation-report h2").text == "Evaluation"
+    assert SUBJECT in text(page, "evaluation-report")
+    assert [each for each in complaints(page) if "evaluation" not in each] == []
+
+
+def test_recording_survives_pause(page, project):
+    """What the microphone hears while the server does not answer is sent later, in order."""
+    folder, _ = project
+    go(page, "record")
+    before = set((folder / "recordings").iterdir())
+    click(page, "#record-button")
+    until(page, "return document.getElementById('elapsed').textContent >= '0:02'")
+    page.execute_script("window.real = window.fetch; window.fetch = () => Promise.reject(new TypeError('down'))")
+    until(page, "return document.getElementById('recorded').textContent.includes('not saved yet')")
+    until(page, "return document.getElementById('elapsed').textContent >= '0:05'")
+    page.execute_script("window.fetch = window.real")
+    click(page, "#record-button")
+    until(page, "return document.getElementById('recorded').textContent.startsWith('Recorded')")
+    (new,) = set((folder / "recordings").iterdir()) - before
+    assert sf.info(new).duration > 5
+    assert f"as {new.name}" in text(page, "recorded")
 
 
 def test_map_group(page, project):

@@ -51,7 +51,10 @@ function drawEvaluation(numbers) {
   byId("evaluate-button").disabled = busy || !labelNumber(numbers);
   byId("evaluate-button").textContent = busy ? "Evaluating …" : "Evaluate";
   const others = state.observers.filter((name) => name !== observer);
-  const files = [...state.evaluation].sort((a, b) => b.startsWith("report") - a.startsWith("report"));
+  const files = state.evaluation;
+  if (busy || !files.length) byId("evaluation-report").hidden = true;
+  byId("evaluation-show").hidden = !files.includes("report.md");
+  if (byId("evaluation-report").hidden) byId("evaluation-show").textContent = "Show the report";
   byId("evaluation").hidden = !files.length;
   byId("evaluation-files").replaceChildren(...files.map((name) => {
     const line = make("li");
@@ -105,7 +108,28 @@ function drawModels() {
   setOptions(byId("model"), [...new Set(["default", ...(state.models || []), state.model])].map((name) => [name, name === "default" ? "default (comes with popclass)" : name]), state.model);
 }
 
+// Show or hide the report of the last evaluation.
+async function toggleReport() {
+  const section = byId("evaluation-report");
+  if (section.hidden) {
+    try {
+      const answer = await fetch("evaluation/report.md");
+      if (!answer.ok) throw new Error(await reasonOf(answer));
+      section.replaceChildren(...markdownOf(await answer.text(), "evaluation/"));
+    } catch (error) {
+      return showMessage(error instanceof TypeError ? "popclass does not answer." : error.message);
+    }
+  }
+  section.hidden = !section.hidden;
+  byId("evaluation-show").textContent = section.hidden ? "Show the report" : "Hide the report";
+  byId("evaluation-show").setAttribute("aria-expanded", String(!section.hidden));
+  if (section.hidden) return;
+  section.scrollIntoView();
+  section.focus({ preventScroll: true });
+}
+
 function beginTrain() {
+  byId("evaluation-show").addEventListener("click", toggleReport);
   byId("train-button").addEventListener("click", () => attempt("api/train", { observer: observer, target: document.querySelector("input[name=target]:checked").value }));
   byId("evaluate-button").addEventListener("click", () => {
     const second = byId("second").value;
