@@ -42,7 +42,7 @@ from popclass.labels.write import table_rows
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.report.guidance import check_symptom
-from popclass.utils.files import Stamp, lock, replacing, system_errors
+from popclass.utils.files import Stamp, lock, system_errors, write_synced
 from popclass.utils.text import one_line
 
 DEFAULT = "default"
@@ -210,7 +210,7 @@ class Project:
                     rows.append(row := {"file": file})
                 row.update(changed)
             lines = [csv_line(columns), *(csv_line([row.get(name) or None for name in columns]) for row in rows)]
-            _write(self.manifest, "".join(lines))
+            write_synced(self.manifest, "".join(lines))
 
     def _manifest_rows(self) -> list[dict[str, str]]:
         if not self.manifest.exists():
@@ -291,7 +291,7 @@ class Project:
 
     def _save(self, observer: str, labels: Labels) -> None:
         path = self.labels_path(observer)
-        _write(path, "".join(csv_line(cells) for cells in table_rows(labels, path.parent)))
+        write_synced(path, "".join(csv_line(cells) for cells in table_rows(labels, path.parent)))
         self._labels[observer] = Stamp.of(path), labels
 
     def label_counts(self, observer: str = "") -> dict[str, int]:
@@ -328,7 +328,7 @@ class Project:
         if name not in self.models():
             raise UsageError(f"'{one_line(name)[:40]}' is no model of this project: {', '.join(self.models())}")
         with self._lock:
-            _write(self._settings, json.dumps({"model": name}) + "\n")
+            write_synced(self._settings, json.dumps({"model": name}) + "\n")
 
 
 def check_name(name: str, what: str) -> str:
@@ -365,17 +365,3 @@ def _names(row: LabelRow, recording: LabelledRecording) -> bool:
 
 def _holds(recording: LabelledRecording) -> bool:
     return bool(recording.rows) or recording.whole is not None or recording.verified
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole, so that it is on disk and in its folder when this returns."""
-    with replacing(path) as part, system_errors(path), part.open("wb") as file:
-        file.write(text.encode("utf-8", "surrogateescape"))
-        file.flush()
-        os.fsync(file.fileno())
-    if hasattr(os, "O_DIRECTORY"):  # elsewhere a folder cannot be opened
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

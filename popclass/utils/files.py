@@ -162,6 +162,21 @@ def write_bytes(target: Target, data: bytes, *, force: bool = True) -> None:
         part.write_bytes(data)
 
 
+def write_synced(target: Target, text: str) -> None:
+    """Write a file whole, as `write_text` does, so that it survives a crash of the computer once this returns."""
+    path = Path(target)
+    with replacing(path) as part, system_errors(path), part.open("wb") as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+        file.flush()
+        os.fsync(file.fileno())
+    if hasattr(os, "O_DIRECTORY"):  # elsewhere a folder cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
 @contextmanager
 def placing(target: Target, text: str, *, force: bool = True) -> Iterator[None]:
     """Write text to a file that appears when the block ends without an exception.
