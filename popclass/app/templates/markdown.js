@@ -40,7 +40,7 @@ function markdownOf(text, folder) {
     if (heading && lines.length === 1) return filled("h" + Math.min(heading[1].length + 1, 4), inlineOf(heading[2]));
     const picture = /^!\[(.*)\]\(([\w.-]+)\)$/.exec(block.trim());
     if (picture) {
-      const image = make("img", null, { src: folder + picture[2], alt: plain(picture[1]), loading: "lazy" });
+      const image = make("img", null, { src: folder + picture[2], alt: plain(picture[1]) });
       return filled("figure", [image, make("figcaption", plain(picture[1]), { class: "small" })]);
     }
     if (lines.length > 1 && lines.every((line) => line.startsWith("|"))) return tableOf(lines);
