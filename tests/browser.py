@@ -54,11 +54,11 @@ def open_page(driver: Any, path: Path) -> None:
     until(driver, "return document.documentElement.dataset.ready")
 
 
-def until(driver: Any, script: str) -> Any:
+def until(driver: Any, script: str, patience: float = PATIENCE_S) -> Any:
     """Return the result of a script once it is truthy."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(driver, PATIENCE_S, 0.05).until(lambda page: page.execute_script(script))
+    return WebDriverWait(driver, patience, 0.05).until(lambda page: page.execute_script(script))
 
 
 def press(driver: Any, *keys: str) -> None:

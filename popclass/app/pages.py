@@ -35,7 +35,7 @@ _FIRST = ("observer.js",)
 _DRAWING = ("labels.js", "save.js", "sound.js", "closeup.js")
 _OWN = (
     *("server.js", "tabs.js", "about.js", "recorder.js", "drop.js", "virtual.js", "results.js", "label.js", "map.js"),
-    *("train.js", "app.js"),
+    *("markdown.js", "train.js", "app.js"),
 )
 _SCRIPT, _STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 

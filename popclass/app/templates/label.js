@@ -1,11 +1,18 @@
 // The queue of sounds to label, a page of its own in a frame.
 
+// True if the page in the frame counts the labels as the server does: none was given elsewhere.
+function isCurrent(frame) {
+  const inside = frame.contentDocument;
+  if (frame.hidden || !inside || !inside.getElementById("counts")) return false;
+  const counts = [...inside.getElementById("counts").querySelectorAll("dd")].map((each) => [each.dataset.count, Number(each.textContent)]);
+  const labels = Object.entries((state || {}).labels || {}).filter(([label, number]) => label && number);
+  const shown = counts.filter(([, number]) => number);
+  return shown.length === labels.length && shown.every(([label, number]) => state.labels[label] === number);
+}
+
 function openQueue() {
   const frame = byId("label-frame");
-  if (!frame.hidden && frame.contentDocument && frame.contentDocument.getElementById("data")) {
-    frame.contentWindow.focus(); // its labels and its place stay
-    return;
-  }
+  if (isCurrent(frame)) return frame.contentWindow.focus(); // its place and what can be undone stay
   openFrame(frame, byId("label-text"), "label?" + query({ observer: observer }), "Choosing the sounds that help most …");
 }
 

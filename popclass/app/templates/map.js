@@ -43,6 +43,7 @@ function takeMap(found) {
   map.data = found;
   map.selected = names;
   map.point = -1;
+  byId("map-open").hidden = byId("closeup").hidden = true;
   groupMap();
   redrawMap();
 }
@@ -314,7 +315,12 @@ function playSound(at, add) {
   map.point = at;
   byId("map-point").textContent = describeSound(at);
   const name = found.recordings[found.recording[at]];
-  play({ n: found.event[at], clip: "api/clip?" + query({ recording: name, event: found.event[at] }) });
+  const event = { n: found.event[at], clip: "api/clip?" + query({ recording: name, event: found.event[at] }), clipStart: 0, gain: 0 };
+  play(event);
+  byId("map-open").hidden = false;
+  byId("map-open").href = "#results=" + encodeURIComponent(name);
+  current.selected = at;
+  drawCloseup({ id: at, event: event, start: found.start[at], label: found.labels[found.label[at]] });
   redrawMap();
 }
 

@@ -86,6 +86,7 @@ function onRecorder(take, message) {
     take.waiting.push({ at: take.frames, samples: message.samples });
     take.frames += message.samples.length;
     byId("elapsed").textContent = clock(take.frames / take.rate, 1);
+    byId("recording-time").textContent = "● " + byId("elapsed").textContent;
     if (take.waiting.length > MOST_WAITING_S && !take.ended) stopRecording("Recording stopped, since popclass does not answer.");
     sendBlocks(take);
   }
@@ -166,6 +167,7 @@ function drawRecorder() {
   byId("record-button").disabled = Boolean(recording && recording.stopping);
   byId("elapsed").hidden = byId("meter-box").hidden = !on;
   byId("settings").hidden = !recording;
+  if (!on) byId("recording-time").textContent = "";
   byId("microphone").disabled = Boolean(recording);
   if (!recording) return;
   byId("settings").textContent = recording.line[0];

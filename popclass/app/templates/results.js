@@ -2,7 +2,7 @@
 
 const STATUS = { waiting: "waiting", running: "being classified …", failed: "failed" };
 const MOST_COUNTS = 6;
-const results = { shown: [], selected: new Set(), list: null, open: "", edited: [], touched: new Set() };
+const results = { shown: [], selected: new Set(), list: null, open: "", loaded: "", edited: [], touched: new Set() };
 
 function matches(known, words, label, subject) {
   const text = [known.name, known.subject, known.site, known.side, known.recorded_at, ...(known.symptoms || [])].join(" ").toLowerCase();
@@ -111,7 +111,7 @@ function openResult(name) {
     return;
   }
   if (changed) {
-    results.loaded = false;
+    results.loaded = "";
     closeFrame(byId("report-frame"));
     window.scrollTo(0, 0);
   }
@@ -129,10 +129,15 @@ function drawOpened() {
   byId("next").disabled = at < 0 || at >= results.shown.length - 1;
   if (!known) byId("opened-text").textContent = "There is no such recording in this project.";
   else if (known.status !== "ok") byId("opened-text").textContent = (STATUS[known.status] || known.status) + (known.reason ? ": " + known.reason : "");
-  else if (!results.loaded) {
-    results.loaded = true;
+  else if (results.loaded !== resultOf(known) && !known.waiting) {
+    results.loaded = resultOf(known);
     openFrame(byId("report-frame"), byId("opened-text"), address, "Reading the recording …");
   }
+}
+
+// What the report of a recording depends on, besides its labels.
+function resultOf(known) {
+  return JSON.stringify([state.model, known.counts, known.subject, known.site, known.side, known.recorded_at, known.symptoms]);
 }
 
 function otherResult(by) {
@@ -166,8 +171,7 @@ async function saveDescription() {
   const changes = {};
   for (const name of results.touched) changes[name] = name === "symptoms" ? checkedIn(byId("edit-symptoms")) : byId("edit-" + name).value.trim();
   for (const name of ["site", "side"]) if (changes[name] === "*") delete changes[name];
-  const answer = await attempt("api/recordings/metadata", { names: results.edited, ...changes });
-  if (answer) results.loaded = false; // the report shows the description
+  await attempt("api/recordings/metadata", { names: results.edited, ...changes });
 }
 
 function beginResults() {

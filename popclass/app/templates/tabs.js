@@ -35,8 +35,9 @@ function beginTabs() {
     if (location.hash === "#main") return;
     showMessage("");
     showTab();
-    const title = byId("tab-" + place().tab).querySelector("section:not([hidden]) h2");
-    if (title) title.focus({ preventScroll: true });
+    const open = byId("tab-" + place().tab);
+    const title = open.querySelector("section:not([hidden]) h2");
+    if (title && !open.querySelector("iframe:not([hidden])")) title.focus({ preventScroll: true });
   });
   showTab();
 }
@@ -53,7 +54,7 @@ function openFrame(frame, text, address, waiting) {
     if (page) {
       text.textContent = "";
       fitFrames();
-      frame.contentWindow.focus();
+      if (!frame.closest(".tab").hidden) frame.contentWindow.focus();
       return;
     }
     try {

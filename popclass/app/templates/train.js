@@ -51,7 +51,10 @@ function drawEvaluation(numbers) {
   byId("evaluate-button").disabled = busy || !labelNumber(numbers);
   byId("evaluate-button").textContent = busy ? "Evaluating …" : "Evaluate";
   const others = state.observers.filter((name) => name !== observer);
-  const files = [...state.evaluation].sort((a, b) => b.startsWith("report") - a.startsWith("report"));
+  const files = state.evaluation;
+  if (busy || !files.length) byId("evaluation-report").hidden = true;
+  byId("evaluation-show").hidden = !files.includes("report.md");
+  if (byId("evaluation-report").hidden) byId("evaluation-show").textContent = "Show the report";
   byId("evaluation").hidden = !files.length;
   byId("evaluation-files").replaceChildren(...files.map((name) => {
     const line = make("li");
@@ -71,12 +74,13 @@ function shownScore(scores, name) {
 function drawCandidate() {
   const found = state.candidate;
   byId("candidate").hidden = !found;
+  byId("new-model").textContent = found ? "(new model)" : "";
   if (!found) return;
   const models = [["model in use" + (found.in_use ? " (" + found.in_use.name + ")" : ""), found.in_use], ["new model", found.new], ["class frequencies alone", found.baseline]];
   const held = found.folds ? "Scores on " + count(found.groups, found.grouped_by, found.grouped_by + "s") + " held out in " + count(found.folds, "fold", "folds") + "." : "Nothing could be held out, so there are no scores.";
   const classes = Object.entries(found.classes || {}).map(([label, number]) => number + " " + label).join(", ");
   byId("candidate-text").textContent = "Trained on " + count(found.labels, "labelled sound", "labelled sounds") + (classes ? ": " + classes : "") + ". " + held;
-  const useless = models.map(([, scores]) => scores && scores.useless).filter(Boolean);
+  const useless = models.flatMap(([model, scores]) => (scores && scores.useless ? [scores === found.new ? scores.useless : model + ": " + scores.useless] : []));
   byId("candidate-warnings").replaceChildren(...[...useless, ...found.notes].map((note, at) => make("p", note, { class: "flag " + (at < useless.length ? "emergency" : "at-once") })));
   const head = make("tr");
   head.append(...["Score", ...models.map(([name]) => name)].map((name, at) => {
@@ -88,7 +92,7 @@ function drawCandidate() {
     const row = make("tr");
     const title = make("th", shown, { scope: "row" });
     title.append(make("span", " " + better, { class: "small" }));
-    row.append(title, ...models.map(([, scores]) => make("td", shownScore(scores, name), { class: "number" })));
+    row.append(title, ...models.map(([model, scores]) => make("td", shownScore(scores, name), { class: "number", "data-name": model })));
     return row;
   });
   const top = make("thead");
@@ -104,7 +108,28 @@ function drawModels() {
   setOptions(byId("model"), [...new Set(["default", ...(state.models || []), state.model])].map((name) => [name, name === "default" ? "default (comes with popclass)" : name]), state.model);
 }
 
+// Show or hide the report of the last evaluation.
+async function toggleReport() {
+  const section = byId("evaluation-report");
+  if (section.hidden) {
+    try {
+      const answer = await fetch("evaluation/report.md");
+      if (!answer.ok) throw new Error(await reasonOf(answer));
+      section.replaceChildren(...markdownOf(await answer.text(), "evaluation/"));
+    } catch (error) {
+      return showMessage(error instanceof TypeError ? "popclass does not answer." : error.message);
+    }
+  }
+  section.hidden = !section.hidden;
+  byId("evaluation-show").textContent = section.hidden ? "Show the report" : "Hide the report";
+  byId("evaluation-show").setAttribute("aria-expanded", String(!section.hidden));
+  if (section.hidden) return;
+  section.scrollIntoView();
+  section.focus({ preventScroll: true });
+}
+
 function beginTrain() {
+  byId("evaluation-show").addEventListener("click", toggleReport);
   byId("train-button").addEventListener("click", () => attempt("api/train", { observer: observer, target: document.querySelector("input[name=target]:checked").value }));
   byId("evaluate-button").addEventListener("click", () => {
     const second = byId("second").value;

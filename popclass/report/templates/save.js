@@ -55,7 +55,7 @@ const saver = {
     place.className = this.failure ? "flag emergency" : "small";
     place.setAttribute("role", this.failure ? "alert" : "status");
     if (!this.failure) {
-      place.textContent = this.rows.size ? "Saving …" : "Saved: all labels are on disk.";
+      place.textContent = this.rows.size ? "Saving …" : this.saved ? "Saved: all labels are on disk." : "";
       return;
     }
     const button = make("button", "Save them as a file", { type: "button" });

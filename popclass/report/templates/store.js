@@ -22,7 +22,7 @@ const store = {
   take(recording, rows) {
     const found = data.recordings[recording].events;
     const edits = this.of(recording);
-    for (const [start, end, label] of rows) {
+    for (const [start, end, label] of rows.filter((row) => row[2])) {
       const away = (event) => Math.abs(event.start - start);
       const near = found.filter((event) => away(event) <= SAME_S && !edits.checked[event.n]).sort((a, b) => away(a) - away(b))[0];
       if (near) {
