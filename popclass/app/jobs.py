@@ -172,9 +172,9 @@ class Jobs:
             self._wake.wait(POLL_S)
 
     def _do(self, kind: str, task: Callable[[Progress], object]) -> None:
+        self._tell("train", None)
         self._show(Work(kind, "starting"))
         task(lambda what, done, total: self._show(Work(kind, what, done, total)))
-        self._tell("train", None)
 
     def _try(self, kind: str, action: Callable[[], object]) -> None:
         try:

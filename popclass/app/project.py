@@ -467,11 +467,12 @@ class _Unread(NamedTuple):
     def merged(self, lines: Iterable[Sequence[str | None]]) -> str:
         """Return a table, given its header and rows, with what is not read as well."""
         header, *others = lines
-        rows = [dict(zip(header, line, strict=True)) for line in others]
+        names = [name or "" for name in header]
+        rows: list[dict[str, str | None]] = [dict(zip(names, line, strict=True)) for line in others]
         if self.cells:
             rows = [row | self.cells.get(_key(self.folder, row), {}) for row in rows]
         rows += [{name: text or None for name, text in row.items()} for row in self.rows]
-        columns = list(dict.fromkeys([*header, *(name for row in rows for name in row)]))
+        columns = list(dict.fromkeys([*names, *(name for row in rows for name in row)]))
         return "".join([csv_line(columns), *(csv_line([row.get(name) for name in columns]) for row in rows)])
 
 

@@ -297,8 +297,8 @@ def without_missing(table: Path) -> tuple[Path, list[dict[str, str]]]:
     if not missing:
         copy.unlink(missing_ok=True)
         return table, []
-    kept = [row.values() for row in rows if there[_file(row)]]
-    write_bytes(copy, "".join(map(csv_line, [rows[0].keys(), *kept])).encode("utf-8", "surrogateescape"))
+    kept = [list(row.values()) for row in rows if there[_file(row)]]
+    write_bytes(copy, "".join(map(csv_line, [list(rows[0]), *kept])).encode("utf-8", "surrogateescape"))
     return copy, missing
 
 

@@ -81,9 +81,7 @@ class State:
             if gone := project.missing(observer):
                 table = project.labels_path(observer).name
                 shown = abbreviated([one_line(name) for name in gone])
-                errors.append(
-                    f"{table} names recordings that are not there: {shown}; put them back, or remove the rows"
-                )
+                errors.append(f"{table} names recordings that are not there: {shown}; put them back or remove the rows")
         except PopclassError as error:
             errors.append(str(error))
         candidate, classes = None, self._classes(labels)
