@@ -470,7 +470,7 @@ class _Unread(NamedTuple):
         names = [name or "" for name in header]
         rows: list[dict[str, str | None]] = [dict(zip(names, line, strict=True)) for line in others]
         if self.cells:
-            rows = [row | self.cells.get(_key(self.folder, row), {}) for row in rows]
+            rows = [{**row, **self.cells.get(_key(self.folder, row), {})} for row in rows]
         rows += [{name: text or None for name, text in row.items()} for row in self.rows]
         columns = list(dict.fromkeys([*names, *(name for row in rows for name in row)]))
         return "".join([csv_line(columns), *(csv_line([row.get(name) for name in columns]) for row in rows)])

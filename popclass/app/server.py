@@ -131,7 +131,6 @@ def make_app(project: Project, jobs: Jobs, token: str, port: int) -> Guard:
     app = Starlette(routes=[Mount(f"/{token}", routes=server.routes())], lifespan=lifespan)
     for kind in (PopclassError, OSError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, _on_error)
-    app.router.redirect_slashes = False
     return Guard(app, token, port)
 
 
