@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -54,6 +55,7 @@ CANDIDATE = "candidate"  # a model that was trained and neither kept nor discard
 MOST_RECORDINGS = 10_000
 LONGEST_NAME = 200  # bytes of one part of a path; most systems allow 255
 LONGEST_LABEL, LONGEST_SUBJECT = 60, 200  # characters
+PART_S = 60  # what another program writes at this moment is younger
 LATEST_S = 1e7  # of a label: longer than any recording
 METADATA = ("subject", "site", "side", "recorded_at", "symptoms")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # of observers and models
@@ -110,6 +112,10 @@ class Project:
             self._file.close()
             shown = one_line(os.fspath(self.folder))
             raise OutputError(f"{shown} is open in another popclass app: use its window, or end it first")
+        for part in self.folder.glob(".popclass-*.part"):  # of an app that was killed while it wrote
+            with suppress(OSError):
+                if abs(time.time() - part.stat().st_mtime) > PART_S:
+                    part.unlink()
 
     def __enter__(self) -> Project:
         return self
@@ -272,8 +278,12 @@ class Project:
         path = self.labels_path(observer)
         with self._lock:
             stamp, unread = Stamp.of(path), self._unread.get(observer)
-            back = unread is not None and any((self.folder / name).is_file() for name in unread.missing())
-            if unread is None or back or self._labels.get(observer, (None,))[0] != stamp:
+            before = self._labels.get(observer)
+            same = before is not None and before[0] == stamp and unread is not None
+            if same and before is not None and unread is not None:  # recordings may be gone or back
+                gone = any(not os.path.isfile(each.path) for each in before[1].recordings)
+                same = not gone and not any(os.path.isfile(self.folder / name) for name in unread.missing())
+            if not same:
                 labels = read_project_labels(path)
                 self._unread[observer] = _Unread.of(path)
                 self._labels[observer] = stamp, labels
