@@ -30,7 +30,7 @@ from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Any, NamedTuple
 
-from popclass.app.sounds import read_project_labels, without_missing
+from popclass.app.sounds import read_present, without_missing
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.batch.files import find_recordings
 from popclass.batch.manifest import COLUMNS as MANIFEST_COLUMNS
@@ -284,8 +284,9 @@ class Project:
                 gone = any(not os.path.isfile(each.path) for each in before[1].recordings)
                 same = not gone and not any(os.path.isfile(self.folder / name) for name in unread.missing())
             if not same:
-                labels = read_project_labels(path)
-                self._unread[observer] = _Unread.of(path)
+                usable, missing = without_missing(path)
+                labels = read_present(usable)
+                self._unread[observer] = _Unread.of(path, missing)
                 self._labels[observer] = stamp, labels
             return self._labels[observer][1]
 
@@ -459,17 +460,14 @@ class _Unread(NamedTuple):
     cells: dict[tuple[str, float | None], dict[str, str]]
 
     @classmethod
-    def of(cls, path: Path) -> _Unread:
-        """Return it for a table, which need not exist."""
-        rows = [row for _, row in read_columns(path, lambda *_: None)] if path.exists() else []
-        missing = without_missing(path)[1]
-        unread = {
-            _key(path.parent, row): {
-                name: text for name, text in row.items() if text and name not in READ_COLUMNS and not is_extra(name)
-            }
-            for row in rows
-        }
-        return cls(path.parent, missing, {key: cells for key, cells in unread.items() if cells})
+    def of(cls, path: Path, missing: list[dict[str, str]]) -> _Unread:
+        """Return it for a table, which need not exist, and its rows of missing recordings."""
+        cells = {}
+        for _, row in read_columns(path, lambda *_: None) if path.exists() else ():
+            own = {name: text for name, text in row.items() if text and name not in READ_COLUMNS and not is_extra(name)}
+            if own:
+                cells[_key(path.parent, row)] = own
+        return cls(path.parent, missing, cells)
 
     def missing(self) -> list[str]:
         return sorted({row["file"] for row in self.rows})

@@ -270,10 +270,14 @@ def read_project_labels(path: Path) -> Labels:
     LabelError
         If the labels cannot be used.
     """
-    usable, _ = without_missing(path)
-    if not path.exists() or next(read_columns(usable, lambda *_: None), None) is None:
+    return read_present(without_missing(path)[0])
+
+
+def read_present(table: Path) -> Labels:
+    """Return the labels of a table whose files all exist; none if it does not exist or has no rows."""
+    if not table.exists() or next(read_columns(table, lambda *_: None), None) is None:
         return Labels(())
-    return read_labels(usable)
+    return read_labels(table)
 
 
 def without_missing(table: Path) -> tuple[Path, list[dict[str, str]]]:

@@ -94,11 +94,15 @@ def tables_in(files: Iterable[Path]) -> list[Path]:
 def _read_rows(path: Path, unread: list[Note]) -> dict[str, Rows]:
     """Return the rows of a table by file."""
     rows_by_file: dict[str, Rows] = {}
+    spellings: dict[str, str] = {}
     for where, cells in read_columns(path, lambda shown, columns: unread.extend(check_columns(shown, columns))):
         if not cells["file"]:
             raise LabelError(f"{where}: no file is named")
         check_text(where, "subject", cells.get("subject", ""))
-        rows_by_file.setdefault(spelling(path.parent, cells["file"]), []).append((where, cells))
+        name = cells["file"]
+        if name not in spellings:  # each looks at the disk
+            spellings[name] = spelling(path.parent, name)
+        rows_by_file.setdefault(spellings[name], []).append((where, cells))
     if not rows_by_file:
         raise LabelError(f"{one_line(str(path))}: no rows; give a row for each labelled sound")
     return rows_by_file
