@@ -129,7 +129,7 @@ def make_app(project: Project, jobs: Jobs, token: str, port: int) -> Guard:
         jobs.stop()
 
     app = Starlette(routes=[Mount(f"/{token}", routes=server.routes())], lifespan=lifespan)
-    for kind in (PopclassError, OSError, HTTPException, ClientDisconnect):
+    for kind in (PopclassError, OSError, HTTPException, ClientDisconnect, Exception):
         app.add_exception_handler(kind, _on_error)
     return Guard(app, token, port)
 
@@ -357,7 +357,9 @@ def _on_error(request: Request, error: Exception) -> Response:
         return _error(str(error), 409)
     if isinstance(error, PopclassError):
         return _error(str(error), 400)
-    return _error(getattr(error, "strerror", None) or str(error), 500)
+    if isinstance(error, OSError):
+        return _error(error.strerror or str(error), 500)
+    return _error(f"a bug in popclass, please report it: {type(error).__name__}", 500)  # the terminal shows the rest
 
 
 class _Json(JSONResponse):

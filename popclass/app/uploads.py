@@ -23,7 +23,7 @@ from starlette.concurrency import run_in_threadpool
 
 from popclass.app.project import Project, cells
 from popclass.audio.recording import MAX_RATE, MIN_RATE
-from popclass.errors import ModelError, PopclassError, UsageError
+from popclass.errors import ModelError, OutputError, PopclassError, UsageError
 from popclass.model.model import Model
 from popclass.streaming import Listener, LiveEvent
 from popclass.streaming.pcm import MAX_FLOAT
@@ -231,8 +231,11 @@ def finish(project: Project, take: str) -> str | None:
         project.described(project.recordings())  # a broken manifest
         name = _placed(project, part)
         if name is None:
-            with system_errors(part):
+            try:
                 _write_wav(path, part, about["sample_rate"])
+            except (OSError, soundfile.SoundFileError, AssertionError) as error:  # its ways to tell of a full disk
+                part.unlink(missing_ok=True)
+                raise OutputError(f"cannot write {one_line(str(part))}: the disk may be full") from error
             name = place(project, part, began.strftime("%Y-%m-%d %H.%M.%S.wav"))
         project.describe([name], metadata)
     for each in (path, path.with_suffix(".json"), part):

@@ -236,3 +236,17 @@ def test_add_disk_full(project):
     assert take.add(10, np.ones(10, "<f4").tobytes()) == 20
     take.end()
     assert (project.takes_dir / f"{take.id}.f32").stat().st_size == 80
+
+
+@pytest.mark.parametrize("error", [soundfile.LibsndfileError(2), AssertionError(), OSError(28, "No space left")])
+def test_finish_disk_full(project, monkeypatch, error):
+    """The take stays, and is finished once there is room."""
+    take = Take(project, 8000, {}, NOW)
+    take.add(0, np.zeros(800, "<f4").tobytes())
+    take.end()
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "_write_wav", lambda *_: (_ for _ in ()).throw(error))
+        with pytest.raises(OutputError, match="full"):
+            finish(project, take.id)
+    assert not list(project.takes_dir.glob("*.part"))
+    assert finish(project, take.id) == "2026-11-30 10.15.00.wav"
