@@ -22,7 +22,7 @@ from popclass.app.uploads import recover
 from popclass.errors import UsageError
 
 HOST = "127.0.0.1"
-MOST_CONNECTIONS = 500  # most systems allow 1,024 open files
+MOST_CONNECTIONS = 100  # some systems allow 256 open files
 REQUEST_S = 20  # for the head of a request
 END_S = 2  # for requests that are being answered when the app ends
 
@@ -73,21 +73,28 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(REQUEST_S, self._close_if_idle)
-        if len(self.connections) > MOST_CONNECTIONS:
-            transport.close()
+        self._waits()
+        if len(self.connections) > MOST_CONNECTIONS:  # the newest may be the user's
+            idle = (each for each in self.connections if isinstance(each, _Protocol) and each.is_idle())
+            min(idle, key=lambda each: each.deadline.when(), default=self).transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._deadline.cancel()
+        self.deadline.cancel()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
-        self._deadline.cancel()
-        self._deadline = self.loop.call_later(REQUEST_S, self._close_if_idle)
+        self.deadline.cancel()
+        self._waits()
         super().on_response_complete()
 
+    def is_idle(self) -> bool:
+        return self.cycle is None or bool(self.cycle.response_complete)
+
+    def _waits(self) -> None:
+        self.deadline = self.loop.call_later(REQUEST_S, self._close_if_idle)
+
     def _close_if_idle(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if self.is_idle():
             self.transport.close()
 
 

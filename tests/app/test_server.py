@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import recordings
 from app_process import running
 
+from popclass.app.run import MOST_CONNECTIONS
 from popclass.labels import read_labels
 
 SOUNDS = ["cavitation", "snapping", "other", "cavitation"]
@@ -208,6 +210,20 @@ def test_label_beyond_end(app):
 @pytest.mark.parametrize("symptoms", [5, [5], "pain"])
 def test_metadata_wrong_symptoms(app, symptoms):
     assert app.post("api/recordings/metadata", {"names": ["a b.wav"], "symptoms": symptoms})[0] == 400
+
+
+def test_idle_connections(app):
+    """Those that send no request make room for one that does."""
+    idle = [socket.create_connection(("127.0.0.1", app.port), timeout=30) for _ in range(MOST_CONNECTIONS + 50)]
+    for each in idle:
+        with suppress(OSError):
+            each.sendall(b"GET /")
+    assert app.request("GET", "api/state")[0] == 200
+    idle[0].settimeout(30)
+    with suppress(ConnectionResetError):
+        assert idle[0].recv(1) == b""
+    for each in idle:
+        each.close()
 
 
 def test_upload_aborted(app, folder):
