@@ -12,7 +12,7 @@ uv venv --quiet --clear --python "$python" "$environment"
 uv pip install --quiet --python "$environment/bin/python" --resolution "$resolution" '.[dev]'
 "$environment/bin/popclass" classify samples/demo/*.flac --site mcp --subject demo > /dev/null
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-"$environment/bin/python" -m pytest -p no:cacheprovider \
+"$environment/bin/python" -m pytest -n auto -p no:cacheprovider \
     tests/test_package.py tests/model tests/utils tests/audio/test_decode.py tests/audio/test_recording.py \
     tests/formats tests/test_pipeline.py tests/features/test_frontend.py tests/training/test_fit.py \
     -k 'not (test_fit and not loaded_model) and not any_result'

@@ -20,6 +20,7 @@ from popclass.batch.journal import can_continue
 from popclass.batch.run import classify_folder
 from popclass.errors import PopclassError
 from popclass.formats.csv_io import RecordingRow
+from popclass.results import RecordingResult
 from popclass.utils.files import Stamp
 from popclass.utils.text import one_line
 from popclass.utils.workers import available_cores
@@ -206,6 +207,7 @@ class Jobs:
         try:
             model = project.model()
             # in other processes, so that a recording that crashes its decoder fails alone
+            results = dict[str, RecordingResult]()
             batch = classify_folder(
                 project.recordings_dir,
                 project.results_dir,
@@ -213,13 +215,13 @@ class Jobs:
                 manifest=project.manifest if project.manifest.exists() else None,
                 jobs=max(2, available_cores()),
                 features=project.cache_dir,
+                on_result=lambda result: results.update({result.recording: result}),
                 # the project may have been moved, or popclass updated
                 fresh=not can_continue(project.results_dir, project.recordings_dir),
                 progress=lambda now: self._show(Work("classify", "classifying", now.done, now.total)),
             )
             rows = {row.recording: row for row in batch.recordings}
-            usable = {name for name, row in rows.items() if row.status == "ok"}
-            sounds = load_sounds(project.folder, model, only=usable, before=self.found.sounds)
+            sounds = load_sounds(project.folder, model, results=results, before=self.found.sounds)
             self.found, self.error = Found(stamps, rows, sounds), None
         finally:
             self._show(Work())

@@ -21,13 +21,14 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from popclass.app.sounds import read_project_labels
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.batch.files import find_recordings
 from popclass.batch.manifest import COLUMNS as MANIFEST_COLUMNS
@@ -35,7 +36,6 @@ from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.formats.csv_io import csv_line, plain_path, read_columns
 from popclass.info import RecordingInfo
-from popclass.labels.read import read_labels
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
 from popclass.labels.validation import check_class_names
 from popclass.labels.write import table_rows
@@ -181,7 +181,7 @@ class Project:
             return self._described[1]
 
     def describe(self, recordings: Iterable[str], changes: Mapping[str, Any]) -> None:
-        """Change the metadata of recordings in the manifest; its other rows and columns stay as they are.
+        """Change the metadata of recordings in the manifest and the tables of labels; other rows and columns stay.
 
         Parameters
         ----------
@@ -211,6 +211,19 @@ class Project:
                 row.update(changed)
             lines = [csv_line(columns), *(csv_line([row.get(name) or None for name in columns]) for row in rows)]
             write_synced(self.manifest, "".join(lines))
+            known = self.described(self.recordings())
+            for observer in self.observers():
+                self._describe_labels(observer, {os.path.realpath(path) for path in places}, known)
+
+    def _describe_labels(self, observer: str, wanted: Collection[str], known: Mapping[str, Described]) -> None:
+        """Write new metadata of recordings to their labels, too: training holds out by these subjects."""
+        labels = self.labels(observer)
+        changed = tuple(
+            replace(each, **self._stated(each.path, known)) if os.path.realpath(each.path) in wanted else each
+            for each in labels.recordings
+        )
+        if changed != labels.recordings:
+            self._save(observer, replace(labels, recordings=changed))
 
     def _manifest_rows(self) -> list[dict[str, str]]:
         if not self.manifest.exists():
@@ -239,7 +252,7 @@ class Project:
         with self._lock:
             stamp = Stamp.of(path)
             if observer not in self._labels or self._labels[observer][0] != stamp:
-                self._labels[observer] = stamp, read_labels(path) if path.exists() else Labels(())
+                self._labels[observer] = stamp, read_project_labels(path)
             return self._labels[observer][1]
 
     def label(self, rows: Sequence[Row], observer: str = "") -> None:
@@ -268,12 +281,12 @@ class Project:
                 raise UsageError(f"{one_line(name)}: {start} to {end} s is no interval of a recording")
             by_recording.setdefault(self.path(name), []).append(row)
         with self._lock:
-            labels = self.labels(observer)
+            labels, known = self.labels(observer), self.described(self.recordings())
             places = {os.path.realpath(each.path): at for at, each in enumerate(labels.recordings)}
             recordings = list(labels.recordings)
             for path, new in by_recording.items():
                 at = places.get(os.path.realpath(path))
-                before = self._labelled(path) if at is None else recordings[at]
+                before = self._labelled(path, known) if at is None else recordings[at]
                 kept = {round(row.start_s, 6): row for row in before.rows} | {row.start_s: row for row in new}
                 after = replace(before, rows=tuple(sorted(row for row in kept.values() if _names(row, before))))
                 if at is None:
@@ -282,12 +295,14 @@ class Project:
                     recordings[at] = after
             self._save(observer, replace(labels, recordings=tuple(each for each in recordings if _holds(each))))
 
-    def _labelled(self, path: Path) -> LabelledRecording:
+    def _labelled(self, path: Path, known: Mapping[str, Described]) -> LabelledRecording:
+        return LabelledRecording(path, f"{self.recordings_dir.name}/{self.name_of(path)}", **self._stated(path, known))
+
+    def _stated(self, path: Path, known: Mapping[str, Described]) -> dict[str, Any]:
+        """Return the metadata of a recording that a table of labels holds as well."""
         name = self.name_of(path)
-        known = self.described(self.recordings()).get(name, Described()).metadata
-        info = known.apply(RecordingInfo(name))
-        fields = {each: getattr(info, each) for each in ("subject", "site", "side", "recorded_at", "extra")}
-        return LabelledRecording(path, f"{self.recordings_dir.name}/{name}", **fields)
+        info = known.get(name, Described()).metadata.apply(RecordingInfo(name))
+        return {each: getattr(info, each) for each in ("subject", "site", "side", "recorded_at", "extra")}
 
     def _save(self, observer: str, labels: Labels) -> None:
         path = self.labels_path(observer)

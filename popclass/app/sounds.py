@@ -5,7 +5,7 @@ Features are computed once for each recording and kept in `.cache/` of the proje
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,6 @@ class Sounds:
         The sounds of all recordings in arrays, with the metadata of `recordings.csv`.
     results : mapping of str to RecordingResult
         By the name of the recording; the same as those of `popclass batch`.
-    metadata : mapping of str to Metadata
-        By the name of the recording.
     """
 
     project: Path
@@ -65,7 +63,6 @@ class Sounds:
     failed: Mapping[str, str]
     search: Search = field(repr=False)
     results: Mapping[str, RecordingResult] = field(repr=False)
-    metadata: Mapping[str, Metadata] = field(repr=False)
 
     def queue(self, labels: Labels, *, count: int = 20, seed: int = 0) -> Selection:
         """Return the sounds to label next, as `popclass suggest` chooses them.
@@ -150,7 +147,7 @@ def load_sounds(
     project: Path,
     model: Model,
     *,
-    only: Collection[str] | None = None,
+    results: Mapping[str, RecordingResult] | None = None,
     before: Sounds | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sounds:
@@ -161,8 +158,9 @@ def load_sounds(
     project : Path
         Folder with `recordings/` and, where there is one, `recordings.csv`.
     model : Model
-    only : collection of str, optional
-        Recordings to use, such as those that another process could read (default: all).
+    results : mapping of str to RecordingResult, optional
+        Those of `popclass batch`, by the name of the recording; other recordings are left out. Without them, all
+        recordings are labelled here.
     before : Sounds, optional
         An earlier result for the same project; recordings that have not changed since are taken from it.
     progress : callable, optional
@@ -175,7 +173,7 @@ def load_sounds(
     """
     root = project / RECORDINGS
     names, unreadable = _find(root)
-    names = tuple(name for name in names if only is None or name in only)
+    names = tuple(name for name in names if results is None or name in results)
     failed = {name: f"{one_line(name)}: {reason}" for name, reason in unreadable.items()}
     stamps = {name: Stamp.of(root / name) for name in names}
     cache = FeatureCache(project / CACHE, model)
@@ -196,12 +194,13 @@ def load_sounds(
         processed[name] = stamps[name], extraction, analysis
         cache.write(processed[name], fingerprint(root / name))
     processed = {name: processed[name] for name in names if name in processed}
-    manifest = project / MANIFEST
-    stated = read_manifest(manifest, root, tuple(processed), site=None) if manifest.exists() else {}
-    metadata = {name: stated.get(name, Metadata()) for name in processed}
-    results = _label(processed, metadata, model, before)
-    search = _search(root, processed, results, model)
-    return Sounds(project, model, processed, failed, search, results, metadata)
+    if results is None:
+        results = _label(project, processed, model)
+    for name in [name for name in processed if _onsets(processed[name][1].events) != _onsets(results[name].events)]:
+        del processed[name]
+        failed[name] = f"{one_line(name)}: has changed while it was classified"
+    results = {name: results[name] for name in processed}
+    return Sounds(project, model, processed, failed, _search(root, processed, results, model), results)
 
 
 def _find(root: Path) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -220,29 +219,17 @@ def _kept(before: Sounds | None, model: Model, stamps: Mapping[str, Stamp]) -> d
     return {name: each for name, each in before.processed.items() if stamps.get(name) == each[0]}
 
 
-def _label(
-    processed: Mapping[str, Processed], metadata: Mapping[str, Metadata], model: Model, before: Sounds | None
-) -> dict[str, RecordingResult]:
-    """Label recordings along their timelines; those of a subject of whom nothing has changed keep their results."""
-    results = dict[str, RecordingResult]()
-    earlier = {} if before is None else _by_subject(before.metadata)
-    for subject, names in _by_subject(metadata).items():
-        if before is not None and earlier.get(subject) == names:
-            pairs = ((before.processed[name], processed[name]) for name in names)
-            if all(one is other for one, other in pairs) and all(before.metadata[n] == metadata[n] for n in names):
-                results |= {name: before.results[name] for name in names}
-    new = [name for name in processed if name not in results]
-    made = postprocess([processed[name][2] for name in new], [metadata[name] for name in new], model)
-    results |= zip(new, made, strict=True)
-    return {name: results[name] for name in processed}
+def _label(project: Path, processed: Mapping[str, Processed], model: Model) -> dict[str, RecordingResult]:
+    """Label all recordings along their timelines."""
+    manifest, root = project / MANIFEST, project / RECORDINGS
+    stated = read_manifest(manifest, root, tuple(processed), site=None) if manifest.exists() else {}
+    metadata = [stated.get(name, Metadata()) for name in processed]
+    results = postprocess([analysis for _, _, analysis in processed.values()], metadata, model)
+    return dict(zip(processed, results, strict=True))
 
 
-def _by_subject(metadata: Mapping[str, Metadata]) -> dict[tuple[str | None, str], list[str]]:
-    """Return the recordings of each subject; one of an unknown subject has a timeline of its own."""
-    groups = dict[tuple[str | None, str], list[str]]()
-    for name, each in metadata.items():
-        groups.setdefault((each.subject, name if each.subject is None else ""), []).append(name)
-    return groups
+def _onsets(events: Sequence[Event]) -> list[int]:
+    return [event.onset for event in events]
 
 
 def _search(

@@ -19,6 +19,7 @@ from popclass.errors import LabelError, PopclassError, UsageError
 from popclass.formats.csv_io import RecordingRow
 from popclass.labels.records import LabelledRecording
 from popclass.metadata import SIDES
+from popclass.model.model import Model
 from popclass.report.guidance import all_symptoms
 from popclass.report.page import Saving
 from popclass.report.write import page_name, write_report
@@ -75,7 +76,11 @@ class State:
             labels = project.label_counts(observer)
         except PopclassError as error:
             errors.append(str(error))
-        classes = self._classes(labels)
+        candidate, classes = None, self._classes(labels)
+        try:
+            candidate = self._candidate()
+        except PopclassError as error:  # of a damaged file
+            errors.append(str(error))
         return {
             "version": jobs.version,
             "popclass": __version__,
@@ -96,7 +101,7 @@ class State:
             ],
             "work": self.work(),
             "errors": list(dict.fromkeys(errors)),
-            "candidate": self._candidate(),
+            "candidate": candidate,
             "evaluation": sorted(path.name for path in project.evaluation_dir.glob("*") if path.is_file()),
             "labels": labels,
             "saved": project.labels_path(observer).name,
@@ -104,7 +109,10 @@ class State:
 
     def _classes(self, labels: dict[str, int]) -> list[str]:
         sounds = self._jobs.found.sounds
-        own = self._project.model().classes if sounds is None else sounds.model.classes
+        try:
+            own = self._project.model().classes if sounds is None else sounds.model.classes
+        except PopclassError:  # the work in the background reports it
+            own = Model.default().classes
         return [*own, *sorted(name for name in labels if name not in own and name != "unsure")]
 
     def _recording(self, name: str, row: RecordingRow | None, known: Described) -> dict[str, Any]:

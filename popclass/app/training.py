@@ -40,7 +40,7 @@ from popclass.utils.text import one_line, visible
 
 CANDIDATE = "candidate"
 SCORES = ("log_loss", "balanced_accuracy", "brier", "ece")
-NAME = re.compile("[a-z0-9_-]{1,40}")
+NAME = re.compile("[a-z0-9][a-z0-9_-]{0,39}")
 RESULTS, NO_RESULTS = "results", "there are no results yet; add a recording first"
 CSV_TYPE = "text/csv; charset=utf-8"
 KINDS = (
@@ -143,9 +143,10 @@ def compare(project: Path, *, in_use: Path | None = None) -> dict[str, Any] | No
 
         Scores are a dict with `name`, `classifier`, `log_loss`, `balanced_accuracy`, `brier`, `ece` (all of the most
         likely class, whatever the target), `labels` (their number), `groups`, `grouped_by`, `intervals` ([low, high]
-        by the name of a score, where there is one), `same_labels` and `useless`. `same_labels` is False for a model in
-        use that was trained here: its scores are those of its own training, on the labels of that time. `useless` is
-        None, or a sentence that says why the model is no better than its baseline.
+        by the name of a score, where there is one), `recalls`, `same_labels` and `useless`. `recalls` are the shares of
+        each class that are found if the target is followed, None where they were not stored. `same_labels` is False
+        for a model in use that was trained here: its scores are those of its own training, on the labels of that time.
+        `useless` is None, or a sentence that says why the model is no better than its baseline.
 
     Raises
     ------
@@ -162,9 +163,10 @@ def _compare(new: Model, in_use: Path | None) -> dict[str, Any]:
     of_base = candidates.get(BASE)
     current = None
     if in_use is not None:
-        current = {**_held_out(Model.load(in_use)), "name": in_use.stem, "same_labels": False}
+        current = {**_held_out(Model.load(in_use), "model in use"), "name": in_use.stem, "same_labels": False}
     elif of_base is not None:
-        current = {**_row(DEFAULT, of_base, scores), "useless": _not_better(of_base, candidates.get(BASELINE))}
+        reason = _not_better(of_base, candidates.get(BASELINE))
+        current = {**_row(DEFAULT, of_base, scores), "recalls": None, "useless": reason and f"model in use: {reason}"}
     baseline = candidates.get(BASELINE)
     return {
         "target": BALANCED if scores["joint_labels"]["wanted"] is None else PRECISE,
@@ -174,18 +176,21 @@ def _compare(new: Model, in_use: Path | None) -> dict[str, Any]:
         "folds": scores["folds"],
         "classes": {name: counts["events"] for name, counts in training["classes"].items()},
         "in_use": current,
-        "new": {**_held_out(new), "name": CANDIDATE},
-        "baseline": None if baseline is None else {**_row(BASELINE, baseline, scores), "useless": None},
+        "new": {**_held_out(new, "new model"), "name": CANDIDATE},
+        "baseline": None
+        if baseline is None
+        else {**_row(BASELINE, baseline, scores), "recalls": None, "useless": None},
         "notes": list(training["remarks"]),
     }
 
 
-def _held_out(model: Model) -> dict[str, Any]:
-    """Return the scores of a model on what was held out of its own training."""
+def _held_out(model: Model, what: str) -> dict[str, Any]:
+    """Return the scores of a model on what was held out of its own training; `what` names it in sentences."""
     scores = model.info["scores"]
     figures, baseline = scores["held_out"], scores["candidates"].get(BASELINE)
-    useless = reason_against(model) or _not_better(figures, baseline)
-    return {**_row(model.name, figures, scores), "classifier": model.info["classifier"]["kind"], "useless": useless}
+    reason = reason_against(model) or _not_better(figures, baseline)
+    own = {"classifier": model.info["classifier"]["kind"], "recalls": scores.get("recalls")}
+    return {**_row(model.name, figures, scores), **own, "useless": reason and f"{what}: {reason}"}
 
 
 def _row(name: str, figures: Mapping[str, Any], scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,7 +213,7 @@ def _not_better(figures: Mapping[str, Any], baseline: Mapping[str, Any] | None) 
     if baseline is None or figures["log_loss"] < baseline["log_loss"]:
         return None
     losses = f"{figures['log_loss']:.3f} against {baseline['log_loss']:.3f}"
-    return f"It is no better than the class frequencies alone: log loss {losses} on held-out labels."
+    return f"it is no better than the class frequencies alone: log loss {losses} on held-out labels."
 
 
 def keep(project: Path, name: str) -> Path:
@@ -217,7 +222,8 @@ def keep(project: Path, name: str) -> Path:
     Raises
     ------
     UsageError
-        If there is no candidate, or the name is taken or not made of 1 to 40 of `a-z`, `0-9`, `-` and `_`.
+        If there is no candidate, or the name is taken, or is not 1 to 40 of `a-z`, `0-9`, `-` and `_` that begin with a
+        letter or digit.
     OutputError
         If it cannot be written.
     """
@@ -225,7 +231,7 @@ def keep(project: Path, name: str) -> Path:
     if not candidate.exists():
         raise UsageError("there is no candidate to keep; train a model first")
     if not NAME.fullmatch(name) or name in (CANDIDATE, DEFAULT, NONE):
-        allowed = "allowed are 1 to 40 of a-z, 0-9, - and _"
+        allowed = "allowed are 1 to 40 of a-z, 0-9, - and _, first a letter or digit"
         raise UsageError(f"'{one_line(name)[:60]}' cannot be the name of a model; {allowed}, but not {CANDIDATE}")
     path = candidate.with_name(f"{name}.onnx")
     with system_errors(candidate, "read"):

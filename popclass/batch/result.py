@@ -30,7 +30,7 @@ from popclass.info import RecordingInfo
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
-from popclass.results import Analysis
+from popclass.results import Analysis, RecordingResult
 from popclass.schema import event_columns, event_types
 from popclass.utils.dataframe import import_pandas, typed
 from popclass.utils.files import check_writable, system_errors, write_text
@@ -60,6 +60,8 @@ class Labeler:
         As `popclass.classify`.
     extra : tuple of str
         Columns of the user's own in the manifest.
+    on_result : callable, optional
+        Called with each result.
 
     Attributes
     ----------
@@ -76,7 +78,9 @@ class Labeler:
         count_by: str,
         class_frequencies: str,
         extra: tuple[str, ...] = (),
+        on_result: Callable[[RecordingResult], None] | None = None,
     ) -> None:
+        self._on_result = on_result
         self._extra = dict.fromkeys(extra, "")
         self._metadata = metadata
         if extra:
@@ -144,6 +148,8 @@ class Labeler:
     def _label(self, analyses: Iterable[Analysis]) -> None:
         ordered = sorted(analyses, key=lambda each: each.info.name)  # independent of the order of processing
         for result in self._postprocess(ordered, [self._metadata[each.info.name] for each in ordered]):
+            if self._on_result is not None:
+                self._on_result(result)
             self._rows[result.recording] = RecordingRow.from_result(result)
             if result.session is not None and result.session.frequencies is not None:
                 self._frequencies[result.session.recordings[0]] = result.session.frequencies

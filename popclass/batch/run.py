@@ -29,6 +29,7 @@ from popclass.errors import LabelError, UsageError
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import load_model
+from popclass.results import RecordingResult
 from popclass.schema import FROM_MODEL, PER_BURST, SCHEMA_VERSION
 from popclass.timing.sites import assumption, lookup
 from popclass.timing.timeline import mixed_offsets
@@ -59,6 +60,7 @@ def classify_folder(
     scheduler: str | None = None,
     to: str = CSV,
     features: PathLike | None = None,
+    on_result: Callable[[RecordingResult], None] | None = None,
     progress: OnProgress | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> BatchResult:
@@ -95,6 +97,8 @@ def classify_folder(
     features : path, optional
         Folder in which the features of each recording that is processed are kept, see `popclass.batch.features`; not
         with a scheduler.
+    on_result : callable, optional
+        Called with the result of each recording once it is labelled, in no particular order.
     progress : callable, optional
         Called with a `popclass.batch.worker.BatchProgress` after each chunk of recordings.
     notice : callable, optional
@@ -137,7 +141,8 @@ def classify_folder(
     extra = () if table is None else extra_columns(table)
     if clashing := sorted({*extra} & {*chosen.classes}):
         raise LabelError(f"{one_line(os.fspath(table or ''))}: column {clashing[0]} is a class of the model; rename it")
-    labeler = Labeler(metadata, chosen, refractory, min_probability, count_by, class_frequencies, extra)
+    rules = refractory, min_probability, count_by, class_frequencies
+    labeler = Labeler(metadata, chosen, *rules, extra, on_result)
     labeler.fail(unreadable)
     made_by = {
         "popclass": __version__,

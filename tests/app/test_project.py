@@ -145,6 +145,24 @@ def test_label_metadata_of_manifest(project):
     assert (found.subject, found.site) == ("P1", "hip")
 
 
+def test_describe_labels_follow(project):
+    """Training holds out by subject, so labels that were given before the subject was stated name it, too."""
+    project.label([("a.wav", 0.2, 0.25, "cavitation"), ("knee/b.wav", 0.2, 0.25, "other")])
+    project.label([("a.wav", 0.2, 0.25, "snapping")], "anna")
+    project.describe(["a.wav"], {"subject": "P1", "side": "left"})
+    for observer in project.observers():
+        found = {each.name: each for each in read_labels(project.labels_path(observer)).recordings}
+        assert (found["recordings/a.wav"].subject, found["recordings/a.wav"].side) == ("P1", "left")
+    assert read_labels(project.labels_path()).recordings[1].subject is None
+
+
+def test_labels_all_removed(project):
+    project.label([("a.wav", 0.2, 0.25, "cavitation")])
+    project.label([("a.wav", 0.2, 0.25, "")])
+    project._labels.clear()  # as after a new start
+    assert project.label_counts() == {}
+
+
 def test_describe_read_by_batch(project):
     project.describe(
         ["a.wav", "knee/b.wav"], {"subject": "P1", "site": "Knuckle", "side": "left", "symptoms": ["pain"]}

@@ -357,3 +357,17 @@ def test_moved_project(tmp_path):
         state = started.classified(1)
     assert state["errors"] == []
     assert state["recordings"] == before
+
+
+def test_damaged_models(tmp_path):
+    """The page still opens, and tells which file is damaged."""
+    recordings.write(tmp_path / "recordings" / "a.wav", SOUNDS, seconds=2.0)
+    (tmp_path / "models").mkdir()
+    for name in ("candidate", "mine"):
+        (tmp_path / "models" / f"{name}.onnx").write_bytes(b"junk")
+    (tmp_path / "app.json").write_text('{"model": "mine"}')
+    with running(tmp_path) as started:
+        state = started.until(lambda state: len(state["errors"]) == 2, "both errors")
+    assert state["candidate"] is None
+    assert {"candidate.onnx" in each for each in state["errors"]} == {True, False}
+    assert "cavitation" in state["classes"]

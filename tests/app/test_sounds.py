@@ -3,6 +3,7 @@
 import csv
 import io
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -12,11 +13,17 @@ import soundfile as sf
 from popclass.app import sounds as module
 from popclass.app.sounds import cut_clip, given_labels, load_sounds, queue_data, read_project_labels
 from popclass.batch import classify_folder, features
+from popclass.batch.files import fingerprint
 from popclass.errors import AudioError, UsageError
+from popclass.extraction import Extraction, number_events
+from popclass.info import RecordingInfo
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
 from popclass.model.model import Model
+from popclass.pipeline import apply_model
 from popclass.report.clips import BEFORE_S
+from popclass.results import Event
 from popclass.suggestions import suggest
+from popclass.utils.files import Stamp
 
 SOUNDS = ["cavitation", "snapping", "snapping", "other", "snapping"]
 
@@ -173,26 +180,32 @@ def test_load_before(project, model, extracted):
     assert list(after.processed) == ["a.wav", "b.wav", "c.wav", "d.wav"]
 
 
-@pytest.mark.parametrize("change", ["recording", "subject", "site", "removed"])
-def test_load_before_same_labels(project, model, change):
-    """Subjects of whom nothing has changed keep their results, and all labels are as without an earlier result."""
-    manifest = project / "recordings.csv"
-    lines = ["file,subject,site", *(f"recordings/{name}.wav,{who},mcp" for name, who in zip("abc", "PPQ", strict=True))]
-    manifest.write_text("\n".join(lines) + "\n")
-    before = load_sounds(project, model)
-    text = manifest.read_text()
-    if change == "recording":
-        recordings.write(project / "recordings" / "a.wav", SOUNDS[:2], seed=9)
-    elif change == "removed":
-        (project / "recordings" / "a.wav").unlink()
-        manifest.write_text(text.replace("recordings/a.wav,P,mcp\n", ""))
-    else:
-        changed = {"subject": "a.wav,R,mcp", "site": "a.wav,P,hip"}[change]
-        manifest.write_text(text.replace("a.wav,P,mcp", changed))
-    after = load_sounds(project, model, before=before)
-    assert after.results["c.wav"] is before.results["c.wav"]
-    assert after.results["b.wav"] is not before.results["b.wav"]
-    assert after.results == load_sounds(project, model).results
+def test_load_results_of_batch(project, model):
+    """Those of a batch are taken as they are, and recordings that it could not use are left out."""
+    results = {}
+    place, manifest = project / "recordings", project / "recordings.csv"
+    classify_folder(
+        place,
+        project / "results",
+        model=model,
+        manifest=manifest,
+        on_result=lambda result: results.update({result.recording: result}),
+    )
+    own = load_sounds(project, model)
+    assert results == own.results
+    del results["b.wav"]
+    sounds = load_sounds(project, model, results=results)
+    assert list(sounds.processed) == ["a.wav", "c.wav"]
+    assert sounds.results["a.wav"] is results["a.wav"]
+    np.testing.assert_array_equal(sounds.search.probabilities[:3], own.search.probabilities[:3])
+
+
+def test_load_changed_since_batch(project, model):
+    results = dict(load_sounds(project, model).results)
+    recordings.write(project / "recordings" / "b.wav", SOUNDS[:2], seed=9)
+    sounds = load_sounds(project, model, results=results)
+    assert list(sounds.results) == ["a.wav", "c.wav"]
+    assert sounds.failed == {"b.wav": "b.wav: has changed while it was classified"}
 
 
 def test_load_progress(project, model):
@@ -342,3 +355,27 @@ def test_read_project_labels_none(tmp_path, text):
     if text is not None:
         (tmp_path / "labels.csv").write_text(text)
     assert read_project_labels(tmp_path / "labels.csv") == Labels(())
+
+
+@pytest.mark.slow
+def test_many_sounds(tmp_path):
+    """Queue and map of 1,000 recordings and 20,000 sounds take less than 2 s each."""
+    model, rng, each, rate = Model.default(), np.random.default_rng(0), 20, 48_000
+    (tmp_path / "recordings").mkdir()
+    cache = features.FeatureCache(tmp_path / ".cache", model)
+    spread = rng.normal(size=(each, len(model.features)))
+    X = model.ordinary + spread * np.abs(model.ordinary) * 0.1
+    for number in range(1000):
+        path = tmp_path / "recordings" / f"{number}.wav"
+        path.write_bytes(b"RIFF")
+        at = (np.arange(each) * 2 + 1) * rate
+        events = number_events([Event(on, on + 10, on + 2000, rate, 1, 30.0, -20.0) for on in at.tolist()])
+        extraction = Extraction(RecordingInfo(path.name, rate, 1, 60.0), events, X)
+        analysis = apply_model([extraction], model)[0]
+        cache.write((Stamp.of(path), extraction, analysis), fingerprint(path))
+    sounds = load_sounds(tmp_path, model)
+    assert len(sounds.search.events) == 20_000
+    for work in (sounds.queue, sounds.map):
+        began = time.process_time()
+        work(Labels(()))
+        assert time.process_time() - began < 2

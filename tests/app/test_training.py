@@ -172,7 +172,7 @@ def test_keep_taken(project, taken):
     assert compare(project) is not None
 
 
-@pytest.mark.parametrize("name", ["", "candidate", "default", "none", "../mine", "a b", "Mine", "a" * 41, "a\n"])
+@pytest.mark.parametrize("name", ["", "candidate", "default", "none", "../mine", "a b", "Mine", "a" * 41, "a\n", "-a"])
 def test_keep_bad_name(project, name):
     with pytest.raises(UsageError, match="cannot be the name"):
         keep(project, name)

@@ -437,7 +437,7 @@ def test_classify_folder_links(model, tmp_path):
 
 def test_classify_folder_no_audio(model, tmp_path):
     (tmp_path / "in").mkdir()
-    with pytest.raises(UsageError, match=r"no recordings .*\.wav .*\.m4a"):
+    with pytest.raises(UsageError, match=r"no recordings .*WAV, .*m4a"):
         classify_folder(tmp_path / "in", tmp_path / "out", model=model)
     assert not (tmp_path / "out").exists()
 
