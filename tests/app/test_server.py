@@ -310,6 +310,7 @@ def test_batch_at_the_same_time(tmp_path):
             assert app.classified(1)["errors"] == []
 
 
+@pytest.mark.slow
 def test_train_keep_discard(tmp_path):
     """From labels to a model in use, through a candidate."""
     place = tmp_path / "p"

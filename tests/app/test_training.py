@@ -145,6 +145,7 @@ def test_compare_useful(compared):
     assert compared["new"]["useless"] is None
 
 
+@pytest.mark.slow
 def test_compare_own_class(project):
     """The bundled model cannot be scored on a class that it lacks."""
     labels = write_labels(project, lambda _, at: "tendon" if SOUNDS[at] == "snapping" else SOUNDS[at])
@@ -214,6 +215,7 @@ def test_evaluate_files(project):
     assert all((project / "evaluation" / name).is_file() for name in names)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_figures")
 def test_evaluate_again(project):
     assert evaluate(project, project / "labels.csv") == ["scores.json"]

@@ -1,9 +1,11 @@
 """Commands `popclass train` and `popclass synth`."""
 
+import pytest
 import recordings
 from cli_runner import assert_refused
 
 
+@pytest.mark.slow
 def test_train_model_and_card(run, labelled, recording, tmp_path):
     target = tmp_path / "mine.onnx"
     code, out, err = run("train", labelled, "-o", target, "--classifier", "logistic", "--folds", "2")

@@ -286,6 +286,7 @@ def test_trained_on_none_or_unknown(own, tmp_path, model, labelled):
     assert "Warning" not in found.table() + untold.table()
 
 
+@pytest.mark.slow
 def test_trained_on_hashes(tmp_path):
     for number in range(6):
         recordings.write(tmp_path / KINDS[number % 3] / f"{number}.wav", [KINDS[number % 3]], seed=number)
@@ -296,6 +297,7 @@ def test_trained_on_hashes(tmp_path):
 # The command
 
 
+@pytest.mark.slow
 def test_command_table_and_folder(tmp_path, model, capfd, labelled):
     model.save(tmp_path / "m.onnx")
     folder = labelled(tmp_path / "in", [KINDS, KINDS])

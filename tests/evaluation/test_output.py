@@ -59,6 +59,7 @@ def test_save_same_bytes_elsewhere(saved):
         assert (here / name).read_bytes() == (there / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_save_files(saved):
     _, out, _ = saved
     pictures = {"confusion.png", "reliability.png", "risk_coverage.png", "error_01.png", "error_02.png"}

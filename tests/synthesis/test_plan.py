@@ -42,6 +42,7 @@ def test_levels_independent_of_class() -> None:
     assert np.percentile(everything, 99) - np.percentile(everything, 1) > 55.0
 
 
+@pytest.mark.slow
 def test_classes_on_both_sensor_paths() -> None:
     found = {(sound.label, settings.contact) for settings, sound in _planned(40)}
     assert found == {(label, contact) for label in (CAVITATION, SNAPPING, OTHER) for contact in (True, False)}

@@ -95,6 +95,7 @@ def test_session_shape(sample: list[Session]) -> None:
             assert np.max(np.abs(recording.samples)) <= 1.0
 
 
+@pytest.mark.slow
 def test_recordings_do_not_overlap(sample: list[Session]) -> None:
     for session in sample:
         for earlier, later in pairwise(session.recordings):
@@ -251,6 +252,7 @@ def test_write_samples(written: Path) -> None:
             assert np.array_equal(samples, recording.samples)
 
 
+@pytest.mark.slow
 def test_write_tables(written: Path) -> None:
     labels, manifest = rows(written / "labels.csv"), rows(written / "manifest.csv")
     assert list(labels[0]) == ["file", "start_s", "end_s", "label", "subject", "site", "recorded_at"]

@@ -23,6 +23,7 @@ def base() -> Model:
     return fit(X, [CLASSES[i] for i in y], groups, FakeFrontEnd(), FitConfig(classifier="forest", folds=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["logistic", "svm", "forest", "boosting"])
 @pytest.mark.parametrize("strength", [RECALIBRATION, 30.0])
 @pytest.mark.parametrize("present", [(0, 1, 2), (0, 2)])

@@ -36,6 +36,7 @@ def test_cross_validate_chooses_least_log_loss(auto):
     assert scores["candidates"][BASELINE]["balanced_accuracy"] == pytest.approx(1 / 3)
 
 
+@pytest.mark.slow
 def test_scores_groups(auto):
     scores = auto.info["scores"]
     assert (scores["grouped_by"], scores["groups"], scores["folds"]) == ("subject", 8, 5)
@@ -43,6 +44,7 @@ def test_scores_groups(auto):
     assert scores["held_out"]["balanced_accuracy"] > 0.8
 
 
+@pytest.mark.slow
 def test_scores_shuffled_labels():
     X, labels, groups = events(400)
     shuffled = list(np.random.default_rng(3).permutation(labels))
@@ -78,6 +80,7 @@ def test_nested_needs_candidates_and_folds():
     assert any("a little too good" in remark for remark in model.info["training"]["remarks"])
 
 
+@pytest.mark.slow
 def test_nested_ignores_outer_labels(monkeypatch):
     X, labels, groups = events()
     y = np.array([CLASSES.index(label) for label in labels])
@@ -163,6 +166,7 @@ def test_cross_calibrated_ignores_own_fold():
     assert not np.allclose(before[300:], after[300:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*KINDS, BOOSTING])
 def test_model_probabilities_are_calibrated(kind):
     X, labels, groups = events()

@@ -26,6 +26,7 @@ def test_match_onsets():
     assert match_onsets(np.zeros(0), (one,)) == []
 
 
+@pytest.mark.slow
 def test_generate_events_order(generated):
     assert len(generated.X) == len(generated.label) == len(generated.onset_s) > 10
     assert (np.diff(generated.recording) >= 0).all()

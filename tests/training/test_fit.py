@@ -47,6 +47,7 @@ def test_fit_precision():
         fitted(precision=0.4)
 
 
+@pytest.mark.slow
 def test_fit_thresholds(auto):
     assert auto.info["scores"]["uncertain_joint"] <= 0.1
     least = dict(zip(auto.classes, auto.thresholds.min_probability, strict=True))

@@ -1,10 +1,13 @@
 """Model card."""
 
+import pytest
+
 from popclass.model.model import Model
 from popclass.training.model_card import card
 from popclass.training.train import train
 
 
+@pytest.mark.slow
 def test_card(clips, tmp_path):
     model = train(clips, classifier="logistic", seed=7)
     text = card(model, title="My model")

@@ -75,6 +75,7 @@ def test_train_hides_file_names(clips):
     assert b"jane-doe" not in train(clips, classifier="logistic").to_bytes()
 
 
+@pytest.mark.slow
 def test_train_inherits_context(clips):
     base = train(clips, classifier="logistic")
     names = context_names(base.classes)
@@ -177,6 +178,7 @@ def test_train_base_precision(clips, tmp_path):
         train(clips, base=base, precision=0.3)
 
 
+@pytest.mark.slow
 def test_train_target_balanced(clips):
     balanced, precise = train(clips, target="balanced"), train(clips)
     assert balanced.thresholds.min_probability == (0.0, 0.0, 0.0)
