@@ -18,7 +18,7 @@ HOSTILE = "<img src=x onerror=alert(1)> & =1.wav"
 SUBJECT = "<script>alert(2)</script>"
 SOUNDS = ["cavitation", "snapping", "other"] * 4
 ENTER, TAB = "\ue007", "\ue004"
-LONG_S = 120  # for training and evaluation
+LONG_S = 300  # for training and evaluation, also on a busy machine
 
 
 @contextmanager
