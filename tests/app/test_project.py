@@ -34,6 +34,15 @@ def test_open_twice(project):
         Project(project.folder)
 
 
+def test_remains_of_a_killed_app(tmp_path):
+    for name, age in (("old", 3600), ("new", 0)):
+        path = tmp_path / f".popclass-{name}.part"
+        path.touch()
+        os.utime(path, (path.stat().st_mtime - age,) * 2)
+    with Project(tmp_path):
+        assert [path.name for path in tmp_path.glob("*.part")] == [".popclass-new.part"]
+
+
 def test_open_again_after_end(tmp_path):
     for _ in range(2):
         with Project(tmp_path):
@@ -218,3 +227,52 @@ def test_model_gone(project):
     project.use_model("mine")
     Path(project.models_dir / "mine.onnx").unlink()
     assert project.model_name == "default"
+
+
+@pytest.mark.parametrize("subject", ["=1+1", "#N/A", "a\nb", "a\0b", "x" * 201])
+def test_describe_never_breaks_the_manifest(project, subject):
+    """What could not be read back is refused before it is written."""
+    with pytest.raises(UsageError):
+        project.describe(["a.wav"], {"subject": subject})
+    assert not project.manifest.exists()
+
+
+def test_label_keeps_what_is_not_read(project):
+    """Columns of an editor, and rows of recordings that are not there."""
+    table = "file,start_s,label,note\nrecordings/a.wav,0.2,other,loud\nrecordings/gone.wav,0.3,snapping,soft\n"
+    project.labels_path().write_text(table)
+    project.label([("a.wav", 0.5, 0.5, "cavitation")])
+    lines = project.labels_path().read_text().splitlines()
+    assert [line.endswith(",loud") for line in lines] == [False, True, False, False]
+    assert lines[-1] == "recordings/gone.wav,0.3,,snapping,,,,soft"
+    assert project.label_counts() == {"other": 1, "cavitation": 1}
+    assert project.missing() == ["recordings/gone.wav"]
+
+
+def test_missing_recording_back(project):
+    project.labels_path().write_text("file,start_s,label\nrecordings/c.wav,0.3,snapping\n")
+    assert project.label_counts() == {}
+    recordings.write(project.recordings_dir / "c.wav")
+    assert project.label_counts() == {"snapping": 1}
+    assert [path.name for path in project.folder.glob(".labels*")] == []
+
+
+def test_label_of_a_recording_labelled_whole(project):
+    project.labels_path().write_text("file,start_s,label\nrecordings/a.wav,,other\n")
+    with pytest.raises(UsageError, match="as a whole"):
+        project.label([("a.wav", 0.2, 0.2, "other")])
+    assert len(read_labels(project.labels_path()).recordings) == 1
+
+
+def test_links_to_other_places(project, tmp_path):
+    recordings.write(tmp_path / "other" / "c.wav")
+    (project.recordings_dir / "link").symlink_to(tmp_path / "other")
+    (project.recordings_dir / "c.wav").symlink_to(tmp_path / "other" / "c.wav")
+    assert project.recordings() == ("a.wav", "knee/b.wav")
+    with pytest.raises(UsageError, match="outside"):
+        project.free_path("link/d.wav")
+
+
+def test_name_too_long(project):
+    with pytest.raises(UsageError, match="no recording"):
+        project.path("x" * 5000)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -154,6 +155,73 @@ def test_queue_wrong_number(app, query):
     assert app.request("GET", f"api/queue?{query}")[0] == 400
 
 
+@pytest.mark.parametrize("target", ["*", "foo", "?x", "http://127.0.0.1/x", "x/{token}/api/state"])
+def test_odd_target(app, target):
+    """What is no path is refused like a wrong token, not answered with an error of the server."""
+    status, headers, content = raw(app, f"GET {target.format(token=app.token)} HTTP/1.1\r\nHost: 127.0.0.1:{app.port}")
+    assert status == 403
+    assert b"x-frame-options" in headers.lower()
+    assert content.startswith(b'{"error"')
+
+
+def raw(app, head):
+    with socket.create_connection(("127.0.0.1", app.port), timeout=30) as connection:
+        connection.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode())
+        received = b""
+        while block := connection.recv(65536):
+            received += block
+    headers, _, content = received.partition(b"\r\n\r\n")
+    return int(headers.split()[1]), headers, content
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "api/nothing"), ("PUT", "api/state"), ("GET", "/wrong"), ("GET", "evaluation/sub"), ("GET", "export/x")],
+)
+def test_refusals_are_lines_with_headers(app, folder, method, path):
+    (folder / "evaluation" / "sub").mkdir(parents=True, exist_ok=True)
+    status, headers, content = app.request(method, path)
+    assert 400 <= status < 500
+    assert list(json.loads(content)) == ["error"]
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["a b.wav", 10**400, 1, "other"],
+        ["\ud800.wav", 1, 1, "other"],
+        ["a b.wav", 1, 1, "x" * 61],
+        ["x" * 300, 1, 1, "x"],
+    ],
+)
+def test_labels_odd_values(app, row):
+    assert app.post("api/labels", {"rows": [row]})[0] == 400
+
+
+def test_label_beyond_end(app):
+    """Training would refuse the whole table for it."""
+    assert "lasts 2.000 s" in app.post("api/labels", {"rows": [["a b.wav", 2.5, 2.6, "other"]]})[1]
+
+
+@pytest.mark.parametrize("symptoms", [5, [5], "pain"])
+def test_metadata_wrong_symptoms(app, symptoms):
+    assert app.post("api/recordings/metadata", {"names": ["a b.wav"], "symptoms": symptoms})[0] == 400
+
+
+def test_upload_aborted(app, folder):
+    with socket.create_connection(("127.0.0.1", app.port)) as connection:
+        own = f"127.0.0.1:{app.port}"
+        head = f"POST /{app.token}/api/recordings?name=cut.wav HTTP/1.1\r\nHost: {own}\r\nOrigin: http://{own}\r\n"
+        connection.sendall(f"{head}Content-Length: 9999\r\n\r\nabc".encode())
+    ends = time.monotonic() + 30
+    while list((folder / "takes").glob("*.part")) and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert not list((folder / "takes").glob("*.part"))
+    assert not (folder / "recordings" / "cut.wav").exists()
+
+
 # --- what it gives
 
 
@@ -268,6 +336,49 @@ def test_killed_and_back(tmp_path):
         assert state["labels"] == {"cavitation": 1}
         assert state["recordings"][1]["subject"] == "P1"
         assert state["recordings"][0]["duration_s"] == 1.0
+
+
+def test_parallel_labels(tmp_path):
+    place = tmp_path / "p"
+    recordings.write(place / "recordings" / "a.wav", SOUNDS, seconds=2.0)
+    with running(place) as app, ThreadPoolExecutor(20) as pool:
+        times = [at / 100 for at in range(50)]
+        answers = list(pool.map(lambda at: app.post("api/labels", {"rows": [["a.wav", at, at, "other"]]}), times))
+    assert [answer["saved"] for answer in answers] == [1] * 50
+    assert [row.start_s for row in read_labels(place / "labels.csv").recordings[0].rows] == times
+
+
+def test_recording_removed(tmp_path):
+    """The others go on, its labels stay in the table, and count again when it is back."""
+    place = tmp_path / "p"
+    for name in ("a.wav", "b.wav"):
+        recordings.write(place / "recordings" / name, SOUNDS, seconds=2.0)
+    with running(place) as app:
+        app.classified(2)
+        app.post("api/recordings/metadata", {"names": ["a.wav", "b.wav"], "site": "hip"})
+        app.post("api/labels", {"rows": [[name, 0.2, 0.25, "other"] for name in ("a.wav", "b.wav")]})
+        (place / "recordings" / "a.wav").rename(tmp_path / "a.wav")
+        state = app.classified(1)
+        assert [each for each in state["errors"] if "recordings/a.wav" in each] == state["errors"] != []
+        assert app.post("api/labels", {"rows": [["b.wav", 0.5, 0.55, "other"]]})["labels"] == {"other": 2}
+        assert app.post("api/recordings/metadata", {"names": ["b.wav"], "side": "left"}) == {}
+        assert app.request("GET", "export/events.jsonl")[0] == 200
+        (tmp_path / "a.wav").rename(place / "recordings" / "a.wav")
+        state = app.classified(2)
+    assert (state["errors"], state["labels"]) == ([], {"other": 3})
+
+
+def test_errors_go_away(tmp_path):
+    """A manifest, a model and settings that were broken by hand are named until they are mended."""
+    place = tmp_path / "p"
+    recordings.write(place / "recordings" / "a.wav", SOUNDS, seconds=2.0)
+    with running(place) as app:
+        app.classified(1)
+        for file, broken in (("recordings.csv", "x\n1\n"), ("app.json", "{")):
+            (place / file).write_text(broken)
+            app.until(lambda state, file=file: any(file in line for line in state["errors"]), f"an error of {file}")
+            (place / file).unlink()
+            app.until(lambda state: not state["errors"], f"the end of the error of {file}")
 
 
 def test_ctrl_c_ends(tmp_path):

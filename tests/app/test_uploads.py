@@ -13,7 +13,7 @@ from popclass.app import uploads
 from popclass.app.project import Project
 from popclass.app.uploads import Take, TooLargeError, finish, receive, recover
 from popclass.batch.manifest import read_manifest
-from popclass.errors import UsageError
+from popclass.errors import LabelError, OutputError, UsageError
 
 NOW = datetime(2026, 11, 30, 10, 15, 0, tzinfo=UTC)
 
@@ -165,3 +165,74 @@ def test_recover_damaged(project):
     (project.takes_dir / "take-0.json").write_text("{")
     assert len(recover(project)) == 1
     assert (project.takes_dir / "take-0.f32").exists()
+
+
+def test_finish_with_broken_manifest(project):
+    """Nothing is placed, so that another try does not place it twice; the take stays."""
+    take = Take(project, 8000, {"site": "hip"}, NOW)
+    take.add(0, np.zeros(800, "<f4").tobytes())
+    take.end()
+    project.manifest.write_text("x\n1\n")
+    with pytest.raises(LabelError):
+        finish(project, take.id)
+    assert project.recordings() == ()
+    assert recover(project) == []
+    project.manifest.unlink()
+    assert recover(project) == ["2026-11-30 10.15.00.wav"]
+
+
+def test_recover_after_placing(project, monkeypatch):
+    """A crash between placing a recording and removing its take does not double it."""
+    take = Take(project, 8000, {}, NOW)
+    take.add(0, np.zeros(800, "<f4").tobytes())
+    take.end()
+    with monkeypatch.context() as patch:
+        patch.setattr(Project, "describe", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+        with pytest.raises(OSError, match="killed"):
+            finish(project, take.id)
+    assert recover(project) == list(project.recordings()) == ["2026-11-30 10.15.00.wav"]
+    assert not list(project.takes_dir.iterdir())
+
+
+def test_add_after_end(project):
+    take = Take(project, 8000, {}, NOW)
+    take.end()
+    with pytest.raises(UsageError, match="has ended"):
+        take.add(0, b"")
+
+
+def test_add_huge_samples(project):
+    """They are refused before they are in the file, so the next block has its place."""
+    take = Take(project, 8000, {}, NOW)
+    with pytest.raises(UsageError, match="full scale"):
+        take.add(0, np.full(10, 1e30, "<f4").tobytes())
+    assert take.add(0, np.zeros(10, "<f4").tobytes()) == 10
+
+
+def test_add_disk_full(project):
+    """A block is in the file as a whole or not at all."""
+    take = Take(project, 8000, {}, NOW)
+    take.add(0, np.zeros(10, "<f4").tobytes())
+
+    class Full:
+        closed = False
+
+        def __init__(self, file):
+            self.file, self.left = file, 20
+
+        def write(self, data):
+            if not self.left:
+                raise OSError(28, "No space left on device")
+            written, self.left = self.file.write(data[: self.left]), 0
+            return written
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+    whole, take._file = take._file, Full(take._file)
+    with pytest.raises(OutputError, match="No space"):
+        take.add(10, np.ones(10, "<f4").tobytes())
+    take._file = whole
+    assert take.add(10, np.ones(10, "<f4").tobytes()) == 20
+    take.end()
+    assert (project.takes_dir / f"{take.id}.f32").stat().st_size == 80
