@@ -174,6 +174,32 @@ def test_uploads_and_refusals(page, project, tmp_path):
     until(page, f"{shown}?.querySelector('.found-counts i')")
 
 
+def test_folder_of_recordings(page, project, tmp_path):
+    """Of a folder, only recordings are sent."""
+    folder, _ = project
+    recordings.write(tmp_path / "day" / "inside" / "deep.wav", SOUNDS, seed=9, seconds=4.0)
+    (tmp_path / "day" / "notes.txt").write_text("no sound")
+    go(page, "record")
+    one(page, "#folder").send_keys(str(tmp_path / "day"))
+    until(page, "return document.getElementById('upload-done').textContent")
+    assert "1 recording added; 1 other file of the folder left out" in text(page, "upload-done")
+    assert (folder / "recordings" / "deep.wav").exists()
+    assert not one(page, "#refused").is_displayed()
+
+
+def test_sound_processing_is_reported(page):
+    """If the browser keeps a filter on, the page says which one."""
+    settings = "{ noiseSuppression: true, autoGainControl: false, echoCancellation: false }"
+    page.execute_script(f"MediaStreamTrack.prototype.getSettings = () => ({settings})")
+    go(page, "record")
+    click(page, "#record-button")
+    until(page, "return document.getElementById('elapsed').textContent >= '0:01'")
+    assert "keeps noise suppression on" in text(page, "settings")
+    assert "emergency" in one(page, "#settings").get_attribute("class")
+    click(page, "#record-button")
+    until(page, "return document.getElementById('recorded').textContent.startsWith('Recorded')")
+
+
 def test_correction_in_report(page, project):
     """A label that is given in the report is in the table and on the page when it is opened again."""
     folder, _ = project
