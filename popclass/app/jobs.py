@@ -17,11 +17,12 @@ from popclass.app import training
 from popclass.app.project import DEFAULT, Project
 from popclass.app.sounds import Sounds, load_sounds
 from popclass.batch.journal import can_continue
+from popclass.batch.result import RUN
 from popclass.batch.run import classify_folder
 from popclass.errors import PopclassError
 from popclass.formats.csv_io import RecordingRow
 from popclass.results import RecordingResult
-from popclass.utils.files import Stamp
+from popclass.utils.files import NO_FILE, Stamp
 from popclass.utils.text import one_line
 from popclass.utils.workers import available_cores
 
@@ -99,6 +100,7 @@ class Jobs:
         self._project, self._lock = project, Lock()
         self._task: tuple[str, Callable[[Progress], object]] | None = None
         self._wake, self._stop, self._stale = Flag(), Flag(), True
+        self._written = NO_FILE  # the results, as they were read or written last
         self._thread = Thread(target=self._run, name="popclass-app", daemon=True)
 
     def start(self) -> None:
@@ -194,14 +196,15 @@ class Jobs:
         if not settled:
             self.waiting = stamps
             self.version += 1
-        if self._stale or (settled and stamps != self.found.stamps):
+        other = self._results() != self._written  # a command wrote them, perhaps with another model
+        if self._stale or other or (settled and stamps != self.found.stamps):
             self._stale = False
             self._classify(stamps)
 
     def _classify(self, stamps: Mapping[str, Stamp]) -> None:
         project = self._project
         if not stamps:
-            self.found = Found()
+            self.found, self._written = Found(), self._results()
             return
         self._show(Work("classify", "classifying", 0, len(stamps)))
         try:
@@ -223,5 +226,9 @@ class Jobs:
             rows = {row.recording: row for row in batch.recordings}
             sounds = load_sounds(project.folder, model, results=results, before=self.found.sounds)
             self.found, self.error = Found(stamps, rows, sounds), None
+            self._written = self._results()
         finally:
             self._show(Work())
+
+    def _results(self) -> Stamp:
+        return Stamp.of(self._project.results_dir / RUN)

@@ -325,6 +325,8 @@ class _Server:
 
 
 _OWN_POLICY = {"Content-Security-Policy": "frame-ancestors 'self'"}  # such a page states its own, stricter one
+# a refusal is shown in the frame where a page was asked for
+_ERROR_POLICY = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'"}
 
 
 def _on_error(_: Request, error: Exception) -> Response:
@@ -336,7 +338,7 @@ def _on_error(_: Request, error: Exception) -> Response:
 
 
 def _error(text: str, status: int) -> Response:
-    return JSONResponse({"error": one_line(text)}, status)
+    return JSONResponse({"error": one_line(text)}, status, _ERROR_POLICY)
 
 
 def _attachment(name: str) -> dict[str, str]:

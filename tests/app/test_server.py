@@ -13,6 +13,7 @@ import recordings
 from app_process import running
 
 from popclass.labels import read_labels
+from popclass.model.model import Model
 
 SOUNDS = ["cavitation", "snapping", "other", "cavitation"]
 
@@ -181,6 +182,13 @@ def test_report(app):
     assert b"api/labels" in content
 
 
+def test_refusal_in_frame(app):
+    """The page shows in a frame of its own why there is nothing to show."""
+    status, headers, _ = app.request("GET", "report?recording=nothing.wav")
+    policy = "default-src 'none'; frame-ancestors 'self'"
+    assert (status, headers["content-security-policy"]) == (400, policy)
+
+
 def test_map_names_every_sound(app):
     found = app.get("api/map")
     assert len(found["x"]) == len(found["y"]) == len(found["recording"]) == 2 * len(SOUNDS)
@@ -308,6 +316,20 @@ def test_batch_at_the_same_time(tmp_path):
             app.until(lambda state: any("in use" in line for line in state["errors"]), "the error")
             other.kill()
             assert app.classified(1)["errors"] == []
+
+
+def test_batch_with_another_model(tmp_path):
+    """Results that a command replaced with those of another model become those of the model in use again."""
+    place, other = tmp_path / "p", tmp_path / "other.onnx"
+    recordings.write(place / "recordings" / "a.wav", SOUNDS, seconds=2.0)
+    model = Model.default()
+    calibration = {**model.info["calibration"], "bias": [0.0, 3.0, 0.0]}
+    Model(model.graph, {**model.info, "calibration": calibration}).save(other)
+    with running(place) as app:
+        app.classified(1)
+        batch = [sys.executable, "-m", "popclass", "batch", str(place / "recordings"), "-o", str(place / "results")]
+        subprocess.run([*batch, "--model", str(other)], check=True, capture_output=True)
+        app.until(lambda _: app.request("GET", "export/events.jsonl")[0] == 200, "results of the model in use")
 
 
 @pytest.mark.slow
