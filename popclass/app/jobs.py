@@ -6,6 +6,7 @@ One thread does one thing at a time. What it found is replaced as a whole, so th
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,18 +16,19 @@ from threading import Lock, Thread
 
 from popclass.app import training
 from popclass.app.project import DEFAULT, Project
-from popclass.app.sounds import Sounds, load_sounds
+from popclass.app.sounds import Sounds, load_sounds, without_missing
 from popclass.batch.journal import can_continue
 from popclass.batch.result import RUN
 from popclass.batch.run import classify_folder
 from popclass.errors import PopclassError
 from popclass.formats.csv_io import RecordingRow
 from popclass.results import RecordingResult
-from popclass.utils.files import NO_FILE, Stamp
+from popclass.utils.files import Stamp
 from popclass.utils.text import one_line
 from popclass.utils.workers import available_cores
 
 POLL_S = 1.0
+RETRY_S = 5.0  # after a failure
 _log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
@@ -89,18 +91,18 @@ class Jobs:
     found : Found
     waiting : mapping of str to Stamp
         Recordings in the folder now, those that are not classified yet included.
-    error : str or None
-        Why the last work failed, in one line.
+    errors : mapping of str to str
+        Why the last work of a kind failed, in one line; none once it succeeds.
     """
 
     def __init__(self, project: Project) -> None:
         self.version, self.work, self.found = 0, Work(), Found()
         self.waiting: Mapping[str, Stamp] = {}
-        self.error: str | None = None
+        self.errors: Mapping[str, str] = {}
+        self._tried: tuple[tuple[object, ...], float] | None = None
         self._project, self._lock = project, Lock()
         self._task: tuple[str, Callable[[Progress], object]] | None = None
         self._wake, self._stop, self._stale = Flag(), Flag(), True
-        self._written = NO_FILE  # the results, as they were read or written last
         self._thread = Thread(target=self._run, name="popclass-app", daemon=True)
 
     def start(self) -> None:
@@ -111,6 +113,11 @@ class Jobs:
         """End as soon as what is being done allows it."""
         self._stop.set()
         self._wake.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the app ends."""
+        return self._stop.is_set()
 
     def changed(self) -> None:
         """Tell that a page shows something that has changed."""
@@ -163,31 +170,38 @@ class Jobs:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wake.clear()
-            self._try(self._look)
+            self._try("classify", self._look)
             if self._task is not None:
-                self.error = None
-                self._try(partial(self._do, *self._task))
+                self._try("train", partial(self._do, *self._task))
                 self._task = None
                 self._show(Work())
             self._wake.wait(POLL_S)
 
     def _do(self, kind: str, task: Callable[[Progress], object]) -> None:
+        self._tell("train", None)
         self._show(Work(kind, "starting"))
         task(lambda what, done, total: self._show(Work(kind, what, done, total)))
 
-    def _try(self, action: Callable[[], object]) -> None:
+    def _try(self, kind: str, action: Callable[[], object]) -> None:
         try:
             action()
         except (PopclassError, OSError) as error:
-            self._fail(one_line(str(error)))
+            self._tell(kind, one_line(str(error)))
         except Exception as error:  # a bug: the app goes on, and tells it
             _log.exception("the background work failed")
-            self._fail(f"a bug in popclass, please report it: {type(error).__name__}: {one_line(str(error))}")
+            reason = f"{type(error).__name__}: {one_line(str(error))}"
+            self._tell(kind, f"a bug in popclass, please report it: {reason}")
 
-    def _fail(self, reason: str) -> None:
-        if reason != self.error:
-            self.error = reason
+    def _tell(self, kind: str, reason: str | None) -> None:
+        if reason != self.errors.get(kind):
+            others = {name: line for name, line in self.errors.items() if name != kind}
+            self.errors = others if reason is None else {**others, kind: reason}
             self.version += 1
+
+    def _inputs(self, stamps: Mapping[str, Stamp]) -> tuple[object, ...]:
+        """Return all that must not change: recordings, the manifest, the model in use, and the results made of them."""
+        model = self.model_file()
+        return stamps, Stamp.of(self._project.manifest), model, model and Stamp.of(model), self._results()
 
     def _look(self) -> None:
         """Classify what has changed in the folder, unless a file is still being copied into it."""
@@ -196,26 +210,35 @@ class Jobs:
         if not settled:
             self.waiting = stamps
             self.version += 1
-        other = self._results() != self._written  # a command wrote them, perhaps with another model
-        if self._stale or other or (settled and stamps != self.found.stamps):
-            self._stale = False
+        inputs = self._inputs(stamps)
+        if self._tried is not None and self._tried[0] == inputs and not self._stale:
+            # without a change, another try may help where the disk was full or another program wrote the results
+            if "classify" not in self.errors or time.monotonic() - self._tried[1] < RETRY_S:
+                return
+        elif not (self._stale or settled):
+            return
+        self._stale = False
+        try:
             self._classify(stamps)
+        finally:
+            self._tried = (*inputs[:-1], self._results()), time.monotonic()
+        self._tell("classify", None)
 
     def _classify(self, stamps: Mapping[str, Stamp]) -> None:
         project = self._project
         if not stamps:
-            self.found, self._written = Found(), self._results()
+            self.found = Found()
             return
         self._show(Work("classify", "classifying", 0, len(stamps)))
         try:
-            model = project.model()
+            model, (manifest, _) = project.model(), without_missing(project.manifest)
             # in other processes, so that a recording that crashes its decoder fails alone
             results = dict[str, RecordingResult]()
             batch = classify_folder(
                 project.recordings_dir,
                 project.results_dir,
                 model=model,
-                manifest=project.manifest if project.manifest.exists() else None,
+                manifest=manifest if manifest.exists() else None,
                 jobs=max(2, available_cores()),
                 features=project.cache_dir,
                 on_result=lambda result: results.update({result.recording: result}),
@@ -224,9 +247,9 @@ class Jobs:
                 progress=lambda now: self._show(Work("classify", "classifying", now.done, now.total)),
             )
             rows = {row.recording: row for row in batch.recordings}
+            results = {name: each for name, each in results.items() if name in stamps}  # no links to other places
             sounds = load_sounds(project.folder, model, results=results, before=self.found.sounds)
-            self.found, self.error = Found(stamps, rows, sounds), None
-            self._written = self._results()
+            self.found = Found(stamps, rows, sounds)
         finally:
             self._show(Work())
 

@@ -25,23 +25,27 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import RLock
-from typing import Any
+from typing import Any, NamedTuple
 
-from popclass.app.sounds import read_project_labels
+from popclass.app.sounds import read_project_labels, without_missing
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.batch.files import find_recordings
 from popclass.batch.manifest import COLUMNS as MANIFEST_COLUMNS
 from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.formats.csv_io import csv_line, plain_path, read_columns
+from popclass.formats.text import number
 from popclass.info import RecordingInfo
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
+from popclass.labels.table import READ_COLUMNS
 from popclass.labels.validation import check_class_names
 from popclass.labels.write import table_rows
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.report.guidance import check_symptom
+from popclass.schema import is_extra
 from popclass.utils.files import Stamp, lock, system_errors, write_synced
 from popclass.utils.text import one_line
 
@@ -49,6 +53,8 @@ DEFAULT = "default"
 CANDIDATE = "candidate"  # a model that was trained and neither kept nor discarded yet
 MOST_RECORDINGS = 10_000
 LONGEST_NAME = 200  # bytes of one part of a path; most systems allow 255
+LONGEST_LABEL, LONGEST_SUBJECT = 60, 200  # characters
+LATEST_S = 1e7  # of a label: longer than any recording
 METADATA = ("subject", "site", "side", "recorded_at", "symptoms")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # of observers and models
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows does not allow
@@ -96,6 +102,7 @@ class Project:
                 place.mkdir(parents=True, exist_ok=True)
         self._lock = RLock()  # requests come from several threads
         self._labels: dict[str, tuple[Stamp, Labels]] = {}
+        self._unread: dict[str, _Unread] = {}
         self._described: tuple[object, dict[str, Described]] | None = None
         with system_errors(self.folder):
             self._file = (self.cache_dir / "lock").open("ab")
@@ -115,17 +122,28 @@ class Project:
     def recordings(self) -> tuple[str, ...]:
         """Return the recordings, relative to their folder with `/`, sorted."""
         try:
-            return find_recordings(self.recordings_dir, exclude=self.results_dir)[0]
+            found = find_recordings(self.recordings_dir, exclude=self.results_dir)[0]
         except UsageError:  # none yet
             return ()
+        folders = {name.rpartition("/")[0] for name in found}
+        inside = {folder for folder in folders if self._inside(self.recordings_dir / folder)}
+        return tuple(name for name in found if name.rpartition("/")[0] in inside and self._own(name))
+
+    def _own(self, name: str) -> bool:
+        path = self.recordings_dir / name
+        return not path.is_symlink() or self._inside(path)
+
+    def _inside(self, path: Path) -> bool:
+        """Return whether a path stays in the folder of recordings, links followed."""
+        return path.resolve().is_relative_to(self.recordings_dir.resolve())
 
     def path(self, recording: str) -> Path:
         """Return the path of a recording of the project; anything else raises UsageError."""
-        path = self.recordings_dir / recording.replace("\0", "?")
-        inside = self.recordings_dir.resolve() in path.resolve().parents  # also of links
-        if not recording or "\0" in recording or ".." in path.parts or not inside or not path.is_file():
-            raise UsageError(f"'{one_line(recording)[:80]}' is no recording of this project")
-        return path
+        path = self.recordings_dir / recording
+        with suppress(OSError, ValueError):  # a name too long, a null byte, what no file name can hold
+            if recording and ".." not in path.parts and self._inside(path) and path.is_file():
+                return path
+        raise UsageError(f"'{one_line(recording)[:80]}' is no recording of this project")
 
     def free_path(self, name: str) -> Path:
         """Return a path for a new recording: its name, or with a number if there is one of that name.
@@ -153,6 +171,8 @@ class Project:
             raise UsageError(f"a project holds at most {MOST_RECORDINGS} recordings; begin another one")
         path = self.recordings_dir.joinpath(*parts)
         with system_errors(path.parent):
+            if not self._inside(path.parent):
+                raise UsageError(f"'{one_line(name)[:80]}' lies in a linked folder outside of the project")
             path.parent.mkdir(parents=True, exist_ok=True)
         number = 2
         while os.path.lexists(path):
@@ -172,10 +192,11 @@ class Project:
             key = (Stamp.of(self.manifest), tuple(recordings))
             if self._described is None or self._described[0] != key:
                 found: dict[str, Described] = {}
-                if self.manifest.exists():
+                manifest, _ = without_missing(self.manifest)
+                if manifest.exists():
                     place = self.recordings_dir
-                    metadata = read_manifest(self.manifest, place, recordings, site=None)
-                    symptoms = read_symptoms(self.manifest, place, recordings, check_symptom)
+                    metadata = read_manifest(manifest, place, recordings, site=None)
+                    symptoms = read_symptoms(manifest, place, recordings, check_symptom)
                     found = {name: Described(each, symptoms.get(name, ())) for name, each in metadata.items()}
                 self._described = key, found
             return self._described[1]
@@ -250,10 +271,19 @@ class Project:
         """Return the labels of an observer; raises LabelError if they cannot be used."""
         path = self.labels_path(observer)
         with self._lock:
-            stamp = Stamp.of(path)
-            if observer not in self._labels or self._labels[observer][0] != stamp:
-                self._labels[observer] = stamp, read_project_labels(path)
+            stamp, unread = Stamp.of(path), self._unread.get(observer)
+            back = unread is not None and any((self.folder / name).is_file() for name in unread.missing())
+            if unread is None or back or self._labels.get(observer, (None,))[0] != stamp:
+                labels = read_project_labels(path)
+                self._unread[observer] = _Unread.of(path)
+                self._labels[observer] = stamp, labels
             return self._labels[observer][1]
+
+    def missing(self, observer: str = "") -> list[str]:
+        """Return the recordings that the labels of an observer name, but that are not there; their rows are kept."""
+        with self._lock:
+            self.labels(observer)
+            return self._unread[observer].missing()
 
     def label(self, rows: Sequence[Row], observer: str = "") -> None:
         """Save labels of sounds; they are on disk when this returns.
@@ -274,10 +304,12 @@ class Project:
             If the table cannot be written; the labels are as before then.
         """
         check_class_names({label: (1, f"the label of {one_line(name)}") for name, *_, label in rows if label})
+        if any(len(label) > LONGEST_LABEL for *_, label in rows):
+            raise UsageError(f"a label has at most {LONGEST_LABEL} characters")
         by_recording: dict[Path, list[LabelRow]] = {}
         for name, start, end, label in rows:
             row = LabelRow(round(float(start), 6), round(float(end), 6), label)
-            if not 0 <= row.start_s <= row.end_s < float("inf"):
+            if not 0 <= row.start_s <= row.end_s < LATEST_S:
                 raise UsageError(f"{one_line(name)}: {start} to {end} s is no interval of a recording")
             by_recording.setdefault(self.path(name), []).append(row)
         with self._lock:
@@ -287,6 +319,9 @@ class Project:
             for path, new in by_recording.items():
                 at = places.get(os.path.realpath(path))
                 before = self._labelled(path, known) if at is None else recordings[at]
+                if before.whole is not None:
+                    name, table = one_line(before.name), self.labels_path(observer).name
+                    raise UsageError(f"{table} labels {name} as a whole; remove this row to label its sounds")
                 kept = {round(row.start_s, 6): row for row in before.rows} | {row.start_s: row for row in new}
                 after = replace(before, rows=tuple(sorted(row for row in kept.values() if _names(row, before))))
                 if at is None:
@@ -306,7 +341,7 @@ class Project:
 
     def _save(self, observer: str, labels: Labels) -> None:
         path = self.labels_path(observer)
-        write_synced(path, "".join(csv_line(cells) for cells in table_rows(labels, path.parent)))
+        write_synced(path, self._unread[observer].merged(table_rows(labels, path.parent)))
         self._labels[observer] = Stamp.of(path), labels
 
     def label_counts(self, observer: str = "") -> dict[str, int]:
@@ -328,6 +363,18 @@ class Project:
             if name in self.models():
                 return str(name)
         return DEFAULT
+
+    def settings_error(self) -> str | None:
+        """Return a line if the model in use is not the one that was chosen; None if all is well."""
+        try:
+            name = str(json.loads(self._settings.read_text("utf-8"))["model"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError):
+            return f"{self._settings.name} is damaged: the bundled model is used; choose a model to mend it"
+        if name in self.models():
+            return None
+        return f"the model {one_line(name)[:40]} is not in models/: the bundled one is used; put it back, or choose one"
 
     def model(self) -> Model:
         """Load the model in use; raises ModelError if it cannot be used."""
@@ -370,8 +417,68 @@ def cells(changes: Mapping[str, Any]) -> dict[str, str]:
     if checked.recorded_at is not None:
         found["recorded_at"] = checked.recorded_at.isoformat()
     if "symptoms" in changes:
-        found["symptoms"] = ",".join(check_symptom(each) for each in changes["symptoms"] or ())
+        symptoms = changes["symptoms"] or []
+        if not isinstance(symptoms, (list, tuple)) or not all(isinstance(each, str) for each in symptoms):
+            raise UsageError("symptoms must be a list of texts")
+        found["symptoms"] = ",".join(map(check_symptom, symptoms))
+    _check_kept(found)
     return found
+
+
+def _check_kept(found: Mapping[str, str]) -> None:
+    """Raise UsageError unless a manifest with these cells gives them back: no table is written that cannot be read."""
+    subject = found.get("subject", "")
+    if len(subject) > LONGEST_SUBJECT or not subject.isprintable():
+        raise UsageError(f"a subject has at most {LONGEST_SUBJECT} characters, all in one line")
+    with TemporaryDirectory() as place:
+        table, recording = Path(place, "table.csv"), Path(place, "a.wav")
+        recording.touch()
+        lines = [csv_line(["file", *found]), csv_line([recording.name, *found.values()])]
+        table.write_text("".join(lines), "utf-8", "surrogateescape")
+        try:
+            read_manifest(table, table.parent, [recording.name], site=None)
+        except LabelError as error:
+            raise UsageError(str(error).rpartition("row 2: ")[2]) from None
+
+
+class _Unread(NamedTuple):
+    """What `Labels` does not hold of a table: rows of missing recordings, and columns that nobody reads."""
+
+    folder: Path
+    rows: list[dict[str, str]]
+    cells: dict[tuple[str, float | None], dict[str, str]]
+
+    @classmethod
+    def of(cls, path: Path) -> _Unread:
+        """Return it for a table, which need not exist."""
+        rows = [row for _, row in read_columns(path, lambda *_: None)] if path.exists() else []
+        missing = without_missing(path)[1]
+        unread = {
+            _key(path.parent, row): {
+                name: text for name, text in row.items() if text and name not in READ_COLUMNS and not is_extra(name)
+            }
+            for row in rows
+        }
+        return cls(path.parent, missing, {key: cells for key, cells in unread.items() if cells})
+
+    def missing(self) -> list[str]:
+        return sorted({row["file"] for row in self.rows})
+
+    def merged(self, lines: Iterable[Sequence[str | None]]) -> str:
+        """Return a table, given its header and rows, with what is not read as well."""
+        header, *others = lines
+        names = [name or "" for name in header]
+        rows: list[dict[str, str | None]] = [dict(zip(names, line, strict=True)) for line in others]
+        if self.cells:
+            rows = [{**row, **self.cells.get(_key(self.folder, row), {})} for row in rows]
+        rows += [{name: text or None for name, text in row.items()} for row in self.rows]
+        columns = list(dict.fromkeys([*names, *(name for row in rows for name in row)]))
+        return "".join([csv_line(columns), *(csv_line([row.get(name) for name in columns]) for row in rows)])
+
+
+def _key(folder: Path, row: Mapping[str, str | None]) -> tuple[str, float | None]:
+    start = number(row.get("start_s") or "")
+    return os.path.abspath(folder / (row["file"] or "")), None if start is None else round(start, 6)
 
 
 def _names(row: LabelRow, recording: LabelledRecording) -> bool:

@@ -10,8 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from types import FrameType
+from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from popclass.app.jobs import Jobs
 from popclass.app.project import Project
@@ -20,6 +23,8 @@ from popclass.app.uploads import recover
 from popclass.errors import UsageError
 
 HOST = "127.0.0.1"
+MOST_CONNECTIONS = 500  # most systems allow 1,024 open files
+REQUEST_S = 20  # for the head of a request
 END_S = 2  # for requests that are being answered when the app ends
 
 
@@ -48,11 +53,13 @@ def serve(folder: Path, *, port: int = 0, browser: bool = True, opened: Callable
         recover(project)
         own, token = listening.getsockname()[1], make_token()
         address = f"http://{HOST}:{own}/{token}/"
+        jobs = Jobs(project)
         config = uvicorn.Config(
-            make_app(project, Jobs(project), token, own),
+            make_app(project, jobs, token, own),
             log_level="error",
             access_log=False,
             server_header=False,
+            http=_Protocol,
             ws="none",
             timeout_graceful_shutdown=END_S,
         )
@@ -60,7 +67,42 @@ def serve(folder: Path, *, port: int = 0, browser: bool = True, opened: Callable
         if browser and _has_display():
             Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # it may wait for the browser
         with suppress(KeyboardInterrupt):  # how it ends
-            uvicorn.Server(config).run(sockets=[listening])
+            _Server(config, jobs).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of open pages as soon as a signal arrives, instead of waiting for them."""
+
+    def __init__(self, config: uvicorn.Config, jobs: Jobs) -> None:
+        super().__init__(config)
+        self._jobs = jobs
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._jobs.stop()
+        super().handle_exit(sig, frame)
+
+
+class _Protocol(H11Protocol):
+    """HTTP with bounds on connections: on their number, and on the time without a whole request."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(REQUEST_S, self._close_if_idle)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        self._deadline.cancel()
+        self._deadline = self.loop.call_later(REQUEST_S, self._close_if_idle)
+        super().on_response_complete()
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
 
 
 def _listening(port: int) -> socket.socket:

@@ -13,6 +13,7 @@ import asyncio
 import hmac
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -21,7 +22,8 @@ from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
@@ -32,6 +34,7 @@ from popclass.app.state import State
 from popclass.errors import PopclassError, UsageError
 from popclass.utils.text import one_line
 
+MOST_TAKES, IDLE_S = 8, 30  # takes at once; one that got nothing for so long makes room for another
 MOST_JSON = 8 << 20  # bytes
 TICK_S = 0.25  # between looks at what has changed
 HEADERS = {
@@ -73,10 +76,6 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] != "http" or not self._allowed(scope):
-            refused = _error("this address is not allowed: open the one that popclass app printed", 403)
-            await refused(scope, receive, send)
-            return
 
         async def with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -86,11 +85,15 @@ class Guard:
                 message["headers"] = [*message["headers"], *(each for each in added if each[0] not in present)]
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        app: Any = self._app
+        if scope["type"] != "http" or not self._allowed(scope):
+            app = _error("this address is not allowed: open the one that popclass app printed", 403)
+        await app(scope, receive, with_headers)
 
     def _allowed(self, scope: Scope) -> bool:
-        first = scope["path"].split("/")[1].encode()
-        if not hmac.compare_digest(first, self._token):
+        before, _, path = scope["path"].partition("/")
+        first = path.partition("/")[0].encode("utf-8", "surrogatepass")
+        if before or not hmac.compare_digest(first, self._token):
             return False
         headers: dict[bytes, list[str]] = {}
         for name, value in scope["headers"]:
@@ -122,11 +125,10 @@ def make_app(project: Project, jobs: Jobs, token: str, port: int) -> Guard:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         jobs.start()
         yield
-        server.ended = True
         jobs.stop()
 
     app = Starlette(routes=[Mount(f"/{token}", routes=server.routes())], lifespan=lifespan)
-    for kind in (PopclassError, OSError):
+    for kind in (PopclassError, OSError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, _on_error)
     return Guard(app, token, port)
 
@@ -135,10 +137,10 @@ class _Server:
     """The routes of a project."""
 
     def __init__(self, project: Project, jobs: Jobs) -> None:
-        self.ended = False
         self._project, self._jobs = project, jobs
         self._state = State(project, jobs)
         self._takes: dict[str, uploads.Take] = {}
+        self._finishing = asyncio.Lock()
 
     def routes(self) -> list[Route]:
         """Return all routes below the token."""
@@ -195,14 +197,14 @@ class _Server:
 
     async def _read_state(self, request: Request) -> Response:
         state = await run_in_threadpool(self._state.read, _observer(request))
-        return JSONResponse({**state, "takes": sorted(self._takes)})
+        return _Json({**state, "takes": sorted(self._takes)})
 
     async def _changes(self, request: Request) -> Response:
         return StreamingResponse(self._stream(request), media_type="text/event-stream")
 
     async def _stream(self, request: Request) -> AsyncIterator[str]:
         version, takes = -1, dict.fromkeys(self._takes, -1)
-        while not self.ended and not await request.is_disconnected():
+        while not self._jobs.stopped and not await request.is_disconnected():
             if version != self._jobs.version:
                 version = self._jobs.version
                 yield f"data: {json.dumps({'version': version, 'work': self._state.work()})}\n\n"
@@ -213,7 +215,7 @@ class _Server:
             await asyncio.sleep(TICK_S)
 
     async def _events(self, request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(self._state.events, _recording(request), _observer(request)))
+        return _Json(await run_in_threadpool(self._state.events, _recording(request), _observer(request)))
 
     async def _clip(self, request: Request) -> Response:
         event = _number(request, "event")
@@ -221,10 +223,10 @@ class _Server:
         return Response(clip.data, media_type=clip.mime, headers={"X-Clip-Start": f"{clip.start_s:.6f}"})
 
     async def _queue(self, request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(self._state.queue, _observer(request), _count(request)))
+        return _Json(await run_in_threadpool(self._state.queue, _observer(request), _count(request)))
 
     async def _map(self, request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(self._state.map, _observer(request)))
+        return _Json(await run_in_threadpool(self._state.map, _observer(request)))
 
     async def _evaluation_file(self, request: Request) -> Response:
         return await run_in_threadpool(self._state.evaluation_file, request.path_params["name"])
@@ -250,7 +252,7 @@ class _Server:
             raise uploads.TooLargeError(f"{one_line(wanted)[:80]} is larger than {uploads.MOST_BYTES >> 30} GiB")
         name = await uploads.receive(self._project, wanted, changes, request.stream())
         self._jobs.classify()
-        return JSONResponse({"name": name})
+        return _Json({"name": name})
 
     async def _metadata(self, request: Request) -> Response:
         content = await _json(request)
@@ -259,33 +261,48 @@ class _Server:
             raise UsageError("names must be a list of recordings")
         await run_in_threadpool(self._project.describe, names, content)
         self._jobs.classify()
-        return JSONResponse({})
+        return _Json({})
 
     async def _begin_take(self, request: Request) -> Response:
         content = await _json(request)
         rate = content.pop("sample_rate", None)
         content.pop("settings", None)
+        await self._make_room()
         take = await run_in_threadpool(uploads.Take, self._project, rate, content, uploads.now())
         self._takes[take.id] = take
-        return JSONResponse({"id": take.id})
+        return _Json({"id": take.id})
+
+    async def _make_room(self) -> None:
+        """Finish the take that has been idle longest, if there are as many as may be; none is lost."""
+        if len(self._takes) < MOST_TAKES:
+            return
+        oldest = min(self._takes.values(), key=lambda take: take.used)
+        if time.monotonic() - oldest.used < IDLE_S:
+            raise BusyError(f"{MOST_TAKES} takes are being recorded; stop one of them first")
+        await self._finish(oldest)
+
+    async def _finish(self, take: uploads.Take) -> str | None:
+        async with self._finishing:  # two windows may end one take
+            if take.id not in self._takes:
+                raise UsageError(uploads.ENDED)
+            await run_in_threadpool(take.end)
+            name = await run_in_threadpool(uploads.finish, self._project, take.id)
+            del self._takes[take.id]
+        self._jobs.classify()
+        return name
 
     async def _add_to_take(self, request: Request) -> Response:
         take = self._take(request)
         samples = await _body(request, uploads.MOST_BLOCK)
-        return JSONResponse({"frames": await run_in_threadpool(take.add, _number(request, "at"), samples)})
+        return _Json({"frames": await run_in_threadpool(take.add, _number(request, "at"), samples)})
 
     async def _end_take(self, request: Request) -> Response:
-        take = self._take(request)
-        await run_in_threadpool(take.end)
-        name = await run_in_threadpool(uploads.finish, self._project, take.id)
-        del self._takes[take.id]
-        self._jobs.classify()
-        return JSONResponse({"name": name})
+        return _Json({"name": await self._finish(self._take(request))})
 
     def _take(self, request: Request) -> uploads.Take:
         take = self._takes.get(request.path_params["id"])
         if take is None:
-            raise UsageError("this take has ended; begin another one")
+            raise UsageError(uploads.ENDED)
         return take
 
     async def _save_labels(self, request: Request) -> Response:
@@ -293,35 +310,35 @@ class _Server:
         observer = _observer(request)
         counts = await run_in_threadpool(self._state.save_labels, rows, observer)
         self._jobs.changed()
-        return JSONResponse({"saved": len(rows or []), "labels": counts})
+        return _Json({"saved": len(rows or []), "labels": counts})
 
     async def _train(self, request: Request) -> Response:
         content = await _json(request)
         self._jobs.train(_text(content, "observer"), _text(content, "target") or "balanced")
-        return JSONResponse({}, 202)
+        return _Json({}, 202)
 
     async def _keep(self, request: Request) -> Response:
         name = _text(await _json(request), "name")
         await run_in_threadpool(training.keep, self._project.folder, name)
         self._project.use_model(name)
         self._jobs.classify()
-        return JSONResponse({"model": name})
+        return _Json({"model": name})
 
     async def _discard(self, _: Request) -> Response:
         await run_in_threadpool(training.discard, self._project.folder)
         self._jobs.changed()
-        return JSONResponse({})
+        return _Json({})
 
     async def _use_model(self, request: Request) -> Response:
         self._project.use_model(_text(await _json(request), "model"))
         self._jobs.classify()
-        return JSONResponse({})
+        return _Json({})
 
     async def _evaluate(self, request: Request) -> Response:
         content = await _json(request)
         second = content.get("second")
         self._jobs.evaluate(_text(content, "observer"), None if second is None else _text(content, "second"))
-        return JSONResponse({}, 202)
+        return _Json({}, 202)
 
 
 _OWN_POLICY = {"Content-Security-Policy": "frame-ancestors 'self'"}  # such a page states its own, stricter one
@@ -329,16 +346,29 @@ _OWN_POLICY = {"Content-Security-Policy": "frame-ancestors 'self'"}  # such a pa
 _ERROR_POLICY = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'"}
 
 
-def _on_error(_: Request, error: Exception) -> Response:
+def _on_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return _error(f"{request.method} of this address is not possible: {error.detail}", error.status_code)
+    if isinstance(error, ClientDisconnect):
+        return _error("the request was aborted", 400)
     if isinstance(error, uploads.TooLargeError):
         return _error(str(error), 413)
     if isinstance(error, BusyError):
         return _error(str(error), 409)
-    return _error(str(error), 400 if isinstance(error, PopclassError) else 500)
+    if isinstance(error, PopclassError):
+        return _error(str(error), 400)
+    return _error(getattr(error, "strerror", None) or str(error), 500)
+
+
+class _Json(JSONResponse):
+    """JSON in ASCII, since names of files need not be UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def _error(text: str, status: int) -> Response:
-    return JSONResponse({"error": one_line(text)}, status, _ERROR_POLICY)
+    return _Json({"error": one_line(text)}, status, _ERROR_POLICY)
 
 
 def _attachment(name: str) -> dict[str, str]:
@@ -358,6 +388,7 @@ async def _json(request: Request) -> dict[str, Any]:
     body = await _body(request, MOST_JSON)
     try:
         content = json.loads(body or b"{}")
+        json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogateescape")  # what no file name can hold
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):

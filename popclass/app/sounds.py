@@ -5,6 +5,7 @@ Features are computed once for each recording and kept in `.cache/` of the proje
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from popclass.batch.features import FeatureCache, Processed
 from popclass.batch.files import find_recordings, fingerprint
 from popclass.batch.manifest import read_manifest
 from popclass.errors import UsageError
-from popclass.formats.csv_io import read_columns
+from popclass.formats.csv_io import csv_line, read_columns
 from popclass.formats.text import rounded
 from popclass.labels.matching import match
 from popclass.labels.read import read_labels
@@ -31,7 +32,7 @@ from popclass.suggestions.find import MOST, Search, process
 from popclass.suggestions.page import cut_recording, page_data
 from popclass.suggestions.records import Selection, Sound
 from popclass.utils.checks import check_number
-from popclass.utils.files import Stamp
+from popclass.utils.files import Stamp, existing, write_bytes
 from popclass.utils.text import one_line
 
 RECORDINGS, MANIFEST, CACHE = "recordings", "recordings.csv", ".cache"
@@ -222,7 +223,7 @@ def _kept(before: Sounds | None, model: Model, stamps: Mapping[str, Stamp]) -> d
 
 def _label(project: Path, processed: Mapping[str, Processed], model: Model) -> dict[str, RecordingResult]:
     """Label all recordings along their timelines."""
-    manifest, root = project / MANIFEST, project / RECORDINGS
+    (manifest, _), root = without_missing(project / MANIFEST), project / RECORDINGS
     stated = read_manifest(manifest, root, tuple(processed), site=None) if manifest.exists() else {}
     metadata = [stated.get(name, Metadata()) for name in processed]
     results = postprocess([analysis for _, _, analysis in processed.values()], metadata, model)
@@ -263,14 +264,51 @@ def _two_dimensions(white: NDArray[np.float64]) -> NDArray[np.float64]:
 def read_project_labels(path: Path) -> Labels:
     """Return the labels of a file like `labels.csv`; none if it does not exist or has no rows.
 
+    Rows of recordings that are not there are left out.
+
     Raises
     ------
     LabelError
         If the labels cannot be used.
     """
-    if not path.exists() or next(read_columns(path, lambda *_: None), None) is None:
+    usable, _ = without_missing(path)
+    if not path.exists() or next(read_columns(usable, lambda *_: None), None) is None:
         return Labels(())
-    return read_labels(path)
+    return read_labels(usable)
+
+
+def without_missing(table: Path) -> tuple[Path, list[dict[str, str]]]:
+    """Return a table whose files all exist, and the rows of those that do not.
+
+    The commands refuse a table that names a missing file. A project goes on with the others: without such rows this is
+    the table itself, with them a hidden copy beside it. The table is not changed, so they count again when the file is
+    back.
+
+    Raises
+    ------
+    LabelError
+        If the table cannot be read.
+    OutputError
+        If the copy cannot be written.
+    """
+    rows = [cells for _, cells in read_columns(table, lambda *_: None)] if table.exists() else []
+    there = {name: not name or os.path.isfile(_existing(table.parent, name)) for name in {_file(row) for row in rows}}
+    copy = table.with_name(f".{table.name}")
+    missing = [row for row in rows if not there[_file(row)]]
+    if not missing:
+        copy.unlink(missing_ok=True)
+        return table, []
+    kept = [list(row.values()) for row in rows if there[_file(row)]]
+    write_bytes(copy, "".join(map(csv_line, [list(rows[0]), *kept])).encode("utf-8", "surrogateescape"))
+    return copy, missing
+
+
+def _file(row: Mapping[str, str]) -> str:
+    return row.get("file", "")
+
+
+def _existing(folder: Path, name: str) -> Path:
+    return folder / name if "\0" in name else existing(folder / name)
 
 
 def given_labels(events: Sequence[Event], labelled: LabelledRecording | None) -> list[str | None]:

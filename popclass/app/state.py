@@ -27,6 +27,7 @@ from popclass.results import RecordingResult
 from popclass.suggestions.page import label_keys
 from popclass.timing.sites import all_sites
 from popclass.utils.files import Stamp
+from popclass.utils.text import abbreviated, one_line
 from popclass.version import __version__
 
 MOST_PAGES = 50  # kept in the cache
@@ -66,14 +67,21 @@ class State:
     def read(self, observer: str) -> dict[str, Any]:
         """Return everything but the events."""
         project, jobs, found = self._project, self._jobs, self._jobs.found
-        errors = [] if jobs.error is None else [jobs.error]
+        waiting = jobs.waiting  # replaced at any moment
+        errors = [*jobs.errors.values()]
+        if unused := project.settings_error():
+            errors.append(unused)
         described: dict[str, Described] = {}
         labelled: dict[str, int] = {}
         labels: dict[str, int] = {}
         try:
-            described = project.described(tuple(jobs.waiting))
+            described = project.described(tuple(waiting))
             labelled = {name: len(each.rows) for name, each in self._labelled(observer).items()}
             labels = project.label_counts(observer)
+            if gone := project.missing(observer):
+                table = project.labels_path(observer).name
+                shown = abbreviated([one_line(name) for name in gone])
+                errors.append(f"{table} names recordings that are not there: {shown}; put them back or remove the rows")
         except PopclassError as error:
             errors.append(str(error))
         candidate, classes = None, self._classes(labels)
@@ -96,13 +104,13 @@ class State:
             "observers": project.observers(),
             "recordings": [
                 self._recording(name, found.rows.get(name), described.get(name, Described()))
-                | {"labelled": labelled.get(name, 0), "waiting": found.stamps.get(name) != jobs.waiting[name]}
-                for name in jobs.waiting
+                | {"labelled": labelled.get(name, 0), "waiting": found.stamps.get(name) != waiting[name]}
+                for name in waiting
             ],
             "work": self.work(),
             "errors": list(dict.fromkeys(errors)),
             "candidate": candidate,
-            "evaluation": sorted(path.name for path in project.evaluation_dir.glob("*") if path.is_file()),
+            "evaluation": self._evaluation(),
             "labels": labels,
             "saved": project.labels_path(observer).name,
         }
@@ -140,7 +148,7 @@ class State:
 
     def _candidate(self) -> dict[str, Any] | None:
         file, in_use = self._project.model_path(CANDIDATE), self._jobs.model_file()
-        key = (Stamp.of(file), in_use)
+        key = (Stamp.of(file), in_use and Stamp.of(in_use), in_use)
         if self._compared is None or self._compared[0] != key:
             self._compared = key, training.compare(self._project.folder, in_use=in_use) if file.exists() else None
         return self._compared[1]
@@ -210,7 +218,7 @@ class State:
         path = folder / f"{digest}-{page_name(recording)}"
         with self._rendering:
             if not path.exists():
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(parents=True, exist_ok=True)
                 for old in sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime)[:-MOST_PAGES]:
                     old.unlink(missing_ok=True)
                 write_report(
@@ -231,10 +239,14 @@ class State:
         )
         return self._project.label_counts(observer)
 
+    def _evaluation(self) -> list[str]:
+        found = self._project.evaluation_dir.glob("*")
+        return sorted(path.name for path in found if path.is_file() and not path.is_symlink())
+
     def evaluation_file(self, name: str) -> Response:
         """Return a file of the evaluation, the report as a page."""
         path = self._project.evaluation_dir / name
-        if "/" in name or "\\" in name or name not in {each.name for each in self._project.evaluation_dir.glob("*")}:
+        if "/" in name or "\\" in name or name not in self._evaluation():
             raise UsageError("there is no such file of an evaluation")
         return FileResponse(path)
 
@@ -262,7 +274,7 @@ def _row(row: Any, project: Project) -> Row:
     try:
         first = float(start)
         last = first if end in ("", None) else float(end)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise LabelError(f"{name[:80]}: times must be seconds") from None
     if not isfinite(first) or not isfinite(last):
         raise LabelError(f"{name[:80]}: times must be seconds")

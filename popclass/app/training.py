@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from popclass.app.sounds import CACHE, MANIFEST, RECORDINGS, read_project_labels
+from popclass.app.sounds import CACHE, MANIFEST, RECORDINGS, read_project_labels, without_missing
 from popclass.batch.journal import read_entries
 from popclass.batch.manifest import read_manifest
 from popclass.batch.result import RUN
@@ -107,7 +107,7 @@ def train_candidate(
     if not read_project_labels(labels).recordings:
         raise LabelError(f"{labels.name}: there are no labels yet; label some sounds of each class first")
     warnings: list[str] = []
-    model = train(labels, partial=True, target=target, progress=progress, notice=warnings.append)
+    model = train(without_missing(labels)[0], partial=True, target=target, progress=progress, notice=warnings.append)
     path = _models(project) / f"{CANDIDATE}.onnx"
     with system_errors(path):
         path.parent.mkdir(exist_ok=True)
@@ -298,11 +298,12 @@ def evaluate(
         raise OutputError(f"{target.name} holds files of your own; move them to another folder")
     if not read_project_labels(labels).recordings:
         raise LabelError(f"{labels.name}: there are no labels yet; label some sounds first")
-    found = score(labels, model=model, partial=True, second=second, progress=progress)
+    usable, other = without_missing(labels)[0], None if second is None else without_missing(second)[0]
+    found = score(usable, model=model, partial=True, second=other, progress=progress)
     aside = project / CACHE
     new, old = aside / "evaluation.new", aside / "evaluation.old"
     with system_errors(target):
-        aside.mkdir(exist_ok=True)
+        aside.mkdir(parents=True, exist_ok=True)
         for each in (new, old):  # of a run that was interrupted
             shutil.rmtree(each, ignore_errors=True)
         found.save(new)
@@ -372,7 +373,7 @@ def _results(project: Path, model: Model) -> list[RecordingResult]:
     done = {cells["recording"] for _, cells in rows if cells["status"] == "ok"}
     entries = read_entries(project / RESULTS, classes=len(model.classes), model=model.sha256)
     analyses = {name: entry.analysis for name, entry in sorted(entries.items()) if visible(name) in done}
-    manifest = project / MANIFEST
+    manifest, _ = without_missing(project / MANIFEST)
     stated = {}
     if options["manifest"] is not None and manifest.exists():
         stated = read_manifest(manifest, project / RECORDINGS, tuple(analyses), site=options["site"])

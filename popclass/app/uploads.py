@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 import numpy as np
 import soundfile
+from starlette.concurrency import run_in_threadpool
 
 from popclass.app.project import Project, cells
 from popclass.audio.recording import MAX_RATE, MIN_RATE
-from popclass.errors import AudioError, UsageError
+from popclass.errors import PopclassError, UsageError
 from popclass.streaming import Listener, LiveEvent
+from popclass.streaming.pcm import MAX_FLOAT
 from popclass.utils.checks import check_number
 from popclass.utils.files import system_errors
 from popclass.utils.text import one_line
@@ -31,6 +34,7 @@ MOST_BYTES = 2 << 30  # of a file
 MOST_BLOCK = 4 << 20  # bytes of one block of a take
 LONGEST_TAKE_S = 6 * 3600
 SAMPLE = np.dtype("<f4")
+ENDED = "this take has ended; begin another one"
 COPIED = 1 << 18  # samples at a time
 
 
@@ -50,8 +54,7 @@ async def receive(project: Project, name: str, metadata: Mapping[str, Any], body
     OutputError
         If it cannot be written.
     """
-    project.free_path(name)  # a wrong name or value is refused before anything is written
-    cells(metadata)
+    await run_in_threadpool(_check, project, name, metadata)
     part = project.takes_dir / f"{uuid4().hex}.part"
     size = 0
     try:
@@ -63,14 +66,26 @@ async def receive(project: Project, name: str, metadata: Mapping[str, Any], body
                         f"{one_line(name)[:80]} is larger than {MOST_BYTES >> 30} GiB; cut it into parts"
                     )
                 file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
-        placed = place(project, part, name)
+            await run_in_threadpool(_sync, file)
+        placed = await run_in_threadpool(place, project, part, name)
         if metadata:
-            project.describe([placed], metadata)
+            await run_in_threadpool(project.describe, [placed], metadata)
         return placed
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check(project: Project, name: str, metadata: Mapping[str, Any]) -> None:
+    """Refuse what cannot be kept before anything is written."""
+    project.free_path(name)
+    if metadata:
+        cells(metadata)
+        project.described(project.recordings())  # a broken manifest
+
+
+def _sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def place(project: Project, part: Path, name: str) -> str:
@@ -107,12 +122,15 @@ class Take:
         Samples that have arrived and are in the file.
     revision : int
         Grows with every new or changed event.
+    used : float
+        When the last block arrived, in seconds of `time.monotonic`.
     """
 
     def __init__(self, project: Project, sample_rate: int, metadata: Mapping[str, Any], now: datetime) -> None:
         check_number(sample_rate, "sample_rate", MIN_RATE, MAX_RATE, whole=True)
         cells(metadata)
         self.id, self.frames, self.revision = f"take-{uuid4().hex[:12]}", 0, 0
+        self.used = time.monotonic()
         self._events: dict[int, LiveEvent] = {}
         self._sample_rate, self._lock = sample_rate, Lock()
         self._path = project.takes_dir / f"{self.id}.f32"
@@ -141,19 +159,35 @@ class Take:
         block = np.frombuffer(samples, SAMPLE)
         if not np.isfinite(block).all():
             raise UsageError("the samples of a take must be finite numbers")
+        if len(block) and np.abs(block).max() > MAX_FLOAT:
+            raise UsageError(f"the samples of a take must be below {MAX_FLOAT:g} times full scale")
         with self._lock:
+            if self._file.closed:
+                raise UsageError(ENDED)
+            self.used = time.monotonic()
             if at > self.frames:
                 raise UsageError(f"the take has {self.frames} frames, so a block at {at} leaves a gap")
             block = block[self.frames - at :]
             if self.frames + len(block) > LONGEST_TAKE_S * self._sample_rate:
                 raise TooLargeError("a take lasts at most six hours; stop it and begin another one")
             with system_errors(self._path):
-                self._file.write(block.tobytes())
+                self._append(block.tobytes())
             self.frames += len(block)
             found = self._listener.feed(block)
             self._events |= {event.event: event for event in found}
             self.revision += len(found)
             return self.frames
+
+    def _append(self, data: bytes) -> None:
+        """Write all of a block or nothing of it: a disk that becomes full takes a part, and says so at the next one."""
+        whole, left = self.frames * SAMPLE.itemsize, memoryview(data)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._file.truncate(whole)
+            self._file.seek(whole)
+            raise
 
     def shown(self) -> list[dict[str, Any]]:
         """Return the events so far, with the labels that they have so far, as values for JSON."""
@@ -170,26 +204,40 @@ class Take:
     def end(self) -> None:
         """Close the file; the take can be placed then."""
         with self._lock:
-            self._file.close()
-            self._listener.close()
+            if not self._file.closed:
+                self._file.close()
+                self._listener.close()
 
 
 def finish(project: Project, take: str) -> str | None:
-    """Write a take that has ended as a WAV of the project, and return the name; None if it has no samples."""
+    """Write a take that has ended as a WAV of the project, and return the name; None if it has no samples.
+
+    If that fails, the take stays as it was, and is finished by another call.
+    """
     path = project.takes_dir / f"{take}.f32"
     about = json.loads(path.with_suffix(".json").read_text("utf-8"))
     began = datetime.fromisoformat(about["began"])
-    name = None
+    metadata = {**about["metadata"], "recorded_at": began}
+    cells(metadata)
+    name, part = None, path.with_suffix(".part")
     if path.stat().st_size >= SAMPLE.itemsize:
-        part = path.with_suffix(".part")
-        with system_errors(part):
-            _write_wav(path, part, about["sample_rate"])
-        name = place(project, part, began.strftime("%Y-%m-%d %H.%M.%S.wav"))
-        part.unlink(missing_ok=True)
-        project.describe([name], {**about["metadata"], "recorded_at": began})
-    path.unlink()
-    path.with_suffix(".json").unlink()
+        project.described(project.recordings())  # a broken manifest
+        name = _placed(project, part)
+        if name is None:
+            with system_errors(part):
+                _write_wav(path, part, about["sample_rate"])
+            name = place(project, part, began.strftime("%Y-%m-%d %H.%M.%S.wav"))
+        project.describe([name], metadata)
+    for each in (path, path.with_suffix(".json"), part):
+        each.unlink(missing_ok=True)
     return name
+
+
+def _placed(project: Project, part: Path) -> str | None:
+    """Return the recording that this file has become before a crash: both are one file until the take is removed."""
+    if not part.exists() or part.stat().st_nlink < 2:
+        return None
+    return next((name for name in project.recordings() if part.samefile(project.recordings_dir / name)), None)
 
 
 def _write_wav(source: Path, target: Path, sample_rate: int) -> None:
@@ -197,15 +245,18 @@ def _write_wav(source: Path, target: Path, sample_rate: int) -> None:
         while samples := raw.read(COPIED * SAMPLE.itemsize):
             whole = len(samples) // SAMPLE.itemsize * SAMPLE.itemsize  # a crash may leave part of a sample
             file.write(np.frombuffer(samples[:whole], SAMPLE))
+    with target.open("rb+") as written:  # the samples are removed next
+        os.fsync(written.fileno())
 
 
 def recover(project: Project) -> list[str]:
     """Complete the takes of a program that was killed, and return the names of their recordings."""
     for path in project.takes_dir.glob("*.part"):
-        path.unlink(missing_ok=True)
+        if not path.with_suffix(".f32").exists():
+            path.unlink(missing_ok=True)
     found = []
     for path in sorted(project.takes_dir.glob("take-*.f32")):
-        with suppress(OSError, ValueError, KeyError, AudioError):  # it stays, to be looked at by hand
+        with suppress(OSError, ValueError, KeyError, TypeError, PopclassError):  # it stays, to be looked at by hand
             if name := finish(project, path.stem):
                 found.append(name)
     return found

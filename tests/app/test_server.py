@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 import recordings
-from app_process import running
+from app_process import App, running
 
 from popclass.labels import read_labels
 from popclass.model.model import Model
@@ -282,6 +282,21 @@ def test_ctrl_c_ends(tmp_path):
     with running(tmp_path / "p") as app:
         app.process.send_signal(signal.SIGINT)
         assert app.process.wait(timeout=60) == 0
+
+
+def test_ctrl_c_with_open_page(tmp_path):
+    """The stream of an open page neither delays the end nor leaves an error."""
+    command = [sys.executable, "-m", "popclass", "app", str(tmp_path / "p"), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        app = App(process, process.stdout.readline().strip())
+        with socket.create_connection(("127.0.0.1", app.port), timeout=30) as connection:
+            request = f"GET /{app.token}/api/changes HTTP/1.1\r\nHost: 127.0.0.1:{app.port}\r\n\r\n"
+            connection.sendall(request.encode())
+            assert connection.recv(4096)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in said and "ERROR" not in said
 
 
 def test_second_app_of_a_project(tmp_path):
