@@ -153,7 +153,7 @@ def test_empty_project(driver, tmp_path):
         assert shown == ["model"]
         go(driver, "label")
         until(driver, "return document.getElementById('label-text').textContent.startsWith('There are no sounds yet')")
-        recordings.write(tmp_path / "empty" / "recordings" / "a.wav", SOUNDS, seconds=2.0)
+        recordings.write(tmp_path / "empty" / "recordings" / "a.wav", SOUNDS, seconds=4.0)
         enter(driver, "label-frame")
         driver.get("about:blank")
 
@@ -228,7 +228,7 @@ def test_uploads_after_refusal(page, tmp_path):
     done = "return document.getElementById('upload-done').textContent"
     one(page, "#files").send_keys(str(bad))
     assert until(page, done).startswith("0 recordings added")
-    good = recordings.write(tmp_path / "later.wav", SOUNDS, seed=9, seconds=2.0)
+    good = recordings.write(tmp_path / "later.wav", SOUNDS, seed=9, seconds=4.0)
     one(page, "#files").send_keys(str(good))
     until(page, done + ".startsWith('1 recording added')")
 

@@ -296,7 +296,8 @@ def test_ctrl_c_with_open_page(tmp_path):
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "Traceback" not in said and "ERROR" not in said
+    assert "Traceback" not in said
+    assert "ERROR" not in said
 
 
 def test_second_app_of_a_project(tmp_path):
