@@ -298,7 +298,7 @@ def without_missing(table: Path) -> tuple[Path, list[dict[str, str]]]:
     if not missing:
         copy.unlink(missing_ok=True)
         return table, []
-    kept = [list(row.values()) for row in rows if there[_file(row)]]
+    kept = [list(row.values()) if there[_file(row)] else [] for row in rows]  # messages count the same rows
     write_bytes(copy, "".join(map(csv_line, [list(rows[0]), *kept])).encode("utf-8", "surrogateescape"))
     return copy, missing
 

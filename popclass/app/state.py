@@ -234,9 +234,13 @@ class State:
 
     def save_labels(self, rows: Any, observer: str) -> dict[str, int]:
         """Save labels, and return the number of each kind; raises as `Project.label`."""
-        self._project.label(
-            [_row(each, self._project) for each in rows] if isinstance(rows, list) else _wrong(), observer
-        )
+        found = [_row(each, self._project) for each in rows] if isinstance(rows, list) else _wrong()
+        known = self._jobs.found.rows
+        for name, start, _, label in found:
+            length = known[name].info.duration_s if name in known else None
+            if label and length is not None and start > length:  # training would refuse the whole table
+                raise UsageError(f"{one_line(name)[:80]} lasts {length:.3f} s, so no sound begins at {start:g} s")
+        self._project.label(found, observer)
         return self._project.label_counts(observer)
 
     def _evaluation(self) -> list[str]:

@@ -23,7 +23,8 @@ from starlette.concurrency import run_in_threadpool
 
 from popclass.app.project import Project, cells
 from popclass.audio.recording import MAX_RATE, MIN_RATE
-from popclass.errors import PopclassError, UsageError
+from popclass.errors import ModelError, PopclassError, UsageError
+from popclass.model.model import Model
 from popclass.streaming import Listener, LiveEvent
 from popclass.streaming.pcm import MAX_FLOAT
 from popclass.utils.checks import check_number
@@ -58,6 +59,8 @@ async def receive(project: Project, name: str, metadata: Mapping[str, Any], body
     part = project.takes_dir / f"{uuid4().hex}.part"
     size = 0
     try:
+        with system_errors(part):
+            part.parent.mkdir(exist_ok=True)
         with system_errors(part), part.open("wb") as file:
             async for block in body:
                 size += len(block)
@@ -135,12 +138,16 @@ class Take:
         self._sample_rate, self._lock = sample_rate, Lock()
         self._path = project.takes_dir / f"{self.id}.f32"
         about = {"sample_rate": sample_rate, "began": now.isoformat(), "metadata": dict(metadata)}
+        try:
+            model = project.model()
+        except ModelError:  # the work in the background reports it; the recording comes first
+            model = Model.default()
+        site, subject = metadata.get("site"), metadata.get("subject")
+        self._listener = Listener(sample_rate, model=model, site=site, subject=subject)
         with system_errors(self._path):
+            self._path.parent.mkdir(exist_ok=True)
             self._path.with_suffix(".json").write_text(json.dumps(about), "utf-8")
             self._file = self._path.open("xb", buffering=0)
-        self._listener = Listener(
-            sample_rate, model=project.model(), site=metadata.get("site"), subject=metadata.get("subject")
-        )
 
     def add(self, at: int, samples: bytes) -> int:
         """Append mono samples, float32 in little endian, that begin at a frame; return the number of all frames.
