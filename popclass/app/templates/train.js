@@ -26,6 +26,9 @@ function drawTrain() {
   const busy = Boolean(state.work && state.work.kind === "train");
   byId("train-button").disabled = busy || !labelNumber(numbers);
   byId("train-button").textContent = busy ? "Training …" : "Train a model";
+  const done = state.recordings.some((known) => known.status === "ok");
+  for (const line of byId("exports").children) line.hidden = !(line.dataset.kind === "labels.csv" ? Object.values(numbers).some(Boolean) : done || line.dataset.kind === "model");
+  byId("no-exports").hidden = done;
   drawEvaluation(numbers);
   drawCandidate();
 }
@@ -71,6 +74,13 @@ function shownScore(scores, name) {
   return scores[name].toFixed(3) + (interval ? " [" + interval.map((value) => value.toFixed(3)).join(", ") + "]" : "");
 }
 
+// In a sentence what the comparison says; a model that is useless has its own warning.
+function verdictOn(found) {
+  if (!found.folds || !found.new || found.new.useless || !found.in_use || !found.in_use.same_labels) return "";
+  if (found.new.log_loss < found.in_use.log_loss) return " There the new model is better than the one in use, by its log loss.";
+  return " There the new model is no better than the one in use, by its log loss: nothing speaks for keeping it.";
+}
+
 function drawCandidate() {
   const found = state.candidate;
   byId("candidate").hidden = !found;
@@ -79,7 +89,7 @@ function drawCandidate() {
   const models = [["model in use" + (found.in_use ? " (" + found.in_use.name + ")" : ""), found.in_use], ["new model", found.new], ["class frequencies alone", found.baseline]];
   const held = found.folds ? "Scores on " + count(found.groups, found.grouped_by, found.grouped_by + "s") + " held out in " + count(found.folds, "fold", "folds") + "." : "Nothing could be held out, so there are no scores.";
   const classes = Object.entries(found.classes || {}).map(([label, number]) => number + " " + label).join(", ");
-  byId("candidate-text").textContent = "Trained on " + count(found.labels, "labelled sound", "labelled sounds") + (classes ? ": " + classes : "") + ". " + held;
+  byId("candidate-text").textContent = "Trained on " + count(found.labels, "labelled sound", "labelled sounds") + (classes ? ": " + classes : "") + ". " + held + verdictOn(found);
   const useless = models.map(([, scores]) => scores && scores.useless).filter(Boolean);
   byId("candidate-warnings").replaceChildren(...[...useless, ...found.notes].map((note, at) => make("p", note, { class: "flag " + (at < useless.length ? "emergency" : "at-once") })));
   const head = make("tr");
@@ -150,6 +160,7 @@ function beginTrain() {
   byId("exports").append(...EXPORTS.map(([kind, text]) => {
     const line = make("li");
     const address = "export/" + kind + (kind === "labels.csv" && observer ? "?" + query({ observer: observer }) : "");
+    line.dataset.kind = kind;
     line.append(make("a", kind, { href: address, download: "" }), " " + text);
     return line;
   }));
