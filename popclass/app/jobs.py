@@ -18,6 +18,7 @@ from popclass.app import training
 from popclass.app.project import DEFAULT, Project
 from popclass.app.sounds import Sounds, load_sounds, without_missing
 from popclass.batch.journal import can_continue
+from popclass.batch.result import RUN
 from popclass.batch.run import classify_folder
 from popclass.errors import PopclassError
 from popclass.formats.csv_io import RecordingRow
@@ -98,7 +99,7 @@ class Jobs:
         self.version, self.work, self.found = 0, Work(), Found()
         self.waiting: Mapping[str, Stamp] = {}
         self.errors: Mapping[str, str] = {}
-        self._tried: tuple[object, float] | None = None
+        self._tried: tuple[tuple[object, ...], float] | None = None
         self._project, self._lock = project, Lock()
         self._task: tuple[str, Callable[[Progress], object]] | None = None
         self._wake, self._stop, self._stale = Flag(), Flag(), True
@@ -112,6 +113,11 @@ class Jobs:
         """End as soon as what is being done allows it."""
         self._stop.set()
         self._wake.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the app ends."""
+        return self._stop.is_set()
 
     def changed(self) -> None:
         """Tell that a page shows something that has changed."""
@@ -192,10 +198,10 @@ class Jobs:
             self.errors = others if reason is None else {**others, kind: reason}
             self.version += 1
 
-    def _inputs(self, stamps: Mapping[str, Stamp]) -> object:
-        """Return all that results depend on: recordings, the manifest and the model in use."""
+    def _inputs(self, stamps: Mapping[str, Stamp]) -> tuple[object, ...]:
+        """Return all that must not change: recordings, the manifest, the model in use, and the results made of them."""
         model = self.model_file()
-        return stamps, Stamp.of(self._project.manifest), model, model and Stamp.of(model)
+        return stamps, Stamp.of(self._project.manifest), model, model and Stamp.of(model), self._results()
 
     def _look(self) -> None:
         """Classify what has changed in the folder, unless a file is still being copied into it."""
@@ -212,8 +218,10 @@ class Jobs:
         elif not (self._stale or settled):
             return
         self._stale = False
-        self._tried = inputs, time.monotonic()
-        self._classify(stamps)
+        try:
+            self._classify(stamps)
+        finally:
+            self._tried = (*inputs[:-1], self._results()), time.monotonic()
         self._tell("classify", None)
 
     def _classify(self, stamps: Mapping[str, Stamp]) -> None:
@@ -244,3 +252,6 @@ class Jobs:
             self.found = Found(stamps, rows, sounds)
         finally:
             self._show(Work())
+
+    def _results(self) -> Stamp:
+        return Stamp.of(self._project.results_dir / RUN)

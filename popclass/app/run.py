@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -52,8 +53,9 @@ def serve(folder: Path, *, port: int = 0, browser: bool = True, opened: Callable
         recover(project)
         own, token = listening.getsockname()[1], make_token()
         address = f"http://{HOST}:{own}/{token}/"
+        jobs = Jobs(project)
         config = uvicorn.Config(
-            make_app(project, Jobs(project), token, own),
+            make_app(project, jobs, token, own),
             log_level="error",
             access_log=False,
             server_header=False,
@@ -65,7 +67,19 @@ def serve(folder: Path, *, port: int = 0, browser: bool = True, opened: Callable
         if browser and _has_display():
             Thread(target=webbrowser.open, args=(address,), daemon=True).start()  # it may wait for the browser
         with suppress(KeyboardInterrupt):  # how it ends
-            uvicorn.Server(config).run(sockets=[listening])
+            _Server(config, jobs).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of open pages as soon as a signal arrives, instead of waiting for them."""
+
+    def __init__(self, config: uvicorn.Config, jobs: Jobs) -> None:
+        super().__init__(config)
+        self._jobs = jobs
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._jobs.stop()
+        super().handle_exit(sig, frame)
 
 
 class _Protocol(H11Protocol):

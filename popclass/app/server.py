@@ -125,7 +125,6 @@ def make_app(project: Project, jobs: Jobs, token: str, port: int) -> Guard:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         jobs.start()
         yield
-        server.ended = True
         jobs.stop()
 
     app = Starlette(routes=[Mount(f"/{token}", routes=server.routes())], lifespan=lifespan)
@@ -138,7 +137,6 @@ class _Server:
     """The routes of a project."""
 
     def __init__(self, project: Project, jobs: Jobs) -> None:
-        self.ended = False
         self._project, self._jobs = project, jobs
         self._state = State(project, jobs)
         self._takes: dict[str, uploads.Take] = {}
@@ -206,7 +204,7 @@ class _Server:
 
     async def _stream(self, request: Request) -> AsyncIterator[str]:
         version, takes = -1, dict.fromkeys(self._takes, -1)
-        while not self.ended and not await request.is_disconnected():
+        while not self._jobs.stopped and not await request.is_disconnected():
             if version != self._jobs.version:
                 version = self._jobs.version
                 yield f"data: {json.dumps({'version': version, 'work': self._state.work()})}\n\n"
@@ -344,6 +342,8 @@ class _Server:
 
 
 _OWN_POLICY = {"Content-Security-Policy": "frame-ancestors 'self'"}  # such a page states its own, stricter one
+# a refusal is shown in the frame where a page was asked for
+_ERROR_POLICY = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'"}
 
 
 def _on_error(request: Request, error: Exception) -> Response:
@@ -370,7 +370,7 @@ class _Json(JSONResponse):
 
 
 def _error(text: str, status: int) -> Response:
-    return _Json({"error": one_line(text)}, status)
+    return _Json({"error": one_line(text)}, status, _ERROR_POLICY)
 
 
 def _attachment(name: str) -> dict[str, str]:

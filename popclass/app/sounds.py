@@ -95,8 +95,8 @@ class Sounds:
         dict
             `recordings`, `subjects` : lists of the names of recordings and their subjects (None where unknown).
             `labels` : list of labels.
-            `recording`, `event`, `start`, `label`, `mine`, `x`, `y` : lists with one value a sound; `recording` and
-            `label` are places in the lists above, as is `mine`, the label in `labels` given by hand, -1 for none.
+            `recording`, `event`, `start`, `end`, `label`, `mine`, `x`, `y` : lists with one value a sound; `recording`
+            and `label` are places in the lists above, as is `mine`, the label in `labels` given by hand, -1 for none.
         """
         search, known = self.search, self.search.labelled(labels)
         by_hand = [
@@ -113,6 +113,7 @@ class Sounds:
             "recording": [at for at, rows in enumerate(search.rows.values()) for _ in search.events[rows]],
             "event": [event.event for event in search.events],
             "start": [rounded(event.start_s, 6) for event in search.events],
+            "end": [rounded(event.end_s, 6) for event in search.events],
             "label": [place[label] for label in found],
             "mine": [-1 if label is None else place[label] for label in by_hand],
             "x": x.round(3).tolist(),

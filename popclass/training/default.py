@@ -15,9 +15,11 @@ rub before a snap) have no class; they only train the context stage.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -292,8 +294,9 @@ def write_card(models: Path, model: Model) -> None:
     (models / "default.md").write_text(card(model, title="default", real=extra), "utf-8")
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Build the model and write it with its card into `models/`."""
+    argparse.ArgumentParser(description="Build the bundled model into models/ of this checkout.").parse_args(argv)
     models = Path(__file__).resolve().parents[2] / "models"
     if not models.is_dir():
         sys.stderr.write(f"{models} does not exist: run this in a checkout of popclass\n")

@@ -21,6 +21,7 @@ Names = Sequence[str]  # of classes or groups
 SUBJECT, RECORDING, EVENT = "subject", "recording", "event"  # kinds of groups
 
 _SHUFFLES = 20  # tried before a fold less is made
+_MANY = 7000  # groups for which scikit-learn's grouped splitter takes seconds
 _SEARCH_LIMIT = 200_000  # steps of the exact search; a few dozen are usual
 _PLACE = {CAVITATION: 0, SNAPPING: 1, OTHER: 3}  # the user's own classes are 2, by alphabet
 
@@ -87,9 +88,9 @@ def make_folds(
 ) -> Folds:
     """Return training and held-out indices of each fold.
 
-    Folds are scikit-learn's stratified ones, by group unless every event is a group of its own. There are fewer of them
-    where a class has fewer groups. Where that leaves a training side without one of the classes, an exact search finds
-    a split that does not.
+    Folds are scikit-learn's stratified ones, by group unless each of many events is a group of its own. There are fewer
+    of them where a class has fewer groups. Where that leaves a training side without one of the classes, an exact
+    search finds a split that does not.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def make_folds(
                 f"{name} ({counted(count, 'event')}) comes from a single {grouped_by}; at least 2 are needed to hold "
                 f"one out: label one more {grouped_by}"
             )
-    alone = len(set(names)) == len(y)  # then the grouped splitter is not needed: it takes 4 s for 10,000 groups
+    alone = len(set(names)) == len(y) >= _MANY
     for count in range(min(folds, fewest_groups(y, groups)), 1, -1):
         for attempt in range(_SHUFFLES):
             kind = StratifiedKFold if alone else StratifiedGroupKFold

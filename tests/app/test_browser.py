@@ -18,7 +18,7 @@ HOSTILE = "<img src=x onerror=alert(1)> & =1.wav"
 SUBJECT = "<script>alert(2)</script>"
 SOUNDS = ["cavitation", "snapping", "other"] * 4
 ENTER, TAB = "\ue007", "\ue004"
-LONG_S = 120  # for training and evaluation
+LONG_S = 300  # for training and evaluation, also on a busy machine
 
 
 @contextmanager
@@ -138,6 +138,26 @@ def test_empty_project_to_model(driver, tmp_path):
         driver.get("about:blank")
 
 
+def test_empty_project(driver, tmp_path):
+    """Each part of an empty project says what to do, and the queue opens once there are sounds."""
+    with app(tmp_path / "empty") as address:
+        open_tab(driver, address, "results")
+        assert text(driver, "totals") == "There are no sounds yet. Record or add a recording first."
+        assert not one(driver, "#list").is_displayed()
+        go(driver, "map")
+        until(driver, "return document.getElementById('map-text').textContent.startsWith('There are no sounds yet')")
+        assert not one(driver, "#map").is_displayed()
+        go(driver, "train")
+        until(driver, "return !document.getElementById('tab-train').hidden")
+        shown = [each.text for each in driver.find_elements("css selector", "#exports a") if each.is_displayed()]
+        assert shown == ["model"]
+        go(driver, "label")
+        until(driver, "return document.getElementById('label-text').textContent.startsWith('There are no sounds yet')")
+        recordings.write(tmp_path / "empty" / "recordings" / "a.wav", SOUNDS, seconds=4.0)
+        enter(driver, "label-frame")
+        driver.get("about:blank")
+
+
 def record(driver, subject):
     """Record three seconds of a person with the microphone."""
     go(driver, "record")
@@ -172,6 +192,45 @@ def test_uploads_and_refusals(page, project, tmp_path):
     go(page, "results")
     shown = "return [...document.querySelectorAll('.item')].find((row) => row.textContent.includes('new one'))"
     until(page, f"{shown}?.querySelector('.found-counts i')")
+
+
+def test_folder_of_recordings(page, project, tmp_path):
+    """Of a folder, only recordings are sent."""
+    folder, _ = project
+    recordings.write(tmp_path / "day" / "inside" / "deep.wav", SOUNDS, seed=9, seconds=4.0)
+    (tmp_path / "day" / "notes.txt").write_text("no sound")
+    go(page, "record")
+    one(page, "#folder").send_keys(str(tmp_path / "day"))
+    until(page, "return document.getElementById('upload-done').textContent")
+    assert "1 recording added; 1 other file of the folder left out" in text(page, "upload-done")
+    assert (folder / "recordings" / "deep.wav").exists()
+    assert not one(page, "#refused").is_displayed()
+
+
+def test_sound_processing_is_reported(page):
+    """If the browser keeps a filter on, the page says which one."""
+    settings = "{ noiseSuppression: true, autoGainControl: false, echoCancellation: false }"
+    page.execute_script(f"MediaStreamTrack.prototype.getSettings = () => ({settings})")
+    go(page, "record")
+    click(page, "#record-button")
+    until(page, "return document.getElementById('elapsed').textContent >= '0:01'")
+    assert "keeps noise suppression on" in text(page, "settings")
+    assert "emergency" in one(page, "#settings").get_attribute("class")
+    click(page, "#record-button")
+    until(page, "return document.getElementById('recorded').textContent.startsWith('Recorded')")
+
+
+def test_uploads_after_refusal(page, tmp_path):
+    """What was refused before does not count against what is added now."""
+    go(page, "record")
+    bad = tmp_path / "notes.txt"
+    bad.write_text("no sound")
+    done = "return document.getElementById('upload-done').textContent"
+    one(page, "#files").send_keys(str(bad))
+    assert until(page, done).startswith("0 recordings added")
+    good = recordings.write(tmp_path / "later.wav", SOUNDS, seed=9, seconds=4.0)
+    one(page, "#files").send_keys(str(good))
+    until(page, done + ".startsWith('1 recording added')")
 
 
 def test_correction_in_report(page, project):
@@ -257,6 +316,7 @@ def test_map_group(page, project):
     press(page, ENTER)
     saved(page)
     assert [row["label"] for row in rows(folder)] == ["other"] * number
+    assert all(float(row["end_s"]) > float(row["start_s"]) for row in rows(folder))
     press(page, "z")
     saved(page)
     until(page, "return document.getElementById('map-undo').disabled")
@@ -277,6 +337,13 @@ def test_observers_apart(page, project):
     saved(page)
     assert (folder / "labels.csv").read_bytes() == before
     assert {row["label"] for row in rows(folder, "labels-ben.csv")} == {"other"}
+
+
+def test_observer_name_is_mended(page):
+    """A name as people write it becomes one that a file can have."""
+    page.execute_script("document.getElementById('name-observer').showModal()")
+    one(page, "#observer-name").send_keys("Änne B", ENTER)
+    until(page, "return new URLSearchParams(location.search).get('observer') === 'anne-b'")
 
 
 MANY = """

@@ -12,10 +12,11 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import recordings
-from app_process import running
+from app_process import App, running
 
 from popclass.app.run import MOST_CONNECTIONS
 from popclass.labels import read_labels
+from popclass.model.model import Model
 
 SOUNDS = ["cavitation", "snapping", "other", "cavitation"]
 
@@ -265,6 +266,13 @@ def test_report(app):
     assert b"api/labels" in content
 
 
+def test_refusal_in_frame(app):
+    """The page shows in a frame of its own why there is nothing to show."""
+    status, headers, _ = app.request("GET", "report?recording=nothing.wav")
+    policy = "default-src 'none'; frame-ancestors 'self'"
+    assert (status, headers["content-security-policy"]) == (400, policy)
+
+
 def test_map_names_every_sound(app):
     found = app.get("api/map")
     assert len(found["x"]) == len(found["y"]) == len(found["recording"]) == 2 * len(SOUNDS)
@@ -403,6 +411,22 @@ def test_ctrl_c_ends(tmp_path):
         assert app.process.wait(timeout=60) == 0
 
 
+def test_ctrl_c_with_open_page(tmp_path):
+    """The stream of an open page neither delays the end nor leaves an error."""
+    command = [sys.executable, "-m", "popclass", "app", str(tmp_path / "p"), "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        app = App(process, process.stdout.readline().strip())
+        with socket.create_connection(("127.0.0.1", app.port), timeout=30) as connection:
+            request = f"GET /{app.token}/api/changes HTTP/1.1\r\nHost: 127.0.0.1:{app.port}\r\n\r\n"
+            connection.sendall(request.encode())
+            assert connection.recv(4096)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert "ERROR" not in said
+
+
 def test_second_app_of_a_project(tmp_path):
     with running(tmp_path / "p"):
         command = [sys.executable, "-m", "popclass", "app", str(tmp_path / "p"), "--no-browser"]
@@ -435,6 +459,20 @@ def test_batch_at_the_same_time(tmp_path):
             app.until(lambda state: any("in use" in line for line in state["errors"]), "the error")
             other.kill()
             assert app.classified(1)["errors"] == []
+
+
+def test_batch_with_another_model(tmp_path):
+    """Results that a command replaced with those of another model become those of the model in use again."""
+    place, other = tmp_path / "p", tmp_path / "other.onnx"
+    recordings.write(place / "recordings" / "a.wav", SOUNDS, seconds=2.0)
+    model = Model.default()
+    calibration = {**model.info["calibration"], "bias": [0.0, 3.0, 0.0]}
+    Model(model.graph, {**model.info, "calibration": calibration}).save(other)
+    with running(place) as app:
+        app.classified(1)
+        batch = [sys.executable, "-m", "popclass", "batch", str(place / "recordings"), "-o", str(place / "results")]
+        subprocess.run([*batch, "--model", str(other)], check=True, capture_output=True)
+        app.until(lambda _: app.request("GET", "export/events.jsonl")[0] == 200, "results of the model in use")
 
 
 @pytest.mark.slow

@@ -297,6 +297,7 @@ def test_map_columns(project, model):
     assert found["recordings"] == ["a.wav", "b.wav", "c.wav"]
     assert found["subjects"] == ["P-a", "P-b", "P-c"]
     assert [found["recordings"][at] for at in found["recording"]] == sounds.search.recordings
+    assert all(end > start for start, end in zip(found["start"], found["end"], strict=True))
     assert [found["labels"][at] for at in found["label"]] == labels_of(sounds)
     assert [found["labels"][at] for at in found["mine"] if at >= 0] == ["tendon", "unsure"]
     assert found["event"][:3] == [1, 2, 3]

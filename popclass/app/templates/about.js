@@ -5,7 +5,7 @@ const ABOUT = { site: "", side: "", subject: "", symptoms: [] };
 
 function siteOptions(unknown) {
   // The first word is a note; what follows a semicolon in it is for readers of the literature.
-  const words = (site) => [...new Set(site.words.filter((word) => word && word !== site.name).map((word) => word.split(";")[0].replace(/(\w{2,})-(\w)/g, "$1 $2")))];
+  const words = (site) => [...new Set(site.words.filter((word, at) => word && word !== site.name && !(at && site.words[0].split(/[ ;]/).includes(word))).map((word) => word.split(";")[0].replace(/(\w{2,})-(\w)/g, "$1 $2")))];
   return [["", unknown], ...state.sites.map((site) => [site.name, site.name + (words(site).length ? " (" + words(site).join(", ") + ")" : "")])];
 }
 

@@ -41,6 +41,7 @@ function drawState() {
   drawResults();
   drawTrain();
   if (isOpen("map")) openMap();
+  if (isOpen("label") && queue.empty) openQueue();
   document.documentElement.setAttribute("data-ready", "true");
 }
 
@@ -60,7 +61,7 @@ function begin() {
   const redraw = () => isOpen("map") && redrawMap();
   window.addEventListener("resize", redraw);
   window.addEventListener("resize", fitFrames);
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => state && (drawState(), redraw()));
+  DARK.addEventListener("change", () => state && (drawState(), redraw()));
   refresh().then(() => {
     beginTabs();
     listenToChanges();

@@ -1,7 +1,7 @@
 // Files and folders that are dropped or chosen: uploaded one after the other, with a clear line for each that is refused.
 
 const MOST_REFUSED = 200;
-const uploads = { queue: [], failed: [], done: 0, total: 0, running: false, request: null, skipped: 0 };
+const uploads = { queue: [], failed: [], done: 0, added: 0, total: 0, running: false, request: null, skipped: 0 };
 
 // Files of a folder count if their name is that of a recording; a file that was chosen by itself is always sent.
 function isRecording(name) {
@@ -23,16 +23,16 @@ async function uploadAll() {
     drawUpload(next.file.name, 0);
     try {
       await upload(next.file, next.about, (share) => drawUpload(next.file.name, share));
+      uploads.added += 1;
     } catch (error) {
       if (error) uploads.failed.push({ ...next, reason: error.message });
     }
     uploads.queue.shift();
     uploads.done += 1;
   }
-  const added = uploads.total - uploads.failed.length;
   const skipped = uploads.skipped ? "; " + count(uploads.skipped, "other file", "other files") + " of the folder left out" : "";
-  byId("upload-done").replaceChildren(count(added, "recording", "recordings") + " added" + skipped + ". ", make("a", "See the results", { href: "#results" }));
-  Object.assign(uploads, { running: false, done: 0, total: 0, skipped: 0 });
+  byId("upload-done").replaceChildren(count(uploads.added, "recording", "recordings") + " added" + skipped + ". ", make("a", "See the results", { href: "#results" }));
+  Object.assign(uploads, { running: false, done: 0, added: 0, total: 0, skipped: 0 });
   drawUpload();
   drawRefused();
   refresh();

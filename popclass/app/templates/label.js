@@ -1,5 +1,7 @@
 // The queue of sounds to label, a page of its own in a frame.
 
+const queue = { empty: false }; // opened again once there are sounds
+
 // True if the page in the frame counts the labels as the server does: none was given elsewhere.
 function isCurrent(frame) {
   const inside = frame.contentDocument;
@@ -13,6 +15,12 @@ function isCurrent(frame) {
 function openQueue() {
   const frame = byId("label-frame");
   if (isCurrent(frame)) return frame.contentWindow.focus(); // its place and what can be undone stay
+  if (!hasSounds()) {
+    if (!queue.empty) closeFrame(frame);
+    queue.empty = true;
+    return sayNoSounds(byId("label-text"));
+  }
+  queue.empty = false;
   openFrame(frame, byId("label-text"), "label?" + query({ observer: observer }), "Choosing the sounds that help most …");
 }
 

@@ -11,6 +11,9 @@ const current = { selected: null };
 
 async function openMap() {
   if (!state) return;
+  const empty = !hasSounds();
+  for (const each of document.querySelectorAll("#tab-map [data-sounds]")) each.hidden = empty;
+  if (empty) return sayNoSounds(byId("map-text"));
   const sounds = state.recordings.map((known) => [known.name, known.events, known.status === "ok", known.subject]);
   const signature = JSON.stringify([sounds, state.model, state.labels]);
   // Labels that were given here are on the map already; others make it read again.
@@ -377,8 +380,7 @@ function closeQuestion() {
 
 function mapRow(at, label) {
   const found = map.data;
-  const end = found.end ? found.end[at].toFixed(6) : "";
-  return [found.recordings[found.recording[at]], found.start[at].toFixed(6), end, label];
+  return [found.recordings[found.recording[at]], found.start[at].toFixed(6), found.end[at].toFixed(6), label];
 }
 
 function labelSelected() {

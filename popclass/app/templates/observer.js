@@ -13,7 +13,13 @@ function drawObservers(names) {
   setOptions(byId("observer"), [...all.map((name) => [name, name || "first observer"]), ["+", "a further observer …"]], observer);
 }
 
+// The nearest name that files can have: small letters, digits, - and _.
+function plainName(text) {
+  return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^[-_]+/, "");
+}
+
 function beginObservers() {
+  for (const id of ["observer-name", "keep-name"]) byId(id).addEventListener("change", () => (byId(id).value = plainName(byId(id).value)));
   byId("observer").addEventListener("change", () => {
     const wanted = byId("observer").value;
     byId("observer").value = observer;

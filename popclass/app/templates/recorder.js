@@ -116,6 +116,7 @@ async function sendBlocks(take) {
   drawRecorder();
   if (answer) {
     const link = make("a", answer.name, { href: "#results=" + encodeURIComponent(answer.name) });
+    byId("so-far").textContent = byId("so-far").textContent.replace("So far", "Found");
     byId("recorded").replaceChildren("Recorded " + clock(take.frames / take.rate, 1) + " as ", link, ".");
   }
   refresh();

@@ -1,5 +1,6 @@
 // The recordings of the project: a list to search, to describe and to open.
 
+const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 const STATUS = { waiting: "waiting", running: "being classified …", failed: "failed" };
 const MOST_COUNTS = 6;
 const results = { shown: [], selected: new Set(), list: null, open: "", loaded: "", edited: [], touched: new Set() };
@@ -30,6 +31,17 @@ function drawResults() {
   if (results.open) drawOpened();
 }
 
+function hasSounds() {
+  return state.recordings.some((known) => known.events);
+}
+
+// Say in a part of the page that has nothing to show why it is empty.
+function sayNoSounds(box) {
+  const waiting = state.recordings.some((known) => ["waiting", "running"].includes(known.status));
+  const link = make("a", "Record or add a recording", { href: "#record" });
+  box.replaceChildren(...(waiting ? ["The recordings are being classified …"] : ["There are no sounds yet. ", link, " first."]));
+}
+
 function drawTotals(all, counts) {
   const events = all.reduce((sum, known) => sum + (known.events || 0), 0);
   const failed = all.filter((known) => known.status === "failed").length;
@@ -38,7 +50,9 @@ function drawTotals(all, counts) {
   const parts = [count(all.length, "recording", "recordings"), count(events, "event", "events") + (named.length ? ": " + named.join(", ") : "")];
   if (waiting) parts.push(waiting + " not classified yet");
   if (failed) parts.push(failed + " failed");
-  byId("totals").textContent = all.length ? parts.join("; ") + "." : "There is no recording yet: record one, or drop some files on this page.";
+  byId("listed").hidden = !all.length;
+  if (all.length) byId("totals").textContent = parts.join("; ") + ".";
+  else sayNoSounds(byId("totals"));
 }
 
 function drawList() {
@@ -62,7 +76,7 @@ function drawSelection() {
 
 function signatureOf(index) {
   const known = results.shown[index];
-  return JSON.stringify(known) + results.selected.has(known.name) + index + " " + results.shown.length;
+  return JSON.stringify(known) + results.selected.has(known.name) + index + " " + results.shown.length + DARK.matches; // marks have the colours of the scheme
 }
 
 function rowOfRecording(index) {
@@ -124,7 +138,8 @@ function drawOpened() {
   byId("opened-title").textContent = results.open;
   const address = "report?" + query({ recording: results.open, observer: observer });
   byId("own-tab").href = address;
-  byId("own-tab").hidden = byId("edit-one").hidden = !known;
+  byId("edit-one").hidden = !known;
+  byId("own-tab").hidden = !known || known.status !== "ok";
   byId("previous").disabled = at <= 0;
   byId("next").disabled = at < 0 || at >= results.shown.length - 1;
   if (!known) byId("opened-text").textContent = "There is no such recording in this project.";

@@ -26,6 +26,9 @@ function drawTrain() {
   const busy = Boolean(state.work && state.work.kind === "train");
   byId("train-button").disabled = busy || !labelNumber(numbers);
   byId("train-button").textContent = busy ? "Training …" : "Train a model";
+  const done = state.recordings.some((known) => known.status === "ok");
+  for (const line of byId("exports").children) line.hidden = !(line.dataset.kind === "labels.csv" ? Object.values(numbers).some(Boolean) : done || line.dataset.kind === "model");
+  byId("no-exports").hidden = done;
   drawEvaluation(numbers);
   drawCandidate();
 }
@@ -71,6 +74,13 @@ function shownScore(scores, name) {
   return scores[name].toFixed(3) + (interval ? " [" + interval.map((value) => value.toFixed(3)).join(", ") + "]" : "");
 }
 
+// In a sentence what the comparison says; a model that is useless has its own warning.
+function verdictOn(found) {
+  if (!found.folds || !found.new || found.new.useless || !found.in_use || !found.in_use.same_labels) return "";
+  if (found.new.log_loss < found.in_use.log_loss) return " There the new model is better than the one in use, by its log loss.";
+  return " There the new model is no better than the one in use, by its log loss: nothing speaks for keeping it.";
+}
+
 function drawCandidate() {
   const found = state.candidate;
   byId("candidate").hidden = !found;
@@ -79,8 +89,8 @@ function drawCandidate() {
   const models = [["model in use" + (found.in_use ? " (" + found.in_use.name + ")" : ""), found.in_use], ["new model", found.new], ["class frequencies alone", found.baseline]];
   const held = found.folds ? "Scores on " + count(found.groups, found.grouped_by, found.grouped_by + "s") + " held out in " + count(found.folds, "fold", "folds") + "." : "Nothing could be held out, so there are no scores.";
   const classes = Object.entries(found.classes || {}).map(([label, number]) => number + " " + label).join(", ");
-  byId("candidate-text").textContent = "Trained on " + count(found.labels, "labelled sound", "labelled sounds") + (classes ? ": " + classes : "") + ". " + held;
-  const useless = models.flatMap(([model, scores]) => (scores && scores.useless ? [scores === found.new ? scores.useless : model + ": " + scores.useless] : []));
+  byId("candidate-text").textContent = "Trained on " + count(found.labels, "labelled sound", "labelled sounds") + (classes ? ": " + classes : "") + ". " + held + verdictOn(found);
+  const useless = models.map(([, scores]) => scores && scores.useless).filter(Boolean);
   byId("candidate-warnings").replaceChildren(...[...useless, ...found.notes].map((note, at) => make("p", note, { class: "flag " + (at < useless.length ? "emergency" : "at-once") })));
   const head = make("tr");
   head.append(...["Score", ...models.map(([name]) => name)].map((name, at) => {
@@ -88,20 +98,26 @@ function drawCandidate() {
     cell.append(make("span", name, { class: "head" }));
     return cell;
   }));
-  const rows = SCORES.map(([name, shown, better]) => {
-    const row = make("tr");
+  const rowOf = (shown, better, valueOf) => {
     const title = make("th", shown, { scope: "row" });
     title.append(make("span", " " + better, { class: "small" }));
-    row.append(title, ...models.map(([model, scores]) => make("td", shownScore(scores, name), { class: "number", "data-name": model })));
-    return row;
-  });
+    return filled("tr", [title, ...models.map(([model, scores]) => make("td", valueOf(scores), { class: "number", "data-name": model }))]);
+  };
+  const recalled = Object.keys((found.new && found.new.recalls) || {});
+  const shareOf = (label) => (scores) => (scores && scores.recalls && scores.recalls[label] !== undefined && scores.recalls[label] !== null ? scores.recalls[label].toFixed(3) : "–");
+  const rows = [
+    ...SCORES.map(([name, shown, better]) => rowOf(shown, better, (scores) => shownScore(scores, name))),
+    ...recalled.map((label) => rowOf("share of " + label + " that is found", "at the chosen target; higher is better", shareOf(label))),
+  ];
   const top = make("thead");
   top.append(head);
   const body = make("tbody");
   body.append(...rows);
   byId("comparison").replaceChildren(top, body);
   const own = found.in_use && found.in_use.same_labels === false;
-  byId("comparison-note").textContent = "In brackets: 95 % intervals." + (own ? " The scores of the model in use are those of its own training, on the labels of that time: they are not comparable line by line." : "");
+  const spans = models.some(([, scores]) => scores && Object.values(scores.intervals || {}).some(Boolean));
+  const brackets = spans ? "In brackets: 95 % intervals." : "No intervals: there are too few groups.";
+  byId("comparison-note").textContent = (found.folds ? brackets : "") + (own ? " The scores of the model in use are those of its own training, on the labels of that time: they are not comparable line by line." : "");
 }
 
 function drawModels() {
@@ -144,6 +160,7 @@ function beginTrain() {
   byId("exports").append(...EXPORTS.map(([kind, text]) => {
     const line = make("li");
     const address = "export/" + kind + (kind === "labels.csv" && observer ? "?" + query({ observer: observer }) : "");
+    line.dataset.kind = kind;
     line.append(make("a", kind, { href: address, download: "" }), " " + text);
     return line;
   }));
