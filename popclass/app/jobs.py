@@ -15,8 +15,9 @@ from threading import Event as Flag
 from threading import Lock, Thread
 
 from popclass.app import training
+from popclass.app.labels import without_missing
 from popclass.app.project import DEFAULT, Project
-from popclass.app.sounds import Sounds, load_sounds, without_missing
+from popclass.app.sounds import Sounds, load_sounds
 from popclass.batch.journal import can_continue
 from popclass.batch.result import RUN
 from popclass.batch.run import classify_folder

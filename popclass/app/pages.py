@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.model.model import Model
@@ -40,7 +40,7 @@ _OWN = (
 _SCRIPT, _STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
 
 _ENVIRONMENT = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-_ENVIRONMENT.loader = PackageLoader("popclass.app", "templates")
+_ENVIRONMENT.loader = ChoiceLoader([PackageLoader("popclass.app"), PackageLoader("popclass.report")])
 
 
 def app_page(project: str, folder: str, place: str) -> str:

@@ -28,25 +28,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any
 
-from popclass.app.sounds import read_present, without_missing
+from popclass.app.labels import LabelTable, with_rows, without_missing
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.batch.files import find_recordings
 from popclass.batch.manifest import COLUMNS as MANIFEST_COLUMNS
 from popclass.batch.manifest import read_manifest, read_symptoms
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.formats.csv_io import csv_line, plain_path, read_columns
-from popclass.formats.text import number
 from popclass.info import RecordingInfo
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
-from popclass.labels.table import READ_COLUMNS
 from popclass.labels.validation import check_class_names
-from popclass.labels.write import table_rows
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.report.guidance import check_symptom
-from popclass.schema import is_extra
 from popclass.utils.files import Stamp, lock, system_errors, write_synced
 from popclass.utils.text import one_line
 
@@ -103,8 +99,7 @@ class Project:
             for place in (self.recordings_dir, self.models_dir, self.takes_dir, self.cache_dir):
                 place.mkdir(parents=True, exist_ok=True)
         self._lock = RLock()  # requests come from several threads
-        self._labels: dict[str, tuple[Stamp, Labels]] = {}
-        self._unread: dict[str, _Unread] = {}
+        self._tables: dict[str, LabelTable] = {}  # by observer
         self._described: tuple[object, dict[str, Described]] | None = None
         with system_errors(self.folder):
             self._file = (self.cache_dir / "lock").open("ab")
@@ -250,7 +245,7 @@ class Project:
             for each in labels.recordings
         )
         if changed != labels.recordings:
-            self._save(observer, replace(labels, recordings=changed))
+            self._table(observer).save(replace(labels, recordings=changed))
 
     def _manifest_rows(self) -> list[dict[str, str]]:
         if not self.manifest.exists():
@@ -275,26 +270,16 @@ class Project:
 
     def labels(self, observer: str = "") -> Labels:
         """Return the labels of an observer; raises LabelError if they cannot be used."""
-        path = self.labels_path(observer)
         with self._lock:
-            stamp, unread = Stamp.of(path), self._unread.get(observer)
-            before = self._labels.get(observer)
-            same = before is not None and before[0] == stamp and unread is not None
-            if same and before is not None and unread is not None:  # recordings may be gone or back
-                gone = any(not os.path.isfile(each.path) for each in before[1].recordings)
-                same = not gone and not any(os.path.isfile(self.folder / name) for name in unread.missing())
-            if not same:
-                usable, missing = without_missing(path)
-                labels = read_present(usable)
-                self._unread[observer] = _Unread.of(path, missing)
-                self._labels[observer] = stamp, labels
-            return self._labels[observer][1]
+            return self._table(observer).read()
 
     def missing(self, observer: str = "") -> list[str]:
         """Return the recordings that the labels of an observer name, but that are not there; their rows are kept."""
         with self._lock:
-            self.labels(observer)
-            return self._unread[observer].missing()
+            return self._table(observer).missing()
+
+    def _table(self, observer: str) -> LabelTable:
+        return self._tables.setdefault(observer, LabelTable(self.labels_path(observer)))
 
     def label(self, rows: Sequence[Row], observer: str = "") -> None:
         """Save labels of sounds; they are on disk when this returns.
@@ -325,21 +310,11 @@ class Project:
             by_recording.setdefault(self.path(name), []).append(row)
         with self._lock:
             labels, known = self.labels(observer), self.described(self.recordings())
-            places = {os.path.realpath(each.path): at for at, each in enumerate(labels.recordings)}
-            recordings = list(labels.recordings)
+            found = {os.path.realpath(each.path): each for each in labels.recordings}
             for path, new in by_recording.items():
-                at = places.get(os.path.realpath(path))
-                before = self._labelled(path, known) if at is None else recordings[at]
-                if before.whole is not None:
-                    name, table = one_line(before.name), self.labels_path(observer).name
-                    raise UsageError(f"{table} labels {name} as a whole; remove this row to label its sounds")
-                kept = {round(row.start_s, 6): row for row in before.rows} | {row.start_s: row for row in new}
-                after = replace(before, rows=tuple(sorted(row for row in kept.values() if _names(row, before))))
-                if at is None:
-                    recordings.append(after)
-                else:
-                    recordings[at] = after
-            self._save(observer, replace(labels, recordings=tuple(each for each in recordings if _holds(each))))
+                own = os.path.realpath(path)
+                found[own] = with_rows(found.get(own) or self._labelled(path, known), new)
+            self._table(observer).save(replace(labels, recordings=tuple(found.values())))
 
     def _labelled(self, path: Path, known: Mapping[str, Described]) -> LabelledRecording:
         return LabelledRecording(path, f"{self.recordings_dir.name}/{self.name_of(path)}", **self._stated(path, known))
@@ -349,11 +324,6 @@ class Project:
         name = self.name_of(path)
         info = known.get(name, Described()).metadata.apply(RecordingInfo(name))
         return {each: getattr(info, each) for each in ("subject", "site", "side", "recorded_at", "extra")}
-
-    def _save(self, observer: str, labels: Labels) -> None:
-        path = self.labels_path(observer)
-        write_synced(path, self._unread[observer].merged(table_rows(labels, path.parent)))
-        self._labels[observer] = Stamp.of(path), labels
 
     def label_counts(self, observer: str = "") -> dict[str, int]:
         """Return the number of labels of each kind, `unsure` included."""
@@ -450,48 +420,3 @@ def _check_kept(found: Mapping[str, str]) -> None:
             read_manifest(table, table.parent, [recording.name], site=None)
         except LabelError as error:
             raise UsageError(str(error).rpartition("row 2: ")[2]) from None
-
-
-class _Unread(NamedTuple):
-    """What `Labels` does not hold of a table: rows of missing recordings, and columns that nobody reads."""
-
-    folder: Path
-    rows: list[dict[str, str]]
-    cells: dict[tuple[str, float | None], dict[str, str]]
-
-    @classmethod
-    def of(cls, path: Path, missing: list[dict[str, str]]) -> _Unread:
-        """Return it for a table, which need not exist, and its rows of missing recordings."""
-        cells = {}
-        for _, row in read_columns(path, lambda *_: None) if path.exists() else ():
-            own = {name: text for name, text in row.items() if text and name not in READ_COLUMNS and not is_extra(name)}
-            if own:
-                cells[_key(path.parent, row)] = own
-        return cls(path.parent, missing, cells)
-
-    def missing(self) -> list[str]:
-        return sorted({row["file"] for row in self.rows})
-
-    def merged(self, lines: Iterable[Sequence[str | None]]) -> str:
-        """Return a table, given its header and rows, with what is not read as well."""
-        header, *others = lines
-        names = [name or "" for name in header]
-        rows: list[dict[str, str | None]] = [dict(zip(names, line, strict=True)) for line in others]
-        if self.cells:
-            rows = [{**row, **self.cells.get(_key(self.folder, row), {})} for row in rows]
-        rows += [{name: text or None for name, text in row.items()} for row in self.rows]
-        columns = list(dict.fromkeys([*names, *(name for row in rows for name in row)]))
-        return "".join([csv_line(columns), *(csv_line([row.get(name) for name in columns]) for row in rows)])
-
-
-def _key(folder: Path, row: Mapping[str, str | None]) -> tuple[str, float | None]:
-    start = number(row.get("start_s") or "")
-    return os.path.abspath(folder / (row["file"] or "")), None if start is None else round(start, 6)
-
-
-def _names(row: LabelRow, recording: LabelledRecording) -> bool:
-    return bool(row.label) or row in recording.rows  # an interval verified to hold nothing stays
-
-
-def _holds(recording: LabelledRecording) -> bool:
-    return bool(recording.rows) or recording.whole is not None or recording.verified

@@ -5,7 +5,6 @@ Features are computed once for each recording and kept in `.cache/` of the proje
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,15 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.app.labels import given_labels, without_missing
 from popclass.batch.features import FeatureCache, Processed
 from popclass.batch.files import find_recordings, fingerprint
 from popclass.batch.manifest import read_manifest
 from popclass.errors import UsageError
-from popclass.formats.csv_io import csv_line, read_columns
 from popclass.formats.text import rounded
-from popclass.labels.matching import match
-from popclass.labels.read import read_labels
-from popclass.labels.records import UNSURE, LabelledRecording, Labels
+from popclass.labels.records import Labels
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
@@ -32,11 +29,10 @@ from popclass.suggestions.find import MOST, Search, process
 from popclass.suggestions.page import cut_recording, page_data
 from popclass.suggestions.records import Selection, Sound
 from popclass.utils.checks import check_number
-from popclass.utils.files import Stamp, existing, write_bytes
+from popclass.utils.files import Stamp
 from popclass.utils.text import one_line
 
 RECORDINGS, MANIFEST, CACHE = "recordings", "recordings.csv", ".cache"
-_UNSURE = f"{UNSURE} "  # no label read from a file ends in a blank
 _FARTHEST = 8.0  # whitened features beyond, in standard deviations, would squeeze all other sounds of the map
 
 
@@ -259,70 +255,6 @@ def _two_dimensions(white: NDArray[np.float64]) -> NDArray[np.float64]:
     _, axes = np.linalg.eigh(near.T @ near)
     first = axes[:, :-3:-1]
     return np.asarray(near @ (first * np.sign(first[np.abs(first).argmax(axis=0), [0, 1]])))
-
-
-def read_project_labels(path: Path) -> Labels:
-    """Return the labels of a file like `labels.csv`; none if it does not exist or has no rows.
-
-    Rows of recordings that are not there are left out.
-
-    Raises
-    ------
-    LabelError
-        If the labels cannot be used.
-    """
-    return read_present(without_missing(path)[0])
-
-
-def read_present(table: Path) -> Labels:
-    """Return the labels of a table whose files all exist; none if it does not exist or has no rows."""
-    if not table.exists() or next(read_columns(table, lambda *_: None), None) is None:
-        return Labels(())
-    return read_labels(table)
-
-
-def without_missing(table: Path) -> tuple[Path, list[dict[str, str]]]:
-    """Return a table whose files all exist, and the rows of those that do not.
-
-    The commands refuse a table that names a missing file. A project goes on with the others: without such rows this is
-    the table itself, with them a hidden copy beside it. The table is not changed, so they count again when the file is
-    back.
-
-    Raises
-    ------
-    LabelError
-        If the table cannot be read.
-    OutputError
-        If the copy cannot be written.
-    """
-    rows = [cells for _, cells in read_columns(table, lambda *_: None)] if table.exists() else []
-    there = {name: not name or os.path.isfile(_existing(table.parent, name)) for name in {_file(row) for row in rows}}
-    copy = table.with_name(f".{table.name}")
-    missing = [row for row in rows if not there[_file(row)]]
-    if not missing:
-        copy.unlink(missing_ok=True)
-        return table, []
-    kept = [list(row.values()) if there[_file(row)] else [] for row in rows]  # messages count the same rows
-    write_bytes(copy, "".join(map(csv_line, [list(rows[0]), *kept])).encode("utf-8", "surrogateescape"))
-    return copy, missing
-
-
-def _file(row: Mapping[str, str]) -> str:
-    return row.get("file", "")
-
-
-def _existing(folder: Path, name: str) -> Path:
-    return folder / name if "\0" in name else existing(folder / name)
-
-
-def given_labels(events: Sequence[Event], labelled: LabelledRecording | None) -> list[str | None]:
-    """Return the label that was given to each sound of a recording by hand, `unsure` included; None without one."""
-    if labelled is None:
-        return [None] * len(events)
-    # `match` gives sounds labelled as unsure no label
-    rows = tuple(replace(row, label=_UNSURE) if row.label == UNSURE else row for row in labelled.rows)
-    named = replace(labelled, rows=rows, whole=_UNSURE if labelled.whole == UNSURE else labelled.whole)
-    return [UNSURE if label == _UNSURE else label for label in match(events, named, partial=True).labels]
 
 
 def queue_data(selection: Selection, labels: Path, clip_url: Callable[[str, int], str]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from starlette.responses import FileResponse, Response
 
 from popclass.app import pages, training
 from popclass.app.jobs import Jobs
+from popclass.app.labels import given_labels
 from popclass.app.project import CANDIDATE, Described, Project, Row
-from popclass.app.sounds import Sounds, given_labels, queue_data
+from popclass.app.sounds import Sounds, queue_data
 from popclass.errors import LabelError, PopclassError, UsageError
 from popclass.formats.csv_io import RecordingRow
 from popclass.labels.records import LabelledRecording

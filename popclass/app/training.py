@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from popclass.app.sounds import CACHE, MANIFEST, RECORDINGS, read_project_labels, without_missing
+from popclass.app.labels import read_project_labels, without_missing
+from popclass.app.sounds import CACHE, MANIFEST, RECORDINGS
 from popclass.batch.journal import read_entries
 from popclass.batch.manifest import read_manifest
 from popclass.batch.result import RUN

@@ -168,7 +168,7 @@ def test_describe_labels_follow(project):
 def test_labels_all_removed(project):
     project.label([("a.wav", 0.2, 0.25, "cavitation")])
     project.label([("a.wav", 0.2, 0.25, "")])
-    project._labels.clear()  # as after a new start
+    project._tables.clear()  # as after a new start
     assert project.label_counts() == {}
 
 

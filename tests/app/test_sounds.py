@@ -11,7 +11,8 @@ import recordings
 import soundfile as sf
 
 from popclass.app import sounds as module
-from popclass.app.sounds import cut_clip, given_labels, load_sounds, queue_data, read_project_labels
+from popclass.app.labels import given_labels, read_project_labels
+from popclass.app.sounds import cut_clip, load_sounds, queue_data
 from popclass.batch import classify_folder, features
 from popclass.batch.files import fingerprint
 from popclass.errors import AudioError, UsageError
