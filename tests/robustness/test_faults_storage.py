@@ -265,8 +265,12 @@ def test_output_folder_read_only(archive: Path, tmp_path: Path) -> None:
         if tool is None:
             pytest.skip("no tool to take permissions off with")
         without = [tool, "--bounding-set=-dac_override,-dac_read_search"]
-    for command in (("batch", archive, "-o"), ("synth",), ("classify", archive / "take0.wav", "--report")):
-        line = [*without, sys.executable, "-B", "-m", "popclass", *map(str, command), locked / "x.html"]
+    for command in (
+        ("batch", archive, "-o", locked / "x"),
+        ("synth", locked / "x"),
+        ("classify", archive / "take0.wav", "--report", locked / "x.html"),
+    ):
+        line = [*without, sys.executable, "-B", "-m", "popclass", *map(str, command)]
         done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert "ermission denied" in done.stderr
