@@ -14,7 +14,6 @@ import math
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
@@ -261,6 +260,8 @@ def _open_stream(stream: BinaryIO, name: str, first: bytes = b"") -> Recording:
     with suppress(OSError, AttributeError, ValueError):  # a stream in memory has no descriptor
         if kind_of(os.fstat(stream.fileno()).st_mode) == "a device":  # /dev/zero never ends
             raise AudioError("is a device, not a recording; give a file or a pipe")
+    import tempfile  # with its random numbers 3 ms, which files need not pay
+
     with ExitStack() as temporary:
         try:
             folder = temporary.enter_context(tempfile.TemporaryDirectory(prefix="popclass-"))

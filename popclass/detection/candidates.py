@@ -17,10 +17,10 @@ change: the release of a snap, not the rubbing before it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from popclass.detection.bands import Doubles, Floats
@@ -34,7 +34,7 @@ UNKNOWN_STEADINESS = 0.5
 THRESHOLD = 22.0  # log-likelihood ratio (natural) of a candidate; stationary noise reaches about 15 in a minute
 FLOOR = (0, 0)  # an empty span: candidates are compared with the floor alone
 FLOOR_QUANTILE = 0.3  # of the band energy, used as the floor
-DEVIATE = NormalDist().inv_cdf(1 - FLOOR_QUANTILE)  # standard deviations from the median to the quantile
+DEVIATE = 0.5244005127080407  # standard deviations from the median to this quantile of a normal variable
 FADING_GAIN, FADING_PER_FRAME = 0.05, 0.87  # share of a recent peak's energy that masks onsets, and its decay
 LEAST_STEADINESS = 0.1  # minimum share of the independent values counted in an unsteady background
 QUIETEST_RMS = 1e-5  # minimum floor relative to full scale: about a third of a step of 16 bits
@@ -244,8 +244,10 @@ def _peaks(values: Floats, threshold: float, reach: int) -> Indices:
 
 
 def excerpts(rows: Floats, row: Indices, first: Indices, length: int) -> Floats:
-    """Return some stretches of equal length, each from a row and a column on."""
-    return np.asarray(rows[row[:, None], first[:, None] + np.arange(length)])
+    """Return some stretches of equal length, each from a row and a column on, copied as a whole."""
+    down, across = rows.strides
+    shape = len(rows), rows.shape[1] - length + 1, length
+    return np.asarray(as_strided(rows, shape, (down, across, across), writeable=False)[row, first])
 
 
 def pick_onset(signal: Doubles, *, margin: int = 4) -> Indices:

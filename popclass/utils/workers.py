@@ -6,12 +6,14 @@ reads the model and the folder. Therefore this module imports nothing that takes
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing.context import BaseContext
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
 
 MOST_JOBS = 256
 LIBRARIES = ("onnxruntime", "soxr")  # imported late in a worker, and slowly
@@ -45,6 +47,8 @@ def start_server(preload: str) -> BaseContext:
     preload : str
         Module that the server imports, so that the workers need not; ignored if the server runs already.
     """
+    import multiprocessing
+
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     from multiprocessing import resource_tracker
