@@ -21,8 +21,10 @@ from popclass.app.sounds import Sounds, load_sounds
 from popclass.batch.journal import can_continue
 from popclass.batch.result import RUN
 from popclass.batch.run import classify_folder
+from popclass.batch.worker import BatchProgress
 from popclass.errors import PopclassError
 from popclass.formats.csv_io import RecordingRow
+from popclass.model.model import Model
 from popclass.results import RecordingResult
 from popclass.utils.files import Stamp
 from popclass.utils.text import one_line
@@ -65,15 +67,21 @@ class Found:
     Attributes
     ----------
     stamps : mapping of str to Stamp
-        Recordings in the folder.
+        Recordings that were classified.
     rows : mapping of str to RecordingRow
         As the table of recordings in the results has them.
+    results : mapping of str to RecordingResult
+        Of the recordings that could be read.
+    model : Model or None
+        That classified them; None before the first one.
     sounds : Sounds or None
-        None before the first recording was classified.
+        Of all recordings together, so later than the results of new ones; None before that.
     """
 
     stamps: Mapping[str, Stamp] = field(default_factory=dict)
     rows: Mapping[str, RecordingRow] = field(default_factory=dict)
+    results: Mapping[str, RecordingResult] = field(default_factory=dict)
+    model: Model | None = None
     sounds: Sounds | None = None
 
 
@@ -233,8 +241,13 @@ class Jobs:
         self._show(Work("classify", "classifying", 0, len(stamps)))
         try:
             model, (manifest, _) = project.model(), without_missing(project.manifest)
-            # in other processes, so that a recording that crashes its decoder fails alone
             results = dict[str, RecordingResult]()
+
+            def show(now: BatchProgress) -> None:
+                self._publish(stamps, model, results)
+                self._show(Work("classify", "classifying", now.done, now.total))
+
+            # in other processes, so that a recording that crashes its decoder fails alone
             batch = classify_folder(
                 project.recordings_dir,
                 project.results_dir,
@@ -245,14 +258,29 @@ class Jobs:
                 on_result=lambda result: results.update({result.recording: result}),
                 # the project may have been moved, or popclass updated
                 fresh=not can_continue(project.results_dir, project.recordings_dir),
-                progress=lambda now: self._show(Work("classify", "classifying", now.done, now.total)),
+                progress=show,
             )
             rows = {row.recording: row for row in batch.recordings}
             results = {name: each for name, each in results.items() if name in stamps}  # no links to other places
             sounds = load_sounds(project.folder, model, results=results, before=self.found.sounds)
-            self.found = Found(stamps, rows, sounds)
+            self.found = Found(stamps, rows, results, model, sounds)
         finally:
             self._show(Work())
+
+    def _publish(self, stamps: Mapping[str, Stamp], model: Model, results: Mapping[str, RecordingResult]) -> None:
+        """Add new recordings that are labelled already to what was found, which has one model throughout."""
+        found = self.found
+        if found.model is not None and found.model.sha256 != model.sha256:
+            return
+        new = {
+            name: each for name, each in results.items() if name in stamps and found.stamps.get(name) != stamps[name]
+        }
+        if new:
+            rows = {name: RecordingRow.from_result(each) for name, each in new.items()}
+            now = {name: stamps[name] for name in new}
+            self.found = Found(
+                {**found.stamps, **now}, {**found.rows, **rows}, {**found.results, **new}, model, found.sounds
+            )
 
     def _results(self) -> Stamp:
         return Stamp.of(self._project.results_dir / RUN)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from starlette.responses import FileResponse, Response
 
 from popclass.app import pages, training
-from popclass.app.jobs import Jobs
+from popclass.app.jobs import Found, Jobs
 from popclass.app.labels import given_labels
 from popclass.app.project import CANDIDATE, Described, Project, Row
 from popclass.app.sounds import Sounds, queue_data
@@ -60,9 +60,9 @@ class State:
         return {"kind": work.kind, "what": work.what, "done": work.done, "total": work.total}
 
     def sounds(self) -> Sounds:
-        """Return the classified sounds; raises UsageError before there are any."""
+        """Return the sounds of all recordings; raises UsageError before they are classified."""
         if self._jobs.found.sounds is None:
-            raise UsageError("no recording is classified yet")
+            raise UsageError("the recordings are not classified yet")
         return self._jobs.found.sounds
 
     def read(self, observer: str) -> dict[str, Any]:
@@ -108,6 +108,7 @@ class State:
                 | {"labelled": labelled.get(name, 0), "waiting": found.stamps.get(name) != waiting[name]}
                 for name in waiting
             ],
+            "sounds": found.sounds is not None,
             "work": self.work(),
             "errors": list(dict.fromkeys(errors)),
             "candidate": candidate,
@@ -117,9 +118,9 @@ class State:
         }
 
     def _classes(self, labels: dict[str, int]) -> list[str]:
-        sounds = self._jobs.found.sounds
+        model = self._jobs.found.model
         try:
-            own = self._project.model().classes if sounds is None else sounds.model.classes
+            own = self._project.model().classes if model is None else model.classes
         except PopclassError:  # the work in the background reports it
             own = Model.default().classes
         return [*own, *sorted(name for name in labels if name not in own and name != "unsure")]
@@ -164,16 +165,15 @@ class State:
             if place in path.parents
         }
 
-    def _result(self, recording: str) -> RecordingResult:
+    def _result(self, found: Found, recording: str) -> RecordingResult:
         self._project.path(recording)
-        result = self.sounds().results.get(recording)
-        if result is None:
+        if recording not in found.results:
             raise UsageError(f"{recording}: not classified yet, or not readable")
-        return result
+        return found.results[recording]
 
     def events(self, recording: str, observer: str) -> list[dict[str, Any]]:
         """Return the events of a recording with the labels of an observer."""
-        result = self._result(recording)
+        result = self._result(self._jobs.found, recording)
         mine = given_labels(result.events, self._labelled(observer).get(recording))
         return [
             {
@@ -208,12 +208,14 @@ class State:
 
     def report(self, recording: str, observer: str) -> str:
         """Return the page of a recording, on which labels are corrected and saved at once."""
-        result, project, sounds = self._result(recording), self._project, self.sounds()
+        project, found = self._project, self._jobs.found
+        result, model = self._result(found, recording), found.model
+        assert model is not None  # of a result
         own = self._labelled(observer).get(recording)
         rows = [] if own is None else [(row.start_s, row.end_s, row.label) for row in own.rows]
         symptoms = project.described(tuple(self._jobs.waiting)).get(recording, Described()).symptoms
-        together = [each for each in sounds.results.values() if each.session is result.session]
-        key = repr((Stamp.of(project.path(recording)), sounds.model.sha256, result.info, result.events, symptoms, rows))
+        together = [each for each in found.results.values() if each.session is result.session]
+        key = repr((Stamp.of(project.path(recording)), model.sha256, result.info, result.events, symptoms, rows))
         digest = hashlib.sha256(f"{__version__}{observer}{key}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
         folder = project.cache_dir / "pages"
         path = folder / f"{digest}-{page_name(recording)}"
@@ -225,7 +227,7 @@ class State:
                 write_report(
                     [result],
                     path,
-                    model=sounds.model,
+                    model=model,
                     symptoms=symptoms,
                     paths=[project.path(recording)],
                     timeline_results=together,

@@ -195,15 +195,15 @@ def test_uploads_and_refusals(page, project, tmp_path):
 
 
 def test_folder_of_recordings(page, project, tmp_path):
-    """Of a folder, only recordings are sent."""
+    """Of a folder, only recordings are sent, and each keeps its place."""
     folder, _ = project
     recordings.write(tmp_path / "day" / "inside" / "deep.wav", SOUNDS, seed=9, seconds=4.0)
-    (tmp_path / "day" / "notes.txt").write_text("no sound")
+    recordings.write(tmp_path / "day" / ".trash" / "old.wav", SOUNDS, seed=9, seconds=4.0)
     go(page, "record")
     one(page, "#folder").send_keys(str(tmp_path / "day"))
     until(page, "return document.getElementById('upload-done').textContent")
     assert "1 recording added; 1 other file of the folder left out" in text(page, "upload-done")
-    assert (folder / "recordings" / "deep.wav").exists()
+    assert (folder / "recordings" / "day" / "inside" / "deep.wav").exists()
     assert not one(page, "#refused").is_displayed()
 
 

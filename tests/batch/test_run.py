@@ -135,6 +135,15 @@ def test_classify_folder_resume(done, archive, model, tmp_path, monkeypatch):
     assert len(processed) == 12
 
 
+def test_classify_folder_new_results_first(two, model, tmp_path):
+    """A caller need not wait for the recordings of an earlier run."""
+    shown = []
+    classify_folder(two, tmp_path / "out", model=model)
+    recordings.write(two / "3.wav", ["other"], seed=5)
+    classify_folder(two, tmp_path / "out", model=model, on_result=lambda result: shown.append(result.recording))
+    assert shown == ["3.wav", "1.wav", "2.wav"]
+
+
 def test_classify_folder_interrupted(done, archive, model, tmp_path, monkeypatch):
     def interrupted(path, *rest, name, **options):
         if name == "day 1/take3.wav":

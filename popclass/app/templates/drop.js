@@ -1,11 +1,17 @@
 // Files and folders that are dropped or chosen: uploaded one after the other, with a clear line for each that is refused.
 
 const MOST_REFUSED = 200;
+const places = new WeakMap();
 const uploads = { queue: [], failed: [], done: 0, added: 0, total: 0, running: false, request: null, skipped: 0 };
 
 // Files of a folder count if their name is that of a recording; a file that was chosen by itself is always sent.
 function isRecording(name) {
   return data.suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
+}
+
+// The name of a recording: with its folders, from the one that was dropped or chosen on.
+function nameOf(file) {
+  return places.get(file) || file.webkitRelativePath || file.name;
 }
 
 function addFiles(files) {
@@ -20,9 +26,9 @@ async function uploadAll() {
   uploads.running = true;
   while (uploads.queue.length) {
     const next = uploads.queue[0];
-    drawUpload(next.file.name, 0);
+    drawUpload(nameOf(next.file), 0);
     try {
-      await upload(next.file, next.about, (share) => drawUpload(next.file.name, share));
+      await upload(next.file, next.about, (share) => drawUpload(nameOf(next.file), share));
       uploads.added += 1;
     } catch (error) {
       if (error) uploads.failed.push({ ...next, reason: error.message });
@@ -42,7 +48,7 @@ function upload(file, about, progress) {
   return new Promise((resolve, reject) => {
     const sender = new XMLHttpRequest();
     uploads.request = sender;
-    sender.open("POST", "api/recordings?" + query({ name: file.name, ...about, symptoms: about.symptoms.join(",") }));
+    sender.open("POST", "api/recordings?" + query({ name: nameOf(file), ...about, symptoms: about.symptoms.join(",") }));
     sender.upload.addEventListener("progress", (event) => event.total && progress(event.loaded / event.total));
     sender.addEventListener("load", () => {
       if (sender.status < 300) return resolve();
@@ -76,7 +82,7 @@ function drawUpload(name, share) {
 function drawRefused() {
   byId("refused").hidden = !uploads.failed.length;
   byId("refused-title").textContent = count(uploads.failed.length, "file was", "files were") + " not added:";
-  const lines = uploads.failed.slice(0, MOST_REFUSED).map((each) => make("li", each.reason.includes(each.file.name) ? each.reason : each.file.name + ": " + each.reason));
+  const lines = uploads.failed.slice(0, MOST_REFUSED).map((each) => make("li", each.reason.includes(nameOf(each.file)) ? each.reason : nameOf(each.file) + ": " + each.reason));
   if (uploads.failed.length > MOST_REFUSED) lines.push(make("li", "and " + (uploads.failed.length - MOST_REFUSED) + " more"));
   byId("refused-list").replaceChildren(...lines);
 }
@@ -90,16 +96,21 @@ function uploadAgain() {
 }
 
 function addFolder(files) {
-  const chosen = files.filter((file) => !file.name.startsWith(".") && isRecording(file.name));
+  const hidden = (file) => nameOf(file).split("/").some((part) => part.startsWith("."));
+  const chosen = files.filter((file) => !hidden(file) && isRecording(file.name));
   uploads.skipped += files.length - chosen.length;
   if (chosen.length) return addFiles(chosen);
   uploads.skipped = 0;
   byId("upload-done").textContent = "There is no recording in this folder.";
 }
 
-// All files below a dropped folder.
+// All files below a dropped folder. Only a chosen folder tells by itself where in it a file lies.
 async function filesOf(entry) {
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    places.set(file, entry.fullPath.slice(1));
+    return [file];
+  }
   const reader = entry.createReader();
   const found = [];
   for (;;) {

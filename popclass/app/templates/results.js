@@ -32,12 +32,12 @@ function drawResults() {
 }
 
 function hasSounds() {
-  return state.recordings.some((known) => known.events);
+  return state.sounds && state.recordings.some((known) => known.events);
 }
 
 // Say in a part of the page that has nothing to show why it is empty.
 function sayNoSounds(box) {
-  const waiting = state.recordings.some((known) => ["waiting", "running"].includes(known.status));
+  const waiting = !state.sounds && state.recordings.length || state.recordings.some((known) => ["waiting", "running"].includes(known.status));
   const link = make("a", "Record or add a recording", { href: "#record" });
   box.replaceChildren(...(waiting ? ["The recordings are being classified …"] : ["There are no sounds yet. ", link, " first."]));
 }
