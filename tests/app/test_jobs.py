@@ -1,0 +1,78 @@
+"""Work in the background of the app."""
+
+import time
+
+import pytest
+import recordings
+
+from popclass.app import jobs as module
+from popclass.app.jobs import Jobs
+from popclass.app.project import Project
+
+LONGEST_S = 60
+
+
+@pytest.fixture
+def project(tmp_path):
+    with Project(tmp_path / "project") as made:
+        yield made
+
+
+def add(project, name, seed):
+    recordings.write(project.recordings_dir / name, ["cavitation", "other"], seed=seed, seconds=2.0)
+
+
+def until(holds):
+    ends = time.monotonic() + LONGEST_S
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def test_results_come_before_the_sounds_of_all_recordings(project, monkeypatch):
+    """Whoever drops one recording into a large project sees it before the queue and the map are made anew."""
+    shown, load = [], module.load_sounds
+    jobs = Jobs(project)
+
+    def noted(*arguments, **options):
+        shown.append((set(jobs.found.rows), set(jobs.found.results), jobs.found.sounds is None))
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(module, "load_sounds", noted)
+    add(project, "a.wav", 1)
+    jobs.start()
+    try:
+        until(lambda: jobs.found.sounds is not None)
+        first = jobs.found.sounds
+        add(project, "b.wav", 2)
+        until(lambda: jobs.found.sounds is not first)
+    finally:
+        jobs.stop()
+    assert shown == [({"a.wav"}, {"a.wav"}, True), ({"a.wav", "b.wav"}, {"a.wav", "b.wav"}, False)]
+    assert set(jobs.found.sounds.results) == set(jobs.found.results) == {"a.wav", "b.wav"}
+    assert jobs.found.results["a.wav"].events
+
+
+def test_results_of_two_models_are_never_shown_together(project, tmp_path, monkeypatch):
+    own = recordings.make_model(tmp_path / "own.onnx")
+    shown, load = [], module.load_sounds
+    jobs = Jobs(project)
+
+    def noted(*arguments, **options):
+        shown.append(jobs.found.model.sha256)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(module, "load_sounds", noted)
+    add(project, "a.wav", 1)
+    jobs.start()
+    try:
+        until(lambda: jobs.found.sounds is not None)
+        before = jobs.found.model.sha256
+        project.model_path("own").write_bytes(own.read_bytes())
+        project.use_model("own")
+        add(project, "b.wav", 2)
+        jobs.classify()
+        until(lambda: jobs.found.model.sha256 != before)
+    finally:
+        jobs.stop()
+    assert set(shown) == {before}  # the new model's results came all at once
