@@ -210,7 +210,7 @@ class Jobs:
     def _inputs(self, stamps: Mapping[str, Stamp]) -> tuple[object, ...]:
         """Return all that must not change: recordings, the manifest, the model in use, and the results made of them."""
         model = self.model_file()
-        return stamps, Stamp.of(self._project.manifest), model, model and Stamp.of(model), self._results()
+        return stamps, Stamp.of(self._project.manifest_path), model, model and Stamp.of(model), self._results()
 
     def _look(self) -> None:
         """Classify what has changed in the folder, unless a file is still being copied into it."""
@@ -240,7 +240,7 @@ class Jobs:
             return
         self._show(Work("classify", "classifying", 0, len(stamps)))
         try:
-            model, (manifest, _) = project.model(), without_missing(project.manifest)
+            model, (manifest, _) = project.model(), without_missing(project.manifest_path)
             results = dict[str, RecordingResult]()
 
             def show(now: BatchProgress) -> None:

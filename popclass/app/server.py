@@ -29,7 +29,8 @@ from starlette.routing import Mount, Route
 
 from popclass.app import pages, training, uploads
 from popclass.app.jobs import BusyError, Jobs
-from popclass.app.project import METADATA, Project
+from popclass.app.manifest import METADATA
+from popclass.app.project import Project
 from popclass.app.state import State
 from popclass.errors import PopclassError, UsageError
 from popclass.utils.text import one_line

@@ -14,11 +14,12 @@ from starlette.responses import FileResponse, Response
 from popclass.app import pages, training
 from popclass.app.jobs import Found, Jobs
 from popclass.app.labels import given_labels
-from popclass.app.project import CANDIDATE, Described, Project, Row
+from popclass.app.manifest import Described
+from popclass.app.project import CANDIDATE, Project, Row
 from popclass.app.sounds import Sounds, queue_data
 from popclass.errors import LabelError, PopclassError, UsageError
 from popclass.formats.csv_io import RecordingRow
-from popclass.labels.records import LabelledRecording
+from popclass.labels.records import UNSURE, LabelledRecording
 from popclass.metadata import SIDES
 from popclass.model.model import Model
 from popclass.report.guidance import all_symptoms
@@ -123,7 +124,7 @@ class State:
             own = self._project.model().classes if model is None else model.classes
         except PopclassError:  # the work in the background reports it
             own = Model.default().classes
-        return [*own, *sorted(name for name in labels if name not in own and name != "unsure")]
+        return [*own, *sorted(name for name in labels if name not in own and name != UNSURE)]
 
     def _recording(self, name: str, row: RecordingRow | None, known: Described) -> dict[str, Any]:
         work = self._jobs.work.kind == "classify"
