@@ -152,9 +152,7 @@ class _Server:
             "/static/{name}": self._static,
             "/api/state": self._read_state,
             "/api/changes": self._changes,
-            "/api/events": self._events,
             "/api/clip": self._clip,
-            "/api/queue": self._queue,
             "/api/map": self._map,
             "/evaluation/{name}": self._evaluation_file,
             "/export/{kind}": self._export,
@@ -215,16 +213,10 @@ class _Server:
                     yield f"data: {json.dumps({'take': id, 'events': take.shown()})}\n\n"
             await asyncio.sleep(TICK_S)
 
-    async def _events(self, request: Request) -> Response:
-        return _Json(await run_in_threadpool(self._state.events, _recording(request), _observer(request)))
-
     async def _clip(self, request: Request) -> Response:
         event = _number(request, "event")
         clip = await run_in_threadpool(self._state.sounds().clip, _recording(request), event)
         return Response(clip.data, media_type=clip.mime, headers={"X-Clip-Start": f"{clip.start_s:.6f}"})
-
-    async def _queue(self, request: Request) -> Response:
-        return _Json(await run_in_threadpool(self._state.queue, _observer(request), _count(request)))
 
     async def _map(self, request: Request) -> Response:
         return _Json(await run_in_threadpool(self._state.map, _observer(request)))

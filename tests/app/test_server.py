@@ -103,7 +103,7 @@ def test_other_method(app, method):
 @pytest.mark.parametrize(
     "name", ["../secret.wav", "..%2Fsecret.wav", "/etc/hostname", "%2e%2e/secret.wav", "a%20b.wav/../../../secret.wav"]
 )
-@pytest.mark.parametrize("path", ["report?recording=", "api/events?recording=", "api/clip?event=1&recording="])
+@pytest.mark.parametrize("path", ["report?recording=", "api/clip?event=1&recording="])
 def test_read_outside(app, path, name):
     status, _, content = app.request("GET", path + name)
     assert status in (400, 404)
@@ -154,8 +154,8 @@ def test_labels_wrong_body(app, body):
 
 
 @pytest.mark.parametrize("query", ["n=0", "n=501", "n=-1", "n=x", "observer=../x"])
-def test_queue_wrong_number(app, query):
-    assert app.request("GET", f"api/queue?{query}")[0] == 400
+def test_label_page_wrong_query(app, query):
+    assert app.request("GET", f"label?{query}")[0] == 400
 
 
 @pytest.mark.parametrize("target", ["*", "foo", "?x", "http://127.0.0.1/x", "x/{token}/api/state"])
@@ -253,7 +253,7 @@ def test_state(app):
 
 
 def test_events_and_clip(app):
-    events = app.get("api/events", recording="sub/c.flac")
+    events = app.events("sub/c.flac")
     assert [round(each["start_s"], 1) for each in events] == [0.2, 0.5, 0.8, 1.1]
     status, headers, content = app.request("GET", "api/clip?recording=sub/c.flac&event=2")
     assert (status, headers["content-type"], content[:4]) == (200, "audio/flac", b"fLaC")
@@ -279,16 +279,16 @@ def test_map_names_every_sound(app):
 
 
 def test_label_then_queue(app, folder):
-    event = app.get("api/events", recording="a b.wav")[0]
+    event = app.events("a b.wav")[0]
     assert app.post("api/labels", {"rows": [["a b.wav", event["start_s"], event["end_s"], "snapping"]]})["saved"] == 1
     [found] = read_labels(folder / "labels.csv").recordings
     assert (found.name, found.rows[0].label) == ("recordings/a b.wav", "snapping")
-    assert app.get("api/events", recording="a b.wav")[0]["mine"] == "snapping"
-    queue = app.get("api/queue")
+    assert app.events("a b.wav")[0]["mine"] == "snapping"
+    queue = app.label_data()
     suggested = [(queue["recordings"][each["recording"]]["name"], each["start"]) for each in queue["sounds"]]
     assert ("a b.wav", event["start_s"]) not in suggested[: queue["suggested"]]
     app.post("api/labels", {"rows": [["a b.wav", event["start_s"], None, ""]]})
-    assert app.get("api/events", recording="a b.wav")[0]["mine"] is None
+    assert app.events("a b.wav")[0]["mine"] is None
 
 
 def test_metadata(app, folder):
@@ -490,7 +490,7 @@ def test_train_keep_discard(tmp_path):
         rows = [
             [name, each["start_s"], each["end_s"], kind]
             for name in names
-            for each, kind in zip(app.get("api/events", recording=name), SOUNDS, strict=True)
+            for each, kind in zip(app.events(name), SOUNDS, strict=True)
         ]
         app.post("api/labels", {"rows": rows})
         app.post("api/train", {"target": "balanced"})
