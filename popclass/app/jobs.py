@@ -262,7 +262,7 @@ class Jobs:
             )
             rows = {row.recording: row for row in batch.recordings}
             results = {name: each for name, each in results.items() if name in stamps}  # no links to other places
-            sounds = load_sounds(project.folder, model, results=results, before=self.found.sounds)
+            sounds = load_sounds(project.folder, model, results, before=self.found.sounds)
             self.found = Found(stamps, rows, results, model, sounds)
         finally:
             self._show(Work())

@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -21,6 +20,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from popclass.app import pages, training, uploads
+from popclass.app.export import export
 from popclass.app.guard import Guard
 from popclass.app.jobs import BusyError, Jobs
 from popclass.app.manifest import METADATA
@@ -167,8 +167,8 @@ class _Server:
     async def _export(self, request: Request) -> Response:
         project, kind = self._project, request.path_params["kind"]
         labels = project.labels_path(observer_of(request))
-        export = partial(training.export, project.folder, kind, labels=labels, model=self._jobs.model_file())
-        found = await run_in_threadpool(export)
+        sounds, model = self._jobs.found.sounds, self._jobs.model_file()
+        found = await run_in_threadpool(export, project.folder, kind, sounds, labels=labels, model=model)
         return Response(found.data, media_type=found.mime, headers=attachment(found.name))
 
     # --- changing
