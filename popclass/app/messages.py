@@ -67,7 +67,7 @@ async def read_body(request: Request, most: int) -> bytes:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """Return the JSON object in the body of a request, empty without a body; raise UsageError if it is none."""
+    """Return the JSON object in the body of a request, empty without a body; raise UsageError for anything else."""
     body = await read_body(request, MOST_JSON)
     try:
         content = json.loads(body or b"{}")
@@ -98,7 +98,7 @@ def recording_of(request: Request) -> str:
 
 
 def count_of(request: Request) -> int:
-    """Return the number of sounds in an address; raise UsageError if it is none."""
+    """Return the number of sounds that an address asks for, by default `FEW`; raise UsageError as `number_of`."""
     return number_of(request, "n") if "n" in request.query_params else FEW
 
 

@@ -301,23 +301,26 @@ class Project:
     @property
     def model_name(self) -> str:
         """Name of the model in use."""
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            name = json.loads(self._settings.read_text("utf-8"))["model"]
-            if name in self.models():
-                return str(name)
-        return DEFAULT
+        name = self._chosen_model()
+        return name if name in self.models() else DEFAULT
 
     def settings_error(self) -> str | None:
         """Return a line if the model in use is not the one that was chosen; None if all is well."""
-        try:
-            name = str(json.loads(self._settings.read_text("utf-8"))["model"])
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, TypeError, KeyError):
-            return f"{self._settings.name} is damaged: the bundled model is used; choose a model to mend it"
+        name = self._chosen_model()
         if name in self.models():
             return None
+        if not name:
+            return f"{self._settings.name} is damaged: the bundled model is used; choose a model to mend it"
         return f"the model {one_line(name)[:40]} is not in models/: the bundled one is used; put it back, or choose one"
+
+    def _chosen_model(self) -> str:
+        """Return the model that the settings name, empty if they are damaged."""
+        try:
+            return str(json.loads(self._settings.read_text("utf-8"))["model"])
+        except FileNotFoundError:
+            return DEFAULT
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return ""
 
     def model(self) -> Model:
         """Load the model in use; raises ModelError if it cannot be used."""

@@ -66,7 +66,7 @@ def test_other_method(app, method):
 
 @pytest.mark.parametrize("target", ["*", "foo", "?x", "http://127.0.0.1/x", "x/{token}/api/state"])
 def test_odd_target(app, target):
-    """What is no path is refused like a wrong token, not answered with an error of the server."""
+    """A target that is not a path is refused like a wrong token, not answered with an error of the server."""
     status, headers, content = raw(app, f"GET {target.format(token=app.token)} HTTP/1.1\r\nHost: 127.0.0.1:{app.port}")
     assert status == 403
     assert b"x-frame-options" in headers.lower()

@@ -45,7 +45,7 @@ def test_describe_wrong_value(project, changes):
 
 @pytest.mark.parametrize("subject", ["=1+1", "#N/A", "a\nb", "a\0b", "x" * 201])
 def test_describe_never_breaks_the_manifest(project, subject):
-    """What could not be read back is refused before it is written."""
+    """A cell that could not be read back is refused before it is written."""
     with pytest.raises(UsageError):
         project.describe(["a.wav"], {"subject": subject})
     assert not project.manifest_path.exists()

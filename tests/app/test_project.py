@@ -87,7 +87,7 @@ def test_label_replaced_and_removed(project):
 
 
 def test_label_keeps_rows_of_others(project):
-    """What an editor wrote in the meantime, other columns included, stays."""
+    """Rows that an editor wrote in the meantime stay, other columns included."""
     project.label([("a.wav", 0.2, 0.25, "cavitation")])
     text = project.labels_path().read_text().splitlines()
     header, row = text[0] + ",x_room", text[1] + ","
@@ -129,7 +129,7 @@ def test_label_wrong_name(project, label):
 
 
 def test_label_not_written(project, monkeypatch):
-    """Where the disk is full, the labels before stay."""
+    """The labels before stay if the disk is full."""
     project.label([("a.wav", 0.2, 0.25, "cavitation")])
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OutputError, match="No space left"):

@@ -11,7 +11,7 @@ import recordings
 import soundfile as sf
 
 from popclass.app import sounds as module
-from popclass.app.labels import given_labels, read_project_labels
+from popclass.app.labels import read_project_labels
 from popclass.app.sounds import load_sounds, queue_data
 from popclass.batch import classify_folder, features
 from popclass.batch.files import fingerprint
@@ -19,7 +19,7 @@ from popclass.batch.result import read_events
 from popclass.errors import AudioError, UsageError
 from popclass.extraction import Extraction, number_events
 from popclass.info import RecordingInfo
-from popclass.labels.records import LabelledRecording, LabelRow, Labels
+from popclass.labels.records import Labels
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import apply_model
@@ -343,23 +343,6 @@ def test_clip_changed_recording(project, sounds):
     (project / "recordings" / "a.wav").unlink()
     with pytest.raises(AudioError):
         sounds.clip("a.wav", 1)
-
-
-def test_given_labels(project, sounds):
-    events = sounds.search.events[sounds.search.rows["a.wav"]]
-    rows = tuple(
-        LabelRow(event.start_s, event.end_s, label) for event, label in zip(events, ["unsure", "other"], strict=False)
-    )
-    labelled = LabelledRecording(project / "recordings" / "a.wav", "a.wav", rows)
-    assert given_labels(events, labelled) == ["unsure", "other", *[None] * (len(events) - 2)]
-    assert given_labels(events, None) == [None] * len(events)
-
-
-@pytest.mark.parametrize("text", [None, "", "file,start_s,end_s,label\n"])
-def test_read_project_labels_none(tmp_path, text):
-    if text is not None:
-        (tmp_path / "labels.csv").write_text(text)
-    assert read_project_labels(tmp_path / "labels.csv") == Labels(())
 
 
 @pytest.mark.slow

@@ -147,7 +147,7 @@ def test_take_without_samples(project):
 
 
 def test_recover_after_kill(project):
-    """What had arrived is there after a crash in the middle of a sample; halves of uploads are not."""
+    """All that had arrived is there after a crash in the middle of a sample; halves of uploads are not."""
     samples = recordings.samples(["cavitation"])
     take = take_of(project, samples)
     with (project.takes_dir / f"{take.id}.f32").open("ab") as file:
