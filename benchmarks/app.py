@@ -78,6 +78,7 @@ def main(argv: list[str] | None = None) -> int:
             state, drawn = seconds_of(lambda: get("api/state")), seconds_of(lambda: get("api/map"))
             bounds.at_most(f"state of {options.recordings} recordings, seconds / {STATE_S:g} s", state / STATE_S, 1.0)
             bounds.at_most(f"map of {events} events, seconds / {MAP_S:g} s", drawn / MAP_S, 1.0)
+            print(f"page of 20 sounds to label: {seconds_of(lambda: get.text('label')):.2f} s")
             began = time.perf_counter()
             more = drop(get, minute, "more.wav") - statistics.median(commands)
             until(get, idle)
@@ -115,6 +116,11 @@ class Server:
         request = urllib.request.Request(self.address + path, body, headers)
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
+
+    def text(self, path: str) -> str:
+        """Return a page."""
+        with urllib.request.urlopen(self.address + path) as answer:
+            return str(answer.read().decode())
 
 
 @contextmanager

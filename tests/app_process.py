@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import subprocess
 import sys
 import time
@@ -62,6 +63,25 @@ class App:
         """Return the JSON of an answer, or the status and error of a refused request."""
         status, _, content = self.request("POST", f"{path}?{urlencode(query)}" if query else path, body)
         return json.loads(content) if status < 300 else (status, json.loads(content)["error"])
+
+    def events(self, recording: str) -> list[dict[str, Any]]:
+        """Return the events of a recording as the map has them; `mine` is the label given by hand, None without one."""
+        found = self.get("api/map")
+        names = [*found["labels"], None]
+        columns = zip(
+            *(found[key] for key in ("recording", "event", "start", "end", "label", "mine")),
+            strict=True,
+        )
+        return [
+            {"event": event, "start_s": start, "end_s": end, "label": names[label], "mine": names[mine]}
+            for at, event, start, end, label, mine in columns
+            if found["recordings"][at] == recording
+        ]
+
+    def label_data(self) -> dict[str, Any]:
+        """Return the data of the page of sounds to label."""
+        content = self.request("GET", "label")[2].decode()
+        return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', content, re.DOTALL)[1])
 
     def until(self, holds: Any, what: str, *, observer: str = "") -> dict[str, Any]:
         """Wait for a state, and return it."""

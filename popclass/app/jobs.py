@@ -43,7 +43,7 @@ class BusyError(PopclassError):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is being done.
+    """The work that is being done.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class Jobs:
     waiting : mapping of str to Stamp
         Recordings in the folder now, those that are not classified yet included.
     errors : mapping of str to str
-        Why the last work of a kind failed, in one line; none once it succeeds.
+        Reason why the last work of a kind failed, in one line; none once it succeeds.
     """
 
     def __init__(self, project: Project) -> None:
@@ -125,7 +125,7 @@ class Jobs:
 
     @property
     def stopped(self) -> bool:
-        """Whether the app ends."""
+        """True once the app ends."""
         return self._stop.is_set()
 
     def changed(self) -> None:
@@ -210,7 +210,7 @@ class Jobs:
     def _inputs(self, stamps: Mapping[str, Stamp]) -> tuple[object, ...]:
         """Return all that must not change: recordings, the manifest, the model in use, and the results made of them."""
         model = self.model_file()
-        return stamps, Stamp.of(self._project.manifest), model, model and Stamp.of(model), self._results()
+        return stamps, Stamp.of(self._project.manifest_path), model, model and Stamp.of(model), self._results_stamp()
 
     def _look(self) -> None:
         """Classify what has changed in the folder, unless a file is still being copied into it."""
@@ -230,7 +230,7 @@ class Jobs:
         try:
             self._classify(stamps)
         finally:
-            self._tried = (*inputs[:-1], self._results()), time.monotonic()
+            self._tried = (*inputs[:-1], self._results_stamp()), time.monotonic()
         self._tell("classify", None)
 
     def _classify(self, stamps: Mapping[str, Stamp]) -> None:
@@ -240,7 +240,7 @@ class Jobs:
             return
         self._show(Work("classify", "classifying", 0, len(stamps)))
         try:
-            model, (manifest, _) = project.model(), without_missing(project.manifest)
+            model, (manifest, _) = project.model(), without_missing(project.manifest_path)
             results = dict[str, RecordingResult]()
 
             def show(now: BatchProgress) -> None:
@@ -262,7 +262,7 @@ class Jobs:
             )
             rows = {row.recording: row for row in batch.recordings}
             results = {name: each for name, each in results.items() if name in stamps}  # no links to other places
-            sounds = load_sounds(project.folder, model, results=results, before=self.found.sounds)
+            sounds = load_sounds(project.folder, model, results, before=self.found.sounds)
             self.found = Found(stamps, rows, results, model, sounds)
         finally:
             self._show(Work())
@@ -282,5 +282,5 @@ class Jobs:
                 {**found.stamps, **now}, {**found.rows, **rows}, {**found.results, **new}, model, found.sounds
             )
 
-    def _results(self) -> Stamp:
+    def _results_stamp(self) -> Stamp:
         return Stamp.of(self._project.results_dir / RUN)

@@ -65,7 +65,7 @@ class LabelTable:
         self._read = Stamp.of(self._path), kept, self._read[2]
 
     def _moved(self) -> bool:
-        """Return whether a recording is gone, or back."""
+        """Return True if a recording is gone, or back."""
         if self._read is None:
             return True
         _, labels, unread = self._read
@@ -153,7 +153,7 @@ def given_labels(events: Sequence[Event], labelled: LabelledRecording | None) ->
 
 
 class _Unread(NamedTuple):
-    """What `Labels` does not hold of a table: rows of missing recordings, and columns that nobody reads."""
+    """Parts of a table that `Labels` does not hold: rows of missing recordings, and columns that nobody reads."""
 
     folder: Path
     rows: list[dict[str, str]]

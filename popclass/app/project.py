@@ -24,48 +24,39 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Any
 
-from popclass.app.labels import LabelTable, with_rows, without_missing
+from popclass.app.labels import LabelTable, with_rows
+from popclass.app.manifest import Described, Manifest, cells_of
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.batch.files import find_recordings
-from popclass.batch.manifest import COLUMNS as MANIFEST_COLUMNS
-from popclass.batch.manifest import read_manifest, read_symptoms
-from popclass.errors import LabelError, OutputError, UsageError
-from popclass.formats.csv_io import csv_line, plain_path, read_columns
+from popclass.errors import OutputError, UsageError
+from popclass.formats.csv_io import plain_path
 from popclass.info import RecordingInfo
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
+from popclass.labels.table import TABLE
 from popclass.labels.validation import check_class_names
-from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.report.guidance import check_symptom
-from popclass.utils.files import Stamp, lock, system_errors, write_synced
+from popclass.utils.files import lock, system_errors, write_synced
 from popclass.utils.text import one_line
 
-DEFAULT = "default"
+RECORDINGS, RESULTS, MODELS, EVALUATION = "recordings", "results", "models", "evaluation"  # folders
+TAKES, CACHE = "takes", ".cache"
+MANIFEST, SETTINGS = "recordings.csv", "app.json"  # files
+DEFAULT = "default"  # the bundled model
 CANDIDATE = "candidate"  # a model that was trained and neither kept nor discarded yet
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # of observers and models
 MOST_RECORDINGS = 10_000
 LONGEST_NAME = 200  # bytes of one part of a path; most systems allow 255
-LONGEST_LABEL, LONGEST_SUBJECT = 60, 200  # characters
+LONGEST_LABEL = 60  # characters
 PART_S = 60  # what another program writes at this moment is younger
 LATEST_S = 1e7  # of a label: longer than any recording
-METADATA = ("subject", "site", "side", "recorded_at", "symptoms")
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # of observers and models
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows does not allow
 
 Row = tuple[str, float, float, str]  # recording, start and end in seconds, label
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """Metadata and symptoms of one recording, as the manifest has them."""
-
-    metadata: Metadata = field(default_factory=Metadata)
-    symptoms: tuple[str, ...] = ()
 
 
 class Project:
@@ -91,16 +82,16 @@ class Project:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder).absolute()
-        self.recordings_dir, self.manifest = self.folder / "recordings", self.folder / "recordings.csv"
-        self.results_dir, self.models_dir = self.folder / "results", self.folder / "models"
-        self.takes_dir, self.cache_dir = self.folder / "takes", self.folder / ".cache"
-        self.evaluation_dir, self._settings = self.folder / "evaluation", self.folder / "app.json"
+        self.recordings_dir, self.manifest_path = self.folder / RECORDINGS, self.folder / MANIFEST
+        self.results_dir, self.models_dir = self.folder / RESULTS, self.folder / MODELS
+        self.takes_dir, self.cache_dir = self.folder / TAKES, self.folder / CACHE
+        self.evaluation_dir, self._settings = self.folder / EVALUATION, self.folder / SETTINGS
         with system_errors(self.folder):
             for place in (self.recordings_dir, self.models_dir, self.takes_dir, self.cache_dir):
                 place.mkdir(parents=True, exist_ok=True)
         self._lock = RLock()  # requests come from several threads
         self._tables: dict[str, LabelTable] = {}  # by observer
-        self._described: tuple[object, dict[str, Described]] | None = None
+        self._manifest = Manifest(self.manifest_path, self.recordings_dir)
         with system_errors(self.folder):
             self._file = (self.cache_dir / "lock").open("ab")
         if not lock(self._file):
@@ -135,7 +126,7 @@ class Project:
         return not path.is_symlink() or self._inside(path)
 
     def _inside(self, path: Path) -> bool:
-        """Return whether a path stays in the folder of recordings, links followed."""
+        """Return True if a path stays in the folder of recordings, links followed."""
         return path.resolve().is_relative_to(self.recordings_dir.resolve())
 
     def path(self, recording: str) -> Path:
@@ -190,17 +181,7 @@ class Project:
     def described(self, recordings: Sequence[str]) -> dict[str, Described]:
         """Return metadata and symptoms of recordings; raises LabelError if the manifest cannot be used."""
         with self._lock:
-            key = (Stamp.of(self.manifest), tuple(recordings))
-            if self._described is None or self._described[0] != key:
-                found: dict[str, Described] = {}
-                manifest, _ = without_missing(self.manifest)
-                if manifest.exists():
-                    place = self.recordings_dir
-                    metadata = read_manifest(manifest, place, recordings, site=None)
-                    symptoms = read_symptoms(manifest, place, recordings, check_symptom)
-                    found = {name: Described(each, symptoms.get(name, ())) for name, each in metadata.items()}
-                self._described = key, found
-            return self._described[1]
+            return self._manifest.read(recordings)
 
     def describe(self, recordings: Iterable[str], changes: Mapping[str, Any]) -> None:
         """Change the metadata of recordings in the manifest and the tables of labels; other rows and columns stay.
@@ -209,7 +190,7 @@ class Project:
         ----------
         recordings : iterable of str
         changes : mapping
-            Of `METADATA`; texts, None for what is not known, and a list of symptoms.
+            As for `popclass.app.manifest.cells_of`.
 
         Raises
         ------
@@ -220,22 +201,13 @@ class Project:
         OutputError
             If it cannot be written.
         """
-        changed = cells(changes)
-        places = {self.path(name): plain_path(f"{self.recordings_dir.name}/{name}") for name in recordings}
+        cells = cells_of(changes)
+        paths = {name: os.path.realpath(self.path(name)) for name in recordings}
         with self._lock:
-            rows = self._manifest_rows()
-            columns = list(dict.fromkeys(["file", *(name for row in rows for name in row), *changed]))
-            by_path = {os.path.realpath(self.folder / row["file"]): row for row in rows}
-            for path, file in places.items():
-                row = by_path.get(os.path.realpath(path))
-                if row is None:
-                    rows.append(row := {"file": file})
-                row.update(changed)
-            lines = [csv_line(columns), *(csv_line([row.get(name) or None for name in columns]) for row in rows)]
-            write_synced(self.manifest, "".join(lines))
+            self._manifest.change(paths, cells)
             known = self.described(self.recordings())
             for observer in self.observers():
-                self._describe_labels(observer, {os.path.realpath(path) for path in places}, known)
+                self._describe_labels(observer, set(paths.values()), known)
 
     def _describe_labels(self, observer: str, wanted: Collection[str], known: Mapping[str, Described]) -> None:
         """Write new metadata of recordings to their labels, too: training holds out by these subjects."""
@@ -247,26 +219,16 @@ class Project:
         if changed != labels.recordings:
             self._table(observer).save(replace(labels, recordings=changed))
 
-    def _manifest_rows(self) -> list[dict[str, str]]:
-        if not self.manifest.exists():
-            return []
-
-        def check(shown: str, columns: Sequence[str]) -> None:
-            if "file" not in columns:
-                raise LabelError(f"{shown}: column file is missing; columns are {', '.join(MANIFEST_COLUMNS)}")
-
-        return [dict(cells) for _, cells in read_columns(self.manifest, check)]
-
     # --- labels
 
     def observers(self) -> list[str]:
         """Return the observers that have labels: the first one has no name."""
         found = (path.stem.partition("-")[2] for path in self.folder.glob("labels-*.csv"))
-        return ["", *sorted(name for name in found if _NAME.fullmatch(name))]
+        return ["", *sorted(name for name in found if NAME.fullmatch(name))]
 
     def labels_path(self, observer: str = "") -> Path:
         """Return the table of an observer's labels, which need not exist."""
-        return self.folder / (f"labels-{check_name(observer, 'an observer')}.csv" if observer else "labels.csv")
+        return self.folder / (f"labels-{check_name(observer, 'an observer')}.csv" if observer else TABLE)
 
     def labels(self, observer: str = "") -> Labels:
         """Return the labels of an observer; raises LabelError if they cannot be used."""
@@ -334,28 +296,31 @@ class Project:
     def models(self) -> list[str]:
         """Return the models that can be used, the bundled one first."""
         found = sorted(path.stem for path in self.models_dir.glob("*.onnx"))
-        return [DEFAULT, *(name for name in found if name not in (CANDIDATE, DEFAULT) and _NAME.fullmatch(name))]
+        return [DEFAULT, *(name for name in found if name not in (CANDIDATE, DEFAULT) and NAME.fullmatch(name))]
 
     @property
     def model_name(self) -> str:
         """Name of the model in use."""
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            name = json.loads(self._settings.read_text("utf-8"))["model"]
-            if name in self.models():
-                return str(name)
-        return DEFAULT
+        name = self._chosen_model()
+        return name if name in self.models() else DEFAULT
 
     def settings_error(self) -> str | None:
         """Return a line if the model in use is not the one that was chosen; None if all is well."""
-        try:
-            name = str(json.loads(self._settings.read_text("utf-8"))["model"])
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, TypeError, KeyError):
-            return f"{self._settings.name} is damaged: the bundled model is used; choose a model to mend it"
+        name = self._chosen_model()
         if name in self.models():
             return None
+        if not name:
+            return f"{self._settings.name} is damaged: the bundled model is used; choose a model to mend it"
         return f"the model {one_line(name)[:40]} is not in models/: the bundled one is used; put it back, or choose one"
+
+    def _chosen_model(self) -> str:
+        """Return the model that the settings name, empty if they are damaged."""
+        try:
+            return str(json.loads(self._settings.read_text("utf-8"))["model"])
+        except FileNotFoundError:
+            return DEFAULT
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return ""
 
     def model(self) -> Model:
         """Load the model in use; raises ModelError if it cannot be used."""
@@ -382,41 +347,7 @@ def check_name(name: str, what: str) -> str:
     >>> check_name("anna", "an observer")
     'anna'
     """
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         allowed = "lower-case letters, digits, _ and -, at most 40"
         raise UsageError(f"'{one_line(name)[:40]}' cannot be the name of {what}: allowed are {allowed}")
     return name
-
-
-def cells(changes: Mapping[str, Any]) -> dict[str, str]:
-    """Return the cells of a manifest for changed metadata; raises UsageError where a value is not allowed."""
-    if unknown := sorted(changes.keys() - set(METADATA)):
-        raise UsageError(f"'{one_line(str(unknown[0]))[:40]}' is no metadata: allowed are {', '.join(METADATA)}")
-    known: dict[str, Any] = {name: value or None for name, value in changes.items() if name != "symptoms"}
-    checked = Metadata(**known)  # refuses what is not allowed
-    found = {name: getattr(checked, name) or "" for name in known}
-    if checked.recorded_at is not None:
-        found["recorded_at"] = checked.recorded_at.isoformat()
-    if "symptoms" in changes:
-        symptoms = changes["symptoms"] or []
-        if not isinstance(symptoms, (list, tuple)) or not all(isinstance(each, str) for each in symptoms):
-            raise UsageError("symptoms must be a list of texts")
-        found["symptoms"] = ",".join(map(check_symptom, symptoms))
-    _check_kept(found)
-    return found
-
-
-def _check_kept(found: Mapping[str, str]) -> None:
-    """Raise UsageError unless a manifest with these cells gives them back: no table is written that cannot be read."""
-    subject = found.get("subject", "")
-    if len(subject) > LONGEST_SUBJECT or not subject.isprintable():
-        raise UsageError(f"a subject has at most {LONGEST_SUBJECT} characters, all in one line")
-    with TemporaryDirectory() as place:
-        table, recording = Path(place, "table.csv"), Path(place, "a.wav")
-        recording.touch()
-        lines = [csv_line(["file", *found]), csv_line([recording.name, *found.values()])]
-        table.write_text("".join(lines), "utf-8", "surrogateescape")
-        try:
-            read_manifest(table, table.parent, [recording.name], site=None)
-        except LabelError as error:
-            raise UsageError(str(error).rpartition("row 2: ")[2]) from None

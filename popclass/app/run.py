@@ -16,9 +16,10 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from popclass.app.guard import make_token
 from popclass.app.jobs import Jobs
 from popclass.app.project import Project
-from popclass.app.server import make_app, make_token
+from popclass.app.server import make_app
 from popclass.app.uploads import recover
 from popclass.errors import UsageError
 

@@ -1,8 +1,4 @@
-"""The local server of the app: routes, and who may use them.
-
-Only this computer and only the page itself may: the server listens on 127.0.0.1, every address begins with a secret
-token, `Host` must be that of this server, which defeats DNS rebinding, and a request that changes something must have
-its `Origin`, which no page of another site can send. The content policy allows nothing from outside.
+"""Routes of the local server of the app; `popclass.app.guard` decides who may use them.
 
 Requests run in threads, beside the background work (`popclass.app.jobs`); bodies are read in blocks.
 """
@@ -10,100 +6,45 @@ Requests run in threads, beside the background work (`popclass.app.jobs`); bodie
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
-import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from popclass.app import pages, training, uploads
+from popclass.app.export import export
+from popclass.app.guard import Guard
 from popclass.app.jobs import BusyError, Jobs
-from popclass.app.project import METADATA, Project
+from popclass.app.manifest import METADATA
+from popclass.app.messages import (
+    Json,
+    attachment,
+    count_of,
+    number_of,
+    observer_of,
+    on_error,
+    read_body,
+    read_json,
+    recording_of,
+    refusal,
+    text_of,
+)
+from popclass.app.project import Project
 from popclass.app.state import State
 from popclass.errors import PopclassError, UsageError
 from popclass.utils.text import one_line
 
 MOST_TAKES, IDLE_S = 8, 30  # takes at once; one that got nothing for so long makes room for another
-MOST_JSON = 8 << 20  # bytes
 TICK_S = 0.25  # between looks at what has changed
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
-}
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-def make_token() -> str:
-    """Return a new secret for the address of the app."""
-    return secrets.token_urlsafe(24)
-
-
-class Guard:
-    """Refuses every request that does not come from the page of this server.
-
-    Parameters
-    ----------
-    app : ASGI application
-    token : str
-    port : int
-    """
-
-    def __init__(self, app: Any, token: str, port: int) -> None:
-        self._app, self._token = app, token.encode()
-        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or answer 403."""
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-
-        async def with_headers(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message["headers"]}
-                more = {**HEADERS, "Content-Security-Policy": pages.POLICY}
-                added = [(name.lower().encode(), value.encode()) for name, value in more.items()]
-                message["headers"] = [*message["headers"], *(each for each in added if each[0] not in present)]
-            await send(message)
-
-        app: Any = self._app
-        if scope["type"] != "http" or not self._allowed(scope):
-            app = _error("this address is not allowed: open the one that popclass app printed", 403)
-        await app(scope, receive, with_headers)
-
-    def _allowed(self, scope: Scope) -> bool:
-        before, _, path = scope["path"].partition("/")
-        first = path.partition("/")[0].encode("utf-8", "surrogatepass")
-        if before or not hmac.compare_digest(first, self._token):
-            return False
-        headers: dict[bytes, list[str]] = {}
-        for name, value in scope["headers"]:
-            headers.setdefault(name.lower(), []).append(value.decode("latin-1"))
-        hosts, origins = headers.get(b"host", []), headers.get(b"origin", [])
-        if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return False
-        if not origins:
-            return scope["method"] in ("GET", "HEAD")
-        return origins == [f"http://{hosts[0]}"]
+_OWN_POLICY = {"Content-Security-Policy": "frame-ancestors 'self'"}  # such a page states its own, stricter one
 
 
 def make_app(project: Project, jobs: Jobs, token: str, port: int) -> Guard:
@@ -129,7 +70,7 @@ def make_app(project: Project, jobs: Jobs, token: str, port: int) -> Guard:
 
     app = Starlette(routes=[Mount(f"/{token}", routes=server.routes())], lifespan=lifespan)
     for kind in (PopclassError, OSError, HTTPException, ClientDisconnect, Exception):
-        app.add_exception_handler(kind, _on_error)
+        app.add_exception_handler(kind, on_error)
     return Guard(app, token, port)
 
 
@@ -151,9 +92,7 @@ class _Server:
             "/static/{name}": self._static,
             "/api/state": self._read_state,
             "/api/changes": self._changes,
-            "/api/events": self._events,
             "/api/clip": self._clip,
-            "/api/queue": self._queue,
             "/api/map": self._map,
             "/evaluation/{name}": self._evaluation_file,
             "/export/{kind}": self._export,
@@ -183,21 +122,21 @@ class _Server:
 
     async def _static(self, request: Request) -> Response:
         found = pages.static(request.path_params["name"])
-        return _error("there is no such file", 404) if found is None else Response(found[0], media_type=found[1])
+        return refusal("there is no such file", 404) if found is None else Response(found[0], media_type=found[1])
 
     async def _label_page(self, request: Request) -> Response:
-        page = await run_in_threadpool(self._state.label_page, _observer(request), _count(request))
+        page = await run_in_threadpool(self._state.label_page, observer_of(request), count_of(request))
         return HTMLResponse(page, headers=_OWN_POLICY)
 
     async def _report(self, request: Request) -> Response:
-        page = await run_in_threadpool(self._state.report, _recording(request), _observer(request))
+        page = await run_in_threadpool(self._state.report, recording_of(request), observer_of(request))
         return HTMLResponse(page, headers=_OWN_POLICY)
 
     # --- reading
 
     async def _read_state(self, request: Request) -> Response:
-        state = await run_in_threadpool(self._state.read, _observer(request))
-        return _Json({**state, "takes": sorted(self._takes)})
+        state = await run_in_threadpool(self._state.read, observer_of(request))
+        return Json({**state, "takes": sorted(self._takes)})
 
     async def _changes(self, request: Request) -> Response:
         return StreamingResponse(self._stream(request), media_type="text/event-stream")
@@ -214,29 +153,23 @@ class _Server:
                     yield f"data: {json.dumps({'take': id, 'events': take.shown()})}\n\n"
             await asyncio.sleep(TICK_S)
 
-    async def _events(self, request: Request) -> Response:
-        return _Json(await run_in_threadpool(self._state.events, _recording(request), _observer(request)))
-
     async def _clip(self, request: Request) -> Response:
-        event = _number(request, "event")
-        clip = await run_in_threadpool(self._state.sounds().clip, _recording(request), event)
+        event = number_of(request, "event")
+        clip = await run_in_threadpool(self._state.sounds().clip, recording_of(request), event)
         return Response(clip.data, media_type=clip.mime, headers={"X-Clip-Start": f"{clip.start_s:.6f}"})
 
-    async def _queue(self, request: Request) -> Response:
-        return _Json(await run_in_threadpool(self._state.queue, _observer(request), _count(request)))
-
     async def _map(self, request: Request) -> Response:
-        return _Json(await run_in_threadpool(self._state.map, _observer(request)))
+        return Json(await run_in_threadpool(self._state.map, observer_of(request)))
 
     async def _evaluation_file(self, request: Request) -> Response:
         return await run_in_threadpool(self._state.evaluation_file, request.path_params["name"])
 
     async def _export(self, request: Request) -> Response:
         project, kind = self._project, request.path_params["kind"]
-        labels = project.labels_path(_observer(request))
-        export = partial(training.export, project.folder, kind, labels=labels, model=self._jobs.model_file())
-        found = await run_in_threadpool(export)
-        return Response(found.data, media_type=found.mime, headers=_attachment(found.name))
+        labels = project.labels_path(observer_of(request))
+        sounds, model = self._jobs.found.sounds, self._jobs.model_file()
+        found = await run_in_threadpool(export, project.folder, kind, sounds, labels=labels, model=model)
+        return Response(found.data, media_type=found.mime, headers=attachment(found.name))
 
     # --- changing
 
@@ -252,25 +185,25 @@ class _Server:
             raise uploads.TooLargeError(f"{one_line(wanted)[:80]} is larger than {uploads.MOST_BYTES >> 30} GiB")
         name = await uploads.receive(self._project, wanted, changes, request.stream())
         self._jobs.classify()
-        return _Json({"name": name})
+        return Json({"name": name})
 
     async def _metadata(self, request: Request) -> Response:
-        content = await _json(request)
+        content = await read_json(request)
         names = content.pop("names", [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise UsageError("names must be a list of recordings")
         await run_in_threadpool(self._project.describe, names, content)
         self._jobs.classify()
-        return _Json({})
+        return Json({})
 
     async def _begin_take(self, request: Request) -> Response:
-        content = await _json(request)
+        content = await read_json(request)
         rate = content.pop("sample_rate", None)
         content.pop("settings", None)
         await self._make_room()
         take = await run_in_threadpool(uploads.Take, self._project, rate, content, uploads.now())
         self._takes[take.id] = take
-        return _Json({"id": take.id})
+        return Json({"id": take.id})
 
     async def _make_room(self) -> None:
         """Finish the take that has been idle longest, if there are as many as may be; none is lost."""
@@ -293,11 +226,11 @@ class _Server:
 
     async def _add_to_take(self, request: Request) -> Response:
         take = self._take(request)
-        samples = await _body(request, uploads.MOST_BLOCK)
-        return _Json({"frames": await run_in_threadpool(take.add, _number(request, "at"), samples)})
+        samples = await read_body(request, uploads.MOST_BLOCK)
+        return Json({"frames": await run_in_threadpool(take.add, number_of(request, "at"), samples)})
 
     async def _end_take(self, request: Request) -> Response:
-        return _Json({"name": await self._finish(self._take(request))})
+        return Json({"name": await self._finish(self._take(request))})
 
     def _take(self, request: Request) -> uploads.Take:
         take = self._takes.get(request.path_params["id"])
@@ -306,119 +239,36 @@ class _Server:
         return take
 
     async def _save_labels(self, request: Request) -> Response:
-        rows = (await _json(request)).get("rows")
-        observer = _observer(request)
+        rows = (await read_json(request)).get("rows")
+        observer = observer_of(request)
         counts = await run_in_threadpool(self._state.save_labels, rows, observer)
         self._jobs.changed()
-        return _Json({"saved": len(rows or []), "labels": counts})
+        return Json({"saved": len(rows or []), "labels": counts})
 
     async def _train(self, request: Request) -> Response:
-        content = await _json(request)
-        self._jobs.train(_text(content, "observer"), _text(content, "target") or "balanced")
-        return _Json({}, 202)
+        content = await read_json(request)
+        self._jobs.train(text_of(content, "observer"), text_of(content, "target") or "balanced")
+        return Json({}, 202)
 
     async def _keep(self, request: Request) -> Response:
-        name = _text(await _json(request), "name")
+        name = text_of(await read_json(request), "name")
         await run_in_threadpool(training.keep, self._project.folder, name)
         self._project.use_model(name)
         self._jobs.classify()
-        return _Json({"model": name})
+        return Json({"model": name})
 
     async def _discard(self, _: Request) -> Response:
         await run_in_threadpool(training.discard, self._project.folder)
         self._jobs.changed()
-        return _Json({})
+        return Json({})
 
     async def _use_model(self, request: Request) -> Response:
-        self._project.use_model(_text(await _json(request), "model"))
+        self._project.use_model(text_of(await read_json(request), "model"))
         self._jobs.classify()
-        return _Json({})
+        return Json({})
 
     async def _evaluate(self, request: Request) -> Response:
-        content = await _json(request)
+        content = await read_json(request)
         second = content.get("second")
-        self._jobs.evaluate(_text(content, "observer"), None if second is None else _text(content, "second"))
-        return _Json({}, 202)
-
-
-_OWN_POLICY = {"Content-Security-Policy": "frame-ancestors 'self'"}  # such a page states its own, stricter one
-# a refusal is shown in the frame where a page was asked for
-_ERROR_POLICY = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'"}
-
-
-def _on_error(request: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException):
-        return _error(f"{request.method} of this address is not possible: {error.detail}", error.status_code)
-    if isinstance(error, ClientDisconnect):
-        return _error("the request was aborted", 400)
-    if isinstance(error, uploads.TooLargeError):
-        return _error(str(error), 413)
-    if isinstance(error, BusyError):
-        return _error(str(error), 409)
-    if isinstance(error, PopclassError):
-        return _error(str(error), 400)
-    if isinstance(error, OSError):
-        return _error(error.strerror or str(error), 500)
-    return _error(f"a bug in popclass, please report it: {type(error).__name__}", 500)  # the terminal shows the rest
-
-
-class _Json(JSONResponse):
-    """JSON in ASCII, since names of files need not be UTF-8."""
-
-    def render(self, content: Any) -> bytes:
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
-
-
-def _error(text: str, status: int) -> Response:
-    return _Json({"error": one_line(text)}, status, _ERROR_POLICY)
-
-
-def _attachment(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
-
-
-async def _body(request: Request, most: int) -> bytes:
-    body = bytearray()
-    async for block in request.stream():
-        body += block
-        if len(body) > most:
-            raise uploads.TooLargeError(f"the request is larger than {most >> 20} MiB")
-    return bytes(body)
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    body = await _body(request, MOST_JSON)
-    try:
-        content = json.loads(body or b"{}")
-        json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogateescape")  # what no file name can hold
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        raise UsageError("the request must be a JSON object")
-    return content
-
-
-def _text(content: dict[str, Any], key: str) -> str:
-    value = content.get(key) or ""
-    if not isinstance(value, str):
-        raise UsageError(f"{key} must be a text")
-    return value
-
-
-def _observer(request: Request) -> str:
-    return request.query_params.get("observer", "")
-
-
-def _recording(request: Request) -> str:
-    return request.query_params.get("recording", "")
-
-
-def _count(request: Request) -> int:
-    return _number(request, "n") if "n" in request.query_params else 20
-
-
-def _number(request: Request, key: str) -> int:
-    text = request.query_params.get(key, "")
-    if not text.isdecimal() or len(text) > 15:
-        raise UsageError(f"{key} must be a whole number from 0 on")
-    return int(text)
+        self._jobs.evaluate(text_of(content, "observer"), None if second is None else text_of(content, "second"))
+        return Json({}, 202)

@@ -5,7 +5,7 @@ Features are computed once for each recording and kept in `.cache/` of the proje
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,26 +13,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from popclass.app.labels import given_labels, without_missing
+from popclass.app.labels import given_labels
+from popclass.app.project import CACHE, RECORDINGS
 from popclass.batch.features import FeatureCache, Processed
-from popclass.batch.files import find_recordings, fingerprint
-from popclass.batch.manifest import read_manifest
+from popclass.batch.files import fingerprint
 from popclass.errors import UsageError
 from popclass.formats.text import rounded
 from popclass.labels.records import Labels
-from popclass.metadata import Metadata
 from popclass.model.model import Model
-from popclass.postprocess import postprocess
 from popclass.report.clips import Clip, clip_range, flac
-from popclass.results import Event, RecordingResult
+from popclass.results import RecordingResult
 from popclass.suggestions.find import MOST, Search, process
 from popclass.suggestions.page import cut_recording, page_data
 from popclass.suggestions.records import Selection, Sound
 from popclass.utils.checks import check_number
-from popclass.utils.files import Stamp
+from popclass.utils.files import NO_FILE, Stamp
 from popclass.utils.text import one_line
 
-RECORDINGS, MANIFEST, CACHE = "recordings", "recordings.csv", ".cache"
 _FARTHEST = 8.0  # whitened features beyond, in standard deviations, would squeeze all other sounds of the map
 
 
@@ -46,10 +43,8 @@ class Sounds:
     model : Model
     processed : mapping of str to (Stamp, Extraction, Analysis)
         By the name of the recording, relative to `recordings/`, sorted.
-    failed : mapping of str to str
-        A line for each recording or folder that could not be used, by name.
     search : Search
-        The sounds of all recordings in arrays, with the metadata of `recordings.csv`.
+        The sounds of all recordings in arrays, with the metadata of their results.
     results : mapping of str to RecordingResult
         By the name of the recording; the same as those of `popclass batch`.
     """
@@ -57,11 +52,10 @@ class Sounds:
     project: Path
     model: Model
     processed: Mapping[str, Processed] = field(repr=False)
-    failed: Mapping[str, str]
     search: Search = field(repr=False)
     results: Mapping[str, RecordingResult] = field(repr=False)
 
-    def queue(self, labels: Labels, *, count: int = 20, seed: int = 0) -> Selection:
+    def queue(self, labels: Labels, *, count: int = 20) -> Selection:
         """Return the sounds to label next, as `popclass suggest` chooses them.
 
         Parameters
@@ -70,16 +64,14 @@ class Sounds:
             Result of `read_project_labels`; their sounds are not suggested again.
         count : int
             1 to 500.
-        seed : int
 
         Raises
         ------
         UsageError
-            If `count` or `seed` is out of range.
+            If `count` is out of range.
         """
         check_number(count, "count", 1, MOST, whole=True)
-        check_number(seed, "seed", 0, 2**32 - 1, whole=True)
-        return self.search.select(labels, count=count, seed=seed, failed=tuple(self.failed.values()))
+        return self.search.select(labels, count=count)
 
     def map(self, labels: Labels) -> dict[str, Any]:
         """Return two coordinates of each sound, such that similar sounds lie close together, as values for JSON.
@@ -138,76 +130,44 @@ class Sounds:
         events = self.search.events[rows]
         if not 1 <= event <= len(events):
             raise UsageError(f"{one_line(recording)}: there is no event {event}; it has {len(events)}")
-        return cut_clip(self.project / RECORDINGS / recording, events[event - 1])
+        own = events[event - 1]
+        path = self.project / RECORDINGS / recording
+        made = cut_recording(path, path.name, [Sound(path.name, own, own.end_s)], flac)
+        return next(iter(made.values()))
 
 
 def load_sounds(
-    project: Path,
-    model: Model,
-    *,
-    results: Mapping[str, RecordingResult] | None = None,
-    before: Sounds | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    project: Path, model: Model, results: Mapping[str, RecordingResult], *, before: Sounds | None = None
 ) -> Sounds:
     """Return all sounds of a project; compute the features that neither `before` nor the cache has.
+
+    Recordings that are gone, cannot be read or have changed since they were classified are left out.
 
     Parameters
     ----------
     project : Path
-        Folder with `recordings/` and, where there is one, `recordings.csv`.
+        Folder with `recordings/`.
     model : Model
-    results : mapping of str to RecordingResult, optional
-        Those of `popclass batch`, by the name of the recording; other recordings are left out. Without them, all
-        recordings are labelled here.
+    results : mapping of str to RecordingResult
+        Those of `popclass batch` with this model, by the name of the recording.
     before : Sounds, optional
         An earlier result for the same project; recordings that have not changed since are taken from it.
-    progress : callable, optional
-        Called with the number of recordings that are done, and of all.
-
-    Raises
-    ------
-    LabelError
-        If `recordings.csv` cannot be used.
     """
     root = project / RECORDINGS
-    names, unreadable = _find(root)
-    names = tuple(name for name in names if results is None or name in results)
-    failed = {name: f"{one_line(name)}: {reason}" for name, reason in unreadable.items()}
-    stamps = {name: Stamp.of(root / name) for name in names}
+    stamps = {name: stamp for name in sorted(results) if (stamp := Stamp.of(root / name)) != NO_FILE}
     cache = FeatureCache(project / CACHE, model)
-    cache.prune(names)
-    processed = _kept(before, model, stamps)
-    for name in names:
-        if name not in processed and (found := cache.read(name, stamps[name])) is not None:
-            processed[name] = found
-    missing, ready = [name for name in names if name not in processed], len(processed)
-
-    def report(done: int, _: int) -> None:
-        if progress is not None:
-            progress(ready + done, len(names))
-
-    report(0, len(missing))
-    for extraction, analysis in process(root, missing, model, failed, report):
+    cache.prune(stamps)
+    found = _kept(before, model, stamps)
+    for name, stamp in stamps.items():
+        if name not in found and (processed := cache.read(name, stamp)) is not None:
+            found[name] = processed
+    for extraction, analysis in process(root, [name for name in stamps if name not in found], model, {}, None):
         name = extraction.info.name
-        processed[name] = stamps[name], extraction, analysis
-        cache.write(processed[name], fingerprint(root / name))
-    processed = {name: processed[name] for name in names if name in processed}
-    if results is None:
-        results = _label(project, processed, model)
-    for name in [name for name in processed if _onsets(processed[name][1].events) != _onsets(results[name].events)]:
-        del processed[name]
-        failed[name] = f"{one_line(name)}: has changed while it was classified"
-    results = {name: results[name] for name in processed}
-    return Sounds(project, model, processed, failed, _search(root, processed, results, model), results)
-
-
-def _find(root: Path) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the recordings of a folder, and the reason for each folder that cannot be read."""
-    try:
-        names, unreadable, _ = find_recordings(root, exclude=root)
-    except UsageError:  # a project without recordings
-        return (), {}
-    return names, unreadable
+        found[name] = stamps[name], extraction, analysis
+        cache.write(found[name], fingerprint(root / name))
+    usable = [name for name in stamps if name in found and _same_events(found[name], results[name])]
+    own, kept = {name: found[name] for name in usable}, {name: results[name] for name in usable}
+    return Sounds(project, model, own, _search(root, own, kept, model), kept)
 
 
 def _kept(before: Sounds | None, model: Model, stamps: Mapping[str, Stamp]) -> dict[str, Processed]:
@@ -217,17 +177,9 @@ def _kept(before: Sounds | None, model: Model, stamps: Mapping[str, Stamp]) -> d
     return {name: each for name, each in before.processed.items() if stamps.get(name) == each[0]}
 
 
-def _label(project: Path, processed: Mapping[str, Processed], model: Model) -> dict[str, RecordingResult]:
-    """Label all recordings along their timelines."""
-    (manifest, _), root = without_missing(project / MANIFEST), project / RECORDINGS
-    stated = read_manifest(manifest, root, tuple(processed), site=None) if manifest.exists() else {}
-    metadata = [stated.get(name, Metadata()) for name in processed]
-    results = postprocess([analysis for _, _, analysis in processed.values()], metadata, model)
-    return dict(zip(processed, results, strict=True))
-
-
-def _onsets(events: Sequence[Event]) -> list[int]:
-    return [event.onset for event in events]
+def _same_events(processed: Processed, result: RecordingResult) -> bool:
+    """Return False if the recording has changed since it was classified."""
+    return [event.onset for event in processed[1].events] == [event.onset for event in result.events]
 
 
 def _search(
@@ -276,9 +228,3 @@ def queue_data(selection: Selection, labels: Path, clip_url: Callable[[str, int]
         return {"clip": clip_url(sound.recording, event.event), "clipStart": rounded(start_s, 6), "gain": None}
 
     return {**page_data(selection, labels, clip_of), "labels": labels.name}
-
-
-def cut_clip(path: Path, event: Event) -> Clip:
-    """Return one sound of a recording as FLAC; errors as `Sounds.clip`."""
-    made = cut_recording(path, path.name, [Sound(path.name, event, event.end_s)], flac)
-    return next(iter(made.values()))

@@ -1,4 +1,4 @@
-"""What the page is told about a project, as values for JSON, and the pages of its recordings."""
+"""State of a project as values for JSON, and the pages of its recordings."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from starlette.responses import FileResponse, Response
 
 from popclass.app import pages, training
 from popclass.app.jobs import Found, Jobs
-from popclass.app.labels import given_labels
-from popclass.app.project import CANDIDATE, Described, Project, Row
+from popclass.app.manifest import Described
+from popclass.app.project import CANDIDATE, Project, Row
 from popclass.app.sounds import Sounds, queue_data
 from popclass.errors import LabelError, PopclassError, UsageError
 from popclass.formats.csv_io import RecordingRow
-from popclass.labels.records import LabelledRecording
+from popclass.labels.records import UNSURE, LabelledRecording
 from popclass.metadata import SIDES
 from popclass.model.model import Model
 from popclass.report.guidance import all_symptoms
@@ -123,7 +123,7 @@ class State:
             own = self._project.model().classes if model is None else model.classes
         except PopclassError:  # the work in the background reports it
             own = Model.default().classes
-        return [*own, *sorted(name for name in labels if name not in own and name != "unsure")]
+        return [*own, *sorted(name for name in labels if name not in own and name != UNSURE)]
 
     def _recording(self, name: str, row: RecordingRow | None, known: Described) -> dict[str, Any]:
         work = self._jobs.work.kind == "classify"
@@ -171,40 +171,16 @@ class State:
             raise UsageError(f"{recording}: not classified yet, or not readable")
         return found.results[recording]
 
-    def events(self, recording: str, observer: str) -> list[dict[str, Any]]:
-        """Return the events of a recording with the labels of an observer."""
-        result = self._result(self._jobs.found, recording)
-        mine = given_labels(result.events, self._labelled(observer).get(recording))
-        return [
-            {
-                "event": each.event,
-                "burst": each.burst,
-                "start_s": round(each.start_s, 6),
-                "end_s": round(each.end_s, 6),
-                "label": each.label,
-                "acoustic_label": each.acoustic_label,
-                "posteriors": {name: round(p, 4) for name, p in each.posteriors.items()},
-                "novelty": None if each.novelty is None else round(each.novelty, 4),
-                "timing": each.timing,
-                "mine": label,
-            }
-            for each, label in zip(result.events, mine, strict=True)
-        ]
-
     def map(self, observer: str) -> dict[str, Any]:
         """Return the map of all sounds."""
         return self.sounds().map(self._project.labels(observer))
 
-    def queue(self, observer: str, count: int) -> dict[str, Any]:
-        """Return the next sounds to label, as the script of the page takes them."""
-        sounds, project = self.sounds(), self._project
-        selection = sounds.queue(project.labels(observer), count=count)
-        data = queue_data(selection, project.labels_path(observer), _clip_address)
-        return {**data, "save": _save_address(observer)}
-
     def label_page(self, observer: str, count: int) -> str:
         """Return the page of the next sounds to label."""
-        return pages.label_page(self.queue(observer, count), _save_address(observer), self.sounds().model)
+        sounds, labels = self.sounds(), self._project.labels_path(observer)
+        selection = sounds.queue(self._project.labels(observer), count=count)
+        data = queue_data(selection, labels, _clip_address)
+        return pages.label_page(data, _save_address(observer), sounds.model)
 
     def report(self, recording: str, observer: str) -> str:
         """Return the page of a recording, on which labels are corrected and saved at once."""

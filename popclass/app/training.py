@@ -1,69 +1,30 @@
-"""Training of a candidate model on the labels of a project, its comparison, evaluation, and export of results.
+"""Training of a candidate model on the labels of a project, its comparison with the model in use, and evaluation.
 
 A candidate is `models/candidate.onnx` with its card beside it, until it is kept under a name or discarded.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import re
 import shutil
-import zipfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from popclass.app.labels import read_project_labels, without_missing
-from popclass.app.sounds import CACHE, MANIFEST, RECORDINGS
-from popclass.batch.journal import read_entries
-from popclass.batch.manifest import read_manifest
-from popclass.batch.result import RUN
+from popclass.app.project import CACHE, CANDIDATE, DEFAULT, EVALUATION, MODELS, NAME
 from popclass.errors import LabelError, OutputError, UsageError
-from popclass.formats.csv_io import read_columns
-from popclass.formats.write import FORMATS
-from popclass.labels.table import TABLE
-from popclass.labels.write import RAVEN_END, TRACK_END, track_paths
-from popclass.metadata import Metadata
 from popclass.metrics.tables import BASELINE
 from popclass.model.limitations import reason_against
 from popclass.model.model import Model
-from popclass.pipeline import load_model
-from popclass.postprocess import postprocess
-from popclass.results import RecordingResult
 from popclass.training.adapt import BASE
 from popclass.training.cross_validation import Progress
 from popclass.training.model_card import card
 from popclass.training.thresholds import BALANCED, PRECISE
-from popclass.training.train import DEFAULT, NONE, train
+from popclass.training.train import NONE, train
 from popclass.utils.files import placing, system_errors, write_bytes
-from popclass.utils.text import one_line, visible
+from popclass.utils.text import one_line
 
-CANDIDATE = "candidate"
 SCORES = ("log_loss", "balanced_accuracy", "brier", "ece")
-NAME = re.compile("[a-z0-9][a-z0-9_-]{0,39}")
-RESULTS, NO_RESULTS = "results", "there are no results yet; add a recording first"
-CSV_TYPE = "text/csv; charset=utf-8"
-KINDS = (
-    *("events.csv", "bursts.csv", "recordings.csv", "labels.csv"),
-    *("events.jsonl", "audacity.zip", "raven.zip", "model"),
-)
-
-
-class Export(NamedTuple):
-    """A file to download.
-
-    Attributes
-    ----------
-    name : str
-        File name.
-    mime : str
-    data : bytes
-    """
-
-    name: str
-    mime: str
-    data: bytes
 
 
 def train_candidate(
@@ -109,7 +70,7 @@ def train_candidate(
         raise LabelError(f"{labels.name}: there are no labels yet; label some sounds of each class first")
     warnings: list[str] = []
     model = train(without_missing(labels)[0], partial=True, target=target, progress=progress, notice=warnings.append)
-    path = _models(project) / f"{CANDIDATE}.onnx"
+    path = _candidate(project)
     with system_errors(path):
         path.parent.mkdir(exist_ok=True)
     with placing(path.with_suffix(".md"), card(model, title=CANDIDATE)):
@@ -154,7 +115,7 @@ def compare(project: Path, *, in_use: Path | None = None) -> dict[str, Any] | No
     ModelError
         If a model file is damaged.
     """
-    path = _models(project) / f"{CANDIDATE}.onnx"
+    path = _candidate(project)
     return _compare(Model.load(path), in_use) if path.exists() else None
 
 
@@ -228,7 +189,7 @@ def keep(project: Path, name: str) -> Path:
     OutputError
         If it cannot be written.
     """
-    candidate = _models(project) / f"{CANDIDATE}.onnx"
+    candidate = _candidate(project)
     if not candidate.exists():
         raise UsageError("there is no candidate to keep; train a model first")
     if not NAME.fullmatch(name) or name in (CANDIDATE, DEFAULT, NONE):
@@ -250,14 +211,14 @@ def keep(project: Path, name: str) -> Path:
 
 def discard(project: Path) -> None:
     """Remove the candidate, if there is one."""
-    path = _models(project) / f"{CANDIDATE}.onnx"
+    path = _candidate(project)
     for each in (path, path.with_suffix(".md")):
         with system_errors(each, "remove"):
             each.unlink(missing_ok=True)
 
 
-def _models(project: Path) -> Path:
-    return project / "models"
+def _candidate(project: Path) -> Path:
+    return project / MODELS / f"{CANDIDATE}.onnx"
 
 
 def evaluate(
@@ -294,7 +255,7 @@ def evaluate(
     """
     from popclass.evaluation import evaluate as score
 
-    target = project / "evaluation"
+    target = project / EVALUATION
     if target.is_dir() and any(target.iterdir()) and not (target / "scores.json").is_file():
         raise OutputError(f"{target.name} holds files of your own; move them to another folder")
     if not read_project_labels(labels).recordings:
@@ -302,7 +263,7 @@ def evaluate(
     usable, other = without_missing(labels)[0], None if second is None else without_missing(second)[0]
     found = score(usable, model=model, partial=True, second=other, progress=progress)
     aside = project / CACHE
-    new, old = aside / "evaluation.new", aside / "evaluation.old"
+    new, old = aside / f"{EVALUATION}.new", aside / f"{EVALUATION}.old"
     with system_errors(target):
         aside.mkdir(parents=True, exist_ok=True)
         for each in (new, old):  # of a run that was interrupted
@@ -313,83 +274,3 @@ def evaluate(
         new.rename(target)
         shutil.rmtree(old, ignore_errors=True)
         return sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
-
-
-def export(project: Path, kind: str, *, labels: Path | None = None, model: Path | None = None) -> Export:
-    """Return results, labels or a model of a project as a file to download.
-
-    Parameters
-    ----------
-    project : Path
-    kind : str
-        One of `KINDS`. The tables are those in `results/`. A zip holds a label track or selection table for each
-        recording, at the place where it belongs beside the recording.
-    labels : Path, optional
-        File of labels (default: `labels.csv` of the project).
-    model : Path, optional
-        File of the model in use (default: the bundled one).
-
-    Raises
-    ------
-    UsageError
-        If the kind is unknown, or there is nothing to export yet.
-    """
-    if kind not in KINDS:
-        raise UsageError(f"unknown export '{one_line(kind)[:40]}'; allowed are {', '.join(KINDS)}")
-    results = project / RESULTS
-    if kind == "model":
-        chosen = load_model(model)
-        return Export(f"{DEFAULT if model is None else model.stem}.onnx", "application/octet-stream", chosen.to_bytes())
-    if kind == TABLE:
-        path = labels or project / TABLE
-        return Export(path.name, CSV_TYPE, _read(path, "there are no labels yet"))
-    if kind.endswith(".csv"):
-        return Export(kind, CSV_TYPE, _read(results / kind, NO_RESULTS))
-    found = _results(project, load_model(model))
-    if kind == "events.jsonl":
-        text = "".join(FORMATS["jsonl"](found))
-        return Export(kind, "application/x-ndjson", visible(text).encode())
-    ending = {"audacity": TRACK_END, "raven": RAVEN_END}[kind.removesuffix(".zip")]
-    return Export(kind, "application/zip", _tracks(found, kind.removesuffix(".zip"), ending))
-
-
-def _read(path: Path, otherwise: str) -> bytes:
-    if not path.exists():
-        raise UsageError(otherwise)
-    with system_errors(path, "read"):
-        return path.read_bytes()
-
-
-def _results(project: Path, model: Model) -> list[RecordingResult]:
-    """Return the results in the tables of `results/`, made from the journal as `popclass batch` made them."""
-    data = _read(project / RESULTS / RUN, NO_RESULTS)
-    try:
-        run = json.loads(data)
-        made_by, options = run["model"]["sha256"], run["parameters"]
-    except (ValueError, LookupError, TypeError):
-        raise UsageError(f"{RESULTS}/{RUN} is damaged; classify the recordings again") from None
-    if made_by != model.sha256:
-        raise UsageError("the results are those of another model; wait until all recordings are classified again")
-    rows = read_columns(project / RESULTS / "recordings.csv", lambda *_: None)
-    done = {cells["recording"] for _, cells in rows if cells["status"] == "ok"}
-    entries = read_entries(project / RESULTS, classes=len(model.classes), model=model.sha256)
-    analyses = {name: entry.analysis for name, entry in sorted(entries.items()) if visible(name) in done}
-    manifest, _ = without_missing(project / MANIFEST)
-    stated = {}
-    if options["manifest"] is not None and manifest.exists():
-        stated = read_manifest(manifest, project / RECORDINGS, tuple(analyses), site=options["site"])
-    metadata = [stated.get(name) or Metadata(site=options["site"]) for name in analyses]
-    rules = {name: options[name] for name in ("refractory_s", "min_probability", "count_by", "class_frequencies")}
-    return postprocess([*analyses.values()], metadata, model, **rules)
-
-
-def _tracks(results: Sequence[RecordingResult], format: str, ending: str) -> bytes:
-    """Return a zip with the track of each recording that has events: an empty one would state that nothing is there."""
-    named = [result for result in results if result.events]
-    paths = track_paths([PurePosixPath(visible(result.recording)) for result in named], ending)
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
-        for path, result in zip(paths, named, strict=True):
-            text = visible("".join(FORMATS[format]([result])))
-            file.writestr(zipfile.ZipInfo(str(path)), text.encode(), zipfile.ZIP_DEFLATED)
-    return out.getvalue()

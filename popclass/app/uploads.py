@@ -21,7 +21,8 @@ import numpy as np
 import soundfile
 from starlette.concurrency import run_in_threadpool
 
-from popclass.app.project import Project, cells
+from popclass.app.manifest import cells_of
+from popclass.app.project import Project
 from popclass.audio.recording import MAX_RATE, MIN_RATE
 from popclass.errors import ModelError, OutputError, PopclassError, UsageError
 from popclass.model.model import Model
@@ -82,7 +83,7 @@ def _check(project: Project, name: str, metadata: Mapping[str, Any]) -> None:
     """Refuse what cannot be kept before anything is written."""
     project.free_path(name)
     if metadata:
-        cells(metadata)
+        cells_of(metadata)
         project.described(project.recordings())  # a broken manifest
 
 
@@ -131,7 +132,7 @@ class Take:
 
     def __init__(self, project: Project, sample_rate: int, metadata: Mapping[str, Any], now: datetime) -> None:
         check_number(sample_rate, "sample_rate", MIN_RATE, MAX_RATE, whole=True)
-        cells(metadata)
+        cells_of(metadata)
         self.id, self.frames, self.revision = f"take-{uuid4().hex[:12]}", 0, 0
         self.used = time.monotonic()
         self._events: dict[int, LiveEvent] = {}
@@ -225,7 +226,7 @@ def finish(project: Project, take: str) -> str | None:
     about = json.loads(path.with_suffix(".json").read_text("utf-8"))
     began = datetime.fromisoformat(about["began"])
     metadata = {**about["metadata"], "recorded_at": began}
-    cells(metadata)
+    cells_of(metadata)
     name, part = None, path.with_suffix(".part")
     if path.stat().st_size >= SAMPLE.itemsize:
         project.described(project.recordings())  # a broken manifest

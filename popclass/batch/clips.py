@@ -31,7 +31,8 @@ from popclass.audio.excerpts import read_excerpts
 from popclass.audio.recording import open_recording
 from popclass.batch.files import fingerprint
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Source, read_sources
+from popclass.batch.journal import read_sources
+from popclass.batch.lines import Source
 from popclass.batch.result import read_events
 from popclass.batch.stretches import Sound, choose, full_stretch, stretches_of
 from popclass.errors import AudioError, LabelError, UsageError

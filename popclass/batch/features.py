@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from popclass.batch.files import Fingerprint
-from popclass.batch.journal import from_line, to_line
+from popclass.batch.lines import from_line, to_line
 from popclass.errors import OutputError
 from popclass.extraction import Extraction
 from popclass.model.model import Model

@@ -3,10 +3,8 @@
 `journal.jsonl` in the folder of results has one JSON object a line. Lines are only appended, unless a batch starts
 over. The first line names the version of the journal and of popclass, the SHA-256 of the model, the folder of
 recordings and the options that change labels, as they were at first. Each further line is one recording that was
-processed completely: its path relative to that folder, size, time of modification, and its
-`popclass.results.Analysis`. Numbers are written such that they read back the same to the last bit. A line `manifest`
-keeps the metadata of the manifest, and a line `options` another model or other options than before, so that the next
-run can report changes. Each of these lines ends with its own CRC-32.
+processed completely, see `popclass.batch.lines`. A line `manifest` keeps the metadata of the manifest, and a line
+`options` another model or other options than before, so that the next run can report changes.
 
 - A line counts once its line end is written. An incomplete last line, left by an interruption, is cut off.
 - A damaged line is ignored, and its recording is processed again.
@@ -27,24 +25,17 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-import numpy as np
-
-from popclass.batch.files import Fingerprint
+from popclass.batch.lines import MALFORMED, Entry, Source, entry_of, seal, source_of, unseal, with_model
 from popclass.batch.manifest import Summary, check_summary
 from popclass.errors import OutputError
 from popclass.formats.text import shortened
-from popclass.info import RecordingInfo
-from popclass.results import Analysis, Event
 from popclass.schema import FROM_MODEL, PER_POP
-from popclass.utils.files import Stamp, lock, system_errors
+from popclass.utils.files import lock, system_errors
 from popclass.utils.text import one_line, visible
 from popclass.version import __version__
 
@@ -55,57 +46,6 @@ Options = dict[str, Any]
 _OLDER: Options = {"--count-by": PER_POP, "--class-frequencies": FROM_MODEL}  # of a journal that does not state them
 
 _BEGINNING = b'{"journal":'
-_CRC = ',"crc":'
-_INFO = ("duration_s", "sample_rate", "channels")
-_EVENT = ("onset", "peak", "end", "channel", "snr_db", "peak_dbfs", "burst")
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A processed recording.
-
-    Attributes
-    ----------
-    stamp : Stamp
-        Size and time of modification of its file.
-    fingerprint : (int, int)
-        See `popclass.batch.files.fingerprint`.
-    analysis : Analysis
-        Its `info.name` is the path relative to the folder of the batch.
-    """
-
-    stamp: Stamp
-    fingerprint: Fingerprint
-    analysis: Analysis
-
-
-def to_line(recording: str, analysis: Analysis, stamp: Stamp, fingerprint: Fingerprint) -> str:
-    """Return the journal line of a recording, line end included."""
-    info = analysis.info
-    return seal(
-        {
-            "recording": recording,
-            "size": stamp.size,
-            "mtime_ns": stamp.mtime_ns,
-            "piece": fingerprint,  # a stored name, as `believed` below
-            **{name: getattr(info, name) for name in _INFO},
-            "recorded_at": None if info.recorded_at is None else info.recorded_at.isoformat(),
-            "warnings": info.warnings,
-            "events": [[getattr(event, name) for name in _EVENT] for event in analysis.events],
-            "acoustic": analysis.acoustic.tolist(),
-            "believed": analysis.contextual.tolist(),
-            "novelty": analysis.novelty.tolist(),
-        }
-    )
-
-
-def from_line(line: str, *, classes: int) -> Entry:
-    """Return what a line that `to_line` wrote holds, given the number of classes; raise ValueError if it is damaged."""
-    try:
-        return _entry(_unseal(line), classes)
-    except _MALFORMED as error:
-        raise ValueError(f"a journal line is damaged: {type(error).__name__}") from None
 
 
 def read_entries(results_dir: Path, *, classes: int, model: str | None = None) -> dict[str, Entry]:
@@ -127,18 +67,9 @@ def read_entries(results_dir: Path, *, classes: int, model: str | None = None) -
     path = results_dir / NAME
     first: Options = {}
     with system_errors(path, "read"), path.open("rb") as file:
-        with suppress(*_MALFORMED):
+        with suppress(*MALFORMED):
             first = dict(json.loads(file.readline()))
         return _parse(file, classes, None if model == first.get("model") else model)[0]
-
-
-class Source(NamedTuple):
-    """File of a processed recording, to find it again and to detect that it has changed."""
-
-    name: str
-    fingerprint: Fingerprint
-    sample_rate: int
-    onsets: tuple[int, ...]
 
 
 def read_sources(results_dir: Path) -> tuple[Path | None, dict[str, Source]]:
@@ -152,14 +83,12 @@ def read_sources(results_dir: Path) -> tuple[Path | None, dict[str, Source]]:
     folder, found = None, dict[str, Source]()
     path = results_dir / NAME
     with system_errors(path, "read"), path.open("rb") as file:
-        with suppress(*_MALFORMED):
+        with suppress(*MALFORMED):
             folder = Path(json.loads(file.readline())["folder"])
         for line in file:
-            with suppress(*_MALFORMED):
-                content = _unseal(line.decode("ascii"))
-                name, (size, checksum) = content["recording"], content["piece"]
-                onsets = tuple(event[0] for event in content["events"])
-                found[visible(name)] = Source(name, (size, checksum), content["sample_rate"], onsets)
+            with suppress(*MALFORMED):
+                source = source_of(unseal(line.decode("ascii")))
+                found[visible(source.name)] = source
     return folder, found
 
 
@@ -171,14 +100,14 @@ def _parse(lines: Iterable[bytes], classes: int, model: str | None) -> tuple[dic
     entries: dict[str, Entry] = {}
     manifest, options = None, Options()
     for line in lines:
-        with suppress(*_MALFORMED):
-            content = _unseal(line.decode("ascii"))
+        with suppress(*MALFORMED):
+            content = unseal(line.decode("ascii"))
             if "manifest" in content:
                 manifest = check_summary(content["manifest"])
             elif "options" in content:
                 options = dict(content["options"])
             elif content.get("model") == model:
-                entries[content["recording"]] = _entry(content, classes)
+                entries[content["recording"]] = entry_of(content, classes)
     return entries, manifest, options
 
 
@@ -236,9 +165,9 @@ class Journal:
     def add(self, lines: Sequence[str]) -> list[Entry]:
         """Append lines that `to_line` wrote, and return what they hold."""
         if self._model is not None:
-            lines = [_sealed(f'{line.rpartition(_CRC)[0]},"model":{json.dumps(self._model)}') for line in lines]
+            lines = [with_model(line, self._model) for line in lines]
         self._write("".join(lines))
-        return [_entry(_unseal(line), self._classes) for line in lines]
+        return [entry_of(unseal(line), self._classes) for line in lines]
 
     def note_manifest(self, summary: Summary) -> None:
         """Append the metadata of a manifest if it differs from the last."""
@@ -267,7 +196,7 @@ class Journal:
     def _check_same(self, line: bytes, now: Options) -> Options:
         """Return the first line of a journal; raise OutputError if it is of another batch, options apart."""
         other = None
-        with suppress(*_MALFORMED):
+        with suppress(*MALFORMED):
             before = dict(json.loads(line))
             other = next((key for key in now if not _may_change(key) and before.get(key) != now[key]), None)
             if other is None and before.keys() <= now.keys():
@@ -294,7 +223,7 @@ class Journal:
 
 
 def is_journal(path: Path) -> bool:
-    """Return whether a file begins like a journal, so that a batch wrote the files beside it; False if it is missing.
+    """Return True if a file begins like a journal, so that a batch wrote the files beside it; False if it is missing.
 
     Raises
     ------
@@ -309,7 +238,7 @@ def is_journal(path: Path) -> bool:
 
 
 def can_continue(results_dir: Path, folder: Path) -> bool:
-    """Return whether a batch of a folder would continue the journal in a folder of results, or begin one.
+    """Return True if a batch of a folder would continue the journal in a folder of results, or begin one.
 
     It would not after the recordings were moved, or popclass was updated: `Journal` then needs `fresh`.
     """
@@ -320,45 +249,11 @@ def can_continue(results_dir: Path, folder: Path) -> bool:
         line = file.readline()
     if not line.endswith(b"\n"):  # an interruption left a part of it
         return True
-    with suppress(*_MALFORMED):
+    with suppress(*MALFORMED):
         first = json.loads(line)
         made_by = first["journal"], first["popclass"], first["folder"]
         return bool(made_by == (VERSION, __version__, os.path.realpath(folder)))
     return False
-
-
-def seal(content: Mapping[str, Any]) -> str:
-    """Return a journal line with its checksum and line end."""
-    return _sealed(json.dumps(content, separators=(",", ":"))[:-1])
-
-
-def _sealed(text: str) -> str:
-    return f"{text}{_CRC}{zlib.crc32(text.encode('ascii'))}}}\n"
-
-
-def _unseal(line: str) -> dict[str, Any]:
-    text = line.rpartition(_CRC)[0]
-    if line != f"{text}{_CRC}{zlib.crc32(text.encode('ascii', 'replace'))}}}\n":
-        raise ValueError("damaged")
-    return dict(json.loads(line))
-
-
-def _entry(content: Mapping[str, Any], classes: int) -> Entry:
-    started = content["recorded_at"]
-    info = RecordingInfo(
-        name=content["recording"],
-        **{name: content[name] for name in _INFO},
-        recorded_at=None if started is None else datetime.fromisoformat(started),
-        warnings=tuple(content["warnings"]),
-    )
-    events = tuple(
-        Event(sample_rate=info.sample_rate, event=number, **dict(zip(_EVENT, values, strict=True)))
-        for number, values in enumerate(content["events"], start=1)
-    )
-    shapes = {"acoustic": (len(events), classes), "believed": (len(events), classes), "novelty": (len(events),)}
-    tables = (np.array(content[key], dtype=np.float64).reshape(shape) for key, shape in shapes.items())
-    size, checksum = content["piece"]
-    return Entry(Stamp(content["size"], content["mtime_ns"]), (size, checksum), Analysis(info, events, *tables))
 
 
 def _may_change(name: str) -> bool:

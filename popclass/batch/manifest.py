@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import FORMULA_STARTS, check_text, read_columns
+from popclass.formats.csv_io import FORMULA_STARTS, read_columns, text_fault
 from popclass.formats.text import number
 from popclass.labels.table import meant_column
 from popclass.metadata import Metadata
@@ -32,6 +32,7 @@ COLUMNS = ("file", "subject", "site", "cavities", "recorded_at", "symptoms", "si
 FIELDS = ("subject", "site", "cavities", "recorded_at", "side", "columns of your own")
 
 Summary = dict[str, list[Any]]
+_EMPTY_ROW = dict.fromkeys(COLUMNS, "")
 _UNKNOWN: list[Any] = [None, None, None, None, None, {}]
 
 
@@ -66,7 +67,10 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
         if (recording or place) in rows:
             raise LabelError(f"{where}: '{name}' is named before, in {rows[recording or place]}")
         rows[recording or place] = where
-        metadata = _metadata(where, cells, site)
+        try:
+            metadata = metadata_of(cells, site=site)
+        except UsageError as error:
+            raise LabelError(f"{where}: {error}") from None
         if recording is not None:
             found[recording] = metadata
     if missing:
@@ -121,7 +125,7 @@ def _rows(path: Path, folder: Path, recordings: Sequence[str]) -> Iterator[tuple
     links = {os.path.realpath(folder / name): name for name in reversed(recordings)}
     names = {os.path.abspath(folder / name): name for name in recordings}
     for where, given in read_columns(path, _check_columns):
-        cells = {**dict.fromkeys(COLUMNS, ""), **given}
+        cells = {**_EMPTY_ROW, **given}
         if "\0" in cells["file"]:
             raise LabelError(f"{where}: file '{one_line(cells['file'])}' holds a null byte, which no path can")
         own = os.path.abspath(existing(path.parent / cells["file"]))
@@ -139,22 +143,35 @@ def _check_columns(shown: str, columns: Sequence[str]) -> None:
         raise LabelError(f"{shown}: unknown column '{one_line(unknown[0])}': allowed are {allowed}; {advice}")
 
 
-def _metadata(where: str, cells: dict[str, str], site: str | None) -> Metadata:
-    subject, cavities = cells["subject"], cells["cavities"]
-    check_text(where, "subject", subject)
-    extra = {visible(name): visible(text) for name, text in cells.items() if is_extra(name)}
-    try:
-        for name, text in {"subject": subject, **extra}.items():
-            if text.startswith(FORMULA_STARTS) and number(text) is None and text not in "+-":
-                shown = f"{one_line(name)} '{one_line(text)}'"
-                raise UsageError(f"{shown} begins like a spreadsheet formula; begin with a letter")
-        if cavities and not re.fullmatch(r"[0-9]{1,9}", cavities):
-            raise UsageError(f"cavities '{one_line(cavities)[:40]}' is not a whole number of up to nine digits")
-        count = int(cavities) if cavities else None
-        moment = parse_moment(cells["recorded_at"], "recorded_at") if cells["recorded_at"] else None
-        return Metadata(cells["site"] or site, subject or None, count, moment, cells["side"], extra)
-    except UsageError as error:
-        raise LabelError(f"{where}: {error}") from None
+def metadata_of(cells: Mapping[str, str], *, site: str | None = None) -> Metadata:
+    """Return the metadata in a row of a manifest.
+
+    Parameters
+    ----------
+    cells : mapping of str to str
+        By column, as `popclass.formats.csv_io.cell_text` gives them; columns may be missing.
+    site : str, optional
+        Site if the row has none.
+
+    Raises
+    ------
+    UsageError
+        If a value is not allowed, or begins like a spreadsheet formula.
+    """
+    row = {**_EMPTY_ROW, **cells}
+    subject, cavities = row["subject"], row["cavities"]
+    if fault := text_fault("subject", subject):
+        raise UsageError(fault)
+    extra = {visible(name): visible(text) for name, text in row.items() if is_extra(name)}
+    for name, text in {"subject": subject, **extra}.items():
+        if text.startswith(FORMULA_STARTS) and number(text) is None and text not in "+-":
+            shown = f"{one_line(name)} '{one_line(text)}'"
+            raise UsageError(f"{shown} begins like a spreadsheet formula; begin with a letter")
+    if cavities and not re.fullmatch(r"[0-9]{1,9}", cavities):
+        raise UsageError(f"cavities '{one_line(cavities)[:40]}' is not a whole number of up to nine digits")
+    count = int(cavities) if cavities else None
+    moment = parse_moment(row["recorded_at"], "recorded_at") if row["recorded_at"] else None
+    return Metadata(row["site"] or site, subject or None, count, moment, row["side"], extra)
 
 
 def summarize(metadata: Mapping[str, Metadata]) -> Summary:

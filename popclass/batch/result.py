@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from popclass.batch.files import Fingerprint
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Entry, is_journal
+from popclass.batch.journal import is_journal
+from popclass.batch.lines import Entry
 from popclass.errors import OutputError, UsageError
 from popclass.formats.csv_io import (
     FAILED,

@@ -24,7 +24,7 @@ from pathlib import Path
 from popclass.audio.paths import refuse_special
 from popclass.batch.features import FeatureCache
 from popclass.batch.files import Fingerprint, fingerprint
-from popclass.batch.journal import to_line
+from popclass.batch.lines import to_line
 from popclass.errors import AudioError, UsageError
 from popclass.extraction import EventExtractor
 from popclass.model.model import Model

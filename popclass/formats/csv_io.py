@@ -245,14 +245,21 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str], extr
 
 
 def check_text(where: str, column: str, text: str) -> None:
-    """Raise LabelError if a text from `read_columns` is not UTF-8, or what programs write for an empty cell.
+    """Raise LabelError if a text from `read_columns` has a `text_fault`."""
+    if fault := text_fault(column, text):
+        raise LabelError(f"{where}: {fault}")
+
+
+def text_fault(column: str, text: str) -> str | None:
+    """Return a message if a text is not UTF-8, or what programs write for an empty cell; else None.
 
     It would be another name than the one meant, or one that several people share.
     """
     if text in EMPTY_CELLS:
-        raise LabelError(f"{where}: {column} is '{text}', a missing value; leave the cell empty")
+        return f"{column} is '{text}', a missing value; leave the cell empty"
     if not text.isascii() and any("\udc80" <= each <= "\udcff" for each in text):
-        raise LabelError(f"{where}: {column} '{one_line(text)}' is not UTF-8: save the table as UTF-8 (CSV UTF-8)")
+        return f"{column} '{one_line(text)}' is not UTF-8: save the table as UTF-8 (CSV UTF-8)"
+    return None
 
 
 def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -288,10 +295,17 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
                 raise LabelError(f"{where}: {len(cells)} fields, but the header names {len(columns)} columns")
             if any(cells):
                 row_cells = dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
-                # One name for a subject. A file keeps its name, which the file system compares byte by byte, and the
-                # columns of the user's own are not ours to change.
-                kept = {key: key == "file" or is_extra(key) for key in row_cells}
-                yield where, {key: each if kept[key] else normalize("NFC", each) for key, each in row_cells.items()}
+                yield where, {name: cell_text(name, each) for name, each in row_cells.items()}
+
+
+def cell_text(column: str, text: str) -> str:
+    """Return the text of a cell as `read_columns` reads it: without blanks around it, one spelling for one subject.
+
+    A file keeps its name, which the file system compares byte by byte, and the columns of the user's own are not ours
+    to change.
+    """
+    text = text.strip()
+    return text if column == "file" or is_extra(column) else normalize("NFC", text)
 
 
 def _column(name: str) -> str:

@@ -7,17 +7,8 @@ import pytest
 import recordings
 
 from popclass.app.project import Project
-from popclass.batch.manifest import read_manifest
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.labels import read_labels
-
-
-@pytest.fixture
-def project(tmp_path):
-    with Project(tmp_path / "p") as made:
-        recordings.write(made.recordings_dir / "a.wav", ["cavitation", "snapping"])
-        recordings.write(made.recordings_dir / "knee" / "b.wav", ["other"])
-        yield made
 
 
 def rows_of(project, observer=""):
@@ -96,7 +87,7 @@ def test_label_replaced_and_removed(project):
 
 
 def test_label_keeps_rows_of_others(project):
-    """What an editor wrote in the meantime, other columns included, stays."""
+    """Rows that an editor wrote in the meantime stay, other columns included."""
     project.label([("a.wav", 0.2, 0.25, "cavitation")])
     text = project.labels_path().read_text().splitlines()
     header, row = text[0] + ",x_room", text[1] + ","
@@ -138,7 +129,7 @@ def test_label_wrong_name(project, label):
 
 
 def test_label_not_written(project, monkeypatch):
-    """Where the disk is full, the labels before stay."""
+    """The labels before stay if the disk is full."""
     project.label([("a.wav", 0.2, 0.25, "cavitation")])
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(OutputError, match="No space left"):
@@ -172,40 +163,6 @@ def test_labels_all_removed(project):
     assert project.label_counts() == {}
 
 
-def test_describe_read_by_batch(project):
-    project.describe(
-        ["a.wav", "knee/b.wav"], {"subject": "P1", "site": "Knuckle", "side": "left", "symptoms": ["pain"]}
-    )
-    found = read_manifest(project.manifest, project.recordings_dir, project.recordings(), site=None)
-    assert {(each.subject, each.site, each.side) for each in found.values()} == {("P1", "mcp", "left")}
-    assert project.described(project.recordings())["a.wav"].symptoms == ("pain",)
-
-
-def test_describe_keeps_other_cells(project):
-    project.manifest.write_text("file,subject,cavities,x_room\nrecordings/a.wav,P1,3,big\nrecordings/knee/b.wav,P2,,\n")
-    project.describe(["a.wav"], {"site": "hip"})
-    found = read_manifest(project.manifest, project.recordings_dir, project.recordings(), site=None)
-    a, b = found["a.wav"], found["knee/b.wav"]
-    assert (a.subject, a.cavities, a.site, a.extra, b.subject) == ("P1", 3, "hip", {"x_room": "big"}, "P2")
-
-
-def test_describe_unknown_again(project):
-    project.describe(["a.wav"], {"subject": "P1", "site": "hip"})
-    project.describe(["a.wav"], {"subject": None})
-    [found] = read_manifest(project.manifest, project.recordings_dir, project.recordings(), site=None).values()
-    assert (found.subject, found.site) == (None, "hip")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"site": "moon"}, {"side": "up"}, {"symptoms": ["none such"]}, {"colour": "red"}, {"recorded_at": "soon"}],
-)
-def test_describe_wrong_value(project, changes):
-    with pytest.raises(UsageError):
-        project.describe(["a.wav"], changes)
-    assert not project.manifest.exists()
-
-
 def test_models(project, tmp_path):
     assert (project.models(), project.model_name) == (["default"], "default")
     recordings.make_model(project.models_dir / "mine.onnx")
@@ -227,14 +184,6 @@ def test_model_gone(project):
     project.use_model("mine")
     Path(project.models_dir / "mine.onnx").unlink()
     assert project.model_name == "default"
-
-
-@pytest.mark.parametrize("subject", ["=1+1", "#N/A", "a\nb", "a\0b", "x" * 201])
-def test_describe_never_breaks_the_manifest(project, subject):
-    """What could not be read back is refused before it is written."""
-    with pytest.raises(UsageError):
-        project.describe(["a.wav"], {"subject": subject})
-    assert not project.manifest.exists()
 
 
 def test_label_keeps_what_is_not_read(project):

@@ -11,16 +11,19 @@ import recordings
 import soundfile as sf
 
 from popclass.app import sounds as module
-from popclass.app.labels import given_labels, read_project_labels
-from popclass.app.sounds import cut_clip, load_sounds, queue_data
+from popclass.app.labels import read_project_labels
+from popclass.app.sounds import load_sounds, queue_data
 from popclass.batch import classify_folder, features
 from popclass.batch.files import fingerprint
+from popclass.batch.result import read_events
 from popclass.errors import AudioError, UsageError
 from popclass.extraction import Extraction, number_events
 from popclass.info import RecordingInfo
-from popclass.labels.records import LabelledRecording, LabelRow, Labels
+from popclass.labels.records import Labels
+from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import apply_model
+from popclass.postprocess import postprocess
 from popclass.report.clips import BEFORE_S
 from popclass.results import Event
 from popclass.suggestions import suggest
@@ -34,6 +37,26 @@ def model(tmp_path_factory):
     return Model.load(recordings.make_model(tmp_path_factory.mktemp("model") / "small.onnx"))
 
 
+def classify(project, model, **options):
+    """Classify the recordings as the app does, and return the results by name."""
+    found, manifest = {}, project / "recordings.csv"
+    classify_folder(
+        project / "recordings",
+        project / "results",
+        model=model,
+        manifest=manifest if manifest.exists() else None,
+        fresh=True,  # a copied project has another path
+        on_result=lambda result: found.update({result.recording: result}),
+        **options,
+    )
+    return found
+
+
+def load(project, model, **options):
+    """Return the sounds of the recordings as they are now."""
+    return load_sounds(project, model, classify(project, model), **options)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, model):
     """A project whose features are in the cache."""
@@ -42,14 +65,27 @@ def made(tmp_path_factory, model):
         recordings.write(place / "recordings" / name, SOUNDS, seed=seed, seconds=2.0)
     lines = ["file,subject,site", *(f"recordings/{name}.wav,P-{name},mcp" for name in "abc")]
     (place / "recordings.csv").write_text("\n".join(lines) + "\n")
-    load_sounds(place, model)
-    return place
+    results = classify(place, model)
+    load_sounds(place, model, results)
+    return place, results
 
 
 @pytest.fixture
 def project(made, tmp_path):
-    shutil.copytree(made, tmp_path / "project")  # modification times are kept
+    shutil.copytree(made[0], tmp_path / "project")  # modification times are kept
     return tmp_path / "project"
+
+
+@pytest.fixture
+def results(made):
+    """Results of the recordings as they are at first."""
+    return dict(made[1])
+
+
+@pytest.fixture
+def sounds(project, model, results):
+    """The sounds of the recordings as they are at first."""
+    return load_sounds(project, model, results)
 
 
 @pytest.fixture
@@ -72,9 +108,8 @@ def write_labels(project, labels, name="labels.csv"):
     return read_project_labels(project / name)
 
 
-def label_first(project, model, labels):
+def label_first(project, sounds, labels):
     """Label the first sounds of a.wav."""
-    sounds = load_sounds(project, model)
     events = sounds.search.events[sounds.search.rows["a.wav"]]
     rows = [
         ("recordings/a.wav", f"{event.start_s:.6f}", f"{event.end_s:.6f}", label)
@@ -88,11 +123,8 @@ def labels_of(sounds):
 
 
 def test_load_same_as_batch(project, model):
-    sounds = load_sounds(project, model)
-    batch = classify_folder(
-        project / "recordings", project / "results", model=model, manifest=project / "recordings.csv"
-    )
-    rows = batch.events
+    sounds = load(project, model)
+    rows = list(read_events(project / "results"))
     assert len(rows) >= 15
     assert [row["label"] for row in rows] == labels_of(sounds)
     assert [row["recording"] for row in rows] == sounds.search.recordings
@@ -104,11 +136,11 @@ def _acoustic(sounds, name):
     return np.concatenate([analysis.acoustic[:, at] for _, _, analysis in sounds.processed.values()])
 
 
-def test_load_from_cache(project, model, extracted):
+def test_load_from_cache(project, model, results, extracted):
     shutil.move(project / ".cache", project / "moved")
-    fresh = load_sounds(project, model)
+    fresh = load_sounds(project, model, results)
     assert extracted == ["a.wav", "b.wav", "c.wav"]
-    again = load_sounds(project, model)
+    again = load_sounds(project, model, results)
     assert extracted == ["a.wav", "b.wav", "c.wav"]
     np.testing.assert_array_equal(again.search.X, fresh.search.X)
     np.testing.assert_array_equal(again.search.probabilities, fresh.search.probabilities)
@@ -117,27 +149,25 @@ def test_load_from_cache(project, model, extracted):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_load_after_batch(project, model, extracted, jobs):
+def test_load_after_batch(project, model, sounds, extracted, jobs):
     """A batch keeps the features on its way, the same as are computed here."""
-    fresh = load_sounds(project, model)
     cache = {path.name: path.read_bytes() for path in (project / ".cache").iterdir()}
     shutil.rmtree(project / ".cache")
-    place = project / "recordings"
-    classify_folder(place, project / "results", model=model, jobs=jobs, features=project / ".cache")
+    results = classify(project, model, jobs=jobs, features=project / ".cache")
     assert {path.name: path.read_bytes() for path in (project / ".cache").iterdir()} == cache
-    np.testing.assert_array_equal(load_sounds(project, model).search.X, fresh.search.X)
+    np.testing.assert_array_equal(load_sounds(project, model, results).search.X, sounds.search.X)
     assert extracted == []
 
 
 def test_load_changed_recording(project, model, extracted):
     recordings.write(project / "recordings" / "b.wav", SOUNDS[:2], seed=7)
-    sounds = load_sounds(project, model)
+    sounds = load(project, model)
     assert extracted == ["b.wav"]
     assert sounds.search.recordings.count("b.wav") < sounds.search.recordings.count("a.wav")
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "pickle", "another recording"])
-def test_load_damaged_cache(project, model, extracted, damage):
+def test_load_damaged_cache(project, model, results, sounds, extracted, damage):
     first, second = sorted((project / ".cache").glob("*.npz"))[:2]
     data = first.read_bytes()
     middle = len(data) // 2
@@ -148,105 +178,82 @@ def test_load_damaged_cache(project, model, extracted, damage):
         "pickle": b"\x80\x04N.",
         "another recording": second.read_bytes(),
     }
-    before = load_sounds(project, model)
     first.write_bytes(changed[damage])
-    after = load_sounds(project, model)
+    after = load_sounds(project, model, results)
     assert len(extracted) == 1
-    np.testing.assert_array_equal(after.search.X, before.search.X)
+    np.testing.assert_array_equal(after.search.X, sounds.search.X)
     assert first.read_bytes() == data
 
 
-def test_load_other_version(project, model, extracted, monkeypatch):
+def test_load_other_version(project, model, results, extracted, monkeypatch):
     monkeypatch.setattr(features, "__version__", "0.0.0")
-    load_sounds(project, model)
+    load_sounds(project, model, results)
     assert extracted == ["a.wav", "b.wav", "c.wav"]
 
 
-def test_load_other_model(project, model, extracted):
+def test_load_other_model(project, model, sounds, extracted):
     other = Model(model.graph, {**model.info, "calibration": {**model.info["calibration"], "bias": [0.0, 3.0, 0.0]}})
-    sounds = load_sounds(project, other, before=load_sounds(project, model))
+    after = load(project, other, before=sounds)
     assert extracted == []
-    expected = other.probabilities(sounds.search.X)
-    found = np.concatenate([analysis.acoustic for _, _, analysis in sounds.processed.values()])
+    expected = other.probabilities(after.search.X)
+    found = np.concatenate([analysis.acoustic for _, _, analysis in after.processed.values()])
     np.testing.assert_array_equal(found, expected)
-    assert not np.allclose(found, model.probabilities(sounds.search.X))
+    assert not np.allclose(found, model.probabilities(after.search.X))
 
 
-def test_load_before(project, model, extracted):
-    before = load_sounds(project, model)
+def test_load_before(project, model, sounds, extracted):
     shutil.rmtree(project / ".cache")
     recordings.write(project / "recordings" / "d.wav", SOUNDS[:2], seed=9)
-    after = load_sounds(project, model, before=before)
+    after = load(project, model, before=sounds)
     assert extracted == ["d.wav"]
     assert list(after.processed) == ["a.wav", "b.wav", "c.wav", "d.wav"]
 
 
-def test_load_results_of_batch(project, model):
+def test_load_results_of_batch(project, model, results, sounds):
     """Those of a batch are taken as they are, and recordings that it could not use are left out."""
-    results = {}
-    place, manifest = project / "recordings", project / "recordings.csv"
-    classify_folder(
-        place,
-        project / "results",
-        model=model,
-        manifest=manifest,
-        on_result=lambda result: results.update({result.recording: result}),
-    )
-    own = load_sounds(project, model)
-    assert results == own.results
+    assert sounds.results == results
     del results["b.wav"]
-    sounds = load_sounds(project, model, results=results)
-    assert list(sounds.processed) == ["a.wav", "c.wav"]
-    assert sounds.results["a.wav"] is results["a.wav"]
-    np.testing.assert_array_equal(sounds.search.probabilities[:3], own.search.probabilities[:3])
+    without = load_sounds(project, model, results)
+    assert list(without.processed) == ["a.wav", "c.wav"]
+    assert without.results["a.wav"] is results["a.wav"]
+    np.testing.assert_array_equal(without.search.probabilities[:3], sounds.search.probabilities[:3])
 
 
-def test_load_changed_since_batch(project, model):
-    results = dict(load_sounds(project, model).results)
+def test_load_changed_since_batch(project, model, results):
     recordings.write(project / "recordings" / "b.wav", SOUNDS[:2], seed=9)
-    sounds = load_sounds(project, model, results=results)
-    assert list(sounds.results) == ["a.wav", "c.wav"]
-    assert sounds.failed == {"b.wav": "b.wav: has changed while it was classified"}
+    assert list(load_sounds(project, model, results).results) == ["a.wav", "c.wav"]
 
 
-def test_load_progress(project, model):
-    recordings.write(project / "recordings" / "d.wav", SOUNDS[:2], seed=9)
-    seen = []
-    load_sounds(project, model, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(3, 4), (4, 4)]
-
-
-def test_load_bad_recording(project, model):
+def test_load_bad_recording(project, model, results):
+    """Both a recording that a batch could not use, and one that cannot be read any more."""
     (project / "recordings" / "bad.wav").write_bytes(b"RIFF")
-    sounds = load_sounds(project, model)
-    assert list(sounds.failed) == ["bad.wav"]
-    assert sounds.failed["bad.wav"].startswith("bad.wav: ")
-    assert list(sounds.search.infos) == ["a.wav", "b.wav", "c.wav"]
-    assert sounds.queue(Labels(())).failed == (sounds.failed["bad.wav"],)
+    assert list(load(project, model).search.infos) == ["a.wav", "b.wav", "c.wav"]
+    (project / "recordings" / "b.wav").write_bytes(b"RIFF")
+    assert list(load_sounds(project, model, results).search.infos) == ["a.wav", "c.wav"]
 
 
-def test_load_removed_recording(project, model):
+def test_load_removed_recording(project, model, results):
     (project / "recordings" / "c.wav").unlink()
     (project / "recordings.csv").unlink()
-    assert list(load_sounds(project, model).processed) == ["a.wav", "b.wav"]
+    assert list(load_sounds(project, model, results).processed) == ["a.wav", "b.wav"]
     assert len(list((project / ".cache").glob("*.npz"))) == 2
 
 
-def test_load_without_cache(project, model):
+def test_load_without_cache(project, model, results):
     shutil.rmtree(project / ".cache")
     (project / ".cache").write_text("a file")
-    assert len(load_sounds(project, model).processed) == 3
+    assert len(load_sounds(project, model, results).processed) == 3
 
 
 def test_load_empty_project(model, tmp_path):
-    sounds = load_sounds(tmp_path, model)
+    sounds = load_sounds(tmp_path, model, {})
     assert sounds.queue(Labels(())).suggestions == ()
     assert sounds.map(Labels(()))["x"] == []
 
 
-def test_queue_same_as_suggest(project, model):
-    labels = label_first(project, model, ["snapping", "unsure"])
-    queue = load_sounds(project, model).queue(labels, count=6)
+def test_queue_same_as_suggest(project, model, sounds):
+    labels = label_first(project, sounds, ["snapping", "unsure"])
+    queue = sounds.queue(labels, count=6)
     manifest = project / "recordings.csv"
     told = suggest(
         project / "recordings", model=model, count=6, manifest=manifest, labels=project / "labels.csv"
@@ -257,15 +264,15 @@ def test_queue_same_as_suggest(project, model):
     assert queue.counts["snapping"] == queue.counts["unsure"] == 1
 
 
-@pytest.mark.parametrize("settings", [{"count": 0}, {"count": 501}, {"seed": -1}])
-def test_queue_out_of_range(project, model, settings):
+@pytest.mark.parametrize("count", [0, 501])
+def test_queue_out_of_range(sounds, count):
     with pytest.raises(UsageError, match="is out of range"):
-        load_sounds(project, model).queue(Labels(()), **settings)
+        sounds.queue(Labels(()), count=count)
 
 
-def test_queue_data(project, model):
-    labels = label_first(project, model, ["snapping"])
-    queue = load_sounds(project, model).queue(labels, count=3)
+def test_queue_data(project, sounds):
+    labels = label_first(project, sounds, ["snapping"])
+    queue = sounds.queue(labels, count=3)
     data = queue_data(queue, project / "labels.csv", lambda name, number: f"api/clip?{name}&{number}")
     assert data["labels"] == "labels.csv"
     assert data["suggested"] == 3
@@ -277,9 +284,9 @@ def test_queue_data(project, model):
     assert all(at < len(data["sounds"]) for sound in data["sounds"][:3] for at in sound["similar"])
 
 
-def test_map_groups_kinds(project, model):
+def test_map_groups_kinds(sounds):
     """Sounds of one kind lie closer together than sounds of two."""
-    found = load_sounds(project, model).map(Labels(()))
+    found = sounds.map(Labels(()))
     places, label = np.array([found["x"], found["y"]]).T, np.array(found["label"])
     apart = np.linalg.norm(places[:, None] - places[None], axis=2)
     same = label[:, None] == label[None]
@@ -287,13 +294,12 @@ def test_map_groups_kinds(project, model):
     assert found["mine"] == [-1] * len(label)
 
 
-def test_map_repeats(project, model):
-    assert load_sounds(project, model).map(Labels(())) == load_sounds(project, model).map(Labels(()))
+def test_map_repeats(project, model, results, sounds):
+    assert sounds.map(Labels(())) == load_sounds(project, model, results).map(Labels(()))
 
 
-def test_map_columns(project, model):
-    labels = label_first(project, model, ["tendon", "unsure"])
-    sounds = load_sounds(project, model)
+def test_map_columns(project, sounds):
+    labels = label_first(project, sounds, ["tendon", "unsure"])
     found = sounds.map(labels)
     assert found["recordings"] == ["a.wav", "b.wav", "c.wav"]
     assert found["subjects"] == ["P-a", "P-b", "P-c"]
@@ -307,13 +313,12 @@ def test_map_columns(project, model):
 @pytest.mark.parametrize("count", [1, 2])
 def test_map_few_sounds(model, tmp_path, count):
     recordings.write(tmp_path / "recordings" / "a.wav", SOUNDS[:count], seconds=1.0)
-    found = load_sounds(tmp_path, model).map(Labels(()))
+    found = load(tmp_path, model).map(Labels(()))
     assert len(found["x"]) == count
     assert np.isfinite([found["x"], found["y"]]).all()
 
 
-def test_clip_samples(project, model):
-    sounds = load_sounds(project, model)
+def test_clip_samples(project, sounds):
     clip = sounds.clip("b.wav", 2)
     event = sounds.search.events[sounds.search.rows["b.wav"]][1]
     samples, rate = sf.read(io.BytesIO(clip.data))
@@ -326,43 +331,25 @@ def test_clip_samples(project, model):
 
 
 @pytest.mark.parametrize(("name", "event"), [("../labels.csv", 1), ("a.wav", 0), ("a.wav", 99)])
-def test_clip_refuses(project, model, name, event):
+def test_clip_refuses(sounds, name, event):
     with pytest.raises(UsageError, match="there is no"):
-        load_sounds(project, model).clip(name, event)
+        sounds.clip(name, event)
 
 
-def test_clip_changed_recording(project, model):
-    sounds = load_sounds(project, model)
+def test_clip_changed_recording(project, sounds):
     recordings.write(project / "recordings" / "a.wav", ["other"], seconds=0.3)
     with pytest.raises(AudioError, match="has changed"):
         sounds.clip("a.wav", 5)
     (project / "recordings" / "a.wav").unlink()
     with pytest.raises(AudioError):
-        cut_clip(project / "recordings" / "a.wav", sounds.search.events[0])
-
-
-def test_given_labels(project, model):
-    sounds = load_sounds(project, model)
-    events = sounds.search.events[sounds.search.rows["a.wav"]]
-    rows = tuple(
-        LabelRow(event.start_s, event.end_s, label) for event, label in zip(events, ["unsure", "other"], strict=False)
-    )
-    labelled = LabelledRecording(project / "recordings" / "a.wav", "a.wav", rows)
-    assert given_labels(events, labelled) == ["unsure", "other", *[None] * (len(events) - 2)]
-    assert given_labels(events, None) == [None] * len(events)
-
-
-@pytest.mark.parametrize("text", [None, "", "file,start_s,end_s,label\n"])
-def test_read_project_labels_none(tmp_path, text):
-    if text is not None:
-        (tmp_path / "labels.csv").write_text(text)
-    assert read_project_labels(tmp_path / "labels.csv") == Labels(())
+        sounds.clip("a.wav", 1)
 
 
 @pytest.mark.slow
 def test_many_sounds(tmp_path):
     """Queue and map of 1,000 recordings and 20,000 sounds take less than 2 s each."""
     model, rng, each, rate = Model.default(), np.random.default_rng(0), 20, 48_000
+    analyses = []
     (tmp_path / "recordings").mkdir()
     cache = features.FeatureCache(tmp_path / ".cache", model)
     spread = rng.normal(size=(each, len(model.features)))
@@ -374,8 +361,10 @@ def test_many_sounds(tmp_path):
         events = number_events([Event(on, on + 10, on + 2000, rate, 1, 30.0, -20.0) for on in at.tolist()])
         extraction = Extraction(RecordingInfo(path.name, rate, 1, 60.0), events, X)
         analysis = apply_model([extraction], model)[0]
+        analyses.append(analysis)
         cache.write((Stamp.of(path), extraction, analysis), fingerprint(path))
-    sounds = load_sounds(tmp_path, model)
+    results = postprocess(analyses, [Metadata()] * len(analyses), model)
+    sounds = load_sounds(tmp_path, model, {result.recording: result for result in results})
     assert len(sounds.search.events) == 20_000
     for work in (sounds.queue, sounds.map):
         began = time.process_time()

@@ -1,20 +1,15 @@
-"""Training, evaluation and export of a project."""
+"""Training and evaluation of a project."""
 
 import csv
-import io
 import json
 import shutil
-import zipfile
 
 import pytest
 import recordings
 
-from popclass.app.sounds import load_sounds
-from popclass.app.training import KINDS, compare, discard, evaluate, export, keep, train_candidate
-from popclass.batch import classify_folder
+from popclass.app.training import compare, discard, evaluate, keep, train_candidate
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.evaluation.output import Evaluation
-from popclass.formats.tracks import label_name, read_audacity, read_raven
 from popclass.metrics.tables import BASELINE
 from popclass.model.model import Model
 
@@ -43,7 +38,6 @@ def made(tmp_path_factory):
     for seed, name in enumerate(NAMES):
         recordings.write(project / "recordings" / name, SOUNDS, seed=seed, seconds=2.0)
     labels = write_labels(project, lambda _, at: SOUNDS[at])
-    classify_folder(project / "recordings", project / "results")
     return project, train_candidate(project, labels)
 
 
@@ -245,87 +239,3 @@ def test_evaluate_failure_keeps_earlier(project):
     with pytest.raises(LabelError, match="no labels yet"):
         evaluate(project, project / "none.csv")
     assert (project / "evaluation" / "scores.json").is_file()
-
-
-@pytest.mark.parametrize("kind", ["events.csv", "bursts.csv", "recordings.csv"])
-def test_export_tables(project, kind):
-    found = export(project, kind)
-    assert found.data == (project / "results" / kind).read_bytes()
-    assert (found.name, found.mime) == (kind, "text/csv; charset=utf-8")
-
-
-def test_export_jsonl(project):
-    rows = [json.loads(line) for line in export(project, "events.jsonl").data.splitlines()]
-    with (project / "results" / "events.csv").open(newline="") as file:
-        table = list(csv.DictReader(file))
-    for key in ("recording", "label", "timing"):
-        assert [row[key] for row in rows] == [row[key] for row in table]
-    assert [row["p_label"] for row in rows] == pytest.approx([float(row["p_label"]) for row in table], abs=1e-4)
-
-
-@pytest.fixture
-def small(tmp_path):
-    """A project of two recordings, one of them without a sound."""
-    recordings.write(tmp_path / "recordings" / "a.wav", SOUNDS, seconds=2.0)
-    recordings.write(tmp_path / "recordings" / "quiet.wav", [], seconds=1.0)
-    return tmp_path
-
-
-def test_export_options_of_batch(small):
-    """Results of a command with other options are exported as its tables show them."""
-    classify_folder(small / "recordings", small / "results", min_probability=1)
-    rows = [json.loads(line) for line in export(small, "events.jsonl").data.splitlines()]
-    assert {row["label"] for row in rows} == {"uncertain"}
-
-
-@pytest.mark.parametrize("kind", ["audacity", "raven"])
-def test_export_tracks(project, kind, tmp_path):
-    """Each track lies beside its recording and holds its events."""
-    sounds = load_sounds(project, Model.default())
-    labels = [event.label for result in sounds.results.values() for event in result.events]
-    with zipfile.ZipFile(io.BytesIO(export(project, f"{kind}.zip").data)) as file:
-        assert file.testzip() is None
-        file.extractall(tmp_path / "tracks")
-    ending, read = {"audacity": (".txt", read_audacity), "raven": (".Table.1.selections.txt", read_raven)}[kind]
-    found = [
-        (name, label_name(row.text))
-        for name in NAMES
-        for _, row in read(tmp_path / "tracks" / name.replace(".wav", ending))
-    ]
-    assert found == [*zip(sounds.search.recordings, labels, strict=True)]
-
-
-def test_export_tracks_without_events(small):
-    """An empty track would say that a recording was verified to hold nothing."""
-    classify_folder(small / "recordings", small / "results")
-    with zipfile.ZipFile(io.BytesIO(export(small, "audacity.zip").data)) as file:
-        assert file.namelist() == ["a.txt"]
-
-
-def test_export_labels_and_model(project):
-    assert export(project, "labels.csv").data == (project / "labels.csv").read_bytes()
-    assert export(project, "model").name == "default.onnx"
-    path = keep(project, "mine")
-    assert export(project, "model", model=path) == ("mine.onnx", "application/octet-stream", path.read_bytes())
-
-
-def test_export_unknown(project):
-    with pytest.raises(UsageError, match="unknown export"):
-        export(project, "../labels.csv")
-
-
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "model"])
-def test_export_nothing_yet(tmp_path, kind):
-    with pytest.raises(UsageError, match="yet"):
-        export(tmp_path, kind)
-
-
-def test_export_other_model(project):
-    with pytest.raises(UsageError, match="of another model"):
-        export(project, "events.jsonl", model=project / "models" / "candidate.onnx")
-
-
-def test_export_damaged_results(project):
-    (project / "results" / "run.json").write_text("{}")
-    with pytest.raises(UsageError, match="damaged"):
-        export(project, "raven.zip")

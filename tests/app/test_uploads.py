@@ -46,7 +46,7 @@ def test_receive_never_replaces(project):
 
 def test_receive_metadata(project):
     send(project, "a.wav", b"x", {"site": "hip", "subject": "P1"})
-    [found] = read_manifest(project.manifest, project.recordings_dir, ["a.wav"], site=None).values()
+    [found] = read_manifest(project.manifest_path, project.recordings_dir, ["a.wav"], site=None).values()
     assert (found.site, found.subject) == ("hip", "P1")
 
 
@@ -92,7 +92,7 @@ def test_take_becomes_recording(project):
     written, rate = soundfile.read(project.path(name), dtype="float32")
     assert (name, rate) == ("2026-11-30 10.15.00.wav", recordings.RATE)
     np.testing.assert_allclose(written, samples, atol=2**-23)
-    [found] = read_manifest(project.manifest, project.recordings_dir, [name], site=None).values()
+    [found] = read_manifest(project.manifest_path, project.recordings_dir, [name], site=None).values()
     assert (found.site, found.recorded_at) == ("hip", NOW)
     assert not list(project.takes_dir.iterdir())
 
@@ -147,7 +147,7 @@ def test_take_without_samples(project):
 
 
 def test_recover_after_kill(project):
-    """What had arrived is there after a crash in the middle of a sample; halves of uploads are not."""
+    """All that had arrived is there after a crash in the middle of a sample; halves of uploads are not."""
     samples = recordings.samples(["cavitation"])
     take = take_of(project, samples)
     with (project.takes_dir / f"{take.id}.f32").open("ab") as file:
@@ -172,12 +172,12 @@ def test_finish_with_broken_manifest(project):
     take = Take(project, 8000, {"site": "hip"}, NOW)
     take.add(0, np.zeros(800, "<f4").tobytes())
     take.end()
-    project.manifest.write_text("x\n1\n")
+    project.manifest_path.write_text("x\n1\n")
     with pytest.raises(LabelError):
         finish(project, take.id)
     assert project.recordings() == ()
     assert recover(project) == []
-    project.manifest.unlink()
+    project.manifest_path.unlink()
     assert recover(project) == ["2026-11-30 10.15.00.wav"]
 
 

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from popclass.batch.manifest import COLUMNS, check_summary, extra_columns, notices, read_manifest, summarize
-from popclass.errors import LabelError
+from popclass.batch.manifest import (
+    COLUMNS,
+    check_summary,
+    extra_columns,
+    metadata_of,
+    notices,
+    read_manifest,
+    summarize,
+)
+from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import csv_line
 from popclass.metadata import Metadata
 
@@ -94,6 +102,15 @@ def test_read_manifest_own_columns(folder: Path) -> None:
         "1.wav": ("left", [("x_B", "-1.50"), ("x_a", "-")]),
         "below/3.wav": (None, [("x_B", ""), ("x_a", "NA")]),
     }
+
+
+def test_metadata_of() -> None:
+    """A row of few columns; the site of the batch counts where the row has none."""
+    found = metadata_of({"subject": "P1", "x_a": "loud"}, site="hip")
+    assert found == Metadata("hip", "P1", extra={"x_a": "loud"})
+    assert metadata_of({"site": "mcp"}, site="hip").site == "mcp"
+    with pytest.raises(UsageError, match=r"^cavities 'two' is not a whole number"):
+        metadata_of({"cavities": "two"})
 
 
 @pytest.mark.parametrize("column", ["sensor", "x_", "xsensor", "subjects"])

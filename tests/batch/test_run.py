@@ -15,7 +15,8 @@ import recordings
 
 from popclass.batch import classify_folder, worker
 from popclass.batch.journal import NAME as JOURNAL
-from popclass.batch.journal import Journal, read_entries, to_line
+from popclass.batch.journal import Journal, read_entries
+from popclass.batch.lines import to_line
 from popclass.batch.result import BatchResult
 from popclass.batch.worker import extract_one
 from popclass.cli import main

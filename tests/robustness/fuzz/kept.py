@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from popclass.batch.journal import NAME, VERSION, Entry, Journal, seal
+from popclass.batch.journal import NAME, VERSION, Journal
+from popclass.batch.lines import Entry, seal
 from popclass.batch.manifest import notices
 from popclass.errors import ModelError, OutputError, UsageError
 from popclass.label_rules import LabelRules

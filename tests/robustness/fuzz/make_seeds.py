@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from popclass.batch.journal import to_line
+from popclass.batch.lines import to_line
 from popclass.features import FrontEnd
 from popclass.features.definitions import COEFFICIENTS, NAMES
 from popclass.info import RecordingInfo

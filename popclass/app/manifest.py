@@ -1,0 +1,128 @@
+"""Manifest of a project: read as `popclass batch` reads it, changed without losing rows and columns of others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from popclass.app.labels import without_missing
+from popclass.batch.manifest import COLUMNS, metadata_of, read_manifest, read_symptoms
+from popclass.errors import LabelError, UsageError
+from popclass.formats.csv_io import cell_text, csv_line, plain_path, read_columns
+from popclass.metadata import Metadata
+from popclass.report.guidance import check_symptom
+from popclass.utils.files import Stamp, write_synced
+from popclass.utils.text import one_line
+
+METADATA = ("subject", "site", "side", "recorded_at", "symptoms")
+LONGEST_SUBJECT = 200  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Metadata and symptoms of one recording, as the manifest has them."""
+
+    metadata: Metadata = field(default_factory=Metadata)
+    symptoms: tuple[str, ...] = ()
+
+
+class Manifest:
+    """Metadata of recordings, in a file that other programs may change.
+
+    Parameters
+    ----------
+    path : Path
+        It need not exist.
+    recordings_dir : Path
+        Folder of the recordings.
+    """
+
+    def __init__(self, path: Path, recordings_dir: Path) -> None:
+        self._path, self._recordings_dir = path, recordings_dir
+        self._read: tuple[object, dict[str, Described]] | None = None
+
+    def read(self, recordings: Sequence[str]) -> dict[str, Described]:
+        """Return metadata and symptoms of the recordings it names; raises LabelError if it cannot be used."""
+        key = (Stamp.of(self._path), tuple(recordings))
+        if self._read is None or self._read[0] != key:
+            found: dict[str, Described] = {}
+            table, _ = without_missing(self._path)
+            if table.exists():
+                metadata = read_manifest(table, self._recordings_dir, recordings, site=None)
+                symptoms = read_symptoms(table, self._recordings_dir, recordings, check_symptom)
+                found = {name: Described(each, symptoms.get(name, ())) for name, each in metadata.items()}
+            self._read = key, found
+        return self._read[1]
+
+    def change(self, recordings: Iterable[str], cells: Mapping[str, str]) -> None:
+        """Write cells into the rows of recordings; other rows and columns stay.
+
+        Parameters
+        ----------
+        recordings : iterable of str
+        cells : mapping of str to str
+            Result of `cells_of`.
+
+        Raises
+        ------
+        LabelError
+            If it cannot be read.
+        OutputError
+            If it cannot be written.
+        """
+        rows = self._rows()
+        columns = list(dict.fromkeys(["file", *(name for row in rows for name in row), *cells]))
+        by_path = {os.path.realpath(self._path.parent / row["file"]): row for row in rows}
+        for name in recordings:
+            path = os.path.realpath(self._recordings_dir / name)
+            if path not in by_path:
+                by_path[path] = {"file": plain_path(f"{self._recordings_dir.name}/{name}")}
+                rows.append(by_path[path])
+            by_path[path].update(cells)
+        lines = [csv_line(columns), *(csv_line([row.get(name) or None for name in columns]) for row in rows)]
+        write_synced(self._path, "".join(lines))
+
+    def _rows(self) -> list[dict[str, str]]:
+        if not self._path.exists():
+            return []
+
+        def check(shown: str, columns: Sequence[str]) -> None:
+            if "file" not in columns:
+                raise LabelError(f"{shown}: column file is missing; columns are {', '.join(COLUMNS)}")
+
+        return [dict(cells) for _, cells in read_columns(self._path, check)]
+
+
+def cells_of(changes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cells of a manifest for changed metadata.
+
+    Parameters
+    ----------
+    changes : mapping
+        Of `METADATA`; texts, None for what is not known, and a list of symptoms.
+
+    Raises
+    ------
+    UsageError
+        If a value is not allowed, or could not be read back.
+    """
+    if unknown := sorted(changes.keys() - set(METADATA)):
+        raise UsageError(f"'{one_line(str(unknown[0]))[:40]}' is no metadata: allowed are {', '.join(METADATA)}")
+    known: dict[str, Any] = {name: value or None for name, value in changes.items() if name != "symptoms"}
+    checked = Metadata(**known)  # refuses what is not allowed
+    found = {name: getattr(checked, name) or "" for name in known}
+    if checked.recorded_at is not None:
+        found["recorded_at"] = checked.recorded_at.isoformat()
+    if "symptoms" in changes:
+        symptoms = changes["symptoms"] or []
+        if not isinstance(symptoms, (list, tuple)) or not all(isinstance(each, str) for each in symptoms):
+            raise UsageError("symptoms must be a list of texts")
+        found["symptoms"] = ",".join(dict.fromkeys(map(check_symptom, symptoms)))
+    subject = found.get("subject", "")
+    if len(subject) > LONGEST_SUBJECT or not subject.isprintable():
+        raise UsageError(f"a subject has at most {LONGEST_SUBJECT} characters, all in one line")
+    metadata_of({name: cell_text(name, text) for name, text in found.items()})  # refuses what could not be read back
+    return found
