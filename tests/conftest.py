@@ -17,23 +17,6 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """With several processes, keep tests together that share what takes long to make."""
-    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
-        config.option.dist = "loadgroup"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of a module that use a fixture of the module into one group."""
-    for item in items:
-        if isinstance(item, pytest.Function):
-            used = item._fixtureinfo.name2fixturedefs.values()
-            if any(found[-1].scope in ("module", "class") for found in used if found):
-                item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
 def _beside_checkout(name: str, variable: str) -> Path:
     """Return a folder of files that are not in the repository, or skip the test."""
     folder = Path(os.environ.get(variable, Path(__file__).resolve().parents[2] / "shared" / name))

@@ -23,7 +23,7 @@ TABLES = ("events.csv", "bursts.csv", "recordings.csv")
 TRACKS = {"audacity.zip": ("audacity", TRACK_END), "raven.zip": ("raven", RAVEN_END)}
 LINES, MODEL = "events.jsonl", "model"
 KINDS = (*TABLES, TABLE, LINES, *TRACKS, MODEL)
-NO_RESULTS = "there are no results yet; add a recording first"
+NO_RESULTS = "there are no results yet; add a recording, or wait until it is classified"
 _CSV = "text/csv; charset=utf-8"
 
 

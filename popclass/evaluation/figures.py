@@ -52,6 +52,7 @@ def new_figure(width: float, height: float) -> Figure:
 def save_figure(made: Figure, path: Path) -> None:
     """Write a figure as PNG and, beside it, as PDF with its fonts as fonts, so that its text can be searched."""
     made.savefig(path, dpi=DPI, format="png", metadata={"Software": None})
+    made.set_layout_engine("none")  # the places are known now; finding them takes longer than drawing
     with rc_context({"pdf.fonttype": 42}):
         made.savefig(path.with_suffix(".pdf"), dpi=2 * DPI, format="pdf", metadata={"CreationDate": None})
 
