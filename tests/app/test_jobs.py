@@ -29,50 +29,46 @@ def until(holds):
         time.sleep(0.02)
 
 
-def test_results_come_before_the_sounds_of_all_recordings(project, monkeypatch):
-    """Whoever drops one recording into a large project sees it before the queue and the map are made anew."""
-    shown, load = [], module.load_sounds
-    jobs = Jobs(project)
+@pytest.fixture
+def jobs(project, monkeypatch):
+    """The work for a project, with what it had found each time before the sounds of all recordings were made."""
+    made, load = Jobs(project), module.load_sounds
+    made.seen = []
 
     def noted(*arguments, **options):
-        shown.append((set(jobs.found.rows), set(jobs.found.results), jobs.found.sounds is None))
+        made.seen.append(made.found)
         return load(*arguments, **options)
 
     monkeypatch.setattr(module, "load_sounds", noted)
+    yield made
+    made.stop()
+
+
+def test_results_come_before_the_sounds_of_all_recordings(project, jobs):
+    """Whoever drops one recording into a large project sees it before the queue and the map are made anew."""
     add(project, "a.wav", 1)
     jobs.start()
-    try:
-        until(lambda: jobs.found.sounds is not None)
-        first = jobs.found.sounds
-        add(project, "b.wav", 2)
-        until(lambda: jobs.found.sounds is not first)
-    finally:
-        jobs.stop()
-    assert shown == [({"a.wav"}, {"a.wav"}, True), ({"a.wav", "b.wav"}, {"a.wav", "b.wav"}, False)]
+    until(lambda: jobs.found.sounds is not None)
+    first = jobs.found.sounds
+    add(project, "b.wav", 2)
+    until(lambda: jobs.found.sounds is not first)
+    assert [(set(found.rows), set(found.results), found.sounds) for found in jobs.seen] == [
+        ({"a.wav"}, {"a.wav"}, None),
+        ({"a.wav", "b.wav"}, {"a.wav", "b.wav"}, first),
+    ]
     assert set(jobs.found.sounds.results) == set(jobs.found.results) == {"a.wav", "b.wav"}
     assert jobs.found.results["a.wav"].events
 
 
-def test_results_of_two_models_are_never_shown_together(project, tmp_path, monkeypatch):
+def test_results_of_two_models_are_never_shown_together(project, jobs, tmp_path):
     own = recordings.make_model(tmp_path / "own.onnx")
-    shown, load = [], module.load_sounds
-    jobs = Jobs(project)
-
-    def noted(*arguments, **options):
-        shown.append(jobs.found.model.sha256)
-        return load(*arguments, **options)
-
-    monkeypatch.setattr(module, "load_sounds", noted)
     add(project, "a.wav", 1)
     jobs.start()
-    try:
-        until(lambda: jobs.found.sounds is not None)
-        before = jobs.found.model.sha256
-        project.model_path("own").write_bytes(own.read_bytes())
-        project.use_model("own")
-        add(project, "b.wav", 2)
-        jobs.classify()
-        until(lambda: jobs.found.model.sha256 != before)
-    finally:
-        jobs.stop()
-    assert set(shown) == {before}  # the new model's results came all at once
+    until(lambda: jobs.found.sounds is not None)
+    before = jobs.found.model.sha256
+    project.model_path("own").write_bytes(own.read_bytes())
+    project.use_model("own")
+    add(project, "b.wav", 2)
+    jobs.classify()
+    until(lambda: jobs.found.model.sha256 != before)
+    assert {found.model.sha256 for found in jobs.seen} == {before}  # the results of the new model came all at once
