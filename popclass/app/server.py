@@ -199,7 +199,6 @@ class _Server:
     async def _begin_take(self, request: Request) -> Response:
         content = await read_json(request)
         rate = content.pop("sample_rate", None)
-        content.pop("settings", None)
         await self._make_room()
         take = await run_in_threadpool(uploads.Take, self._project, rate, content, uploads.now())
         self._takes[take.id] = take

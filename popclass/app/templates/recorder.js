@@ -68,10 +68,8 @@ async function startRecording() {
 async function beginTake(stream) {
   const context = await openContext(stream);
   const track = stream.getAudioTracks()[0];
-  const settings = track.getSettings();
-  const kept = Object.fromEntries(Object.keys(PROCESSING).map((name) => [name, settings[name] === undefined ? null : settings[name]]));
-  const { id } = await postJson("api/takes", { sample_rate: context.sampleRate, ...knownAbout(), settings: kept });
-  const take = { stream, context, id, rate: context.sampleRate, frames: 0, sent: 0, waiting: [], line: settingsLine(settings), ended: false, sending: false, loud: false };
+  const { id } = await postJson("api/takes", { sample_rate: context.sampleRate, ...knownAbout() });
+  const take = { stream, context, id, rate: context.sampleRate, frames: 0, sent: 0, waiting: [], line: settingsLine(track.getSettings()), ended: false, sending: false, loud: false };
   take.node = new AudioWorkletNode(context, "recorder", { numberOfOutputs: 0 });
   take.node.port.onmessage = (event) => onRecorder(take, event.data);
   take.node.onprocessorerror = () => stopRecording("Recording failed.");
