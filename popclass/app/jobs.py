@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Event as Flag
@@ -76,6 +76,8 @@ class Found:
         That classified them; None before the first one.
     sounds : Sounds or None
         Of all recordings together, so later than the results of new ones; None before that.
+    made : int
+        Number of times that the sounds were made anew.
     """
 
     stamps: Mapping[str, Stamp] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class Found:
     results: Mapping[str, RecordingResult] = field(default_factory=dict)
     model: Model | None = None
     sounds: Sounds | None = None
+    made: int = 0
 
 
 class Jobs:
@@ -236,7 +239,7 @@ class Jobs:
     def _classify(self, stamps: Mapping[str, Stamp]) -> None:
         project = self._project
         if not stamps:
-            self.found = Found()
+            self.found = Found(made=self.found.made)
             return
         self._show(Work("classify", "classifying", 0, len(stamps)))
         try:
@@ -263,7 +266,7 @@ class Jobs:
             rows = {row.recording: row for row in batch.recordings}
             results = {name: each for name, each in results.items() if name in stamps}  # no links to other places
             sounds = load_sounds(project.folder, model, results, before=self.found.sounds)
-            self.found = Found(stamps, rows, results, model, sounds)
+            self.found = Found(stamps, rows, results, model, sounds, self.found.made + 1)
         finally:
             self._show(Work())
 
@@ -278,8 +281,12 @@ class Jobs:
         if new:
             rows = {name: RecordingRow.from_result(each) for name, each in new.items()}
             now = {name: stamps[name] for name in new}
-            self.found = Found(
-                {**found.stamps, **now}, {**found.rows, **rows}, {**found.results, **new}, model, found.sounds
+            self.found = replace(
+                found,
+                stamps={**found.stamps, **now},
+                rows={**found.rows, **rows},
+                results={**found.results, **new},
+                model=model,
             )
 
     def _results_stamp(self) -> Stamp:

@@ -108,7 +108,7 @@ class State:
                 | {"labelled": labelled.get(name, 0), "waiting": found.stamps.get(name) != waiting[name]}
                 for name in waiting
             ],
-            "sounds": found.sounds is not None,
+            "sounds": 0 if found.sounds is None else found.made,
             "work": self.work(),
             "errors": list(dict.fromkeys(errors)),
             "candidate": candidate,

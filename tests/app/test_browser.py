@@ -306,6 +306,18 @@ def test_recording_survives_pause(page, project):
     assert f"as {new.name}" in text(page, "recorded")
 
 
+def test_map_of_new_recording(page, project):
+    """An open map takes in what was added, though its row in the results comes first."""
+    folder, _ = project
+    go(page, "map")
+    drawn = "return Number(document.getElementById('map').dataset.drawn)"
+    number = until(page, drawn)
+    recordings.write(folder / "recordings" / "later.wav", SOUNDS, seed=21, seconds=4.0)
+    until(page, f"{drawn} > {number}")
+    (folder / "recordings" / "later.wav").unlink()
+    until(page, f"{drawn} === {number}")
+
+
 def test_map_group(page, project):
     """All sounds in view get a label after a question, and lose it by undo; by keys alone."""
     folder, _ = project

@@ -14,8 +14,7 @@ async function openMap() {
   const empty = !hasSounds();
   for (const each of document.querySelectorAll("#tab-map [data-sounds]")) each.hidden = empty;
   if (empty) return sayNoSounds(byId("map-text"));
-  const sounds = state.recordings.map((known) => [known.name, known.events, known.status === "ok", known.subject]);
-  const signature = JSON.stringify([sounds, state.model, state.labels]);
+  const signature = JSON.stringify([state.sounds, state.labels]);
   // Labels that were given here are on the map already; others make it read again.
   const own = saver.saved !== map.saved;
   map.saved = saver.saved;
