@@ -29,9 +29,9 @@ class Json(JSONResponse):
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-def refusal(text: str, status: int) -> Response:
-    """Return an answer with an error in one line."""
-    return Json({"error": one_line(text)}, status, _ERROR_POLICY)
+def refusal(text: str, status: int, **more: Any) -> Response:
+    """Return an answer with an error in one line, and with more values for a script."""
+    return Json({"error": one_line(text), **more}, status, _ERROR_POLICY)
 
 
 def on_error(request: Request, error: Exception) -> Response:

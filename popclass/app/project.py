@@ -33,7 +33,7 @@ from popclass.app.labels import LabelTable, with_rows
 from popclass.app.manifest import Described, Manifest, cells_of
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.batch.files import find_recordings
-from popclass.errors import OutputError, UsageError
+from popclass.errors import LabelError, OutputError, UsageError
 from popclass.formats.csv_io import plain_path
 from popclass.info import RecordingInfo
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
@@ -255,13 +255,16 @@ class Project:
         Raises
         ------
         UsageError
-            If a recording or a time is not allowed.
+            If a recording, a time or a label is not allowed.
         LabelError
-            If a label cannot be a class, or the table on disk cannot be used.
+            If the table on disk cannot be used.
         OutputError
             If the table cannot be written; the labels are as before then.
         """
-        check_class_names({label: (1, f"the label of {one_line(name)}") for name, *_, label in rows if label})
+        try:
+            check_class_names({label: (1, f"the label of {one_line(name)}") for name, *_, label in rows if label})
+        except LabelError as error:
+            raise UsageError(str(error)) from None
         if any(len(label) > LONGEST_LABEL for *_, label in rows):
             raise UsageError(f"a label has at most {LONGEST_LABEL} characters")
         by_recording: dict[Path, list[LabelRow]] = {}

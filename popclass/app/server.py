@@ -240,7 +240,10 @@ class _Server:
     async def _save_labels(self, request: Request) -> Response:
         rows = (await read_json(request)).get("rows")
         observer = observer_of(request)
-        counts = await run_in_threadpool(self._state.save_labels, rows, observer)
+        try:
+            counts = await run_in_threadpool(self._state.save_labels, rows, observer)
+        except UsageError as error:  # these rows can never be saved; a broken table or a full disk can be mended
+            return refusal(str(error), 400, final=True)
         self._jobs.changed()
         return Json({"saved": len(rows or []), "labels": counts})
 

@@ -227,4 +227,5 @@ def queue_data(selection: Selection, labels: Path, clip_url: Callable[[str, int]
         start_s = clip_range(event)[0] / event.sample_rate
         return {"clip": clip_url(sound.recording, event.event), "clipStart": rounded(start_s, 6), "gain": None}
 
-    return {**page_data(selection, labels, clip_of), "labels": labels.name}
+    # names of recordings as everywhere in the app: relative to their folder
+    return {**page_data(selection, selection.folder / labels.name, clip_of), "labels": labels.name}

@@ -16,7 +16,7 @@ from popclass.app.jobs import Found, Jobs
 from popclass.app.manifest import Described
 from popclass.app.project import CANDIDATE, Project, Row
 from popclass.app.sounds import Sounds, queue_data
-from popclass.errors import LabelError, PopclassError, UsageError
+from popclass.errors import PopclassError, UsageError
 from popclass.formats.csv_io import RecordingRow
 from popclass.labels.records import UNSURE, LabelledRecording
 from popclass.metadata import SIDES
@@ -213,7 +213,7 @@ class State:
 
     def save_labels(self, rows: Any, observer: str) -> dict[str, int]:
         """Save labels, and return the number of each kind; raises as `Project.label`."""
-        found = [_row(each, self._project) for each in rows] if isinstance(rows, list) else _wrong()
+        found = [_row(each) for each in rows] if isinstance(rows, list) else _wrong()
         known = self._jobs.found.rows
         for name, start, _, label in found:
             length = known[name].info.duration_s if name in known else None
@@ -246,19 +246,16 @@ def _wrong() -> NoReturn:
     raise UsageError("rows must be a list of [recording, start, end, label]")
 
 
-def _row(row: Any, project: Project) -> Row:
-    """Return a row of labels that the page sent; names may be relative to the project, as in the table."""
+def _row(row: Any) -> Row:
+    """Return a row of labels that a page sent."""
     if not isinstance(row, list) or len(row) != 4 or not isinstance(row[0], str) or not isinstance(row[3], str):
         _wrong()
     name, start, end, label = row
-    inside = f"{project.recordings_dir.name}/"
-    if name.startswith(inside) and not (project.recordings_dir / name).exists():
-        name = name.removeprefix(inside)
     try:
         first = float(start)
         last = first if end in ("", None) else float(end)
     except (TypeError, ValueError, OverflowError):
-        raise LabelError(f"{name[:80]}: times must be seconds") from None
+        raise UsageError(f"{one_line(name)[:80]}: times must be seconds") from None
     if not isfinite(first) or not isfinite(last):
-        raise LabelError(f"{name[:80]}: times must be seconds")
+        raise UsageError(f"{one_line(name)[:80]}: times must be seconds")
     return name, first, last, label

@@ -271,6 +271,23 @@ def test_label_not_saved(page, project):
     assert [row for row in rows(folder) if row["label"]] == []
 
 
+def test_label_refused(page, project):
+    """A label that can never be saved is announced, and does not hold up the others."""
+    folder, _ = project
+    gone = recordings.write(folder / "recordings" / "gone.wav", SOUNDS, seed=31, seconds=4.0)
+    go(page, "map")
+    until(page, "return state.recordings.some((known) => known.name === 'gone.wav' && !known.waiting) && state.sounds")
+    gone.unlink()
+    page.execute_script("saver.post([['gone.wav', 1, 1.1, 'other'], ['a.wav', 1, 1.1, 'other']])")
+    until(page, "return document.getElementById('saved').textContent.includes('1 label was refused')")
+    assert "gone.wav" in text(page, "saved")
+    assert [row["label"] for row in rows(folder)] == ["other"]
+    assert page.execute_script("return saver.rows.size") == 0
+    page.execute_script("saver.post([['gone.wav', 1, 1.1, 'snapping'], ['a.wav', 1, 1.1, '']])")
+    until(page, "return saver.rows.size === 0 && !saver.sending")
+    assert [row for row in rows(folder) if row["label"]] == []
+
+
 def test_evaluation_report(page, project):
     """The report of an evaluation is shown with its pictures, and no name in it is HTML."""
     go(page, "map")

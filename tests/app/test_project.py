@@ -7,7 +7,7 @@ import pytest
 import recordings
 
 from popclass.app.project import Project
-from popclass.errors import LabelError, OutputError, UsageError
+from popclass.errors import OutputError, UsageError
 from popclass.labels import read_labels
 
 
@@ -123,7 +123,7 @@ def test_label_wrong_time(project, row):
 
 @pytest.mark.parametrize("label", ["uncertain", "a b", "=1+1", "nan"])
 def test_label_wrong_name(project, label):
-    with pytest.raises(LabelError):
+    with pytest.raises(UsageError, match="the label of "):
         project.label([("a.wav", 0.2, 0.25, label)])
     assert not project.labels_path().exists()
 

@@ -153,6 +153,22 @@ def test_map_names_every_sound(app):
     assert len(found["x"]) == len(found["y"]) == len(found["recording"]) == 2 * len(SOUNDS)
 
 
+def test_label_of_nested_recording(app, folder):
+    """A folder among the recordings may have any name: that of their own folder, too."""
+    nested = recordings.write(folder / "recordings" / "recordings" / "a b.wav", SOUNDS, seed=3, seconds=4.0)
+    app.classified(4)
+    known = app.label_data()["recordings"]
+    assert all(each["file"] == each["name"] for each in known)
+    for name in ("a b.wav", "recordings/a b.wav"):
+        assert app.post("api/labels", {"rows": [[name, 0.5, 0.6, "snapping"]]})["saved"] == 1
+    found = read_labels(folder / "labels.csv").recordings
+    assert [each.name for each in found] == ["recordings/a b.wav", "recordings/recordings/a b.wav"]
+    for name in ("a b.wav", "recordings/a b.wav"):
+        app.post("api/labels", {"rows": [[name, 0.5, None, ""]]})
+    nested.unlink()
+    app.classified(3)
+
+
 def test_label_then_queue(app, folder):
     event = app.events("a b.wav")[0]
     assert app.post("api/labels", {"rows": [["a b.wav", event["start_s"], event["end_s"], "snapping"]]})["saved"] == 1

@@ -1,5 +1,6 @@
 // Labels saved by a server, where the page has an address for them (`data.save`). A label is kept here, and in the storage
-// of the browser, until the server has answered that it is on its disk.
+// of the browser, until the server has answered that it is on its disk. One that the server refuses for good, such as that
+// of a recording that was deleted, is told and left out, so that it does not hold up the others.
 
 const RETRY_MS = 2000;
 const ANSWER_MS = 20000;
@@ -7,6 +8,7 @@ const UNSAVED = "popclass:unsaved:" + (data.place || data.key) + (data.save || "
 
 const saver = {
   rows: new Map(), // not saved yet, by file and time
+  refused: new Map(), // never to be saved, with the reason
   sending: false,
   failure: "",
   saved: 0, // since the page was opened
@@ -14,7 +16,10 @@ const saver = {
 
   // Rows of file, start, end and label; an empty label removes the one that is there.
   post(rows) {
-    for (const row of rows) this.rows.set(keyOf(row), row.slice(0, 4));
+    for (const row of rows) {
+      this.rows.set(keyOf(row), row.slice(0, 4));
+      this.refused.delete(keyOf(row));
+    }
     this.keep();
     this.send();
   },
@@ -27,17 +32,13 @@ const saver = {
   async send() {
     if (this.sending || !this.rows.size) return;
     this.sending = true;
+    this.failure = "";
     const rows = [...this.rows.values()];
     try {
-      const request = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ rows: rows }) };
-      const answer = await fetch(data.save, { ...request, signal: AbortSignal.timeout(ANSWER_MS) });
-      if (!answer.ok) throw new Error(await reasonOf(answer));
-      // A label that was changed in the meantime is still to be sent.
-      for (const row of rows) if (this.rows.get(keyOf(row)) === row) this.rows.delete(keyOf(row));
-      this.saved += rows.length;
-      this.failure = "";
+      await this.put(rows);
     } catch (error) {
-      this.failure = error.name === "TypeError" || error.name === "TimeoutError" ? "popclass does not answer" : error.message;
+      if (!error.final) this.failure = error.message;
+      else await this.putEach(rows);
     }
     this.sending = false;
     this.keep();
@@ -48,20 +49,57 @@ const saver = {
     }
   },
 
+  // Save rows and forget them; a label that was changed in the meantime is still to be sent.
+  async put(rows) {
+    const request = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ rows: rows }) };
+    let answer;
+    try {
+      answer = await fetch(data.save, { ...request, signal: AbortSignal.timeout(ANSWER_MS) });
+    } catch (error) {
+      throw new Error("popclass does not answer");
+    }
+    if (!answer.ok) throw await errorOf(answer);
+    for (const row of rows) this.settle(row);
+    this.saved += rows.length;
+  },
+
+  // Save rows one by one, since one of them is refused.
+  async putEach(rows) {
+    for (const row of rows) {
+      try {
+        await this.put([row]);
+      } catch (error) {
+        if (!error.final) {
+          this.failure = error.message;
+          return;
+        }
+        this.settle(row);
+        this.refused.set(keyOf(row), { row: row, reason: error.message });
+      }
+    }
+  },
+
+  settle(row) {
+    if (this.rows.get(keyOf(row)) === row) this.rows.delete(keyOf(row));
+  },
+
   draw() {
     const place = byId("saved");
-    const waiting = count(this.rows.size, "label is", "labels are");
-    place.hidden = !this.rows.size && !this.saved;
-    place.className = this.failure ? "flag emergency" : "small";
-    place.setAttribute("role", this.failure ? "alert" : "status");
-    if (!this.failure) {
+    const lost = [...this.rows.values(), ...[...this.refused.values()].map((each) => each.row)];
+    const bad = this.failure || this.refused.size;
+    place.hidden = !lost.length && !this.saved;
+    place.className = bad ? "flag emergency" : "small";
+    place.setAttribute("role", bad ? "alert" : "status");
+    if (!bad) {
       place.textContent = this.rows.size ? "Saving …" : this.saved ? "Saved: all labels are on disk." : "";
       return;
     }
     const button = make("button", "Save them as a file", { type: "button" });
     const filled = (row) => [...row, ...Array(COLUMNS.length - row.length).fill("")];
-    button.addEventListener("click", () => saveFile("unsaved.labels.csv", csvOf([...this.rows.values()].map(filled))));
-    const text = "Not saved: " + waiting + " not on disk, since " + this.failure + ". Trying again; keep this page open. ";
+    button.addEventListener("click", () => saveFile("unsaved.labels.csv", csvOf(lost.map(filled))));
+    const text = this.failure
+      ? "Not saved: " + count(lost.length, "label is", "labels are") + " not on disk, since " + this.failure + ". Trying again; keep this page open. "
+      : "Not saved: " + count(lost.length, "label was", "labels were") + " refused, since " + [...this.refused.values()].at(-1).reason + ". All others are on disk. ";
     if (place.firstChild && place.firstChild.textContent === text) return; // a screen reader says it once
     place.replaceChildren(make("strong", text), button);
   },
@@ -74,14 +112,14 @@ const saver = {
   },
 };
 
-// The clear line of a server that refuses a request.
+// The clear line of a server that refuses a request; `final` if trying again cannot help.
+async function errorOf(answer) {
+  const content = await answer.json().catch(() => ({}));
+  return Object.assign(new Error(content.error || "the answer was " + answer.status), { final: content.final });
+}
+
 async function reasonOf(answer) {
-  const text = await answer.text();
-  try {
-    return JSON.parse(text).error || text;
-  } catch (error) {
-    return "the answer was " + answer.status;
-  }
+  return (await errorOf(answer)).message;
 }
 
 // The rows that turn the labels `before` into those `after`; both are maps by file and time.
