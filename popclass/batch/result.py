@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -48,7 +48,8 @@ class Labeler:
     """Labels of the recordings of a batch, assigned as soon as their timeline is complete.
 
     A recording without a subject has a timeline of its own, so it is labelled while other processes work on the next
-    ones. Recordings with a subject wait until all recordings are there.
+    ones. Recordings with a subject wait until all of this subject are there. Those of an earlier run come last, unless
+    there are new ones of their subject.
 
     Parameters
     ----------
@@ -97,27 +98,53 @@ class Labeler:
             class_frequencies=class_frequencies,
         )
         self._postprocess([], [])  # refuses wrong options before the work starts
-        self._pending: list[Analysis] = []
+        self._waiting = defaultdict[str | None, list[Analysis]](list)  # by subject
+        self._missing = defaultdict[str | None, set[str]](set)  # recordings that are not there yet, by subject
+        for name, known in metadata.items():
+            self._missing[known.subject].add(name)
         self._rows: dict[str, RecordingRow] = {}
         self._events: dict[str, str] = {}
         self._bursts: dict[str, str] = {}
         self._frequencies: dict[str, Mapping[str, float]] = {}
         self.fingerprints: dict[str, Fingerprint] = {}
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Add recordings that were processed."""
-        alone: list[Analysis] = []
+    def keep(self, entries: Iterable[Entry]) -> None:
+        """Add recordings of an earlier run."""
         for entry in entries:
             name = entry.analysis.info.name
             self.fingerprints[name] = entry.fingerprint
-            (alone if self._metadata[name].subject is None else self._pending).append(entry.analysis)
+            self._waiting[self._subject(name)].append(entry.analysis)
+            self._missing[self._subject(name)].discard(name)
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Add recordings that were processed."""
+        alone: list[Analysis] = []
+        arrived: list[str] = []
+        for entry in entries:
+            name = entry.analysis.info.name
+            self.fingerprints[name] = entry.fingerprint
+            (alone if self._subject(name) is None else self._waiting[self._subject(name)]).append(entry.analysis)
+            arrived.append(name)
         self._label(alone)
+        self._label_complete(arrived)
 
     def fail(self, reasons: Mapping[str, str]) -> None:
         """Add recordings, or folders of them, that could not be used, with the reason."""
         for name, reason in reasons.items():
             info = self._metadata.get(name, Metadata(extra=self._extra)).apply(RecordingInfo(name))
             self._rows[name] = RecordingRow(info, FAILED, reason)
+        self._label_complete(reasons)
+
+    def _subject(self, name: str) -> str | None:
+        return self._metadata[name].subject if name in self._metadata else None
+
+    def _label_complete(self, arrived: Iterable[str]) -> None:
+        """Label the subjects of which the last recordings have arrived."""
+        for name in arrived:
+            subject = self._subject(name)
+            self._missing[subject].discard(name)
+            if subject is not None and not self._missing[subject]:
+                self._label(self._waiting.pop(subject, ()))
 
     def finish(self, warnings: Mapping[str, str]) -> tuple[RecordingRow, ...]:
         """Label the recordings that wait, and return a row for every recording in the order of their paths.
@@ -127,7 +154,7 @@ class Labeler:
         warnings : mapping of str to str
             Further warnings, by recording.
         """
-        self._label(self._pending)
+        self._label(chain.from_iterable(self._waiting.values()))
         for name, warning in warnings.items():
             info = self._rows[name].info
             self._rows[name] = replace(self._rows[name], info=replace(info, warnings=(*info.warnings, warning)))

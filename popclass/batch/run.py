@@ -265,6 +265,7 @@ def _process_all(
     """Process what the journal does not hold, and label what can be; return the number that it holds."""
     kept = {name: entry for name, entry in journal.entries.items() if entry.stamp == stamps.get(name)}
     pending = {name: stamp for name, stamp in stamps.items() if name not in kept}
+    labeler.keep(kept.values())
     counter = ProgressCounter(pending, resumed=len(kept), report=progress)
 
     def note(outcomes: list[Outcome]) -> None:
@@ -274,5 +275,4 @@ def _process_all(
 
     if pending:
         process(pending, note)
-    labeler.add(kept.values())  # a caller who waits for new results gets them before these
     return len(kept), counter.now

@@ -278,12 +278,12 @@ def test_label_refused(page, project):
     go(page, "map")
     until(page, "return state.recordings.some((known) => known.name === 'gone.wav' && !known.waiting) && state.sounds")
     gone.unlink()
-    page.execute_script("saver.post([['gone.wav', 1, 1.1, 'other'], ['a.wav', 1, 1.1, 'other']])")
+    page.execute_script("saver.post([['gone.wav', 1, 1.1, 'other'], ['b.wav', 1, 1.1, 'other']])")
     until(page, "return document.getElementById('saved').textContent.includes('1 label was refused')")
     assert "gone.wav" in text(page, "saved")
     assert [row["label"] for row in rows(folder)] == ["other"]
     assert page.execute_script("return saver.rows.size") == 0
-    page.execute_script("saver.post([['gone.wav', 1, 1.1, 'snapping'], ['a.wav', 1, 1.1, '']])")
+    page.execute_script("saver.post([['gone.wav', 1, 1.1, 'snapping'], ['b.wav', 1, 1.1, '']])")
     until(page, "return saver.rows.size === 0 && !saver.sending")
     assert [row for row in rows(folder) if row["label"]] == []
 

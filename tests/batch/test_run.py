@@ -145,6 +145,25 @@ def test_classify_folder_new_results_first(two, model, tmp_path):
     assert shown == ["3.wav", "1.wav", "2.wav"]
 
 
+def test_classify_folder_new_results_of_a_subject_first(two, model, tmp_path):
+    """Recordings of one subject are labelled together, those of others last; the tables are those of a fresh run."""
+    table = manifest(two, "file,subject", "1.wav,A", "2.wav,B", "3.wav,B", "broken.wav,B")
+    (two / "3.wav").write_bytes((two / "1.wav").read_bytes())
+    (two / "broken.wav").write_bytes(b"no sound")
+    late = two / "3.wav"
+    content = late.read_bytes()
+    late.write_bytes(b"no sound")
+    classify_folder(two, tmp_path / "out", model=model, manifest=table)
+    late.write_bytes(content)
+    shown = []
+    kept = classify_folder(
+        two, tmp_path / "out", model=model, manifest=table, on_result=lambda result: shown.append(result.recording)
+    )
+    assert shown == ["2.wav", "3.wav", "1.wav"]
+    fresh = classify_folder(two, tmp_path / "fresh", model=model, manifest=table)
+    assert same_tables(kept.results_dir, fresh.results_dir)
+
+
 def test_classify_folder_interrupted(done, archive, model, tmp_path, monkeypatch):
     def interrupted(path, *rest, name, **options):
         if name == "day 1/take3.wav":

@@ -10,17 +10,27 @@ function takeClasses() {
   data.classes.splice(0, Infinity, ...state.classes);
   CHOICES.splice(0, Infinity, ...state.classes, UNSURE);
   data.keys = state.keys;
-  byId("key-list").replaceChildren();
-  listKeys([...KEYS, ...mapKeys()].filter(([, shown]) => shown));
 }
 
-const KEYS = [[["?"], "?", "this help", () => byId("keys").showModal()]];
+// The keys of the part that is open.
+function openKeys() {
+  return state && isOpen("map") ? [...KEYS, ...mapKeys()] : KEYS;
+}
+
+function showKeys() {
+  if (isOpen("label") && showQueueKeys()) return;
+  byId("key-list").replaceChildren();
+  listKeys(openKeys().filter(([, shown]) => shown));
+  byId("keys").showModal();
+}
+
+const KEYS = [[["?"], "?", "this help", showKeys]];
 
 function onKey(event) {
   if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
   // The question of the map answers to Enter and Escape only.
   if (!byId("map-confirm").hidden && event.key !== "Escape") return;
-  runKey(event, state && isOpen("map") ? [...KEYS, ...mapKeys()] : KEYS);
+  runKey(event, openKeys());
 }
 
 // What the server could not do, word for word.
@@ -51,12 +61,13 @@ function begin() {
   beginRecorder();
   beginDrop();
   beginResults();
+  beginQueue();
   beginMap();
   beginTrain();
   stateWatchers.push(drawState);
   saver.begin();
   saver.watchers.push(refresh);
-  byId("help").addEventListener("click", () => byId("keys").showModal());
+  byId("help").addEventListener("click", showKeys);
   document.addEventListener("keydown", onKey);
   const redraw = () => isOpen("map") && redrawMap();
   window.addEventListener("resize", redraw);

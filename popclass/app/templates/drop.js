@@ -15,6 +15,7 @@ function nameOf(file) {
 }
 
 function addFiles(files) {
+  if (!uploads.running) uploads.failed = []; // those of an earlier drop were told
   const about = readAbout();
   uploads.queue.push(...files.map((file) => ({ file: file, about: about })));
   uploads.total += files.length;

@@ -35,7 +35,7 @@ async function openMap() {
 
 // Coordinates become shares of the larger side, so that distances keep their meaning.
 function takeMap(found) {
-  const names = map.data && map.data.ids.length === found.x.length ? map.selected : new Set();
+  const kept = map.data ? [...map.selected].map((at) => soundKey(map.data, at)) : [];
   const [left, right] = extent(found.x);
   const [low, high] = extent(found.y);
   const size = Math.max(right - left, high - low) || 1;
@@ -43,11 +43,22 @@ function takeMap(found) {
   found.py = Float32Array.from(found.y, (value) => 0.5 - (value - (low + high) / 2) / size);
   found.ids = found.event;
   map.data = found;
-  map.selected = names;
+  const places = placesOf(found);
+  map.selected = new Set(kept.map((key) => places.get(key)).filter((at) => at !== undefined));
   map.point = -1;
+  byId("map-point").textContent = "";
   byId("map-open").hidden = byId("closeup").hidden = true;
   groupMap();
   redrawMap();
+}
+
+// Sounds are found again by their recording and number after the map was read anew.
+function soundKey(found, at) {
+  return found.recordings[found.recording[at]] + "\n" + found.event[at];
+}
+
+function placesOf(found) {
+  return new Map(found.event.map((event, at) => [soundKey(found, at), at]));
 }
 
 function extent(values) {
@@ -406,10 +417,8 @@ function setMine(pairs, isUndo) {
 function undoMap() {
   const last = map.history.pop();
   if (!last) return;
-  // After the map was read again, the sounds of the step are found by their recording and number.
-  const key = (found, at) => found.recordings[found.recording[at]] + "\n" + found.event[at];
-  const places = last.data === map.data ? null : new Map(Array.from(map.data.px, (value, at) => [key(map.data, at), at]));
-  const pairs = last.pairs.map(([at, label]) => [places ? places.get(key(last.data, at)) : at, label]).filter(([at]) => at !== undefined);
+  const places = placesOf(map.data);
+  const pairs = last.pairs.map(([at, label]) => [places.get(soundKey(last.data, at)), label]).filter(([at]) => at !== undefined);
   setMine(pairs, true);
   byId("map-point").textContent = "Undone: " + count(pairs.length, "label", "labels") + ".";
 }

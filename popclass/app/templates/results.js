@@ -142,7 +142,11 @@ function drawOpened() {
   byId("own-tab").hidden = !known || known.status !== "ok";
   byId("previous").disabled = at <= 0;
   byId("next").disabled = at < 0 || at >= results.shown.length - 1;
-  if (!known) byId("opened-text").textContent = "There is no such recording in this project.";
+  if (!known) {
+    byId("opened-text").textContent = "There is no such recording in this project" + (state.work.kind ? " yet: new ones are looked for once the work above is done." : ".");
+    results.loaded = "";
+    closeFrame(byId("report-frame"));
+  }
   else if (known.status !== "ok") byId("opened-text").textContent = (STATUS[known.status] || known.status) + (known.reason ? ": " + known.reason : "");
   else if (results.loaded !== resultOf(known) && !known.waiting) {
     results.loaded = resultOf(known);

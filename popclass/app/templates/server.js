@@ -83,7 +83,7 @@ const WORK = { classify: "Classifying", train: "Training", evaluate: "Evaluating
 
 function drawWork(work) {
   const busy = Boolean(work && work.kind);
-  byId("work").hidden = !busy;
+  byId("work").classList.toggle("idle", !busy); // its line stays, so that the page does not jump
   if (!busy) return;
   const bar = byId("work-bar");
   if (work.total) {

@@ -3,7 +3,7 @@
 const STORAGE = "popclass:suggest:" + data.place;
 const LONGEST_HISTORY = 200;
 const MOST_LISTED = 1000;
-const ALL_LABELLED = data.save ? " All sounds are labelled." : " All sounds are labelled: save the labels (d).";
+const ALL_LABELLED = data.save ? " All sounds of this page are labelled: n chooses others." : " All sounds are labelled: save the labels (d).";
 const PAUSE_MS = 250; // between similar sounds that are played one after the other
 
 const current = { at: 0, selected: null, offered: [] };
