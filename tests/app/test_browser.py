@@ -272,20 +272,22 @@ def test_label_not_saved(page, project):
 
 
 def test_label_refused(page, project):
-    """A label that can never be saved is announced, and does not hold up the others."""
-    folder, _ = project
-    gone = recordings.write(folder / "recordings" / "gone.wav", SOUNDS, seed=31, seconds=4.0)
-    go(page, "map")
-    until(page, "return state.recordings.some((known) => known.name === 'gone.wav' && !known.waiting) && state.sounds")
-    gone.unlink()
-    page.execute_script("saver.post([['gone.wav', 1, 1.1, 'other'], ['b.wav', 1, 1.1, 'other']])")
-    until(page, "return document.getElementById('saved').textContent.includes('1 label was refused')")
-    assert "gone.wav" in text(page, "saved")
-    assert [row["label"] for row in rows(folder)] == ["other"]
-    assert page.execute_script("return saver.rows.size") == 0
-    page.execute_script("saver.post([['gone.wav', 1, 1.1, 'snapping'], ['b.wav', 1, 1.1, '']])")
-    until(page, "return saver.rows.size === 0 && !saver.sending")
-    assert [row for row in rows(folder) if row["label"]] == []
+    """Labels of a deleted recording, kept by an earlier page, are announced and do not hold up the others."""
+    folder, address = project
+    page.get(f"{address}label")
+    until(page, "return document.documentElement.dataset.ready")
+    page.execute_script("""
+        const data = JSON.parse(document.getElementById("data").textContent);
+        const rows = [["gone.wav", "1", "1.1", "other"], ["b.wav", "1", "1.1", "other"], ["gone.wav", "2", "2.1", "other"]];
+        localStorage.setItem("popclass:unsaved:" + data.place + data.save.replace(/^[^?]*/, ""), JSON.stringify(rows));
+    """)
+    page.refresh()
+    until(page, "return document.getElementById('saved')?.textContent.includes('2 labels were refused')")
+    assert "'gone.wav' is no recording of this project" in text(page, "saved")
+    assert [(row["file"], row["label"]) for row in rows(folder)] == [("recordings/b.wav", "other")]
+    page.refresh()  # what was refused is told once
+    until(page, "return document.documentElement.dataset.ready")
+    assert not one(page, "#saved").is_displayed()
 
 
 def test_evaluation_report(page, project):
