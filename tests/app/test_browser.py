@@ -278,13 +278,16 @@ def test_label_refused(page, project):
     until(page, "return document.documentElement.dataset.ready")
     page.execute_script("""
         const data = JSON.parse(document.getElementById("data").textContent);
-        const rows = [["gone.wav", "1", "1.1", "other"], ["b.wav", "1", "1.1", "other"], ["gone.wav", "2", "2.1", "other"]];
+        const rows = ["gone.wav", "b.wav", "c.wav", "gone.wav"].map((name, at) => [name, at + 1, at + 1.1, "other"]);
         localStorage.setItem("popclass:unsaved:" + data.place + data.save.replace(/^[^?]*/, ""), JSON.stringify(rows));
     """)
     page.refresh()
     until(page, "return document.getElementById('saved')?.textContent.includes('2 labels were refused')")
     assert "'gone.wav' is no recording of this project" in text(page, "saved")
-    assert [(row["file"], row["label"]) for row in rows(folder)] == [("recordings/b.wav", "other")]
+    assert [(row["file"], row["label"]) for row in rows(folder)] == [
+        ("recordings/b.wav", "other"),
+        ("recordings/c.wav", "other"),
+    ]
     page.refresh()  # what was refused is told once
     until(page, "return document.documentElement.dataset.ready")
     assert not one(page, "#saved").is_displayed()
@@ -331,9 +334,9 @@ def test_map_of_new_recording(page, project):
     go(page, "map")
     drawn = "return Number(document.getElementById('map').dataset.drawn)"
     number = until(page, drawn)
-    recordings.write(folder / "recordings" / "later.wav", SOUNDS, seed=21, seconds=4.0)
+    recordings.write(folder / "recordings" / "newest.wav", SOUNDS, seed=21, seconds=4.0)
     until(page, f"{drawn} > {number}")
-    (folder / "recordings" / "later.wav").unlink()
+    (folder / "recordings" / "newest.wav").unlink()
     until(page, f"{drawn} === {number}")
 
 

@@ -29,8 +29,11 @@ async function openMap() {
     map.signature = signature;
   } catch (error) {
     byId("map-text").textContent = error.message;
+    map.loading = false;
+    return;
   }
   map.loading = false;
+  openMap(); // the sounds may have changed while these were read
 }
 
 // Coordinates become shares of the larger side, so that distances keep their meaning.
