@@ -55,14 +55,15 @@ def reason_against(model: Model) -> str | None:
     events = {row["class"]: row["events"] for row in held_out["classes"] if row["events"]}
     recalls = {row["class"]: row["recall"] for row in held_out["classes"]}
     interval = (held_out.get("intervals") or {}).get("balanced_accuracy")
+    at_target = ""
     if set(model.thresholds.weights) != {1.0}:  # the answer is not the most likely class, of which these scores are
-        recalls, interval = scores["recalls"], None
+        recalls, interval, at_target = scores["recalls"], None, " at its target"
     never = [f"'{name}' (0 of {events[name]})" for name in events if recalls[name] == 0]
     accuracy, chance = sum(recalls[name] for name in events) / len(events), 1 / len(events)
     reasons = [f"it never finds {' or '.join(never)}"] if never else []
     if (interval[0] if interval else accuracy) <= chance:
         span = f", {interval[0]:.2f}-{interval[1]:.2f}" if interval else ""
-        reasons.append(f"its balanced accuracy is {accuracy:.2f}{span}; guessing gives {chance:.2f}")
+        reasons.append(f"its balanced accuracy{at_target} is {accuracy:.2f}{span}; guessing gives {chance:.2f}")
     if not reasons:
         return None
     return f"Do not use this model: on held-out {scores['grouped_by']}s {', and '.join(reasons)}."

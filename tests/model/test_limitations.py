@@ -104,4 +104,4 @@ def test_reason_against_weighted_answers() -> None:
     model.info["scores"]["recalls"] = {"a": 0.7, "b": 0.8}
     assert reason_against(model) is None
     model.info["scores"]["recalls"] = {"a": 0.0, "b": 1.0}
-    assert "never finds 'a'" in (reason_against(model) or "")
+    assert "never finds 'a' (0 of 20), and its balanced accuracy at its target is 0.50" in (reason_against(model) or "")
