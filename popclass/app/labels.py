@@ -124,7 +124,7 @@ def without_missing(table: Path) -> tuple[Path, list[dict[str, str]]]:
     """
     rows = [cells for _, cells in read_columns(table, lambda *_: None)] if table.exists() else []
     there = {name: not name or os.path.isfile(_existing(table.parent, name)) for name in {_file(row) for row in rows}}
-    copy = table.with_name(f".{table.name}")
+    copy = present_copy(table)
     missing = [row for row in rows if not there[_file(row)]]
     if not missing:
         copy.unlink(missing_ok=True)
@@ -132,6 +132,11 @@ def without_missing(table: Path) -> tuple[Path, list[dict[str, str]]]:
     kept = [list(row.values()) if there[_file(row)] else [] for row in rows]  # messages count the same rows
     write_bytes(copy, "".join(map(csv_line, [list(rows[0]), *kept])).encode("utf-8", "surrogateescape"))
     return copy, missing
+
+
+def present_copy(table: Path) -> Path:
+    """Return the copy of a table without the rows of missing files, where there is one."""
+    return table.with_name(f".{table.name}")
 
 
 def _file(row: Mapping[str, str]) -> str:

@@ -204,8 +204,9 @@ class Project:
         cells = cells_of(changes)
         paths = {name: os.path.realpath(self.path(name)) for name in recordings}
         with self._lock:
-            self._manifest.change(paths, cells)
-            known = self.described(self.recordings())
+            names = self.recordings()
+            self._manifest.change(paths, cells, names)
+            known = self.described(names)
             for observer in self.observers():
                 self._describe_labels(observer, set(paths.values()), known)
 

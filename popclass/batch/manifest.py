@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,34 @@ FIELDS = ("subject", "site", "cavities", "recorded_at", "side", "columns of your
 Summary = dict[str, list[Any]]
 _EMPTY_ROW = dict.fromkeys(COLUMNS, "")
 _UNKNOWN: list[Any] = [None, None, None, None, None, {}]
+
+
+class Places:
+    """Recordings of a folder by the paths that tables give them.
+
+    Parameters
+    ----------
+    folder : Path
+    recordings : sequence of str
+        Relative to the folder.
+    """
+
+    def __init__(self, folder: Path, recordings: Sequence[str]) -> None:
+        self._folder, self._recordings = folder, recordings
+        self._names = {os.path.abspath(folder / name): name for name in recordings}
+
+    @cached_property
+    def _links(self) -> dict[str, str]:
+        return {os.path.realpath(self._folder / name): name for name in reversed(self._recordings)}
+
+    def find(self, path: Path) -> tuple[str, str | None]:
+        """Return the path of a file, however it is spelled, and the recording that this is; None if it is none."""
+        own = os.path.abspath(existing(path))
+        # A recording's own path goes first, since two names may lead to one file.
+        if own in self._names:
+            return own, self._names[own]
+        place = os.path.realpath(own)
+        return place, self._names.get(place) or self._links.get(place)
 
 
 def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: str | None) -> dict[str, Metadata]:
@@ -121,16 +150,12 @@ def read_symptoms(
 
 def _rows(path: Path, folder: Path, recordings: Sequence[str]) -> Iterator[tuple[str, dict[str, str], str, str | None]]:
     """Yield the place of each row for messages, its cells, the path of its file and the recording that this is."""
-    # A recording's own path goes first, since two names may lead to one file.
-    links = {os.path.realpath(folder / name): name for name in reversed(recordings)}
-    names = {os.path.abspath(folder / name): name for name in recordings}
+    places = Places(folder, recordings)
     for where, given in read_columns(path, _check_columns):
         cells = {**_EMPTY_ROW, **given}
         if "\0" in cells["file"]:
             raise LabelError(f"{where}: file '{one_line(cells['file'])}' holds a null byte, which no path can")
-        own = os.path.abspath(existing(path.parent / cells["file"]))
-        place = own if own in names else os.path.realpath(own)
-        yield where, cells, place, names.get(place) or links.get(place)
+        yield where, cells, *places.find(path.parent / cells["file"])
 
 
 def _check_columns(shown: str, columns: Sequence[str]) -> None:
