@@ -6,7 +6,7 @@ A table may name recordings that are not there any more, and have columns that p
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -53,16 +53,36 @@ class LabelTable:
         self.read()
         return [] if self._read is None else self._read[2].missing()
 
-    def save(self, labels: Labels) -> None:
-        """Write labels, and what the table holds besides; they are on disk when this returns.
+    def change(self, changed: Callable[[Labels], Labels]) -> None:
+        """Write other labels, and what the table holds besides; they are on disk when this returns.
 
-        Recordings without a label are left out. Raises OutputError if the table cannot be written; it is as before.
+        Recordings without a label are left out, and nothing is written if the labels stay the same.
+
+        Parameters
+        ----------
+        changed : callable
+            Returns the labels, given those of the table. It is called again if another program writes the table
+            in the meantime.
+
+        Raises
+        ------
+        LabelError
+            If the table cannot be used.
+        OutputError
+            If it cannot be written; it is as before then.
         """
-        self.read()
-        assert self._read is not None
-        kept = replace(labels, recordings=tuple(each for each in labels.recordings if _holds(each)))
-        write_synced(self._path, self._read[2].merged(table_rows(kept, self._path.parent)))
-        self._read = Stamp.of(self._path), kept, self._read[2]
+        written = None
+        while written is None:
+            labels = self.read()
+            assert self._read is not None
+            before, _, unread = self._read
+            found = changed(labels)
+            kept = replace(found, recordings=tuple(each for each in found.recordings if _holds(each)))
+            if kept.recordings == labels.recordings:
+                return
+            text = unread.merged(table_rows(kept, self._path.parent))
+            written = write_synced(self._path, text, before=before)
+        self._read = written, kept, unread
 
     def _moved(self) -> bool:
         """Return True if a recording is gone, or back."""

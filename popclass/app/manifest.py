@@ -76,10 +76,13 @@ class Manifest:
         OutputError
             If it cannot be written.
         """
-        self.read(recordings)
-        text = self._changed(changed, cells, Places(self._recordings_dir, recordings))
-        self._check(text, recordings)
-        write_synced(self._path, text)
+        written, names = None, list(changed)
+        while written is None:  # again if another program writes it in the meantime
+            before = Stamp.of(self._path)
+            self.read(recordings)
+            text = self._changed(names, cells, Places(self._recordings_dir, recordings))
+            self._check(text, recordings)
+            written = write_synced(self._path, text, before=before)
 
     def _changed(self, changed: Iterable[str], cells: Mapping[str, str], places: Places) -> str:
         """Return the text of the manifest with other cells in the rows of recordings."""

@@ -212,13 +212,15 @@ class Project:
 
     def _describe_labels(self, observer: str, wanted: Collection[str], known: Mapping[str, Described]) -> None:
         """Write new metadata of recordings to their labels, too: training holds out by these subjects."""
-        labels = self.labels(observer)
-        changed = tuple(
-            replace(each, **self._stated(each.path, known)) if os.path.realpath(each.path) in wanted else each
-            for each in labels.recordings
-        )
-        if changed != labels.recordings:
-            self._table(observer).save(replace(labels, recordings=changed))
+
+        def changed(labels: Labels) -> Labels:
+            recordings = (
+                replace(each, **self._stated(each.path, known)) if os.path.realpath(each.path) in wanted else each
+                for each in labels.recordings
+            )
+            return replace(labels, recordings=tuple(recordings))
+
+        self._table(observer).change(changed)
 
     # --- labels
 
@@ -272,12 +274,16 @@ class Project:
                 raise UsageError(f"{one_line(name)}: {start} to {end} s is no interval of a recording")
             by_recording.setdefault(self.path(name), []).append(row)
         with self._lock:
-            labels, known = self.labels(observer), self.described(self.recordings())
-            found = {os.path.realpath(each.path): each for each in labels.recordings}
-            for path, new in by_recording.items():
-                own = os.path.realpath(path)
-                found[own] = with_rows(found.get(own) or self._labelled(path, known), new)
-            self._table(observer).save(replace(labels, recordings=tuple(found.values())))
+            known = self.described(self.recordings())
+
+            def changed(labels: Labels) -> Labels:
+                found = {os.path.realpath(each.path): each for each in labels.recordings}
+                for path, new in by_recording.items():
+                    own = os.path.realpath(path)
+                    found[own] = with_rows(found.get(own) or self._labelled(path, known), new)
+                return replace(labels, recordings=tuple(found.values()))
+
+            self._table(observer).change(changed)
 
     def _labelled(self, path: Path, known: Mapping[str, Described]) -> LabelledRecording:
         return LabelledRecording(path, f"{self.recordings_dir.name}/{self.name_of(path)}", **self._stated(path, known))

@@ -162,19 +162,44 @@ def write_bytes(target: Target, data: bytes, *, force: bool = True) -> None:
         part.write_bytes(data)
 
 
-def write_synced(target: Target, text: str) -> None:
-    """Write a file whole, as `write_text` does, so that it survives a crash of the computer once this returns."""
+def write_synced(target: Target, text: str, *, before: Stamp | None = None) -> Stamp | None:
+    """Write a file whole, as `write_text` does, so that it survives a crash of the computer once this returns.
+
+    Parameters
+    ----------
+    target : path
+    text : str
+    before : Stamp, optional
+        Of the file that this text was made from (default: it may have changed).
+
+    Returns
+    -------
+    Stamp or None
+        Of the written file. None if the file is another one than `before`; it is left as it is.
+    """
     path = Path(target)
-    with replacing(path) as part, system_errors(path), part.open("wb") as file:
-        file.write(text.encode("utf-8", "surrogateescape"))
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with replacing(path) as part:
+            with system_errors(path), part.open("wb") as file:
+                file.write(text.encode("utf-8", "surrogateescape"))
+                file.flush()
+                os.fsync(file.fileno())
+            written = Stamp.of(part)
+            if before not in (None, Stamp.of(path)):
+                raise _ChangedError
+    except _ChangedError:
+        return None
     if hasattr(os, "O_DIRECTORY"):  # elsewhere a folder cannot be opened
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+    return written
+
+
+class _ChangedError(Exception):
+    """Another program has written a file that was to be replaced."""
 
 
 @contextmanager

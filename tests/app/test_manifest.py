@@ -152,3 +152,19 @@ def test_describe_checks_the_new_text(project, monkeypatch):
         project.describe(["a.wav"], {"subject": "P2"})
     assert project.manifest_path.read_text() == before
     assert [path.name for path in project.folder.glob("*recordings.csv")] == ["recordings.csv"]
+
+
+def test_describe_written_in_the_meantime(project, monkeypatch):
+    """Rows that an editor adds while a change is made are kept."""
+    project.describe(["a.wav"], {"subject": "P1"})
+    check = Manifest._check
+
+    def then_edited(self, *given):
+        check(self, *given)
+        if "P7" not in project.manifest_path.read_text():
+            with project.manifest_path.open("a") as file:
+                file.write("recordings/knee/b.wav,P7\n")
+
+    monkeypatch.setattr(Manifest, "_check", then_edited)
+    project.describe(["a.wav"], {"site": "hip"})
+    assert subjects_and_sites(project) == {"a.wav": ("P1", "hip"), "knee/b.wav": ("P7", None)}
