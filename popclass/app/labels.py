@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from popclass.errors import UsageError
 from popclass.formats.csv_io import csv_line, read_columns
@@ -21,6 +21,7 @@ from popclass.labels.read import read_labels
 from popclass.labels.records import UNSURE, LabelledRecording, LabelRow, Labels, read_name
 from popclass.labels.table import COLUMNS, READ_COLUMNS, spelling
 from popclass.labels.write import table_rows
+from popclass.metadata import Metadata
 from popclass.results import Event
 from popclass.utils.files import Stamp, existing, write_bytes, write_synced
 from popclass.utils.text import one_line, visible
@@ -110,6 +111,33 @@ def with_rows(recording: LabelledRecording, rows: Sequence[LabelRow]) -> Labelle
     # an interval verified to hold nothing has no label, and stays
     kept += [row for row in given.values() if row.label or row in recording.rows]
     return replace(recording, rows=tuple(sorted(kept)))
+
+
+def with_metadata(recording: LabelledRecording, stated: Metadata, before: Metadata) -> LabelledRecording:
+    """Return a recording with the metadata of a manifest.
+
+    Parameters
+    ----------
+    recording : LabelledRecording
+    stated : Metadata
+        What it leaves open stays as it is in the recording, unless it is from the manifest.
+    before : Metadata
+        What the manifest had stated when the recording got it last.
+
+    Examples
+    --------
+    >>> labelled = LabelledRecording(Path("a.wav"), "a.wav", subject="P1", site="hip")
+    >>> found = with_metadata(labelled, Metadata(side="left"), Metadata(subject="P1"))
+    >>> found.subject, found.site, found.side
+    (None, 'hip', 'left')
+    """
+    found: dict[str, Any] = {}
+    for name in ("subject", "site", "side", "recorded_at"):
+        own, new, old = (getattr(each, name) for each in (recording, stated, before))
+        found[name] = new if new is not None or own == old else own
+    extra = {name: text for name, text in recording.extra.items() if before.extra.get(name) != text}
+    extra |= {name: text for name, text in stated.extra.items() if text}
+    return replace(recording, **found, extra=extra)
 
 
 def read_project_labels(path: Path) -> Labels:
@@ -216,7 +244,7 @@ class _Rows(NamedTuple):
         return _Rows(self.folder, found | self.missing(before))
 
     def text(self) -> str:
-        rows = [*chain.from_iterable(self.by_path.values())]
+        rows = list(chain.from_iterable(self.by_path.values()))
         columns = list(dict.fromkeys([*COLUMNS, *(name for row in rows for name in row)]))
         return "".join([csv_line(columns), *(csv_line([row.get(name) or None for name in columns]) for row in rows)])
 
@@ -224,7 +252,7 @@ class _Rows(NamedTuple):
 def _unread_cells(rows: Iterable[_Row], read: Collection[str]) -> dict[object, _Row]:
     """Return the cells of rows that `Labels` does not hold, by interval and by start.
 
-    These are those of unknown columns, and of the user's own that are not `read`, since they differ in a recording.
+    They are in unknown columns, and in those of the user's own that are not `read`, since they differ in a recording.
     """
     found: dict[object, _Row] = {}
     for row in rows:

@@ -88,18 +88,13 @@ class Manifest:
         """Return the text of the manifest with other cells in the rows of recordings."""
         rows = [dict(row) for _, row in read_columns(self._path, lambda *_: None)] if self._path.exists() else []
         columns = list(dict.fromkeys(["file", *(name for row in rows for name in row), *cells]))
-        by_place = {}
-        for row in rows:
-            if "\0" not in row["file"]:
-                place, recording = places.find(self._path.parent / row["file"])
-                by_place[recording or place] = row
+        by_place = {places.find(self._path.parent / row["file"])[0]: row for row in rows if "\0" not in row["file"]}
         for name in changed:
             place, recording = places.find(self._recordings_dir / name)
-            key = recording or place
-            if key not in by_place:
-                by_place[key] = {"file": plain_path(f"{self._recordings_dir.name}/{recording or name}")}
-                rows.append(by_place[key])
-            by_place[key].update(cells)
+            if place not in by_place:
+                by_place[place] = {"file": plain_path(f"{self._recordings_dir.name}/{recording or name}")}
+                rows.append(by_place[place])
+            by_place[place].update(cells)
         lines = [csv_line(columns), *(csv_line([row.get(name) or None for name in columns]) for row in rows)]
         return "".join(lines)
 

@@ -22,20 +22,22 @@ import re
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Any
 
-from popclass.app.labels import LabelTable, with_rows
+from popclass.app.labels import LabelTable, with_metadata, with_rows
 from popclass.app.manifest import Described, Manifest, cells_of
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.batch.files import find_recordings
+from popclass.batch.manifest import Places
 from popclass.errors import OutputError, UsageError
 from popclass.formats.csv_io import plain_path
-from popclass.info import RecordingInfo
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
 from popclass.labels.table import TABLE
 from popclass.labels.validation import check_class_names
@@ -57,6 +59,8 @@ LATEST_S = 1e7  # of a label: longer than any recording
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows does not allow
 
 Row = tuple[str, float, float, str]  # recording, start and end in seconds, label
+_Stated = Mapping[str, Described]
+_NO_ROWS: Mapping[Path, Sequence[LabelRow]] = MappingProxyType({})
 
 
 class Project:
@@ -91,6 +95,7 @@ class Project:
                 place.mkdir(parents=True, exist_ok=True)
         self._lock = RLock()  # requests come from several threads
         self._tables: dict[str, LabelTable] = {}  # by observer
+        self._followed: dict[str, _Stated] = {}  # what the manifest stated when labels got it last
         self._manifest = Manifest(self.manifest_path, self.recordings_dir)
         with system_errors(self.folder):
             self._file = (self.cache_dir / "lock").open("ab")
@@ -197,30 +202,22 @@ class Project:
         UsageError
             If a recording, or a value, is not allowed.
         LabelError
-            If the manifest cannot be used.
+            If the manifest, or labels of an observer, cannot be used; nothing is changed then.
         OutputError
-            If it cannot be written.
+            If they cannot be written.
         """
         cells = cells_of(changes)
-        paths = {name: os.path.realpath(self.path(name)) for name in recordings}
+        changed = list(recordings)
+        for name in changed:
+            self.path(name)
         with self._lock:
-            names = self.recordings()
-            self._manifest.change(paths, cells, names)
-            known = self.described(names)
-            for observer in self.observers():
-                self._describe_labels(observer, set(paths.values()), known)
+            self.follow_manifest()
+            self._manifest.change(changed, cells, self.recordings())
+            self.follow_manifest()
 
-    def _describe_labels(self, observer: str, wanted: Collection[str], known: Mapping[str, Described]) -> None:
-        """Write new metadata of recordings to their labels, too: training holds out by these subjects."""
-
-        def changed(labels: Labels) -> Labels:
-            recordings = (
-                replace(each, **self._stated(each.path, known)) if os.path.realpath(each.path) in wanted else each
-                for each in labels.recordings
-            )
-            return replace(labels, recordings=tuple(recordings))
-
-        self._table(observer).change(changed)
+    def follow_manifest(self) -> None:
+        """Bring the labels of all observers in line with the manifest; raises LabelError if either cannot be used."""
+        self._change_labels(self.observers())
 
     # --- labels
 
@@ -232,6 +229,14 @@ class Project:
     def labels_path(self, observer: str = "") -> Path:
         """Return the table of an observer's labels, which need not exist."""
         return self.folder / (f"labels-{check_name(observer, 'an observer')}.csv" if observer else TABLE)
+
+    def described_labels(self, observer: str = "") -> Path:
+        """Return the table of an observer's labels, once they are in line with the manifest; it need not exist.
+
+        Raises LabelError if either cannot be used.
+        """
+        self._change_labels([observer])
+        return self.labels_path(observer)
 
     def labels(self, observer: str = "") -> Labels:
         """Return the labels of an observer; raises LabelError if they cannot be used."""
@@ -273,26 +278,33 @@ class Project:
             if not 0 <= row.start_s <= row.end_s < LATEST_S:
                 raise UsageError(f"{one_line(name)}: {start} to {end} s is no interval of a recording")
             by_recording.setdefault(self.path(name), []).append(row)
+        self._change_labels([observer], by_recording)
+
+    def _change_labels(self, observers: Iterable[str], rows: Mapping[Path, Sequence[LabelRow]] = _NO_ROWS) -> None:
+        """Bring labels in line with the manifest, since training holds out by its subjects, and add those of sounds."""
         with self._lock:
-            known = self.described(self.recordings())
+            names = self.recordings()
+            places, stated = Places(self.recordings_dir, names), self.described(names)
+            for observer in observers:
+                before = self._followed.get(observer, {})
+                self._table(observer).change(partial(self._changed, rows, places, stated, before))
+                self._followed[observer] = stated
 
-            def changed(labels: Labels) -> Labels:
-                found = {os.path.realpath(each.path): each for each in labels.recordings}
-                for path, new in by_recording.items():
-                    own = os.path.realpath(path)
-                    found[own] = with_rows(found.get(own) or self._labelled(path, known), new)
-                return replace(labels, recordings=tuple(found.values()))
-
-            self._table(observer).change(changed)
-
-    def _labelled(self, path: Path, known: Mapping[str, Described]) -> LabelledRecording:
-        return LabelledRecording(path, f"{self.recordings_dir.name}/{self.name_of(path)}", **self._stated(path, known))
-
-    def _stated(self, path: Path, known: Mapping[str, Described]) -> dict[str, Any]:
-        """Return the metadata of a recording that a table of labels holds as well."""
-        name = self.name_of(path)
-        info = known.get(name, Described()).metadata.apply(RecordingInfo(name))
-        return {each: getattr(info, each) for each in ("subject", "site", "side", "recorded_at", "extra")}
+    def _changed(
+        self, rows: Mapping[Path, Sequence[LabelRow]], places: Places, stated: _Stated, before: _Stated, labels: Labels
+    ) -> Labels:
+        """Return labels with further rows, and with what the manifest states, given what it had stated before."""
+        found = {each.path: each for each in labels.recordings}
+        known = {places.find(path)[0]: path for path in reversed(found)}
+        for path, new in rows.items():
+            own = known.setdefault(places.find(path)[0], path)
+            found[own] = with_rows(found.get(own) or LabelledRecording(path, self.name_of(path)), new)
+        for path in found:
+            name = places.find(path)[1]
+            if name is not None and name in stated:
+                now, old = stated[name].metadata, before.get(name, Described()).metadata
+                found[path] = with_metadata(found[path], now, old)
+        return replace(labels, recordings=tuple(found.values()))
 
     def label_counts(self, observer: str = "") -> dict[str, int]:
         """Return the number of labels of each kind, `unsure` included."""

@@ -48,21 +48,21 @@ class Places:
     """
 
     def __init__(self, folder: Path, recordings: Sequence[str]) -> None:
-        self._folder, self._recordings = folder, recordings
         self._names = {os.path.abspath(folder / name): name for name in recordings}
 
     @cached_property
     def _links(self) -> dict[str, str]:
-        return {os.path.realpath(self._folder / name): name for name in reversed(self._recordings)}
+        return {os.path.realpath(path): path for path in reversed(self._names)}
 
     def find(self, path: Path) -> tuple[str, str | None]:
-        """Return the path of a file, however it is spelled, and the recording that this is; None if it is none."""
-        own = os.path.abspath(existing(path))
+        """Return one path for all that lead to a file, and the recording that it is; None if it is another file."""
+        place = os.path.abspath(existing(path))
         # A recording's own path goes first, since two names may lead to one file.
-        if own in self._names:
-            return own, self._names[own]
-        place = os.path.realpath(own)
-        return place, self._names.get(place) or self._links.get(place)
+        if place not in self._names:
+            place = os.path.realpath(place)
+        if place not in self._names:
+            place = self._links.get(place, place)
+        return place, self._names.get(place)
 
 
 def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: str | None) -> dict[str, Metadata]:
@@ -93,9 +93,9 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
         if not os.path.lexists(place):
             missing.append(f"{where}: '{name}' not found")
             continue
-        if (recording or place) in rows:
-            raise LabelError(f"{where}: '{name}' is named before, in {rows[recording or place]}")
-        rows[recording or place] = where
+        if place in rows:
+            raise LabelError(f"{where}: '{name}' is named before, in {rows[place]}")
+        rows[place] = where
         try:
             metadata = metadata_of(cells, site=site)
         except UsageError as error:
