@@ -53,6 +53,8 @@ CANDIDATE = "candidate"  # a model that was trained and neither kept nor discard
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # of observers and models
 MOST_RECORDINGS = 10_000
 LONGEST_NAME = 200  # bytes of one part of a path; most systems allow 255
+MOST_PARTS = 32  # of a path below the folder of recordings
+LONGEST_PATH = 1000  # bytes of all parts
 LONGEST_LABEL = 60  # characters
 PART_S = 60  # what another program writes at this moment is younger
 LATEST_S = 1e7  # of a label: longer than any recording
@@ -142,8 +144,8 @@ class Project:
                 return path
         raise UsageError(f"'{one_line(recording)[:80]}' is no recording of this project")
 
-    def free_path(self, name: str) -> Path:
-        """Return a path for a new recording: its name, or with a number if there is one of that name.
+    def new_path(self, name: str) -> Path:
+        """Return the path for a new recording, which another recording may have; nothing is made.
 
         Parameters
         ----------
@@ -156,24 +158,39 @@ class Project:
             If the name cannot be used, or the project holds as many recordings as it may.
         """
         parts = unicodedata.normalize("NFC", name).replace("\\", "/").split("/")
-        for part in parts:
-            wrong = not part.strip() or part != part.strip() or part.startswith(".") or part.endswith(".")
-            wrong |= len(os.fsencode(part)) > LONGEST_NAME or _RESERVED.fullmatch(part) is not None
-            if wrong or any(ord(each) < 32 or each in '<>:"|?*\x7f' for each in part):
-                raise UsageError(f"'{one_line(name)[:80]}' cannot be the name of a recording; rename the file")
+        shown = f"'{one_line(name)[:80]}'"
+        if len(parts) > MOST_PARTS or len(os.fsencode("/".join(parts))) > LONGEST_PATH:
+            allowed = f"at most {MOST_PARTS - 1} folders and {LONGEST_PATH:,} bytes"
+            raise UsageError(f"{shown} is too long for the path of a recording: allowed are {allowed}; move the file")
+        for at, part in enumerate(parts, start=1):
+            if fault := _name_fault(part):
+                which = "the file" if at == len(parts) else f"the folder '{one_line(part)[:80]}'"
+                raise UsageError(f"{shown} cannot be the name of a recording: {which} {fault}; rename it")
         if Path(parts[-1]).suffix.lower() not in AUDIO_SUFFIXES:
             known = "wav, flac, m4a, mp3, ogg, opus, webm and others"
-            raise UsageError(f"'{one_line(name)[:80]}' is not a recording by its name; known are {known}")
+            raise UsageError(f"{shown} is not a recording by its name; known are {known}")
         if len(self.recordings()) >= MOST_RECORDINGS:
             raise UsageError(f"a project holds at most {MOST_RECORDINGS} recordings; begin another one")
         path = self.recordings_dir.joinpath(*parts)
         with system_errors(path.parent):
             if not self._inside(path.parent):
-                raise UsageError(f"'{one_line(name)[:80]}' lies in a linked folder outside of the project")
+                raise UsageError(f"{shown} lies in a linked folder outside of the project")
+            there = next(each for each in path.parents if os.path.lexists(each))
+            if not there.is_dir():
+                raise UsageError(f"{shown} lies in a folder, but '{one_line(there.name)}' is a file; rename the folder")
+        return path
+
+    def free_path(self, name: str) -> Path:
+        """Return the path of a new recording, with a number if there is one of that name, and make its folder.
+
+        Raises as `new_path`, and OutputError if the folder cannot be made.
+        """
+        wanted = path = self.new_path(name)
+        with system_errors(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         number = 2
         while os.path.lexists(path):
-            path = path.with_name(f"{Path(parts[-1]).stem} ({number}){Path(parts[-1]).suffix}")
+            path = path.with_name(f"{wanted.stem} ({number}){wanted.suffix}")
             number += 1
         return path
 
@@ -370,3 +387,20 @@ def check_name(name: str, what: str) -> str:
         allowed = "lower-case letters, digits, _ and -, at most 40"
         raise UsageError(f"'{one_line(name)[:40]}' cannot be the name of {what}: allowed are {allowed}")
     return name
+
+
+def _name_fault(part: str) -> str | None:
+    """Return what is wrong with a part of a path, so that some systems could not have it; None if all is well."""
+    if not part.strip():
+        return "has an empty name"
+    if part != part.strip():
+        return "begins or ends with a blank"
+    if part.startswith(".") or part.endswith("."):
+        return "begins or ends with a dot"
+    if len(os.fsencode(part)) > LONGEST_NAME:
+        return f"has a name of more than {LONGEST_NAME} bytes"
+    if _RESERVED.fullmatch(part):
+        return "has a name that Windows reserves"
+    if any(ord(each) < 32 or each in '<>:"|?*\x7f' for each in part):
+        return 'has a control character, or one of <>:"|?*, in its name'
+    return None

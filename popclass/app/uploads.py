@@ -81,7 +81,7 @@ async def receive(project: Project, name: str, metadata: Mapping[str, Any], body
 
 def _check(project: Project, name: str, metadata: Mapping[str, Any]) -> None:
     """Refuse what cannot be kept before anything is written."""
-    project.free_path(name)
+    project.new_path(name)
     if metadata:
         cells_of(metadata)
         project.follow_manifest()  # a broken table

@@ -51,6 +51,45 @@ def test_free_path_refused(project, name):
         project.free_path(name if name.endswith(".wav") else name + ".wav")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("knee./a.wav", "the folder 'knee.' begins or ends with a dot; rename it"),
+        ("s/ knee/a.wav", "the folder ' knee' begins or ends with a blank; rename it"),
+        ("nul/a.wav", "the folder 'nul' has a name that Windows reserves; rename it"),
+        ("knee//a.wav", "the folder '' has an empty name; rename it"),
+        ("knee/.a.wav", "the file begins or ends with a dot; rename it"),
+        ("a?.wav", 'the file has a control character, or one of <>:"|?*, in its name; rename it'),
+        ("x" * 200 + ".wav", "the file has a name of more than 200 bytes; rename it"),
+    ],
+)
+def test_new_path_says_which_part(project, name, message):
+    with pytest.raises(UsageError) as refused:
+        project.new_path(name)
+    assert str(refused.value) == f"'{name[:80]}' cannot be the name of a recording: {message}"
+
+
+@pytest.mark.parametrize("name", ["a/" * 32, "a\\" * 1200, f"{'x' * 190}/" * 6, "\u00fc" * 96 + "/" + "x/" * 2000])
+def test_new_path_too_long(project, name):
+    with pytest.raises(UsageError, match="at most 31 folders and 1,000 bytes; move the file"):
+        project.new_path(f"{name}a.wav")
+
+
+def test_new_path_longest(project):
+    assert project.free_path("a/" * 31 + "a.wav").parent.is_dir()
+    assert project.free_path(f"{'x' * 190}/" * 5 + "a.wav").parent.is_dir()
+
+
+def test_new_path_makes_nothing(project):
+    assert project.new_path("hip/left/a.wav") == project.recordings_dir / "hip" / "left" / "a.wav"
+    assert sorted(os.listdir(project.recordings_dir)) == ["a.wav", "knee"]
+
+
+def test_new_path_below_a_file(project):
+    with pytest.raises(UsageError, match=r"'a\.wav' is a file; rename the folder"):
+        project.new_path("a.wav/b/c.wav")
+
+
 def test_free_path_other_kind_of_file(project):
     with pytest.raises(UsageError, match="not a recording by its name"):
         project.free_path("notes.pdf")

@@ -83,8 +83,8 @@ def test_receive_interrupted(project):
         raise ClientDisconnect
 
     with pytest.raises(ClientDisconnect):
-        asyncio.run(receive(project, "a.wav", {}, broken()))
-    assert project.recordings() == ()
+        asyncio.run(receive(project, "hip/a.wav", {}, broken()))
+    assert not list(project.recordings_dir.iterdir())
     assert not list(project.takes_dir.iterdir())
 
 
