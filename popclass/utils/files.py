@@ -45,6 +45,7 @@ class Stamp:
         return NO_FILE
 
 
+_MOST_PARTS = 256  # each takes a call
 NO_FILE = Stamp(-1, -1)  # differs from the stamp of every file
 
 
@@ -86,9 +87,9 @@ def existing(path: Path) -> Path:
     """Return a path as the file system spells it, if only the Unicode form (NFC, NFD) or slashes differ.
 
     macOS and some archives write `o` and a combining mark where a table has one letter. A path without such a file, or
-    with several, is returned as it is.
+    with several, or of more than 256 parts is returned as it is.
     """
-    if os.path.lexists(path) or path.parent == path:
+    if os.path.lexists(path) or path.parent == path or len(path.parts) > _MOST_PARTS:
         return path
     if "\\" in path.name:  # a table from Windows
         return existing(path.parent / path.name.replace("\\", "/"))

@@ -168,3 +168,10 @@ def test_describe_written_in_the_meantime(project, monkeypatch):
     monkeypatch.setattr(Manifest, "_check", then_edited)
     project.describe(["a.wav"], {"site": "hip"})
     assert subjects_and_sites(project) == {"a.wav": ("P1", "hip"), "knee/b.wav": ("P7", None)}
+
+
+@pytest.mark.parametrize("missing", ["a/" * 2000 + "x.wav", "a\\" * 2000 + "x.wav", "a\0.wav"])
+def test_describe_keeps_rows_of_impossible_files(project, missing):
+    project.manifest_path.write_text(f"file,subject\n{missing},P9\nrecordings/a.wav,P1\n")
+    project.describe(["a.wav"], {"site": "hip"})
+    assert project.manifest_path.read_text() == f"file,subject,site\n{missing},P9,\nrecordings/a.wav,P1,hip\n"
