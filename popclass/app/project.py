@@ -12,6 +12,9 @@
 
 A table is read again before each change, if its file has changed, and written whole to disk before the change counts.
 So what another program or an editor wrote is kept, and what is saved survives a crash of the computer.
+
+Labels follow the manifest: before they are saved or used, they get what it states of their recordings. What it leaves
+open, and recordings that it does not name, stay as the table of labels has them.
 """
 
 from __future__ import annotations
