@@ -180,14 +180,12 @@ def write_synced(target: Target, text: str, *, before: Stamp | None = None) -> S
     """
     path = Path(target)
     try:
-        with replacing(path) as part:
+        with replacing(path, before=before) as part:
             with system_errors(path), part.open("wb") as file:
                 file.write(text.encode("utf-8", "surrogateescape"))
                 file.flush()
                 os.fsync(file.fileno())
             written = Stamp.of(part)
-            if before not in (None, Stamp.of(path)):
-                raise _ChangedError
     except _ChangedError:
         return None
     if hasattr(os, "O_DIRECTORY"):  # elsewhere a folder cannot be opened
@@ -221,10 +219,10 @@ def placing(target: Target, text: str, *, force: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(target: Target, *, force: bool = True) -> Iterator[Path]:
+def replacing(target: Target, *, force: bool = True, before: Stamp | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `target`; it replaces `target` when the block ends without an exception.
 
-    Used where a library writes the file (a model, a figure, a Parquet table).
+    Used where a library writes the file (a model, a figure, a Parquet table). `before` is as for `write_synced`.
 
     Raises
     ------
@@ -252,13 +250,13 @@ def replacing(target: Target, *, force: bool = True) -> Iterator[Path]:
     part = _part(final)
     try:
         yield part
-        _move(part, final, force=force)
+        _move(part, final, force=force, before=before)
     finally:
         with suppress(OSError):
             part.unlink()
 
 
-def _move(part: Path, final: Path, *, force: bool) -> None:
+def _move(part: Path, final: Path, *, force: bool, before: Stamp | None) -> None:
     with system_errors(final):
         _check(final, force=force)  # another process may have written it in the meantime
         if final.exists():
@@ -271,6 +269,8 @@ def _move(part: Path, final: Path, *, force: bool) -> None:
                 _check(final, force=False)
             except OSError:  # a file system without links
                 pass
+        if before not in (None, Stamp.of(final)):
+            raise _ChangedError
         os.replace(part, final)
 
 
