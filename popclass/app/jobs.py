@@ -144,23 +144,29 @@ class Jobs:
     def train(self, observer: str, target: str) -> None:
         """Train a candidate on the labels of an observer; raises BusyError."""
         project, in_use = self._project, self.model_file()
-        labels = project.labels_path(observer)
+        labels = self._labels(observer)
         self._submit(
             "train",
             lambda progress: training.train_candidate(
-                project.folder, labels, in_use=in_use, target=target, progress=progress
+                project.folder, labels(), in_use=in_use, target=target, progress=progress
             ),
         )
 
     def evaluate(self, observer: str, second: str | None) -> None:
         """Evaluate the model in use on the labels of an observer, or of two; raises BusyError."""
         project, model = self._project, self.model_file()
-        labels = project.labels_path(observer)
-        other = None if second is None else project.labels_path(second)
+        labels, other = self._labels(observer), None if second is None else self._labels(second)
         self._submit(
             "evaluate",
-            lambda progress: training.evaluate(project.folder, labels, second=other, model=model, progress=progress),
+            lambda progress: training.evaluate(
+                project.folder, labels(), second=other and other(), model=model, progress=progress
+            ),
         )
+
+    def _labels(self, observer: str) -> Callable[[], Path]:
+        """Return a function that gives the table of an observer's labels, as they are when the work begins."""
+        self._project.labels_path(observer)  # a wrong name
+        return partial(self._project.described_labels, observer)
 
     def model_file(self) -> Path | None:
         """Return the file of the model in use, None for the bundled one."""

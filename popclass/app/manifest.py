@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from popclass.app.labels import without_missing
-from popclass.batch.manifest import COLUMNS, metadata_of, read_manifest, read_symptoms
+from popclass.app.labels import present_copy, without_missing
+from popclass.batch.manifest import Places, metadata_of, read_manifest, read_symptoms
 from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import cell_text, csv_line, plain_path, read_columns
 from popclass.metadata import Metadata
 from popclass.report.guidance import check_symptom
-from popclass.utils.files import Stamp, write_synced
+from popclass.utils.files import Stamp, write_bytes, write_synced
 from popclass.utils.text import one_line
 
 METADATA = ("subject", "site", "side", "recorded_at", "symptoms")
@@ -48,52 +47,68 @@ class Manifest:
         """Return metadata and symptoms of the recordings it names; raises LabelError if it cannot be used."""
         key = (Stamp.of(self._path), tuple(recordings))
         if self._read is None or self._read[0] != key:
-            found: dict[str, Described] = {}
-            table, _ = without_missing(self._path)
-            if table.exists():
-                metadata = read_manifest(table, self._recordings_dir, recordings, site=None)
-                symptoms = read_symptoms(table, self._recordings_dir, recordings, check_symptom)
-                found = {name: Described(each, symptoms.get(name, ())) for name, each in metadata.items()}
-            self._read = key, found
+            self._read = key, self._described(self._path, recordings)
         return self._read[1]
 
-    def change(self, recordings: Iterable[str], cells: Mapping[str, str]) -> None:
+    def _described(self, path: Path, recordings: Sequence[str]) -> dict[str, Described]:
+        table, _ = without_missing(path)
+        if not table.exists():
+            return {}
+        metadata = read_manifest(table, self._recordings_dir, recordings, site=None)
+        symptoms = read_symptoms(table, self._recordings_dir, recordings, check_symptom)
+        return {name: Described(each, symptoms.get(name, ())) for name, each in metadata.items()}
+
+    def change(self, changed: Iterable[str], cells: Mapping[str, str], recordings: Sequence[str]) -> None:
         """Write cells into the rows of recordings; other rows and columns stay.
 
         Parameters
         ----------
-        recordings : iterable of str
+        changed : iterable of str
         cells : mapping of str to str
             Result of `cells_of`.
+        recordings : sequence of str
+            All that there are, as for `read`.
 
         Raises
         ------
         LabelError
-            If it cannot be read.
+            If it cannot be used, or could not be afterwards; it is as before then.
         OutputError
             If it cannot be written.
         """
-        rows = self._rows()
+        written, names = None, list(changed)
+        while written is None:  # again if another program writes it in the meantime
+            before = Stamp.of(self._path)
+            self.read(recordings)
+            text = self._changed(names, cells, Places(self._recordings_dir, recordings))
+            self._check(text, recordings)
+            written = write_synced(self._path, text, before=before)
+
+    def _changed(self, changed: Iterable[str], cells: Mapping[str, str], places: Places) -> str:
+        """Return the text of the manifest with other cells in the rows of recordings."""
+        rows = [dict(row) for _, row in read_columns(self._path, lambda *_: None)] if self._path.exists() else []
         columns = list(dict.fromkeys(["file", *(name for row in rows for name in row), *cells]))
-        by_path = {os.path.realpath(self._path.parent / row["file"]): row for row in rows}
-        for name in recordings:
-            path = os.path.realpath(self._recordings_dir / name)
-            if path not in by_path:
-                by_path[path] = {"file": plain_path(f"{self._recordings_dir.name}/{name}")}
-                rows.append(by_path[path])
-            by_path[path].update(cells)
+        by_place = {places.find(self._path.parent / row["file"])[0]: row for row in rows if "\0" not in row["file"]}
+        for name in changed:
+            place, recording = places.find(self._recordings_dir / name)
+            if place not in by_place:
+                by_place[place] = {"file": plain_path(f"{self._recordings_dir.name}/{recording or name}")}
+                rows.append(by_place[place])
+            by_place[place].update(cells)
         lines = [csv_line(columns), *(csv_line([row.get(name) or None for name in columns]) for row in rows)]
-        write_synced(self._path, "".join(lines))
+        return "".join(lines)
 
-    def _rows(self) -> list[dict[str, str]]:
-        if not self._path.exists():
-            return []
-
-        def check(shown: str, columns: Sequence[str]) -> None:
-            if "file" not in columns:
-                raise LabelError(f"{shown}: column file is missing; columns are {', '.join(COLUMNS)}")
-
-        return [dict(cells) for _, cells in read_columns(self._path, check)]
+    def _check(self, text: str, recordings: Sequence[str]) -> None:
+        """Raise LabelError if a manifest of this text could not be read."""
+        trial = self._path.with_name(f".new-{self._path.name}")  # beside it, since paths are relative to it
+        try:
+            write_bytes(trial, text.encode("utf-8", "surrogateescape"))
+            self._described(trial, recordings)
+        except LabelError as error:
+            raise LabelError(f"{one_line(self._path.name)} is left as it is; with this change, {error}") from None
+        finally:
+            for each in (trial, present_copy(trial)):
+                each.unlink(missing_ok=True)
 
 
 def cells_of(changes: Mapping[str, Any]) -> dict[str, str]:

@@ -12,6 +12,9 @@
 
 A table is read again before each change, if its file has changed, and written whole to disk before the change counts.
 So what another program or an editor wrote is kept, and what is saved survives a crash of the computer.
+
+Labels follow the manifest: before they are saved or used, they get what it states of their recordings. What it leaves
+open, and recordings that it does not name, stay as the table of labels has them.
 """
 
 from __future__ import annotations
@@ -22,20 +25,22 @@ import re
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Any
 
-from popclass.app.labels import LabelTable, with_rows
+from popclass.app.labels import LabelTable, with_metadata, with_rows
 from popclass.app.manifest import Described, Manifest, cells_of
 from popclass.audio.paths import AUDIO_SUFFIXES
 from popclass.batch.files import find_recordings
+from popclass.batch.manifest import Places
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.formats.csv_io import plain_path
-from popclass.info import RecordingInfo
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
 from popclass.labels.table import TABLE
 from popclass.labels.validation import check_class_names
@@ -51,12 +56,16 @@ CANDIDATE = "candidate"  # a model that was trained and neither kept nor discard
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # of observers and models
 MOST_RECORDINGS = 10_000
 LONGEST_NAME = 200  # bytes of one part of a path; most systems allow 255
+MOST_PARTS = 32  # of a path below the folder of recordings
+LONGEST_PATH = 1000  # bytes of all parts
 LONGEST_LABEL = 60  # characters
 PART_S = 60  # what another program writes at this moment is younger
 LATEST_S = 1e7  # of a label: longer than any recording
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows does not allow
 
 Row = tuple[str, float, float, str]  # recording, start and end in seconds, label
+_Stated = Mapping[str, Described]
+_NO_ROWS: Mapping[Path, Sequence[LabelRow]] = MappingProxyType({})
 
 
 class Project:
@@ -91,6 +100,7 @@ class Project:
                 place.mkdir(parents=True, exist_ok=True)
         self._lock = RLock()  # requests come from several threads
         self._tables: dict[str, LabelTable] = {}  # by observer
+        self._followed: dict[str, _Stated] = {}  # what the manifest stated when labels got it last
         self._manifest = Manifest(self.manifest_path, self.recordings_dir)
         with system_errors(self.folder):
             self._file = (self.cache_dir / "lock").open("ab")
@@ -137,8 +147,8 @@ class Project:
                 return path
         raise UsageError(f"'{one_line(recording)[:80]}' is no recording of this project")
 
-    def free_path(self, name: str) -> Path:
-        """Return a path for a new recording: its name, or with a number if there is one of that name.
+    def new_path(self, name: str) -> Path:
+        """Return the path for a new recording, which another recording may have; nothing is made.
 
         Parameters
         ----------
@@ -151,24 +161,39 @@ class Project:
             If the name cannot be used, or the project holds as many recordings as it may.
         """
         parts = unicodedata.normalize("NFC", name).replace("\\", "/").split("/")
-        for part in parts:
-            wrong = not part.strip() or part != part.strip() or part.startswith(".") or part.endswith(".")
-            wrong |= len(os.fsencode(part)) > LONGEST_NAME or _RESERVED.fullmatch(part) is not None
-            if wrong or any(ord(each) < 32 or each in '<>:"|?*\x7f' for each in part):
-                raise UsageError(f"'{one_line(name)[:80]}' cannot be the name of a recording; rename the file")
+        shown = f"'{one_line(name)[:80]}'"
+        if len(parts) > MOST_PARTS or len(os.fsencode("/".join(parts))) > LONGEST_PATH:
+            allowed = f"at most {MOST_PARTS - 1} folders and {LONGEST_PATH:,} bytes"
+            raise UsageError(f"{shown} is too long for the path of a recording: allowed are {allowed}; move the file")
+        for at, part in enumerate(parts, start=1):
+            if fault := _name_fault(part):
+                which = "the file" if at == len(parts) else f"the folder '{one_line(part)[:80]}'"
+                raise UsageError(f"{shown} cannot be the name of a recording: {which} {fault}; rename it")
         if Path(parts[-1]).suffix.lower() not in AUDIO_SUFFIXES:
             known = "wav, flac, m4a, mp3, ogg, opus, webm and others"
-            raise UsageError(f"'{one_line(name)[:80]}' is not a recording by its name; known are {known}")
+            raise UsageError(f"{shown} is not a recording by its name; known are {known}")
         if len(self.recordings()) >= MOST_RECORDINGS:
             raise UsageError(f"a project holds at most {MOST_RECORDINGS} recordings; begin another one")
         path = self.recordings_dir.joinpath(*parts)
         with system_errors(path.parent):
             if not self._inside(path.parent):
-                raise UsageError(f"'{one_line(name)[:80]}' lies in a linked folder outside of the project")
+                raise UsageError(f"{shown} lies in a linked folder outside of the project")
+            there = next(each for each in path.parents if os.path.lexists(each))
+            if not there.is_dir():
+                raise UsageError(f"{shown} lies in a folder, but '{one_line(there.name)}' is a file; rename the folder")
+        return path
+
+    def free_path(self, name: str) -> Path:
+        """Return the path of a new recording, with a number if there is one of that name, and make its folder.
+
+        Raises as `new_path`, and OutputError if the folder cannot be made.
+        """
+        wanted = path = self.new_path(name)
+        with system_errors(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         number = 2
         while os.path.lexists(path):
-            path = path.with_name(f"{Path(parts[-1]).stem} ({number}){Path(parts[-1]).suffix}")
+            path = path.with_name(f"{wanted.stem} ({number}){wanted.suffix}")
             number += 1
         return path
 
@@ -197,27 +222,22 @@ class Project:
         UsageError
             If a recording, or a value, is not allowed.
         LabelError
-            If the manifest cannot be used.
+            If the manifest, or labels of an observer, cannot be used; nothing is changed then.
         OutputError
-            If it cannot be written.
+            If they cannot be written.
         """
         cells = cells_of(changes)
-        paths = {name: os.path.realpath(self.path(name)) for name in recordings}
+        changed = list(recordings)
+        for name in changed:
+            self.path(name)
         with self._lock:
-            self._manifest.change(paths, cells)
-            known = self.described(self.recordings())
-            for observer in self.observers():
-                self._describe_labels(observer, set(paths.values()), known)
+            self.follow_manifest()
+            self._manifest.change(changed, cells, self.recordings())
+            self.follow_manifest()
 
-    def _describe_labels(self, observer: str, wanted: Collection[str], known: Mapping[str, Described]) -> None:
-        """Write new metadata of recordings to their labels, too: training holds out by these subjects."""
-        labels = self.labels(observer)
-        changed = tuple(
-            replace(each, **self._stated(each.path, known)) if os.path.realpath(each.path) in wanted else each
-            for each in labels.recordings
-        )
-        if changed != labels.recordings:
-            self._table(observer).save(replace(labels, recordings=changed))
+    def follow_manifest(self) -> None:
+        """Bring the labels of all observers in line with the manifest; raises LabelError if either cannot be used."""
+        self._change_labels(self.observers())
 
     # --- labels
 
@@ -229,6 +249,14 @@ class Project:
     def labels_path(self, observer: str = "") -> Path:
         """Return the table of an observer's labels, which need not exist."""
         return self.folder / (f"labels-{check_name(observer, 'an observer')}.csv" if observer else TABLE)
+
+    def described_labels(self, observer: str = "") -> Path:
+        """Return the table of an observer's labels, once they are in line with the manifest; it need not exist.
+
+        Raises LabelError if either cannot be used.
+        """
+        self._change_labels([observer])
+        return self.labels_path(observer)
 
     def labels(self, observer: str = "") -> Labels:
         """Return the labels of an observer; raises LabelError if they cannot be used."""
@@ -273,22 +301,33 @@ class Project:
             if not 0 <= row.start_s <= row.end_s < LATEST_S:
                 raise UsageError(f"{one_line(name)}: {start} to {end} s is no interval of a recording")
             by_recording.setdefault(self.path(name), []).append(row)
+        self._change_labels([observer], by_recording)
+
+    def _change_labels(self, observers: Iterable[str], rows: Mapping[Path, Sequence[LabelRow]] = _NO_ROWS) -> None:
+        """Bring labels in line with the manifest, since training holds out by its subjects, and add those of sounds."""
         with self._lock:
-            labels, known = self.labels(observer), self.described(self.recordings())
-            found = {os.path.realpath(each.path): each for each in labels.recordings}
-            for path, new in by_recording.items():
-                own = os.path.realpath(path)
-                found[own] = with_rows(found.get(own) or self._labelled(path, known), new)
-            self._table(observer).save(replace(labels, recordings=tuple(found.values())))
+            names = self.recordings()
+            places, stated = Places(self.recordings_dir, names), self.described(names)
+            for observer in observers:
+                before = self._followed.get(observer, {})
+                self._table(observer).change(partial(self._changed, rows, places, stated, before))
+                self._followed[observer] = stated
 
-    def _labelled(self, path: Path, known: Mapping[str, Described]) -> LabelledRecording:
-        return LabelledRecording(path, f"{self.recordings_dir.name}/{self.name_of(path)}", **self._stated(path, known))
-
-    def _stated(self, path: Path, known: Mapping[str, Described]) -> dict[str, Any]:
-        """Return the metadata of a recording that a table of labels holds as well."""
-        name = self.name_of(path)
-        info = known.get(name, Described()).metadata.apply(RecordingInfo(name))
-        return {each: getattr(info, each) for each in ("subject", "site", "side", "recorded_at", "extra")}
+    def _changed(
+        self, rows: Mapping[Path, Sequence[LabelRow]], places: Places, stated: _Stated, before: _Stated, labels: Labels
+    ) -> Labels:
+        """Return labels with further rows, and with what the manifest states, given what it had stated before."""
+        found = {each.path: each for each in labels.recordings}
+        known = {places.find(path)[0]: path for path in reversed(found)}
+        for path, new in rows.items():
+            own = known.setdefault(places.find(path)[0], path)
+            found[own] = with_rows(found.get(own) or LabelledRecording(path, self.name_of(path)), new)
+        for path in found:
+            name = places.find(path)[1]
+            if name is not None and name in stated:
+                now, old = stated[name].metadata, before.get(name, Described()).metadata
+                found[path] = with_metadata(found[path], now, old)
+        return replace(labels, recordings=tuple(found.values()))
 
     def label_counts(self, observer: str = "") -> dict[str, int]:
         """Return the number of labels of each kind, `unsure` included."""
@@ -354,3 +393,20 @@ def check_name(name: str, what: str) -> str:
         allowed = "lower-case letters, digits, _ and -, at most 40"
         raise UsageError(f"'{one_line(name)[:40]}' cannot be the name of {what}: allowed are {allowed}")
     return name
+
+
+def _name_fault(part: str) -> str | None:
+    """Return what is wrong with a part of a path, so that some systems could not have it; None if all is well."""
+    if not part.strip():
+        return "has an empty name"
+    if part != part.strip():
+        return "begins or ends with a blank"
+    if part.startswith(".") or part.endswith("."):
+        return "begins or ends with a dot"
+    if len(os.fsencode(part)) > LONGEST_NAME:
+        return f"has a name of more than {LONGEST_NAME} bytes"
+    if _RESERVED.fullmatch(part):
+        return "has a name that Windows reserves"
+    if any(ord(each) < 32 or each in '<>:"|?*\x7f' for each in part):
+        return 'has a control character, or one of <>:"|?*, in its name'
+    return None

@@ -166,7 +166,7 @@ class _Server:
 
     async def _export(self, request: Request) -> Response:
         project, kind = self._project, request.path_params["kind"]
-        labels = project.labels_path(observer_of(request))
+        labels = await run_in_threadpool(project.described_labels, observer_of(request))
         sounds, model = self._jobs.found.sounds, self._jobs.model_file()
         found = await run_in_threadpool(export, project.folder, kind, sounds, labels=labels, model=model)
         return Response(found.data, media_type=found.mime, headers=attachment(found.name))

@@ -81,10 +81,10 @@ async def receive(project: Project, name: str, metadata: Mapping[str, Any], body
 
 def _check(project: Project, name: str, metadata: Mapping[str, Any]) -> None:
     """Refuse what cannot be kept before anything is written."""
-    project.free_path(name)
+    project.new_path(name)
     if metadata:
         cells_of(metadata)
-        project.described(project.recordings())  # a broken manifest
+        project.follow_manifest()  # a broken table
 
 
 def _sync(file: IO[bytes]) -> None:
@@ -229,7 +229,7 @@ def finish(project: Project, take: str) -> str | None:
     cells_of(metadata)
     name, part = None, path.with_suffix(".part")
     if path.stat().st_size >= SAMPLE.itemsize:
-        project.described(project.recordings())  # a broken manifest
+        project.follow_manifest()  # a broken table
         name = _placed(project, part)
         if name is None:
             try:

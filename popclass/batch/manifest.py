@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,34 @@ FIELDS = ("subject", "site", "cavities", "recorded_at", "side", "columns of your
 Summary = dict[str, list[Any]]
 _EMPTY_ROW = dict.fromkeys(COLUMNS, "")
 _UNKNOWN: list[Any] = [None, None, None, None, None, {}]
+
+
+class Places:
+    """Recordings of a folder by the paths that tables give them.
+
+    Parameters
+    ----------
+    folder : Path
+    recordings : sequence of str
+        Relative to the folder.
+    """
+
+    def __init__(self, folder: Path, recordings: Sequence[str]) -> None:
+        self._names = {os.path.abspath(folder / name): name for name in recordings}
+
+    @cached_property
+    def _links(self) -> dict[str, str]:
+        return {os.path.realpath(path): path for path in reversed(self._names)}
+
+    def find(self, path: Path) -> tuple[str, str | None]:
+        """Return one path for all that lead to a file, and the recording that it is; None if it is another file."""
+        place = os.path.abspath(existing(path))
+        # A recording's own path goes first, since two names may lead to one file.
+        if place not in self._names:
+            place = os.path.realpath(place)
+        if place not in self._names:
+            place = self._links.get(place, place)
+        return place, self._names.get(place)
 
 
 def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: str | None) -> dict[str, Metadata]:
@@ -64,9 +93,9 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
         if not os.path.lexists(place):
             missing.append(f"{where}: '{name}' not found")
             continue
-        if (recording or place) in rows:
-            raise LabelError(f"{where}: '{name}' is named before, in {rows[recording or place]}")
-        rows[recording or place] = where
+        if place in rows:
+            raise LabelError(f"{where}: '{name}' is named before, in {rows[place]}")
+        rows[place] = where
         try:
             metadata = metadata_of(cells, site=site)
         except UsageError as error:
@@ -121,16 +150,12 @@ def read_symptoms(
 
 def _rows(path: Path, folder: Path, recordings: Sequence[str]) -> Iterator[tuple[str, dict[str, str], str, str | None]]:
     """Yield the place of each row for messages, its cells, the path of its file and the recording that this is."""
-    # A recording's own path goes first, since two names may lead to one file.
-    links = {os.path.realpath(folder / name): name for name in reversed(recordings)}
-    names = {os.path.abspath(folder / name): name for name in recordings}
+    places = Places(folder, recordings)
     for where, given in read_columns(path, _check_columns):
         cells = {**_EMPTY_ROW, **given}
         if "\0" in cells["file"]:
             raise LabelError(f"{where}: file '{one_line(cells['file'])}' holds a null byte, which no path can")
-        own = os.path.abspath(existing(path.parent / cells["file"]))
-        place = own if own in names else os.path.realpath(own)
-        yield where, cells, place, names.get(place) or links.get(place)
+        yield where, cells, *places.find(path.parent / cells["file"])
 
 
 def _check_columns(shown: str, columns: Sequence[str]) -> None:

@@ -45,6 +45,7 @@ class Stamp:
         return NO_FILE
 
 
+_MOST_PARTS = 256  # each takes a call
 NO_FILE = Stamp(-1, -1)  # differs from the stamp of every file
 
 
@@ -86,9 +87,9 @@ def existing(path: Path) -> Path:
     """Return a path as the file system spells it, if only the Unicode form (NFC, NFD) or slashes differ.
 
     macOS and some archives write `o` and a combining mark where a table has one letter. A path without such a file, or
-    with several, is returned as it is.
+    with several, or of more than 256 parts is returned as it is.
     """
-    if os.path.lexists(path) or path.parent == path:
+    if os.path.lexists(path) or path.parent == path or len(path.parts) > _MOST_PARTS:
         return path
     if "\\" in path.name:  # a table from Windows
         return existing(path.parent / path.name.replace("\\", "/"))
@@ -162,19 +163,42 @@ def write_bytes(target: Target, data: bytes, *, force: bool = True) -> None:
         part.write_bytes(data)
 
 
-def write_synced(target: Target, text: str) -> None:
-    """Write a file whole, as `write_text` does, so that it survives a crash of the computer once this returns."""
+def write_synced(target: Target, text: str, *, before: Stamp | None = None) -> Stamp | None:
+    """Write a file whole, as `write_text` does, so that it survives a crash of the computer once this returns.
+
+    Parameters
+    ----------
+    target : path
+    text : str
+    before : Stamp, optional
+        Of the file that this text was made from (default: it may have changed).
+
+    Returns
+    -------
+    Stamp or None
+        Of the written file. None if the file is another one than `before`; it is left as it is.
+    """
     path = Path(target)
-    with replacing(path) as part, system_errors(path), part.open("wb") as file:
-        file.write(text.encode("utf-8", "surrogateescape"))
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with replacing(path, before=before) as part:
+            with system_errors(path), part.open("wb") as file:
+                file.write(text.encode("utf-8", "surrogateescape"))
+                file.flush()
+                os.fsync(file.fileno())
+            written = Stamp.of(part)
+    except _ChangedError:
+        return None
     if hasattr(os, "O_DIRECTORY"):  # elsewhere a folder cannot be opened
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+    return written
+
+
+class _ChangedError(Exception):
+    """Another program has written a file that was to be replaced."""
 
 
 @contextmanager
@@ -195,10 +219,10 @@ def placing(target: Target, text: str, *, force: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(target: Target, *, force: bool = True) -> Iterator[Path]:
+def replacing(target: Target, *, force: bool = True, before: Stamp | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `target`; it replaces `target` when the block ends without an exception.
 
-    Used where a library writes the file (a model, a figure, a Parquet table).
+    Used where a library writes the file (a model, a figure, a Parquet table). `before` is as for `write_synced`.
 
     Raises
     ------
@@ -226,13 +250,13 @@ def replacing(target: Target, *, force: bool = True) -> Iterator[Path]:
     part = _part(final)
     try:
         yield part
-        _move(part, final, force=force)
+        _move(part, final, force=force, before=before)
     finally:
         with suppress(OSError):
             part.unlink()
 
 
-def _move(part: Path, final: Path, *, force: bool) -> None:
+def _move(part: Path, final: Path, *, force: bool, before: Stamp | None) -> None:
     with system_errors(final):
         _check(final, force=force)  # another process may have written it in the meantime
         if final.exists():
@@ -245,6 +269,8 @@ def _move(part: Path, final: Path, *, force: bool) -> None:
                 _check(final, force=False)
             except OSError:  # a file system without links
                 pass
+        if before not in (None, Stamp.of(final)):
+            raise _ChangedError
         os.replace(part, final)
 
 

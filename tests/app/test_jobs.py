@@ -8,6 +8,7 @@ import recordings
 from popclass.app import jobs as module
 from popclass.app.jobs import Jobs
 from popclass.app.project import Project
+from popclass.errors import UsageError
 
 LONGEST_S = 60
 
@@ -72,3 +73,27 @@ def test_results_of_two_models_are_never_shown_together(project, jobs, tmp_path)
     jobs.classify()
     until(lambda: jobs.found.model.sha256 != before)
     assert {found.model.sha256 for found in jobs.seen} == {before}  # the results of the new model came all at once
+
+
+@pytest.mark.parametrize("kind", ["train", "evaluate"])
+def test_work_on_labels_in_line_with_the_manifest(project, jobs, monkeypatch, kind):
+    """Subjects that an editor wrote into the manifest are known to training and evaluation."""
+    add(project, "a.wav", 1)
+    for observer in ("", "anna"):
+        project.label([("a.wav", 0.2, 0.2, "other")], observer)
+    project.manifest_path.write_text("file,subject\nrecordings/a.wav,P1\n")
+    seen = []
+
+    def work(folder, labels, *, second=None, **options):
+        seen.append([path.read_text() for path in (labels, second or labels)])
+
+    monkeypatch.setattr(module.training, "train_candidate" if kind == "train" else "evaluate", work)
+    jobs.train("", "balanced") if kind == "train" else jobs.evaluate("", "anna")
+    jobs.start()
+    until(lambda: seen)
+    assert all("P1" in text for text in seen[0])
+
+
+def test_work_on_labels_of_a_wrong_name(jobs):
+    with pytest.raises(UsageError, match="cannot be the name of an observer"):
+        jobs.train("../x", "balanced")

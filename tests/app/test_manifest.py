@@ -1,8 +1,9 @@
 """The manifest of a project."""
 
 import pytest
+import recordings
 
-from popclass.app.manifest import cells_of
+from popclass.app.manifest import Manifest, cells_of
 from popclass.batch.manifest import read_manifest
 from popclass.errors import LabelError, UsageError
 
@@ -85,6 +86,92 @@ def test_describe_recording_named_twice(project):
 
 def test_describe_table_without_files(project):
     project.manifest_path.write_text("name,subject\na.wav,P1\n")
-    with pytest.raises(LabelError, match=r"column file is missing; columns are file, subject"):
+    with pytest.raises(LabelError, match=r"column file is missing; a manifest has file and any of subject"):
         project.describe(["a.wav"], {"subject": "P2"})
     assert project.manifest_path.read_text() == "name,subject\na.wav,P1\n"
+
+
+NFC, NFD = "h\u00fcfte.wav", "hu\u0308fte.wav"
+
+
+def subjects_and_sites(project):
+    found = read_manifest(project.manifest_path, project.recordings_dir, project.recordings(), site=None)
+    return {name: (each.subject, each.site) for name, each in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("recordings\\a.wav", "a.wav"),
+        ("recordings\\knee\\b.wav", "knee/b.wav"),
+        (f"recordings/{NFC}", NFD),
+        ("recordings//knee/../a.wav", "a.wav"),
+    ],
+)
+def test_describe_file_spelled_otherwise(project, file, name):
+    """A row is found as it is read: with slashes of Windows, or another Unicode form."""
+    recordings.write(project.recordings_dir / NFD)
+    project.manifest_path.write_text(f"file;subject\n{file};P1\n", encoding="utf-8")
+    project.describe([name], {"site": "hip"})
+    assert subjects_and_sites(project) == {name: ("P1", "hip")}
+
+
+@pytest.mark.parametrize("named", ["a.wav", "link.wav"])
+def test_describe_link_inside(project, named):
+    """A recording and a link to it have a row each."""
+    (project.recordings_dir / "link.wav").symlink_to("a.wav")
+    project.describe(["a.wav"], {"subject": "P1"})
+    project.describe(["link.wav"], {"subject": "P2"})
+    project.describe([named], {"site": "hip"})
+    sites = {each: "hip" if each == named else None for each in ("a.wav", "link.wav")}
+    assert subjects_and_sites(project) == {"a.wav": ("P1", sites["a.wav"]), "link.wav": ("P2", sites["link.wav"])}
+
+
+def test_describe_through_a_linked_folder(project):
+    """A recording that a row names by way of a link keeps this row."""
+    (project.recordings_dir / "linked").symlink_to("knee")
+    project.manifest_path.write_text("file,subject\nrecordings/linked/b.wav,P1\n")
+    project.describe(["knee/b.wav"], {"site": "hip"})
+    assert subjects_and_sites(project) == {"knee/b.wav": ("P1", "hip")}
+
+
+def test_describe_unusable_manifest_stays(project):
+    table = "file,subject\nrecordings/a.wav,P1\nrecordings\\a.wav,P2\n"
+    project.manifest_path.write_text(table)
+    with pytest.raises(LabelError, match=r"row 3: .* is named before"):
+        project.describe(["knee/b.wav"], {"subject": "P3"})
+    assert project.manifest_path.read_text() == table
+
+
+def test_describe_checks_the_new_text(project, monkeypatch):
+    """A change that could not be read back is not written."""
+    project.describe(["a.wav"], {"subject": "P1"})
+    before = project.manifest_path.read_text()
+    monkeypatch.setattr(Manifest, "_changed", lambda *_: before + "recordings/./a.wav,P2\n")
+    with pytest.raises(LabelError, match=r"recordings\.csv is left as it is; with this change, .* is named before"):
+        project.describe(["a.wav"], {"subject": "P2"})
+    assert project.manifest_path.read_text() == before
+    assert [path.name for path in project.folder.glob("*recordings.csv")] == ["recordings.csv"]
+
+
+def test_describe_written_in_the_meantime(project, monkeypatch):
+    """Rows that an editor adds while a change is made are kept."""
+    project.describe(["a.wav"], {"subject": "P1"})
+    check = Manifest._check
+
+    def then_edited(self, *given):
+        check(self, *given)
+        if "P7" not in project.manifest_path.read_text():
+            with project.manifest_path.open("a") as file:
+                file.write("recordings/knee/b.wav,P7\n")
+
+    monkeypatch.setattr(Manifest, "_check", then_edited)
+    project.describe(["a.wav"], {"site": "hip"})
+    assert subjects_and_sites(project) == {"a.wav": ("P1", "hip"), "knee/b.wav": ("P7", None)}
+
+
+@pytest.mark.parametrize("missing", ["a/" * 2000 + "x.wav", "a\\" * 2000 + "x.wav", "a\0.wav"])
+def test_describe_keeps_rows_of_impossible_files(project, missing):
+    project.manifest_path.write_text(f"file,subject\n{missing},P9\nrecordings/a.wav,P1\n")
+    project.describe(["a.wav"], {"site": "hip"})
+    assert project.manifest_path.read_text() == f"file,subject,site\n{missing},P9,\nrecordings/a.wav,P1,hip\n"

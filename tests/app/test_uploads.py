@@ -56,6 +56,17 @@ def test_receive_wrong_metadata(project):
     assert project.recordings() == ()
 
 
+def test_receive_broken_labels(project):
+    """A file whose subject could not reach the labels is refused before it is there."""
+    send(project, "a.wav", b"x")
+    project.labels_path().write_text("file,start_s,label\nrecordings/a.wav,abc,other\n")
+    for _ in range(2):
+        with pytest.raises(LabelError, match="start_s is 'abc'"):
+            send(project, "b.wav", b"x", {"subject": "P1"})
+    assert project.recordings() == ("a.wav",)
+    assert send(project, "b.wav", b"x") == "b.wav"
+
+
 def test_receive_too_large(project, monkeypatch):
     monkeypatch.setattr(uploads, "MOST_BYTES", 5000)
     with pytest.raises(TooLargeError):
@@ -72,8 +83,8 @@ def test_receive_interrupted(project):
         raise ClientDisconnect
 
     with pytest.raises(ClientDisconnect):
-        asyncio.run(receive(project, "a.wav", {}, broken()))
-    assert project.recordings() == ()
+        asyncio.run(receive(project, "hip/a.wav", {}, broken()))
+    assert not list(project.recordings_dir.iterdir())
     assert not list(project.takes_dir.iterdir())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from popclass.errors import OutputError
-from popclass.utils.files import check_writable, write_bytes, write_text
+from popclass.utils.files import NO_FILE, Stamp, check_writable, existing, write_bytes, write_synced, write_text
 
 
 def test_write_text_utf8(tmp_path: Path) -> None:
@@ -23,6 +23,25 @@ def test_write_text_utf8(tmp_path: Path) -> None:
 def test_write_bytes_unchanged(tmp_path: Path) -> None:
     write_bytes(tmp_path / "a.bin", b"\r\n\xff")
     assert (tmp_path / "a.bin").read_bytes() == b"\r\n\xff"
+
+
+def test_write_synced_changed_in_the_meantime(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    first = write_synced(path, "one", before=NO_FILE)
+    assert first == Stamp.of(path)
+    path.write_text("another")
+    assert write_synced(path, "two", before=first) is None
+    assert path.read_text() == "another"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
+    assert write_synced(path, "two", before=Stamp.of(path)) == Stamp.of(path)
+    assert path.read_text() == "two"
+
+
+@pytest.mark.parametrize("separator", ["/", "\\"])
+@pytest.mark.parametrize("folders", [200, 2000])
+def test_existing_missing_deep(tmp_path: Path, separator: str, folders: int) -> None:
+    found = existing(tmp_path / f"{f'a{separator}' * folders}x.wav")
+    assert found.as_posix().replace("\\", "/") == f"{tmp_path.as_posix()}/{'a/' * folders}x.wav"
 
 
 def test_write_text_interrupted(tmp_path: Path) -> None:
