@@ -373,7 +373,10 @@ def test_train_keep_discard(tmp_path):
         assert state["candidate"]["labels"] == len(rows)
         assert state["model"] == "default"
         assert app.post("api/train/keep", {"name": "../x"})[0] == 400
-        assert app.post("api/train/keep", {"name": "mine"}) == {"model": "mine"}
+        assert "another model" in app.post("api/train/keep", {"name": "mine", "sha256": "0"})[1]
+        assert "another model" in app.post("api/train/discard", {"sha256": "0"})[1]
+        sha256 = state["candidate"]["sha256"]
+        assert app.post("api/train/keep", {"name": "mine", "sha256": sha256}) == {"model": "mine"}
         state = app.classified(9)
         assert (state["model"], state["candidate"], state["models"]) == ("mine", None, ["default", "mine"])
         assert app.post("api/model", {"model": "default"}) == {}

@@ -3,10 +3,12 @@
 import csv
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import recordings
 
+from popclass.app import training
 from popclass.app.training import compare, discard, evaluate, keep, train_candidate
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.evaluation.output import Evaluation
@@ -179,6 +181,48 @@ def test_keep_interrupted(project):
     shutil.copyfile(models / "candidate.onnx", models / "mine.onnx")
     keep(project, "mine")
     assert sorted(each.name for each in models.iterdir()) == ["mine.md", "mine.onnx"]
+
+
+def other_candidate(project):
+    """Replace the candidate, as another training does; return the bytes of the new one."""
+    path = project / "models" / "candidate.onnx"
+    model = Model.load(path)
+    calibration = {**model.info["calibration"], "bias": [0.0, 3.0, 0.0]}
+    Model(model.graph, {**model.info, "calibration": calibration}).save(path, force=True)
+    return path.read_bytes()
+
+
+def test_keep_shown(project, compared):
+    """The model that a page compared is kept, or none."""
+    other = other_candidate(project)
+    with pytest.raises(UsageError, match="another model has been trained"):
+        keep(project, "mine", compared["sha256"])
+    with pytest.raises(UsageError, match="another model has been trained"):
+        discard(project, compared["sha256"])
+    assert sorted(each.name for each in (project / "models").iterdir()) == ["candidate.md", "candidate.onnx"]
+    assert keep(project, "mine", compare(project)["sha256"]).read_bytes() == other
+
+
+def test_keep_while_trained(project, monkeypatch, compared):
+    """A candidate that is trained meanwhile stays."""
+    found = []
+
+    def slow_card(model, *, title):
+        found.append(other_candidate(project))
+        return f"# {title}\n"
+
+    monkeypatch.setattr(training, "card", slow_card)
+    kept = keep(project, "mine", compared["sha256"])
+    assert Model.load(kept).sha256 == compared["sha256"]
+    assert [(project / "models" / "candidate.onnx").read_bytes()] == found
+
+
+def test_keep_twice_at_once(project, compared):
+    """The second of two windows is told that the name is taken."""
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(keep, project, "mine", compared["sha256"]) for _ in range(2)]
+    [error] = [call.exception() for call in calls if call.exception()]
+    assert str(error) == "there is a model mine already; choose another name"
 
 
 def test_keep_none(tmp_path):
