@@ -188,6 +188,8 @@ class Jobs:
                 self._task = None
                 self._show(Work())
             self._wake.wait(POLL_S)
+        self._try("train", partial(training.restore_evaluation, self._project.folder))
+        self.changed()
 
     def _do(self, kind: str, task: Callable[[Progress], object]) -> None:
         self._tell("train", None)

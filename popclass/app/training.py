@@ -291,10 +291,11 @@ def evaluate(
         raise LabelError(f"{labels.name}: there are no labels yet; label some sounds first")
     usable, other = without_missing(labels)[0], None if second is None else without_missing(second)[0]
     found = score(usable, model=model, partial=True, second=other, progress=progress)
-    aside = project / CACHE
-    new, old = aside / f"{EVALUATION}.new", aside / f"{EVALUATION}.old"
+    aside, old = project / CACHE, _old_evaluation(project)
+    new = aside / f"{EVALUATION}.new"
     with system_errors(target):
         aside.mkdir(parents=True, exist_ok=True)
+        restore_evaluation(project)
         for each in (new, old):  # of a run that was interrupted
             shutil.rmtree(each, ignore_errors=True)
         found.save(new)
@@ -303,3 +304,15 @@ def evaluate(
         new.rename(target)
         shutil.rmtree(old, ignore_errors=True)
         return sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
+
+
+def restore_evaluation(project: Path) -> None:
+    """Put the evaluation back that a program moved aside, if it was killed before the new one had its place."""
+    target, old = project / EVALUATION, _old_evaluation(project)
+    if not target.exists() and old.is_dir():
+        with system_errors(target):
+            old.rename(target)
+
+
+def _old_evaluation(project: Path) -> Path:
+    return project / CACHE / f"{EVALUATION}.old"

@@ -9,7 +9,7 @@ import pytest
 import recordings
 
 from popclass.app import training
-from popclass.app.training import compare, discard, evaluate, keep, train_candidate
+from popclass.app.training import compare, discard, evaluate, keep, restore_evaluation, train_candidate
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.evaluation.output import Evaluation
 from popclass.metrics.tables import BASELINE
@@ -283,3 +283,27 @@ def test_evaluate_failure_keeps_earlier(project):
     with pytest.raises(LabelError, match="no labels yet"):
         evaluate(project, project / "none.csv")
     assert (project / "evaluation" / "scores.json").is_file()
+
+
+def test_restore_evaluation(project):
+    """The earlier one is back, unless the new one has its place."""
+    old, target = project / ".cache" / "evaluation.old", project / "evaluation"
+    restore_evaluation(project)
+    for text in ("1", "2"):
+        old.mkdir(parents=True)
+        (old / "scores.json").write_text(text)
+        restore_evaluation(project)
+        assert (target / "scores.json").read_text() == "1"
+    assert old.exists()
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_evaluate_failure_after_kill(project, monkeypatch):
+    """The next evaluation does not remove the only one that there is."""
+    old, target = project / ".cache" / "evaluation.old", project / "evaluation"
+    old.mkdir(parents=True)
+    (old / "scores.json").write_text("1")
+    monkeypatch.setattr(Evaluation, "_fill", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(OutputError, match="No space"):
+        evaluate(project, project / "labels.csv")
+    assert (target / "scores.json").read_text() == "1"
