@@ -50,7 +50,7 @@ def serve(folder: Path, *, port: int = 0, browser: bool = True, opened: Callable
     OutputError
         If the project cannot be made, or is open in another app.
     """
-    with Project(folder) as project, _listening(port) as listening:
+    with _listening(port) as listening, Project(folder) as project:
         recover(project)
         own, token = listening.getsockname()[1], make_token()
         address = f"http://{HOST}:{own}/{token}/"

@@ -317,6 +317,7 @@ def test_port_in_use(tmp_path, app):
     assert (second.returncode, "cannot be used" in second.stderr) == (2, True)
 
 
+    assert not (tmp_path / "p").exists()
 def test_batch_at_the_same_time(tmp_path):
     """A batch that writes the results is waited for, and said."""
     place = tmp_path / "p"
