@@ -217,9 +217,13 @@ class _Server:
         async with self._finishing:  # two windows may end one take
             if take.id not in self._takes:
                 raise UsageError(uploads.ENDED)
-            await run_in_threadpool(take.end)
-            name = await run_in_threadpool(uploads.finish, self._project, take.id)
             del self._takes[take.id]
+            try:
+                await run_in_threadpool(take.end)
+                name = await run_in_threadpool(uploads.finish, self._project, take.id)
+            except Exception:
+                self._jobs.recover(take.id)
+                raise
         self._jobs.classify()
         return name
 
