@@ -1,5 +1,6 @@
 """Work in the background: the folder of recordings is watched, new ones are classified, models are trained.
 
+What a killed program left is completed first. It is tried again, like a take whose end failed, until it succeeds.
 One thread does one thing at a time. What it found is replaced as a whole, so that a request always sees one moment.
 """
 
@@ -14,9 +15,9 @@ from pathlib import Path
 from threading import Event as Flag
 from threading import Lock, Thread
 
-from popclass.app import training
+from popclass.app import training, uploads
 from popclass.app.labels import without_missing
-from popclass.app.project import DEFAULT, Project
+from popclass.app.project import DEFAULT, TAKES, Project
 from popclass.app.sounds import Sounds, load_sounds
 from popclass.batch.journal import can_continue
 from popclass.batch.result import RUN
@@ -48,7 +49,7 @@ class Work:
     Attributes
     ----------
     kind : str or None
-        `classify`, `train` or `evaluate`, None where nothing is.
+        `recover`, `classify`, `train` or `evaluate`, None where nothing is.
     what : str
         Step, in words.
     done, total : int
@@ -113,6 +114,7 @@ class Jobs:
         self.errors: Mapping[str, str] = {}
         self._tried: tuple[tuple[object, ...], float] | None = None
         self._project, self._lock = project, Lock()
+        self._unfinished, self._recover_at = uploads.unfinished(project), 0.0
         self._task: tuple[str, Callable[[Progress], object]] | None = None
         self._wake, self._stop, self._stale = Flag(), Flag(), True
         self._thread = Thread(target=self._run, name="popclass-app", daemon=True)
@@ -139,6 +141,12 @@ class Jobs:
         """Tell that recordings, their metadata or the model have changed."""
         self._stale = True
         self.changed()
+        self._wake.set()
+
+    def recover(self, own: str) -> None:
+        """Tell that a take could not be completed; it is tried again."""
+        with self._lock:
+            self._unfinished = self._unfinished | {own}
         self._wake.set()
 
     def train(self, observer: str, target: str) -> None:
@@ -186,8 +194,11 @@ class Jobs:
         self.version += 1
 
     def _run(self) -> None:
+        self._try("train", partial(training.restore_evaluation, self._project.folder))
+        self.changed()
         while not self._stop.is_set():
             self._wake.clear()
+            self._try("recover", self._recover)
             self._try("classify", self._look)
             if self._task is not None:
                 self._try("train", partial(self._do, *self._task))
@@ -216,6 +227,30 @@ class Jobs:
             self.errors = others if reason is None else {**others, kind: reason}
             self.version += 1
 
+    def _recover(self) -> None:
+        """Complete the takes and uploads that are unfinished, and tell which cannot be completed yet."""
+        began = time.monotonic()
+        if not self._unfinished or began < self._recover_at:
+            return
+        self._recover_at = began + RETRY_S
+        if "recover" not in self.errors:  # the first try, which may take long
+            self.waiting = self._stamps()
+            self._show(Work("recover", "completing what was being recorded"))
+        try:
+            names, failed = uploads.recover(self._project, tried := self._unfinished)
+        finally:
+            self._show(Work())
+        with self._lock:
+            self._unfinished = self._unfinished - tried | failed.keys()
+        now = time.monotonic()
+        self._recover_at = now + 10 * (now - began)  # a full disk costs at most a tenth of the time
+        self._stale |= bool(names)
+        lines = [f"{TAKES}/{own} cannot be completed: {reason}" for own, reason in failed.items()]
+        self._tell("recover", lines[0] + (f" ({len(lines) - 1} more wait)" if lines[1:] else "") if lines else None)
+
+    def _stamps(self) -> dict[str, Stamp]:
+        return {name: Stamp.of(self._project.recordings_dir / name) for name in self._project.recordings()}
+
     def _inputs(self, stamps: Mapping[str, Stamp]) -> tuple[object, ...]:
         """Return all that must not change: recordings, the manifest, the model in use, and the results made of them."""
         model = self.model_file()
@@ -223,7 +258,7 @@ class Jobs:
 
     def _look(self) -> None:
         """Classify what has changed in the folder, unless a file is still being copied into it."""
-        stamps = {name: Stamp.of(self._project.recordings_dir / name) for name in self._project.recordings()}
+        stamps = self._stamps()
         settled = stamps == self.waiting
         if not settled:
             self.waiting = stamps

@@ -103,7 +103,7 @@ class Project:
         self._followed: dict[str, _Stated] = {}  # what the manifest stated when labels got it last
         self._manifest = Manifest(self.manifest_path, self.recordings_dir)
         with system_errors(self.folder):
-            self._file = (self.cache_dir / "lock").open("ab")
+            self._file = (self.takes_dir / ".lock").open("ab")
         if not lock(self._file):
             self._file.close()
             shown = one_line(os.fspath(self.folder))

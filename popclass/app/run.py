@@ -20,7 +20,6 @@ from popclass.app.guard import make_token
 from popclass.app.jobs import Jobs
 from popclass.app.project import Project
 from popclass.app.server import make_app
-from popclass.app.uploads import recover
 from popclass.errors import UsageError
 
 HOST = "127.0.0.1"
@@ -50,8 +49,7 @@ def serve(folder: Path, *, port: int = 0, browser: bool = True, opened: Callable
     OutputError
         If the project cannot be made, or is open in another app.
     """
-    with Project(folder) as project, _listening(port) as listening:
-        recover(project)
+    with _listening(port) as listening, Project(folder) as project:
         own, token = listening.getsockname()[1], make_token()
         address = f"http://{HOST}:{own}/{token}/"
         jobs = Jobs(project)

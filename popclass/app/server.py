@@ -217,9 +217,13 @@ class _Server:
         async with self._finishing:  # two windows may end one take
             if take.id not in self._takes:
                 raise UsageError(uploads.ENDED)
-            await run_in_threadpool(take.end)
-            name = await run_in_threadpool(uploads.finish, self._project, take.id)
             del self._takes[take.id]
+            try:
+                await run_in_threadpool(take.end)
+                name = await run_in_threadpool(uploads.finish, self._project, take.id)
+            except Exception:
+                self._jobs.recover(take.id)
+                raise
         self._jobs.classify()
         return name
 
@@ -253,14 +257,16 @@ class _Server:
         return Json({}, 202)
 
     async def _keep(self, request: Request) -> Response:
-        name = text_of(await read_json(request), "name")
-        await run_in_threadpool(training.keep, self._project.folder, name)
+        content = await read_json(request)
+        name, shown = text_of(content, "name"), text_of(content, "sha256") or None
+        await run_in_threadpool(training.keep, self._project.folder, name, shown)
         self._project.use_model(name)
         self._jobs.classify()
         return Json({"model": name})
 
-    async def _discard(self, _: Request) -> Response:
-        await run_in_threadpool(training.discard, self._project.folder)
+    async def _discard(self, request: Request) -> Response:
+        shown = text_of(await read_json(request), "sha256") or None
+        await run_in_threadpool(training.discard, self._project.folder, shown)
         self._jobs.changed()
         return Json({})
 

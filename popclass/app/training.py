@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from popclass.app.labels import read_project_labels, without_missing
@@ -25,6 +26,7 @@ from popclass.utils.files import placing, system_errors, write_bytes
 from popclass.utils.text import one_line
 
 SCORES = ("log_loss", "balanced_accuracy", "brier", "ece")
+_changing = RLock()  # held while the candidate is replaced, kept or removed
 
 
 def train_candidate(
@@ -73,7 +75,7 @@ def train_candidate(
     path = _candidate(project)
     with system_errors(path):
         path.parent.mkdir(exist_ok=True)
-    with placing(path.with_suffix(".md"), card(model, title=CANDIDATE)):
+    with _changing, placing(path.with_suffix(".md"), card(model, title=CANDIDATE)):
         model.save(path, force=True)
     compared = _compare(model, in_use)
     # a model stores the beginning of a warning, without the names of recordings after it
@@ -95,6 +97,7 @@ def compare(project: Path, *, in_use: Path | None = None) -> dict[str, Any] | No
     Returns
     -------
     dict
+        `sha256` : str, of the candidate.
         `target` : str.
         `labels`, `groups`, `grouped_by`, `folds` : labelled sounds, number and kind (`subject`, `recording`, `event`)
         of the groups that were held out, and number of folds, 0 where nothing could be held out.
@@ -131,6 +134,7 @@ def _compare(new: Model, in_use: Path | None) -> dict[str, Any]:
         current = {**_row(DEFAULT, of_base, scores), "recalls": None, "useless": reason and f"model in use: {reason}"}
     baseline = candidates.get(BASELINE)
     return {
+        "sha256": new.sha256,
         "target": BALANCED if scores["joint_labels"]["wanted"] is None else PRECISE,
         "labels": scores["held_out"]["events"],
         "groups": scores["groups"],
@@ -178,39 +182,64 @@ def _not_better(figures: Mapping[str, Any], baseline: Mapping[str, Any] | None) 
     return f"it is no better than the class frequencies alone: log loss {losses} on held-out labels."
 
 
-def keep(project: Path, name: str) -> Path:
+def keep(project: Path, name: str, sha256: str | None = None) -> Path:
     """Give the candidate a name; return the file of the model. An existing model is never replaced.
+
+    Parameters
+    ----------
+    project : Path
+    name : str
+        1 to 40 of `a-z`, `0-9`, `-` and `_` that begin with a letter or digit.
+    sha256 : str, optional
+        As `compare` returned it; another candidate is refused (default: any is kept).
 
     Raises
     ------
     UsageError
-        If there is no candidate, or the name is taken, or is not 1 to 40 of `a-z`, `0-9`, `-` and `_` that begin with a
-        letter or digit.
+        If there is no candidate, it is another one, or the name is taken or not allowed.
     OutputError
         If it cannot be written.
     """
-    candidate = _candidate(project)
-    if not candidate.exists():
-        raise UsageError("there is no candidate to keep; train a model first")
     if not NAME.fullmatch(name) or name in (CANDIDATE, DEFAULT, NONE):
         allowed = "allowed are 1 to 40 of a-z, 0-9, - and _, first a letter or digit"
         raise UsageError(f"'{one_line(name)[:60]}' cannot be the name of a model; {allowed}, but not {CANDIDATE}")
-    path = candidate.with_name(f"{name}.onnx")
-    with system_errors(candidate, "read"):
-        data = candidate.read_bytes()
+    path = _candidate(project).with_name(f"{name}.onnx")
+    with _changing:  # two windows may keep it at once
+        data = _read(_candidate(project))
         # an earlier call may have been interrupted
-        again = path.exists() and path.read_bytes() == data
-    if not again and (path.exists() or path.with_suffix(".md").exists()):
-        raise UsageError(f"there is a model {name} already; choose another name")
-    text = card(Model.from_bytes(data, name=path.name), title=name)
-    with placing(path.with_suffix(".md"), text, force=again):
-        write_bytes(path, data, force=again)
-    discard(project)
+        again = data is not None and data == _read(path)
+        if not again and (path.exists() or path.with_suffix(".md").exists()):
+            raise UsageError(f"there is a model {name} already; choose another name")
+        if data is None:
+            raise UsageError("there is no candidate to keep; train a model first")
+        model = Model.from_bytes(data, name=path.name)
+        _check_shown(model, sha256)
+        with placing(path.with_suffix(".md"), card(model, title=name), force=again):
+            write_bytes(path, data, force=again)
+        if data == _read(_candidate(project)):
+            _remove_candidate(project)
     return path
 
 
-def discard(project: Path) -> None:
-    """Remove the candidate, if there is one."""
+def discard(project: Path, sha256: str | None = None) -> None:
+    """Remove the candidate, if there is one; raises UsageError if it is not the one of this SHA-256."""
+    with _changing:
+        if sha256 is not None and (data := _read(_candidate(project))) is not None:
+            _check_shown(Model.from_bytes(data), sha256)
+        _remove_candidate(project)
+
+
+def _check_shown(candidate: Model, sha256: str | None) -> None:
+    if sha256 not in (None, candidate.sha256):
+        raise UsageError("another model has been trained since; look at its scores, then keep or discard it")
+
+
+def _read(path: Path) -> bytes | None:
+    with system_errors(path, "read"):
+        return path.read_bytes() if path.exists() else None
+
+
+def _remove_candidate(project: Path) -> None:
     path = _candidate(project)
     for each in (path, path.with_suffix(".md")):
         with system_errors(each, "remove"):
@@ -262,10 +291,11 @@ def evaluate(
         raise LabelError(f"{labels.name}: there are no labels yet; label some sounds first")
     usable, other = without_missing(labels)[0], None if second is None else without_missing(second)[0]
     found = score(usable, model=model, partial=True, second=other, progress=progress)
-    aside = project / CACHE
-    new, old = aside / f"{EVALUATION}.new", aside / f"{EVALUATION}.old"
+    aside, old = project / CACHE, _old_evaluation(project)
+    new = aside / f"{EVALUATION}.new"
     with system_errors(target):
         aside.mkdir(parents=True, exist_ok=True)
+        restore_evaluation(project)
         for each in (new, old):  # of a run that was interrupted
             shutil.rmtree(each, ignore_errors=True)
         found.save(new)
@@ -274,3 +304,15 @@ def evaluate(
         new.rename(target)
         shutil.rmtree(old, ignore_errors=True)
         return sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
+
+
+def restore_evaluation(project: Path) -> None:
+    """Put the evaluation back that a program moved aside, if it was killed before the new one had its place."""
+    target, old = project / EVALUATION, _old_evaluation(project)
+    if not target.exists() and old.is_dir():
+        with system_errors(target):
+            old.rename(target)
+
+
+def _old_evaluation(project: Path) -> Path:
+    return project / CACHE / f"{EVALUATION}.old"

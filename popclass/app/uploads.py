@@ -1,7 +1,8 @@
 """Recordings that reach a project through the browser, in blocks: files, and takes of the microphone.
 
-A file appears in the project when it is complete. A take is kept as raw samples until it ends, so a killed program
-loses nothing that had arrived; `recover` completes it at the next start.
+What arrives is kept in `takes/`, as ID.f32 (raw samples of a take) or ID.part (an uploaded file), locked until all is
+there. ID.json holds what was sent with it: from the start for a take, once the file is whole for an upload. So a killed
+program loses nothing of a take that had arrived, and no metadata of a file: `recover` completes both at the next start.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -29,7 +29,7 @@ from popclass.model.model import Model
 from popclass.streaming import Listener, LiveEvent
 from popclass.streaming.pcm import MAX_FLOAT
 from popclass.utils.checks import check_number
-from popclass.utils.files import system_errors
+from popclass.utils.files import lock, system_errors, write_synced
 from popclass.utils.text import one_line
 
 MOST_BYTES = 2 << 30  # of a file
@@ -37,6 +37,8 @@ MOST_BLOCK = 4 << 20  # bytes of one block of a take
 LONGEST_TAKE_S = 6 * 3600
 SAMPLE = np.dtype("<f4")
 ENDED = "this take has ended; begin another one"
+REMOVED = "the file of this take was removed from takes/; begin another one"
+RAW, PART, ABOUT = ".f32", ".part", ".json"  # files of a take or an upload
 COPIED = 1 << 18  # samples at a time
 
 
@@ -57,12 +59,14 @@ async def receive(project: Project, name: str, metadata: Mapping[str, Any], body
         If it cannot be written.
     """
     await run_in_threadpool(_check, project, name, metadata)
-    part = project.takes_dir / f"{uuid4().hex}.part"
+    own = f"upload-{uuid4().hex}"
+    part, about = (project.takes_dir / f"{own}{suffix}" for suffix in (PART, ABOUT))
     size = 0
     try:
         with system_errors(part):
             part.parent.mkdir(exist_ok=True)
         with system_errors(part), part.open("wb") as file:
+            lock(file)
             async for block in body:
                 size += len(block)
                 if size > MOST_BYTES:
@@ -71,12 +75,12 @@ async def receive(project: Project, name: str, metadata: Mapping[str, Any], body
                     )
                 file.write(block)
             await run_in_threadpool(_sync, file)
-        placed = await run_in_threadpool(place, project, part, name)
-        if metadata:
-            await run_in_threadpool(project.describe, [placed], metadata)
-        return placed
+            text = json.dumps({"name": name, "metadata": dict(metadata)})
+            await run_in_threadpool(write_synced, about, text)  # the file is whole
+        return await run_in_threadpool(_complete, project, own)
     finally:
         part.unlink(missing_ok=True)
+        about.unlink(missing_ok=True)
 
 
 def _check(project: Project, name: str, metadata: Mapping[str, Any]) -> None:
@@ -137,7 +141,7 @@ class Take:
         self.used = time.monotonic()
         self._events: dict[int, LiveEvent] = {}
         self._sample_rate, self._lock = sample_rate, Lock()
-        self._path = project.takes_dir / f"{self.id}.f32"
+        self._path = project.takes_dir / f"{self.id}{RAW}"
         about = {"sample_rate": sample_rate, "began": now.isoformat(), "metadata": dict(metadata)}
         try:
             model = project.model()
@@ -147,8 +151,9 @@ class Take:
         self._listener = Listener(sample_rate, model=model, site=site, subject=subject)
         with system_errors(self._path):
             self._path.parent.mkdir(exist_ok=True)
-            self._path.with_suffix(".json").write_text(json.dumps(about), "utf-8")
             self._file = self._path.open("xb", buffering=0)
+            lock(self._file)
+        write_synced(self._path.with_suffix(ABOUT), json.dumps(about))
 
     def add(self, at: int, samples: bytes) -> int:
         """Append mono samples, float32 in little endian, that begin at a frame; return the number of all frames.
@@ -158,7 +163,8 @@ class Take:
         Raises
         ------
         UsageError
-            If frames are missing before these, or the samples are not finite numbers; `TooLargeError` beyond six hours.
+            If frames are missing before these, the samples are not finite numbers, or somebody removed the file of the
+            take; `TooLargeError` beyond six hours.
         OutputError
             If the disk is full.
         """
@@ -172,6 +178,7 @@ class Take:
         with self._lock:
             if self._file.closed:
                 raise UsageError(ENDED)
+            self._check_there()
             self.used = time.monotonic()
             if at > self.frames:
                 raise UsageError(f"the take has {self.frames} frames, so a block at {at} leaves a gap")
@@ -210,37 +217,76 @@ class Take:
         ]
 
     def end(self) -> None:
-        """Close the file; the take can be placed then."""
+        """Close the file; the take can be placed then. Raises UsageError if somebody removed the file."""
         with self._lock:
             if not self._file.closed:
-                self._file.close()
-                self._listener.close()
+                with self._file:
+                    self._listener.close()
+                    self._check_there()
+
+    def _check_there(self) -> None:
+        if not os.fstat(self._file.fileno()).st_nlink:
+            raise UsageError(REMOVED)
 
 
-def finish(project: Project, take: str) -> str | None:
-    """Write a take that has ended as a WAV of the project, and return the name; None if it has no samples.
+def finish(project: Project, own: str) -> str | None:
+    """Complete a take that has ended, or an upload, and return the name of the recording.
 
-    If that fails, the take stays as it was, and is finished by another call.
+    None if a take has no samples, or an upload is not whole: nothing is left of it then. If it fails, all stays as it
+    was, for another call.
+
+    Parameters
+    ----------
+    project : Project
+    own : str
+        Its name in `takes/`, without a suffix.
+
+    Raises
+    ------
+    LabelError
+        If the manifest or a table of labels cannot be used.
+    OutputError
+        If the recording cannot be written.
+    UsageError
+        If what is known of it is damaged.
     """
-    path = project.takes_dir / f"{take}.f32"
-    about = json.loads(path.with_suffix(".json").read_text("utf-8"))
-    began = datetime.fromisoformat(about["began"])
-    metadata = {**about["metadata"], "recorded_at": began}
-    cells_of(metadata)
-    name, part = None, path.with_suffix(".part")
-    if path.stat().st_size >= SAMPLE.itemsize:
+    raw, part, about = (project.takes_dir / f"{own}{suffix}" for suffix in (RAW, PART, ABOUT))
+    whole = raw.stat().st_size >= SAMPLE.itemsize if raw.exists() else part.exists() and about.exists()
+    name = _complete(project, own) if whole else None
+    for each in (raw, part, about):  # the order in which `finish` can be called again after a crash
+        with system_errors(each, "remove"):
+            each.unlink(missing_ok=True)
+    return name
+
+
+def _complete(project: Project, own: str) -> str:
+    """Write a take as a WAV, place it or an uploaded file in the project, and describe it."""
+    raw, part, about = (project.takes_dir / f"{own}{suffix}" for suffix in (RAW, PART, ABOUT))
+    try:
+        known = json.loads(about.read_text("utf-8"))
+        metadata = dict(known["metadata"])
+        if "began" in known:  # a take
+            metadata["recorded_at"] = began = datetime.fromisoformat(known["began"])
+            check_number(known["sample_rate"], "sample_rate", MIN_RATE, MAX_RATE, whole=True)
+            known["name"] = began.strftime("%Y-%m-%d %H.%M.%S.wav")
+        wanted = str(known["name"])
+        cells_of(metadata)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UsageError) as error:
+        raise UsageError(f"{about.name} is damaged ({one_line(str(error))}); mend it, or move it away") from error
+    if metadata:
         project.follow_manifest()  # a broken table
-        name = _placed(project, part)
-        if name is None:
+    name = _placed(project, part)
+    if name is None:
+        if raw.exists():
+            part.unlink(missing_ok=True)  # it may be a recording that somebody moved
             try:
-                _write_wav(path, part, about["sample_rate"])
+                _write_wav(raw, part, known["sample_rate"])
             except (OSError, soundfile.SoundFileError, AssertionError) as error:  # its ways to tell of a full disk
                 part.unlink(missing_ok=True)
                 raise OutputError(f"cannot write {one_line(str(part))}: the disk may be full") from error
-            name = place(project, part, began.strftime("%Y-%m-%d %H.%M.%S.wav"))
+        name = place(project, part, wanted)
+    if metadata:
         project.describe([name], metadata)
-    for each in (path, path.with_suffix(".json"), part):
-        each.unlink(missing_ok=True)
     return name
 
 
@@ -260,17 +306,46 @@ def _write_wav(source: Path, target: Path, sample_rate: int) -> None:
         os.fsync(written.fileno())
 
 
-def recover(project: Project) -> list[str]:
-    """Complete the takes of a program that was killed, and return the names of their recordings."""
-    for path in project.takes_dir.glob("*.part"):
-        if not path.with_suffix(".f32").exists():
-            path.unlink(missing_ok=True)
-    found = []
-    for path in sorted(project.takes_dir.glob("take-*.f32")):
-        with suppress(OSError, ValueError, KeyError, TypeError, PopclassError):  # it stays, to be looked at by hand
-            if name := finish(project, path.stem):
-                found.append(name)
-    return found
+def unfinished(project: Project) -> set[str]:
+    """Return the takes and uploads in a project, by their names without a suffix."""
+    found = [path for pattern in ("take-*", "upload-*", f"*{PART}") for path in project.takes_dir.glob(pattern)]
+    return {path.stem for path in found if path.suffix in (RAW, PART, ABOUT)}
+
+
+def recover(project: Project, unfinished: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """Complete the takes and uploads of a program that was killed; what another program is writing is not touched.
+
+    Parameters
+    ----------
+    project : Project
+    unfinished : iterable of str
+        Result of `unfinished` before this program began a take or an upload.
+
+    Returns
+    -------
+    names : list of str
+        The recordings.
+    failed : dict of str to str
+        Reasons why others cannot be completed yet.
+    """
+    names, failed = list[str](), dict[str, str]()
+    for own in sorted(unfinished):
+        try:
+            if any(_is_locked(project.takes_dir / f"{own}{suffix}") for suffix in (RAW, PART)):
+                failed[own] = "another popclass app is recording it; end that app"
+            elif name := finish(project, own):
+                names.append(name)
+        except (OSError, PopclassError) as error:
+            failed[own] = one_line(str(error))
+    return names, failed
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("rb+") as file:
+            return not lock(file)
+    except FileNotFoundError:
+        return False
 
 
 def now() -> datetime:

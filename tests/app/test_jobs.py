@@ -8,6 +8,7 @@ import recordings
 from popclass.app import jobs as module
 from popclass.app.jobs import Jobs
 from popclass.app.project import Project
+from popclass.app.uploads import Take, now
 from popclass.errors import UsageError
 
 LONGEST_S = 60
@@ -97,3 +98,83 @@ def test_work_on_labels_in_line_with_the_manifest(project, jobs, monkeypatch, ki
 def test_work_on_labels_of_a_wrong_name(jobs):
     with pytest.raises(UsageError, match="cannot be the name of an observer"):
         jobs.train("../x", "balanced")
+
+
+def leave_take(project, seconds=1):
+    """Leave the take of a program that was killed; return its id."""
+    take = Take(project, recordings.RATE, {"subject": "P1"}, now())
+    for at in range(seconds):
+        take.add(at * recordings.RATE, bytes(4 * recordings.RATE))
+    take._file.close()
+    return take.id
+
+
+def test_recover_before_the_first_look(project):
+    """The take is among the recordings as soon as there are any; one that is begun now is not touched."""
+    leave_take(project)
+    made = Jobs(project)
+    take = Take(project, recordings.RATE, {}, now())
+    take._file.close()  # as on a system without locks
+    made.start()
+    until(lambda: made.found.sounds is not None)
+    made.stop()
+    assert project.described(project.recordings())[project.recordings()[0]].metadata.subject == "P1"
+    assert len(project.recordings()) == len(made.found.rows) == 1
+    assert (project.takes_dir / f"{take.id}.f32").exists()
+
+
+def test_recover_once_mended(project):
+    """A take that cannot be completed is named, and is completed without a new start."""
+    own = leave_take(project)
+    project.manifest_path.write_text("x\n1\n")
+    made = Jobs(project)
+    made.start()
+    until(lambda: "recover" in made.errors)
+    assert made.errors["recover"].startswith(f"takes/{own} cannot be completed: ")
+    assert project.manifest_path.name in made.errors["recover"]
+    project.manifest_path.unlink()
+    until(lambda: made.found.rows)
+    made.stop()
+    assert "recover" not in made.errors
+    assert len(project.recordings()) == 1
+
+
+def test_recover_moved_away(project):
+    """A damaged take is no error any more once somebody moved it away."""
+    own = leave_take(project)
+    (project.takes_dir / f"{own}.json").write_text("{")
+    made = Jobs(project)
+    made.start()
+    until(lambda: "recover" in made.errors)
+    for path in project.takes_dir.glob("take-*"):
+        path.unlink()
+    until(lambda: "recover" not in made.errors)
+    made.stop()
+
+
+def test_recover_costs_little(project, monkeypatch):
+    """Where each try takes long, as on a full disk, most of the time is left to other work."""
+    leave_take(project)
+    made, tries = Jobs(project), []
+
+    def slow(*_):
+        tries.append(time.monotonic())
+        time.sleep(0.1)
+        return [], {"take-1": "the disk may be full"}
+
+    monkeypatch.setattr(module.uploads, "recover", slow)
+    monkeypatch.setattr(module, "POLL_S", 0.01)
+    made.start()
+    until(lambda: len(tries) == 2)
+    made.stop()
+    assert tries[1] - tries[0] > 1
+
+
+def test_evaluation_of_a_killed_app(project):
+    """One that was moved aside is back at the start."""
+    (project.cache_dir / "evaluation.old").mkdir()
+    (project.cache_dir / "evaluation.old" / "scores.json").write_text("{}")
+    made = Jobs(project)
+    made.start()
+    until((project.evaluation_dir / "scores.json").exists)
+    made.stop()

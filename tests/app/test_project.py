@@ -1,6 +1,7 @@
 """The files of a project."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,13 @@ def test_recordings_found_by_hand(project):
 
 
 def test_open_twice(project):
+    with pytest.raises(OutputError, match="open in another popclass app"):
+        Project(project.folder)
+
+
+def test_open_twice_without_cache(project):
+    """The folder that may be deleted at any time does not hold the lock."""
+    shutil.rmtree(project.cache_dir)
     with pytest.raises(OutputError, match="open in another popclass app"):
         Project(project.folder)
 

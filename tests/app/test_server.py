@@ -1,6 +1,7 @@
 """Requests to the server of the app."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from threading import Event as Flag
 
 import numpy as np
 import pytest
@@ -331,6 +333,7 @@ def test_port_in_use(tmp_path, app):
     command = [sys.executable, "-m", "popclass", "app", str(tmp_path / "p"), "--no-browser", "--port", str(app.port)]
     second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (second.returncode, "cannot be used" in second.stderr) == (2, True)
+    assert not (tmp_path / "p").exists()
 
 
 def test_batch_at_the_same_time(tmp_path):
@@ -389,7 +392,10 @@ def test_train_keep_discard(tmp_path):
         assert state["candidate"]["labels"] == len(rows)
         assert state["model"] == "default"
         assert app.post("api/train/keep", {"name": "../x"})[0] == 400
-        assert app.post("api/train/keep", {"name": "mine"}) == {"model": "mine"}
+        assert "another model" in app.post("api/train/keep", {"name": "mine", "sha256": "0"})[1]
+        assert "another model" in app.post("api/train/discard", {"sha256": "0"})[1]
+        sha256 = state["candidate"]["sha256"]
+        assert app.post("api/train/keep", {"name": "mine", "sha256": sha256}) == {"model": "mine"}
         state = app.classified(9)
         assert (state["model"], state["candidate"], state["models"]) == ("mine", None, ["default", "mine"])
         assert app.post("api/model", {"model": "default"}) == {}
@@ -402,6 +408,52 @@ def test_starts_within_seconds(tmp_path):
     with running(tmp_path / "p") as app:
         assert json.loads(app.request("GET", "api/state")[2])["recordings"] == []
     assert time.monotonic() - began < 60
+
+
+def test_starts_before_recovering(tmp_path):
+    """A page can be opened while the take of a killed app is being completed, which may take long."""
+    takes, opened, in_time = tmp_path / "takes", Flag(), []
+    takes.mkdir()
+    (takes / "take-1.f32").write_bytes(bytes(4 * 48_000))
+    recordings.write(tmp_path / "recordings" / "a.wav", SOUNDS, seconds=2.0)
+    os.mkfifo(takes / "take-1.json")  # a reader waits for a writer
+
+    def write():
+        in_time.append(opened.wait(30))
+        about = {"sample_rate": 48_000, "began": "2026-11-30T10:00:00+00:00", "metadata": {}}
+        (takes / "take-1.json").write_text(json.dumps(about))
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(write)
+        with running(tmp_path) as app:
+            app.until(lambda state: [each["name"] for each in state["recordings"]] == ["a.wav"], "the page")
+            opened.set()
+            assert app.classified(2)["errors"] == []
+    assert in_time == [True]
+
+
+def test_take_file_removed(tmp_path):
+    """The page is told so, and the take is not waited for."""
+    with running(tmp_path) as app:
+        take = app.post("api/takes", {"sample_rate": 48_000})["id"]
+        (tmp_path / "takes" / f"{take}.f32").unlink()
+        assert app.post(f"api/takes/{take}", bytes(400), at=0)[0] == 400
+        assert "was removed" in app.post(f"api/takes/{take}/end")[1]
+        assert app.get("api/state")["takes"] == []
+        app.until(lambda _: not list((tmp_path / "takes").glob("take-*")), "removing what was sent with it")
+
+
+def test_take_whose_end_fails(tmp_path):
+    """The take is named, and is completed without another request once the table is mended."""
+    with running(tmp_path) as app:
+        take = app.post("api/takes", {"sample_rate": 48_000, "subject": "P1"})["id"]
+        app.post(f"api/takes/{take}", bytes(4 * 48_000), at=0)
+        (tmp_path / "labels.csv").write_text("x\n1\n")
+        assert "labels.csv" in app.post(f"api/takes/{take}/end")[1]
+        app.until(lambda state: any(take in line for line in state["errors"]), "the error")
+        (tmp_path / "labels.csv").unlink()
+        state = app.classified(1)
+    assert (state["recordings"][0]["subject"], state["errors"], state["takes"]) == ("P1", [], [])
 
 
 def test_moved_project(tmp_path):

@@ -3,11 +3,13 @@
 import csv
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import recordings
 
-from popclass.app.training import compare, discard, evaluate, keep, train_candidate
+from popclass.app import training
+from popclass.app.training import compare, discard, evaluate, keep, restore_evaluation, train_candidate
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.evaluation.output import Evaluation
 from popclass.metrics.tables import BASELINE
@@ -181,6 +183,48 @@ def test_keep_interrupted(project):
     assert sorted(each.name for each in models.iterdir()) == ["mine.md", "mine.onnx"]
 
 
+def other_candidate(project):
+    """Replace the candidate, as another training does; return the bytes of the new one."""
+    path = project / "models" / "candidate.onnx"
+    model = Model.load(path)
+    calibration = {**model.info["calibration"], "bias": [0.0, 3.0, 0.0]}
+    Model(model.graph, {**model.info, "calibration": calibration}).save(path, force=True)
+    return path.read_bytes()
+
+
+def test_keep_shown(project, compared):
+    """The model that a page compared is kept, or none."""
+    other = other_candidate(project)
+    with pytest.raises(UsageError, match="another model has been trained"):
+        keep(project, "mine", compared["sha256"])
+    with pytest.raises(UsageError, match="another model has been trained"):
+        discard(project, compared["sha256"])
+    assert sorted(each.name for each in (project / "models").iterdir()) == ["candidate.md", "candidate.onnx"]
+    assert keep(project, "mine", compare(project)["sha256"]).read_bytes() == other
+
+
+def test_keep_while_trained(project, monkeypatch, compared):
+    """A candidate that is trained meanwhile stays."""
+    found = []
+
+    def slow_card(model, *, title):
+        found.append(other_candidate(project))
+        return f"# {title}\n"
+
+    monkeypatch.setattr(training, "card", slow_card)
+    kept = keep(project, "mine", compared["sha256"])
+    assert Model.load(kept).sha256 == compared["sha256"]
+    assert [(project / "models" / "candidate.onnx").read_bytes()] == found
+
+
+def test_keep_twice_at_once(project, compared):
+    """The second of two windows is told that the name is taken."""
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(keep, project, "mine", compared["sha256"]) for _ in range(2)]
+    [error] = [call.exception() for call in calls if call.exception()]
+    assert str(error) == "there is a model mine already; choose another name"
+
+
 def test_keep_none(tmp_path):
     with pytest.raises(UsageError, match="no candidate"):
         keep(tmp_path, "mine")
@@ -239,3 +283,27 @@ def test_evaluate_failure_keeps_earlier(project):
     with pytest.raises(LabelError, match="no labels yet"):
         evaluate(project, project / "none.csv")
     assert (project / "evaluation" / "scores.json").is_file()
+
+
+def test_restore_evaluation(project):
+    """The earlier one is back, unless the new one has its place."""
+    old, target = project / ".cache" / "evaluation.old", project / "evaluation"
+    restore_evaluation(project)
+    for text in ("1", "2"):
+        old.mkdir(parents=True)
+        (old / "scores.json").write_text(text)
+        restore_evaluation(project)
+        assert (target / "scores.json").read_text() == "1"
+    assert old.exists()
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_evaluate_failure_after_kill(project, monkeypatch):
+    """The next evaluation does not remove the only one that there is."""
+    old, target = project / ".cache" / "evaluation.old", project / "evaluation"
+    old.mkdir(parents=True)
+    (old / "scores.json").write_text("1")
+    monkeypatch.setattr(Evaluation, "_fill", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(OutputError, match="No space"):
+        evaluate(project, project / "labels.csv")
+    assert (target / "scores.json").read_text() == "1"

@@ -86,6 +86,7 @@ function drawCandidate() {
   byId("candidate").hidden = !found;
   byId("new-model").textContent = found ? "(new model)" : "";
   if (!found) return;
+  byId("candidate").dataset.sha256 = found.sha256;
   const models = [["model in use" + (found.in_use ? " (" + found.in_use.name + ")" : ""), found.in_use], ["new model", found.new], ["class frequencies alone", found.baseline]];
   const held = found.folds ? "Scores on " + count(found.groups, found.grouped_by, found.grouped_by + "s") + " held out in " + count(found.folds, "fold", "folds") + "." : "Nothing could be held out, so there are no scores.";
   const classes = Object.entries(found.classes || {}).map(([label, number]) => number + " " + label).join(", ");
@@ -153,9 +154,9 @@ function beginTrain() {
   });
   byId("keep-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    attempt("api/train/keep", { name: byId("keep-name").value }).then((answer) => answer && showMessage("Kept and in use; all recordings are classified again."));
+    attempt("api/train/keep", { name: byId("keep-name").value, sha256: byId("candidate").dataset.sha256 }).then((answer) => answer && showMessage("Kept and in use; all recordings are classified again."));
   });
-  byId("discard").addEventListener("click", () => attempt("api/train/discard"));
+  byId("discard").addEventListener("click", () => attempt("api/train/discard", { sha256: byId("candidate").dataset.sha256 }));
   byId("model").addEventListener("change", () => attempt("api/model", { model: byId("model").value }).then((answer) => answer || drawModels()));
   byId("exports").append(...EXPORTS.map(([kind, text]) => {
     const line = make("li");
