@@ -116,6 +116,7 @@ class Jobs:
         self._project, self._lock = project, Lock()
         self._unfinished, self._recover_at = uploads.unfinished(project), 0.0
         self._task: tuple[str, Callable[[Progress], object]] | None = None
+        self._labels_seen: list[Stamp] = []
         self._wake, self._stop, self._stale = Flag(), Flag(), True
         self._thread = Thread(target=self._run, name="popclass-app", daemon=True)
 
@@ -140,6 +141,8 @@ class Jobs:
     def classify(self) -> None:
         """Tell that recordings, their metadata or the model have changed."""
         self._stale = True
+        if self._task is not None:  # they are listed at once, and classified when it is done
+            self.waiting = self._stamps()
         self.changed()
         self._wake.set()
 
@@ -200,6 +203,7 @@ class Jobs:
             self._wake.clear()
             self._try("recover", self._recover)
             self._try("classify", self._look)
+            self._note_labels()
             if self._task is not None:
                 self._try("train", partial(self._do, *self._task))
                 self._task = None
@@ -250,6 +254,13 @@ class Jobs:
 
     def _stamps(self) -> dict[str, Stamp]:
         return {name: Stamp.of(self._project.recordings_dir / name) for name in self._project.recordings()}
+
+    def _note_labels(self) -> None:
+        """Tell that a table of labels has changed, whoever wrote it."""
+        stamps = [Stamp.of(self._project.labels_path(observer)) for observer in self._project.observers()]
+        if stamps != self._labels_seen:
+            self._labels_seen = stamps
+            self.version += 1
 
     def _inputs(self, stamps: Mapping[str, Stamp]) -> tuple[object, ...]:
         """Return all that must not change: recordings, the manifest, the model in use, and the results made of them."""

@@ -1,6 +1,7 @@
 """The app in a real browser with a fake microphone, up to a trained model."""
 
 import csv
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -338,6 +339,45 @@ def test_map_of_new_recording(page, project):
     until(page, f"{drawn} > {number}")
     (folder / "recordings" / "newest.wav").unlink()
     until(page, f"{drawn} === {number}")
+
+
+def test_map_selection_follows_its_sound(page, project):
+    """The sound that was selected gets the label, though the map was read again with another order."""
+    folder, _ = project
+    go(page, "map")
+    until(page, "return Number(document.getElementById('map').dataset.drawn)")
+    press(page, "p")
+    point = "return document.getElementById('map-point').textContent"
+    name, minutes, seconds = re.match(r"(.+) at (\d+):([\d.]+)", until(page, point)).groups()
+    other = next(each for each in ("b.wav", "c.wav") if each != name)
+    (folder / "recordings" / other).rename(folder / "recordings" / "0 first.wav")
+    until(page, f"{point} === ''")
+    press(page, "u")
+    saved(page)
+    (row,) = rows(folder)
+    assert (row["file"], row["label"]) == (f"recordings/{name}", "unsure")
+    assert abs(float(row["start_s"]) - int(minutes) * 60 - float(seconds)) < 0.001
+    (folder / "recordings" / "0 first.wav").rename(folder / "recordings" / other)
+
+
+def test_queue_of_new_sounds(page, project):
+    """Label opens again with the sounds that were added since."""
+    folder, _ = project
+    go(page, "label")
+    enter(page, "label-frame")
+    page.execute_script("document.body.dataset.old = 'yes'")
+    go(page, "results")
+    recordings.write(folder / "recordings" / "last.wav", SOUNDS, seed=41, seconds=4.0)
+    shown = "return [...document.querySelectorAll('.item')].find((row) => row.textContent.includes('last.wav'))"
+    until(page, f"{shown}?.querySelector('.found-counts i')")
+    until(page, "return document.getElementById('work').classList.contains('idle')")
+    go(page, "label")
+    enter(page, "label-frame")
+    assert page.execute_script("return document.body.dataset.old") is None
+    (folder / "recordings" / "last.wav").unlink()
+    go(page, "results")
+    until(page, shown.replace("return ", "return !"))
+    until(page, "return document.getElementById('work').classList.contains('idle')")
 
 
 def test_map_group(page, project):

@@ -1,6 +1,7 @@
 """Work in the background of the app."""
 
 import time
+from threading import Event
 
 import pytest
 import recordings
@@ -98,6 +99,34 @@ def test_work_on_labels_in_line_with_the_manifest(project, jobs, monkeypatch, ki
 def test_work_on_labels_of_a_wrong_name(jobs):
     with pytest.raises(UsageError, match="cannot be the name of an observer"):
         jobs.train("../x", "balanced")
+
+
+def test_new_recordings_are_listed_during_other_work(project, jobs, monkeypatch):
+    going, ended = Event(), Event()
+
+    def work(*_, **__):
+        going.set()
+        assert ended.wait(LONGEST_S)
+
+    monkeypatch.setattr(module.training, "train_candidate", work)
+    jobs.train("", "balanced")
+    jobs.start()
+    assert going.wait(LONGEST_S)
+    add(project, "a.wav", 1)
+    jobs.classify()
+    assert list(jobs.waiting) == ["a.wav"]
+    ended.set()
+    until(lambda: jobs.found.sounds is not None)
+
+
+def test_labels_of_an_editor_are_told(project, jobs):
+    jobs.start()
+    until(lambda: jobs.found.made == 0 and jobs.work.kind is None)
+    for text in ("file,label\n", "file,start_s,label\n"):
+        time.sleep(0.05)
+        before = jobs.version
+        project.labels_path("anna").write_text(text)
+        until(lambda before=before: jobs.version > before)
 
 
 def leave_take(project, seconds=1):

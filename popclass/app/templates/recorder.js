@@ -109,7 +109,7 @@ async function sendBlocks(take) {
   take.sending = false;
   if (!take.ended || take.closed) return;
   take.closed = take.sending = true;
-  const answer = await untilDone(take, () => postJson("api/takes/" + encodeURIComponent(take.id) + "/end"));
+  const answer = await untilDone(take, () => postJson("api/takes/" + encodeURIComponent(take.id) + "/end"), "It is kept, and appears once that is mended.");
   if (recording === take) recording = null;
   drawRecorder();
   if (answer) {
@@ -121,7 +121,7 @@ async function sendBlocks(take) {
 }
 
 // Repeat a request until it succeeds. A refusal is final: it ends the recording, and the result is null.
-async function untilDone(take, action) {
+async function untilDone(take, action, hint) {
   for (;;) {
     try {
       const answer = await action();
@@ -129,7 +129,7 @@ async function untilDone(take, action) {
       return answer;
     } catch (error) {
       if (error instanceof Refused) {
-        showMessage("The recording ended: " + error.message);
+        showMessage(["The recording ended: " + error.message, hint].filter(Boolean).join(". "));
         take.waiting = [];
         take.stream.getTracks().forEach((track) => track.stop());
         if (take.context.state !== "closed") take.context.close();

@@ -23,14 +23,18 @@ function drawTrain() {
   const lines = missingLabels(numbers);
   byId("missing").hidden = !lines.length;
   byId("missing").replaceChildren(...lines.map((line) => make("li", line)));
-  const busy = Boolean(state.work && state.work.kind === "train");
-  byId("train-button").disabled = busy || !labelNumber(numbers);
-  byId("train-button").textContent = busy ? "Training …" : "Train a model";
+  byId("train-button").disabled = isWorking() || !labelNumber(numbers);
+  byId("train-button").textContent = state.work.kind === "train" ? "Training …" : "Train a model";
   const done = state.recordings.some((known) => known.status === "ok");
   for (const line of byId("exports").children) line.hidden = !(line.dataset.kind === "labels.csv" ? Object.values(numbers).some(Boolean) : done || line.dataset.kind === "model");
   byId("no-exports").hidden = done;
   drawEvaluation(numbers);
   drawCandidate();
+}
+
+// One training or evaluation is done at a time.
+function isWorking() {
+  return ["train", "evaluate"].includes(state.work.kind);
 }
 
 function labelNumber(numbers) {
@@ -50,8 +54,8 @@ function missingLabels(numbers) {
 }
 
 function drawEvaluation(numbers) {
-  const busy = Boolean(state.work && state.work.kind === "evaluate");
-  byId("evaluate-button").disabled = busy || !labelNumber(numbers);
+  const busy = state.work.kind === "evaluate";
+  byId("evaluate-button").disabled = isWorking() || !labelNumber(numbers);
   byId("evaluate-button").textContent = busy ? "Evaluating …" : "Evaluate";
   const others = state.observers.filter((name) => name !== observer);
   const files = state.evaluation;
@@ -114,11 +118,12 @@ function drawCandidate() {
   top.append(head);
   const body = make("tbody");
   body.append(...rows);
+  byId("comparison").hidden = !found.folds;
   byId("comparison").replaceChildren(top, body);
   const own = found.in_use && found.in_use.same_labels === false;
   const spans = models.some(([, scores]) => scores && Object.values(scores.intervals || {}).some(Boolean));
   const brackets = spans ? "In brackets: 95 % intervals." : "No intervals: there are too few groups.";
-  byId("comparison-note").textContent = (found.folds ? brackets : "") + (own ? " The scores of the model in use are those of its own training, on the labels of that time: they are not comparable line by line." : "");
+  byId("comparison-note").textContent = !found.folds ? "" : brackets + (own ? " The scores of the model in use are those of its own training, on the labels of that time: they are not comparable line by line." : "");
 }
 
 function drawModels() {

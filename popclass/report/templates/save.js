@@ -56,7 +56,7 @@ const saver = {
     try {
       answer = await fetch(data.save, { ...request, signal: AbortSignal.timeout(ANSWER_MS) });
     } catch (error) {
-      throw new Error("popclass does not answer");
+      throw new Error("popclass does not answer (if it was started again, open its new page, which takes them up)");
     }
     if (!answer.ok) throw await errorOf(answer);
     for (const row of rows) this.settle(row);
