@@ -6,7 +6,7 @@
     results/           what `popclass batch` writes
     models/            models trained here
     evaluation/        what `popclass evaluate` writes
-    takes/             what the microphone records, until it is complete
+    takes/             what is recorded or sent, until it is complete; the lock of the app
     app.json           the model in use
     .cache/            may be deleted at any time
 
@@ -21,9 +21,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -36,7 +34,7 @@ from typing import Any
 
 from popclass.app.labels import LabelTable, with_metadata, with_rows
 from popclass.app.manifest import Described, Manifest, cells_of
-from popclass.audio.paths import AUDIO_SUFFIXES
+from popclass.app.names import NAME, check_name, recording_parts
 from popclass.batch.files import find_recordings
 from popclass.batch.manifest import Places
 from popclass.errors import LabelError, OutputError, UsageError
@@ -53,15 +51,10 @@ TAKES, CACHE = "takes", ".cache"
 MANIFEST, SETTINGS = "recordings.csv", "app.json"  # files
 DEFAULT = "default"  # the bundled model
 CANDIDATE = "candidate"  # a model that was trained and neither kept nor discarded yet
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # of observers and models
 MOST_RECORDINGS = 10_000
-LONGEST_NAME = 200  # bytes of one part of a path; most systems allow 255
-MOST_PARTS = 32  # of a path below the folder of recordings
-LONGEST_PATH = 1000  # bytes of all parts
 LONGEST_LABEL = 60  # characters
 PART_S = 60  # what another program writes at this moment is younger
 LATEST_S = 1e7  # of a label: longer than any recording
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows does not allow
 
 Row = tuple[str, float, float, str]  # recording, start and end in seconds, label
 _Stated = Mapping[str, Described]
@@ -160,18 +153,7 @@ class Project:
         UsageError
             If the name cannot be used, or the project holds as many recordings as it may.
         """
-        parts = unicodedata.normalize("NFC", name).replace("\\", "/").split("/")
-        shown = f"'{one_line(name)[:80]}'"
-        if len(parts) > MOST_PARTS or len(os.fsencode("/".join(parts))) > LONGEST_PATH:
-            allowed = f"at most {MOST_PARTS - 1} folders and {LONGEST_PATH:,} bytes"
-            raise UsageError(f"{shown} is too long for the path of a recording: allowed are {allowed}; move the file")
-        for at, part in enumerate(parts, start=1):
-            if fault := _name_fault(part):
-                which = "the file" if at == len(parts) else f"the folder '{one_line(part)[:80]}'"
-                raise UsageError(f"{shown} cannot be the name of a recording: {which} {fault}; rename it")
-        if Path(parts[-1]).suffix.lower() not in AUDIO_SUFFIXES:
-            known = "wav, flac, m4a, mp3, ogg, opus, webm and others"
-            raise UsageError(f"{shown} is not a recording by its name; known are {known}")
+        parts, shown = recording_parts(name), f"'{one_line(name)[:80]}'"
         if len(self.recordings()) >= MOST_RECORDINGS:
             raise UsageError(f"a project holds at most {MOST_RECORDINGS} recordings; begin another one")
         path = self.recordings_dir.joinpath(*parts)
@@ -379,34 +361,3 @@ class Project:
             raise UsageError(f"'{one_line(name)[:40]}' is no model of this project: {', '.join(self.models())}")
         with self._lock:
             write_synced(self._settings, json.dumps({"model": name}) + "\n")
-
-
-def check_name(name: str, what: str) -> str:
-    """Return a name of an observer or a model, if it can be part of a file name; else raise UsageError.
-
-    Examples
-    --------
-    >>> check_name("anna", "an observer")
-    'anna'
-    """
-    if not NAME.fullmatch(name):
-        allowed = "lower-case letters, digits, _ and -, at most 40"
-        raise UsageError(f"'{one_line(name)[:40]}' cannot be the name of {what}: allowed are {allowed}")
-    return name
-
-
-def _name_fault(part: str) -> str | None:
-    """Return what is wrong with a part of a path, so that some systems could not have it; None if all is well."""
-    if not part.strip():
-        return "has an empty name"
-    if part != part.strip():
-        return "begins or ends with a blank"
-    if part.startswith(".") or part.endswith("."):
-        return "begins or ends with a dot"
-    if len(os.fsencode(part)) > LONGEST_NAME:
-        return f"has a name of more than {LONGEST_NAME} bytes"
-    if _RESERVED.fullmatch(part):
-        return "has a name that Windows reserves"
-    if any(ord(each) < 32 or each in '<>:"|?*\x7f' for each in part):
-        return 'has a control character, or one of <>:"|?*, in its name'
-    return None
