@@ -165,6 +165,7 @@ def record(driver, subject):
     one(driver, "#subject").clear()
     one(driver, "#subject").send_keys(subject)
     click(driver, "#record-button")
+    until(driver, "return document.getElementById('record-button').textContent.includes('Stop')")
     until(driver, "return document.getElementById('elapsed').textContent >= '0:04'")
     assert "recorded as it is" in text(driver, "settings")
     until(driver, "return document.querySelectorAll('#so-far-list li').length")
