@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import sys
@@ -24,7 +23,6 @@ from popclass.app.server import make_app
 from popclass.errors import UsageError
 
 HOST = "127.0.0.1"
-FIRST_PORT, PORTS = 49_152, 16_384  # those that no service has for itself (RFC 6335)
 MOST_CONNECTIONS = 100  # some systems allow 256 open files
 REQUEST_S = 20  # for the head of a request
 END_S = 2  # for requests that are being answered when the app ends
@@ -38,8 +36,7 @@ def serve(folder: Path, *, port: int = 0, browser: bool = True, opened: Callable
     folder : Path
         Made if it does not exist.
     port : int
-        0 for that of the project, or any other if it is in use. The browser keeps what a page could not save by its
-        port, so a page of the next start takes it up.
+        0 for any that is free.
     browser : bool
         Whether to open the page in a browser, if there is a display.
     opened : callable
@@ -52,7 +49,7 @@ def serve(folder: Path, *, port: int = 0, browser: bool = True, opened: Callable
     OutputError
         If the project cannot be made, or is open in another app.
     """
-    with _listening_for(folder) if port == 0 else _listening(port) as listening, Project(folder) as project:
+    with _listening(port) as listening, Project(folder) as project:
         own, token = listening.getsockname()[1], make_token()
         address = f"http://{HOST}:{own}/{token}/"
         jobs = Jobs(project)
@@ -112,15 +109,6 @@ class _Protocol(H11Protocol):
     def _close_if_idle(self) -> None:
         if self.is_idle():
             self.transport.close()
-
-
-def _listening_for(folder: Path) -> socket.socket:
-    """Listen on the port of a project, which follows from its path, or on any other."""
-    digest = hashlib.sha256(os.fsencode(folder.absolute())).digest()
-    try:
-        return _listening(FIRST_PORT + int.from_bytes(digest[:2], "big") % PORTS)
-    except UsageError:
-        return _listening(0)
 
 
 def _listening(port: int) -> socket.socket:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import browser
 import pytest
@@ -23,9 +24,9 @@ LONG_S = 300  # for training and evaluation, also on a busy machine
 
 
 @contextmanager
-def app(folder):
+def app(folder, *options):
     """Run the app on a folder; yield the address of its page."""
-    command = [sys.executable, "-m", "popclass", "app", str(folder), "--no-browser"]
+    command = [sys.executable, "-m", "popclass", "app", str(folder), "--no-browser", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
         try:
             yield child.stdout.readline().strip()
@@ -295,6 +296,32 @@ def test_label_refused(page, project):
     assert not one(page, "#saved").is_displayed()
 
 
+def test_label_after_restart(driver, tmp_path):
+    """The page of an app that has ended does not put its labels into the storage of the next one again and again."""
+    recordings.write(tmp_path / "p" / "recordings" / "a.wav", SOUNDS, seconds=4.0)
+    stored = (
+        "return Object.entries(localStorage).filter(([key, text]) => key.includes('unsaved') && text !== '[]').length"
+    )
+    with app(tmp_path / "p") as address:
+        port = urlsplit(address).port
+        open_tab(driver, address, "results")
+        until(driver, "return document.querySelectorAll('.found-counts i').length")
+        driver.get(f"{address}label")
+        until(driver, "return document.documentElement.dataset.ready")
+    press(driver, "s")
+    until(driver, "return document.getElementById('saved').textContent.includes('does not answer')")
+    assert driver.execute_script(stored) == 1
+    with app(tmp_path / "p", "--port", str(port)):
+        until(driver, "return document.getElementById('saved').textContent.includes('not allowed')")
+        driver.execute_script("localStorage.clear()")
+        press(driver, "o")
+        until(driver, "return document.getElementById('saved').textContent.includes('not allowed')")
+        assert driver.execute_script(stored) == 0
+        assert "Trying again" not in text(driver, "saved")
+        driver.execute_script("window.onbeforeunload = null")
+        driver.get("about:blank")
+
+
 def test_evaluation_report(page, project):
     """The report of an evaluation is shown with its pictures, and no name in it is HTML."""
     go(page, "map")
@@ -364,9 +391,6 @@ def test_map_selection_follows_its_sound(page, project):
 def test_queue_of_new_sounds(page, project):
     """Label opens again with the sounds that were added since."""
     folder, _ = project
-    go(page, "map")
-    drawn = "return Number(document.getElementById('map').dataset.drawn)"
-    number = until(page, drawn)
     go(page, "label")
     enter(page, "label-frame")
     page.execute_script("document.body.dataset.old = 'yes'")
@@ -378,9 +402,12 @@ def test_queue_of_new_sounds(page, project):
     go(page, "label")
     enter(page, "label-frame")
     assert page.execute_script("return document.body.dataset.old") is None
+    page.switch_to.default_content()
     (folder / "recordings" / "last.wav").unlink()
-    go(page, "map")
-    until(page, f"{drawn} === {number}")
+    until(
+        page,
+        "return fetch('api/map').then((answer) => answer.json()).then((map) => !map.recordings.includes('last.wav'))",
+    )
 
 
 def test_map_group(page, project):

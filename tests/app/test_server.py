@@ -336,20 +336,6 @@ def test_port_in_use(tmp_path, app):
     assert not (tmp_path / "p").exists()
 
 
-def test_port_of_project(tmp_path):
-    """A project has the same port at each start, so that the browser finds what a page kept; else any other."""
-    with running(tmp_path / "p") as first:
-        port = first.port
-    with running(tmp_path / "p") as second:
-        assert second.port == port
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", port))
-        taken.listen()
-        with running(tmp_path / "p") as third:
-            assert third.port != port
-
-
 def test_batch_at_the_same_time(tmp_path):
     """A batch that writes the results is waited for, and said."""
     place = tmp_path / "p"

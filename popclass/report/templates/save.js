@@ -11,6 +11,7 @@ const saver = {
   refused: new Map(), // never to be saved, with the reason
   sending: false,
   failure: "",
+  expired: false, // popclass was started again at this port: its new page takes up what is stored
   saved: 0, // since the page was opened
   watchers: [],
 
@@ -25,12 +26,12 @@ const saver = {
   },
 
   keep() {
-    storage.write(UNSAVED, [...this.rows.values()]);
+    if (!this.expired) storage.write(UNSAVED, [...this.rows.values()]);
     this.draw();
   },
 
   async send() {
-    if (this.sending || !this.rows.size) return;
+    if (this.sending || this.expired || !this.rows.size) return;
     this.sending = true;
     this.failure = "";
     const rows = [...this.rows.values()];
@@ -39,6 +40,7 @@ const saver = {
     } catch (error) {
       if (!error.final) this.failure = error.message;
       else await this.putEach(rows);
+      this.expired = error.status === 403;
     }
     this.sending = false;
     this.keep();
@@ -56,7 +58,7 @@ const saver = {
     try {
       answer = await fetch(data.save, { ...request, signal: AbortSignal.timeout(ANSWER_MS) });
     } catch (error) {
-      throw new Error("popclass does not answer (if it was started again, open its new page, which takes them up)");
+      throw new Error("popclass does not answer (if it was started again, save them as a file here, and open its new page)");
     }
     if (!answer.ok) throw await errorOf(answer);
     for (const row of rows) this.settle(row);
@@ -98,7 +100,7 @@ const saver = {
     const filled = (row) => [...row, ...Array(COLUMNS.length - row.length).fill("")];
     button.addEventListener("click", () => saveFile("unsaved.labels.csv", csvOf(lost.map(filled))));
     const text = this.failure
-      ? "Not saved: " + count(lost.length, "label is", "labels are") + " not on disk, since " + this.failure + ". Trying again; keep this page open. "
+      ? "Not saved: " + count(lost.length, "label is", "labels are") + " not on disk, since " + this.failure + (this.expired ? ". " : ". Trying again; keep this page open. ")
       : "Not saved: " + count(lost.length, "label was", "labels were") + " refused, since " + [...this.refused.values()].at(-1).reason + ". All others are on disk. ";
     if (place.firstChild && place.firstChild.textContent === text) return; // a screen reader says it once
     place.replaceChildren(make("strong", text), button);
@@ -115,7 +117,7 @@ const saver = {
 // The clear line of a server that refuses a request; `final` if trying again cannot help.
 async function errorOf(answer) {
   const content = await answer.json().catch(() => ({}));
-  return Object.assign(new Error(content.error || "the answer was " + answer.status), { final: content.final });
+  return Object.assign(new Error(content.error || "the answer was " + answer.status), { final: content.final, status: answer.status });
 }
 
 async function reasonOf(answer) {
