@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from popclass.app.project import DEFAULT, RESULTS
+from popclass.app.models import DEFAULT
+from popclass.app.project import RESULTS
 from popclass.app.sounds import Sounds
 from popclass.errors import UsageError
 from popclass.formats.write import FORMATS

@@ -15,9 +15,9 @@ from pathlib import Path
 from threading import Event as Flag
 from threading import Lock, Thread
 
-from popclass.app import training, uploads
+from popclass.app import completion, training
 from popclass.app.labels import without_missing
-from popclass.app.project import DEFAULT, TAKES, Project
+from popclass.app.project import TAKES, Project
 from popclass.app.sounds import Sounds, load_sounds
 from popclass.batch.journal import can_continue
 from popclass.batch.result import RUN
@@ -114,7 +114,7 @@ class Jobs:
         self.errors: Mapping[str, str] = {}
         self._tried: tuple[tuple[object, ...], float] | None = None
         self._project, self._lock = project, Lock()
-        self._unfinished, self._recover_at = uploads.unfinished(project), 0.0
+        self._unfinished, self._recover_at = completion.unfinished(project), 0.0
         self._task: tuple[str, Callable[[Progress], object]] | None = None
         self._labels_seen: list[Stamp] = []
         self._wake, self._stop, self._stale = Flag(), Flag(), True
@@ -154,7 +154,7 @@ class Jobs:
 
     def train(self, observer: str, target: str) -> None:
         """Train a candidate on the labels of an observer; raises BusyError."""
-        project, in_use = self._project, self.model_file()
+        project, in_use = self._project, self._project.models.file_in_use
         labels = self._labels(observer)
         self._submit(
             "train",
@@ -165,7 +165,7 @@ class Jobs:
 
     def evaluate(self, observer: str, second: str | None) -> None:
         """Evaluate the model in use on the labels of an observer, or of two; raises BusyError."""
-        project, model = self._project, self.model_file()
+        project, model = self._project, self._project.models.file_in_use
         labels, other = self._labels(observer), None if second is None else self._labels(second)
         self._submit(
             "evaluate",
@@ -178,11 +178,6 @@ class Jobs:
         """Return a function that gives the table of an observer's labels, as they are when the work begins."""
         self._project.labels_path(observer)  # a wrong name
         return partial(self._project.described_labels, observer)
-
-    def model_file(self) -> Path | None:
-        """Return the file of the model in use, None for the bundled one."""
-        name = self._project.model_name
-        return None if name == DEFAULT else self._project.model_path(name)
 
     def _submit(self, kind: str, task: Callable[[Progress], object]) -> None:
         with self._lock:
@@ -241,7 +236,7 @@ class Jobs:
             self.waiting = self._stamps()
             self._show(Work("recover", "completing what was being recorded"))
         try:
-            names, failed = uploads.recover(self._project, tried := self._unfinished)
+            names, failed = completion.recover(self._project, tried := self._unfinished)
         finally:
             self._show(Work())
         with self._lock:
@@ -264,7 +259,7 @@ class Jobs:
 
     def _inputs(self, stamps: Mapping[str, Stamp]) -> tuple[object, ...]:
         """Return all that must not change: recordings, the manifest, the model in use, and the results made of them."""
-        model = self.model_file()
+        model = self._project.models.file_in_use
         return stamps, Stamp.of(self._project.manifest_path), model, model and Stamp.of(model), self._results_stamp()
 
     def _look(self) -> None:
@@ -295,7 +290,7 @@ class Jobs:
             return
         self._show(Work("classify", "classifying", 0, len(stamps)))
         try:
-            model, (manifest, _) = project.model(), without_missing(project.manifest_path)
+            model, (manifest, _) = project.models.load(), without_missing(project.manifest_path)
             results = dict[str, RecordingResult]()
 
             def show(now: BatchProgress) -> None:

@@ -19,7 +19,6 @@ open, and recordings that it does not name, stay as the table of labels has them
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections import Counter
@@ -34,6 +33,7 @@ from typing import Any
 
 from popclass.app.labels import LabelTable, with_metadata, with_rows
 from popclass.app.manifest import Described, Manifest, cells_of
+from popclass.app.models import Models
 from popclass.app.names import NAME, check_name, recording_parts
 from popclass.batch.files import find_recordings
 from popclass.batch.manifest import Places
@@ -42,15 +42,12 @@ from popclass.formats.csv_io import plain_path
 from popclass.labels.records import LabelledRecording, LabelRow, Labels
 from popclass.labels.table import TABLE
 from popclass.labels.validation import check_class_names
-from popclass.model.model import Model
-from popclass.utils.files import lock, system_errors, write_synced
+from popclass.utils.files import lock, system_errors
 from popclass.utils.text import one_line
 
 RECORDINGS, RESULTS, MODELS, EVALUATION = "recordings", "results", "models", "evaluation"  # folders
 TAKES, CACHE = "takes", ".cache"
 MANIFEST, SETTINGS = "recordings.csv", "app.json"  # files
-DEFAULT = "default"  # the bundled model
-CANDIDATE = "candidate"  # a model that was trained and neither kept nor discarded yet
 MOST_RECORDINGS = 10_000
 LONGEST_LABEL = 60  # characters
 PART_S = 60  # what another program writes at this moment is younger
@@ -68,6 +65,10 @@ class Project:
     ----------
     folder : path
         Made if it does not exist.
+
+    Attributes
+    ----------
+    models : popclass.app.models.Models
 
     Raises
     ------
@@ -87,7 +88,7 @@ class Project:
         self.recordings_dir, self.manifest_path = self.folder / RECORDINGS, self.folder / MANIFEST
         self.results_dir, self.models_dir = self.folder / RESULTS, self.folder / MODELS
         self.takes_dir, self.cache_dir = self.folder / TAKES, self.folder / CACHE
-        self.evaluation_dir, self._settings = self.folder / EVALUATION, self.folder / SETTINGS
+        self.evaluation_dir, self.models = self.folder / EVALUATION, Models(self.models_dir, self.folder / SETTINGS)
         with system_errors(self.folder):
             for place in (self.recordings_dir, self.models_dir, self.takes_dir, self.cache_dir):
                 place.mkdir(parents=True, exist_ok=True)
@@ -314,50 +315,3 @@ class Project:
     def label_counts(self, observer: str = "") -> dict[str, int]:
         """Return the number of labels of each kind, `unsure` included."""
         return dict(Counter(row.label for each in self.labels(observer).recordings for row in each.rows if row.label))
-
-    # --- models
-
-    def models(self) -> list[str]:
-        """Return the models that can be used, the bundled one first."""
-        found = sorted(path.stem for path in self.models_dir.glob("*.onnx"))
-        return [DEFAULT, *(name for name in found if name not in (CANDIDATE, DEFAULT) and NAME.fullmatch(name))]
-
-    @property
-    def model_name(self) -> str:
-        """Name of the model in use."""
-        name = self._chosen_model()
-        return name if name in self.models() else DEFAULT
-
-    def settings_error(self) -> str | None:
-        """Return a line if the model in use is not the one that was chosen; None if all is well."""
-        name = self._chosen_model()
-        if name in self.models():
-            return None
-        if not name:
-            return f"{self._settings.name} is damaged: the bundled model is used; choose a model to mend it"
-        return f"the model {one_line(name)[:40]} is not in models/: the bundled one is used; put it back, or choose one"
-
-    def _chosen_model(self) -> str:
-        """Return the model that the settings name, empty if they are damaged."""
-        try:
-            return str(json.loads(self._settings.read_text("utf-8"))["model"])
-        except FileNotFoundError:
-            return DEFAULT
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
-            return ""
-
-    def model(self) -> Model:
-        """Load the model in use; raises ModelError if it cannot be used."""
-        name = self.model_name
-        return Model.default() if name == DEFAULT else Model.load(self.model_path(name))
-
-    def model_path(self, name: str) -> Path:
-        """Return the file of a model of the project, which need not exist."""
-        return self.models_dir / f"{check_name(name, 'a model')}.onnx"
-
-    def use_model(self, name: str) -> None:
-        """Use another model from now on."""
-        if name not in self.models():
-            raise UsageError(f"'{one_line(name)[:40]}' is no model of this project: {', '.join(self.models())}")
-        with self._lock:
-            write_synced(self._settings, json.dumps({"model": name}) + "\n")

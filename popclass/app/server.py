@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
-from popclass.app import pages, training, uploads
+from popclass.app import completion, pages, takes, training, uploads
 from popclass.app.export import export
 from popclass.app.guard import Guard
 from popclass.app.jobs import BusyError, Jobs
@@ -80,7 +80,7 @@ class _Server:
     def __init__(self, project: Project, jobs: Jobs) -> None:
         self._project, self._jobs = project, jobs
         self._state = State(project, jobs)
-        self._takes: dict[str, uploads.Take] = {}
+        self._takes: dict[str, takes.Take] = {}
         self._finishing = asyncio.Lock()
 
     def routes(self) -> list[Route]:
@@ -167,7 +167,7 @@ class _Server:
     async def _export(self, request: Request) -> Response:
         project, kind = self._project, request.path_params["kind"]
         labels = await run_in_threadpool(project.described_labels, observer_of(request))
-        sounds, model = self._jobs.found.sounds, self._jobs.model_file()
+        sounds, model = self._jobs.found.sounds, project.models.file_in_use
         found = await run_in_threadpool(export, project.folder, kind, sounds, labels=labels, model=model)
         return Response(found.data, media_type=found.mime, headers=attachment(found.name))
 
@@ -200,7 +200,7 @@ class _Server:
         content = await read_json(request)
         rate = content.pop("sample_rate", None)
         await self._make_room()
-        take = await run_in_threadpool(uploads.Take, self._project, rate, content, uploads.now())
+        take = await run_in_threadpool(takes.Take, self._project, rate, content, takes.now())
         self._takes[take.id] = take
         return Json({"id": take.id})
 
@@ -213,14 +213,14 @@ class _Server:
             raise BusyError(f"{MOST_TAKES} takes are being recorded; stop one of them first")
         await self._finish(oldest)
 
-    async def _finish(self, take: uploads.Take) -> str | None:
+    async def _finish(self, take: takes.Take) -> str | None:
         async with self._finishing:  # two windows may end one take
             if take.id not in self._takes:
-                raise UsageError(uploads.ENDED)
+                raise UsageError(takes.ENDED)
             del self._takes[take.id]
             try:
                 await run_in_threadpool(take.end)
-                name = await run_in_threadpool(uploads.finish, self._project, take.id)
+                name = await run_in_threadpool(completion.finish, self._project, take.id)
             except Exception:
                 self._jobs.recover(take.id)
                 raise
@@ -229,16 +229,16 @@ class _Server:
 
     async def _add_to_take(self, request: Request) -> Response:
         take = self._take(request)
-        samples = await read_body(request, uploads.MOST_BLOCK)
+        samples = await read_body(request, takes.MOST_BLOCK)
         return Json({"frames": await run_in_threadpool(take.add, number_of(request, "at"), samples)})
 
     async def _end_take(self, request: Request) -> Response:
         return Json({"name": await self._finish(self._take(request))})
 
-    def _take(self, request: Request) -> uploads.Take:
+    def _take(self, request: Request) -> takes.Take:
         take = self._takes.get(request.path_params["id"])
         if take is None:
-            raise UsageError(uploads.ENDED)
+            raise UsageError(takes.ENDED)
         return take
 
     async def _save_labels(self, request: Request) -> Response:
@@ -260,7 +260,7 @@ class _Server:
         content = await read_json(request)
         name, shown = text_of(content, "name"), text_of(content, "sha256") or None
         await run_in_threadpool(training.keep, self._project.folder, name, shown)
-        self._project.use_model(name)
+        self._project.models.use(name)
         self._jobs.classify()
         return Json({"model": name})
 
@@ -271,7 +271,7 @@ class _Server:
         return Json({})
 
     async def _use_model(self, request: Request) -> Response:
-        self._project.use_model(text_of(await read_json(request), "model"))
+        self._project.models.use(text_of(await read_json(request), "model"))
         self._jobs.classify()
         return Json({})
 

@@ -14,7 +14,8 @@ from starlette.responses import FileResponse, Response
 from popclass.app import pages, training
 from popclass.app.jobs import Found, Jobs
 from popclass.app.manifest import Described
-from popclass.app.project import CANDIDATE, Project, Row
+from popclass.app.models import CANDIDATE
+from popclass.app.project import Project, Row
 from popclass.app.sounds import Sounds, queue_data
 from popclass.errors import PopclassError, UsageError
 from popclass.formats.csv_io import RecordingRow
@@ -70,7 +71,7 @@ class State:
         project, jobs, found = self._project, self._jobs, self._jobs.found
         waiting = jobs.waiting  # replaced at any moment
         errors = [*jobs.errors.values()]
-        if unused := project.settings_error():
+        if unused := project.models.error():
             errors.append(unused)
         described: dict[str, Described] = {}
         labelled: dict[str, int] = {}
@@ -95,8 +96,8 @@ class State:
             "popclass": __version__,
             "project": project.folder.name,
             "folder": str(project.folder),
-            "model": project.model_name,
-            "models": project.models(),
+            "model": project.models.in_use,
+            "models": project.models.names(),
             "classes": classes,
             "keys": label_keys(classes),
             "sites": [{"name": each.name, "words": [each.note, *each.synonyms]} for each in all_sites().values()],
@@ -120,7 +121,7 @@ class State:
     def _classes(self, labels: dict[str, int]) -> list[str]:
         model = self._jobs.found.model
         try:
-            own = self._project.model().classes if model is None else model.classes
+            own = self._project.models.load().classes if model is None else model.classes
         except PopclassError:  # the work in the background reports it
             own = Model.default().classes
         return [*own, *sorted(name for name in labels if name not in own and name != UNSURE)]
@@ -149,7 +150,7 @@ class State:
         }
 
     def _candidate(self) -> dict[str, Any] | None:
-        file, in_use = self._project.model_path(CANDIDATE), self._jobs.model_file()
+        file, in_use = self._project.models.path(CANDIDATE), self._project.models.file_in_use
         key = (Stamp.of(file), in_use and Stamp.of(in_use), in_use)
         if self._compared is None or self._compared[0] != key:
             self._compared = key, training.compare(self._project.folder, in_use=in_use) if file.exists() else None

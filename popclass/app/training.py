@@ -12,8 +12,9 @@ from threading import RLock
 from typing import Any
 
 from popclass.app.labels import read_project_labels, without_missing
+from popclass.app.models import CANDIDATE, DEFAULT
 from popclass.app.names import NAME
-from popclass.app.project import CACHE, CANDIDATE, DEFAULT, EVALUATION, MODELS
+from popclass.app.project import CACHE, EVALUATION, MODELS
 from popclass.errors import LabelError, OutputError, UsageError
 from popclass.metrics.tables import BASELINE
 from popclass.model.limitations import reason_against

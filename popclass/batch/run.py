@@ -22,8 +22,9 @@ from pathlib import Path
 
 from popclass.batch.files import find_recordings, same_content
 from popclass.batch.journal import Journal
+from popclass.batch.labeler import Labeler
 from popclass.batch.manifest import Summary, extra_columns, notices, read_manifest, summarize
-from popclass.batch.result import CSV, RUN, BatchResult, Labeler, ResultsFolder
+from popclass.batch.result import CSV, RUN, BatchResult, ResultsFolder
 from popclass.batch.worker import LIBRARIES, BatchProgress, OnProgress, Outcome, Process, ProgressCounter, process_here
 from popclass.errors import LabelError, UsageError
 from popclass.metadata import Metadata

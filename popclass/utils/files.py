@@ -29,6 +29,9 @@ STDOUT = "-"
 Target = str | os.PathLike[str]
 
 
+_MOST_PARTS = 256  # of a path whose spelling is looked for: each takes a call
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """Size and modification time of a file, to detect that it has changed."""
@@ -45,7 +48,6 @@ class Stamp:
         return NO_FILE
 
 
-_MOST_PARTS = 256  # each takes a call
 NO_FILE = Stamp(-1, -1)  # differs from the stamp of every file
 
 
@@ -269,7 +271,7 @@ def _move(part: Path, final: Path, *, force: bool, before: Stamp | None) -> None
                 _check(final, force=False)
             except OSError:  # a file system without links
                 pass
-        if before not in (None, Stamp.of(final)):
+        if before is not None and before != Stamp.of(final):
             raise _ChangedError
         os.replace(part, final)
 

@@ -9,7 +9,7 @@ import recordings
 from popclass.app import jobs as module
 from popclass.app.jobs import Jobs
 from popclass.app.project import Project
-from popclass.app.uploads import Take, now
+from popclass.app.takes import Take, now
 from popclass.errors import UsageError
 
 LONGEST_S = 60
@@ -69,8 +69,8 @@ def test_results_of_two_models_are_never_shown_together(project, jobs, tmp_path)
     jobs.start()
     until(lambda: jobs.found.sounds is not None)
     before = jobs.found.model.sha256
-    project.model_path("own").write_bytes(own.read_bytes())
-    project.use_model("own")
+    project.models.path("own").write_bytes(own.read_bytes())
+    project.models.use("own")
     add(project, "b.wav", 2)
     jobs.classify()
     until(lambda: jobs.found.model.sha256 != before)
@@ -191,7 +191,7 @@ def test_recover_costs_little(project, monkeypatch):
         time.sleep(0.1)
         return [], {"take-1": "the disk may be full"}
 
-    monkeypatch.setattr(module.uploads, "recover", slow)
+    monkeypatch.setattr(module.completion, "recover", slow)
     monkeypatch.setattr(module, "POLL_S", 0.01)
     made.start()
     until(lambda: len(tries) == 2)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 import recordings
@@ -319,29 +318,6 @@ def test_labels_all_removed(project):
     project.label([("a.wav", 0.2, 0.25, "")])
     project._tables.clear()  # as after a new start
     assert project.label_counts() == {}
-
-
-def test_models(project, tmp_path):
-    assert (project.models(), project.model_name) == (["default"], "default")
-    recordings.make_model(project.models_dir / "mine.onnx")
-    (project.models_dir / "candidate.onnx").write_bytes(b"not yet")
-    assert project.models() == ["default", "mine"]
-    project.use_model("mine")
-    assert Project.model_name.fget(project) == "mine"
-    assert project.model().classes == ("cavitation", "snapping", "other")
-
-
-def test_use_model_unknown(project):
-    with pytest.raises(UsageError, match="no model of this project"):
-        project.use_model("../x")
-
-
-def test_model_gone(project):
-    """A model that somebody removed is not in use any more."""
-    recordings.make_model(project.models_dir / "mine.onnx")
-    project.use_model("mine")
-    Path(project.models_dir / "mine.onnx").unlink()
-    assert project.model_name == "default"
 
 
 def test_label_keeps_what_is_not_read(project):

@@ -1,5 +1,7 @@
 """Noise floor, evidence and contrast of candidates; onset picking."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 
 from popclass.detection.bands import coefficients
 from popclass.detection.candidates import (
+    DEVIATE,
+    FLOOR_QUANTILE,
     LONG,
     QUIETEST_RMS,
     SHORT,
@@ -14,6 +18,7 @@ from popclass.detection.candidates import (
     background,
     contrast,
     cumulative,
+    excerpts,
     log_likelihood,
     may_reach,
     moving_sum,
@@ -29,6 +34,19 @@ def noise_energies(frames, seed=0, power=1e-4):
     """Band energies of white noise: chi-square with as many degrees of freedom as there are coefficients."""
     rng = np.random.default_rng(seed)
     return (rng.chisquare(np.maximum(COUNTS, 1)[:, None], (len(COUNTS), frames)) * power).astype(np.float32)
+
+
+def test_deviate_of_floor_quantile():
+    assert NormalDist().inv_cdf(1 - FLOOR_QUANTILE) == DEVIATE
+
+
+def test_excerpts():
+    """Also of rows that are not contiguous, up to the last sample."""
+    rows = np.arange(40.0, dtype=np.float32).reshape(2, 20)[:, ::2]
+    found = excerpts(rows, np.array([0, 1, 1]), np.array([0, 3, 7]), 3)
+    np.testing.assert_array_equal(found, [rows[0, :3], rows[1, 3:6], rows[1, 7:]])
+    found[:] = 0  # a copy
+    assert rows[0, 1] == 2
 
 
 def test_moving_sum():

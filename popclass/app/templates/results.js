@@ -37,7 +37,7 @@ function hasSounds() {
 
 // Say in a part of the page that has nothing to show why it is empty.
 function sayNoSounds(box) {
-  const waiting = !state.sounds && state.recordings.length || state.recordings.some((known) => ["waiting", "running"].includes(known.status));
+  const waiting = (!state.sounds && state.recordings.length) || state.recordings.some((known) => ["waiting", "running"].includes(known.status));
   const link = make("a", "Record or add a recording", { href: "#record" });
   box.replaceChildren(...(waiting ? ["The recordings are being classified …"] : ["There are no sounds yet. ", link, " first."]));
 }
