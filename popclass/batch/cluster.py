@@ -18,7 +18,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import astuple
 from functools import lru_cache
 from importlib.metadata import version
@@ -34,6 +34,7 @@ from popclass.utils.text import one_line
 from popclass.version import __version__
 
 ANSWER_S = 10.0  # for the scheduler to answer
+CONNECTIONS = 3  # that are tried
 FIRST_WORKER_S = 10.0
 WORKERS_GONE_S = 60.0  # without any worker, before the batch gives up
 POLL_S = 1.0
@@ -71,7 +72,7 @@ def connected(address: str, folder: Path, model: Model, notice: Callable[[str], 
             logger.setLevel(logging.CRITICAL + 1)  # lost connections are reported here, in one line
         try:
             with warnings.catch_warnings(action="ignore"):  # other versions are reported below
-                client = Client(address, timeout=ANSWER_S, set_as_default=False)
+                client = _connect(address)
         except Exception as error:  # another program at this address may cause any exception
             why = one_line(str(error).strip().split("\n")[0]) or type(error).__name__
             raise UsageError(f"no Dask scheduler answers at {shown} ({why}); give the address it printed") from None
@@ -79,6 +80,18 @@ def connected(address: str, folder: Path, model: Model, notice: Callable[[str], 
         _check_dask(client, shown)
         stack.enter_context(client.as_current())
         yield _Cluster(client, shown, os.path.abspath(folder), model, notice).process
+
+
+def _connect(address: str) -> Client:
+    """Connect to a scheduler.
+
+    A busy scheduler may send another message together with its first answer. The client asserts that it does not, so it
+    connects again.
+    """
+    for _ in range(CONNECTIONS - 1):
+        with suppress(AssertionError):
+            return Client(address, timeout=ANSWER_S, set_as_default=False)
+    return Client(address, timeout=ANSWER_S, set_as_default=False)
 
 
 def _check_dask(client: Client, shown: str) -> None:

@@ -212,6 +212,28 @@ def test_classify_folder_no_workers(archive, model, tmp_path, monkeypatch):
             classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
 
 
+def test_classify_folder_scheduler_busy(archive, model, tmp_path, monkeypatch):
+    """A first answer with another message behind it, which the client of Dask refuses, as a busy scheduler sends it."""
+    tried = []
+
+    def connect(address, **options):
+        tried.append(address)
+        if len(tried) < 3:
+            raise AssertionError
+        return distributed.Client(address, **options)
+
+    monkeypatch.setattr(cluster, "Client", connect)
+    monkeypatch.setattr(cluster, "FIRST_WORKER_S", 0.3)
+    with scheduler(tmp_path) as address:
+        with pytest.raises(UsageError, match="has no workers"):
+            classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
+        assert tried == [address] * 3
+        tried.clear()
+        monkeypatch.setattr(cluster, "CONNECTIONS", 2)
+        with pytest.raises(UsageError, match=r"no Dask scheduler answers .* \(AssertionError\)"):
+            classify_folder(archive, tmp_path / "out", model=model, scheduler=address)
+
+
 def test_classify_folder_worker_without_popclass(archive, model, tmp_path, monkeypatch):
     """A module that cannot be imported shadows the package."""
     monkeypatch.setattr(cluster, "FIRST_WORKER_S", WAIT_S)
