@@ -89,7 +89,8 @@ def complaints(driver: Any) -> list[str]:
 
 
 def requests(driver: Any) -> list[str]:
-    """Return the addresses that pages asked for, without what the browser loads from itself for an empty tab."""
+    """Return the addresses that pages asked for, but for the browser's own page of an empty tab."""
     messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-    return [url for url in sent if not url.startswith(("data:", "blob:", "chrome:"))]
+    sent = [message["params"] for message in messages if message["method"] == "Network.requestWillBeSent"]
+    asked = [each["request"]["url"] for each in sent if not each["documentURL"].startswith("chrome")]
+    return [url for url in asked if not url.startswith(("data:", "blob:", "chrome:"))]

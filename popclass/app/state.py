@@ -23,10 +23,10 @@ from popclass.labels.records import UNSURE, LabelledRecording
 from popclass.metadata import SIDES
 from popclass.model.model import Model
 from popclass.report.guidance import all_symptoms
+from popclass.report.keys import label_keys
 from popclass.report.page import Saving
 from popclass.report.write import page_name, write_report
 from popclass.results import RecordingResult
-from popclass.suggestions.page import label_keys
 from popclass.timing.sites import all_sites
 from popclass.utils.files import Stamp
 from popclass.utils.text import abbreviated, one_line

@@ -29,6 +29,7 @@ from popclass.model.limitations import brief_limits
 from popclass.model.model import Model
 from popclass.report.clips import Clip
 from popclass.report.evidence import Contribution
+from popclass.report.keys import label_keys
 from popclass.report.media import RecordingMedia
 from popclass.report.overview import data_url
 from popclass.results import Event, RecordingResult
@@ -162,6 +163,7 @@ def page_data(
     data: Data = {
         "labels": labels,
         "classes": list(shown[0].classes),
+        "keys": label_keys(shown[0].classes),
         "more": more_columns(result.info for result in shown),
         "unlike": UNLIKE,
         "graded": graded,

@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -26,16 +25,15 @@ from popclass.labels.table import COLUMNS
 from popclass.labels.write import table_rows
 from popclass.report import clips
 from popclass.report.guidance import guidance
+from popclass.report.keys import label_keys
 from popclass.report.overview import data_url
 from popclass.report.page import more_cells, more_columns, page_script, render
 from popclass.report.write import labels_name, relative
-from popclass.schema import OTHER
 from popclass.suggestions.records import Selection, Sound
 from popclass.utils.files import STDOUT, write_text
 from popclass.utils.text import counted, one_line
 
 SCRIPTS = ("common.js", "labels.js", "save.js", "sound.js", "closeup.js", "suggest.js")
-RESERVED = {"unsure": "u", "apply": "a", "download": "d", "load": "l", "play": "p", "undo": "z"}
 
 Target = str | os.PathLike[str]
 Place = tuple[str, int]  # recording and onset of a sound
@@ -146,26 +144,6 @@ def _embedded(clip: clips.Clip | None) -> dict[str, Any]:
         "clipStart": None if clip is None else rounded(clip.start_s, 6),
         "gain": None if clip is None else rounded(clip.gain_db, 1),
     }
-
-
-def label_keys(classes: Iterable[str]) -> dict[str, str]:
-    """Return the key of each class and of `unsure`: the first letter of its name that is free.
-
-    Examples
-    --------
-    >>> label_keys(["cavitation", "snapping", "click", "other"])
-    {'unsure': 'u', 'cavitation': 'c', 'snapping': 's', 'other': 'o', 'click': 'i'}
-    """
-    keys = {UNSURE: RESERVED["unsure"]}
-    used = set(RESERVED.values())
-    standard = [name for name in ("cavitation", "snapping", OTHER) if name in classes]  # keep theirs
-    for name in dict.fromkeys((*standard, *classes)):
-        letters = [each for each in (*name, *ascii_lowercase) if each in ascii_lowercase]
-        free = next((each for each in letters if each not in used), None)
-        if free is not None:
-            keys[name] = free
-            used.add(free)
-    return keys
 
 
 def cut_sounds(folder: Path, sounds: Sequence[Sound]) -> tuple[Clips, tuple[str, ...]]:

@@ -251,7 +251,7 @@ def test_correction_in_report(page, project):
     assert "1 checked" in text(page, "changes")
     press(page, "x")
     saved(page)
-    press(page, "u")
+    press(page, "z")
     until(page, "return document.getElementById('changes').textContent.includes('1 checked')")
     saved(page)
     assert [each["label"] for each in rows(folder)] == [row["label"]]

@@ -202,18 +202,27 @@ def test_relabel_key_click_reload(page: Any, folder: Path) -> None:
     assert page.execute_script("return document.querySelectorAll('#rows tr.removed').length") == 1
     click(page, "#forget")
     assert column(page, 7)[:2] == ["", ""]
-    press(page, "u")
+    press(page, "z")
     assert column(page, 7)[:2] == ["✓", "✓"]
 
 
 def test_relabel_unsure(page: Any, folder: Path) -> None:
     """An unsure event is in the download, and is no joint event."""
-    press(page, "4")
+    press(page, "u")
     assert column(page, 2)[0].endswith("unsure")
     assert "1 unsure" in one(page, "#corrected").text
     assert next(row["label"] for row in download(page, folder) if row["file"] == HOSTILE) == "unsure"
-    press(page, "u")
+    press(page, "z")
     assert not column(page, 2)[0].endswith("unsure")
+
+
+def test_relabel_keys(page: Any) -> None:
+    """Letters and digits, as on the page of suggested sounds."""
+    for key, label in (("s", "snapping"), ("C", "cavitation"), ("o", "other"), ("1", "cavitation"), ("4", "unsure")):
+        press(page, key)
+        assert column(page, 2)[0].endswith(label)
+    shown = page.execute_script("return [...document.querySelectorAll('#label-buttons kbd')].map((e) => e.textContent)")
+    assert shown == ["c", "s", "o", "u"]
 
 
 def test_add_and_remove_events(page: Any, folder: Path) -> None:
@@ -231,7 +240,7 @@ def test_add_and_remove_events(page: Any, folder: Path) -> None:
     assert [row["label"] for row in rows if row["end_s"] == ""] == ["other"]  # the other one has no label yet
     press(page, "x")
     assert column(page, 0).count("+") == 1
-    press(page, "u", "u", "u", "u")
+    press(page, "z", "z", "z", "z")
     assert column(page, 0).count("+") == 0
 
 
@@ -326,7 +335,7 @@ def test_download_without_labels(driver: Any, folder: Path, tmp_path: Path) -> N
 
 def test_zoom_and_scroll_limits(page: Any) -> None:
     whole = one(page, "#position").text
-    press(page, "z")
+    press(page, "e")
     until(page, f"return !document.getElementById('position').textContent.startsWith({json.dumps(whole)})")
     for _ in range(12):
         press(page, "+")

@@ -249,7 +249,7 @@ function drawMapTexts() {
   byId("map-labels").replaceChildren(...(number ? [make("span", "Label as", { class: "small" })] : []), ...(number ? CHOICES.map((label) => {
     const button = make("button", null, { type: "button", "data-label": label });
     button.append(markOf(label), " " + label + " ");
-    if (data.keys[label]) button.append(make("kbd", data.keys[label]));
+    addKey(button, label);
     button.addEventListener("click", () => askLabel(label));
     return button;
   }) : []));
@@ -494,12 +494,6 @@ function mapKeys() {
     const { width, height } = viewOf(byId("map"));
     playSound(nearestSound(width / 2, height / 2, Infinity));
   };
-  const ofLetter = (letter) => [letter, letter.toUpperCase()];
-  const labels = CHOICES.map((label, at) => {
-    const letter = data.keys[label];
-    const digit = at < 9 ? [String(at + 1)] : [];
-    return [[...(letter ? ofLetter(letter) : []), ...digit], [letter, ...digit].filter(Boolean).join(" "), "label the selected sounds as " + label, () => askLabel(label)];
-  });
   const onMap = (action) => () => {
     byId("map").focus({ preventScroll: true });
     action();
@@ -516,7 +510,7 @@ function mapKeys() {
     [["d"], "d", "select by drawing, or move", toggleSelecting],
     [["v"], "v", "select all sounds in view", selectInView],
     [["Escape"], "Esc", "select nothing", () => (byId("map-confirm").hidden ? clearSelection() : closeQuestion())],
-    ...labels.filter(([names]) => names.length),
+    ...labelKeys("label the selected sounds as ", askLabel),
     [["z", "Backspace"], "z", "undo", undoMap],
   ];
 }

@@ -25,9 +25,10 @@ function drawDetail() {
 
 function drawLabels(item) {
   byId("label-buttons").replaceChildren(
-    ...CHOICES.map((label, place) => {
+    ...CHOICES.map((label) => {
       const button = make("button", null, { type: "button", "aria-pressed": String(item.label === label && !item.removed), "data-label": label });
-      button.append(markOf(label), " " + label + " ", make("kbd", String(place + 1)));
+      button.append(markOf(label), " " + label + " ");
+      addKey(button, label);
       button.addEventListener("click", () => relabel(current.recording, item, label));
       return button;
     })

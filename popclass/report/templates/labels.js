@@ -21,6 +21,21 @@ function markOf(label) {
   return mark;
 }
 
+// Show the key of a label on its button, as far as it has one.
+function addKey(button, label) {
+  const key = data.keys[label] || String(CHOICES.indexOf(label) + 1);
+  if (key.length === 1) button.append(make("kbd", key));
+}
+
+// The keys of labels, for `runKey`: a letter, and a digit for the first nine.
+function labelKeys(help, choose) {
+  return CHOICES.map((label, place) => {
+    const letter = data.keys[label];
+    const shown = [letter, place < 9 ? String(place + 1) : ""].filter(Boolean);
+    return [[...shown, ...(letter ? [letter.toUpperCase()] : [])], shown.join(" "), help + label, () => choose(label)];
+  }).filter(([names]) => names.length);
+}
+
 // Identity of a row of labels: its file and its time.
 function keyOf(row) {
   return row[0] + "\n" + (row[1] === "" ? "" : Number(row[1]).toFixed(6));

@@ -144,7 +144,7 @@ function drawSound() {
   byId("label-buttons").replaceChildren(...CHOICES.map((name) => {
     const button = make("button", null, { type: "button", "aria-pressed": String(label === name), "data-label": name });
     button.append(markOf(name), " " + name + " ");
-    if (data.keys[name]) button.append(make("kbd", data.keys[name]));
+    addKey(button, name);
     button.addEventListener("click", () => choose(name));
     return button;
   }));
@@ -291,12 +291,7 @@ function others() {
 const ofLetter = (letter) => [letter, letter.toUpperCase()];
 const KEYS = [
   [[" ", ...ofLetter("p")], "space p", "play the sound again", replay],
-  ...CHOICES.map((label, place) => {
-    const letter = data.keys[label];
-    const digit = place < 9 ? [String(place + 1)] : [];
-    const names = [...(letter ? ofLetter(letter) : []), ...digit];
-    return [names, [letter, ...digit].filter(Boolean).join(" "), "label as " + label, () => choose(label)];
-  }),
+  ...labelKeys("label as ", choose),
   [ofLetter("a"), "a", "apply the label to similar sounds", () => byId("apply").disabled || apply()],
   [["ArrowRight"], "→", "go on without a label", forward],
   [["ArrowLeft"], "←", "go back", () => show(current.at - 1)],
