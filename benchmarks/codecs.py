@@ -1,7 +1,7 @@
 """Events and labels of the same recordings as WAV, FLAC, AAC, MP3 and Opus.
 
     python benchmarks/codecs.py [RECORDING ...]
-    python benchmarks/codecs.py --cracks FOLDER
+    python benchmarks/codecs.py --cracks FOLDER [--write]
 
 Each recording (default: those of samples/demo) is written as 16-bit WAV and with each codec, and all are classified.
 An event of the WAV is kept if the other file has one within 2 ms (5 ms for AAC and MP3, which spread a click); it is
@@ -9,13 +9,15 @@ doubled if there are two. A label is flipped if both files give the event a clas
 another rate are resampled to 48 kHz, which all codecs know.
 
 With `--cracks`, FOLDER holds recordings of cracks and `truth.csv` (file, onset_s). The table counts the cracks that are
-labelled `cavitation` in each codec, with the probability by sound alone.
+labelled `cavitation` in each codec, with the probability by sound alone. `--write` stores the counts in
+`models/codecs.json` and rewrites the model card.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
 import sys
 import tempfile
 from collections import defaultdict
@@ -28,9 +30,12 @@ import soxr
 from measure import Bounds
 
 import popclass
+from popclass.pipeline import load_model
 from popclass.schema import CAVITATION, UNCERTAIN
+from popclass.training.default import write_card
 
-DEMO = Path(__file__).resolve().parents[1] / "samples" / "demo"
+ROOT = Path(__file__).resolve().parents[1]
+DEMO, MODELS = ROOT / "samples" / "demo", ROOT / "models"
 CODECS: dict[str, tuple[str, str, int | None]] = {  # name of the file, codec, bit rate
     "FLAC": ("a.flac", "flac", None),
     "AAC 128k": ("a.m4a", "aac", 128_000),
@@ -77,7 +82,7 @@ def compare(reference: list[popclass.Event], other: list[popclass.Event], within
     return np.array([kept, doubled, int((~near_any).sum()), flipped])
 
 
-def cracks(folder: Path) -> int:
+def cracks(folder: Path, *, write: bool) -> int:
     """Print the cracks that are labelled `cavitation` in each codec; return 1 if one is not."""
     if not (folder / "truth.csv").is_file():
         print(f"skipped: {folder} has no truth.csv")
@@ -86,7 +91,7 @@ def cracks(folder: Path) -> int:
     with (folder / "truth.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             truth[row["file"]].append(float(row["onset_s"]))
-    lost = False
+    lost, rows = False, []
     with tempfile.TemporaryDirectory() as temporary:
         for name, onsets in sorted(truth.items()):
             samples, rate = soundfile.read(folder / name, dtype="float32", always_2d=True)
@@ -95,11 +100,17 @@ def cracks(folder: Path) -> int:
                 encode(Path(temporary, file), *encoding, samples[:, 0], rate)
                 called[codec] = _called(Path(temporary, file), onsets)
             print(f"{name}: {len(onsets)} cracks")
+            kept = {codec: sum(event.label == CAVITATION for event in events) for codec, events in called.items()}
             for codec, events in called.items():
-                kept = sum(event.label == CAVITATION for event in events)
                 by_sound = ", ".join(f"{event.probabilities[CAVITATION]:.2f}" for event in events)
-                print(f"  {codec:8}  {len(events)} found, {kept} cavitation; p by sound {by_sound or '-'}")
-                lost |= kept < len(onsets)
+                print(f"  {codec:8}  {len(events)} found, {kept[codec]} cavitation; p by sound {by_sound or '-'}")
+            lost |= min(kept.values()) < len(onsets)
+            rows.append({"recording": name, "cracks": len(onsets), "cavitation": kept})
+    if write:
+        model = load_model(None)
+        stored = {"model_sha256": model.sha256, "recordings": rows}
+        (MODELS / "codecs.json").write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
+        write_card(MODELS, model)
     return int(lost)
 
 
@@ -116,9 +127,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recordings", nargs="*", type=Path)
     parser.add_argument("--cracks", type=Path, metavar="FOLDER")
+    parser.add_argument("--write", action="store_true")
     options = parser.parse_args(arguments)
     if options.cracks is not None:
-        return cracks(options.cracks)
+        return cracks(options.cracks, write=options.write)
     paths = options.recordings or sorted(DEMO.glob("*.flac"))
     events = 0
     counts = {name: np.zeros(4, dtype=int) for name in WITHIN_S}

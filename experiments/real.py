@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from popclass.metrics.bootstrap import ratios
 from popclass.model.model import Model
 from popclass.pipeline import classify, load_model
 from popclass.results import Event, RecordingResult
@@ -114,9 +115,18 @@ def _alarms(results: list[RecordingResult]) -> dict[str, Any]:
         "events": len(events),
         **counts,
         "joint_per_minute": round(len(joint) / minutes, 2),
+        "interval": _interval(results),
         "confident_per_minute": round(len(confident) / minutes, 2),
         "novelty_median": round(float(np.median(_novelty(events))), 2) if events else None,
     }
+
+
+def _interval(results: list[RecordingResult]) -> list[float] | None:
+    """Return the interval of the joint labels a minute, by a bootstrap over recordings."""
+    joint = np.array([sum(event.label in (CAVITATION, SNAPPING) for event in result.events) for result in results])
+    minutes = np.array([result.duration_s for result in results]) / 60
+    span = ratios({"joint": (joint, minutes)}, [result.recording for result in results])[1]["joint"]
+    return span and [round(bound, 2) for bound in span]
 
 
 def _counts(labels: list[str]) -> dict[str, int]:

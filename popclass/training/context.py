@@ -31,6 +31,7 @@ Whole = NDArray[np.int64]
 SHRINKAGE = 20.0  # of the squared standardized weights, in nats
 UNITS = 32  # hidden
 STEPS = 200
+EXCERPT_S = (1.0, 20.0)  # duration of excerpts, log-uniform: from a clip of one sound to a short recording
 WORKERS = 2  # threads; the result does not depend on how many
 
 
@@ -67,6 +68,15 @@ class ContextSamples:
     parts: Whole = field(default_factory=lambda: np.zeros(0, np.int64))
     family: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, np.str_))
 
+    def excerpts(self, seed: int) -> ContextSamples:
+        """Return the same events as if each recording had been cut into excerpts of one duration, drawn for each."""
+        rng = np.random.default_rng(seed)
+        size = int(self.recording.max(initial=0)) + 1
+        shortest, longest = np.log(EXCERPT_S).tolist()
+        duration = np.exp(rng.uniform(shortest, longest, size))[self.recording]
+        excerpt = np.floor(self.onset_s / duration + rng.uniform(size=size)[self.recording]).astype(np.int64)
+        return replace(self, recording=np.unique([self.recording, excerpt], axis=1, return_inverse=True)[1].ravel())
+
     def features(self, context: Context, events: Whole, acoustic: Array) -> Array:
         """Return the context features of events of whole recordings, shape (e, context features).
 
@@ -97,7 +107,10 @@ def learn_context(
     applied: Sequence[View] = (),
     seed: int = 0,
 ) -> tuple[Context, list[Array]]:
-    """Train the context stage.
+    """Train the context stage, from events among those of their recording and among those of an excerpt of it.
+
+    What a neighbour tells depends on how much of a recording there is. Learnt from whole sessions alone, context takes
+    a knock and its echo in a clip of a second for a burst of joint sounds.
 
     Parameters
     ----------
@@ -127,10 +140,16 @@ def learn_context(
     untrained = _untrained(samples, names, classes, seed)
     weighed = [weigh(view.acoustic, view.novelty, costs) for view in (*views, *applied)]
     features = [samples.features(untrained, v.events, p) for v, p in zip((*views, *applied), weighed, strict=True)]
+    cut = samples.excerpts(seed)
+    in_excerpts = [cut.features(untrained, v.events, p) for v, p in zip(views, weighed, strict=False)]
 
     def learn(fold: int | None) -> ContextWeights:
         chosen = [(at, truth[view.events] >= 0) for at, view in enumerate(views) if view.fold != fold]
-        columns = [(weighed[at][c], features[at][c], truth[views[at].events[c]]) for at, c in chosen]
+        columns = [
+            (weighed[at][c], measures[at][c], truth[views[at].events[c]])
+            for measures in (features, in_excerpts)
+            for at, c in chosen
+        ]
         return fit_context_weights(*map(np.concatenate, zip(*columns, strict=True)), seed=seed)
 
     folds = sorted({view.fold for view in views})

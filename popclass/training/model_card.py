@@ -43,8 +43,16 @@ _USE = (
     "- Out of scope: diagnosis or any decision about health, counts without review, other classes, sites or sensors."
 )
 
+OF_SESSIONS = "Intervals: 95%, bootstrap over sessions."
 
-def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | None = None) -> str:
+
+def card(
+    model: Model,
+    *,
+    title: str | None = None,
+    real: Mapping[str, Any] | None = None,
+    codecs: Mapping[str, Any] | None = None,
+) -> str:
     """Return the card of a model.
 
     Parameters
@@ -54,6 +62,8 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         Heading (default: the name of the model's file).
     real : mapping, optional
         Scores on real recordings, as `experiments/real.py` measures them; shown if they are of this model.
+    codecs : mapping, optional
+        Labels of encoded recordings, as `benchmarks/codecs.py` counts them; shown if they are of this model.
 
     Raises
     ------
@@ -63,7 +73,7 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
     try:
         name = Path(model.name).stem if title is None else title
         parts = [f"# {name}", _summary(model)]
-        for head, paragraphs in _sections(model, real):
+        for head, paragraphs in _sections(model, real, codecs):
             parts += [f"## {head}", *paragraphs]
         return "\n\n".join(parts) + "\n"
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -71,7 +81,9 @@ def card(model: Model, *, title: str | None = None, real: Mapping[str, Any] | No
         raise ModelError(f"{model.name}: its JSON lacks what a model card needs ({reason}); train it again") from None
 
 
-def _sections(model: Model, real: Mapping[str, Any] | None) -> Iterator[tuple[str, Iterable[str]]]:
+def _sections(
+    model: Model, real: Mapping[str, Any] | None, codecs: Mapping[str, Any] | None
+) -> Iterator[tuple[str, Iterable[str]]]:
     info = model.info
     yield "Use", [_USE]
     yield "Training data", _data(model)
@@ -83,6 +95,8 @@ def _sections(model: Model, real: Mapping[str, Any] | None) -> Iterator[tuple[st
         yield "Sounds of kinds left out", _kinds(kinds)
     if real and real["model_sha256"] == model.sha256:
         yield "Real recordings", _real(real)
+    if codecs and codecs["model_sha256"] == model.sha256:
+        yield "Codecs", _codecs(codecs)
     corrected, stored = info["classifier"]["kind"] == "corrected", info["calibration"]
     yield "Calibration", [_CALIBRATIONS["corrected" if corrected else stored["method"]].format(events=stored["events"])]
     yield "Uncertain and novel sounds", _uncertain(model)
@@ -145,8 +159,11 @@ def _left_out(left_out: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     rows = [["left out", "n", "joint events", "balanced accuracy", "log loss", "ECE"]]
     for row in left_out:
         counts = [f"{row['setting']}: {row['value']}", str(row["events"]), str(row["joint_events"])]
-        rows.append([*counts, *(tables.figure(row[key]) for key in ("balanced_accuracy", "log_loss", "ece"))])
+        spans = row.get("intervals", {})
+        totals = [tables.with_interval(row[key], spans.get(key)) for key in ("balanced_accuracy", "log_loss")]
+        rows.append([*counts, *totals, tables.figure(row["ece"])])
     yield markdown_table(rows)
+    yield OF_SESSIONS
     yield "Novelty of those sounds for a model without their setting (0.5 for an ordinary sound):"
     yield _novelty_table([(f"{row['setting']} left out", row) for row in left_out if row["value"] == "all"])
 
@@ -158,9 +175,11 @@ def _kinds(kinds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     )
     rows = [["family", "n", "by sound", "with novelty", "with context", "added", "removed"]]
     for row in kinds:
-        shares = [f"{row[stage]:.1%}" for stage in ("sound", "novelty", "context")]
+        spans = row.get("intervals", {})
+        shares = [tables.with_interval(row[stage], spans.get(stage)) for stage in ("sound", "novelty", "context")]
         rows.append([row["kind"], str(row["events"]), *shares, str(row["added"]), str(row["removed"])])
     yield markdown_table(rows)
+    yield OF_SESSIONS
 
 
 def _real(real: Mapping[str, Any]) -> Iterator[str]:
@@ -174,11 +193,33 @@ def _real(real: Mapping[str, Any]) -> Iterator[str]:
     yield "Recordings without any joint, where every cavitation or snapping is a false alarm:"
     keys = ("recordings", "minutes", "events", "cavitation", "snapping", "uncertain")
     head = ["recordings without a joint", *keys, "joint labels a minute", f"with p of {real['confident']:g} or more"]
-    shown = ("kind", *keys, "joint_per_minute", "confident_per_minute")
-    yield markdown_table([head, *([str(row[key]) for key in shown] for row in real["negatives"])])
+    negatives = [
+        [
+            *(str(row[key]) for key in ("kind", *keys)),
+            tables.with_interval(row["joint_per_minute"], row.get("interval")),
+            str(row["confident_per_minute"]),
+        ]
+        for row in real["negatives"]
+    ]
+    yield markdown_table([head, *negatives])
+    yield "Intervals: 95%, bootstrap over recordings; none with fewer than five, or where no or every draw has a label."
     yield f"Novelty, the share of training events closer to the training data (no joint label from {NOVELTY:g} on):"
     yield _novelty_table([(row["sounds"], row) for row in real["novelty"]])
-    yield "None was used in training, but generator and features were chosen with them in view: others may score worse."
+    yield (
+        "None was used in training. But the generator, the features, the share of `other` in training and the share of "
+        "kinds that are left out were chosen with these recordings in view, the share of `other` so that at most one "
+        "joint label a minute is false: others may score worse."
+    )
+
+
+def _codecs(codecs: Mapping[str, Any]) -> Iterator[str]:
+    names = list(codecs["recordings"][0]["cavitation"])
+    rows = [
+        [row["recording"], str(row["cracks"]), *(str(row["cavitation"][name]) for name in names)]
+        for row in codecs["recordings"]
+    ]
+    yield "Real cracks that are labelled `cavitation` when their recording has been encoded:"
+    yield markdown_table([["recordings of cracks", "cracks", *names], *rows])
 
 
 def _novelty_table(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:

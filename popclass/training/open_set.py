@@ -3,7 +3,8 @@
 Classifiers without half of the families of kinds (`popclass.training.views`) show how often the sounds of unknown kinds
 pass for those of a joint, and how far these lie from the training data. To leave out half is a choice, made with
 recordings of everyday sounds in view (`models/real.json`). The context stage is learnt with the costs, from classifiers
-of all kinds: learnt without some kinds, it lost more pops of thrusts than a higher threshold does.
+of all kinds: learnt without some kinds, it lost more pops of thrusts than a higher threshold does. What keeps it from
+lifting sounds that it does not know is that it also learns from excerpts (`popclass.training.context`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from popclass.metrics.bootstrap import ratios
 from popclass.model.context import Context
 from popclass.model.novelty import LARGEST_COST, Costs, weigh
 from popclass.schema import OTHER
@@ -82,7 +84,8 @@ def learn_open_set(
     contextual = np.zeros((len(samples.X), len(classes)))
     for view, p in zip(whole, found, strict=False):
         contextual[view.events] = p
-    kinds = kinds_left_out(halves, costs, found[len(whole) :], family, classes.index(OTHER)) if halves else []
+    left_out = found[len(whole) :]
+    kinds = kinds_left_out(halves, costs, left_out, family, samples.session, classes.index(OTHER)) if halves else []
     return OpenSet(costs, context, contextual[samples.rows], kinds)
 
 
@@ -120,7 +123,12 @@ def fit_costs(views: Sequence[View], truth: Whole, joint: Flags) -> Costs:
 
 
 def kinds_left_out(
-    views: Sequence[View], costs: Costs, contextual: Sequence[Array], family: NDArray[np.str_], other: int
+    views: Sequence[View],
+    costs: Costs,
+    contextual: Sequence[Array],
+    family: NDArray[np.str_],
+    session: Whole,
+    other: int,
 ) -> list[dict[str, Any]]:
     """Return how many events of kinds that were left out get a joint label, by family and by stage.
 
@@ -132,20 +140,22 @@ def kinds_left_out(
         Probabilities of the events of each view by sound, novelty and context.
     family : ndarray of str, shape (m,)
         Family of kinds of each event.
+    session : ndarray of int, shape (m,)
     other : int
         Index of the class `other`.
 
     Returns
     -------
     list of dict
-        `kind`, the family; `events`; the shares with a joint label by `sound`, with `novelty`, and with `context`; the
-        numbers of joint labels that context `added` and `removed`.
+        `kind`, the family; `events`; the shares with a joint label by `sound`, with `novelty`, and with `context`, and
+        their `intervals` by a bootstrap over sessions; the numbers of joint labels that context `added` and `removed`.
     """
 
     def joint(probabilities: Sequence[Array]) -> Flags:
         return np.asarray(np.concatenate(probabilities).argmax(axis=1) != other)
 
     of = np.concatenate([np.where(view.unknown, family[view.events], "") for view in views])
+    sessions = np.concatenate([session[view.events] for view in views]).astype(str)
     by_sound = joint([view.acoustic for view in views])
     without = joint([weigh(view.acoustic, view.novelty, costs) for view in views])
     with_context = joint(contextual)
@@ -154,7 +164,8 @@ def kinds_left_out(
         own = of == name
         shares = {"sound": by_sound, "novelty": without, "context": with_context}
         numbers = {"added": with_context & ~without, "removed": without & ~with_context}
-        row: dict[str, Any] = {"kind": name, "events": int(own.sum())}
-        row |= {stage: float(called[own].mean()) for stage, called in shares.items()}
+        every = np.ones(int(own.sum()), dtype=bool)
+        found, spans = ratios({stage: (called[own], every) for stage, called in shares.items()}, sessions[own].tolist())
+        row: dict[str, Any] = {"kind": name, "events": len(every), **found, "intervals": spans}
         rows.append(row | {change: int(flags[own].sum()) for change, flags in numbers.items()})
     return rows

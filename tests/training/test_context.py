@@ -8,6 +8,7 @@ from popclass.context.features import context_names
 from popclass.context.similarity import Similarity
 from popclass.model.context import Context, ContextWeights
 from popclass.model.model import Model
+from popclass.training import context as context_module
 from popclass.training.context import (
     ContextSamples,
     fit_context_weights,
@@ -111,6 +112,58 @@ def test_learn_context_echoes():
     without, aware = found[0], found[100]
     assert aware[echo[:20]].max() < 0.1 < without[echo[:20]].min()
     assert aware[followed].min() > 0.3
+
+
+def pairs():
+    """Sessions of a minute: every other one has a pair of unlike joint sounds, the others a knock and echo at times."""
+    rng = np.random.default_rng(6)
+    rows = []
+    for number in range(200):
+        knock = rng.normal(size=6)
+        for beat in [7] if number % 2 else rng.permutation(20)[:8]:
+            for late in (0.0, 0.02):
+                sound = rng.normal(size=6) if number % 2 else knock + 0.5 * rng.normal(size=6)
+                rows.append((number, beat * 3.0 + late, 0 if number % 2 else 2, sound))
+    rows.sort(key=lambda row: row[:2])
+    recording, onset, y, X = map(np.array, zip(*rows, strict=True))
+    return X, y, recording, onset
+
+
+def test_learn_context_excerpts(monkeypatch):
+    """In a clip of a second a knock and its echo are no burst of joint sounds, though there they come but once."""
+    X, y, recording, onset = pairs()
+    n = len(y)
+    burst = np.cumsum(np.diff(onset, prepend=-1.0) > 0.25)
+    burst = np.unique([recording, burst], axis=1, return_inverse=True)[1].ravel()
+    samples = ContextSamples(
+        X, recording.astype(str), recording, recording, onset, burst, np.zeros(n), rows=np.arange(n)
+    )
+    clip = np.arange(2)  # the first knock of the first session
+    p = {}
+    for excerpts in (context_module.EXCERPT_S, (1e6, 1e6)):
+        monkeypatch.setattr(context_module, "EXCERPT_S", excerpts)
+        context, _ = learn_context(samples, y, CLASSES, NAMES, even_views(recording % 4))
+        even = np.full((2, 3), 1 / 3)
+        p[excerpts] = context.probabilities(X[clip], even, onset[clip], burst[clip], np.zeros(2))[:, 0].max()
+    learnt, not_learnt = p.values()
+    assert learnt < 0.5 < not_learnt
+
+
+def test_excerpts():
+    X, _, recording, onset = pairs()
+    n = len(recording)
+    nothing = np.zeros(n, dtype=int)
+    samples = ContextSamples(X, recording.astype(str), recording, recording, onset, nothing, nothing, nothing)
+    cut = samples.excerpts(3)
+    assert (cut.recording == samples.excerpts(3).recording).all()
+    assert (np.diff(cut.recording) >= 0).all()
+    durations = []
+    for number in np.unique(cut.recording):
+        own = np.flatnonzero(cut.recording == number)
+        assert len(set(recording[own])) == 1
+        durations.append(np.ptp(onset[own]))
+    assert max(durations) <= context_module.EXCERPT_S[1]
+    assert len(durations) > 1.5 * (recording.max() + 1)
 
 
 def stage(seed=0):

@@ -71,6 +71,7 @@ def test_kinds_left_out_numbers():
     )
     contextual = np.array([p["joint"], p["other"], p["other"], p["joint"], p["joint"]])
     family = np.array(["mouth", "mouth", "mouth", "mouth", "struck"])
-    (row,) = kinds_left_out([view], (5.0, 5.0, 0.0), [contextual], family, 2)
+    (row,) = kinds_left_out([view], (5.0, 5.0, 0.0), [contextual], family, np.arange(5), 2)
     shares = {"sound": 0.75, "novelty": 0.5, "context": 0.5}
+    assert row.pop("intervals") == {"sound": None, "novelty": None, "context": None}, "four sessions are too few"
     assert row == {"kind": "mouth", "events": 4, **shares, "added": 1, "removed": 1}
