@@ -124,9 +124,26 @@ def notes(event: Event) -> str:
     >>> notes(Event(0, 0, 0, 8000, 1, 20, -6, timing="consistent", timing_reason="46.5 min after the last"))
     'consistent: 46.5 min after the last'
     """
+    return ", ".join(filter(None, ("; ".join(filter(None, timing_note(event))), sound_note(event))))
+
+
+def timing_note(event: Event) -> tuple[str, str]:
+    """Return what timing says of an event, in two clauses; the second may be empty, or both.
+
+    Examples
+    --------
+    >>> timing_note(Event(0, 0, 0, 8000, 1, 20, -6, timing="refractory", timing_reason="4 s after it; unclear"))
+    ('refractory: 4 s after it', 'unclear')
+    """
+    if event.timing not in (CONSISTENT, REFRACTORY):
+        return "", ""
+    cause, _, rest = one_line(event.timing_reason).partition("; ")
+    return event.timing + (f": {cause}" if cause else ""), rest
+
+
+def sound_note(event: Event) -> str:
+    """Return the label of an event by its sound alone if another one replaced it, and a high novelty."""
     parts = []
-    if event.timing in (CONSISTENT, REFRACTORY):
-        parts.append(event.timing + (f": {one_line(event.timing_reason)}" if event.timing_reason else ""))
     if event.acoustic_label and event.label != event.acoustic_label:
         probability = event.probabilities.get(event.acoustic_label)
         shown = "" if probability is None else f" {probability:.2f}"
