@@ -206,7 +206,7 @@ def summary(result: RecordingResult) -> str:
     if refractory := sum(event.timing == REFRACTORY for event in result.events):
         text += f"; {refractory} within the refractory period"
     if result.counts().get(CAVITATION) and result.cavities_needed is not None:
-        text += f"; {_needed(result.cavities_needed, result.session)}"
+        text += f"; {joints_needed(result.cavities_needed, result.session)}"
     if result.session is not None and len(result.session.recordings) == 1:
         text += _frequencies(result.session)
     return text
@@ -218,7 +218,7 @@ def total(results: Sequence[RecordingResult]) -> str:
     for session in shared_sessions(results):
         if session.cavities_needed:
             these = "" if len(session.recordings) == len(results) else f"{len(session.recordings)} "
-            text += f"; in the {these}recordings of one timeline {_needed(session.cavities_needed, session)}"
+            text += f"; in the {these}recordings of one timeline {joints_needed(session.cavities_needed, session)}"
         text += _frequencies(session)
     return text
 
@@ -238,7 +238,7 @@ def shared_sessions(results: Sequence[RecordingResult]) -> list[Session]:
     return [session for session in distinct_sessions(results) if len(session.recordings) > 1]
 
 
-def _needed(cavities: int, session: Session | None) -> str:
+def joints_needed(cavities: int, session: Session | None) -> str:
     """Return the joints needed, whether there are so many, and the assumption if it makes a difference."""
     text = f"at least {counted(cavities, 'joint')} must have popped"
     if session is None or cavities == 1:
