@@ -168,7 +168,7 @@ def cavitation_rows(found: Sequence[Found]) -> list[Row]:
     return [
         ("peak frequency, skin (Hz)", "86-1,830, mean 333, median 215", "S", f"mean {peak.mean():.0f}, {spread(peak)}"),
         ("spread of it, sigma of ln", "about 0.7", "D", f"{np.std(np.log(peak)):.2f}"),
-        ("single pop, skin (ms to -20 dB)", "5.66, SD 1.8", "S", spread(exp2(skin, "fall_20"), milliseconds)),
+        ("single pop, skin (ms to -20 dB)", "5.66, SD 1.8", "S; SD D", spread(exp2(skin, "fall_20"), milliseconds)),
         ("cycles in one pop, skin", "1.2-1.9", "D", spread(exp2(skin, "cycles"), milliseconds)),
         ("pops per thrust, L5-S1", "5.27 (2-9)", "S", f"mean {size.mean():.2f}, {spread(size)}"),
         (
@@ -223,10 +223,10 @@ def snapping_rows(found: Sequence[Found], everything: Sequence[Found]) -> list[R
             spread(repeat_levels(skin + air), "{:.1f}"),
         ),
         (
-            "dominant band <600 / 600-1,200 / >1,200 Hz, airborne",
+            "dominant band <600 / 600-1,200 / >1,200 Hz",
             "45 / 68 / 38 % of subjects (jaw click)",
             "S",
-            shares(jaw, (600.0, 1200.0)),
+            f"airborne: {shares(jaw, (600.0, 1200.0))}",
         ),
         ("rate of a crepitus train (Hz)", "about 16", "S", spread(1.0 / steps[steps < THRUST_S], "{:.1f}")),
         ("level range (dB)", "62 (jaw clicks)", "S", f"{high - low:.0f} (99 % of all detected, n {len(levels)})"),
