@@ -12,6 +12,7 @@ EXTRA = "x_"  # begins the name of a column of the user's own
 CONSISTENT = "consistent"
 REFRACTORY = "refractory"
 UNCHECKED = "unchecked"
+UNKNOWN_SITE = "at an unknown site one joint is assumed"  # in a `timing_reason`
 
 # what occupies one joint cavity
 PER_BURST = "burst"

@@ -15,7 +15,7 @@ from popclass.info import RecordingInfo
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.postprocess import postprocess
-from popclass.results import Analysis, RecordingResult
+from popclass.results import Analysis, RecordingResult, Session
 
 
 class Labeler:
@@ -80,7 +80,7 @@ class Labeler:
         self._rows: dict[str, RecordingRow] = {}
         self._events: dict[str, str] = {}
         self._bursts: dict[str, str] = {}
-        self._frequencies: dict[str, Mapping[str, float]] = {}
+        self._sessions: dict[str, Session] = {}
         self.fingerprints: dict[str, Fingerprint] = {}
 
     def keep(self, entries: Iterable[Entry]) -> None:
@@ -147,8 +147,12 @@ class Labeler:
 
     def frequencies(self) -> dict[str, dict[str, float]]:
         """Return the estimated class frequencies of each timeline by the name of its first recording."""
-        found = self._frequencies
+        found = {each.recordings[0]: each.frequencies for each in self.sessions() if each.frequencies is not None}
         return {name: {label: round(share, 4) for label, share in found[name].items()} for name in sorted(found)}
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Return the timelines, in the order of their first paths."""
+        return tuple(sorted(self._sessions.values(), key=lambda each: min(each.recordings)))
 
     def _label(self, analyses: Iterable[Analysis]) -> None:
         ordered = sorted(analyses, key=lambda each: each.info.name)  # independent of the order of processing
@@ -156,7 +160,7 @@ class Labeler:
             if self._on_result is not None:
                 self._on_result(result)
             self._rows[result.recording] = RecordingRow.from_result(result)
-            if result.session is not None and result.session.frequencies is not None:
-                self._frequencies[result.session.recordings[0]] = result.session.frequencies
+            if result.session is not None:
+                self._sessions[result.session.recordings[0]] = result.session
             self._events[result.recording] = "".join(csv_rows(result))
             self._bursts[result.recording] = "".join(burst_rows(result))

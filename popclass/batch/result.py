@@ -22,6 +22,7 @@ from popclass.formats.csv_io import (
     read_events_csv,
     recordings_csv,
 )
+from popclass.results import Session
 from popclass.schema import event_columns, event_types
 from popclass.utils.dataframe import import_pandas, typed
 from popclass.utils.files import check_writable, system_errors, write_text
@@ -57,6 +58,8 @@ class BatchResult:
         Seconds that took.
     extra : tuple of str
         Columns of the user's own, the last ones of each table.
+    sessions : tuple of Session
+        Timelines of the recordings that were processed, in the order of their first paths.
     """
 
     recordings: tuple[RecordingRow, ...]
@@ -67,6 +70,7 @@ class BatchResult:
     audio_s: float = 0.0
     elapsed_s: float = 0.0
     extra: tuple[str, ...] = ()
+    sessions: tuple[Session, ...] = ()
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {label}" for label, count in self.counts.items() if count)

@@ -204,7 +204,8 @@ def classify_folder(
             if mixed := mixed_offsets([row.info for row in rows]):
                 lines.append(f"warning: {mixed}")
                 notice(lines[-1])
-            result = BatchResult(rows, chosen.classes, target, resumed, to, done.audio_s, done.elapsed_s, extra)
+            cost = done.audio_s, done.elapsed_s
+            result = BatchResult(rows, chosen.classes, target, resumed, to, *cost, extra, labeler.sessions())
             trained = dict(zip(chosen.classes, chosen.frequencies.round(4).tolist(), strict=True))
             run = {
                 "popclass": __version__,

@@ -11,7 +11,7 @@ from popclass.cli import options
 from popclass.cli.console import print_error, print_note, progress_bar, warn_if_useless
 from popclass.errors import UsageError
 from popclass.utils.signals import as_stopped
-from popclass.utils.text import counted, one_line
+from popclass.utils.text import abbreviated, counted, one_line
 from popclass.utils.workers import MOST_JOBS, available_cores, start_server
 
 if TYPE_CHECKING:
@@ -144,4 +144,18 @@ def _summary(result: BatchResult) -> str:
         speed = result.audio_s / result.elapsed_s
         text += f"; {result.audio_s / 3600:.1f} h of audio in {result.elapsed_s:.0f} s, {speed:,.0f} times real time"
     text += f"; {counted(events, 'event')}{f': {labels}' if labels else ''}"
-    return f"{text}; see {one_line(str(result.results_dir))}"
+    return f"{text}{_joints(result)}; see {one_line(str(result.results_dir))}"
+
+
+def _joints(result: BatchResult) -> str:
+    """Return the joints that the timeline with the most of them needs; of several recordings, if that is several."""
+    from popclass.formats.table import joints_needed
+
+    most = max(result.sessions, key=lambda each: each.cavities_needed, default=None)
+    several = len(result.recordings) > 1
+    if most is None or most.cavities_needed < (2 if several else 1):
+        return ""
+    where = abbreviated(most.recordings)
+    if len(most.recordings) > 1:
+        where = f"{len(most.recordings)} recordings of one timeline ({where})"
+    return f"; {f'in {where} ' if several else ''}{joints_needed(most.cavities_needed, most)}"

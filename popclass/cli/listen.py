@@ -83,7 +83,9 @@ def listen(source: str | None, style: str, folder: str | None, session: str | No
     with ExitStack() as stack:
         samples = _pipe(*layout) if source == STDIN else stack.enter_context(closing(_device(source, *layout)))
 
+        from popclass.formats.table import joints_needed
         from popclass.pipeline import load_model
+        from popclass.schema import CAVITATION
         from popclass.streaming.output import EventLines, QueuedOutput, View
         from popclass.streaming.runner import Runner
 
@@ -105,6 +107,8 @@ def listen(source: str | None, style: str, folder: str | None, session: str | No
             runner.sinks.append(Saver(folder))
         runner.run()
     found = ", ".join(f"{number} {label}" for label, number in sorted(runner.counts.items()) if label and number)
+    if runner.timeline is not None and runner.counts[CAVITATION]:
+        found += f"; {joints_needed(runner.timeline.cavities_needed, runner.timeline)}"
     print_note(f"listened for {format_span(runner.processed_s)}: {found or 'no short sound detected'}")
     warn_if_useless(more["model"])
     return 0

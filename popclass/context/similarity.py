@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from popclass.errors import UsageError, require
+from popclass.utils.arrays import numbers, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,14 @@ class Similarity:
         if set(values) != names:
             raise UsageError(f"context similarity has {sorted(values)}: expected exactly {sorted(names)}")
         try:
-            fields = {**values, "pair_s": tuple(values["pair_s"])}
-            return cls(threshold=fields.pop("alike"), **fields)
-        except (TypeError, IndexError) as error:
+            pair_s, neighbours = numbers(values["pair_s"], "pair_s"), whole(values["neighbours"], "neighbours")
+            require(len(pair_s) == 2, "pair_s must be two numbers")
+            for name in names - {"pair_s"}:
+                numbers([values[name]], name)
+        except ValueError as error:
             raise UsageError(f"context similarity holds a value of the wrong type: {error}") from error
+        fields = {**values, "pair_s": pair_s, "neighbours": neighbours}
+        return cls(threshold=fields.pop("alike"), **fields)
 
 
 def similarity_scale(embedding: ArrayLike, recording: ArrayLike, *, pairs: int = 20_000, seed: int = 0) -> float:

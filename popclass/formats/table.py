@@ -124,9 +124,26 @@ def notes(event: Event) -> str:
     >>> notes(Event(0, 0, 0, 8000, 1, 20, -6, timing="consistent", timing_reason="46.5 min after the last"))
     'consistent: 46.5 min after the last'
     """
+    return ", ".join(filter(None, ("; ".join(filter(None, timing_note(event))), sound_note(event))))
+
+
+def timing_note(event: Event) -> tuple[str, str]:
+    """Return what timing says of an event, in two clauses; the second may be empty, or both.
+
+    Examples
+    --------
+    >>> timing_note(Event(0, 0, 0, 8000, 1, 20, -6, timing="refractory", timing_reason="4 s after it; unclear"))
+    ('refractory: 4 s after it', 'unclear')
+    """
+    if event.timing not in (CONSISTENT, REFRACTORY):
+        return "", ""
+    cause, _, rest = one_line(event.timing_reason).partition("; ")
+    return event.timing + (f": {cause}" if cause else ""), rest
+
+
+def sound_note(event: Event) -> str:
+    """Return the label of an event by its sound alone if another one replaced it, and a high novelty."""
     parts = []
-    if event.timing in (CONSISTENT, REFRACTORY):
-        parts.append(event.timing + (f": {one_line(event.timing_reason)}" if event.timing_reason else ""))
     if event.acoustic_label and event.label != event.acoustic_label:
         probability = event.probabilities.get(event.acoustic_label)
         shown = "" if probability is None else f" {probability:.2f}"
@@ -189,7 +206,7 @@ def summary(result: RecordingResult) -> str:
     if refractory := sum(event.timing == REFRACTORY for event in result.events):
         text += f"; {refractory} within the refractory period"
     if result.counts().get(CAVITATION) and result.cavities_needed is not None:
-        text += f"; {_needed(result.cavities_needed, result.session)}"
+        text += f"; {joints_needed(result.cavities_needed, result.session)}"
     if result.session is not None and len(result.session.recordings) == 1:
         text += _frequencies(result.session)
     return text
@@ -201,7 +218,7 @@ def total(results: Sequence[RecordingResult]) -> str:
     for session in shared_sessions(results):
         if session.cavities_needed:
             these = "" if len(session.recordings) == len(results) else f"{len(session.recordings)} "
-            text += f"; in the {these}recordings of one timeline {_needed(session.cavities_needed, session)}"
+            text += f"; in the {these}recordings of one timeline {joints_needed(session.cavities_needed, session)}"
         text += _frequencies(session)
     return text
 
@@ -221,7 +238,7 @@ def shared_sessions(results: Sequence[RecordingResult]) -> list[Session]:
     return [session for session in distinct_sessions(results) if len(session.recordings) > 1]
 
 
-def _needed(cavities: int, session: Session | None) -> str:
+def joints_needed(cavities: int, session: Session | None) -> str:
     """Return the joints needed, whether there are so many, and the assumption if it makes a difference."""
     text = f"at least {counted(cavities, 'joint')} must have popped"
     if session is None or cavities == 1:

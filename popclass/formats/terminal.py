@@ -1,7 +1,7 @@
 """Results laid out by rich in the width of the terminal, with a line of bars over time.
 
 Events labelled `other` are counted in one line, so that joint sounds stand out; files and pipes get all events. A note
-that all pops of a burst share is printed once, with their number.
+that pops of a burst share is printed once with their number, and what is assumed of the site once for a recording.
 
 rich would write to standard output itself, and ends the process if that is closed. It therefore writes to memory, and
 `popclass.utils.files` writes the text as it writes all other.
@@ -18,9 +18,9 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from popclass.formats.table import RIGHT_ALIGNED, cells, length, outline, shared_sessions
-from popclass.results import RecordingResult
-from popclass.schema import CAVITATION, OTHER, REFRACTORY, SNAPPING, UNCERTAIN
+from popclass.formats.table import RIGHT_ALIGNED, cells, length, outline, shared_sessions, sound_note, timing_note
+from popclass.results import Event, RecordingResult
+from popclass.schema import CAVITATION, OTHER, REFRACTORY, SNAPPING, UNCERTAIN, UNKNOWN_SITE
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -109,13 +109,8 @@ def _table(result: RecordingResult) -> Table:
     from rich.text import Text
 
     rows, layout = cells(result), ruled_table("dim")
-    for _, burst in groupby(zip(result.events, rows, strict=True), key=lambda pair: pair[0].burst):
-        for note, same in groupby((row for _, row in burst), key=lambda row: row["notes"]):
-            first, *others = same
-            if note and others:
-                first["notes"] = f"{note} ({len(others) + 1} events)"
-                for row in others:
-                    row["notes"] = ""
+    for row, note in zip(rows, _notes(result.events), strict=True):
+        row["notes"] = note
     for name in rows[0]:
         layout.add_column(name, justify="right" if name in RIGHT_ALIGNED else "left", no_wrap=name != "notes")
     for event, row in zip(result.events, rows, strict=True):
@@ -124,6 +119,35 @@ def _table(result: RecordingResult) -> Table:
         styles = {"#": "dim", "burst": "dim", "SNR": "dim", "label": label, "prob": label, "notes": notes}
         layout.add_row(*(Text(text, style=styles.get(name, "")) for name, text in row.items()))
     return layout
+
+
+def _notes(events: Sequence[Event]) -> Iterator[str]:
+    """Yield the note of each event, without what is printed at an earlier one.
+
+    Timing and sound are compared separately: the sounds of a burst often differ where its timing is the same.
+    """
+    assumed: set[str] = set()
+    for _, burst in groupby(events, key=lambda event: event.burst):
+        members = list(burst)
+        timing = [""] * len(members)
+        noted = [(at, *note) for at, note in enumerate(map(timing_note, members)) if any(note)]
+        last = ("", "")
+        for shown, (at, *note) in zip(_once([cause for _, cause, _ in noted]), noted, strict=True):
+            clause = "" if tuple(note) == last or note[1] in assumed else note[1]
+            timing[at] = "; ".join(filter(None, (shown, clause)))
+            last = (note[0], note[1])
+            if clause.startswith(UNKNOWN_SITE):
+                assumed.add(clause)
+        for parts in zip(timing, _once([sound_note(event) for event in members]), strict=True):
+            yield ", ".join(filter(None, parts))
+
+
+def _once(texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts; of equal ones in a row only the first, with their number."""
+    for text, same in groupby(texts):
+        size = len(list(same))
+        yield f"{text} ({size} events)" if text and size > 1 else text
+        yield from [""] * (size - 1)
 
 
 def _sparkline(results: Sequence[RecordingResult]) -> Iterator[RenderableType]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from popclass.utils.arrays import softmax
+from popclass.utils.arrays import numbers, softmax, whole
 
 FLOOR = 1e-4  # a forest gives 0 for what it never saw; its logarithm must stay finite and not outweigh everything else
 LARGEST = 1e6  # of a weight or bias; fitted ones are of the order of 1, and no sum of these overflows
@@ -83,12 +83,14 @@ class Calibration:
         ValueError, KeyError, TypeError
             If the values are not usable.
         """
-        weights, bias = (np.asarray(stored[name], dtype=np.float64) for name in ("weights", "bias"))
-        if bias.ndim != 1 or weights.shape != (len(bias), len(bias)):
+        bias = np.array(numbers(stored["bias"], "the bias of the calibration"))
+        rows = [numbers(row, "each row of the weights of the calibration") for row in stored["weights"]]
+        if [len(row) for row in rows] != [len(bias)] * len(bias):
             raise ValueError("the weights of the calibration are not a square, or do not fit its bias")
+        weights = np.array(rows)
         if not ((np.abs(weights) <= LARGEST).all() and (np.abs(bias) <= LARGEST).all()):
             raise ValueError(f"the calibration holds numbers beyond {LARGEST:g}")
-        return cls(str(stored["method"]), weights, bias, int(stored["events"]))
+        return cls(str(stored["method"]), weights, bias, whole(stored["events"], "events of the calibration"))
 
 
 def log_probabilities(raw: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from popclass.context.features import context_features, context_names
 from popclass.context.similarity import Similarity
 from popclass.errors import require
 from popclass.model.calibration import log_probabilities
-from popclass.utils.arrays import pack, softmax, unpack
+from popclass.utils.arrays import pack, softmax, unpack, whole
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -163,7 +163,7 @@ class Context:
         """
         similarity = Similarity.from_json(stored["likeness"])
         weights = {field.name: unpack(stored["weighing"][field.name]) for field in fields(ContextWeights)}
-        columns = tuple(int(column) for column in stored["columns"])
+        columns = tuple(whole(column, "a column of the context model") for column in stored["columns"])
         mean, spread = unpack(stored["mean"]), unpack(stored["spread"])
         names = tuple(stored["names"])
         known = names == context_names(classes)[: len(names)]  # an older model has the first of them

@@ -30,7 +30,8 @@ from popclass.model.context import Context
 from popclass.model.graph import check_graph, open_session, run
 from popclass.model.novelty import Novelty, weigh
 from popclass.model.thresholds import Thresholds, shares
-from popclass.schema import UNCERTAIN
+from popclass.schema import OTHER, UNCERTAIN
+from popclass.utils.arrays import whole
 from popclass.utils.checks import as_array, check_path
 from popclass.utils.files import write_bytes
 from popclass.utils.notebook import html_table
@@ -260,8 +261,15 @@ class Model:
         require(len(self._novelty.mean) == len(self.features), "the novelty measure does not fit the features")
         fits = len(self._novelty.costs) in (0, len(self.classes))
         require(fits, "the costs of novelty do not fit the classes")
+        paid = [name for name, cost in zip(self.classes, self._novelty.costs, strict=False) if cost]
+        require(OTHER not in paid, f"the costs of novelty must be 0 for {OTHER}: only sounds of a joint lose by it")
         if (stated := info["training"].get("frequencies")) is not None:
             require(abs(sum(shares(stated, self.classes)) - 1) < 1e-6, "frequencies must add up to 1")
+        counted = info["training"].get("classes", {})
+        require(isinstance(counted, dict), "training.classes must be an object")
+        for name in counted:
+            events = whole(counted[name].get("events", 0), f"training.classes.{name}.events")
+            require(events >= 0, f"training.classes.{name}.events is {events}, allowed are numbers from 0")
         self.thresholds = Thresholds.from_json(info["thresholds"], self.classes)
 
     def _check(self, X: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from popclass.errors import require
-from popclass.utils.arrays import pack, softmax, unpack
+from popclass.utils.arrays import numbers, pack, softmax, unpack, whole
 
 LARGEST_COST = 50.0  # beyond all probabilities that float64 tells apart
 _ROWS_AT_ONCE = 64  # bounds the memory that many events take
@@ -95,9 +95,9 @@ class Novelty:
         ValueError, KeyError, TypeError
             If the values are not usable.
         """
-        costs = tuple(float(cost) for cost in stored.get("costs", ()))  # models of schema version 1 have none
+        costs = numbers(stored.get("costs", []), "the costs of novelty")  # models of schema version 1 have none
         arrays = {name: unpack(stored[name]) for name in _ARRAYS}
-        novelty = cls(neighbours=int(stored["neighbours"]), costs=costs, **arrays)
+        novelty = cls(neighbours=whole(stored["neighbours"], "neighbours"), costs=costs, **arrays)
         shapes = [getattr(novelty, name).shape for name in _ARRAYS]
         require(() not in shapes, "the novelty measure has a number where there must be an array")
         f, m, q = len(novelty.mean), len(novelty.references), len(novelty.distances)

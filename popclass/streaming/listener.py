@@ -103,7 +103,7 @@ class Listener:
         self.model = load_model(model)
         self.metadata = Metadata(site=site, subject=subject, cavities=cavities, recorded_at=recorded_at)
         capacity = self.metadata.capacity
-        rules = LabelRules.of(
+        self.rules = LabelRules.of(
             self.model,
             site=site,
             capacity=capacity,
@@ -116,7 +116,7 @@ class Listener:
         self._key |= {"subject": subject, "site": self.metadata.site, "count_by": count_by}
         self._key["class_frequencies"] = class_frequencies
         history = session.History.empty(len(self.model.classes)) if resume is None else self._resumed(resume)
-        self._tracker = EventTracker(self.model, sample_rate, rules, history)
+        self._tracker = EventTracker(self.model, sample_rate, self.rules, history)
         self._detector = Detector(sample_rate, channels)
         self.chunk = self._detector.chunk  # samples that the detector decides on at a time
         self._check = SampleCheck(sample_rate, channels)

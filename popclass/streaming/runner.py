@@ -18,10 +18,14 @@ import numpy as np
 
 from popclass.errors import AudioError
 from popclass.formats.text import stated_frequencies
+from popclass.label_rules import LabelRules
+from popclass.results import Session
+from popclass.schema import CAVITATION
 from popclass.streaming.listener import Listener
 from popclass.streaming.pcm import Samples
 from popclass.streaming.source import Begin, Source
 from popclass.streaming.tracker import LiveEvent
+from popclass.timing.refractory import cavities_needed
 
 NO_SAMPLES = np.zeros((0, 1), np.float32)
 SAVE_EVERY_S = 60.0  # session file, so that a killed process loses no more of the timeline
@@ -70,6 +74,8 @@ class Runner:
         Length of all samples so far.
     counts : Counter
         Events by their last label; those without an event any more have the label "".
+    timeline : Session or None
+        Recordings of the source with the joint cavities that their cavitations need; None before the first begins.
     """
 
     source: Source
@@ -81,6 +87,10 @@ class Runner:
     stop: Callable[[], bool] = lambda: False
     processed_s: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
+    timeline: Session | None = None
+    _cavitations: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)
+    _starts: list[float] = field(default_factory=list)
+    _began: datetime | None = None
     _listener: Listener | None = None
     _labels: dict[int, str] = field(default_factory=dict)
     _nan_reported: bool = False
@@ -118,6 +128,9 @@ class Runner:
             started = max(started, before.metadata.recorded_at + timedelta(seconds=before.time_s))
         options = {**self.options, "recorded_at": started, "resume": resume}
         self._listener = Listener(begin.rate, channels=begin.channels, **options)
+        self._began = self._began or started
+        apart = None if started is None or self._began is None else (started - self._began).total_seconds()
+        self._starts.append(self.processed_s if apart is None else apart)
         self._nan_reported = False
         for sink in self.sinks:
             sink.begin(self._listener)
@@ -141,6 +154,10 @@ class Runner:
             self.counts[self._labels.get(event.event, "")] -= 1
             self.counts[event.label] += 1
             self._labels[event.event] = event.label
+            place = len(self._starts), event.event
+            self._cavitations.pop(place, None)
+            if event.label == CAVITATION:
+                self._cavitations[place] = self._starts[-1] + event.start_s, event.burst
         forget_final(self._labels, listener)
         for sink in self.sinks:
             sink.process(block, events)
@@ -157,6 +174,7 @@ class Runner:
         self._pass_on(listener, NO_SAMPLES, listener.close())
         self._labels.clear()
         self.processed_s += listener.time_s
+        self.timeline = self._timeline(listener.rules)
         for line in listener.warnings if listener.time_s else ():
             self.notify(f"{self.source.name}: warning: {line}")
         if listener.frequencies is not None:
@@ -166,3 +184,11 @@ class Runner:
         if self.session is not None:
             listener.save_session(self.session)
         return listener
+
+    def _timeline(self, rules: LabelRules) -> Session:
+        time_s = [at for at, _ in self._cavitations.values()]
+        bursts = [(number, burst) for (number, _), (_, burst) in self._cavitations.items()]  # numbered by recording
+        index = {burst: at for at, burst in enumerate(dict.fromkeys(bursts))}
+        options: dict[str, Any] = {"refractory_s": rules.refractory_s, "count_by": rules.count_by}
+        needed = cavities_needed(time_s, [index[burst] for burst in bursts], [True] * len(bursts), **options)
+        return Session((self.source.name,) * len(self._starts), rules.capacity, cavities_needed=needed, **options)

@@ -140,7 +140,9 @@ PRESS_RELEASE = log("press to release of a button", "s", 0.04, 0.25)
 VOICE_PITCH = log("voice pitch", "Hz", 75, 350)
 
 # --- acoustics, the same for every class ------------------------------------------------------------------------------
-SNR = uniform("level over the floor", "dB", -6.0, 58.0, "S Widmalm 2003: 62 dB; R 40-50 dB close-miked")
+SNR = uniform(
+    "level over the floor", "dB", -6.0, 58.0, "S Widmalm 2003: 62 dB (jaw clicks); place over the floor ASSUMPTION"
+)
 PEAK_LEVEL = uniform("loudest sound of a session", "dBFS", -45, -0.5)
 HIGH_PASS = uniform("high-pass of phones", "Hz", 90, 200, "S some phones high-pass at 90-200 Hz")
 LOW_PASS = log("low-pass of a device", "Hz", 4000, 20000)

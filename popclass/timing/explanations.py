@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from popclass.schema import CAVITATION, OTHER, PER_BURST, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED
+from popclass.schema import CAVITATION, OTHER, PER_BURST, REFRACTORY, SNAPPING, UNCERTAIN, UNCHECKED, UNKNOWN_SITE
 from popclass.timing.refractory import MICROSECONDS, microseconds
 from popclass.utils.duration import format_duration, format_span
 
@@ -133,7 +133,7 @@ def _no_cavity(occupancy: Occupancy, capacity: int | None, refractory_s: float) 
     period, possible = format_duration(refractory_s), "" if occupancy.certain else "possible "
     if capacity is None:
         span = "" if occupancy.last_s is None else f"this burst came {format_span(occupancy.last_s)} after one with "
-        return f"{span}a {possible}cavitation; at an unknown site one joint is assumed, refractory for {period}"
+        return f"{span}a {possible}cavitation; {UNKNOWN_SITE}, refractory for {period}"
     if occupancy.other_bursts + occupancy.own_burst < capacity:
         if capacity == 1 and occupancy.next_s is not None:
             return f"the one joint cavity is needed for a {possible}cavitation {format_span(occupancy.next_s)} later"

@@ -1,4 +1,4 @@
-"""Softmax, and arrays inside JSON: little-endian float32 in base64, exact and fast to read."""
+"""Softmax, and numbers inside JSON: arrays are little-endian float32 in base64, exact and fast to read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from popclass.errors import require
 
 LARGEST = 2**24  # values along one axis
 
@@ -46,6 +48,25 @@ def unpack(packed: Mapping[str, Any]) -> np.ndarray:
         raise ValueError("a packed array holds NaN or infinity")
     array.flags.writeable = False  # models share it
     return array
+
+
+def numbers(value: Any, what: str) -> tuple[float, ...]:
+    """Return a list of JSON as floats; raise ValueError if it holds anything else, such as texts and booleans.
+
+    Examples
+    --------
+    >>> numbers([1, 0.5], "costs")
+    (1.0, 0.5)
+    """
+    fits = isinstance(value, list) and all(type(each) in (int, float) for each in value)
+    require(fits, f"{what} must be a list of numbers")
+    return tuple(map(float, value))
+
+
+def whole(value: Any, what: str) -> int:
+    """Return a whole number of JSON; raise ValueError if it is anything else."""
+    require(type(value) is int, f"{what} is {value!r:.40}, which is not a whole number")
+    return int(value)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -4,8 +4,10 @@ import io
 import re
 import sys
 
+import numpy as np
 import pytest
 import recordings
+import soundfile as sf
 
 from popclass.batch import classify_folder
 from popclass.batch.worker import BatchProgress, Outcome, ProgressCounter
@@ -84,3 +86,29 @@ def test_summary_speed(tmp_path):
     much = BatchResult((), (), tmp_path, audio_s=7200.0, elapsed_s=8.0)
     assert "times real time" not in _summary(little)
     assert "; 2.0 h of audio in 8 s, 900 times real time; " in _summary(much)
+
+
+def test_summary_joints(tmp_path, model):
+    from popclass.cli.batch import _summary
+
+    pop = recordings.samples(["cavitation"], seconds=2.0)
+    for name, pops in {"one/a.wav": 3, "all/a.wav": 2, "all/b.wav": 1, "all/c.wav": 1}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        sf.write(tmp_path / name, np.tile(pop, pops), recordings.RATE)
+
+    def joints(folder, manifest=None):
+        result = classify_folder(tmp_path / folder, tmp_path / "out", model=model[0], manifest=manifest, fresh=True)
+        return _summary(result).split("; ")[2:-1]
+
+    assert joints("one") == ["at least 3 joints must have popped, if each burst is one joint cavity"]
+    assert joints("all") == ["in a.wav at least 2 joints must have popped, if each burst is one joint cavity"]
+    (tmp_path / "manifest.csv").write_text(
+        "file,subject,recorded_at\n"
+        + "".join(f"all/{each}.wav,P1,2026-11-24T10:0{at}:00+00:00\n" for at, each in enumerate("abc"))
+    )
+    three = "in 3 recordings of one timeline (a.wav, b.wav, c.wav)"
+    assert joints("all", tmp_path / "manifest.csv") == [
+        f"{three} at least 4 joints must have popped, if each burst is one joint cavity"
+    ]
+    (tmp_path / "all" / "a.wav").unlink()
+    assert joints("all") == [], "each recording needs one joint, as their counts say"

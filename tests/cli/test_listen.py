@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import select
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import recordings
 import soundfile as sf
 
 from popclass.cli import main
+from popclass.formats.table import joints_needed
 from popclass.model.model import Model
 from popclass.pipeline import classify
 
@@ -82,7 +82,28 @@ def test_listen_last_revisions_match_classify(recording):
     whole = classify(recording, site="mcp").events
     assert [last[number]["label"] for number in sorted(last)] == [event.label for event in whole]
     assert [last[number]["start_s"] for number in sorted(last)] == pytest.approx([event.start_s for event in whole])
-    assert re.fullmatch(r"listened for 2\.5 s: [\w ,]+\n", done.stderr)
+    assert done.stderr == f"listened for 2.5 s: {counts_and_joints(classify(recording, site='mcp'))}\n"
+
+
+def counts_and_joints(result):
+    counts = ", ".join(f"{number} {label}" for label, number in sorted(result.counts().items()) if number)
+    joints = joints_needed(result.cavities_needed, result.session)
+    return f"{counts}; {joints}" if result.counts().get("cavitation") else counts
+
+
+@pytest.mark.parametrize("options", [{"site": "mcp"}, {"site": "neck", "count_by": "pop"}, {"refractory": 3.0}])
+def test_listen_joints_as_classify(options, tmp_path):
+    model = recordings.make_model(tmp_path / "m.onnx")
+    bursts = [recordings.samples(["cavitation"] * number, seed=number, seconds=2.5) for number in (2, 1, 3)]
+    sf.write(tmp_path / "pops.wav", np.concatenate(bursts), RATE)
+    given = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", value)]
+    if "refractory" in options:
+        given = ["--refractory", "3s"]
+    with (tmp_path / "pops.wav").open("rb") as stream:
+        done = listen("-", "--model", model, *given, stdin=stream)
+    whole = classify(tmp_path / "pops.wav", model=model, **options)
+    assert whole.cavities_needed >= 2
+    assert done.stderr == f"listened for 7.5 s: {counts_and_joints(whole)}\n"
 
 
 def test_listen_table(recording):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from popclass.formats import terminal
 from popclass.formats.table import table
 from popclass.formats.terminal import HEIGHTS, sparkline, sparkline_points, terminal_table
-from popclass.results import RecordingResult, Session
+from popclass.results import Event, RecordingResult, Session
+from popclass.schema import REFRACTORY
 
 POINTS = st.lists(
     st.tuples(st.floats(0, 100), st.floats(-20, 90), st.sampled_from(["cavitation", "snapping", "other"]))
@@ -74,6 +75,44 @@ def test_terminal_table_repeated_notes() -> None:
     shown = terminal_table([replace(FULL, events=(*same, FULL.events[4]))])
     assert "consistent (3 events)" in shown
     assert shown.count("consistent") == 1
+
+
+def _refractory(burst: int, reason: str, label: str = "other", sounds_like: str = "") -> Event:
+    event = replace(FULL.events[1], burst=burst, label=label, timing=REFRACTORY, timing_reason=reason, novelty=0.1)
+    return replace(event, acoustic_label=sounds_like or label, probabilities={sounds_like or label: 0.58})
+
+
+def test_terminal_table_notes_of_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    assumption = "at an unknown site one joint is assumed, refractory for 20min"
+    first, second = (f"this burst came {gap} s after one with a cavitation" for gap in ("1.2", "1.3"))
+    events = [
+        *(_refractory(1, f"{first}; {assumption}", sounds_like=each) for each in ("", "snapping", "")),
+        *(_refractory(2, f"{second}; {assumption}", sounds_like=each) for each in ("snapping", "", "")),
+    ]
+    events.insert(4, replace(_refractory(2, "", "uncertain"), timing="unchecked"))
+    lines = terminal_table([replace(FULL, events=tuple(events))], show_all=True).splitlines()
+    (head,) = [at for at, line in enumerate(lines) if "notes" in line]
+    notes = [line[lines[head].index("notes") :] for line in lines[head + 2 : head + 2 + len(events)]]
+    assert notes == [
+        f"refractory: {first} (3 events); {assumption}",
+        "sounds like snapping 0.58",
+        "",
+        f"refractory: {second} (3 events), sounds like snapping 0.58",
+        *("", "", ""),
+    ]
+
+
+def test_terminal_table_endings_of_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    cause = "4.0 min after a cavitation, which makes the one joint cavity refractory for 20min"
+    endings = ["more likely soft tissue", "more likely soft tissue", "label uncertain"]
+    events = [_refractory(1, f"{cause}; {ending}", "snapping") for ending in endings]
+    events += [_refractory(2, f"{cause}; {endings[0]}", "snapping")]
+    shown = terminal_table([replace(FULL, events=tuple(events))])
+    assert f"{cause} (3 events); {endings[0]}" in shown
+    assert shown.count(endings[2]) == 1
+    assert shown.count(f"{endings[0]}\n") == 2, "said again of the next burst, as it is not an assumption"
 
 
 def test_terminal_table_odd_names() -> None:

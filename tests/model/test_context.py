@@ -8,6 +8,7 @@ import pytest
 
 from popclass.context.features import context_names
 from popclass.context.similarity import Similarity
+from popclass.errors import UsageError
 from popclass.model.context import Context, ContextWeights
 
 CLASSES = ("cavitation", "snapping", "other")
@@ -151,6 +152,26 @@ def test_from_json_similarity_range():
     stored = context_model().to_json()
     with pytest.raises(ValueError, match="scale"):
         Context.from_json({**stored, "likeness": {**stored["likeness"], "scale": -1.0}}, CLASSES)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({"scale": True}, {"scale": "1"}, {"neighbours": 2.5}, {"neighbours": True}, {"alike": None}),
+        *({"pair_s": [0.04, 0.2, 0.3]}, {"pair_s": ["0.04", "0.2"]}, {"pair_s": 0.1}, {"pair_s": [False, True]}),
+    ],
+)
+def test_from_json_similarity_types(values):
+    stored = json.loads(json.dumps(context_model().to_json()))
+    with pytest.raises(UsageError, match="wrong type"):
+        Context.from_json({**stored, "likeness": {**stored["likeness"], **values}}, CLASSES)
+
+
+@pytest.mark.parametrize("columns", [["0", "1"], [0.0, 1.0], [False, True]])
+def test_from_json_columns_types(columns):
+    stored = json.loads(json.dumps(context_model().to_json()))
+    with pytest.raises(ValueError, match="not a whole number"):
+        Context.from_json({**stored, "columns": columns}, CLASSES)
 
 
 def test_context_older_model():

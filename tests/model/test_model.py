@@ -189,6 +189,19 @@ def changed(key, **values):
         (changed("frontend", mel={"float32": "", "shape": [-1, 257]}), "not a list of sizes"),
         (changed("frontend", mel={"float32": "", "shape": [2**62, 2**62]}), "not a list of sizes"),
         (changed("calibration", bias=[1e300, 0, 0]), "beyond"),
+        (changed("calibration", bias=["0", "0", "0"]), "bias of the calibration must be a list of numbers"),
+        (
+            changed("calibration", weights=[[True, False, False]] * 3),
+            "calibration must be a list of numbers",
+        ),
+        (changed("calibration", weights=[[1.0, 0.0, 0.0], [0.0, 1.0], [0.0, 0.0, 1.0]]), "not a square"),
+        (changed("calibration", events="50"), "events of the calibration is '50'"),
+        (changed("novelty", neighbours=1.5), "neighbours is 1.5"),
+        (changed("training", classes={"cavitation": {"events": "7"}}), "training.classes.cavitation.events is '7'"),
+        (changed("training", classes={"cavitation": {"events": -4}}), "training.classes.cavitation.events is -4"),
+        (changed("training", classes=[]), "training.classes must be an object"),
+        (changed("thresholds", weights={"cavitation": True, "snapping": 1, "other": 1}), "weights must be numbers"),
+        (changed("thresholds", novelty=True), "novelty must be a number"),
         (changed("novelty", shares=information()["novelty"]["mean"]), "fit together"),
         ({"scores": []}, "scores must be"),
         (changed("training", sha256=7), "sha256 must be"),
@@ -217,7 +230,13 @@ def test_include_novelty(graph):
     np.testing.assert_allclose(odds - odds[0], [[0, 0], [-1, -0.5], [-2, -1]], atol=1e-12)
 
 
-@pytest.mark.parametrize("costs", [[1.0], [1.0, 1.0, -0.1], [1.0, 1.0, 51.0]])
+@pytest.mark.parametrize(
+    "costs",
+    [
+        *([1.0], [1.0, 1.0, -0.1], [1.0, 1.0, 51.0], ["1", "1", "0"], [True, True, False], [0, 0, 3.0]),
+        *("110", {"cavitation": 1.0}, [1.0, None, 0.0], [[1.0], [1.0], [0.0]], 1.0, None),
+    ],
+)
 def test_costs_refused(graph, costs):
     with pytest.raises(ModelError, match="costs of novelty"):
         Model(graph, information(novelty={**a_novelty().to_json(), "costs": costs}))

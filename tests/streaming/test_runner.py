@@ -24,6 +24,18 @@ def test_run_new_rate(model, samples):
     assert notices == ["fake at 4.5 s: is back"]
 
 
+def test_run_joints_of_all_recordings(tmp_path):
+    model = recordings.make_model(tmp_path / "m.onnx")
+    pop, again = recordings.samples(["cavitation"], seconds=2.0)[:, None], Begin(RATE, 1)
+    runner, _ = run(FakeSource(again, pop, again, pop, again, np.concatenate([pop, pop])), [], model)
+    assert runner.counts["cavitation"] == 4
+    assert runner.timeline.cavities_needed == 4, "bursts of different recordings have the same number"
+    starts = iter(datetime(2026, 11, 24, 10, tzinfo=UTC) + timedelta(hours=hour) for hour in range(3))
+    source = FakeSource(again, pop, again, pop, again, np.concatenate([pop, pop]))
+    runner, _ = run(source, [], model, clock=lambda: next(starts))
+    assert runner.timeline.cavities_needed == 2, "an hour lies between the recordings"
+
+
 def test_run_interrupted_or_failed(model, samples):
     whole = len(classify(samples, sample_rate=RATE, model=model).events)
     for end in (KeyboardInterrupt(), OutputError("the disk is full")):
