@@ -287,7 +287,7 @@ No acoustics of a snapping hip, scapula or ankle tendon are published; these fig
 ## Other sounds
 
 Of the sounds of generated sessions 82 to 85 % are neither cavitation nor snapping; of those that the default model is
-trained on, 80 % (four in five). Their kinds are in six families, so that studies can leave out some of them
+trained on, 79 % (about four in five). Their kinds are in six families, so that studies can leave out some of them
 (`popclass.synthesis.other.FAMILIES`):
 
 {groups}
