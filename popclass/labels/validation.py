@@ -100,7 +100,11 @@ def overlaps(rows: Sequence[LabelRow]) -> list[tuple[LabelRow, LabelRow]]:
     return pairs
 
 
-def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collection[str] = ()) -> list[Note]:
+def check_spelling(
+    recordings: Sequence[LabelledRecording],
+    own_classes: Collection[str] = (),
+    otherwise: str = "use --own-class {}",
+) -> list[Note]:
     """Return warnings of labels that may be misspelt.
 
     Parameters
@@ -108,6 +112,8 @@ def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collect
     recordings : sequence of LabelledRecording
     own_classes : collection of str
         Names that are accepted whatever they resemble.
+    otherwise : str
+        Advice for a label that is meant as it is, which replaces the braces.
 
     Raises
     ------
@@ -133,7 +139,7 @@ def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collect
     for name, (count, where) in doubtful.items():
         shown = f"'{name}' ({counted(count, 'label')})"
         if meant := _similar(name, (*STANDARD, UNSURE)):
-            raise LabelError(f"{where}: {shown}; did you mean '{meant}'? Otherwise use --own-class {name}")
+            raise LabelError(f"{where}: {shown}; did you mean '{meant}'? Otherwise {otherwise.format(name)}")
         if frequent := _similar(name, [other for other, (n, _) in found.items() if n > count]):
             beside = f"'{frequent}' ({counted(found[frequent][0], 'label')})"
             warnings.append(Note(_RARE, f"{shown} beside {beside}, {where}"))
