@@ -134,6 +134,18 @@ def test_read_table_folder_or_file(tmp_path):
     assert (a.verified, b.verified, b.rows, b.subject) == (False, True, (), "P02")
 
 
+def test_read_table_time_without_label(tmp_path):
+    """It may be forgotten; a recording without times and label is verified, which is no doubt."""
+    rows = "a.wav,0.5,,cavitation,,,\na.wav,1.5,1.6,,,,\na.wav,2.5,, ,,,\nb.wav,,,,,,\n"
+    labels = read_labels(table(tmp_path, HEAD + rows))
+    (note,) = labels.warnings
+    path = tmp_path / "labels.csv"
+    assert note.startswith("2 rows with a time but no label: nothing but 'other' there")
+    assert note.endswith(f"{path}, row 3, {path}, row 4")
+    assert str(tmp_path) not in note.brief
+    assert [row.label for row in labels.recordings[0].rows] == ["cavitation", "", ""]
+
+
 def test_read_table_whole_clip(tmp_path):
     labels = read_labels(table(tmp_path, "file,start_s,end_s,label\na.wav,,,cavitation\nb.wav,,,other\n"))
     assert [r.whole for r in labels.recordings] == ["cavitation", "other"]
