@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import FORMULA_STARTS, read_columns, text_fault
+from popclass.formats.csv_io import FORMULA_STARTS, encoding_fault, read_columns, text_fault
 from popclass.formats.text import number
 from popclass.labels.table import meant_column
 from popclass.metadata import Metadata
@@ -91,6 +91,8 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
         if not name:
             raise LabelError(f"{where}: no file is named")
         if not os.path.lexists(place):
+            if fault := encoding_fault("file", cells["file"]):
+                raise LabelError(f"{where}: {fault}")
             missing.append(f"{where}: '{name}' not found")
             continue
         if place in rows:

@@ -21,7 +21,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import EMPTY_CELLS, check_text, read_columns
+from popclass.formats.csv_io import EMPTY_CELLS, check_text, encoding_fault, read_columns
 from popclass.formats.text import number, shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, read_name
 from popclass.labels.validation import validated
@@ -75,8 +75,9 @@ def read_tables(paths: Sequence[Path]) -> Labels:
                 raise LabelError(f"{shown}: {both}; keep its rows in one of them")
         found = [recording_of(path.parent, name, rows, unread) for name, rows in rows_by_file.items()]
         # os.path accepts any name, such as one with a zero byte
-        if missing := sorted(one_line(each.name) for each in found if not os.path.isfile(each.path)):
-            raise LabelError(f"{shown}: {abbreviated(missing)} not found; paths are relative to the CSV")
+        if missing := sorted((each.name for each in found if not os.path.isfile(each.path)), key=one_line):
+            fault = next(filter(None, (encoding_fault("file", name) for name in missing)), None)
+            raise LabelError(f"{shown}: {fault or f'{abbreviated(missing)} not found; paths are relative to the CSV'}")
         recordings += found
     return validated(sorted(recordings, key=lambda recording: recording.name), paths, unread)
 

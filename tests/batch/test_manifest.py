@@ -121,6 +121,12 @@ def test_read_manifest_unknown_column(folder: Path, column: str) -> None:
             read(folder / "odd.csv")
 
 
+def test_read_manifest_file_in_older_encoding(folder: Path) -> None:
+    (folder / "odd.csv").write_bytes("file,site\nHüfte.wav,hip\n".encode("cp1252"))
+    with pytest.raises(LabelError, match=r"row 2: file 'H\\xfcfte\.wav' is not UTF-8: save the table as UTF-8"):
+        read_manifest(folder / "odd.csv", folder, NAMES, site=None)
+
+
 def test_check_summary() -> None:
     """Side and own columns are kept only where they are stated, as in journals made before there were any."""
     moment = datetime(2026, 11, 22, 10, 15)

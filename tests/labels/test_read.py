@@ -430,6 +430,16 @@ def test_read_table_utf16(tmp_path):
     assert (only.rows[0].start_s, only.subject) == (0.5, "J\u00f6rg")
 
 
+def test_read_table_file_in_older_encoding(tmp_path):
+    (tmp_path / "labels.csv").write_bytes("file,start_s,label\nHüfte.wav,0.5,cavitation\n".encode("cp1252"))
+    assert r"labels.csv: file 'H\xfcfte.wav' is not UTF-8: save the table as UTF-8" in refusal(tmp_path)
+
+
+def test_read_labels_workbook(tmp_path):
+    (tmp_path / "labels.XLSX").write_bytes(b"PK\x03\x04")
+    assert refusal(tmp_path / "labels.XLSX").endswith("is an Excel workbook; save it as CSV UTF-8 (.csv)")
+
+
 def test_read_labels_pipe(tmp_path):
     touch(tmp_path, "a.wav", "a.txt")
     os.mkfifo(tmp_path / "other.txt")
