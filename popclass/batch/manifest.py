@@ -22,7 +22,7 @@ from typing import Any
 from popclass.errors import LabelError, UsageError
 from popclass.formats.csv_io import FORMULA_STARTS, encoding_fault, read_columns, text_fault
 from popclass.formats.text import number
-from popclass.labels.table import meant_column
+from popclass.labels.table import meant_column, missing_column
 from popclass.metadata import Metadata
 from popclass.schema import EXTRA, is_extra
 from popclass.utils.duration import parse_moment
@@ -161,13 +161,17 @@ def _rows(path: Path, folder: Path, recordings: Sequence[str]) -> Iterator[tuple
 
 
 def _check_columns(shown: str, columns: Sequence[str]) -> None:
+    unknown = [name for name in columns if name not in COLUMNS and not is_extra(name)]
+    meant = {name: meant_column(name, columns, COLUMNS) for name in unknown}
     if "file" not in columns:
-        raise LabelError(f"{shown}: column file is missing; a manifest has file and any of {', '.join(COLUMNS[1:])}")
-    if unknown := [name for name in columns if name not in COLUMNS and not is_extra(name)]:
-        meant = meant_column(unknown[0], columns, COLUMNS)
-        advice = "remove it" if meant is None else f"did you mean {meant}? Rename it, or remove it"
+        instead = next((name for name, column in meant.items() if column == "file"), None)
+        wanted = f"a manifest has file and any of {', '.join(COLUMNS[1:])}"
+        raise LabelError(f"{shown}: {missing_column('file', columns, wanted, instead)}")
+    for name, column in meant.items():
+        advice = f"rename it {EXTRA}{one_line(name)} to keep it, or remove it" if name else "remove it"
+        advice = advice if column is None else f"did you mean {column}? Rename it, or remove it"
         allowed = f"{', '.join(COLUMNS)} and columns of your own that begin with {EXTRA}"
-        raise LabelError(f"{shown}: unknown column '{one_line(unknown[0])}': allowed are {allowed}; {advice}")
+        raise LabelError(f"{shown}: unknown column '{one_line(name)}': allowed are {allowed}; {advice}")
 
 
 def metadata_of(cells: Mapping[str, str], *, site: str | None = None) -> Metadata:

@@ -125,11 +125,23 @@ def check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
         instead = next((name for name, column in meant.items() if column == needed), None)
         if needed in columns or (needed == "end_s" and instead is None):
             continue
-        found = one_line(", ".join(columns))[:80] or "nothing"
-        hint = "" if instead is None else f"; did you mean it by '{one_line(instead)}'? Rename it {needed}"
-        raise LabelError(f"{shown}: column {needed} is missing; needed are {', '.join(NEEDED)}, found: {found}{hint}")
+        wanted = f"needed are {', '.join(NEEDED)}"
+        raise LabelError(f"{shown}: {missing_column(needed, columns, wanted, instead)}")
     hints = {name: "" if column is None else f"; did you mean {column}?" for name, column in meant.items()}
     return [Note("a column is ignored", f"'{shortened(name, 40)}' in {shown}{hint}") for name, hint in hints.items()]
+
+
+def missing_column(needed: str, columns: Sequence[str], wanted: str, instead: str | None) -> str:
+    """Return the message for a column that a table lacks, given what it should have and a column that may stand for it.
+
+    Examples
+    --------
+    >>> missing_column("file", ["recording", "label"], "needed is file", "recording")
+    "column file is missing; needed is file, found: recording, label; did you mean it by 'recording'? Rename it file"
+    """
+    found = one_line(", ".join(columns))[:80] or "nothing"
+    hint = "" if instead is None else f"; did you mean it by '{one_line(instead)}'? Rename it {needed}"
+    return f"column {needed} is missing; {wanted}, found: {found}{hint}"
 
 
 def meant_column(name: str, columns: Sequence[str], allowed: Sequence[str]) -> str | None:

@@ -121,6 +121,25 @@ def test_read_manifest_unknown_column(folder: Path, column: str) -> None:
             read(folder / "odd.csv")
 
 
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("recording,subject", "found: recording, subject; did you mean it by 'recording'? Rename it file"),
+        ("Filename;site", "found: filename, site; did you mean it by 'filename'? Rename it file"),
+        ("subject,site", "found: subject, site"),
+        ("file,group", "unknown column 'group'"),
+        ("file,Group", "; rename it x_group to keep it, or remove it"),
+        ("file,,subject", "; remove it"),
+    ],
+)
+def test_read_manifest_columns_advice(folder: Path, head: str, message: str) -> None:
+    (folder / "odd.csv").write_text(f"{head}\n")
+    with pytest.raises(LabelError) as caught:
+        read_manifest(folder / "odd.csv", folder, NAMES, site=None)
+    assert message in str(caught.value)
+    assert str(caught.value).endswith(message) or "unknown column" in message
+
+
 def test_read_manifest_file_in_older_encoding(folder: Path) -> None:
     (folder / "odd.csv").write_bytes("file,site\nHüfte.wav,hip\n".encode("cp1252"))
     with pytest.raises(LabelError, match=r"row 2: file 'H\\xfcfte\.wav' is not UTF-8: save the table as UTF-8"):
