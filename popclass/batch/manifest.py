@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import FORMULA_STARTS, encoding_fault, read_columns, text_fault
+from popclass.formats.csv_io import FORMULA_STARTS, encoding_fault, is_result, read_columns, text_fault
 from popclass.formats.text import number
 from popclass.labels.table import meant_column, missing_column
 from popclass.metadata import Metadata
@@ -163,6 +163,9 @@ def _rows(path: Path, folder: Path, recordings: Sequence[str]) -> Iterator[tuple
 def _check_columns(shown: str, columns: Sequence[str]) -> None:
     unknown = [name for name in columns if name not in COLUMNS and not is_extra(name)]
     meant = {name: meant_column(name, columns, COLUMNS) for name in unknown}
+    if is_result(columns):
+        wanted = "write a table with file and what is known of each recording"
+        raise LabelError(f"{shown}: these are results of popclass, not a manifest; {wanted}")
     if "file" not in columns:
         instead = next((name for name, column in meant.items() if column == "file"), None)
         wanted = f"a manifest has file and any of {', '.join(COLUMNS[1:])}"

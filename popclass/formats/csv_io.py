@@ -246,6 +246,17 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str], extr
         yield csv_line(cells)
 
 
+def is_result(columns: Sequence[str]) -> bool:
+    """Return whether a table with these columns is one of events, bursts or recordings that popclass wrote.
+
+    Examples
+    --------
+    >>> is_result(event_columns(("cavitation", "other"))), is_result(["recording", "start_s", "label"])
+    (True, False)
+    """
+    return any(tuple(columns[:4]) == of(())[:4] for of in (event_columns, burst_columns, recording_columns))
+
+
 def check_text(where: str, column: str, text: str) -> None:
     """Raise LabelError if a text from `read_columns` has a `text_fault`."""
     if fault := text_fault(column, text):

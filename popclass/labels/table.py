@@ -21,7 +21,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import EMPTY_CELLS, check_text, encoding_fault, read_columns
+from popclass.formats.csv_io import EMPTY_CELLS, check_text, encoding_fault, is_result, read_columns
 from popclass.formats.text import number, shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, read_name
 from popclass.labels.validation import validated
@@ -51,6 +51,7 @@ _SYNONYMS = {
     **dict.fromkeys(("laterality", "body_side"), "side"),
 }
 _SIMILARITY = 0.75  # difflib's ratio from which a column may be a misspelling of another
+_TO_LABEL = "save labels from a report (popclass classify --report), or correct a label track (--format audacity)"
 
 Rows = list[tuple[str, dict[str, str]]]
 """Place of each row in its file, and its cells by column."""
@@ -119,6 +120,8 @@ def spelling(folder: Path, name: str) -> str:
 
 def check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
     """Return warnings of ignored columns; raise LabelError if a needed column or one of times is missing."""
+    if is_result(columns):
+        raise LabelError(f"{shown}: these are results of popclass, not labels; {_TO_LABEL}")
     ignored = [name for name in columns if name and name not in READ_COLUMNS and not is_extra(name)]
     meant = {name: meant_column(name, columns, READ_COLUMNS) for name in ignored}
     for needed in (*NEEDED, "end_s"):

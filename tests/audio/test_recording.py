@@ -470,6 +470,7 @@ def test_damaged_bytes(kind, data):
         (b"Dear all,\n", "it is a text file"),
         ("Dear all,\n".encode("utf-16"), "it is a text file"),
         (b"recording,event,burst\n", "it is a table that popclass wrote"),
+        (b"recording,burst,start_s\n", "it is a table that popclass wrote"),
         (bytes(5000), "it is nothing but zeros; copy or download it again"),
     ],
 )

@@ -19,7 +19,7 @@ from popclass.batch.manifest import (
     summarize,
 )
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import csv_line
+from popclass.formats.csv_io import csv_line, recording_columns
 from popclass.metadata import Metadata
 
 NAMES = ("1.wav", "2.wav", "below/3.wav")
@@ -127,6 +127,7 @@ def test_read_manifest_unknown_column(folder: Path, column: str) -> None:
         ("recording,subject", "found: recording, subject; did you mean it by 'recording'? Rename it file"),
         ("Filename;site", "found: filename, site; did you mean it by 'filename'? Rename it file"),
         ("subject,site", "found: subject, site"),
+        (",".join(recording_columns(())), "write a table with file and what is known of each recording"),
         ("file,group", "unknown column 'group'"),
         ("file,Group", "; rename it x_group to keep it, or remove it"),
         ("file,,subject", "; remove it"),

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
+from popclass.formats.csv_io import burst_columns, recording_columns
 from popclass.labels import LabelRow, read_labels
+from popclass.schema import event_columns
 
 HEAD = "file,start_s,end_s,label,subject,site,recorded_at\n"
 
@@ -144,6 +146,14 @@ def test_read_table_time_without_label(tmp_path):
     assert note.endswith(f"{path}, row 3, {path}, row 4")
     assert str(tmp_path) not in note.brief
     assert [row.label for row in labels.recordings[0].rows] == ["cavitation", "", ""]
+
+
+@pytest.mark.parametrize("columns", [event_columns, burst_columns, recording_columns])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_read_table_of_results(tmp_path, columns, delimiter):
+    path = tmp_path / "events.csv"
+    path.write_text(delimiter.join(columns(("cavitation", "other"))) + "\n")
+    assert "events.csv: these are results of popclass, not labels; save labels from a report" in refusal(path)
 
 
 def test_read_table_whole_clip(tmp_path):
