@@ -37,8 +37,8 @@ def write(path: Path, kinds: list[str] | None = None, *, seed: int = 0, seconds:
     return path
 
 
-def make_model(path: Path) -> Path:
-    """Train a model on such recordings and save it."""
+def make_model(path: Path, *, other: str = "other") -> Path:
+    """Train a model on such recordings and save it; its class of other sounds may have another name."""
     from popclass.extraction import extract_events
     from popclass.features import FrontEnd
     from popclass.training.fit import fit
@@ -50,7 +50,7 @@ def make_model(path: Path) -> Path:
         kind = KINDS[index % 3]
         heard = extract_events(samples([kind] * 2, seed=index), frontend, sample_rate=RATE)
         tables.append(heard.features)
-        labels += [kind] * len(heard.events)
+        labels += [other if kind == "other" else kind] * len(heard.events)
         groups += [str(index)] * len(heard.events)
     model = fit(np.concatenate(tables), labels, groups, frontend, FitConfig(classifier="logistic", folds=3))
     model.save(path)

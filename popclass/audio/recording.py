@@ -252,6 +252,9 @@ def _open_array(samples: npt.NDArray[Any], sample_rate: int, name: str) -> Recor
         raise AudioError(f"{given}; allowed are floats and integers, (n,) or (n, channels)")
     if not isinstance(sample_rate, Real) or not math.isfinite(sample_rate) or sample_rate != int(sample_rate):
         raise AudioError(f"a sample rate of {one_line(repr(sample_rate))} Hz; allowed are whole numbers of hertz")
+    if samples.ndim == 2 and len(samples) <= MAX_CHANNELS < samples.shape[1]:
+        channels = f"{samples.shape[1]} channels; allowed are 1-{MAX_CHANNELS}"
+        raise AudioError(f"{channels}: an array has samples first, channels second: transpose it")
     return Recording(name, ArrayDecoder(samples, int(sample_rate)))
 
 

@@ -15,7 +15,7 @@ _ITSELF = "give the recording itself"
 _KINDS: tuple[tuple[bytes, str, str], ...] = (
     (rb"(\xef\xbb\xbf)?\s*<(!doctype html|html|head|body)\b", "a web page", "download the recording again"),
     (rb"\xff\xd8\xff|\x89PNG|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|.{4}ftyp(hei|hev|mif|msf|avif)", "a picture", _ITSELF),
-    (rb"(\xef\xbb\xbf)?recording[,;\t](event|status)[,;\t]", "a table that popclass wrote", _ITSELF),
+    (rb"(\xef\xbb\xbf)?recording[,;\t](event|burst|status)[,;\t]", "a table that popclass wrote", _ITSELF),
     (rb"%PDF", "a PDF document", _ITSELF),
     (rb"PK\x03\x04", "a ZIP archive or an office document", "unpack it, or give the recording itself"),
     (rb"\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ", "an archive", "unpack it first"),

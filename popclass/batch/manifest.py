@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import FORMULA_STARTS, read_columns, text_fault
+from popclass.formats.csv_io import FORMULA_STARTS, encoding_fault, is_result, read_columns, text_fault
 from popclass.formats.text import number
-from popclass.labels.table import meant_column
+from popclass.labels.table import meant_column, missing_column
 from popclass.metadata import Metadata
 from popclass.schema import EXTRA, is_extra
 from popclass.utils.duration import parse_moment
@@ -91,6 +91,8 @@ def read_manifest(path: Path, folder: Path, recordings: Sequence[str], *, site: 
         if not name:
             raise LabelError(f"{where}: no file is named")
         if not os.path.lexists(place):
+            if fault := encoding_fault("file", cells["file"]):
+                raise LabelError(f"{where}: {fault}")
             missing.append(f"{where}: '{name}' not found")
             continue
         if place in rows:
@@ -159,13 +161,20 @@ def _rows(path: Path, folder: Path, recordings: Sequence[str]) -> Iterator[tuple
 
 
 def _check_columns(shown: str, columns: Sequence[str]) -> None:
+    unknown = [name for name in columns if name not in COLUMNS and not is_extra(name)]
+    meant = {name: meant_column(name, columns, COLUMNS) for name in unknown}
+    if is_result(columns):
+        wanted = "write a table with file and what is known of each recording"
+        raise LabelError(f"{shown}: these are results of popclass, not a manifest; {wanted}")
     if "file" not in columns:
-        raise LabelError(f"{shown}: column file is missing; a manifest has file and any of {', '.join(COLUMNS[1:])}")
-    if unknown := [name for name in columns if name not in COLUMNS and not is_extra(name)]:
-        meant = meant_column(unknown[0], columns, COLUMNS)
-        advice = "remove it" if meant is None else f"did you mean {meant}? Rename it, or remove it"
+        instead = next((name for name, column in meant.items() if column == "file"), None)
+        wanted = f"a manifest has file and any of {', '.join(COLUMNS[1:])}"
+        raise LabelError(f"{shown}: {missing_column('file', columns, wanted, instead)}")
+    for name, column in meant.items():
+        advice = f"rename it {EXTRA}{one_line(name)} to keep it, or remove it" if name else "remove it"
+        advice = advice if column is None else f"did you mean {column}? Rename it, or remove it"
         allowed = f"{', '.join(COLUMNS)} and columns of your own that begin with {EXTRA}"
-        raise LabelError(f"{shown}: unknown column '{one_line(unknown[0])}': allowed are {allowed}; {advice}")
+        raise LabelError(f"{shown}: unknown column '{one_line(name)}': allowed are {allowed}; {advice}")
 
 
 def metadata_of(cells: Mapping[str, str], *, site: str | None = None) -> Metadata:

@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str], stops: SignalHandler) -> int:
     """Run a command; print an error of popclass or the system in one line."""
     try:
-        with commands.make_context("popclass", arguments) as context:
+        with commands.make_context("popclass", list(arguments)) as context:  # click empties it
             code = commands.invoke(context)
             sys.stdout.flush()
             return code if isinstance(code, int) else 0

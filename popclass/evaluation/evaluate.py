@@ -45,6 +45,7 @@ from popclass.label_rules import LabelRules
 from popclass.labels import LabelledRecording, Labels, read_labels
 from popclass.labels.memory import read_records
 from popclass.labels.read import note_unsure
+from popclass.labels.validation import check_spelling
 from popclass.metadata import Metadata
 from popclass.model.model import Model
 from popclass.pipeline import apply_model, load_model
@@ -59,6 +60,7 @@ from popclass.utils.text import one_line
 from popclass.version import __version__
 
 SCHEMA_VERSION = 1
+_OTHERWISE = "rename it, or evaluate a model that has the class {}"
 
 Progress = Callable[[str, int, int], None]
 Array = NDArray[np.float64]
@@ -106,7 +108,8 @@ def evaluate(
     Raises
     ------
     LabelError
-        If the labels cannot be used, the model knows none of them, or the second observer labels no same recording.
+        If the labels cannot be used, one is nearly a standard class, the model knows none of them, or the second
+        observer labels no same recording.
     ModelError
         If a model cannot be used.
     AudioError
@@ -126,11 +129,14 @@ def evaluate(
     options: dict[str, Any] = {"partial": partial, "prevalence": dict(prevalence or {})}
     given = read_labels(labelled) if labels is None else note_unsure(read_records(labelled, labels))
     chosen, other = load_model(model), None if compare is None else load_model(compare)
-    for each in (chosen, other):
-        if each is not None:
-            _check_known(given.recordings, each.classes)
+    models = [each for each in (chosen, other) if each is not None]
+    known = {name for each in models for name in each.classes}
+    doubts = check_spelling(given.recordings, known, _OTHERWISE)
+    for each in models:
+        _check_known(given.recordings, each.classes)
     _check_prevalence(options["prevalence"], chosen.classes)
     observer = None if second is None else _read_second(labelled, second, in_memory=labels is not None)
+    doubts += [] if observer is None else check_spelling(observer.recordings, known, _OTHERWISE)
     shared = None if observer is None else share(given.recordings, observer.recordings)
     metadata = {recording.name: _metadata(recording) for recording in given.recordings}
     extracted, failed, mfcc = _extract_all(given.recordings, chosen, progress, with_mfcc=other is not None)
@@ -145,7 +151,7 @@ def evaluate(
         "partial": partial,
         "inputs": inputs(given, hashes, words, options, seconds),
         "recordings": about_recordings(run.analyzed, failed, hashes, given, chosen),
-        **_scores(run, given.warnings, **options),
+        **_scores(run, [*given.warnings, *doubts], **options),
         "observers": None if shared is None else score_observers(shared, run.results, partial=partial),
         "comparison": None,
     }

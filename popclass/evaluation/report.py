@@ -57,7 +57,7 @@ def markdown(scores: Scores, figures: Sequence[str], errors: Mapping[str, str]) 
 
 
 def _summary(scores: Scores) -> Sections:
-    yield "# Evaluation", [_recordings(scores), warning(scores["recordings"]), _brackets(scores)]
+    yield "# Evaluation", [_recordings(scores), *_warnings(scores), _brackets(scores)]
     yield "## Detection", _detection(scores)
     if scores["labels"] or scores["end_to_end"]["false_joint_calls"]["per_minute"] is not None:
         yield "## From recording to answer", _answers(scores["end_to_end"])
@@ -118,6 +118,18 @@ def warning(recordings: Scores) -> str:
     return f"Warning: the model was trained on {len(known)} of these {count} recordings; the figures are too good."
 
 
+def _warnings(scores: Scores) -> list[str]:
+    unknown, labelled = scores["unknown_labels"], sum(scores["labels"].values())
+    found = [warning(scores["recordings"])]
+    if unknown:
+        share = f"{sum(unknown.values())} of {counted(labelled, 'labelled sound')}"
+        found.append(
+            f"Warning: the model has no class for {share} ({listed(unknown)}); a joint label for one of them counts as "
+            "wrong. Check the spelling."
+        )
+    return found
+
+
 def _brackets(scores: Scores) -> str:
     drawn = scores["inputs"]["options"]["intervals"]
     return (
@@ -174,9 +186,9 @@ def _answers(answers: Scores) -> list[Any]:
 
 def _classification(scores: Scores) -> list[Any]:
     one, foreign = scores["classification"], scores["classification"]["found_without_class"]
-    missing = [f"{one['not_found']} were not found"] if one["not_found"] else []
+    missing = [f"{one['not_found']} not found"] if one["not_found"] else []
     if foreign:
-        missing.append(f"{sum(foreign.values())} were found, but the model has no such class: {listed(foreign)}")
+        missing.append(f"{sum(foreign.values())} without a class in the model: {listed(foreign)}")
     found = f"Classification of {one['events']} of {sum(scores['labels'].values())} labelled sounds"
     found += f" ({'; '.join(missing)})" if missing else ""
     found += f"; intervals over {one['intervals_over']}s."

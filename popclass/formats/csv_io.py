@@ -33,6 +33,8 @@ from popclass.utils.text import one_line, visible
 
 EMPTY_CELLS = ("nan", "NaN", "None", "none", "null", "NULL", "<NA>", "#N/A")
 DELIMITERS = (",", ";", "\t")  # a spreadsheet writes ";" where the comma is the decimal sign, tabs in Unicode text
+WORKBOOK = "is an Excel workbook; save it as CSV UTF-8 (.csv)"
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # of today, and before 2007
 OK = "ok"
 FAILED = "failed"
 # Starts of spreadsheet formulas, wide forms of East Asian keyboards and the characters skipped before them included.
@@ -244,6 +246,17 @@ def recordings_csv(rows: Iterable[RecordingRow], *, classes: Sequence[str], extr
         yield csv_line(cells)
 
 
+def is_result(columns: Sequence[str]) -> bool:
+    """Return whether a table with these columns is one of events, bursts or recordings that popclass wrote.
+
+    Examples
+    --------
+    >>> is_result(event_columns(("cavitation", "other"))), is_result(["recording", "start_s", "label"])
+    (True, False)
+    """
+    return any(tuple(columns[:4]) == of(())[:4] for of in (event_columns, burst_columns, recording_columns))
+
+
 def check_text(where: str, column: str, text: str) -> None:
     """Raise LabelError if a text from `read_columns` has a `text_fault`."""
     if fault := text_fault(column, text):
@@ -257,6 +270,11 @@ def text_fault(column: str, text: str) -> str | None:
     """
     if text in EMPTY_CELLS:
         return f"{column} is '{text}', a missing value; leave the cell empty"
+    return encoding_fault(column, text)
+
+
+def encoding_fault(column: str, text: str) -> str | None:
+    """Return a message if a text from `read_columns` is not UTF-8, else None."""
     if not text.isascii() and any("\udc80" <= each <= "\udcff" for each in text):
         return f"{column} '{one_line(text)}' is not UTF-8: save the table as UTF-8 (CSV UTF-8)"
     return None
@@ -265,7 +283,7 @@ def text_fault(column: str, text: str) -> str | None:
 def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the place of each row (for messages) and its cells by column; rows without text are skipped.
 
-    The header shows which of `DELIMITERS` separates the columns.
+    The header shows which of `DELIMITERS` separates the columns. Only names of files may have bytes that are not UTF-8.
 
     Parameters
     ----------
@@ -276,7 +294,7 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
     Raises
     ------
     LabelError
-        If the file cannot be read, the header has several delimiters, or a row has more fields than it.
+        If the file cannot be read, is not UTF-8, the header has several delimiters, or a row has more fields than it.
     """
     shown = one_line(str(path))
     # bytes in an older encoding survive as surrogates, as they do in file names
@@ -284,6 +302,7 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
         columns = [_column(name.strip()) for name in next(reader, [])]
         while columns and not columns[-1]:  # spreadsheets write empty cells to the right of a table
             columns.pop()
+        _check_encoding(shown, (("column", name) for name in columns))
         check(shown, columns)
         named = [name.lower() for name in columns if name]
         if len(set(named)) < len(named):
@@ -295,7 +314,14 @@ def read_columns(path: Path, check: Callable[[str, Sequence[str]], None]) -> Ite
                 raise LabelError(f"{where}: {len(cells)} fields, but the header names {len(columns)} columns")
             if any(cells):
                 row_cells = dict.fromkeys(columns, "") | dict(zip(columns, cells, strict=False))
+                _check_encoding(where, ((name, each) for name, each in row_cells.items() if name != "file"))
                 yield where, {name: cell_text(name, each) for name, each in row_cells.items()}
+
+
+def _check_encoding(where: str, cells: Iterable[tuple[str, str]]) -> None:
+    for name, text in cells:
+        if fault := encoding_fault(name, text):
+            raise LabelError(f"{where}: {fault}")
 
 
 def cell_text(column: str, text: str) -> str:
@@ -320,7 +346,10 @@ def _csv_reader(path: str | os.PathLike[str], delimiters: Sequence[str] = ",", e
     shown = one_line(os.fspath(path))
     try:
         with open(path, "rb") as file:
-            encoding = encoding_of(file.peek(2))  # a pipe can be read only once
+            head = file.peek(4)  # a pipe can be read only once
+            if head.startswith(_WORKBOOKS):
+                raise LabelError(f"{shown}: {WORKBOOK}")
+            encoding = encoding_of(head)
             text = io.TextIOWrapper(file, encoding, errors, newline="")
             first = text.readline()
             names = re.sub('"[^"]*"', "", first)
@@ -333,4 +362,6 @@ def _csv_reader(path: str | os.PathLike[str], delimiters: Sequence[str] = ",", e
         raise LabelError(f"{shown}: no such file; check the path") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, UnicodeDecodeError):
+            reason = "it is not UTF-8, or is damaged; save it as CSV UTF-8"
         raise LabelError(f"{shown}: cannot be read as CSV: {reason}") from error

@@ -4,8 +4,7 @@ Times have six decimals, which distinguishes neighbouring samples up to 192 kHz;
 decibels and expected numbers two. An unknown or infinite value is None: an empty field in a table, null in JSON, never
 0.
 
-Label files of other programs are read as UTF-8 (with or without a byte-order mark) or as UTF-16 with one, with any line
-end.
+Label files of other programs are read as UTF-8 or UTF-16, with or without a byte-order mark, with any line end.
 """
 
 from __future__ import annotations
@@ -137,8 +136,19 @@ class TrackLabel(NamedTuple):
 
 
 def encoding_of(data: bytes) -> str:
-    """Return the encoding of a text file by its first bytes."""
-    return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    r"""Return the encoding of a text file by its first bytes, a byte-order mark or a character of ASCII.
+
+    Examples
+    --------
+    >>> encoding_of(b"file,start_s"), encoding_of(b"f\0i\0l\0e\0"), encoding_of(b"\0f\0i\0l\0e")
+    ('utf-8-sig', 'utf-16-le', 'utf-16-be')
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    zeros = [each == 0 for each in data[:4]]
+    if zeros in ([False, True] * 2, [True, False] * 2):
+        return "utf-16-le" if zeros[1] else "utf-16-be"
+    return "utf-8-sig"
 
 
 def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
@@ -154,7 +164,7 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[Row]:
         data = path.read_bytes()
         encoding = encoding_of(data)
         # Bytes in an older encoding survive as surrogates, as they do in file names.
-        text = data.decode(encoding, "strict" if encoding == "utf-16" else "surrogateescape")
+        text = data.decode(encoding, "strict" if encoding.startswith("utf-16") else "surrogateescape")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is damaged UTF-16 text"
         raise LabelError(f"{one_line(str(path))}: cannot be read: {reason}") from error

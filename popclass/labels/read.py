@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from popclass.audio.decode import holds_audio
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import read_columns
+from popclass.formats.csv_io import WORKBOOK, read_columns
 from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note, read_name
 from popclass.labels.sidecar import (
     Sidecars,
@@ -50,7 +50,8 @@ SPLITS = frozenset(
 CLIPS = "clips.csv"
 """Index that `popclass clips` writes beside class folders."""
 _OWN_TABLES = ("events.csv", "recordings.csv", CLIPS)
-_OTHER_LABELS = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".textgrid", ".eaf", ".svl", ".boris")
+_WORKBOOKS = (".xlsx", ".xlsm", ".xls")
+_OTHER_LABELS = (".csv", ".tsv", *_WORKBOOKS, ".ods", ".textgrid", ".eaf", ".svl", ".boris")
 
 
 def read_labels(source: str | os.PathLike[str]) -> Labels:
@@ -107,6 +108,8 @@ def _read(path: Path) -> Labels:
         return read_one_recording(path)
     if suffix == ".txt":
         return read_one_track(path)
+    if suffix in _WORKBOOKS:
+        raise LabelError(f"{one_line(str(path))}: {WORKBOOK}")
     raise LabelError(f"{one_line(str(path))}: expected a folder, a .csv, a label track (.txt), or a recording with one")
 
 

@@ -21,7 +21,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import EMPTY_CELLS, check_text, read_columns
+from popclass.formats.csv_io import EMPTY_CELLS, check_text, encoding_fault, is_result, read_columns
 from popclass.formats.text import number, shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, read_name
 from popclass.labels.validation import validated
@@ -51,6 +51,7 @@ _SYNONYMS = {
     **dict.fromkeys(("laterality", "body_side"), "side"),
 }
 _SIMILARITY = 0.75  # difflib's ratio from which a column may be a misspelling of another
+_TO_LABEL = "save labels from a report (popclass classify --report), or correct a label track (--format audacity)"
 
 Rows = list[tuple[str, dict[str, str]]]
 """Place of each row in its file, and its cells by column."""
@@ -75,8 +76,9 @@ def read_tables(paths: Sequence[Path]) -> Labels:
                 raise LabelError(f"{shown}: {both}; keep its rows in one of them")
         found = [recording_of(path.parent, name, rows, unread) for name, rows in rows_by_file.items()]
         # os.path accepts any name, such as one with a zero byte
-        if missing := sorted(one_line(each.name) for each in found if not os.path.isfile(each.path)):
-            raise LabelError(f"{shown}: {abbreviated(missing)} not found; paths are relative to the CSV")
+        if missing := sorted((each.name for each in found if not os.path.isfile(each.path)), key=one_line):
+            fault = next(filter(None, (encoding_fault("file", name) for name in missing)), None)
+            raise LabelError(f"{shown}: {fault or f'{abbreviated(missing)} not found; paths are relative to the CSV'}")
         recordings += found
     return validated(sorted(recordings, key=lambda recording: recording.name), paths, unread)
 
@@ -118,17 +120,31 @@ def spelling(folder: Path, name: str) -> str:
 
 def check_columns(shown: str, columns: Sequence[str]) -> list[Note]:
     """Return warnings of ignored columns; raise LabelError if a needed column or one of times is missing."""
+    if is_result(columns):
+        raise LabelError(f"{shown}: these are results of popclass, not labels; {_TO_LABEL}")
     ignored = [name for name in columns if name and name not in READ_COLUMNS and not is_extra(name)]
     meant = {name: meant_column(name, columns, READ_COLUMNS) for name in ignored}
     for needed in (*NEEDED, "end_s"):
         instead = next((name for name, column in meant.items() if column == needed), None)
         if needed in columns or (needed == "end_s" and instead is None):
             continue
-        found = one_line(", ".join(columns))[:80] or "nothing"
-        hint = "" if instead is None else f"; did you mean it by '{one_line(instead)}'? Rename it {needed}"
-        raise LabelError(f"{shown}: column {needed} is missing; needed are {', '.join(NEEDED)}, found: {found}{hint}")
+        wanted = f"needed are {', '.join(NEEDED)}"
+        raise LabelError(f"{shown}: {missing_column(needed, columns, wanted, instead)}")
     hints = {name: "" if column is None else f"; did you mean {column}?" for name, column in meant.items()}
     return [Note("a column is ignored", f"'{shortened(name, 40)}' in {shown}{hint}") for name, hint in hints.items()]
+
+
+def missing_column(needed: str, columns: Sequence[str], wanted: str, instead: str | None) -> str:
+    """Return the message for a column that a table lacks, given what it should have and a column that may stand for it.
+
+    Examples
+    --------
+    >>> missing_column("file", ["recording", "label"], "needed is file", "recording")
+    "column file is missing; needed is file, found: recording, label; did you mean it by 'recording'? Rename it file"
+    """
+    found = one_line(", ".join(columns))[:80] or "nothing"
+    hint = "" if instead is None else f"; did you mean it by '{one_line(instead)}'? Rename it {needed}"
+    return f"column {needed} is missing; {wanted}, found: {found}{hint}"
 
 
 def meant_column(name: str, columns: Sequence[str], allowed: Sequence[str]) -> str | None:

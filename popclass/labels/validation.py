@@ -3,6 +3,7 @@
 - A label that cannot be a class name is an error, and all such labels are listed at once.
 - A label that occurs twice is used once, with a warning. Labels of different classes that overlap are both used, with a
   warning that gives their times.
+- A row with times but no label, which means that there is nothing but `other`, may be a forgotten label: a warning.
 - A label spelt nearly like `cavitation`, `snapping` or `other` is an error, and one spelt nearly like a more frequent
   label a warning; otherwise `othr` would become a class of its own. A name made of parts (`snapping-hip`,
   `cavitation_2`) is accepted if one part is the name it resembles.
@@ -34,6 +35,7 @@ MISSING = ("nan", "none", "null", "na")  # what programs write for an empty cell
 _ALLOWED = f"allowed are lower-case letters, digits, _ and -, but not {UNCERTAIN}, {', '.join(MISSING)}"
 _REPEATED = "labels that occur more than once are used once"
 _OVERLAP = "labels of different classes overlap; a point takes the nearest onset, others go to the nearest start"
+_EMPTY = "with a time but no label: nothing but 'other' there; where that is not meant, label the row or delete it"
 _RARE = "a label is spelt nearly like a more frequent one and used as a class of its own; check its spelling"
 _COUNTER = re.compile(r"(?P<stem>.*?[^\W_].*?)(?:[ _.-]+\d+|[ _.-]*\(\d+\))")
 
@@ -41,7 +43,7 @@ _COUNTER = re.compile(r"(?P<stem>.*?[^\W_].*?)(?:[ _.-]+\d+|[ _.-]*\(\d+\))")
 def validated(
     recordings: Sequence[LabelledRecording], files: Sequence[Path], warnings: Sequence[str], *, allow_empty: bool = True
 ) -> Labels:
-    """Return the labels without duplicates, with warnings of duplicates and overlaps.
+    """Return the labels without duplicates, with warnings of duplicates, overlaps and empty labels.
 
     Parameters
     ----------
@@ -63,6 +65,9 @@ def validated(
         names.pop("", None)
     check_class_names(names)
     found = list(warnings)
+    if empty := [row for recording in recordings for row in recording.rows if not row.label]:
+        places = [row.where or row.place for row in empty]
+        found.append(Note(f"{counted(len(empty), 'row')} {_EMPTY}", abbreviated(places)))
     unique = []
     for recording in recordings:
         rows = tuple(sorted(set(recording.rows)))
@@ -100,7 +105,11 @@ def overlaps(rows: Sequence[LabelRow]) -> list[tuple[LabelRow, LabelRow]]:
     return pairs
 
 
-def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collection[str] = ()) -> list[Note]:
+def check_spelling(
+    recordings: Sequence[LabelledRecording],
+    own_classes: Collection[str] = (),
+    otherwise: str = "use --own-class {}",
+) -> list[Note]:
     """Return warnings of labels that may be misspelt.
 
     Parameters
@@ -108,6 +117,8 @@ def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collect
     recordings : sequence of LabelledRecording
     own_classes : collection of str
         Names that are accepted whatever they resemble.
+    otherwise : str
+        Advice for a label that is meant as it is, which replaces the braces.
 
     Raises
     ------
@@ -133,7 +144,7 @@ def check_spelling(recordings: Sequence[LabelledRecording], own_classes: Collect
     for name, (count, where) in doubtful.items():
         shown = f"'{name}' ({counted(count, 'label')})"
         if meant := _similar(name, (*STANDARD, UNSURE)):
-            raise LabelError(f"{where}: {shown}; did you mean '{meant}'? Otherwise use --own-class {name}")
+            raise LabelError(f"{where}: {shown}; did you mean '{meant}'? Otherwise {otherwise.format(name)}")
         if frequent := _similar(name, [other for other, (n, _) in found.items() if n > count]):
             beside = f"'{frequent}' ({counted(found[frequent][0], 'label')})"
             warnings.append(Note(_RARE, f"{shown} beside {beside}, {where}"))

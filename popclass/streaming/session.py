@@ -119,8 +119,9 @@ def load(path: str | os.PathLike[str], key: Key, begins: datetime) -> History:
     except OSError as error:
         raise UsageError(f"{shown}: cannot be read: {error.strerror}; check the path, or {_START_NEW}") from error
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-        reason = one_line(str(error))[:80]
-        raise UsageError(f"{shown}: is damaged or not a session file ({reason}); {_START_NEW}") from None
+        unreadable = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
+        reason = "" if unreadable else f" ({one_line(str(error))[:80]})"
+        raise UsageError(f"{shown}: is damaged or not a session file{reason}; {_START_NEW}") from None
     for name in ("subject", "site", "model", "classes", *_OPTIONS):
         if content.get(name, key[name]) != key[name]:
             kind = {"classes": "set of classes", **_OPTIONS}.get(name, name)
@@ -138,6 +139,8 @@ def load(path: str | os.PathLike[str], key: Key, begins: datetime) -> History:
 
 def _parse(content: dict[str, Any]) -> tuple[History, datetime, datetime]:
     """Return the content of a session file; raise ValueError if a number is impossible under a correct checksum."""
+    if not isinstance(content, dict) or "sha256" not in content:
+        raise ValueError("it has no checksum")
     stored = dict(content)
     if stored.pop("sha256") != _digest(stored):
         raise ValueError("its checksum is wrong")

@@ -78,8 +78,10 @@ class Pipe:
     def _read(self) -> None:
         try:
             if self._raw is not None:
-                self._buffered = self._read_exactly(MAGIC_BYTES)
-                reject_header(self._buffered)
+                first = self._read_exactly(MAGIC_BYTES)
+                reject_header(first)
+                # a whole block, however little arrives at once: a few samples would pass the check of their encoding
+                self._buffered = first + self._read_exactly(_block_bytes(self._raw))
             layout = self._raw if self._raw is not None else wav_layout(self._read_exactly)
             while layout is not None:
                 self._queue.put(Begin(layout.rate, layout.channels))
@@ -98,9 +100,9 @@ class Pipe:
         """Queue the samples that follow one header."""
         left, partial = sys.maxsize if layout.length is None else layout.length, b""
         check = None if self._raw is None else EncodingCheck(layout)
-        block_bytes = max(round(BLOCK_S * layout.rate), 1) * layout.frame_bytes
+        block_bytes = _block_bytes(layout)
         while left > 0:
-            data = self._read_some(min(block_bytes, left))
+            data = self._read_some(min(max(block_bytes, len(self._buffered)), left))
             if not data:
                 break
             left -= len(data)
@@ -139,6 +141,10 @@ class Pipe:
         while len(data) < size and (more := self._read_some(size - len(data))):
             data += more
         return data
+
+
+def _block_bytes(layout: Layout) -> int:
+    return max(round(BLOCK_S * layout.rate), 1) * layout.frame_bytes
 
 
 class Device:

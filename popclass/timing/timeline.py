@@ -34,6 +34,11 @@ _SET_BACK = (
     "begins before {}, though its number is higher: if a clock was set back between them, timing across recordings is "
     "wrong; state their starting times in a manifest"
 )
+# One text for one recording and for several, whose equal warnings are shown together.
+_NO_START = (
+    "no starting time: timing was checked within each such recording only; state it in a manifest "
+    "(popclass batch --manifest)"
+)
 _COUNTER = re.compile(r"(?P<name>.*?)(?P<number>\d{1,9})(?P<rest>\D*)", re.DOTALL)
 
 
@@ -183,7 +188,7 @@ def _warn_of_missing_zones(recordings: Sequence[RecordingInfo], members: Sequenc
     any_zone = any(map(_has_zone, moments))
     for index, moment in zip(members, moments, strict=True):
         if moment is None and len(members) > 1:
-            found[index].append("no starting time: timing was checked within this recording only")
+            found[index].append(_NO_START)
         elif moment is not None and not _has_zone(moment) and any_zone:
             found[index].append("starting time without a time zone: timing was checked apart from recordings with one")
 

@@ -418,6 +418,13 @@ def test_rates_and_channels_out_of_range(tmp_path, rate, channels):
     assert error_of(noise(channels=channels), sample_rate=rate).startswith("array: ")
 
 
+@pytest.mark.parametrize("channels", [1, 2, 8])
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame, lambda samples: samples.tolist()])
+def test_array_channels_first(channels, form):
+    message = error_of(form(noise(channels=channels).reshape(-1, channels).T), sample_rate=48_000)
+    assert message.endswith("channels; allowed are 1-8: an array has samples first, channels second: transpose it")
+
+
 @pytest.mark.parametrize("kind", ["file", "array"])
 @pytest.mark.parametrize(
     ("samples", "message"),
@@ -470,6 +477,7 @@ def test_damaged_bytes(kind, data):
         (b"Dear all,\n", "it is a text file"),
         ("Dear all,\n".encode("utf-16"), "it is a text file"),
         (b"recording,event,burst\n", "it is a table that popclass wrote"),
+        (b"recording,burst,start_s\n", "it is a table that popclass wrote"),
         (bytes(5000), "it is nothing but zeros; copy or download it again"),
     ],
 )

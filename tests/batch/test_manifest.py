@@ -19,7 +19,7 @@ from popclass.batch.manifest import (
     summarize,
 )
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import csv_line
+from popclass.formats.csv_io import csv_line, recording_columns
 from popclass.metadata import Metadata
 
 NAMES = ("1.wav", "2.wav", "below/3.wav")
@@ -119,6 +119,32 @@ def test_read_manifest_unknown_column(folder: Path, column: str) -> None:
     for read in (extra_columns, lambda path: read_manifest(path, folder, NAMES, site=None)):
         with pytest.raises(LabelError, match=rf"unknown column '{column}': allowed are .* that begin with x_"):
             read(folder / "odd.csv")
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("recording,subject", "found: recording, subject; did you mean it by 'recording'? Rename it file"),
+        ("Filename;site", "found: filename, site; did you mean it by 'filename'? Rename it file"),
+        ("subject,site", "found: subject, site"),
+        (",".join(recording_columns(())), "write a table with file and what is known of each recording"),
+        ("file,group", "unknown column 'group'"),
+        ("file,Group", "; rename it x_group to keep it, or remove it"),
+        ("file,,subject", "; remove it"),
+    ],
+)
+def test_read_manifest_columns_advice(folder: Path, head: str, message: str) -> None:
+    (folder / "odd.csv").write_text(f"{head}\n")
+    with pytest.raises(LabelError) as caught:
+        read_manifest(folder / "odd.csv", folder, NAMES, site=None)
+    assert message in str(caught.value)
+    assert str(caught.value).endswith(message) or "unknown column" in message
+
+
+def test_read_manifest_file_in_older_encoding(folder: Path) -> None:
+    (folder / "odd.csv").write_bytes("file,site\nHüfte.wav,hip\n".encode("cp1252"))
+    with pytest.raises(LabelError, match=r"row 2: file 'H\\xfcfte\.wav' is not UTF-8: save the table as UTF-8"):
+        read_manifest(folder / "odd.csv", folder, NAMES, site=None)
 
 
 def test_check_summary() -> None:

@@ -614,7 +614,7 @@ def test_classify_folder_unreliable_times(model, tmp_path):
         (["subject", "P1"], "column file is missing"),
         (["file;subject,site", "1.wav;P1"], "separate the columns by one of them"),
         (["file,participant", "1.wav,P1"], r"did you mean subject\? Rename it, or remove it"),
-        (["file,notes", "1.wav,x"], "unknown column 'notes'.*; remove it"),
+        (["file,notes", "1.wav,x"], "unknown column 'notes'.*; rename it x_notes to keep it, or remove it"),
         (["file,recorded_at", "1.wav,1800-01-01T00:00"], "lies before 1900; check the year"),
         (["file,file", "1.wav,2.wav"], "named twice"),
         (["file", "3.wav"], "row 2: '3.wav' not found"),

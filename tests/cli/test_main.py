@@ -111,6 +111,11 @@ def test_main_path_as_command(tmp_path, capfd):
     assert "No such command" in capfd.readouterr().err.replace("no such", "No such")
 
 
+@pytest.mark.parametrize("option", ["-V", "-v", "--verison", "--model", "-x"])
+def test_main_unknown_option_alone(run, option):
+    assert_refused(run(option), f"no such option '{option}'", "see popclass --help")
+
+
 def test_main_recorded_at_bounds(tmp_path, capfd):
     assert main(["classify", "a.wav", "--recorded-at", "1800-01-01T00:00"]) == 2
     assert "lies before 1900; check the year" in capfd.readouterr().err

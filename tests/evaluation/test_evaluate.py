@@ -139,7 +139,33 @@ def test_evaluate_unknown_labels(tmp_path, model, labelled):
     assert found.scores["unknown_labels"] == {"cough": 2}
     assert found.scores["detection"]["labelled"] == 6
     assert found.scores["classification"]["events"] == 4
-    assert "2 cough" in found.table()
+    first = "Warning: the model has no class for 2 of 6 labelled sounds (2 cough); a joint label"
+    assert found.table().split("\n\n")[1].startswith(first)
+
+
+@pytest.mark.parametrize("misspelt", ["cavitaion", "snaping", "othr"])
+@pytest.mark.parametrize("partial", [True, False])
+def test_evaluate_misspelt_label(tmp_path, model, labelled, misspelt, partial):
+    meant = {"c": "cavitation", "s": "snapping", "o": "other"}[misspelt[0]]
+    folder = labelled(tmp_path, [KINDS, KINDS], rename=lambda kind: misspelt if kind == meant else kind)
+    with pytest.raises(LabelError, match=rf"'{misspelt}' \(2 labels\); did you mean '{meant}'\? Otherwise rename it"):
+        popclass.evaluate(folder, model=model, partial=partial)
+
+
+def test_evaluate_misspelt_label_of_second(tmp_path, model, labelled):
+    for name, wrong in (("first", "snapping"), ("second", "snaping")):
+        (tmp_path / name).mkdir()
+        labelled(tmp_path / name, [KINDS], rename=lambda kind, wrong=wrong: wrong if kind == "snapping" else kind)
+    with pytest.raises(LabelError, match="did you mean 'snapping'"):
+        popclass.evaluate(tmp_path / "first", model=model, second=tmp_path / "second")
+
+
+def test_evaluate_class_of_model_like_another(tmp_path, labelled):
+    """A class that the model has is not a misspelling."""
+    own = Model.load(recordings.make_model(tmp_path / "own.onnx", other="others"))
+    (tmp_path / "labelled").mkdir()
+    folder = labelled(tmp_path / "labelled", [KINDS], rename=lambda kind: "others" if kind == "other" else kind)
+    assert popclass.evaluate(folder, model=own).scores["unknown_labels"] == {}
 
 
 def test_evaluate_no_known_label(tmp_path, model, labelled):
@@ -182,7 +208,10 @@ def test_end_to_end_table(tmp_path, model):
     table = found.scores["end_to_end"]["table"]
     assert sum(sum(row["given"]) + row["missed"] for row in table["rows"]) == 3
     assert sum(table["unlabelled"]) == found.scores["detection"]["detected"] - 2
-    assert "Classification of 1 of 3 labelled sounds (1 were not found; 1 were found, but" in found.table()
+    assert (
+        "Classification of 1 of 3 labelled sounds (1 not found; 1 without a class in the model: 1 cough)"
+        in found.table()
+    )
     lines = found.table().splitlines()
     head = next(line for line in lines if "balanced accuracy" in line and "log loss" in line)
     readings = [line for line in lines if line.startswith(("sound alone", "with "))]

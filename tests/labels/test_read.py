@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError
+from popclass.formats.csv_io import burst_columns, recording_columns
 from popclass.labels import LabelRow, read_labels
+from popclass.schema import event_columns
 
 HEAD = "file,start_s,end_s,label,subject,site,recorded_at\n"
 
@@ -132,6 +134,26 @@ def test_read_table_folder_or_file(tmp_path):
     assert a.rows == (LabelRow(0.5, 0.5, "snapping"), LabelRow(1.25, 1.5, "cavitation"))
     assert (a.subject, a.site, a.recorded_at) == ("P01", "hip", datetime.fromisoformat("2026-11-22T10:15:00+01:00"))
     assert (a.verified, b.verified, b.rows, b.subject) == (False, True, (), "P02")
+
+
+def test_read_table_time_without_label(tmp_path):
+    """It may be forgotten; a recording without times and label is verified, which is no doubt."""
+    rows = "a.wav,0.5,,cavitation,,,\na.wav,1.5,1.6,,,,\na.wav,2.5,, ,,,\nb.wav,,,,,,\n"
+    labels = read_labels(table(tmp_path, HEAD + rows))
+    (note,) = labels.warnings
+    path = tmp_path / "labels.csv"
+    assert note.startswith("2 rows with a time but no label: nothing but 'other' there")
+    assert note.endswith(f"{path}, row 3, {path}, row 4")
+    assert str(tmp_path) not in note.brief
+    assert [row.label for row in labels.recordings[0].rows] == ["cavitation", "", ""]
+
+
+@pytest.mark.parametrize("columns", [event_columns, burst_columns, recording_columns])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_read_table_of_results(tmp_path, columns, delimiter):
+    path = tmp_path / "events.csv"
+    path.write_text(delimiter.join(columns(("cavitation", "other"))) + "\n")
+    assert "events.csv: these are results of popclass, not labels; save labels from a report" in refusal(path)
 
 
 def test_read_table_whole_clip(tmp_path):
@@ -416,6 +438,16 @@ def test_read_table_utf16(tmp_path):
     (tmp_path / "labels.csv").write_bytes(text.encode("utf-16"))
     (only,) = read_labels(tmp_path).recordings
     assert (only.rows[0].start_s, only.subject) == (0.5, "J\u00f6rg")
+
+
+def test_read_table_file_in_older_encoding(tmp_path):
+    (tmp_path / "labels.csv").write_bytes("file,start_s,label\nHüfte.wav,0.5,cavitation\n".encode("cp1252"))
+    assert r"labels.csv: file 'H\xfcfte.wav' is not UTF-8: save the table as UTF-8" in refusal(tmp_path)
+
+
+def test_read_labels_workbook(tmp_path):
+    (tmp_path / "labels.XLSX").write_bytes(b"PK\x03\x04")
+    assert refusal(tmp_path / "labels.XLSX").endswith("is an Excel workbook; save it as CSV UTF-8 (.csv)")
 
 
 def test_read_labels_pipe(tmp_path):

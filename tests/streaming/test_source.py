@@ -100,6 +100,23 @@ def test_messages_truncated():
     assert "before the length" in messages[1]
 
 
+@pytest.mark.parametrize("sizes", [[1], [4], [8, 500], [10_000]], ids=str)
+@pytest.mark.parametrize("encoding", ["f32le", "f64le"])
+def test_messages_wrong_encoding_from_start(sizes, encoding):
+    """The first samples are checked together, however few arrive at once: none are passed on before the error."""
+    data = bytes(8) + np.random.default_rng(0).bytes(5000)
+    messages = Pipe(PartialReads(data, sizes), Layout(RATE, 1, encoding)).messages()
+    assert next(messages) == Begin(RATE, 1)
+    with pytest.raises(AudioError, match=f"is --encoding {encoding} right"):
+        next(messages)
+
+
+def test_messages_raw_shorter_than_block():
+    samples = np.arange(3, dtype="<i2")
+    _, found = received(Pipe(PartialReads(samples.tobytes() + b"\0", [1]), Layout(RATE, 1, "s16le")))
+    np.testing.assert_array_equal(found[:, 0] * 32_768, samples)
+
+
 def test_messages_second_stream():
     first, second = written(wave(0.1), "PCM_16"), written(wave(0.1, channels=1), "FLOAT", rate=12_000)
     chunk = b"LIST" + struct.pack("<I", 5) + b"hello\0"

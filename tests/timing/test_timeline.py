@@ -70,7 +70,8 @@ def test_timelines_sides():
     later = replace(infos[1], recorded_at=None)
     assert timeline_warnings([infos[0], later]) == [[], []]
     assert timeline_warnings([infos[4], later])[1] == [
-        "no starting time: timing was checked within this recording only"
+        "no starting time: timing was checked within each such recording only; "
+        "state it in a manifest (popclass batch --manifest)"
     ]
 
 
