@@ -123,7 +123,7 @@ def _form_of(output: str) -> str:
 
 def _check_targets(recordings: Sequence[str], style: str | None, output: str, report: str | None) -> str:
     """Return the format; raise UsageError or OutputError if a result could not be written, before reading."""
-    from popclass.formats.write import check_not_corrected
+    from popclass.formats.write import PAGE, check_not_corrected, check_replaceable
 
     if style == "audacity" and len(recordings) > 1:
         raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
@@ -132,12 +132,14 @@ def _check_targets(recordings: Sequence[str], style: str | None, output: str, re
         check_writable(target)
     form = style or _form_of(output)
     check_not_corrected(form, output)
+    check_replaceable(form, output)
     if report is None:
         return form
     if report != STDOUT and PurePath(report).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--report {one_line(report)}: a report is an HTML page; end its name in .html or .htm")
     if os.path.realpath(report) == os.path.realpath(output):
         raise UsageError(f"{one_line(report)} cannot be both the report and the table: choose another name for one")
+    check_replaceable(PAGE, report)
     return form
 
 
@@ -199,8 +201,10 @@ def features(recordings: tuple[str, ...], output: str) -> int:
     check_writable(output)
 
     from popclass.extraction import extract_events
+    from popclass.formats.write import FEATURES, check_replaceable
     from popclass.pipeline import load_model
 
+    check_replaceable(FEATURES, output)
     frontend = load_model(None).frontend
     found, failures = process_each(recordings, lambda name, bar: extract_events(name, frontend, progress=bar))
     if found:

@@ -5,6 +5,7 @@ of the CSV and null for unknown values.
 
 Users correct the very file that `classify --format audacity` or `--format raven` wrote, and the same command again
 would replace their corrections. An existing file in these two formats is therefore replaced only by identical content.
+In the other formats only a file that popclass wrote is replaced: a table of labels made by hand has the same suffix.
 """
 
 from __future__ import annotations
@@ -43,6 +44,15 @@ FORMATS: dict[str, Callable[[Sequence[RecordingResult]], Iterable[str]]] = {
     "raven": raven,
 }
 _CORRECTABLE = ("audacity", "raven")
+FEATURES, PAGE = "features", "page"
+_BEGINNINGS = {  # of the files that popclass writes
+    "table": re.compile(rb"[^\n]*\n[0-9][^\n,]*, [0-9.]+ kHz, "),
+    "csv": re.compile(rb"recording,event,burst,"),
+    "jsonl": re.compile(rb'\{"schema_version"'),
+    FEATURES: re.compile(rb"recording,event,start_s,"),
+    PAGE: re.compile(rb"<!doctype html>.* - popclass</title>", re.DOTALL),
+}
+_BEGINNING_BYTES = 8192
 _TRACK = re.compile(rb"(\d+\.\d{6}\t\d+\.\d{6}\t[^\t\n]+ (0\.\d\d|1\.00)\n)*[^\n]*")
 
 
@@ -89,6 +99,29 @@ def write_results(
         text = "".join(text)
         check_not_corrected(format, target, text)
     return write_text(target, text)
+
+
+def check_replaceable(kind: str, target: Target) -> None:
+    """Raise OutputError if a file is already there that popclass cannot have written, so that nothing is lost.
+
+    Parameters
+    ----------
+    kind : str
+        What is to be written: a key of `FORMATS`, `FEATURES` or `PAGE`. Label tracks and selection tables, which may be
+        corrected, are checked by `check_not_corrected`.
+    target : path or "-"
+    """
+    path, shown = Path(target), one_line(os.fspath(target))
+    if kind not in _BEGINNINGS or os.fspath(target) == STDOUT or not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            content = file.read(_BEGINNING_BYTES)
+    except OSError as error:
+        raise OutputError(f"{shown} cannot be read to see what it is: {error.strerror}") from error
+    if content and not _BEGINNINGS[kind].match(content):
+        what = f"a {kind}" if kind in (PAGE, "table") else f"the {kind}"
+        raise OutputError(f"{shown} exists already and is not {what} of popclass; choose another name, or move it away")
 
 
 def check_not_corrected(format: str, target: Target, text: str | None = None) -> None:

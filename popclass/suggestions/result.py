@@ -8,6 +8,7 @@ from pathlib import Path
 
 from popclass.errors import OutputError, UsageError
 from popclass.formats.csv_io import csv_line
+from popclass.formats.write import PAGE, check_replaceable
 from popclass.labels.write import table_rows, write_table
 from popclass.suggestions.page import write_page
 from popclass.suggestions.records import Selection
@@ -29,7 +30,8 @@ class Suggestions(Selection):
         Parameters
         ----------
         target : path or `-`
-            An earlier page is replaced, since the labels are kept by the browser. A table is not: it may hold labels.
+            An earlier page is replaced, since the labels are kept by the browser, but no other page. A table is not: it
+            may hold labels.
 
         Returns
         -------
@@ -43,7 +45,7 @@ class Suggestions(Selection):
         LabelError
             If an earlier label does not fit into a table.
         OutputError
-            If the file cannot be written, or the table exists already.
+            If the file cannot be written, or a table or a page of something else exists already.
         """
         check_target(target)
         if os.fspath(target) == STDOUT:
@@ -63,3 +65,5 @@ def check_target(target: Target) -> None:
         raise UsageError(f"{one_line(name)}: suggestions are a page (.html) or a table (.csv); end the name in one")
     if suffix == TABLE_SUFFIX and os.path.lexists(target):
         raise OutputError(f"{one_line(name)} exists already and may hold labels; choose another name, or remove it")
+    if suffix in PAGE_SUFFIXES:
+        check_replaceable(PAGE, target)

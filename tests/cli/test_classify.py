@@ -85,10 +85,42 @@ def test_classify_corrected_labels(run, recording, model, tmp_path, style):
         assert_refused(run(*command), "hip.txt exists already", "corrected labels", "choose another name")
         assert target.read_text() == corrected
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".popclass")] == []
-    target.write_text("notes")
-    assert (
-        run("classify", recording, "--model", model, "--format", "csv", "-o", target)[0] == 0
-    )  # tables may be replaced
+
+
+FOREIGN = {
+    "labels": "file,start_s,label\nhip.wav,0.1,cavitation\n",
+    "track": "0.100000\t0.200000\tcavitation\n",
+    "page": "<!doctype html><title>My thesis</title>",
+    "text": "notes\n4 kHz, perhaps\n",
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.csv", ("-o",)),
+        ("a.jsonl", ("-o",)),
+        ("a.txt", ("-o",)),
+        ("a.txt", ("--format", "csv", "-o")),
+        ("a.html", ("--report",)),
+        ("a.csv", ("features",)),
+    ],
+)
+def test_classify_foreign_file(run, recording, model, tmp_path, monkeypatch, name, options, content):
+    """A file that popclass did not write is not replaced, before any work; its own files are."""
+    from popclass.model.model import Model
+
+    monkeypatch.setattr(Model, "default", classmethod(lambda cls: Model.load(model)))
+    target = tmp_path / name
+    command = ["features", recording, "-o"] if options == ("features",) else ["classify", recording, *options]
+    target.write_text(content)
+    assert_refused(run(*command, target), f"{name} exists already and is not", "of popclass; choose another name")
+    assert target.read_text() == content
+    target.write_text("")
+    for _ in range(2):
+        assert run(*command, target)[0] == 0
+    assert target.stat().st_size > 100
 
 
 def test_classify_foreign_labels_before_work(run, tmp_path):

@@ -172,6 +172,9 @@ def test_table_holds_earlier_labels(folder, model, tmp_path):
 def test_save_refuses(found, tmp_path):
     with pytest.raises(UsageError, match=r"end the name in one"):
         found.save(tmp_path / "page.txt")
+    (tmp_path / "mine.html").write_text("<!doctype html><title>mine</title>")
+    with pytest.raises(OutputError, match=r"exists already and is not a page of popclass"):
+        found.save(tmp_path / "mine.html")
     (tmp_path / "t.csv").write_text("mine")
     with pytest.raises(OutputError, match="may hold labels"):
         found.save(tmp_path / "t.csv")
