@@ -141,12 +141,24 @@ def test_full_disk_batch_resume(
     assert all((tmp_path / "out" / name).read_bytes() == (done / name).read_bytes() for name in TABLES)
 
 
-@pytest.mark.parametrize("what", ["csv", "report", "features"])
+EARLIER = {  # how files that popclass may replace begin
+    "csv": "recording,event,burst,before",
+    "report": "<!doctype html><title>before - popclass</title>",
+    "features": "recording,event,start_s,before",
+}
+
+
+@pytest.mark.parametrize(("what", "before"), EARLIER.items(), ids=EARLIER)
 def test_full_disk_keeps_old_result(
-    what: str, archive: Path, tmp_path: Path, full_after: Callable[[int], FullDisk], run: Callable[..., Any]
+    what: str,
+    before: str,
+    archive: Path,
+    tmp_path: Path,
+    full_after: Callable[[int], FullDisk],
+    run: Callable[..., Any],
 ) -> None:
     target = tmp_path / f"out.{'html' if what == 'report' else 'csv'}"
-    target.write_text("before")
+    target.write_text(before)
     command = ("features", archive / "take1.wav", "-o", target)
     if what != "features":
         command = ("classify", archive / "take1.wav", "--report" if what == "report" else "-o", target)
@@ -155,7 +167,7 @@ def test_full_disk_keeps_old_result(
     assert (code, len(said)) == (2, 1)
     assert said[0] == f"popclass: cannot write {target}: No space left on device"
     assert names(tmp_path) == {target.name}
-    assert target.read_text() == "before"
+    assert target.read_text() == before
 
 
 def test_full_disk_model_and_card(model: Model, tmp_path: Path, full_after: Callable[[int], FullDisk]) -> None:
