@@ -286,9 +286,9 @@ No acoustics of a snapping hip, scapula or ankle tendon are published; these fig
 
 ## Other sounds
 
-Of the sounds of generated sessions 82 to 85 % are neither cavitation nor snapping; of those that the default model is
-trained on, 79 % (about four in five). Their kinds are in six families, so that studies can leave out some of them
-(`popclass.synthesis.other.FAMILIES`):
+Most sounds of generated sessions are neither cavitation nor snapping; of those that the default model is trained on,
+79 % (`OTHER_SHARE` in `popclass.training.default`). Their kinds are in six families, so that studies can leave out some
+of them (`popclass.synthesis.other.FAMILIES`):
 
 {groups}
 
@@ -299,13 +299,6 @@ right, with a channel each; a sound arrives later and weaker at the farther one.
 both. A thrust may have both sides as often as published, but the side of each of its pops is then drawn separately, and
 few pops often fall on one side. So both sides are rarer than published, above all at C1-2. Other sounds and snaps come
 from either side.
-
-| thrusts with pops of both sides | published | generated |
-| --- | --- | --- |
-| C1-2 | 34 of 37, 0.92 | 0.65 |
-| C3-4 | 3 of 50, 0.06 | 0.03 |
-| T1-2 | 5 of 58, 0.09 | 0.08 |
-| L5-S1 | 0.02 | 0.02 |
 
 ## Processing and codecs
 

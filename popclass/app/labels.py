@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from popclass.errors import UsageError
-from popclass.formats.csv_io import csv_line, read_columns
+from popclass.formats.csv_io import csv_line
+from popclass.formats.read_csv import read_columns
 from popclass.formats.text import number
 from popclass.labels.matching import match
 from popclass.labels.read import read_labels

@@ -10,7 +10,8 @@ from typing import Any
 from popclass.app.labels import present_copy, without_missing
 from popclass.batch.manifest import Places, metadata_of, read_manifest, read_symptoms
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import cell_text, csv_line, plain_path, read_columns
+from popclass.formats.csv_io import csv_line, plain_path
+from popclass.formats.read_csv import cell_text, read_columns
 from popclass.metadata import Metadata
 from popclass.report.guidance import check_symptom
 from popclass.utils.files import Stamp, write_bytes, write_synced

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import FORMULA_STARTS, encoding_fault, is_result, read_columns, text_fault
+from popclass.formats.csv_io import FORMULA_STARTS, is_result
+from popclass.formats.read_csv import encoding_fault, read_columns, text_fault
 from popclass.formats.text import number
 from popclass.labels.table import meant_column, missing_column
 from popclass.metadata import Metadata
@@ -183,7 +184,7 @@ def metadata_of(cells: Mapping[str, str], *, site: str | None = None) -> Metadat
     Parameters
     ----------
     cells : mapping of str to str
-        By column, as `popclass.formats.csv_io.cell_text` gives them; columns may be missing.
+        By column, as `popclass.formats.read_csv.cell_text` gives them; columns may be missing.
     site : str, optional
         Site if the row has none.
 

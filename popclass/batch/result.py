@@ -14,14 +14,7 @@ from typing import TYPE_CHECKING, Any
 from popclass.batch.journal import NAME as JOURNAL
 from popclass.batch.journal import is_journal
 from popclass.errors import OutputError, UsageError
-from popclass.formats.csv_io import (
-    FAILED,
-    RecordingRow,
-    burst_columns,
-    csv_line,
-    read_events_csv,
-    recordings_csv,
-)
+from popclass.formats.csv_io import FAILED, RecordingRow, burst_columns, csv_line, read_events_csv, recordings_csv
 from popclass.results import Session
 from popclass.schema import event_columns, event_types
 from popclass.utils.dataframe import import_pandas, typed

@@ -123,7 +123,7 @@ def _form_of(output: str) -> str:
 
 def _check_targets(recordings: Sequence[str], style: str | None, output: str, report: str | None) -> str:
     """Return the format; raise UsageError or OutputError if a result could not be written, before reading."""
-    from popclass.formats.write import PAGE, check_not_corrected, check_replaceable
+    from popclass.formats.write import PAGE, check_replaceable
 
     if style == "audacity" and len(recordings) > 1:
         raise UsageError("a label track belongs to a single recording: classify them one by one for --format audacity")
@@ -131,7 +131,6 @@ def _check_targets(recordings: Sequence[str], style: str | None, output: str, re
         check_paths(recordings, target)
         check_writable(target)
     form = style or _form_of(output)
-    check_not_corrected(form, output)
     check_replaceable(form, output)
     if report is None:
         return form
@@ -201,7 +200,7 @@ def features(recordings: tuple[str, ...], output: str) -> int:
     check_writable(output)
 
     from popclass.extraction import extract_events
-    from popclass.formats.write import FEATURES, check_replaceable
+    from popclass.formats.write import FEATURE_COLUMNS, FEATURES, check_replaceable
     from popclass.pipeline import load_model
 
     check_replaceable(FEATURES, output)
@@ -210,7 +209,7 @@ def features(recordings: tuple[str, ...], output: str) -> int:
     if found:
         from popclass.formats.csv_io import csv_line
 
-        lines = [csv_line(["recording", "event", "start_s", *frontend.names])]
+        lines = [csv_line([*FEATURE_COLUMNS, *frontend.names])]
         for each in found:
             for event, values in zip(each.events, each.features.tolist(), strict=True):
                 lines.append(csv_line([each.info.name, event.event, f"{event.start_s:.6f}", *values]))

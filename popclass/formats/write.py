@@ -24,7 +24,7 @@ from popclass.formats.terminal import terminal_table
 from popclass.formats.text import fields
 from popclass.formats.tracks import audacity, raven
 from popclass.results import RecordingResult
-from popclass.schema import SCHEMA_VERSION
+from popclass.schema import SCHEMA_VERSION, event_columns
 from popclass.utils.files import STDOUT, Target, write_text
 from popclass.utils.text import one_line, visible
 
@@ -43,17 +43,18 @@ FORMATS: dict[str, Callable[[Sequence[RecordingResult]], Iterable[str]]] = {
     "audacity": audacity,
     "raven": raven,
 }
-_CORRECTABLE = ("audacity", "raven")
 FEATURES, PAGE = "features", "page"
-_BEGINNINGS = {  # of the files that popclass writes
-    "table": re.compile(rb"[^\n]*\n[0-9][^\n,]*, [0-9.]+ kHz, "),
-    "csv": re.compile(rb"recording,event,burst,"),
-    "jsonl": re.compile(rb'\{"schema_version"'),
-    FEATURES: re.compile(rb"recording,event,start_s,"),
-    PAGE: re.compile(rb"<!doctype html>.* - popclass</title>", re.DOTALL),
+FEATURE_COLUMNS = ("recording", "event", "start_s")  # the features follow
+_TRACK = re.compile(rb"(\d+\.\d{6}\t\d+\.\d{6}\t[^\t\n]+ (0\.\d\d|1\.00)\n)*[^\n]*\Z")
+_CORRECTABLE = {"audacity": _TRACK, "raven": re.compile(re.escape("".join(raven([])).encode()))}
+_BEGINNINGS = {  # of what popclass writes; an empty file is replaced as well
+    "table": re.compile(rb"\Z|[^\n]*\n[0-9][^\n,]*, [0-9.]+ kHz, "),
+    "csv": re.compile(rb"\Z|" + ",".join(event_columns(())[:3]).encode() + b","),
+    "jsonl": re.compile(rb'\Z|\{"schema_version"'),
+    FEATURES: re.compile(rb"\Z|" + ",".join(FEATURE_COLUMNS).encode() + b","),
+    PAGE: re.compile(rb"\Z|<!doctype html>.* - popclass</title>", re.DOTALL),
 }
 _BEGINNING_BYTES = 8192
-_TRACK = re.compile(rb"(\d+\.\d{6}\t\d+\.\d{6}\t[^\t\n]+ (0\.\d\d|1\.00)\n)*[^\n]*")
 
 
 def write_results(
@@ -97,57 +98,34 @@ def write_results(
     text = FORMATS[format](results)
     if keep_corrected and format in _CORRECTABLE:
         text = "".join(text)
-        check_not_corrected(format, target, text)
+        check_replaceable(format, target, text)
     return write_text(target, text)
 
 
-def check_replaceable(kind: str, target: Target) -> None:
-    """Raise OutputError if a file is already there that popclass cannot have written, so that nothing is lost.
+def check_replaceable(kind: str, target: Target, text: str | None = None) -> None:
+    """Raise OutputError if a file is there already that is not of popclass, or may hold corrected labels.
 
     Parameters
     ----------
     kind : str
-        What is to be written: a key of `FORMATS`, `FEATURES` or `PAGE`. Label tracks and selection tables, which may be
-        corrected, are checked by `check_not_corrected`.
+        What is to be written: a key of `FORMATS`, `FEATURES` or `PAGE`.
     target : path or "-"
+    text : str, optional
+        For a label track or selection table: the new content, from which the old must not differ. Without it, before
+        the work, the old content must be something that popclass can have written.
     """
     path, shown = Path(target), one_line(os.fspath(target))
-    if kind not in _BEGINNINGS or os.fspath(target) == STDOUT or not path.is_file():
+    if os.fspath(target) == STDOUT or not path.is_file():
         return
     try:
         with path.open("rb") as file:
-            content = file.read(_BEGINNING_BYTES)
+            content = file.read(-1 if kind in _CORRECTABLE else _BEGINNING_BYTES)
     except OSError as error:
         raise OutputError(f"{shown} cannot be read to see what it is: {error.strerror}") from error
-    if content and not _BEGINNINGS[kind].match(content):
-        what = f"a {kind}" if kind in (PAGE, "table") else f"the {kind}"
-        raise OutputError(f"{shown} exists already and is not {what} of popclass; choose another name, or move it away")
-
-
-def check_not_corrected(format: str, target: Target, text: str | None = None) -> None:
-    """Raise OutputError if a label track or selection table may hold corrected labels; other formats never do.
-
-    Parameters
-    ----------
-    format : str
-        A key of `FORMATS`.
-    target : path or "-"
-    text : str, optional
-        The new content, from which the old must not differ. Without it, before the work, the old content must be
-        something that popclass can have written.
-    """
-    path, shown = Path(target), one_line(os.fspath(target))
-    if format not in _CORRECTABLE or os.fspath(target) == STDOUT or not path.is_file():
-        return
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise OutputError(f"{shown} cannot be read to see whether it was corrected: {error.strerror}") from error
-    if text is not None:
-        written = content == visible(text).encode()
-    elif format == "audacity":
-        written = _TRACK.fullmatch(content) is not None
+    if text is None:
+        written = (_CORRECTABLE | _BEGINNINGS)[kind].match(content) is not None
     else:
-        written = content.startswith("".join(raven([])).encode())
+        written = content == visible(text).encode()
     if not written:
-        raise OutputError(f"{shown} exists already and may hold corrected labels; choose another name, or move it away")
+        why = " and may hold corrected labels" if kind in _CORRECTABLE else ", and popclass did not write it"
+        raise OutputError(f"{shown} exists already{why}; choose another name, or move it away")

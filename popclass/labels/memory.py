@@ -13,7 +13,7 @@ from unicodedata import normalize
 import numpy as np
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import check_text
+from popclass.formats.read_csv import check_text
 from popclass.labels.records import Labels, Note
 from popclass.labels.table import COLUMNS, Rows, check_columns, recording_of, spelling
 from popclass.labels.validation import validated

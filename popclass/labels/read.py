@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from popclass.audio.decode import holds_audio
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import WORKBOOK, read_columns
+from popclass.formats.read_csv import WORKBOOK, read_columns
 from popclass.labels.records import UNSURE, LabelledRecording, Labels, Note, read_name
 from popclass.labels.sidecar import (
     Sidecars,

@@ -21,7 +21,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from popclass.errors import LabelError, UsageError
-from popclass.formats.csv_io import EMPTY_CELLS, check_text, encoding_fault, is_result, read_columns
+from popclass.formats.csv_io import is_result
+from popclass.formats.read_csv import EMPTY_CELLS, check_text, encoding_fault, read_columns
 from popclass.formats.text import number, shortened
 from popclass.labels.records import LabelledRecording, LabelRow, Labels, Note, read_name
 from popclass.labels.validation import validated

@@ -15,7 +15,8 @@ from pathlib import Path, PurePath
 from typing import TypeVar
 
 from popclass.errors import LabelError, OutputError
-from popclass.formats.csv_io import EMPTY_CELLS, csv_line, plain_path
+from popclass.formats.csv_io import csv_line, plain_path
+from popclass.formats.read_csv import EMPTY_CELLS
 from popclass.formats.tracks import RAVEN_STANDARD, VIEW, audacity_line, raven_line, single_field
 from popclass.labels.records import LabelledRecording, Labels
 from popclass.labels.table import COLUMNS, TABLE

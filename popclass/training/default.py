@@ -56,7 +56,7 @@ ECHO_S = 0.120  # after a labelled sound, an event without a label belongs to it
 LEAD_S = {SNAPPING: 0.250}  # before a snap, for the rub that leads to it
 UNKNOWN = ""
 MOST_OF_A_KIND = 10  # events of one kind from one recording: the hundred crackles of a fire are nearly the same
-OTHER_SHARE = 0.79  # of the training events; the least with at most one false joint label a minute (models/real.json)
+OTHER_SHARE = 0.79  # of the training events; the least tried with at most one false joint label a minute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,7 +115,7 @@ def test_classify_foreign_file(run, recording, model, tmp_path, monkeypatch, nam
     target = tmp_path / name
     command = ["features", recording, "-o"] if options == ("features",) else ["classify", recording, *options]
     target.write_text(content)
-    assert_refused(run(*command, target), f"{name} exists already and is not", "of popclass; choose another name")
+    assert_refused(run(*command, target), f"{name} exists already, and popclass did not write it; choose another name")
     assert target.read_text() == content
     target.write_text("")
     for _ in range(2):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from popclass.errors import LabelError, OutputError
-from popclass.formats.csv_io import EMPTY_CELLS
+from popclass.formats.read_csv import EMPTY_CELLS
 from popclass.formats.tracks import single_field
 from popclass.labels import LabelledRecording, LabelRow, Labels, read_labels, write_raven, write_table, write_tracks
 

@@ -173,7 +173,7 @@ def test_save_refuses(found, tmp_path):
     with pytest.raises(UsageError, match=r"end the name in one"):
         found.save(tmp_path / "page.txt")
     (tmp_path / "mine.html").write_text("<!doctype html><title>mine</title>")
-    with pytest.raises(OutputError, match=r"exists already and is not a page of popclass"):
+    with pytest.raises(OutputError, match=r"exists already, and popclass did not write it"):
         found.save(tmp_path / "mine.html")
     (tmp_path / "t.csv").write_text("mine")
     with pytest.raises(OutputError, match="may hold labels"):

@@ -15,7 +15,7 @@ from popclass.batch.manifest import notices, read_manifest, read_symptoms, summa
 from popclass.errors import LabelError, OutputError
 from popclass.formats.csv_io import RecordingRow, cell, csv_line, csv_rows, read_events_csv, recordings_csv
 from popclass.formats.tracks import read_audacity, read_raven
-from popclass.formats.write import check_not_corrected
+from popclass.formats.write import check_replaceable
 from popclass.info import RecordingInfo
 from popclass.labels import Labels, read_labels, write_raven, write_table, write_tracks
 from popclass.metadata import Metadata
@@ -98,10 +98,10 @@ def corrected(data: bytes) -> None:
     path.write_bytes(data)
     text = data.decode("utf-8", "replace")
     for format in ("audacity", "raven"):
-        early = twice(lambda format=format: check_not_corrected(format, path), OutputError)
-        late = twice(lambda format=format: check_not_corrected(format, path, text), OutputError)
+        early = twice(lambda format=format: check_replaceable(format, path), OutputError)
+        late = twice(lambda format=format: check_replaceable(format, path, text), OutputError)
         check(isinstance(late, Refused) == (text.encode() != data), "what differs is replaced, or what is equal is not")
-        other = attempt(lambda format=format: check_not_corrected(format, path, text + "x"), OutputError)
+        other = attempt(lambda format=format: check_replaceable(format, path, text + "x"), OutputError)
         check(isinstance(other, Refused), "a file that holds something else is replaced")
         check(early is None or isinstance(early, Refused), "an early answer that is none")
 
