@@ -122,7 +122,7 @@ def generated(seed: int, place: str) -> Scene:
         room="open" if on_skin else place,
         device=str(rng.choice(["flat", "phone", "webcam", "laptop"])),
         background=str(rng.choice(["white", "pink", "brown", "fan"])),
-        **{"processing": "none", "codec": "none", "sample_rate": RATE, "bits": 16},
+        **{"processing": "none", "codec": "none", "sample_rate": RATE, "bits": 16, "channels": 1},
     )
     thrusts, sounds = plan(rng), []
     for level, pops in thrusts:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from popclass.audio.recording import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from popclass.detection import candidates
-from popclass.detection.artifacts import is_pre_echo, is_step
+from popclass.detection.artifacts import REMEMBERED_S, is_hum, is_pre_echo, is_step
 from popclass.detection.bands import BandSplitter, Floats
 from popclass.detection.candidates import Onset
 from popclass.detection.search import CONTEXT, UNDECIDED, OnsetSearch, Windows
@@ -91,7 +91,8 @@ class Detector:
         self._backgrounds = np.zeros((2, bands, 0, channels), np.float32)
         self._frames = 0  # frames that can be used to decide
         self._decided = 0  # frames decided
-        self._onsets: list[Onset] = []
+        self._onsets: list[Onset] = []  # not yet complete
+        self._earlier: list[int] = []  # samples of complete onsets, sounds or not, to which a hum is compared
 
     def feed(self, block: Floats) -> list[Sound]:
         """Process the next samples.
@@ -163,7 +164,8 @@ class Detector:
         sounds = make_sounds(ready, self._samples, self._samples_start, *held, self.sample_rate)
         # delete the samples that no later clip can need
         needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
-        keep = max(needed - round(BEFORE_S * self.sample_rate) - 2 * UNDECIDED * self.frame, self._samples_start)
+        before = round((BEFORE_S + REMEMBERED_S) * self.sample_rate) + 2 * UNDECIDED * self.frame
+        keep = max(needed - before, self._samples_start)
         keep -= keep % self.frame
         self._samples = self._samples[:, keep - self._samples_start :].copy()
         self._samples_start = keep
@@ -229,13 +231,25 @@ class Detector:
     def _complete(self, *, last: bool) -> list[tuple[Onset, int | None]]:
         """Return the onsets whose clip and following onset are known, and the sample of the latter."""
         onsets = candidates.merge_close(self._onsets, self._separation)
+        places = [*self._earlier, *(onset.sample for onset in onsets)]
+        done = len(self._earlier)
+        sounds = [each for index, each in enumerate(onsets) if not self._is_hum(each, places[: done + index])]
         ready = len(onsets) if last else sum(onset.sample < self.settled for onset in onsets)
-        kept = [
-            onset for index, onset in enumerate(onsets[:ready]) if not self._is_artifact(onset, onsets[index + 1 :])
-        ]
         self._onsets = onsets[ready:]
-        following = [onset.sample for onset in (*kept[1:], *self._onsets[:1])] + [None]
+        oldest = self.settled - round(REMEMBERED_S * self.sample_rate)
+        self._earlier = [each for each in places[: done + ready] if each >= oldest]
+        complete = len(sounds) if last else sum(sound.sample < self.settled for sound in sounds)
+        kept = [
+            sound for index, sound in enumerate(sounds[:complete]) if not self._is_artifact(sound, sounds[index + 1 :])
+        ]
+        following = [sound.sample for sound in (*kept[1:], *sounds[complete : complete + 1])] + [None]
         return list(zip(kept, following, strict=False))
+
+    def _is_hum(self, onset: Onset, earlier: list[int]) -> bool:
+        """Return True for an onset that is a pulse of a hum."""
+        start = self._samples_start
+        places = [each - start for each in earlier]
+        return is_hum(self._samples, onset.sample - start, onset.channel, places, self.sample_rate)
 
     def _is_artifact(self, onset: Onset, later: list[Onset]) -> bool:
         """Return True for an onset that is no sound: the pre-echo of a later one, or a step after digital silence."""
