@@ -58,6 +58,7 @@ class Scene:
     samples: np.ndarray
     rate: int
     thrusts: list[list[Pop]]
+    sensor: str = ""  # of the generator
 
     @property
     def pops(self) -> list[Pop]:
@@ -134,7 +135,8 @@ def generated(seed: int, place: str) -> Scene:
     recorder.set_level([sound.level_db for sound in sounds])
     recording = recorder.record(datetime(2024, 1, 1, tzinfo=UTC), sounds[-1].time_s + 1, sounds)
     onsets = iter(label.start_s for label in recording.labels)
-    return Scene(recording.samples, RATE, [[replace(pop, onset_s=next(onsets)) for pop in pops] for _, pops in thrusts])
+    placed = [[replace(pop, onset_s=next(onsets)) for pop in pops] for _, pops in thrusts]
+    return Scene(recording.samples, RATE, placed, settings.sensor)
 
 
 def mixed(seed: int, decay_s: float | None) -> Scene:

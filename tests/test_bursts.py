@@ -66,6 +66,14 @@ def test_count_cavitations_unknown_class():
     assert count_cavitations([event(0, 1, "a")], ("a", "b")) == Cavitations(None, None, None)
 
 
+def test_count_cavitations_of_several_bursts():
+    events = [event(0.05 * i, 1, "cavitation", 0.8) for i in range(8)]
+    one, several = (count_cavitations(events, CLASSES, bursts=number) for number in (1, 2))
+    assert several.expected == one.expected
+    assert several.low < one.low
+    assert several.high >= one.high
+
+
 def test_find_bursts():
     events = [
         *(event(0.0, 1, OTHER, 0.1), event(1.0, 2, "cavitation", 0.9), event(1.03, 2, OTHER, 0.4)),

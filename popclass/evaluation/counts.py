@@ -135,7 +135,7 @@ def count_recordings(complete: Sequence[tuple[LabelledRecording, RecordingResult
         matched = list(match_bursts(series(onsets), result.bursts))
         for times, rows in matched:
             own = in_bursts(events, rows)
-            number = count_cavitations(own, result.classes)
+            number = count_cavitations(own, result.classes, bursts=len(rows))
             bursts.append(Count(BURST, recording, len(times), number, _named(own), float(times[0]), len(rows)))
         taken = {row.burst for _, rows in matched for row in rows}
         elsewhere += [row for row in result.bursts if row.burst not in taken]
@@ -143,8 +143,8 @@ def count_recordings(complete: Sequence[tuple[LabelledRecording, RecordingResult
     for own_counts in members.values():
         wholes = [whole for whole, _ in own_counts]
         events = [event for _, some in own_counts for event in some]
-        number = count_cavitations(events, (CAVITATION,))
         true, rows_all = sum(whole.true for whole in wholes), sum(whole.rows for whole in wholes)
+        number = count_cavitations(events, (CAVITATION,), bursts=rows_all)
         subjects.append(Count(SUBJECT, wholes[0].recording, true, number, _named(events), rows=rows_all))
     return Counted((*recordings, *bursts, *subjects), tuple(elsewhere))
 
