@@ -9,10 +9,10 @@ follow the Poisson-binomial distribution. It is wider, for two reasons.
 - The detector misses pops, mostly quiet ones or those within a few milliseconds of another. Every cavitation may hide
   another one, with probability `MISSED`.
 
-The constants were measured by `python benchmarks/counts.py --measure` on generated thrusts: the detector missed 0.3 % of
-1,381 pops; with a shared error of 1.0 the bounds held 90 % of the true numbers of thrusts, and with 2.25 those of 85 % of
-the recordings near the body. Without the option the benchmark shows how often they hold on other thrusts. A new detector
-or default model needs a new measurement.
+The constants were measured by `python benchmarks/counts.py --measure` on generated thrusts: the detector missed 0.3 %
+of 1,381 pops; with a shared error of 1.0 the bounds held 90 % of the true numbers of thrusts, and with 2.25 those of
+85 % of the recordings near the body. Without the option the benchmark shows how often they hold on other thrusts. A
+new detector or default model needs a new measurement.
 """
 
 from __future__ import annotations

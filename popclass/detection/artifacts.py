@@ -18,7 +18,7 @@ SILENCE_S, AFTER_SILENCE_S = 0.005, 0.060  # digital silence, and how long noise
 STEP_GAIN = 10.0  # of a sound over the noise that follows it, in power
 COMPARED_S, FOLLOWING_S = 0.010, 0.160  # window of a level, and stretch after an onset
 LONGEST_PERIOD_S = 0.045  # of a hum: 22 Hz; mains and motors are faster, repeated movements slower
-REMEMBERED_S = 0.250  # for which its pulses may be masked by a louder sound
+REMEMBERED_S, MOST_PULSES = 0.250, 16  # for which, and with how many, a pulse is compared: a click masks some of them
 EVEN = 0.12  # most by which the next pulse misses a multiple of the period, as a share of it
 SIMILAR, SAME_LEVEL = 0.9, 2.0  # least correlation of two pulses of a hum, and the largest ratio of their energies
 PULSE_S, LEAD_S, SHIFT_S = 0.008, 0.001, 0.0005  # of a pulse: length, time before its onset, and error of the onset
@@ -76,7 +76,7 @@ def is_hum(samples: Floats, at: int, channel: int, earlier: Sequence[int], sampl
     earlier : sequence of int
         Onsets before it in order, those that are not sounds included.
     """
-    near = [onset for onset in earlier if at - onset <= REMEMBERED_S * sample_rate]
+    near = [onset for onset in earlier[-MOST_PULSES:] if at - onset <= REMEMBERED_S * sample_rate]
     even = [
         pair
         for pair in combinations(near, 2)
