@@ -5,23 +5,29 @@ Positions are samples of the stretch that is passed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from itertools import chain, combinations
+from functools import lru_cache
 
 import numpy as np
 
 from popclass.detection.bands import Floats
+from popclass.detection.candidates import excerpts
 
 PRE_ECHO_S, PRE_ECHO_GAIN = 0.010, 0.1  # a tenth of the amplitude (-20 dB) just before a click is a codec's pre-echo
 LONG_PRE_ECHO_S, LONG_PRE_ECHO_GAIN = 0.030, 0.03  # farther before it (-30 dB), where the codec is known to be lossy
 SILENCE_S, AFTER_SILENCE_S = 0.005, 0.060  # digital silence, and how long noise that begins after it is not an event
 STEP_GAIN = 10.0  # of a sound over the noise that follows it, in power
 COMPARED_S, FOLLOWING_S = 0.010, 0.160  # window of a level, and stretch after an onset
-LONGEST_PERIOD_S = 0.045  # of a hum: 22 Hz; mains and motors are faster, repeated movements slower
-REMEMBERED_S, MOST_PULSES = 0.250, 16  # for which, and with how many, a pulse is compared: a click masks some of them
-EVEN = 0.12  # most by which the next pulse misses a multiple of the period, as a share of it
-SIMILAR, SAME_LEVEL = 0.9, 2.0  # least correlation of two pulses of a hum, and the largest ratio of their energies
-PULSE_S, LEAD_S, SHIFT_S = 0.008, 0.001, 0.0005  # of a pulse: length, time before its onset, and error of the onset
+SHORTEST_PERIOD_S, LONGEST_PERIOD_S = 0.005, 0.045  # of a hum: 22-200 Hz, as of mains and motors
+PERIODS, ENOUGH = 8, 6  # earlier periods that are searched for the pulse of a hum, and those that must hold it
+FEWEST_ONSETS = 3  # within that stretch; not every pulse need be an onset
+HUM_S = (PERIODS + 1) * LONGEST_PERIOD_S  # stretch before an onset that is searched
+UNEVEN = 0.12  # most by which a period differs from the one after it, as a share
+SIMILAR, SAME_LEVEL = 0.8, 3.0  # least correlation of two pulses of a hum, and the largest ratio of their energies
+PULSE_S, LEAD_S = 0.008, 0.001  # length of a pulse, and the part of it before its onset
+HUM_RATE = 24_000  # least rate in hertz at which pulses are compared: lower ones shift a ring of 3 kHz too much
+ONSET_ERROR = 12  # samples at that rate
 
 
 def is_pre_echo(samples: Floats, at: int, later: Sequence[tuple[int, int]], sample_rate: int, *, lossy: bool) -> bool:
@@ -67,36 +73,68 @@ def is_step(samples: Floats, at: int, channel: int, sample_rate: int) -> bool:
 
 
 def is_hum(samples: Floats, at: int, channel: int, earlier: Sequence[int], sample_rate: int) -> bool:
-    """Return True for a pulse that is at least the third of its kind at equal intervals: hum, buzz, a motor, a creak.
+    """Return True for a pulse of a hum, a buzz or a motor: most of eight periods before it hold the same pulse.
+
+    The pops of a thrust are fewer and less even, and repeated movements are slower.
 
     Parameters
     ----------
     samples, at, channel, sample_rate
         As above.
     earlier : sequence of int
-        Onsets before it in order, those that are not sounds included.
+        Onsets before it in order, those that are not sounds included. The period is the time since one of the last
+        three, or a whole fraction of it.
     """
-    near = [onset for onset in earlier[-MOST_PULSES:] if at - onset <= REMEMBERED_S * sample_rate]
-    even = [
-        pair
-        for pair in combinations(near, 2)
-        if (period := pair[1] - pair[0]) <= LONGEST_PERIOD_S * sample_rate
-        and abs(at - pair[1] - max(round((at - pair[1]) / period), 1) * period) <= EVEN * period
-    ]
-    compared = {onset: _similar(samples[channel], at, onset, sample_rate) for onset in {*chain(*even)}}
-    return any(compared[first] and compared[second] for first, second in even)
+    near = [at - onset for onset in earlier if at - onset <= HUM_S * sample_rate]
+    if len(near) < FEWEST_ONSETS:
+        return False
+    shortest, longest = SHORTEST_PERIOD_S * sample_rate, LONGEST_PERIOD_S * sample_rate
+    possible = (since / parts for since in near[-3:] for parts in range(1, PERIODS + 1))
+    periods = [each for each in possible if shortest <= each <= longest and _multiples(near[-6:], each) >= 2]
+    if not periods:
+        return False
+    step = max(sample_rate // HUM_RATE, 1)
+    lead, size = (round(seconds * sample_rate / step) for seconds in (LEAD_S, PULSE_S))
+    begin = max(at - round(HUM_S * sample_rate), 0)
+    stretch = samples[channel, begin : at + size * step]
+    signal = stretch[: len(stretch) // step * step].reshape(-1, step).sum(axis=1)
+    first = (at - begin) // step - lead
+    return any(_repeats(signal[: first + size], first, each / step) for each in periods)
 
 
-def _similar(signal: Floats, at: int, other: int, sample_rate: int) -> bool:
-    """Return True for two onsets whose sounds have nearly the same waveform and level, of either polarity."""
-    lead, shift, size = (round(seconds * sample_rate) for seconds in (LEAD_S, SHIFT_S, PULSE_S))
-    if other - lead < shift:
-        return False
-    pulse = signal[at - lead : at - lead + size].astype(np.float64)  # shorter at the end of a recording
-    wide = signal[other - lead - shift : other - lead + shift + len(pulse)].astype(np.float64)
-    wide, pulse = wide - wide.mean(), pulse - pulse.mean()
-    there = wide[shift : shift + len(pulse)]
-    energies = float(pulse @ pulse), float(there @ there)
-    if max(energies) > SAME_LEVEL * min(energies):
-        return False
-    return bool(np.abs(np.correlate(wide, pulse)).max() > SIMILAR * np.sqrt(energies[0] * energies[1]))
+def _multiples(intervals: Sequence[int], period: float) -> int:
+    """Return how many intervals are multiples of a period."""
+    return sum(abs(each / period - round(each / period)) <= UNEVEN for each in intervals)
+
+
+@lru_cache
+def _parabolas(size: int) -> Floats:
+    """Return orthonormal columns that span the parabolas of a number of samples."""
+    return np.asarray(np.linalg.qr(np.vander(np.linspace(-1, 1, size), 3))[0], np.float32)
+
+
+def _repeats(signal: Floats, first: int, period: float) -> bool:
+    """Return True if enough of the periods before a sample hold the pulse from there to the end of the signal.
+
+    Pulses are compared up to a parabola: rumble under different ones would make them similar. The nearest period must
+    hold the pulse, and there only an onset's error is allowed for: most other sounds are rejected there.
+    """
+    size, reach, missing = len(signal) - first, ONSET_ERROR, PERIODS - ENOUGH
+    pulse = signal[first:] - _parabolas(size) @ (_parabolas(size).T @ signal[first:])
+    own, place = float(pulse @ pulse), float(first)
+    for number in range(PERIODS):
+        place -= period
+        low = round(place) - reach
+        if low < 0:
+            return False
+        others = excerpts(signal[None], np.zeros(2 * reach + 1, np.intp), np.arange(low, low + 2 * reach + 1), size)
+        parabolic = others @ _parabolas(size)
+        energy = np.einsum("ij,ij->i", others, others) - np.einsum("ij,ij->i", parabolic, parabolic)
+        match = others @ pulse / np.sqrt(np.maximum(energy, 1e-30))
+        best = int(match.argmax())
+        if match[best] > SIMILAR * math.sqrt(own) and own <= SAME_LEVEL * energy[best] <= SAME_LEVEL**2 * own:
+            place = float(low + best)
+        elif not number or (missing := missing - 1) < 0:
+            return False
+        reach = math.ceil(UNEVEN * period)
+    return True

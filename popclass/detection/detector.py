@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from popclass.audio.recording import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from popclass.detection import candidates
-from popclass.detection.artifacts import REMEMBERED_S, is_hum, is_pre_echo, is_step
+from popclass.detection.artifacts import HUM_S, is_hum, is_pre_echo, is_step
 from popclass.detection.bands import BandSplitter, Floats
 from popclass.detection.candidates import Onset
 from popclass.detection.search import CONTEXT, UNDECIDED, OnsetSearch, Windows
@@ -164,7 +164,7 @@ class Detector:
         sounds = make_sounds(ready, self._samples, self._samples_start, *held, self.sample_rate)
         # delete the samples that no later clip can need
         needed = min([self._decided * self.frame, *(onset.sample for onset in self._onsets)])
-        before = round((BEFORE_S + REMEMBERED_S) * self.sample_rate) + 2 * UNDECIDED * self.frame
+        before = round((BEFORE_S + HUM_S) * self.sample_rate) + 2 * UNDECIDED * self.frame
         keep = max(needed - before, self._samples_start)
         keep -= keep % self.frame
         self._samples = self._samples[:, keep - self._samples_start :].copy()
@@ -236,7 +236,7 @@ class Detector:
         sounds = [each for index, each in enumerate(onsets) if not self._is_hum(each, places[: done + index])]
         ready = len(onsets) if last else sum(onset.sample < self.settled for onset in onsets)
         self._onsets = onsets[ready:]
-        oldest = self.settled - round(REMEMBERED_S * self.sample_rate)
+        oldest = self.settled - round(HUM_S * self.sample_rate)
         self._earlier = [each for each in places[: done + ready] if each >= oldest]
         complete = len(sounds) if last else sum(sound.sample < self.settled for sound in sounds)
         kept = [

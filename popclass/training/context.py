@@ -30,7 +30,7 @@ Whole = NDArray[np.int64]
 
 SHRINKAGE = 20.0  # of the squared standardized weights, in nats
 UNITS = 32  # hidden
-STEPS = 600
+STEPS = 200
 EXCERPT_S = (1.0, 20.0)  # duration of excerpts, log-uniform: from a clip of one sound to a short recording
 WORKERS = 2  # threads; the result does not depend on how many
 
