@@ -31,6 +31,7 @@ Whole = NDArray[np.int64]
 SHRINKAGE = 20.0  # of the squared standardized weights, in nats
 UNITS = 32  # hidden
 STEPS = 200
+NETWORKS = 4  # whose log-odds are averaged: those of one depend on where its optimization begins
 EXCERPT_S = (1.0, 20.0)  # duration of excerpts, log-uniform: from a clip of one sound to a short recording
 WORKERS = 2  # threads; the result does not depend on how many
 
@@ -150,7 +151,8 @@ def learn_context(
             for measures in (features, in_excerpts)
             for at, c in chosen
         ]
-        return fit_context_weights(*map(np.concatenate, zip(*columns, strict=True)), seed=seed)
+        table = [*map(np.concatenate, zip(*columns, strict=True))]
+        return average([fit_context_weights(*table, seed=seed + number) for number in range(NETWORKS)])
 
     folds = sorted({view.fold for view in views})
     found = Parallel(n_jobs=WORKERS, prefer="threads")(delayed(learn)(fold) for fold in (*folds, None))
@@ -219,6 +221,24 @@ def fit_context_weights(acoustic: Array, features: Array, y: Whole, *, seed: int
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "maxfun": 2 * STEPS})
     linear, inner, alone, bias, outer = split(found.x)
     return ContextWeights(linear / scale[:, None], inner / scale[:, None], alone, bias, outer)
+
+
+def average(weights: Sequence[ContextWeights]) -> ContextWeights:
+    """Return weights with the units of all, which add the mean of their log-odds.
+
+    Examples
+    --------
+    >>> one, two = (ContextWeights.of_weights(np.full((4, 3), value)) for value in (1.0, 2.0))
+    >>> average([one, two]).linear[0]
+    array([1.5, 1.5, 1.5])
+    """
+    return ContextWeights(
+        linear=np.mean([each.linear for each in weights], axis=0),
+        inner=np.hstack([each.inner for each in weights]),
+        sound=np.hstack([each.sound for each in weights]),
+        bias=np.concatenate([each.bias for each in weights]),
+        outer=np.vstack([each.outer for each in weights]) / len(weights),
+    )
 
 
 def inherit_context(base: Model | None, classes: Names) -> tuple[dict[str, Any] | None, list[str]]:

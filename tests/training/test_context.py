@@ -11,6 +11,7 @@ from popclass.model.model import Model
 from popclass.training import context as context_module
 from popclass.training.context import (
     ContextSamples,
+    average,
     fit_context_weights,
     inherit_context,
     learn_context,
@@ -74,6 +75,15 @@ def even_views(fold):
         n = len(events)
         views.append(View(k, events, np.full((n, 3), 1 / 3), np.zeros(n), np.zeros(n, dtype=bool)))
     return views
+
+
+def test_average():
+    rng = np.random.default_rng(8)
+    shapes = (3, 2), (3, 4), (2, 4), (4,), (4, 2)
+    weights = [ContextWeights(*(rng.normal(size=shape) for shape in shapes)) for _ in range(3)]
+    acoustic, measures = rng.dirichlet([1, 1], 20), rng.normal(size=(20, 3))
+    mean = np.mean([each.log_odds(acoustic, measures) for each in weights], axis=0)
+    np.testing.assert_allclose(average(weights).log_odds(acoustic, measures), mean)
 
 
 def test_learn_context_repetition():
