@@ -22,14 +22,15 @@ import numpy as np
 from measure import Bounds
 from thrusts import ROOMS, SKIN, generated
 
-from popclass.bursts import count, in_bursts
+from popclass import bursts
+from popclass.bursts import count_cavitations, in_bursts
 from popclass.evaluation.counts import overlaps, series
 from popclass.metadata import Metadata
 from popclass.metrics.agreement import concordance
 from popclass.model.model import Model
 from popclass.pipeline import analyze
 from popclass.postprocess import postprocess
-from popclass.results import RecordingResult
+from popclass.results import Burst, Cavitations, Event, RecordingResult
 from popclass.schema import CAVITATION, ESTIMATE, FROM_MODEL
 from popclass.synthesis import Session, session_of
 from popclass.synthesis.recorder import GeneratedRecording
@@ -46,13 +47,13 @@ SEEDS = {False: 1700, True: 2700}  # of the scenes that are checked, and of thos
 
 @dataclass(frozen=True, slots=True)
 class Thrust:
-    """A thrust: its place, true number of pops, number found, and the number and posteriors of its bursts."""
+    """A thrust: its place, true number of pops, number found, and the rows that count it with their events."""
 
     place: str
     pops: int
     found: int
-    bursts: int
-    posterior: np.ndarray
+    bursts: list[Burst]
+    events: list[Event]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -97,26 +98,29 @@ def thrusts_of(place: str, result: RecordingResult, onsets_of: Sequence[np.ndarr
     """Yield the thrusts of a recording, given the onsets of each."""
     onsets = np.array([event.start_s for event in result.events])
     for pops in onsets_of:
-        own = {burst.burst for burst in result.bursts if overlaps(burst, pops)}
-        posterior = [event.posteriors[CAVITATION] for event in result.events if event.burst in own]
+        own = [burst for burst in result.bursts if overlaps(burst, pops)]
         found = sum(bool((np.abs(onsets - pop) < NEAR_S).any()) for pop in pops)
-        yield Thrust(place, len(pops), found, len(own), np.array(posterior))
+        yield Thrust(place, len(pops), found, own, in_bursts(result.events, own))
 
 
-def covered(thrusts: Sequence[Thrust], **constants: float) -> np.ndarray:
-    """Return which true numbers lie between the bounds."""
-    counts = [count(thrust.posterior, **constants) for thrust in thrusts]
+def covered(thrusts: Sequence[Thrust]) -> np.ndarray:
+    """Return which true numbers of thrusts lie between the bounds."""
+    counts = [counted(thrust) for thrust in thrusts]
     return np.array([one.low <= thrust.pops <= one.high for one, thrust in zip(counts, thrusts, strict=True)])
 
 
-def held(recordings: Sequence[Recording], **constants: float) -> np.ndarray:
+def counted(thrust: Thrust) -> Cavitations:
+    """Return the number of cavitations in a thrust."""
+    return count_cavitations(thrust.events, (CAVITATION,), thrust.bursts)
+
+
+def held(recordings: Sequence[Recording]) -> np.ndarray:
     """Return which true numbers of recordings with a row lie between the bounds."""
     inside = []
     for _, result, onsets_of in recordings:
         if result.bursts:
-            posterior = [event.posteriors[CAVITATION] for event in in_bursts(result.events, result.bursts)]
-            one = count(posterior, **constants) if constants else result.cavitations
-            inside.append(one.low <= sum(map(len, onsets_of)) <= one.high)
+            number = count_cavitations(in_bursts(result.events, result.bursts), (CAVITATION,), result.bursts)
+            inside.append(number.low <= sum(map(len, onsets_of)) <= number.high)
     return np.array(inside)
 
 
@@ -147,7 +151,7 @@ def report(recordings: Sequence[Recording], thrusts: Sequence[Thrust]) -> int:
 def line(place: str, thrusts: Sequence[Thrust], recordings: np.ndarray) -> str:
     """Return a line of the table."""
     truth = np.array([thrust.pops for thrust in thrusts])
-    counts = [count(thrust.posterior) for thrust in thrusts]
+    counts = [counted(thrust) for thrust in thrusts]
     expected = np.array([one.expected for one in counts])
     with_row = [thrust for thrust in thrusts if thrust.bursts]
     found = sum(thrust.found for thrust in thrusts) / truth.sum()
@@ -156,8 +160,13 @@ def line(place: str, thrusts: Sequence[Thrust], recordings: np.ndarray) -> str:
     return (
         f"{place:11s} {len(thrusts):7d} {truth.mean():6.2f} {found:6.3f} {1 - len(with_row) / len(thrusts):8.3f} "
         f"{expected.mean():10.2f} {(expected - truth).mean():6.2f} {np.nan if agreement is None else agreement:8.3f} "
-        f"{covered(with_row).mean():6.3f} {covered(thrusts).mean():5.3f} {recordings.mean():10.3f} {width:7.2f}"
+        f"{share(covered(with_row)):6.3f} {share(covered(thrusts)):5.3f} {share(recordings):10.3f} {width:7.2f}"
     )
+
+
+def share(flags: np.ndarray) -> float:
+    """Return the share of True, NaN of nothing."""
+    return float(flags.mean()) if len(flags) else float("nan")
 
 
 def measure(recordings: Sequence[Recording], thrusts: Sequence[Thrust]) -> int:
@@ -169,14 +178,14 @@ def measure(recordings: Sequence[Recording], thrusts: Sequence[Thrust]) -> int:
         f"MISSED                   {missed:.3f}   {pops - found} of {pops} pops of {len(with_row)} thrusts with a row"
     )
     near = [each for each in recordings if FAR not in each[0]]
-    shares = {
-        ("SHARED_ERROR", LEVEL): lambda value: covered(with_row, shared_error=value, missed=missed).mean(),
-        ("SHARED_ERROR_OF_SEVERAL", LEAST): lambda value: held(near, shared_error=value, missed=missed).mean(),
-    }
-    for (name, enough), share in shares.items():
+    for name, enough, cover in (
+        ("SHARED_ERROR", LEVEL, lambda: covered(with_row)),
+        ("SHARED_ERROR_OF_SEVERAL", LEAST, lambda: held(near)),
+    ):
         for value in SHARED_ERRORS:
-            print(f"{name:24s} {value:.2f}    covers {share(value):.3f}")
-            if share(value) >= enough:
+            setattr(bursts, name, value)
+            print(f"{name:24s} {value:.2f}    covers {cover().mean():.3f}")
+            if cover().mean() >= enough:
                 break
     return 0
 

@@ -5,7 +5,8 @@ follow the Poisson-binomial distribution. It is wider, for two reasons.
 
 - Events of one recording share their sensor, room and joint, so the classifier errs in all of them alike. The log-odds
   of all events are therefore shifted by one normal variable of standard deviation `SHARED_ERROR`, or
-  `SHARED_ERROR_OF_SEVERAL` for the events of several bursts, where an error of the same size is a larger number.
+  `SHARED_ERROR_OF_SEVERAL` for the events of several bursts with cavitations, where an error of the same size is a
+  larger number.
 - The detector misses pops, mostly quiet ones or those within a few milliseconds of another. Every cavitation may hide
   another one, with probability `MISSED`.
 
@@ -33,6 +34,7 @@ Array = NDArray[np.float64]
 LEVEL = 0.90
 SHARED_ERROR, SHARED_ERROR_OF_SEVERAL = 1.0, 2.25
 MISSED = 0.003
+LIKELY = 0.5  # expected cavitations in a burst that counts as one with cavitations
 PLACES = 2  # decimals of an expected number
 _MANY = 1000  # events for which the shifts are taken one by one, since memory is bounded
 # the normal variable in steps; numpy.polynomial has better ones, but is slow to import
@@ -70,12 +72,25 @@ def in_bursts(events: Iterable[Event], bursts: Iterable[Burst]) -> list[Event]:
     return [event for event in events if event.burst in numbers]
 
 
-def count_cavitations(events: Iterable[Event], classes: Sequence[str], *, bursts: int = 1) -> Cavitations:
-    """Return the number of cavitations among the events of some bursts with its bounds; see `count`."""
+def count_cavitations(events: Iterable[Event], classes: Sequence[str], rows: Sequence[Burst] = ()) -> Cavitations:
+    """Return the number of cavitations among some events with its bounds; see `count`.
+
+    Parameters
+    ----------
+    events : iterable of Event
+    classes : sequence of str
+    rows : sequence of Burst
+        Their bursts; may be left out for a single one.
+    """
     if CAVITATION not in classes:
         return Cavitations()
-    shared_error = SHARED_ERROR_OF_SEVERAL if bursts > 1 else SHARED_ERROR
-    return count([event.posteriors[CAVITATION] for event in events], shared_error=shared_error)
+    error = SHARED_ERROR_OF_SEVERAL if are_several(rows) else SHARED_ERROR
+    return count([event.posteriors[CAVITATION] for event in events], shared_error=error)
+
+
+def are_several(rows: Iterable[Burst]) -> bool:
+    """Return True if more than one of some bursts is likely to hold a cavitation."""
+    return sum((row.expected_cavitations or 0.0) >= LIKELY for row in rows) > 1
 
 
 def count(posterior: ArrayLike, *, shared_error: float = SHARED_ERROR, missed: float = MISSED) -> Cavitations:

@@ -130,7 +130,7 @@ def postprocess(
             rows = zip(own.tolist(), analysis.events, analysis.acoustic, analysis.novelty, strict=True)
             events = tuple(labels.apply(at, event, model.classes, *sound) for at, event, *sound in rows)
             bursts = find_bursts(events, model.classes, partial(_needed, rules=rules))
-            number = count_cavitations(in_bursts(events, bursts), model.classes, bursts=len(bursts))
+            number = count_cavitations(in_bursts(events, bursts), model.classes, bursts)
             results[index] = RecordingResult(info, events, model.classes, needed, session, bursts, number)
     return [results[index] for index in range(len(analyses))]
 

@@ -45,7 +45,7 @@ def event(number: int, burst: int, seconds: float, label: str, p_label: float, *
 def counted(result: RecordingResult) -> RecordingResult:
     """Return the result with its bursts and its number of cavitations."""
     bursts = find_bursts(result.events, CLASSES, lambda own: sum(event.label == CAVITATION for event in own))
-    number = count_cavitations(in_bursts(result.events, bursts), CLASSES, bursts=len(bursts))
+    number = count_cavitations(in_bursts(result.events, bursts), CLASSES, bursts)
     return replace(result, bursts=bursts, cavitations=number)
 
 

@@ -67,11 +67,21 @@ def test_count_cavitations_unknown_class():
 
 
 def test_count_cavitations_of_several_bursts():
-    events = [event(0.05 * i, 1, "cavitation", 0.8) for i in range(8)]
-    one, several = (count_cavitations(events, CLASSES, bursts=number) for number in (1, 2))
+    events = [event(i + 0.05 * j, i, "cavitation", 0.8) for i in (1, 2) for j in range(4)]
+    rows = find_bursts(events, CLASSES, pops)
+    one, several = count_cavitations(events, CLASSES, rows[:1]), count_cavitations(events, CLASSES, rows)
     assert several.expected == one.expected
     assert several.low < one.low
     assert several.high >= one.high
+
+
+def test_count_cavitations_with_unlikely_bursts():
+    """A snap beside a thrust does not widen the bounds."""
+    thrust = [event(0.05 * j, 1, "cavitation", 0.8) for j in range(4)]
+    events = [*thrust, *(event(float(i), i, "snapping", 0.0005) for i in range(2, 9))]
+    rows = find_bursts(events, CLASSES, pops)
+    assert len(rows) == 8
+    assert count_cavitations(events, CLASSES, rows) == count_cavitations(thrust, CLASSES)
 
 
 def test_find_bursts():

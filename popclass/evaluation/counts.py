@@ -122,7 +122,7 @@ def match_bursts(thrusts: Sequence[Array], rows: Sequence[Burst]) -> Iterator[tu
 def count_recordings(complete: Sequence[tuple[LabelledRecording, RecordingResult]]) -> Counted:
     """Return the counts of completely labelled recordings, of their bursts and of their subjects."""
     recordings, bursts, elsewhere = list[Count](), list[Count](), list[Burst]()
-    members: dict[str, list[tuple[Count, list[Event]]]] = {}
+    members: dict[str, list[tuple[Count, list[Event], Sequence[Burst]]]] = {}
     for recording, result in complete:
         if CAVITATION not in result.classes:
             return Counted()
@@ -131,21 +131,21 @@ def count_recordings(complete: Sequence[tuple[LabelledRecording, RecordingResult
         whole = Count(RECORDING, recording, len(onsets), result.cavitations, _named(events), rows=len(result.bursts))
         recordings.append(whole)
         if recording.subject is not None:
-            members.setdefault(recording.subject, []).append((whole, events))
+            members.setdefault(recording.subject, []).append((whole, events, result.bursts))
         matched = list(match_bursts(series(onsets), result.bursts))
         for times, rows in matched:
             own = in_bursts(events, rows)
-            number = count_cavitations(own, result.classes, bursts=len(rows))
+            number = count_cavitations(own, result.classes, rows)
             bursts.append(Count(BURST, recording, len(times), number, _named(own), float(times[0]), len(rows)))
         taken = {row.burst for _, rows in matched for row in rows}
         elsewhere += [row for row in result.bursts if row.burst not in taken]
     subjects = []
     for own_counts in members.values():
-        wholes = [whole for whole, _ in own_counts]
-        events = [event for _, some in own_counts for event in some]
-        true, rows_all = sum(whole.true for whole in wholes), sum(whole.rows for whole in wholes)
-        number = count_cavitations(events, (CAVITATION,), bursts=rows_all)
-        subjects.append(Count(SUBJECT, wholes[0].recording, true, number, _named(events), rows=rows_all))
+        wholes = [whole for whole, _, _ in own_counts]
+        events = [event for _, some, _ in own_counts for event in some]
+        rows = [row for _, _, some in own_counts for row in some]
+        true, number = sum(whole.true for whole in wholes), count_cavitations(events, (CAVITATION,), rows)
+        subjects.append(Count(SUBJECT, wholes[0].recording, true, number, _named(events), rows=len(rows)))
     return Counted((*recordings, *bursts, *subjects), tuple(elsewhere))
 
 
