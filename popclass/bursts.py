@@ -13,7 +13,7 @@ follow the Poisson-binomial distribution. It is wider, for two reasons.
 The constants were measured by `python benchmarks/counts.py --measure` on generated thrusts: the detector missed 0.3 %
 of 1,355 pops; with a shared error of 1.0 the bounds held 91 % of the true numbers of thrusts, and with 2.25 those of
 80 % of the recordings near the body (87 % with estimated class frequencies); larger ones held hardly more. Without the
-option the benchmark shows how often they hold on other thrusts. A new detector or default model needs a new measurement.
+option the benchmark shows how often they hold on other thrusts. A new detector or default model needs new constants.
 """
 
 from __future__ import annotations
