@@ -150,6 +150,7 @@ def test_learn_context_excerpts(monkeypatch):
     )
     clip = np.arange(2)  # the first knock of the first session
     p = {}
+    monkeypatch.setattr(context_module, "NETWORKS", 1)  # for speed
     for excerpts in (context_module.EXCERPT_S, (1e6, 1e6)):
         monkeypatch.setattr(context_module, "EXCERPT_S", excerpts)
         context, _ = learn_context(samples, y, CLASSES, NAMES, even_views(recording % 4))
