@@ -37,7 +37,7 @@ from popclass.synthesis.recorder import GeneratedRecording
 
 Recording = tuple[str, RecordingResult, list[np.ndarray]]  # place, result, onsets of each thrust
 
-FAR = "far"
+FAR, SESSIONS = "far", "sessions"
 PLACES = (*(f"{room} {distance}" for room in ROOMS for distance in ("near", FAR)), "open", SKIN)
 NEAR_S = 0.010
 LEVEL, LEAST, MOST = 0.90, 0.85, 0.95
@@ -91,7 +91,7 @@ def of_session(session: Session, model: Model, class_frequencies: str) -> list[R
     analyses = [analyze(one.samples, model, sample_rate=settings.sample_rate) for one in each]
     metadata = [Metadata(site=settings.site, subject=session.subject, recorded_at=one.recorded_at) for one in each]
     results = postprocess(analyses, metadata, model, class_frequencies=class_frequencies)
-    return [("sessions", result, series_of(one)) for result, one in zip(results, each, strict=True)]
+    return [(SESSIONS, result, series_of(one)) for result, one in zip(results, each, strict=True)]
 
 
 def thrusts_of(place: str, result: RecordingResult, onsets_of: Sequence[np.ndarray]) -> Iterator[Thrust]:
@@ -128,10 +128,12 @@ def report(recordings: Sequence[Recording], thrusts: Sequence[Thrust]) -> int:
     """Print the table and the bounds."""
     print("place       thrusts   pops  found  without   expected   mean  concor-       coverage of       width")
     print("                      each           a row       each  error   dance   rows   all recordings")
-    for place in (*PLACES, "sessions", "all"):
-        own = [thrust for thrust in thrusts if place in (thrust.place, "all")]
+    far = [place for place in PLACES if FAR in place]
+    together = {"all near": set(PLACES).difference(far), "all far": far, "all": {*PLACES, SESSIONS}}
+    for name, places in {**{place: [place] for place in (*PLACES, SESSIONS)}, **together}.items():
+        own = [thrust for thrust in thrusts if thrust.place in places]
         if own:
-            print(line(place, own, held([each for each in recordings if place in (each[0], "all")])))
+            print(line(name, own, held([each for each in recordings if each[0] in places])))
     false = [
         burst.expected_cavitations
         for _, result, onsets_of in recordings
