@@ -97,7 +97,7 @@ def seal(content: Mapping[str, Any]) -> str:
 
 def _sealed(text: str) -> str:
     """Return a line, given its JSON without the closing brace."""
-    return f"{text}{_CRC}{zlib.crc32(text.encode('ascii', 'replace'))}}}\n"
+    return f"{text}{_CRC}{zlib.crc32(text.encode('utf-8', 'surrogatepass'))}}}\n"
 
 
 def unseal(line: str) -> dict[str, Any]:

@@ -37,6 +37,14 @@ def test_from_line_damaged(analysis, draw):
         from_line(changed.decode("latin-1"), classes=3)
 
 
+def test_from_line_question_mark():
+    """A byte beyond ASCII in its place is no question mark."""
+    line = seal({"recording": "what?.wav"})
+    for other in ("\xbf", "\udcbf", "!"):
+        with pytest.raises(ValueError, match="damaged: ValueError"):
+            from_line(line.replace("?", other), classes=3)
+
+
 @pytest.mark.parametrize("content", [{}, {"recording": "a.wav"}, {"piece": 1, "recorded_at": 5}, {"recorded_at": []}])
 def test_from_line_foreign(content):
     """A valid checksum alone does not make a line of a recording."""
